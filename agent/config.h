@@ -1,0 +1,61 @@
+/*
+ * config: from configuration files to a snapshot. Runs sandboxed, as the config role:
+ * it has no files and no network, and asks the supervisor for what it must know of the
+ * host through `struct config_host`.
+ *
+ * All errors of meaning are reported in one run, each as
+ *
+ *     /etc/everleaf/everleaf.conf:12: certificates.www.key: found "rsa-1024", expected one of ...
+ *
+ * libconfig parses; a scan of our own (config_scan.h) runs first and catches what it
+ * would let pass: two strings without a comma, @include, a trailing comma.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct buf;
+struct err;
+
+#define LIMIT_CONFIG_BYTES (64u << 20) /* one file; 100,000 certificates are ~20 MiB */
+#define LIMIT_CONFIG_FILES 10000
+
+/* What is at a path, found out without following a last link. */
+struct config_look {
+	int error;   /* errno; 0: it is there */
+	mode_t mode; /* type and permissions */
+	uid_t uid;
+	gid_t gid;
+	bool others_write; /* it or a folder on the way can be written by someone who is
+			      neither root nor the caller (sticky folders excepted) */
+};
+
+/* The host, as the supervisor sees it. Functions return 0 or an err. */
+struct config_host {
+	void *arg;
+	bool is_root;
+	const char *home_state;   /* default state_dir */
+	const char *home_runtime; /* default runtime_dir */
+	/* The next file of `pattern`, relative to the main file: *content empty and
+	 * *path "" when there are no more. */
+	int (*include)(void *arg, const char *pattern, struct buf *path,
+		       struct buf *content, struct err *e);
+	/* *id of a user or group; ERR_CONFIG: no such one. For a user, *gid and home too. */
+	int (*user)(void *arg, const char *name, uint32_t *uid, uint32_t *gid,
+		    struct buf *home, struct err *e);
+	int (*group)(void *arg, const char *name, uint32_t *gid, struct err *e);
+	int (*look)(void *arg, const char *path, struct config_look *look);
+	/* An error, or a warning (that does not make the configuration invalid). */
+	void (*report)(void *arg, bool warning, const char *file, unsigned line,
+		       const char *text);
+};
+
+/*
+ * Read `content`, the text of the main file `path`, and all it includes. 0: *snapshot is
+ * a sealed memfd that the caller owns. ERR_CONFIG: at least one error was reported.
+ */
+int config_read(const struct config_host *host, const char *path, const char *content,
+		size_t len, int *snapshot, struct err *e);

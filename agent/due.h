@@ -1,0 +1,78 @@
+/*
+ * due: what is to be done about one certificate, and when. The heart.
+ *
+ * due() is a pure function of what should be, what is, and what time it is: it asks
+ * no clock, no disk and no one. `everleaf plan` prints it, the agent acts on it.
+ *
+ * The moment (schedule.h) is drawn once for each serial and lies in cert.renew_at;
+ * after a failure cert.retry_at holds everything back until then. A reason that needs
+ * no waiting is due at `now`, so `at` is never in the past.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct spec_cert;
+
+enum why {
+	WHY_NONE,
+	WHY_MISSING,
+	WHY_EXPIRING,
+	WHY_ARI, /* RFC 9773 */
+	WHY_REVOKED,
+	WHY_UNTRUSTED,
+	WHY_NAMES_DIFFER,
+	WHY_KEY_DIFFERS,
+	WHY_ISSUER_DIFFERS,
+	WHY_PROFILE_DIFFERS,
+	WHY_FILES_DIFFER,
+	WHY_NOT_SERVED,
+	WHY_ASKED,
+	WHYS,
+};
+
+#define CERT_PRESENT    (1u << 0) /* a live generation with a certificate in it */
+#define CERT_UNREADABLE (1u << 1) /* ... that does not parse or cannot be read */
+#define CERT_MISMATCHED (1u << 2) /* ... whose key is another's, or is missing */
+#define CERT_REVOKED    (1u << 3)
+#define CERT_FILES_DIFFER \
+	(1u << 4) /* a configured file is not what the live set says */
+#define CERT_HOOKS_PENDING \
+	(1u << 5)                  /* installed, but the hooks have not succeeded yet */
+#define CERT_NOT_SERVED  (1u << 6) /* proof was asked for and not given */
+#define CERT_ROLLED_BACK (1u << 7) /* by hand: stands until the renewal moment */
+#define CERT_ASKED       (1u << 8) /* renew --force, or revoke --replace */
+#define CERT_HELD_GOOD   (1u << 9) /* the held generation is what the config asks for */
+
+/* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
+struct cert {
+	int64_t not_before; /* of the live leaf, Unix seconds; 0: there is none */
+	int64_t not_after;
+	int64_t renew_at;    /* drawn once per serial; 0: not drawn yet */
+	int64_t retry_at;    /* nothing before this; 0: nothing to wait for */
+	uint64_t names_hash; /* of the live leaf, as spec_cert.names_hash */
+	uint64_t generation; /* live; 0: none */
+	uint64_t held;       /* proved bad in use, installed next; 0: none */
+	int64_t held_not_after;
+	uint32_t flags;
+	uint32_t issuer; /* number of the issuer it came from; SPEC_NOBODY: not known */
+	uint16_t failures; /* in a row */
+	uint8_t key;       /* enum key_type of the live leaf */
+	uint8_t usage;     /* USAGE_* of the live leaf */
+	uint8_t state;     /* enum job_state, for status */
+};
+
+struct due {
+	enum why why; /* WHY_NONE: nothing will ever be due; `at` is then INT64_MAX */
+	int64_t at;   /* Unix seconds, not before `now` */
+};
+
+/*
+ * `issuers` and `n_issuers` are the certificate's issuers by number, first choice
+ * first (they come from the snapshot's table of numbers).
+ */
+struct due due(const struct spec_cert *spec, const uint32_t *issuers,
+	       const struct cert *cert, int64_t now);
+
+/* "expiring", "names-differ", ...: as INTERFACE.md prints them. */
+const char *why_word(enum why why);

@@ -1,0 +1,46 @@
+/*
+ * probe: which certificate does an endpoint really serve? Runs in a worker.
+ *
+ * A handshake with SNI, without session resumption, on each address of the endpoint;
+ * nothing is verified but the leaf's SHA-256. An endpoint is NEW when every address
+ * showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are repeated every 200 ms until
+ * that is so or the deadline has passed, because a server takes its time to let old
+ * workers go.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct err;
+
+#define PROBE_ROWS        3
+#define PROBE_DEADLINE_MS 30000
+
+enum probe_verdict {
+	PROBE_NEW,   /* the wanted leaf */
+	PROBE_OLD,   /* the leaf that was live before */
+	PROBE_OTHER, /* some other leaf */
+	PROBE_DOWN,  /* no connection, or no handshake */
+	PROBE_VERDICTS,
+};
+
+struct probe_request {
+	const char *host;
+	const char *port;
+	const char *name;    /* SNI; NULL: none */
+	uint32_t proto;      /* enum probe_proto */
+	uint8_t wanted[32];  /* SHA-256 of the leaf */
+	uint8_t old[32];     /* all zero: there was none */
+	int64_t deadline_ms; /* for the whole request; 0: one handshake per address */
+};
+
+struct probe_result {
+	enum probe_verdict verdict;
+	uint8_t seen[32]; /* of the address that decided; zero when DOWN */
+	char detail[256]; /* "192.0.2.1:443: connection refused" */
+};
+
+/* Always comes to a verdict; a failure to find out is DOWN with its reason. */
+void probe_endpoint(const struct probe_request *r, struct probe_result *out);
+
+const char *probe_word(enum probe_verdict verdict); /* "new", "old", "other", "down" */

@@ -1,0 +1,132 @@
+/*
+ * state: what the agent remembers, in SQLite (WAL, synchronous FULL), its alone.
+ *
+ * Everything here can be lost without losing a certificate: the store says what is
+ * live, and due() decides again. What would be lost is the drawn moment, the count of
+ * failures, what is held, which hooks still have to run, and the history.
+ *
+ * Writes happen inside state_begin() .. state_commit(); a crash between them is as if
+ * nothing of it had happened. A file of a newer format is opened read-only, and said.
+ * One that is damaged is set aside as state.db.bad-TIME and begun anew.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/due.h"
+#include "base/x509.h"
+
+struct err;
+struct state;
+
+#define AUTO_STATE __attribute__((cleanup(state_done_)))
+
+/* Open DIR/state.db, DIR being the agent's own folder. With `read_only` it need not
+ * exist: *s is then NULL, and every look-up on NULL finds nothing. */
+int state_open(const char *dir, bool read_only, struct state **s, struct err *e);
+void state_close(struct state *s);
+
+static inline void state_done_(struct state **s)
+{
+	state_close(*s);
+}
+
+int state_begin(struct state *s, struct err *e);
+int state_commit(struct state *s, struct err *e);
+
+/* What a file was when its facts were taken: same stat, same facts. */
+struct file_stamp {
+	uint64_t inode;
+	int64_t size;
+	int64_t mtime_ns;
+	int64_t ctime_ns;
+};
+
+#define STATE_ERROR_MAX 512
+
+/* All that is remembered of one certificate, the facts of its live leaf included. */
+struct memory {
+	struct file_stamp stamp; /* of the live cert.pem */
+	struct x509_facts facts; /* as of that stamp */
+	uint64_t generation;     /* that stamp and facts are of */
+	int64_t renew_at;        /* drawn for facts.serial */
+	int64_t retry_at;
+	int64_t last_success_at;
+	int64_t changed_at; /* when this row was written */
+	uint64_t held;
+	int64_t held_not_after;
+	uint64_t held_names_hash;
+	enum key_type held_key;
+	unsigned failures;
+	unsigned flags;   /* CERT_REVOKED, _NOT_SERVED, _ROLLED_BACK */
+	unsigned state;   /* enum job_state when it was written */
+	char issuer[128]; /* name it came from; "": not known */
+	char last_error[STATE_ERROR_MAX];
+};
+
+/* What is remembered of `name`; *found false: nothing. */
+int state_get(struct state *s, const char *name, struct memory *m, bool *found,
+	      struct err *e);
+int state_put(struct state *s, const char *name, const struct memory *m, struct err *e);
+int state_forget(struct state *s, const char *name, struct err *e);
+
+/* Call `each` for every name, in the order of their bytes (as the snapshot's). */
+int state_each(struct state *s,
+	       int (*each)(void *arg, const char *name, const struct memory *m),
+	       void *arg, struct err *e);
+
+/*
+ * A hook that has to run because `generation` of `name` was made live; written before
+ * the live link moves, taken out when the hook has succeeded.
+ */
+struct pending_hook {
+	const char *name; /* of the certificate */
+	const char *hook;
+	uint64_t generation;
+	uint64_t previous; /* what was live before; 0: nothing */
+	bool test_passed;  /* the hook's test, before the switch */
+	bool was_up;       /* the certificate's endpoints, before the switch */
+	unsigned failures;
+	int64_t retry_at;
+};
+
+int state_hook_put(struct state *s, const struct pending_hook *p, struct err *e);
+int state_hook_done(struct state *s, const char *name, const char *hook, struct err *e);
+/* Of `name`, or of all if NULL. The strings live for the call. */
+int state_hook_each(struct state *s, const char *name,
+		    int (*each)(void *arg, const struct pending_hook *p), void *arg,
+		    struct err *e);
+
+/* What an endpoint was last seen to serve. */
+struct served {
+	const char *endpoint; /* as configured */
+	const char *verdict;  /* probe_word() */
+	const char *detail;
+	uint8_t fingerprint[32];
+	int64_t at;
+};
+
+int state_served_put(struct state *s, const char *name, const struct served *v,
+		     struct err *e);
+int state_served_each(struct state *s, const char *name,
+		      int (*each)(void *arg, const struct served *v), void *arg,
+		      struct err *e);
+
+/* History: one row per event, oldest pruned beyond HISTORY_MAX rows. */
+#define HISTORY_MAX 100000
+
+struct event {
+	int64_t at;
+	const char *name;
+	const char *
+	    what; /* issued installed hooked proved failed rolled-back held revoked ... */
+	uint64_t generation; /* 0: none */
+	const char *text;    /* "": nothing more to say */
+};
+
+int history_add(struct state *s, const struct event *ev, struct err *e);
+int history_each(struct state *s, const char *name,
+		 int (*each)(void *arg, const struct event *ev), void *arg,
+		 struct err *e);

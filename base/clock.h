@@ -1,0 +1,17 @@
+/*
+ * clock: the one place that asks what time it is.
+ *
+ * Deadlines that survive a restart are wall-clock times (Unix seconds); spans inside
+ * one run (a time limit, a wait) are measured on a clock that no one can set and that
+ * goes on through suspend.
+ */
+#pragma once
+
+#include <stdint.h>
+
+int64_t clock_now(void);     /* Unix seconds */
+int64_t clock_now_ms(void);  /* Unix milliseconds */
+int64_t clock_boot_ms(void); /* since boot, suspend included */
+
+/* Tests only: clock_now() stands still at `now`; 0 lets it go again. */
+void clock_fake(int64_t now);

@@ -1,0 +1,14 @@
+/*
+ * mem: allocation that cannot fail. Out of memory ends the role, and the next one
+ * goes on from disk; sizes that come from outside are bounded before they get here.
+ */
+#pragma once
+
+#include <stddef.h>
+
+void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull, malloc));
+void *xrealloc(void *p, size_t n, size_t size) __attribute__((returns_nonnull));
+char *xstrdup(const char *s) __attribute__((returns_nonnull, malloc));
+char *xstrndup(const char *s, size_t len) __attribute__((returns_nonnull, malloc));
+char *xasprintf(const char *fmt, ...)
+    __attribute__((returns_nonnull, malloc, format(printf, 1, 2)));

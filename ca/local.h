@@ -1,0 +1,69 @@
+/*
+ * local: the embedded CA (issuer type "local"). Pure X.509 building (RFC 5280): no file
+ * is touched here, keys come in and go out as EVP_PKEY. Runs in the keeper.
+ *
+ * A leaf has exactly the names asked for (no common name), a random 128-bit serial,
+ * basicConstraints CA:FALSE, keyUsage, extKeyUsage by `usage`, SKI, AKI, and a CRL
+ * distribution point where `crl_url` is set. All of it passes
+ * `openssl verify -x509_strict`.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#include "base/key.h"
+#include "base/names.h"
+
+struct buf;
+struct err;
+
+/* What the configuration says of the CA. All strings borrowed. */
+struct local_profile {
+	const char *subject; /* RFC 4514, "CN=Lab CA,O=Example" */
+	const char *crl_url; /* NULL: none */
+	int64_t lifetime_s;
+	int64_t ca_lifetime_s;
+	enum key_type ca_key;
+	bool intermediate;
+	int path_length;              /* of the root; -1: not limited */
+	const char *const *permitted; /* name constraints, NULL-terminated, or NULL */
+	const char *const *excluded;
+};
+
+/* A CA in memory. With an intermediate, that one signs leaves and the CRL. */
+struct local_ca {
+	X509 *root; /* owned, as are the rest */
+	EVP_PKEY *root_key;
+	X509 *intermediate; /* NULL: none */
+	EVP_PKEY *intermediate_key;
+	X509_CRL *crl; /* NULL: none yet; it is the list of what is revoked */
+};
+
+#define AUTO_LOCAL_CA __attribute__((cleanup(local_done)))
+
+/* Make root and, if asked for, intermediate, and an empty CRL. `now` in Unix seconds. */
+int local_make(const struct local_profile *p, int64_t now, struct local_ca *ca,
+	       struct err *e);
+void local_done(struct local_ca *ca);
+
+struct local_request {
+	const struct name *names;
+	size_t n_names;
+	EVP_PKEY *public_key; /* borrowed */
+	unsigned usage;       /* USAGE_* */
+	int64_t lifetime_s;   /* clipped to the issuing certificate's own end */
+};
+
+/* Issue: the chain in PEM, leaf first, the root left out. */
+int local_issue(const struct local_profile *p, const struct local_ca *ca,
+		const struct local_request *r, int64_t now, struct buf *chain_pem,
+		struct err *e);
+
+/* Put `serial` (hex) on the CRL with `reason` (CRLReason, RFC 5280 5.3.1; 0: none) and
+ * sign the CRL anew with the next number; NULL only signs anew. ca->crl is replaced. */
+int local_crl(struct local_ca *ca, const char *serial, int reason, int64_t now,
+	      struct err *e);

@@ -1,0 +1,81 @@
+/*
+ * generation: the files of one certificate, written together or not at all.
+ *
+ * Each issuance becomes a numbered directory; the name that services read is a symbolic
+ * link to it. The link moves in one rename(2): a crash at any system call leaves a
+ * whole set live, and a reader that resolves the link once never sees files of two
+ * sets. (One that opens live/NAME/privkey.pem and live/NAME/cert.pem by path can
+ * straddle the move; the hook that follows makes it read again.)
+ *
+ *     <root>/archive/web/0000000018/{privkey,cert,chain,fullchain}.pem, meta.json
+ *     <root>/archive/web/.stage/               while it is being written
+ *     <root>/live/web -> ../archive/web/0000000018
+ *
+ * Use: generation_begin(), generation_add() for each file, then generation_keep(): the
+ * set is durable under its number, and not live. generation_live() moves the link.
+ * One writer; the caller holds the store lock.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+struct err;
+struct file_access;
+
+struct generation {
+	int dir;         /* archive/NAME, owned */
+	int stage;       /* archive/NAME/.stage, owned */
+	uint64_t number; /* the number it will have, one more than the highest */
+};
+
+#define AUTO_GENERATION __attribute__((cleanup(generation_drop)))
+#define GENERATION_NONE                \
+	{                              \
+		.dir = -1, .stage = -1 \
+	}
+
+/*
+ * Stage a new generation of `name` below the directory `root` (the state directory).
+ * Leftovers of an earlier crash are removed. On success the caller owns *g and ends it
+ * with generation_keep() or generation_drop().
+ */
+int generation_begin(struct generation *g, int root, const char *name, struct err *e);
+
+/* Write `len` bytes as `file`; they are on disk when this returns. */
+int generation_add(struct generation *g, const char *file, const void *data, size_t len,
+		   const struct file_access *access, struct err *e);
+
+/* Give the staged generation its number, durably, without making it live. *g has
+ * ended; *number is its number. On failure the caller drops *g. */
+int generation_keep(struct generation *g, uint64_t *number, struct err *e);
+
+/* Forget a staged generation. Harmless on one that has ended. */
+void generation_drop(struct generation *g);
+
+/* Make generation `number` of `name` the live one. Durable when this returns 0; on
+ * failure the previous one is still live. ERR_CONFIG if there is no such generation. */
+int generation_live(int root, const char *name, uint64_t number, struct err *e);
+
+/* The number of the live generation; 0 if there is none. */
+int generation_current(int root, const char *name, uint64_t *number, struct err *e);
+
+/* The numbers present, ascending; owned array. */
+int generation_list(int root, const char *name, uint64_t **numbers, size_t *n,
+		    struct err *e);
+
+/* Remove all but the newest `keep` generations; never the live one, never `held`
+ * (0: none), never a number above the live one that is not older than it. */
+int generation_prune(int root, const char *name, unsigned keep, uint64_t held,
+		     struct err *e);
+
+/* Remove everything kept of `name`: the link first, then the generations. */
+int generation_forget(int root, const char *name, struct err *e);
+
+/* Remove what crashes left: staged sets, half-moved links. Nothing that is live. */
+int generation_sweep(int root, const char *name, struct err *e);
+
+/* archive/NAME/0000000018 below root, opened for reading. */
+int generation_open(int root, const char *name, uint64_t number, int *dir,
+		    struct err *e);

@@ -1,0 +1,239 @@
+/* msg: what roles say to each other arrives whole, or not at all. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include <cmocka.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/msg.h"
+
+struct pair {
+	int a;
+	int b;
+};
+
+static void pair_open(struct pair *p)
+{
+	int sv[2];
+
+	assert_return_code(socketpair(AF_UNIX,
+				      SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+				      sv),
+			   0);
+	*p = (struct pair){ sv[0], sv[1] };
+}
+
+static void pair_close(struct pair *p)
+{
+	close(p->a);
+	close(p->b);
+}
+
+static void fields_come_out_as_they_went_in(void **state)
+{
+	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
+	struct pair p;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	pair_open(&p);
+	msg_begin(&out, 7, 42);
+	msg_put_u64(&out, UINT64_MAX);
+	msg_put_i64(&out, -5);
+	msg_put_str(&out, "example.org");
+	msg_put_str(&out, NULL);
+	msg_put_bytes(&out, "\0\1", 2);
+	assert_int_equal(msg_send(p.a, &out, &e), 0);
+
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	assert_int_equal(in.type, 7);
+	assert_int_equal(in.id, 42);
+	assert_true(msg_get_u64(&in) == UINT64_MAX);
+	assert_int_equal(msg_get_i64(&in), -5);
+	assert_string_equal(msg_get_str(&in), "example.org");
+	assert_string_equal(msg_get_str(&in), "");
+	assert_memory_equal(msg_get_bytes(&in, &n), "\0\1", 2);
+	assert_int_equal(n, 2);
+	assert_int_equal(msg_end(&in, &e), 0);
+	pair_close(&p);
+}
+
+static void a_descriptor_travels_with_its_message(void **state)
+{
+	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
+	AUTO_FD int fd = -1;
+	struct pair p, other;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	pair_open(&other);
+	msg_begin(&out, 1, 1);
+	out.fd = dup(other.a);
+	assert_int_equal(msg_send(p.a, &out, &e), 0);
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	fd = msg_take_fd(&in);
+	assert_true(fd >= 0);
+	assert_int_equal(in.fd, -1);
+	assert_int_equal(write(fd, "x", 1), 1);
+	pair_close(&other);
+	pair_close(&p);
+}
+
+/* Everything that makes a message not the one that was expected. */
+static void a_message_that_is_not_the_expected_one_is_refused(void **state)
+{
+	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
+	struct pair p;
+	struct err e;
+	uint8_t raw[64] = { 0 };
+
+	(void)state;
+	pair_open(&p);
+	msg_begin(&out, 1, 1);
+	msg_put_u64(&out, 1);
+	msg_put_u64(&out, 2);
+	assert_int_equal(msg_send(p.a, &out, &e), 0);
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	(void)msg_get_u64(&in);
+	assert_int_equal(msg_end(&in, &e), ERR_PROTO); /* a field is left */
+
+	assert_int_equal(msg_send(p.a, &out, &e), 0);
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	assert_string_equal(msg_get_str(&in), ""); /* not a string */
+	assert_int_equal(msg_end(&in, &e), ERR_PROTO);
+
+	for (size_t len = 1; len < sizeof(raw); len++) { /* garbage of every length */
+		memset(raw, 0xff, sizeof(raw));
+		assert_true(send(p.a, raw, len, 0) == (ssize_t)len);
+		if (msg_recv(p.b, &in, &e) == 0) {
+			(void)msg_get_bytes(&in, &(size_t){ 0 });
+			assert_int_equal(msg_end(&in, &e), ERR_PROTO);
+		}
+	}
+	pair_close(&p);
+}
+
+static void a_string_with_a_hole_in_it_is_refused(void **state)
+{
+	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
+	struct pair p;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	msg_begin(&out, 1, 1);
+	msg_put_str(&out, "abc");
+	out.data[out.len - 3] = '\0';
+	assert_int_equal(msg_send(p.a, &out, &e), 0);
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	assert_string_equal(msg_get_str(&in), "");
+	assert_int_equal(msg_end(&in, &e), ERR_PROTO);
+	pair_close(&p);
+}
+
+static void what_does_not_fit_is_not_sent(void **state)
+{
+	static char large[LIMIT_MSG];
+	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
+	struct pair p;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	msg_begin(&out, 1, 1);
+	msg_put_bytes(&out, large, sizeof(large));
+	assert_int_equal(msg_send(p.a, &out, &e), ERR_LIMIT);
+	assert_int_equal(msg_recv(p.b, &in, &e), ERR_BUSY);
+	pair_close(&p);
+}
+
+static void the_end_of_the_other_role_is_said(void **state)
+{
+	AUTO_MSG struct msg in = MSG_NONE;
+	struct pair p;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	close(p.a);
+	assert_int_equal(msg_recv(p.b, &in, &e), ERR_NET);
+	close(p.b);
+}
+
+static void an_err_survives_the_journey(void **state)
+{
+	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
+	struct pair p;
+	struct err e, got;
+
+	(void)state;
+	pair_open(&p);
+	err_later(&e, 123456, "order %s: the CA wants time", "x");
+	msg_begin(&out, 1, 1);
+	msg_put_err(&out, &e);
+	assert_int_equal(msg_send(p.a, &out, &e), 0);
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	msg_get_err(&in, &got);
+	assert_int_equal(msg_end(&in, &e), 0);
+	assert_int_equal(got.code, ERR_LATER);
+	assert_int_equal(got.retry_at_ms, 123456);
+	assert_string_equal(got.text, "order x: the CA wants time");
+	pair_close(&p);
+}
+
+static int seen;
+
+static int note(void *role, struct msg *m, struct err *e)
+{
+	(void)role;
+	(void)e;
+	seen = (int)m->type;
+	return 0;
+}
+
+static void only_what_the_table_lists_for_the_state_is_run(void **state)
+{
+	static const struct msg_rule rules[] = {
+		{ 3, 1u << 0, note },
+		{ 4, 1u << 0 | 1u << 2, note },
+	};
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	(void)state;
+	for (unsigned s = 0; s < 4; s++)
+		for (uint32_t type = 0; type < 8; type++) {
+			bool listed =
+			    (type == 3 && s == 0) || (type == 4 && (s == 0 || s == 2));
+			int rc;
+
+			seen = 0;
+			msg_begin(&m, type, 1);
+			rc = msg_dispatch(rules, 2, s, NULL, &m, &e);
+			assert_int_equal(rc, listed ? 0 : ERR_PROTO);
+			assert_int_equal(seen, listed ? (int)type : 0);
+		}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(fields_come_out_as_they_went_in),
+		cmocka_unit_test(a_descriptor_travels_with_its_message),
+		cmocka_unit_test(a_message_that_is_not_the_expected_one_is_refused),
+		cmocka_unit_test(a_string_with_a_hole_in_it_is_refused),
+		cmocka_unit_test(what_does_not_fit_is_not_sent),
+		cmocka_unit_test(the_end_of_the_other_role_is_said),
+		cmocka_unit_test(an_err_survives_the_journey),
+		cmocka_unit_test(only_what_the_table_lists_for_the_state_is_run),
+	};
+
+	return cmocka_run_group_tests_name("msg", tests, NULL, NULL);
+}
