@@ -26,6 +26,8 @@ enum key_type {
 	KEY_TYPES,
 };
 
+#define LIMIT_KEY_BYTES (16 * 1024) /* RSA-16384 in PEM needs 12.6 kB */
+
 #define AUTO_KEY __attribute__((cleanup(key_done_)))
 
 static inline void key_done_(EVP_PKEY **key)
@@ -45,6 +47,12 @@ int key_make(enum key_type type, EVP_PKEY **key, struct err *e);
 enum key_type key_type_of(const EVP_PKEY *key);
 bool key_same_public(const EVP_PKEY *a, const EVP_PKEY *b);
 
+/* The digest that a signature by `key` is made with: as strong as the key, SHA-256 at
+ * least. NULL for Ed25519, which has its own. */
+const EVP_MD *key_digest(const EVP_PKEY *key);
+
+/* Unencrypted PKCS#8. What is read may also be in one of the older forms; it is never
+ * asked for a passphrase. ERR_PROTO, ERR_LIMIT. */
 int key_to_pem(const EVP_PKEY *key, struct buf *pem, struct err *e);
 int key_from_pem(const void *pem, size_t len, EVP_PKEY **key, struct err *e);
 

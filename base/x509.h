@@ -41,10 +41,10 @@ static inline void chain_done_(STACK_OF(X509) * *chain)
 struct x509_facts {
 	int64_t not_before; /* Unix seconds */
 	int64_t not_after;
-	uint64_t names_hash; /* of all SANs, see names_hash() */
+	uint64_t names_hash; /* of all SANs; 0: none, or some that are not ours */
 	enum key_type key;
-	unsigned usage; /* USAGE_* */
-	bool is_ca;
+	unsigned usage; /* USAGE_*; all where the certificate does not limit it */
+	bool is_ca;     /* or so old that it does not say */
 	size_t n_names;
 	uint8_t fingerprint[32]; /* SHA-256 of the DER */
 	uint8_t spki_hash[32];   /* SHA-256 of the SubjectPublicKeyInfo */
@@ -58,6 +58,7 @@ int x509_chain_from_pem(const void *pem, size_t len, STACK_OF(X509) * *chain,
 int x509_to_pem(X509 *cert, struct buf *pem, struct err *e);
 int x509_to_der(X509 *cert, struct buf *der, struct err *e);
 
+/* Names of unknown kinds do not make it fail: foreign certificates are read too. */
 int x509_facts(X509 *cert, struct x509_facts *facts, struct err *e);
 
 /*

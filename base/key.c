@@ -1,0 +1,230 @@
+#include "base/key.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/obj_mac.h>
+#include <openssl/objects.h>
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#define AUTO_BIO __attribute__((cleanup(bio_done)))
+
+/* How each type is made, and how it is known again. */
+static const struct kind {
+	const char *word;
+	const char *algorithm; /* OpenSSL's name */
+	const char *curve;     /* EC only */
+	int bits;              /* RSA only */
+	int strength;
+} kinds[KEY_TYPES] = {
+	[KEY_ECDSA_P256] = { "ecdsa-p256", "EC", "P-256", 0, 128 },
+	[KEY_ECDSA_P384] = { "ecdsa-p384", "EC", "P-384", 0, 192 },
+	[KEY_RSA_2048] = { "rsa-2048", "RSA", NULL, 2048, 112 },
+	[KEY_RSA_3072] = { "rsa-3072", "RSA", NULL, 3072, 128 },
+	[KEY_RSA_4096] = { "rsa-4096", "RSA", NULL, 4096, 152 },
+	[KEY_ED25519] = { "ed25519", "ED25519", NULL, 0, 128 },
+};
+
+static void bio_done(BIO **bio)
+{
+	BIO_free(*bio);
+}
+
+/* Without this, an encrypted key would make OpenSSL ask on the terminal. */
+static int no_passphrase(char *out, int size, int writing, void *arg)
+{
+	(void)out;
+	(void)size;
+	(void)writing;
+	(void)arg;
+	return -1;
+}
+
+int key_openssl_err(struct err *e, int code, const char *fmt, ...)
+{
+	char what[ERR_TEXT_MAX / 2];
+	const char *data = NULL, *reason;
+	unsigned long first;
+	int flags = 0;
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(what, sizeof(what), fmt, ap);
+	va_end(ap);
+	first = ERR_get_error_all(NULL, NULL, NULL, &data, &flags); /* the innermost */
+	if (first == 0)
+		return err_set(e, code, "%s", what);
+	reason = ERR_SYSTEM_ERROR(first) ? strerror(ERR_GET_REASON(first))
+					 : ERR_reason_error_string(first);
+	if (reason == NULL)
+		reason = "OpenSSL gives no reason";
+	if ((flags & ERR_TXT_STRING) != 0 && data != NULL && data[0] != '\0')
+		err_set(e, code, "%s: %s (%s)", what, reason, data);
+	else
+		err_set(e, code, "%s: %s", what, reason);
+	ERR_clear_error();
+	return code;
+}
+
+const char *key_type_word(enum key_type type)
+{
+	return kinds[type].word;
+}
+
+enum key_type key_type_called(const char *word)
+{
+	for (enum key_type t = KEY_NONE + 1; t < KEY_TYPES; t++)
+		if (strcmp(word, kinds[t].word) == 0)
+			return t;
+	return KEY_NONE;
+}
+
+int key_strength(enum key_type type)
+{
+	return kinds[type].strength;
+}
+
+static EVP_PKEY *generate(const struct kind *k)
+{
+	if (k->curve != NULL)
+		return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm, k->curve);
+	if (k->bits != 0)
+		return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm, (size_t)k->bits);
+	return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm);
+}
+
+int key_make(enum key_type type, EVP_PKEY **key, struct err *e)
+{
+	EVP_PKEY *made;
+
+	if (kinds[type].word == NULL)
+		return err_set(e, ERR_CONFIG, "make key: no such type");
+	made = generate(&kinds[type]);
+	if (made == NULL)
+		return key_openssl_err(e, ERR_SYS, "make %s key", kinds[type].word);
+	*key = made;
+	return 0;
+}
+
+/* A curve spelled out in parameters is not a named curve, even if they are the same:
+ * most of the world refuses such keys (RFC 5480 2.1.1: "MUST NOT be used in PKIX"). */
+static enum key_type ec_type_of(const EVP_PKEY *key)
+{
+	char name[64] = "", encoding[16] = "";
+	size_t len;
+	int nid;
+
+	if (EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name,
+					   sizeof(name), &len) != 1 ||
+	    EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_EC_ENCODING, encoding,
+					   sizeof(encoding), &len) != 1 ||
+	    strcmp(encoding, "named_curve") != 0)
+		return KEY_NONE;
+	nid = OBJ_sn2nid(name);
+	if (nid == NID_X9_62_prime256v1)
+		return KEY_ECDSA_P256;
+	return nid == NID_secp384r1 ? KEY_ECDSA_P384 : KEY_NONE;
+}
+
+enum key_type key_type_of(const EVP_PKEY *key)
+{
+	enum key_type type = KEY_NONE;
+
+	if (EVP_PKEY_is_a(key, "EC") == 1)
+		type = ec_type_of(key);
+	else if (EVP_PKEY_is_a(key, "ED25519") == 1)
+		type = KEY_ED25519;
+	else if (EVP_PKEY_is_a(key, "RSA") == 1)
+		for (enum key_type t = KEY_RSA_2048; t <= KEY_RSA_4096; t++)
+			if (EVP_PKEY_get_bits(key) == kinds[t].bits)
+				type = t;
+	ERR_clear_error(); /* of the parameters that this kind of key does not have */
+	return type;
+}
+
+bool key_same_public(const EVP_PKEY *a, const EVP_PKEY *b)
+{
+	bool same = EVP_PKEY_eq(a, b) == 1;
+
+	ERR_clear_error(); /* two kinds of key are a reason to OpenSSL, not to us */
+	return same;
+}
+
+const EVP_MD *key_digest(const EVP_PKEY *key)
+{
+	enum key_type type = key_type_of(key);
+
+	if (type == KEY_ED25519)
+		return NULL;
+	return type == KEY_ECDSA_P384 ? EVP_sha384() : EVP_sha256();
+}
+
+int key_to_pem(const EVP_PKEY *key, struct buf *pem, struct err *e)
+{
+	AUTO_BIO BIO *bio = BIO_new(BIO_s_mem()); /* cleanses what it frees */
+	char *data;
+	long len;
+
+	if (bio == NULL ||
+	    PEM_write_bio_PKCS8PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) != 1)
+		return key_openssl_err(e, ERR_SYS, "write private key");
+	len = BIO_get_mem_data(bio, &data);
+	buf_add(pem, data, (size_t)len);
+	return 0;
+}
+
+int key_from_pem(const void *pem, size_t len, EVP_PKEY **key, struct err *e)
+{
+	AUTO_BIO BIO *bio = NULL;
+	EVP_PKEY *read;
+
+	if (len > LIMIT_KEY_BYTES)
+		return err_set(e, ERR_LIMIT, "private key: %zu bytes, more than %d",
+			       len, LIMIT_KEY_BYTES);
+	bio = BIO_new_mem_buf(pem, (int)len);
+	read = bio == NULL ? NULL
+			   : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	if (read == NULL)
+		return key_openssl_err(e, ERR_PROTO, "read private key");
+	ERR_clear_error(); /* of decoders that were tried and did not fit */
+	*key = read;
+	return 0;
+}
+
+int key_to_spki(const EVP_PKEY *key, struct buf *der, struct err *e)
+{
+	unsigned char *data = NULL;
+	int len = i2d_PUBKEY(key, &data);
+
+	if (len <= 0)
+		return key_openssl_err(e, ERR_SYS, "write public key");
+	buf_add(der, data, (size_t)len);
+	OPENSSL_free(data);
+	return 0;
+}
+
+int key_from_spki(const void *der, size_t len, EVP_PKEY **key, struct err *e)
+{
+	const unsigned char *at = der, *end = at + len;
+	AUTO_KEY EVP_PKEY *read = NULL;
+
+	if (len > LIMIT_KEY_BYTES)
+		return err_set(e, ERR_LIMIT, "public key: %zu bytes, more than %d", len,
+			       LIMIT_KEY_BYTES);
+	read = d2i_PUBKEY(NULL, &at, (long)len);
+	if (read == NULL)
+		return key_openssl_err(e, ERR_PROTO, "read public key");
+	if (at != end)
+		return err_set(e, ERR_PROTO, "public key: bytes after its end");
+	ERR_clear_error();
+	*key = read;
+	read = NULL;
+	return 0;
+}
