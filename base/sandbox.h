@@ -1,12 +1,17 @@
 /*
  * sandbox: what a role gives up before it looks at anything from outside.
  *
- * sandbox_enter() takes, in this order: core dumps, descriptors beyond its own, the
- * user, the right to gain privileges, the file system (Landlock), the network
- * (Landlock), and every system call that is not on the role's list (seccomp; a
- * call outside it kills the process). Children would inherit it, which is why only the
- * unsandboxed supervisor starts anything. What a kernel lacks is reported, and is the
- * only thing that may be missing.
+ * sandbox_enter() takes, in this order: core dumps, the user and its capabilities, being
+ * looked into (ptrace, /proc), the right to gain privileges, the file system and the
+ * network (Landlock), and every system call that is not on the role's list (seccomp; a
+ * call outside it kills the process). Memory is never executable. It works on the calling
+ * thread: enter before there is a second one. Descriptors are closed by whoever starts
+ * the role. Children would inherit all of it, which is why only the unsandboxed
+ * supervisor starts anything. What a kernel lacks is reported, and is the only thing that
+ * may be missing.
+ *
+ * A role that dies of SIGSYS made a call that is not on its list: `dmesg` names it
+ * ("syscall=N"), `strace -f` shows it; the lists are in sandbox_seccomp.c.
  */
 #pragma once
 
@@ -26,20 +31,21 @@ enum sandbox_kind {
 };
 
 enum sandbox_right {
-	SANDBOX_READ,  /* files and folders below, read */
-	SANDBOX_WRITE, /* ... read, written, made, removed, renamed, linked */
+	SANDBOX_READ, /* files and folders below, read */
+	SANDBOX_WRITE, /* ... read, written, made, removed, renamed; symbolic links made */
 };
 
 struct sandbox_path {
-	const char *path; /* borrowed; one that does not exist is passed over */
+	const char *path; /* borrowed; one that the role cannot reach is passed over */
 	enum sandbox_right right;
 };
 
 struct sandbox {
 	enum sandbox_kind kind;
-	uid_t uid; /* (uid_t)-1: keep */
+	uid_t uid; /* (uid_t)-1: keep user and groups */
 	gid_t gid;
-	uint64_t capabilities; /* 1 << CAP_...: kept over the change of user */
+	uint64_t
+	    capabilities; /* 1 << CAP_...: all that is kept, if the caller has it */
 	const struct sandbox_path *paths;
 	size_t n_paths;
 };
@@ -48,6 +54,7 @@ struct sandbox {
 #define SANDBOX_NO_TRUNCATE (1u << 1) /* Landlock before ABI 3 */
 #define SANDBOX_NO_NET      (1u << 2) /* before ABI 4: TCP is not limited by it */
 #define SANDBOX_NO_SCOPE    (1u << 3) /* before ABI 6: signals, abstract sockets */
+#define SANDBOX_NO_SECCOMP  (1u << 4) /* built with AddressSanitizer: no seccomp */
 
 /* Enter, for good. *missing says what this kernel lacks (SANDBOX_NO_*). On failure the
  * role must end: it may be half inside. */
