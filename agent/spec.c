@@ -1,0 +1,95 @@
+#include "agent/spec.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+
+#include "agent/spec_image.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+/* With these nothing that was checked can change, and no read can hit a hole. */
+#define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+int spec_map(int fd, struct spec *s, struct err *e)
+{
+	int seals = fcntl(fd, F_GET_SEALS);
+	struct stat st;
+	size_t len;
+	void *map;
+
+	if (seals < 0 || (seals & SEALS) != SEALS)
+		return err_set(e, ERR_CONFIG, "snapshot: not sealed");
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "snapshot");
+	if (st.st_size <= 0 || st.st_size > SPEC_MAX)
+		return err_set(e, ERR_PROTO, "snapshot: not one of ours");
+	len = (size_t)st.st_size;
+	/* Private, yet the same pages: before Linux 6.7 a write-sealed file cannot be
+	 * mapped shared, not even to read. */
+	map = mmap(NULL, len, PROT_READ, MAP_PRIVATE, fd, 0);
+	if (map == MAP_FAILED)
+		return err_sys(e, "snapshot: map");
+	if (spec_check(map, len, s, e) < 0) {
+		munmap(map, len);
+		return e->code;
+	}
+	return 0;
+}
+
+void spec_done(struct spec *s)
+{
+	if (s->map != NULL)
+		munmap(s->map, s->len);
+	*s = (struct spec){ 0 };
+}
+
+const char *spec_text(const struct spec *s, struct text t)
+{
+	return t.at == 0 ? NULL : s->text + t.at;
+}
+
+uint32_t spec_cert_called(const struct spec *s, const char *name)
+{
+	uint32_t low = 0, high = s->n[SPEC_CERTS];
+
+	while (low < high) {
+		uint32_t middle = low + (high - low) / 2;
+		int order = strcmp(name, s->text + s->certs[middle].name.at);
+
+		if (order == 0)
+			return middle;
+		if (order < 0)
+			high = middle;
+		else
+			low = middle + 1;
+	}
+	return SPEC_NOBODY;
+}
+
+uint32_t spec_issuer_called(const struct spec *s, const char *name)
+{
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
+		if (strcmp(name, s->text + s->issuers[i].name.at) == 0)
+			return i;
+	return SPEC_NOBODY;
+}
+
+uint32_t spec_hook_called(const struct spec *s, const char *name)
+{
+	for (uint32_t i = 0; i < s->n[SPEC_HOOKS]; i++)
+		if (strcmp(name, s->text + s->hooks[i].name.at) == 0)
+			return i;
+	return SPEC_NOBODY;
+}
+
+const char **spec_words(const struct spec *s, struct list l)
+{
+	const char **words = xcalloc((size_t)l.n + 1, sizeof(*words));
+
+	for (uint32_t i = 0; i < l.n; i++)
+		words[i] = spec_text(s, s->words[l.first + i]);
+	return words;
+}
