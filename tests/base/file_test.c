@@ -1,0 +1,665 @@
+/* file: what is written is whole and where it was meant to be, or not there. */
+#include "tests/scratch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sys/mount.h>
+#include <sys/resource.h>
+#include <time.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+
+static const struct file_access ours = { FILE_KEEP, FILE_KEEP, 0600 };
+
+static int write_text(const struct scratch *s, const char *name, const char *text,
+		      struct err *e)
+{
+	return file_write(s->fd, name, text, strlen(text), &ours, e);
+}
+
+static void put_ok(const struct scratch *s, const char *name, const char *text)
+{
+	struct err e;
+
+	if (write_text(s, name, text, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static void set_mtime(const struct scratch *s, const char *name, time_t sec, long nsec)
+{
+	struct timespec t[2] = { { sec, nsec }, { sec, nsec } };
+
+	assert_int_equal(utimensat(s->fd, name, t, AT_SYMLINK_NOFOLLOW), 0);
+}
+
+static void a_written_file_is_what_readers_see(void **state)
+{
+	struct scratch *s = *state;
+
+	put_ok(s, "a", "one");
+	put_ok(s, "a", "two");
+	scratch_expect(s, "a", "two");
+	assert_int_equal(scratch_count(s, "."), 1);
+}
+
+static void an_empty_file_can_be_written(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	assert_int_equal(file_write(s->fd, "a", NULL, 0, &ours, &e), 0);
+	scratch_expect(s, "a", "");
+}
+
+static void the_mode_is_as_asked_whatever_the_umask(void **state)
+{
+	static const mode_t modes[] = { 0600, 0640, 0644, 0666, 0400 };
+	struct scratch *s = *state;
+	mode_t old = umask(077);
+
+	for (size_t i = 0; i < sizeof(modes) / sizeof(modes[0]); i++) {
+		struct file_access access = { FILE_KEEP, FILE_KEEP, modes[i] };
+		struct err e;
+
+		assert_int_equal(file_write(s->fd, "a", "x", 1, &access, &e), 0);
+		assert_int_equal(scratch_stat(s, "a").st_mode & 07777, modes[i]);
+	}
+	umask(old);
+}
+
+static void setuid_bits_are_never_set(void **state)
+{
+	struct scratch *s = *state;
+	struct file_access access = { FILE_KEEP, FILE_KEEP, 06755 };
+	struct err e;
+
+	assert_int_equal(file_write(s->fd, "a", "x", 1, &access, &e), 0);
+	assert_int_equal(scratch_stat(s, "a").st_mode & 07777, 0755);
+}
+
+static void the_owner_is_as_asked(void **state)
+{
+	struct scratch *s = *state;
+	struct file_access access = { 1234, 4321, 0640 };
+	struct stat st;
+	struct err e;
+
+	if (geteuid() != 0) {
+		print_message("skipped: only root may give a file away\n");
+		skip();
+	}
+	assert_int_equal(file_write(s->fd, "a", "x", 1, &access, &e), 0);
+	st = scratch_stat(s, "a");
+	assert_int_equal(st.st_uid, 1234);
+	assert_int_equal(st.st_gid, 4321);
+	assert_int_equal(st.st_mode & 07777, 0640);
+}
+
+static void naming_oneself_as_owner_needs_no_privilege(void **state)
+{
+	struct scratch *s = *state;
+	struct file_access access = { geteuid(), getegid(), 0600 };
+	struct err e;
+
+	assert_int_equal(file_write(s->fd, "a", "x", 1, &access, &e), 0);
+	assert_int_equal(scratch_stat(s, "a").st_uid, geteuid());
+}
+
+static void an_owner_that_may_not_be_given_is_an_error_that_names_him(void **state)
+{
+	struct scratch *s = *state;
+	struct file_access access = { 1234, FILE_KEEP, 0600 };
+	struct err e;
+
+	put_ok(s, "a", "old");
+	/* Root that looks at the folder as someone else is an ordinary user. */
+	assert_int_equal(fchmod(s->fd, 0777), 0);
+	if (geteuid() == 0)
+		assert_int_equal(seteuid(65534), 0);
+	assert_int_equal(file_write(s->fd, "a", "new", 3, &access, &e), ERR_SYS);
+	if (getuid() == 0)
+		assert_int_equal(seteuid(0), 0);
+	assert_int_equal(e.sysno, EPERM);
+	assert_non_null(strstr(e.text, "a.everleaf"));
+	assert_non_null(strstr(e.text, "1234"));
+	scratch_expect(s, "a", "old");
+	assert_int_equal(scratch_count(s, "."), 1);
+}
+
+static void the_mtime_moves_a_second_against_the_file_replaced(void **state)
+{
+	struct scratch *s = *state;
+	struct stat old, new;
+
+	put_ok(s, "a", "one");
+	for (int i = 0; i < 3; i++) {
+		old = scratch_stat(s, "a");
+		put_ok(s, "a", "two");
+		new = scratch_stat(s, "a");
+		assert_true(mtime_ns(&new) >= mtime_ns(&old) + 1000000000);
+	}
+}
+
+static void the_mtime_moves_on_from_one_in_the_future(void **state)
+{
+	struct scratch *s = *state;
+
+	put_ok(s, "a", "one");
+	set_mtime(s, "a", 4000000000, 5);
+	put_ok(s, "a", "two");
+	assert_int_equal(scratch_stat(s, "a").st_mtim.tv_sec, 4000000001);
+}
+
+static void an_old_mtime_gives_way_to_the_time_it_is(void **state)
+{
+	struct scratch *s = *state;
+
+	put_ok(s, "a", "one");
+	set_mtime(s, "a", 1000, 0);
+	put_ok(s, "a", "two");
+	assert_true(scratch_stat(s, "a").st_mtim.tv_sec > 1600000000);
+}
+
+static void a_leftover_of_a_crash_is_removed(void **state)
+{
+	struct scratch *s = *state;
+
+	scratch_put(s, ".a.everleaf", "half a k");
+	put_ok(s, "a", "whole");
+	scratch_expect(s, "a", "whole");
+	assert_int_equal(scratch_count(s, "."), 1);
+}
+
+static void a_sweep_removes_the_leftover_and_nothing_else(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	put_ok(s, "a", "whole");
+	scratch_put(s, ".a.everleaf", "half");
+	scratch_put(s, ".b.everleaf", "another's");
+	assert_int_equal(file_sweep(s->fd, "a", &e), 0);
+	assert_false(scratch_has(s, ".a.everleaf"));
+	assert_true(scratch_has(s, ".b.everleaf"));
+	scratch_expect(s, "a", "whole");
+	assert_int_equal(file_sweep(s->fd, "a", &e), 0);
+}
+
+/* What someone who may write in the folder can put where our draft goes. */
+enum plant {
+	PLANT_LINK,
+	PLANT_DANGLING,
+	PLANT_FIFO,
+	PLANT_DIR,
+	PLANT_HARD_LINK,
+	PLANTS
+};
+
+static const char *const plant_words[PLANTS] = { "link", "dangling link", "fifo",
+						 "directory", "hard link" };
+
+static void plant(const struct scratch *s, enum plant what, const char *at)
+{
+	scratch_put(s, "victim", "untouched");
+	if (what == PLANT_LINK)
+		scratch_link(s, "victim", at);
+	else if (what == PLANT_DANGLING)
+		scratch_link(s, "nowhere", at);
+	else if (what == PLANT_FIFO)
+		assert_int_equal(mkfifoat(s->fd, at, 0666), 0);
+	else if (what == PLANT_DIR)
+		scratch_mkdir(s, at);
+	else
+		assert_int_equal(linkat(s->fd, "victim", s->fd, at, 0), 0);
+}
+
+static void unplant(const struct scratch *s, enum plant what, const char *at)
+{
+	assert_int_equal(unlinkat(s->fd, at, what == PLANT_DIR ? AT_REMOVEDIR : 0), 0);
+}
+
+static void what_is_planted_for_our_draft_is_refused(void **state)
+{
+	struct scratch *s = *state;
+
+	for (enum plant p = 0; p < PLANTS; p++) {
+		struct err e = { 0 };
+
+		plant(s, p, ".a.everleaf");
+		if (write_text(s, "a", "secret", &e) != ERR_SYS)
+			fail_msg("%s: %s", plant_words[p], e.text);
+		assert_non_null(strstr(e.text, ".a.everleaf is in the way"));
+		scratch_expect(s, "victim", "untouched");
+		assert_false(scratch_has(s, "nowhere"));
+		assert_false(scratch_has(s, "a"));
+		unplant(s, p, ".a.everleaf");
+	}
+}
+
+static void what_stands_under_the_name_is_replaced_never_followed(void **state)
+{
+	struct scratch *s = *state;
+
+	for (enum plant p = 0; p < PLANTS; p++) {
+		struct err e = { 0 };
+		int rc;
+
+		plant(s, p, "a");
+		rc = write_text(s, "a", "new", &e);
+		if (rc != (p == PLANT_DIR ? ERR_SYS : 0))
+			fail_msg("%s: %d %s", plant_words[p], rc, e.text);
+		scratch_expect(s, "victim", "untouched");
+		assert_false(scratch_has(s, "nowhere"));
+		assert_false(scratch_has(s, ".a.everleaf"));
+		if (p != PLANT_DIR)
+			scratch_expect(s, "a", "new");
+		unplant(s, p, "a");
+	}
+}
+
+static void a_name_too_long_for_its_draft_is_refused(void **state)
+{
+	struct scratch *s = *state;
+	char name[NAME_MAX + 1] = "";
+	struct err e;
+
+	memset(name, 'n', NAME_MAX - 4);
+	assert_int_equal(write_text(s, name, "x", &e), ERR_CONFIG);
+	assert_int_equal(scratch_count(s, "."), 0);
+}
+
+static void a_name_does_not_lead_out_of_its_folder(void **state)
+{
+	static const char *const names[] = { "../out", "link/out",
+					     "/tmp/everleaf-out" };
+	struct scratch *s = *state;
+	AUTO_FD int in = -1;
+	struct err e;
+
+	scratch_mkdir(s, "in");
+	scratch_mkdir(s, "other");
+	scratch_link(s, "../other", "in/link");
+	in = openat(s->fd, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+		if (file_write(in, names[i], "x", 1, &ours, &e) == 0)
+			fail_msg("%s was written", names[i]);
+	assert_true(file_create(in, "../out", "x", 1, &ours, -1, &e) < 0);
+	assert_true(file_create(in, "link/out", "x", 1, &ours, -1, &e) < 0);
+	assert_false(scratch_has(s, "out"));
+	assert_int_equal(scratch_count(s, "other"), 0);
+}
+
+static void a_file_is_created_only_where_there_is_none(void **state)
+{
+	struct scratch *s = *state;
+
+	for (enum plant p = 0; p < PLANTS; p++) {
+		struct err e = { 0 };
+
+		plant(s, p, "a");
+		assert_int_equal(file_create(s->fd, "a", "x", 1, &ours, -1, &e),
+				 ERR_SYS);
+		assert_int_equal(e.sysno, EEXIST);
+		scratch_expect(s, "victim", "untouched");
+		unplant(s, p, "a");
+	}
+}
+
+static void a_created_file_is_a_second_after_the_older_one(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_FD int older = -1;
+	struct stat old, new;
+	struct err e;
+
+	scratch_mkdir(s, "older");
+	scratch_put(s, "older/a", "one");
+	older = openat(s->fd, "older", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(file_create(s->fd, "a", "two", 3, &ours, older, &e), 0);
+	assert_int_equal(file_create(s->fd, "b", "two", 3, &ours, older, &e), 0);
+	old = scratch_stat(s, "older/a");
+	new = scratch_stat(s, "a");
+	assert_true(mtime_ns(&new) >= mtime_ns(&old) + 1000000000);
+	new = scratch_stat(s, "b");
+	assert_true(mtime_ns(&new) < mtime_ns(&old) + 1000000000);
+}
+
+static void a_write_cut_short_leaves_the_old_file(void **state)
+{
+	struct scratch *s = *state;
+	struct rlimit old, small;
+	char big[8192];
+	struct err e;
+	int rc;
+
+	memset(big, 'x', sizeof(big));
+	put_ok(s, "a", "old");
+	/* The kernel writes what is below the limit, then says EFBIG. */
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	small = (struct rlimit){ 5000, old.rlim_max };
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &small), 0);
+	rc = file_write(s->fd, "a", big, sizeof(big), &ours, &e);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	signal(SIGXFSZ, SIG_DFL);
+
+	assert_int_equal(rc, ERR_SYS);
+	assert_int_equal(e.sysno, EFBIG);
+	scratch_expect(s, "a", "old");
+	assert_int_equal(scratch_count(s, "."), 1);
+}
+
+/* A file system of 64 KiB and 16 inodes at "disk" below s; skips where that is not
+ * allowed. */
+static int small_disk(const struct scratch *s, char path[PATH_MAX + 8])
+{
+	snprintf(path, PATH_MAX + 8, "%s/disk", s->path);
+	scratch_mkdir(s, "disk");
+	if (mount("tmpfs", path, "tmpfs", MS_NODEV, "size=64k,nr_inodes=16") < 0) {
+		print_message("skipped: a file system cannot be mounted here\n");
+		skip();
+	}
+	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+}
+
+static void a_full_disk_leaves_the_old_file(void **state)
+{
+	struct scratch *s = *state;
+	char path[PATH_MAX + 8];
+	static char big[128 * 1024];
+	int disk = small_disk(s, path), rc, count;
+	struct err e;
+
+	assert_int_equal(file_write(disk, "a", "old", 3, &ours, &e), 0);
+	rc = file_write(disk, "a", big, sizeof(big), &ours, &e);
+	scratch_expect(s, "disk/a", "old");
+	count = scratch_count(s, "disk");
+	close(disk);
+	assert_int_equal(umount(path), 0);
+	assert_int_equal(rc, ERR_SYS);
+	assert_int_equal(e.sysno, ENOSPC);
+	assert_int_equal(count, 1);
+}
+
+static void room_is_asked_for_twice_over(void **state)
+{
+	struct scratch *s = *state;
+	char path[PATH_MAX + 8];
+	int disk = small_disk(s, path), fits, bytes, inodes;
+	struct err e, none;
+
+	fits = file_room(disk, 16 * 1024, 2, &e);
+	bytes = file_room(disk, 40 * 1024, 1, &e);
+	inodes = file_room(disk, 1, 9, &none);
+	close(disk);
+	assert_int_equal(umount(path), 0);
+	assert_int_equal(fits, 0);
+	assert_int_equal(bytes, ERR_SYS);
+	assert_non_null(strstr(e.text, "full"));
+	assert_int_equal(inodes, ERR_SYS);
+}
+
+static void room_for_more_than_there_can_be_is_refused(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	assert_int_equal(file_room(s->fd, 1, 1, &e), 0);
+	assert_int_equal(file_room(s->fd, UINT64_MAX, UINT64_MAX, &e), ERR_SYS);
+	assert_int_equal(file_room(s->fd, UINT64_MAX, 1, &e), ERR_SYS);
+}
+
+static void a_file_is_read_up_to_its_limit(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_BUF struct buf got = { 0 };
+	struct err e;
+
+	scratch_put(s, "a", "12345");
+	buf_puts(&got, "what was here before");
+	assert_int_equal(file_read(s->fd, "a", 5, &got, &e), 0);
+	assert_string_equal(got.data, "12345");
+	assert_int_equal(file_read(s->fd, "a", 4, &got, &e), ERR_LIMIT);
+	assert_string_equal(got.data, "12345");
+}
+
+static void a_file_larger_than_one_read_is_whole(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_BUF struct buf got = { 0 };
+	static char big[100000];
+	struct err e;
+
+	memset(big, 'y', sizeof(big));
+	assert_int_equal(file_write(s->fd, "a", big, sizeof(big), &ours, &e), 0);
+	assert_int_equal(file_read(s->fd, "a", sizeof(big), &got, &e), 0);
+	assert_int_equal(got.len, sizeof(big));
+	assert_memory_equal(got.data, big, sizeof(big));
+}
+
+static void only_regular_files_are_read(void **state)
+{
+	struct scratch *s = *state;
+
+	for (enum plant p = 0; p < PLANT_HARD_LINK; p++) {
+		AUTO_BUF struct buf got = { 0 };
+		struct err e = { 0 };
+
+		plant(s, p, "a");
+		if (file_read(s->fd, "a", 100, &got, &e) != ERR_SYS)
+			fail_msg("%s: %s", plant_words[p], e.text);
+		assert_null(got.data);
+		unplant(s, p, "a");
+	}
+}
+
+static void a_missing_file_is_told_by_its_errno(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_BUF struct buf got = { 0 };
+	struct err e;
+
+	assert_int_equal(file_read(s->fd, "none", 100, &got, &e), ERR_SYS);
+	assert_int_equal(e.sysno, ENOENT);
+	assert_non_null(strstr(e.text, "none"));
+}
+
+static void a_folder_is_not_reached_over_a_link(void **state)
+{
+	struct scratch *s = *state;
+	static const char *const below[] = { "link", "link/in", "real/../link/in" };
+	char absolute[PATH_MAX + 16];
+	struct err e;
+	int dir = -1;
+
+	scratch_mkdir(s, "real");
+	scratch_mkdir(s, "real/in");
+	scratch_link(s, "real", "link");
+	for (size_t i = 0; i < sizeof(below) / sizeof(below[0]); i++) {
+		assert_int_equal(file_open_dir(s->fd, below[i], &dir, &e), ERR_SYS);
+		assert_non_null(strstr(e.text, "symbolic link"));
+		assert_int_equal(file_enter_dir(s->fd, below[i], &dir, &e), ERR_SYS);
+	}
+	snprintf(absolute, sizeof(absolute), "%s/link/in", s->path);
+	assert_int_equal(file_open_dir(AT_FDCWD, absolute, &dir, &e), ERR_SYS);
+	assert_int_equal(e.sysno, ELOOP);
+	assert_int_equal(dir, -1);
+	snprintf(absolute, sizeof(absolute), "%s/real/in", s->path);
+	assert_int_equal(file_open_dir(-1, absolute, &dir, &e), 0);
+	close(dir);
+}
+
+static void a_relative_path_stays_below(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_FD int in = -1;
+	struct err e;
+	int dir = -1;
+
+	scratch_mkdir(s, "in");
+	in = openat(s->fd, "in", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(file_open_dir(in, "..", &dir, &e), ERR_SYS);
+	assert_int_equal(file_open_dir(in, "../in", &dir, &e), ERR_SYS);
+	assert_int_equal(file_enter_dir(in, "../in", &dir, &e), ERR_SYS);
+	assert_int_equal(dir, -1);
+}
+
+static void a_file_is_no_folder(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+	int dir = -1;
+
+	scratch_put(s, "a", "");
+	assert_int_equal(file_open_dir(s->fd, "a", &dir, &e), ERR_SYS);
+	assert_int_equal(file_make_dir(s->fd, "a", 0755, &dir, &e), ERR_SYS);
+	assert_int_equal(e.sysno, ENOTDIR);
+	assert_int_equal(dir, -1);
+}
+
+static void descriptors_are_not_inherited(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_FD int opened = -1, entered = -1, made = -1;
+	struct err e;
+
+	assert_int_equal(file_make_dir(s->fd, "a", 0755, &made, &e), 0);
+	assert_int_equal(file_open_dir(s->fd, "a", &opened, &e), 0);
+	assert_int_equal(file_enter_dir(s->fd, "a", &entered, &e), 0);
+	assert_int_equal(fcntl(made, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(opened, F_GETFD), FD_CLOEXEC);
+	assert_int_equal(fcntl(entered, F_GETFD), FD_CLOEXEC);
+}
+
+static void a_folder_has_its_mode_whatever_it_had(void **state)
+{
+	struct scratch *s = *state;
+	mode_t old = umask(077);
+	struct err e;
+	int dir = -1;
+
+	assert_int_equal(file_make_dir(s->fd, "a", 0755, &dir, &e), 0);
+	close(dir);
+	assert_int_equal(scratch_stat(s, "a").st_mode & 07777, 0755);
+	scratch_mkdir(s, "b"); /* 0700: a crash before the mode was set */
+	assert_int_equal(file_make_dir(s->fd, "b", 0711, &dir, &e), 0);
+	close(dir);
+	assert_int_equal(scratch_stat(s, "b").st_mode & 07777, 0711);
+	umask(old);
+}
+
+static void a_folder_is_not_made_through_a_link(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+	int dir = -1;
+
+	scratch_mkdir(s, "real");
+	scratch_link(s, "real", "a");
+	assert_int_equal(file_make_dir(s->fd, "a", 0777, &dir, &e), ERR_SYS);
+	assert_int_equal(scratch_stat(s, "real").st_mode & 07777, 0755);
+	assert_int_equal(dir, -1);
+}
+
+static void a_removed_folder_takes_its_files_and_no_others(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	scratch_put(s, "kept", "kept");
+	scratch_mkdir(s, "a");
+	scratch_put(s, "a/one", "");
+	scratch_put(s, "a/.two", "");
+	scratch_link(s, "../kept", "a/link");
+	assert_int_equal(mkfifoat(s->fd, "a/fifo", 0600), 0);
+	assert_int_equal(file_remove_dir(s->fd, "a", &e), 0);
+	assert_false(scratch_has(s, "a"));
+	scratch_expect(s, "kept", "kept");
+	assert_int_equal(file_remove_dir(s->fd, "a", &e), 0);
+}
+
+static void a_folder_within_stops_the_removal(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	scratch_mkdir(s, "a");
+	scratch_mkdir(s, "a/in");
+	scratch_put(s, "a/in/x", "x");
+	assert_int_equal(file_remove_dir(s->fd, "a", &e), ERR_SYS);
+	assert_non_null(strstr(e.text, "a/in"));
+	scratch_expect(s, "a/in/x", "x");
+}
+
+static void a_link_to_a_folder_is_not_removed_as_one(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	scratch_mkdir(s, "real");
+	scratch_put(s, "real/x", "x");
+	scratch_link(s, "real", "a");
+	assert_int_equal(file_remove_dir(s->fd, "a", &e), ERR_SYS);
+	scratch_expect(s, "real/x", "x");
+}
+
+static void existing_is_seen_without_following(void **state)
+{
+	struct scratch *s = *state;
+
+	scratch_put(s, "a", "");
+	scratch_link(s, "nowhere", "link");
+	assert_true(file_exists(s->fd, "a"));
+	assert_true(file_exists(s->fd, "link"));
+	assert_false(file_exists(s->fd, "nowhere"));
+	assert_false(file_exists(s->fd, "a/below a file"));
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_in, scratch_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_written_file_is_what_readers_see),
+		TEST(an_empty_file_can_be_written),
+		TEST(the_mode_is_as_asked_whatever_the_umask),
+		TEST(setuid_bits_are_never_set),
+		TEST(the_owner_is_as_asked),
+		TEST(naming_oneself_as_owner_needs_no_privilege),
+		TEST(an_owner_that_may_not_be_given_is_an_error_that_names_him),
+		TEST(the_mtime_moves_a_second_against_the_file_replaced),
+		TEST(the_mtime_moves_on_from_one_in_the_future),
+		TEST(an_old_mtime_gives_way_to_the_time_it_is),
+		TEST(a_leftover_of_a_crash_is_removed),
+		TEST(a_sweep_removes_the_leftover_and_nothing_else),
+		TEST(what_is_planted_for_our_draft_is_refused),
+		TEST(what_stands_under_the_name_is_replaced_never_followed),
+		TEST(a_name_too_long_for_its_draft_is_refused),
+		TEST(a_name_does_not_lead_out_of_its_folder),
+		TEST(a_file_is_created_only_where_there_is_none),
+		TEST(a_created_file_is_a_second_after_the_older_one),
+		TEST(a_write_cut_short_leaves_the_old_file),
+		TEST(a_full_disk_leaves_the_old_file),
+		TEST(room_is_asked_for_twice_over),
+		TEST(room_for_more_than_there_can_be_is_refused),
+		TEST(a_file_is_read_up_to_its_limit),
+		TEST(a_file_larger_than_one_read_is_whole),
+		TEST(only_regular_files_are_read),
+		TEST(a_missing_file_is_told_by_its_errno),
+		TEST(a_folder_is_not_reached_over_a_link),
+		TEST(a_relative_path_stays_below),
+		TEST(a_file_is_no_folder),
+		TEST(descriptors_are_not_inherited),
+		TEST(a_folder_has_its_mode_whatever_it_had),
+		TEST(a_folder_is_not_made_through_a_link),
+		TEST(a_removed_folder_takes_its_files_and_no_others),
+		TEST(a_folder_within_stops_the_removal),
+		TEST(a_link_to_a_folder_is_not_removed_as_one),
+		TEST(existing_is_seen_without_following),
+	};
+
+	return cmocka_run_group_tests_name("file", tests, NULL, NULL);
+}
