@@ -11,15 +11,24 @@
  *     <root>/archive/web/.stage/               while it is being written
  *     <root>/live/web -> ../archive/web/0000000018
  *
+ * archive/NAME is 0755, so that numbers can be listed; a generation is 0711: its files
+ * are read by name, each as its own mode allows. No number is used twice as long as
+ * one above it is there, and a file's mtime is at least one second after that of the
+ * same file in the generation before, whichever of them was live.
+ *
  * Use: generation_begin(), generation_add() for each file, then generation_keep(): the
- * set is durable under its number, and not live. generation_live() moves the link.
- * One writer; the caller holds the store lock.
+ * set is durable under its number, and not live. generation_live() moves the link. A
+ * crash between the two leaves a whole generation that nothing points at: harmless, and
+ * pruned once a later one is live.
+ *
+ * `root` is the state directory, opened; its `archive` and `live` are there. One
+ * writer; the caller holds the store lock. A name that cannot be a folder's is
+ * ERR_CONFIG, everything that fails on the disk ERR_SYS.
  */
 #pragma once
 
 #include <stddef.h>
 #include <stdint.h>
-#include <sys/types.h>
 
 struct err;
 struct file_access;
@@ -27,13 +36,14 @@ struct file_access;
 struct generation {
 	int dir;         /* archive/NAME, owned */
 	int stage;       /* archive/NAME/.stage, owned */
+	int older;       /* the generation before this one, owned; -1: none */
 	uint64_t number; /* the number it will have, one more than the highest */
 };
 
 #define AUTO_GENERATION __attribute__((cleanup(generation_drop)))
-#define GENERATION_NONE                \
-	{                              \
-		.dir = -1, .stage = -1 \
+#define GENERATION_NONE                             \
+	{                                           \
+		.dir = -1, .stage = -1, .older = -1 \
 	}
 
 /*
@@ -55,27 +65,35 @@ int generation_keep(struct generation *g, uint64_t *number, struct err *e);
 void generation_drop(struct generation *g);
 
 /* Make generation `number` of `name` the live one. Durable when this returns 0; on
- * failure the previous one is still live. ERR_CONFIG if there is no such generation. */
+ * failure the previous one is still live, unless it was the last fsync that failed:
+ * then generation_current() tells. ERR_CONFIG if there is no such generation. */
 int generation_live(int root, const char *name, uint64_t number, struct err *e);
 
-/* The number of the live generation; 0 if there is none. */
+/* The number of the live generation; 0 if there is none, or the link leads to one that
+ * is gone. ERR_CONFIG if live/NAME is not a link of ours. */
 int generation_current(int root, const char *name, uint64_t *number, struct err *e);
 
 /* The numbers present, ascending; owned array. */
 int generation_list(int root, const char *name, uint64_t **numbers, size_t *n,
 		    struct err *e);
 
-/* Remove all but the newest `keep` generations; never the live one, never `held`
- * (0: none), never a number above the live one that is not older than it. */
+/*
+ * Of the generations up to the live one keep the newest `keep` (the live one is the
+ * first of them, and stays even with 0) and `held` (0: none); remove the rest. What is
+ * above the live one, and everything while nothing is live, stays.
+ */
 int generation_prune(int root, const char *name, unsigned keep, uint64_t held,
 		     struct err *e);
 
-/* Remove everything kept of `name`: the link first, then the generations. */
+/* Remove everything kept of `name`, the pending key too: the link first, then the
+ * generations. Fine if there is nothing; repeated after a crash it finishes. */
 int generation_forget(int root, const char *name, struct err *e);
 
-/* Remove what crashes left: staged sets, half-moved links. Nothing that is live. */
+/* Remove what crashes left: staged and half-removed sets, half-moved links. Nothing
+ * that is live or has a number. */
 int generation_sweep(int root, const char *name, struct err *e);
 
-/* archive/NAME/0000000018 below root, opened for reading. */
+/* archive/NAME/0000000018 below root, to read files in it by name (it cannot be listed
+ * or synced). ERR_CONFIG if there is no such generation. */
 int generation_open(int root, const char *name, uint64_t number, int *dir,
 		    struct err *e);

@@ -331,7 +331,7 @@ static void a_write_cut_short_leaves_the_old_file(void **state)
 {
 	struct scratch *s = *state;
 	struct rlimit old, small;
-	char big[8192];
+	static char big[8192];
 	struct err e;
 	int rc;
 

@@ -1,0 +1,51 @@
+#include "store/place.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/file.h"
+
+#define NAME_LONGEST 200 /* leaves room in NAME_MAX for what we put around it */
+
+int place_check(const char *name, struct err *e)
+{
+	size_t len = strlen(name);
+
+	if (len == 0 || len > NAME_LONGEST || name[0] == '.' ||
+	    strchr(name, '/') != NULL)
+		return err_set(e, ERR_CONFIG, "\"%.40s\" cannot be a folder's name",
+			       name);
+	return 0;
+}
+
+int place_open(int root, const char *shelf, const char *name, int *dir, struct err *e)
+{
+	AUTO_FD int fd = -1;
+	int rc;
+
+	*dir = -1;
+	TRY(place_check(name, e));
+	TRY(file_open_dir(root, shelf, &fd, e));
+	rc = file_open_dir(fd, name, dir, e);
+	if (rc < 0)
+		return e->sysno == ENOENT ? 0 : err_wrap(e, "%s", shelf);
+	return 0;
+}
+
+int place_make(int root, const char *shelf, const char *name, int *dir, struct err *e)
+{
+	AUTO_FD int fd = -1, made = -1;
+	bool is_new;
+
+	TRY(place_check(name, e));
+	TRY(file_open_dir(root, shelf, &fd, e));
+	is_new = !file_exists(fd, name);
+	if (file_make_dir(fd, name, 0755, &made, e) < 0)
+		return err_wrap(e, "%s", shelf);
+	if (is_new && fsync(fd) < 0)
+		return err_sys(e, "sync %s", shelf);
+	*dir = take_fd(&made);
+	return 0;
+}

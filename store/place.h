@@ -1,0 +1,27 @@
+/*
+ * place: where the things of a certificate or a CA stand below the state directory.
+ *
+ *     <root>/archive/NAME/{0000000018,.pending}     <root>/live/NAME     <root>/ca/NAME
+ *
+ * The caller makes `archive` and `live`, the store everything below them. What begins
+ * with a dot is ours and unfinished.
+ */
+#pragma once
+
+struct err;
+
+#define PLACE_ARCHIVE "archive"
+#define PLACE_LIVE    "live"
+#define PLACE_CA      "ca"
+#define PLACE_PENDING ".pending"
+#define PLACE_STAGE   ".stage"
+#define PLACE_OLD     ".old" /* a generation while it is being removed */
+
+/* ERR_CONFIG unless `name` can be the name of a folder of ours. */
+int place_check(const char *name, struct err *e);
+
+/* Open <root>/SHELF/NAME. *dir is -1 if there is none; without SHELF, ERR_SYS. */
+int place_open(int root, const char *shelf, const char *name, int *dir, struct err *e);
+
+/* Open <root>/SHELF/NAME, made durably with mode 0755 if there is none. */
+int place_make(int root, const char *shelf, const char *name, int *dir, struct err *e);
