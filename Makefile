@@ -43,6 +43,8 @@ NET_LIBS := $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
 
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
 OBJ   := $(SRC:%.c=$(B)/%.o)
+# What tests share stands in tests/help/ and is linked with each of them.
+HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
 
 all: $(B)/everleaf $(B)/everleaf-net ## build both programs (the default)
@@ -61,7 +63,7 @@ $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/tests/%: $(B)/tests/%.o $(B)/librooms.a
+$(B)/tests/%: $(B)/tests/%.o $(HELP) $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) $(NET_LIBS) -o $@
 
 check: $(TESTS:=.passed) layers headers ## run every test that has not passed yet
@@ -88,4 +90,4 @@ clean: ## forget all variants
 .PHONY: all check layers headers help clean
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(OBJ:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(HELP:.o=.d) $(TESTS:=.d)

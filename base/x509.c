@@ -332,7 +332,8 @@ int x509_facts(X509 *cert, struct x509_facts *facts, struct err *e)
 	TRY(read_key(cert, &f, e));
 	if (X509_digest(cert, EVP_sha256(), f.fingerprint, NULL) != 1)
 		return key_openssl_err(e, ERR_SYS, "hash certificate");
-	f.is_ca = X509_check_ca(cert) != 0;
+	f.is_ca = X509_check_ca(cert) != 0 || /* says CA:TRUE, may not sign: still */
+		  (X509_get_extension_flags(cert) & EXFLAG_CA) != 0;
 	f.usage = read_usage(cert);
 	read_names_hash(cert, &f);
 	ERR_clear_error(); /* of extensions that OpenSSL could not read */
