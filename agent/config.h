@@ -39,8 +39,9 @@ struct config_host {
 	bool is_root;
 	const char *home_state;   /* default state_dir */
 	const char *home_runtime; /* default runtime_dir */
-	/* The next file of `pattern`, relative to the main file: *content empty and
-	 * *path "" when there are no more. */
+	const char *hooks_dir;    /* of the ready-made hooks; NULL: there are none */
+	/* The next file of `pattern`, relative to the main file: *path left empty when
+	 * there are no more. */
 	int (*include)(void *arg, const char *pattern, struct buf *path,
 		       struct buf *content, struct err *e);
 	/* *id of a user or group; ERR_CONFIG: no such one. For a user, *gid and home too. */
@@ -57,5 +58,5 @@ struct config_host {
  * Read `content`, the text of the main file `path`, and all it includes. 0: *snapshot is
  * a sealed memfd that the caller owns. ERR_CONFIG: at least one error was reported.
  */
-int config_read(const struct config_host *host, const char *path, const char *content,
-		size_t len, int *snapshot, struct err *e);
+int config_compile(const struct config_host *host, const char *path,
+		   const char *content, size_t len, int *snapshot, struct err *e);
