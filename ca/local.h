@@ -21,6 +21,10 @@
 struct buf;
 struct err;
 
+/* How far notBefore and thisUpdate lie in the past: this much, or a tenth of a shorter
+ * lifetime. Clocks of hosts without NTP are off by minutes; verify takes the same. */
+#define LOCAL_BACKDATE_S 300
+
 /* What the configuration says of the CA. All strings borrowed. */
 struct local_profile {
 	const char *subject; /* RFC 4514, "CN=Lab CA,O=Example" */
@@ -45,6 +49,10 @@ struct local_ca {
 
 #define AUTO_LOCAL_CA __attribute__((cleanup(local_done)))
 
+/* ERR_CONFIG if a CA of this profile cannot be made: the reading of the configuration
+ * asks before anything is done. */
+int local_check(const struct local_profile *p, struct err *e);
+
 /* Make root and, if asked for, intermediate, and an empty CRL. `now` in Unix seconds. */
 int local_make(const struct local_profile *p, int64_t now, struct local_ca *ca,
 	       struct err *e);
@@ -58,12 +66,19 @@ struct local_request {
 	int64_t lifetime_s;   /* clipped to the issuing certificate's own end */
 };
 
-/* Issue: the chain in PEM, leaf first, the root left out. */
+/*
+ * Issue: the chain in PEM, leaf first, the root left out. The lifetime is all of
+ * notBefore to notAfter, and notBefore lies a little in the past (see LOCAL_BACKDATE_S),
+ * so that a host whose clock is behind takes the new certificate at once. ERR_REFUSED:
+ * the CA's own end has come, a name is outside of its constraints, the key is weak.
+ */
 int local_issue(const struct local_profile *p, const struct local_ca *ca,
 		const struct local_request *r, int64_t now, struct buf *chain_pem,
 		struct err *e);
 
-/* Put `serial` (hex) on the CRL with `reason` (CRLReason, RFC 5280 5.3.1; 0: none) and
- * sign the CRL anew with the next number; NULL only signs anew. ca->crl is replaced. */
-int local_crl(struct local_ca *ca, const char *serial, int reason, int64_t now,
-	      struct err *e);
+/* The certificate and the key that sign leaves and the CRL. Borrowed from ca. */
+X509 *local_signer(const struct local_ca *ca);
+EVP_PKEY *local_signer_key(const struct local_ca *ca);
+
+/* See LOCAL_BACKDATE_S. */
+int64_t local_backdate(int64_t lifetime_s);

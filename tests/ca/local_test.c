@@ -1,0 +1,475 @@
+/* local: what the embedded CA issues is what was asked for, and others accept it. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include <openssl/x509v3.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/crl.h"
+#include "base/err.h"
+#include "base/x509.h"
+#include "ca/local.h"
+#include "ca/local_crl.h"
+#include "tests/help/certs.h"
+#include "tests/help/openssl.h"
+
+#define DAY      INT64_C(86400)
+#define YEAR     (365 * DAY)
+#define NAMES(n) (sizeof(n) / sizeof((n)[0]))
+
+static const struct name one_name[] = { { NAME_DNS, "example.org" } };
+
+static struct local_profile lab(void)
+{
+	return (struct local_profile){
+		.subject = "CN=Lab CA,O=Example",
+		.lifetime_s = 30 * DAY,
+		.ca_lifetime_s = 20 * YEAR,
+		.ca_key = KEY_ECDSA_P256,
+		.path_length = -1,
+	};
+}
+
+static struct local_request ask(EVP_PKEY *key)
+{
+	return (struct local_request){ one_name, 1, key, USAGE_SERVER, 30 * DAY };
+}
+
+static void make(const struct local_profile *p, int64_t now, struct local_ca *ca)
+{
+	struct err e = { 0 };
+
+	if (local_make(p, now, ca, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static X509 *issue(const struct local_profile *p, const struct local_ca *ca,
+		   const struct local_request *r, int64_t now)
+{
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	AUTO_BUF struct buf pem = { 0 };
+	struct err e = { 0 };
+
+	if (local_issue(p, ca, r, now, &pem, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &chain, &e), 0);
+	assert_int_equal(sk_X509_num(chain), ca->intermediate == NULL ? 1 : 2);
+	return sk_X509_shift(chain);
+}
+
+static struct x509_facts facts_of(X509 *cert)
+{
+	struct x509_facts f;
+	struct err e;
+
+	assert_int_equal(x509_facts(cert, &f, &e), 0);
+	return f;
+}
+
+/* What `openssl verify` says; fails the test unless it is `expected`. */
+static void outsider_says(const char *what, const struct local_ca *ca,
+			  const struct buf *chain, const char *purpose,
+			  const char *option, const char *value, int expected)
+{
+	const char *argv[] = {
+		"openssl",    "verify",   "-x509_strict", "-crl_check",
+		"-purpose",   purpose,    "-CAfile",      "root.pem",
+		"-untrusted", "leaf.pem", "-CRLfile",     "crl.pem",
+		option,       value,      "leaf.pem",     NULL,
+	};
+	AUTO_BUF struct buf root = { 0 }, crl = { 0 }, out = { 0 };
+	char dir[64];
+	struct err e;
+	int rc;
+
+	openssl_dir(dir);
+	assert_int_equal(x509_to_pem(ca->root, &root, &e), 0);
+	assert_int_equal(crl_to_pem(ca->crl, &crl, &e), 0);
+	openssl_put(dir, "root.pem", &root);
+	openssl_put(dir, "crl.pem", &crl);
+	openssl_put(dir, "leaf.pem", chain);
+	rc = openssl_run(dir, argv, &out);
+	openssl_dir_done(dir);
+	if (rc == -1) {
+		print_message("%s: skipped: there is no openssl program\n", what);
+		skip();
+	}
+	if (rc != expected)
+		fail_msg("%s: exit %d: %s", what, rc, out.data);
+}
+
+static const struct name wildcard[] = { { NAME_DNS, "*.example.org" },
+					{ NAME_DNS, "example.org" } };
+static const struct name addresses[] = { { NAME_IP, "192.0.2.7" },
+					 { NAME_IP, "2001:db8::1" } };
+static const struct name mail[] = { { NAME_EMAIL, "me@example.org" } };
+static const struct name uri[] = { { NAME_URI, "spiffe://lab/web" } };
+
+static void others_accept_what_is_issued(void **state)
+{
+	static const struct row {
+		const char *what;
+		enum key_type ca_key;
+		bool intermediate;
+		enum key_type key;
+		const struct name *names;
+		size_t n_names;
+		unsigned usage;
+		int64_t lifetime_s;
+		const char *option;
+		const char *value;
+	} rows[] = {
+		{ "root and leaf", KEY_ECDSA_P256, false, KEY_ECDSA_P256, one_name, 1,
+		  USAGE_SERVER, 30 * DAY, "-verify_hostname", "example.org" },
+		{ "with an intermediate", KEY_ECDSA_P256, true, KEY_ECDSA_P256,
+		  one_name, 1, USAGE_SERVER, 30 * DAY, "-verify_hostname",
+		  "example.org" },
+		{ "p384", KEY_ECDSA_P384, true, KEY_ECDSA_P384, one_name, 1,
+		  USAGE_SERVER, DAY, "-auth_level", "2" },
+		{ "rsa", KEY_RSA_2048, true, KEY_RSA_2048, one_name, 1, USAGE_SERVER,
+		  DAY, "-auth_level", "2" },
+		{ "ed25519", KEY_ED25519, true, KEY_ED25519, one_name, 1, USAGE_SERVER,
+		  DAY, "-auth_level", "2" },
+		{ "rsa leaf of an ed25519 CA", KEY_ED25519, false, KEY_RSA_3072,
+		  one_name, 1, USAGE_SERVER, DAY, "-auth_level", "2" },
+		{ "wildcard", KEY_ECDSA_P256, false, KEY_ECDSA_P256, wildcard, 2,
+		  USAGE_SERVER, DAY, "-verify_hostname", "www.example.org" },
+		{ "IPv4", KEY_ECDSA_P256, false, KEY_ECDSA_P256, addresses, 2,
+		  USAGE_SERVER, DAY, "-verify_ip", "192.0.2.7" },
+		{ "IPv6", KEY_ECDSA_P256, false, KEY_ECDSA_P256, addresses, 2,
+		  USAGE_SERVER, DAY, "-verify_ip", "2001:db8::1" },
+		{ "email", KEY_ECDSA_P256, false, KEY_ECDSA_P256, mail, 1, USAGE_CLIENT,
+		  DAY, "-verify_email", "me@example.org" },
+		{ "uri", KEY_ECDSA_P256, false, KEY_ECDSA_P256, uri, 1, USAGE_CLIENT,
+		  DAY, "-verify_depth", "1" },
+		{ "client and server", KEY_ECDSA_P256, false, KEY_ECDSA_P256, one_name,
+		  1, USAGE_CLIENT | USAGE_SERVER, DAY, "-verify_depth", "1" },
+		{ "30 seconds", KEY_ECDSA_P256, true, KEY_ECDSA_P256, one_name, 1,
+		  USAGE_SERVER, 30, "-verify_depth", "2" },
+		{ "10 years", KEY_ECDSA_P256, true, KEY_ECDSA_P256, one_name, 1,
+		  USAGE_SERVER, 10 * YEAR, "-verify_depth", "2" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < NAMES(rows); i++) {
+		const struct row *t = &rows[i];
+		AUTO_KEY EVP_PKEY *key = certs_key(t->key);
+		AUTO_LOCAL_CA struct local_ca ca = { 0 };
+		AUTO_BUF struct buf chain = { 0 };
+		struct local_profile p = lab();
+		struct local_request r = { t->names, t->n_names, key, t->usage,
+					   t->lifetime_s };
+		struct err e;
+
+		p.ca_key = t->ca_key;
+		p.intermediate = t->intermediate;
+		p.lifetime_s = t->lifetime_s;
+		p.crl_url = "http://ca.lab.example/lab.crl";
+		make(&p, clock_now(), &ca);
+		assert_int_equal(local_issue(&p, &ca, &r, clock_now(), &chain, &e), 0);
+		if ((t->usage & USAGE_SERVER) != 0)
+			outsider_says(t->what, &ca, &chain, "sslserver", t->option,
+				      t->value, 0);
+		if ((t->usage & USAGE_CLIENT) != 0)
+			outsider_says(t->what, &ca, &chain, "sslclient", t->option,
+				      t->value, 0);
+	}
+}
+
+static void others_refuse_what_was_not_asked_for(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	AUTO_BUF struct buf chain = { 0 };
+	struct local_profile p = lab();
+	struct local_request r = ask(key);
+	struct err e;
+
+	(void)state;
+	make(&p, clock_now(), &ca);
+	assert_int_equal(local_issue(&p, &ca, &r, clock_now(), &chain, &e), 0);
+	outsider_says("other name", &ca, &chain, "sslserver", "-verify_hostname",
+		      "evil.example", 2);
+	outsider_says("other usage", &ca, &chain, "sslclient", "-verify_depth", "1", 2);
+}
+
+static void a_leaf_is_exactly_what_was_asked_for(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	AUTO_X509 X509 *leaf = NULL;
+	AUTO_FREE char *subject = NULL, *issuer = NULL;
+	struct local_profile p = lab();
+	struct local_request r = ask(key);
+	struct x509_facts f;
+	int critical;
+	void *names;
+
+	(void)state;
+	r.names = wildcard;
+	r.n_names = 2;
+	make(&p, 1800000000, &ca);
+	leaf = issue(&p, &ca, &r, 1800000000);
+	f = facts_of(leaf);
+	assert_int_equal(f.n_names, 2);
+	assert_true(f.names_hash == names_hash(NAME_DNS, "example.org") +
+					names_hash(NAME_DNS, "*.example.org"));
+	assert_int_equal(f.key, KEY_ECDSA_P256);
+	assert_int_equal(f.usage, USAGE_SERVER);
+	assert_false(f.is_ca);
+	assert_true(key_same_public(X509_get0_pubkey(leaf), key));
+	subject = x509_subject(leaf);
+	issuer = x509_issuer(leaf);
+	assert_string_equal(subject, "");
+	assert_string_equal(issuer, "CN=Lab CA,O=Example");
+	/* = RFC 5280 4.2.1.6 "If the subject field contains an empty sequence, then the
+	 * issuing CA MUST include a subjectAltName extension that is marked as
+	 * critical." */
+	names = X509_get_ext_d2i(leaf, NID_subject_alt_name, &critical, NULL);
+	GENERAL_NAMES_free(names);
+	assert_int_equal(critical, 1);
+	assert_int_equal(X509_get_key_usage(leaf), KU_DIGITAL_SIGNATURE);
+	assert_int_equal(X509_get_ext_by_NID(leaf, NID_crl_distribution_points, -1),
+			 -1);
+	assert_int_equal(ASN1_OCTET_STRING_cmp(X509_get0_authority_key_id(leaf),
+					       X509_get0_subject_key_id(ca.root)),
+			 0);
+}
+
+static void serials_are_128_random_bits(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	struct local_profile p = lab();
+	struct local_request r = ask(key);
+	uint8_t seen_one[16] = { 0 }, seen_zero[16] = { 0 };
+
+	(void)state;
+	make(&p, 1800000000, &ca);
+	for (int i = 0; i < 100; i++) { /* a bit that never moves: one in 2^99 */
+		AUTO_X509 X509 *leaf = issue(&p, &ca, &r, 1800000000);
+		const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
+		int len = ASN1_STRING_length(serial);
+		uint8_t octets[16] = { 0 };
+
+		assert_true(len <= 16);
+		assert_int_equal(ASN1_STRING_type(serial), V_ASN1_INTEGER);
+		memcpy(octets + 16 - len, ASN1_STRING_get0_data(serial), (size_t)len);
+		for (int at = 0; at < 16; at++) {
+			seen_one[at] |= octets[at];
+			seen_zero[at] |= (uint8_t)~octets[at];
+		}
+	}
+	for (int at = 0; at < 16; at++)
+		assert_int_equal(seen_one[at] & seen_zero[at], 0xff);
+}
+
+static void a_lifetime_is_the_whole_span(void **state)
+{
+	static const struct row {
+		int64_t lifetime_s;
+		int64_t before; /* now - notBefore */
+	} rows[] = {
+		{ 30, 3 },     { 10, 1 },    { 5, 0 },          { 300, 30 },
+		{ 3000, 300 }, { DAY, 300 }, { 30 * DAY, 300 }, { 10 * YEAR, 300 },
+	};
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	struct local_profile p = lab();
+	const int64_t now = 1800000000;
+
+	(void)state;
+	make(&p, now - DAY, &ca);
+	for (size_t i = 0; i < NAMES(rows); i++) {
+		struct local_request r = ask(key);
+		AUTO_X509 X509 *leaf = NULL;
+		struct x509_facts f;
+
+		r.lifetime_s = rows[i].lifetime_s;
+		leaf = issue(&p, &ca, &r, now);
+		f = facts_of(leaf);
+		if (f.not_after - f.not_before != rows[i].lifetime_s ||
+		    now - f.not_before != rows[i].before)
+			fail_msg("%lld s: from %lld to %lld",
+				 (long long)rows[i].lifetime_s,
+				 (long long)(f.not_before - now),
+				 (long long)(f.not_after - now));
+	}
+}
+
+static void a_leaf_does_not_outlive_its_issuer(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	struct local_profile p = lab();
+	struct local_request r = ask(key);
+	AUTO_X509 X509 *leaf = NULL;
+	AUTO_BUF struct buf pem = { 0 };
+	int64_t now = 1800000000, end;
+	struct err e;
+
+	(void)state;
+	p.ca_lifetime_s = 40 * DAY;
+	make(&p, now, &ca);
+	end = facts_of(ca.root).not_after;
+	leaf = issue(&p, &ca, &r, now + 20 * DAY);
+	assert_int_equal(facts_of(leaf).not_after, end);
+	assert_int_equal(local_issue(&p, &ca, &r, end, &pem, &e), ERR_REFUSED);
+	assert_string_equal(
+	    e.text, "issue: the CA's own certificate ends at 2027-02-24T07:55:00Z");
+	assert_int_equal(local_issue(&p, &ca, &r, now - DAY, &pem, &e), ERR_REFUSED);
+	assert_int_equal(pem.len, 0);
+}
+
+static void requests_that_make_no_sense_are_refused(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_KEY EVP_PKEY *weak = EVP_PKEY_Q_keygen(NULL, NULL, "RSA", (size_t)1024);
+	static const struct name bad_address[] = { { NAME_IP, "192.0.2" } };
+	static const struct name bad_kind[] = { { NAME_KINDS, "x" } };
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	struct local_profile p = lab();
+	struct local_request rows[6];
+	static const char *const said[6] = {
+		"issue: a certificate without a name",
+		"issue: a certificate without a usage",
+		"issue: a key of 80 bits of strength, not 112",
+		"issue: 192.0.2 is no address",
+		"issue: a name of no kind",
+		"issue: a lifetime of nothing",
+	};
+
+	(void)state;
+	make(&p, 1800000000, &ca);
+	for (size_t i = 0; i < 6; i++)
+		rows[i] = ask(key);
+	rows[0].n_names = 0;
+	rows[1].usage = 0;
+	rows[2].public_key = weak;
+	rows[3].names = bad_address;
+	rows[4].names = bad_kind;
+	rows[5].lifetime_s = 0;
+	for (size_t i = 0; i < 6; i++) {
+		AUTO_BUF struct buf pem = { 0 };
+		struct err e;
+
+		assert_true(local_issue(&p, &ca, &rows[i], 1800000000, &pem, &e) < 0);
+		assert_string_equal(e.text, said[i]);
+		assert_int_equal(pem.len, 0);
+	}
+}
+
+static void a_crl_url_stands_in_the_leaf(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	struct local_profile p = lab();
+	struct local_request r = ask(key);
+	AUTO_X509 X509 *leaf = NULL;
+	CRL_DIST_POINTS *points;
+	const DIST_POINT *point;
+	const GENERAL_NAME *name;
+
+	(void)state;
+	p.crl_url = "http://ca.lab.example/lab.crl";
+	make(&p, 1800000000, &ca);
+	leaf = issue(&p, &ca, &r, 1800000000);
+	points = X509_get_ext_d2i(leaf, NID_crl_distribution_points, NULL, NULL);
+	assert_non_null(points);
+	assert_int_equal(sk_DIST_POINT_num(points), 1);
+	point = sk_DIST_POINT_value(points, 0);
+	name = sk_GENERAL_NAME_value(point->distpoint->name.fullname, 0);
+	assert_int_equal(name->type, GEN_URI);
+	assert_int_equal(ASN1_STRING_length(name->d.ia5), strlen(p.crl_url));
+	assert_memory_equal(ASN1_STRING_get0_data(name->d.ia5), p.crl_url,
+			    strlen(p.crl_url));
+	CRL_DIST_POINTS_free(points);
+}
+
+static void ca_certificates_are_limited_as_configured(void **state)
+{
+	AUTO_LOCAL_CA struct local_ca plain = { 0 }, deep = { 0 };
+	AUTO_FREE char *subject = NULL, *issuer = NULL;
+	struct local_profile p = lab();
+
+	(void)state;
+	p.path_length = 0;
+	make(&p, 1800000000, &plain);
+	assert_int_equal(X509_get_pathlen(plain.root), 0);
+	assert_int_equal(X509_get_key_usage(plain.root),
+			 KU_KEY_CERT_SIGN | KU_CRL_SIGN);
+	assert_null(plain.intermediate);
+	p.path_length = -1;
+	p.intermediate = true;
+	make(&p, 1800000000, &deep);
+	assert_int_equal(X509_get_pathlen(deep.root), -1);
+	assert_int_equal(X509_get_pathlen(deep.intermediate), 0);
+	assert_true(facts_of(deep.intermediate).is_ca);
+	assert_false(key_same_public(deep.root_key, deep.intermediate_key));
+	subject = x509_subject(deep.intermediate);
+	issuer = x509_issuer(deep.intermediate);
+	assert_string_equal(subject, "CN=Intermediate,CN=Lab CA,O=Example");
+	assert_string_equal(issuer, "CN=Lab CA,O=Example");
+}
+
+static void profiles_that_make_no_sense_are_refused(void **state)
+{
+	static const char *const nowhere[] = { "not a name", NULL };
+	struct local_profile rows[6];
+	static const char *const said[6] = {
+		"a lifetime of nothing",
+		"the CA would end before its certificates",
+		"no type of key for the CA",
+		"a path length of 0 leaves no place for an intermediate",
+		"subject \"Lab CA\": \"Lab CA\" where CN=, O=, OU=, C=, ST=, L=, "
+		"STREET=, DC= or UID= is expected",
+		"permitted name \"not a name\"",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < 6; i++)
+		rows[i] = lab();
+	rows[0].lifetime_s = 0;
+	rows[1].ca_lifetime_s = DAY;
+	rows[2].ca_key = KEY_NONE;
+	rows[3].intermediate = true;
+	rows[3].path_length = 0;
+	rows[4].subject = "Lab CA";
+	rows[5].permitted = nowhere;
+	for (size_t i = 0; i < 6; i++) {
+		struct local_ca ca = { 0 };
+		struct err e;
+
+		assert_int_equal(local_check(&rows[i], &e), ERR_CONFIG);
+		if (strncmp(e.text, said[i], strlen(said[i])) != 0)
+			fail_msg("%s, not %s", e.text, said[i]);
+		assert_int_equal(local_make(&rows[i], 1800000000, &ca, &e), ERR_CONFIG);
+		assert_null(ca.root);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(others_accept_what_is_issued),
+		cmocka_unit_test(others_refuse_what_was_not_asked_for),
+		cmocka_unit_test(a_leaf_is_exactly_what_was_asked_for),
+		cmocka_unit_test(serials_are_128_random_bits),
+		cmocka_unit_test(a_lifetime_is_the_whole_span),
+		cmocka_unit_test(a_leaf_does_not_outlive_its_issuer),
+		cmocka_unit_test(requests_that_make_no_sense_are_refused),
+		cmocka_unit_test(a_crl_url_stands_in_the_leaf),
+		cmocka_unit_test(ca_certificates_are_limited_as_configured),
+		cmocka_unit_test(profiles_that_make_no_sense_are_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
