@@ -1,11 +1,15 @@
 /*
  * probe: which certificate does an endpoint really serve? Runs in a worker.
  *
- * A handshake with SNI, without session resumption, on each address of the endpoint;
- * nothing is verified but the leaf's SHA-256. An endpoint is NEW when every address
- * showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are repeated every 200 ms until
- * that is so or the deadline has passed, because a server takes its time to let old
- * workers go.
+ * A handshake with SNI, without session resumption, on each address of the endpoint (at
+ * most 8), each within 5 s; nothing is verified but the leaf's SHA-256. An endpoint is NEW
+ * when every address showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are
+ * repeated every 200 ms until that is so or the deadline has passed, because a server
+ * takes its time to let old workers go. Then the address that was last seen worst decides:
+ * DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
+ * without) is left out if another one can be judged.
+ *
+ * SIGPIPE must be ignored.
  */
 #pragma once
 
@@ -25,8 +29,8 @@ enum probe_verdict {
 };
 
 struct probe_request {
-	const char *host;
-	const char *port;
+	const char *host;    /* a name, an address, or the path of a socket */
+	const char *port;    /* decimal; not looked at for a socket */
 	const char *name;    /* SNI; NULL: none */
 	uint32_t proto;      /* enum probe_proto */
 	uint8_t wanted[32];  /* SHA-256 of the leaf */

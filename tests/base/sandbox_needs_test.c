@@ -34,6 +34,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
+#include "tests/fake_dns.h"
 
 #define SOMEONE 65534 /* nobody */
 #define ANOTHER 65533
@@ -407,14 +408,20 @@ static void resolves(const char *arg)
 	NEED(found != NULL);
 }
 
-/* A name that is in no file makes it ask a server that is not there. */
-static void asks_for_an_unknown_name(const char *arg)
+/* A name that is in no file: DNS over UDP, from inside. */
+static void asks_a_name_server(const char *arg)
 {
+	const struct fake_dns *dns = (const void *)arg;
+	const struct addrinfo want = { .ai_family = AF_INET,
+				       .ai_socktype = SOCK_STREAM };
 	struct addrinfo *found = NULL;
+	struct sockaddr_in a;
 
-	(void)arg;
-	if (getaddrinfo("everleaf.invalid", "443", NULL, &found) == 0)
-		freeaddrinfo(found);
+	fake_dns_use(dns);
+	NEED(getaddrinfo("www.everleaf.test", "443", &want, &found) == 0);
+	memcpy(&a, found->ai_addr, sizeof(a));
+	NEED(a.sin_addr.s_addr == htonl(INADDR_LOOPBACK + 8));
+	freeaddrinfo(found);
 }
 
 static const struct sandbox_path resolver_files[] = {
@@ -429,9 +436,14 @@ static void a_worker_resolves_names(void **state)
 	    box_for(SANDBOX_WORKER, resolver_files,
 		    sizeof(resolver_files) / sizeof(*resolver_files));
 
+	static const char *const addresses[] = { "127.0.0.9", NULL };
+	struct fake_dns dns = { 0 };
+
 	(void)state;
 	run_inside(&box, resolves, NULL);
-	run_inside(&box, asks_for_an_unknown_name, NULL);
+	assert_true(fake_dns_start(&dns, addresses));
+	run_inside(&box, asks_a_name_server, (const char *)&dns);
+	fake_dns_stop(&dns);
 }
 
 static int verify_any(int ok, X509_STORE_CTX *store)
