@@ -38,7 +38,7 @@ static void subjects_are_read(void **state)
 		{ "cn=x,Dc=lab,dc=example", "DC=example; DC=lab; CN=x" },
 		{ "CN=x,OU=a,O=b,L=c,ST=d,C=DE", "C=DE; ST=d; L=c; O=b; OU=a; CN=x" },
 		{ "CN=a\\,b", "CN=a,b" },
-		{ "CN=a\\+b\\=c\\\"\\\\", "CN=a+b=c\"\\" },
+		{ "CN=a\\+b\\=c\\\"\\\\", "CN=a+b=c\"\\\\" }, /* printed so */
 		{ "CN=a=b", "CN=a=b" },
 		{ "CN=L\\C3\\A4b", "CN=L\xc3\xa4"
 				   "b" },
