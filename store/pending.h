@@ -5,7 +5,7 @@
  *
  * A key is durable before its CSR is asked for, and one is made per order: a retry
  * uses the one that is there. It becomes part of the generation that is installed with
- * it, and is removed then. Nothing live ever changes here.
+ * it, and is removed then (pending_drop()). Nothing live ever changes here.
  */
 #pragma once
 
@@ -16,8 +16,10 @@
 struct err;
 
 /*
- * The pending key of `name`, made now if there is none of that type. With `reuse`, the
- * live generation's key is taken if it is of the type. The caller owns *key.
+ * The pending key of `name`, made now if there is none of that type. With `reuse`, a
+ * new one is a copy of the live generation's key if that is of the type. Without it, a
+ * pending key that is the live one's (a crash came before pending_drop()) is not used
+ * again. One that cannot be read as a key gives way to a new one. The caller owns *key.
  */
 int pending_key(int root, const char *name, enum key_type type, int reuse,
 		EVP_PKEY **key, struct err *e);
@@ -25,4 +27,5 @@ int pending_key(int root, const char *name, enum key_type type, int reuse,
 /* Only look: *key is NULL if there is none. */
 int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e);
 
+/* Remove it. Fine if there is none. */
 int pending_drop(int root, const char *name, struct err *e);

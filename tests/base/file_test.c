@@ -5,7 +5,6 @@
 #include <signal.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
-#include <time.h>
 
 #include "base/auto.h"
 #include "base/buf.h"

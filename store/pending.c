@@ -1,0 +1,113 @@
+#include "store/pending.h"
+
+#include <errno.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "store/generation.h"
+#include "store/place.h"
+
+#define LIMIT_KEY 16384 /* RSA-4096 takes 3.3 kB */
+#define KEY_FILE  "privkey.pem"
+
+/* *key is NULL if there is no file; ERR_SYS is the disk, anything else the content. */
+static int read_key(int dir, const char *path, EVP_PKEY **key, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+
+	*key = NULL;
+	if (file_read(dir, path, LIMIT_KEY, &pem, e) < 0)
+		return e->sysno == ENOENT ? 0 : e->code;
+	if (key_from_pem(pem.data, pem.len, key, e) < 0)
+		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+static int live_key(int root, const char *name, EVP_PKEY **key, struct err *e)
+{
+	AUTO_FD int dir = -1;
+	uint64_t number = 0;
+
+	*key = NULL;
+	TRY(generation_current(root, name, &number, e));
+	if (number == 0)
+		return 0;
+	TRY(generation_open(root, name, number, &dir, e));
+	return read_key(dir, KEY_FILE, key, e);
+}
+
+/* What cannot be read as a key is no key: here, that is never a reason to stop. */
+static int load_any(int (*load)(int root, const char *name, EVP_PKEY **key,
+				struct err *e),
+		    int root, const char *name, EVP_PKEY **key, struct err *e)
+{
+	if (load(root, name, key, e) == 0)
+		return 0;
+	*key = NULL;
+	return e->code == ERR_SYS ? ERR_SYS : 0;
+}
+
+static int save(int root, const char *name, const EVP_PKEY *key, struct err *e)
+{
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	AUTO_FD int dir = -1, pending = -1;
+	AUTO_BUF struct buf pem = { 0 };
+
+	TRY(key_to_pem(key, &pem, e));
+	TRY(place_make(root, PLACE_ARCHIVE, name, &dir, e));
+	TRY(file_make_dir(dir, PLACE_PENDING, 0700, &pending, e));
+	TRY(file_write(pending, KEY_FILE, pem.data, pem.len, &access, e));
+	if (fsync(dir) < 0)
+		return err_sys(e, "sync " PLACE_ARCHIVE "/%s", name);
+	return 0;
+}
+
+static bool is_of(const EVP_PKEY *key, enum key_type type)
+{
+	return key != NULL && key_type_of(key) == type;
+}
+
+int pending_key(int root, const char *name, enum key_type type, int reuse,
+		EVP_PKEY **key, struct err *e)
+{
+	AUTO_KEY EVP_PKEY *waiting = NULL;
+	AUTO_KEY EVP_PKEY *live = NULL;
+	AUTO_KEY EVP_PKEY *made = NULL;
+
+	TRY(load_any(pending_load, root, name, &waiting, e));
+	TRY(load_any(live_key, root, name, &live, e));
+	if (is_of(waiting, type) &&
+	    (reuse || live == NULL || !key_same_public(waiting, live))) {
+		*key = TAKE(waiting);
+		return 0;
+	}
+	if (reuse && is_of(live, type))
+		made = TAKE(live);
+	else
+		TRY(key_make(type, &made, e));
+	if (save(root, name, made, e) < 0)
+		return err_wrap(e, "the key of %s", name);
+	*key = TAKE(made);
+	return 0;
+}
+
+int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	*key = NULL;
+	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
+	if (dir < 0)
+		return 0;
+	return read_key(dir, PLACE_PENDING "/" KEY_FILE, key, e);
+}
+
+int pending_drop(int root, const char *name, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
+	return dir < 0 ? 0 : file_remove_dir(dir, PLACE_PENDING, e);
+}
