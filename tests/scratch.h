@@ -43,6 +43,17 @@ static inline int scratch_in(void **state)
 	return s->fd < 0 ? -1 : 0;
 }
 
+/* scratch_in(), with the folders of a state directory that the store does not make. */
+static inline int store_in(void **state)
+{
+	struct scratch *s;
+
+	if (scratch_in(state) < 0)
+		return -1;
+	s = *state;
+	return mkdirat(s->fd, "archive", 0755) < 0 || mkdirat(s->fd, "live", 0755) < 0;
+}
+
 static inline int scratch_remove(const char *path, const struct stat *st, int type,
 				 struct FTW *at)
 {
@@ -133,4 +144,54 @@ static inline int scratch_count(const struct scratch *s, const char *path)
 static inline int64_t mtime_ns(const struct stat *st)
 {
 	return (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+}
+
+/* What someone who may write in a folder can put where a file of ours should go. */
+enum plant {
+	PLANT_LINK,
+	PLANT_DANGLING,
+	PLANT_FIFO,
+	PLANT_DIR,
+	PLANT_HARD_LINK,
+	PLANTS,
+};
+
+static inline const char *plant_word(enum plant what)
+{
+	static const char *const words[PLANTS] = { "link", "dangling link", "fifo",
+						   "directory", "hard link" };
+
+	return words[what];
+}
+
+/* Plant `what` as `at` below s; where it is a link, it is one to "victim", which must
+ * stay untouched, or to "nowhere", which must not come to be. */
+static inline void plant(const struct scratch *s, enum plant what, const char *at)
+{
+	const char *up = strchr(at, '/') != NULL ? "../" : "";
+	char to[32];
+
+	scratch_put(s, "victim", "untouched");
+	snprintf(to, sizeof(to), "%s%s", up,
+		 what == PLANT_DANGLING ? "nowhere" : "victim");
+	if (what == PLANT_LINK || what == PLANT_DANGLING)
+		scratch_link(s, to, at);
+	else if (what == PLANT_FIFO)
+		assert_int_equal(mkfifoat(s->fd, at, 0666), 0);
+	else if (what == PLANT_DIR)
+		scratch_mkdir(s, at);
+	else
+		assert_int_equal(linkat(s->fd, "victim", s->fd, at, 0), 0);
+}
+
+static inline void unplant(const struct scratch *s, enum plant what, const char *at)
+{
+	assert_int_equal(unlinkat(s->fd, at, what == PLANT_DIR ? AT_REMOVEDIR : 0), 0);
+}
+
+/* Nothing was written through what was planted. */
+static inline void plant_expect_harmless(const struct scratch *s)
+{
+	scratch_expect(s, "victim", "untouched");
+	assert_false(scratch_has(s, "nowhere"));
 }

@@ -7,82 +7,9 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "store/generation.h"
+#include "tests/store/generations.h"
 
-static const struct file_access private = { FILE_KEEP, FILE_KEEP, 0600 };
 static const struct file_access public = { FILE_KEEP, FILE_KEEP, 0644 };
-
-static int store_in(void **state)
-{
-	struct scratch *s;
-
-	if (scratch_in(state) < 0)
-		return -1;
-	s = *state;
-	return mkdirat(s->fd, "archive", 0755) < 0 || mkdirat(s->fd, "live", 0755) < 0;
-}
-
-static void stage(const struct scratch *s, struct generation *g, const char *text)
-{
-	struct err e = { 0 };
-
-	if (generation_begin(g, s->fd, "web", &e) < 0 ||
-	    generation_add(g, "privkey.pem", text, strlen(text), &private, &e) < 0 ||
-	    generation_add(g, "cert.pem", text, strlen(text), &public, &e) < 0)
-		fail_msg("%s", e.text);
-}
-
-static uint64_t keep(const struct scratch *s, const char *text)
-{
-	AUTO_GENERATION struct generation g = GENERATION_NONE;
-	uint64_t number = 0;
-	struct err e = { 0 };
-
-	stage(s, &g, text);
-	if (generation_keep(&g, &number, &e) < 0)
-		fail_msg("%s", e.text);
-	return number;
-}
-
-static void live(const struct scratch *s, uint64_t number)
-{
-	struct err e = { 0 };
-
-	if (generation_live(s->fd, "web", number, &e) < 0)
-		fail_msg("%s", e.text);
-}
-
-static uint64_t install(const struct scratch *s, const char *text)
-{
-	uint64_t number = keep(s, text);
-
-	live(s, number);
-	return number;
-}
-
-static uint64_t current(const struct scratch *s)
-{
-	uint64_t number = 99;
-	struct err e = { 0 };
-
-	if (generation_current(s->fd, "web", &number, &e) < 0)
-		fail_msg("%s", e.text);
-	return number;
-}
-
-/* "1 2 5": the numbers that are there. */
-static void expect_numbers(const struct scratch *s, const char *want)
-{
-	AUTO_FREE uint64_t *numbers = NULL;
-	char got[256] = "";
-	struct err e;
-	size_t n = 0;
-
-	assert_int_equal(generation_list(s->fd, "web", &numbers, &n, &e), 0);
-	for (size_t i = 0; i < n; i++)
-		snprintf(got + strlen(got), sizeof(got) - strlen(got), "%s%d",
-			 i > 0 ? " " : "", (int)numbers[i]);
-	assert_string_equal(got, want);
-}
 
 static void what_is_made_live_is_what_readers_see(void **state)
 {
@@ -292,64 +219,6 @@ static void a_folder_in_the_links_place_is_not_replaced(void **state)
 	assert_int_equal(scratch_count(s, "live"), 1);
 }
 
-static void a_crash_while_staging_is_begun_anew(void **state)
-{
-	struct scratch *s = *state;
-
-	install(s, "one");
-	scratch_mkdir(s, "archive/web/.stage");
-	scratch_put(s, "archive/web/.stage/privkey.pem", "half a k");
-	assert_int_equal(install(s, "two"), 2);
-	scratch_expect(s, "live/web/privkey.pem", "two");
-	assert_int_equal(scratch_count(s, "archive/web"), 2);
-}
-
-static void a_crash_between_link_and_rename_is_begun_anew(void **state)
-{
-	struct scratch *s = *state;
-
-	install(s, "one");
-	keep(s, "two");
-	scratch_link(s, "../archive/web/0000000002", "live/.web.next");
-	live(s, 2);
-	assert_int_equal(current(s), 2);
-	assert_int_equal(scratch_count(s, "live"), 1);
-}
-
-static void a_crash_between_keeping_and_going_live_costs_a_number(void **state)
-{
-	struct scratch *s = *state;
-	struct err e;
-
-	install(s, "one");
-	keep(s, "orphan");
-	assert_int_equal(install(s, "three"), 3);
-	assert_int_equal(current(s), 3);
-	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), 0);
-	expect_numbers(s, "3");
-}
-
-static void a_sweep_removes_what_crashes_left_and_nothing_else(void **state)
-{
-	struct scratch *s = *state;
-	struct err e;
-
-	install(s, "one");
-	keep(s, "two");
-	scratch_mkdir(s, "archive/web/.stage");
-	scratch_put(s, "archive/web/.stage/privkey.pem", "half a k");
-	scratch_mkdir(s, "archive/web/.old");
-	scratch_put(s, "archive/web/.old/cert.pem", "old");
-	scratch_mkdir(s, "archive/web/.pending");
-	scratch_link(s, "../archive/web/0000000002", "live/.web.next");
-	assert_int_equal(generation_sweep(s->fd, "web", &e), 0);
-	assert_int_equal(scratch_count(s, "archive/web"), 3);
-	assert_true(scratch_has(s, "archive/web/.pending"));
-	assert_int_equal(scratch_count(s, "live"), 1);
-	assert_int_equal(current(s), 1);
-	assert_int_equal(generation_sweep(s->fd, "never", &e), 0);
-}
-
 static void numbers_are_listed_in_order_and_nothing_else_is(void **state)
 {
 	static const char *const others[] = { "12",         "00000000012", "000000001x",
@@ -372,98 +241,6 @@ static void numbers_are_listed_in_order_and_nothing_else_is(void **state)
 static void a_name_without_generations_has_an_empty_list(void **state)
 {
 	expect_numbers(*state, "");
-}
-
-static void pruning_keeps_what_it_must(void **state)
-{
-	static const struct row {
-		const char *name;
-		unsigned keep;
-		uint64_t live, held;
-		const char *left;
-	} rows[] = {
-		{ "the newest three", 3, 6, 0, "4 5 6" },
-		{ "only the live one", 1, 6, 0, "6" },
-		{ "the live one even with zero", 0, 6, 0, "6" },
-		{ "more than there are", 9, 6, 0, "1 2 3 4 5 6" },
-		{ "what is above the live one", 1, 4, 0, "4 5 6" },
-		{ "held below the live one", 2, 6, 2, "2 5 6" },
-		{ "held above the live one", 2, 4, 6, "3 4 5 6" },
-		{ "everything while nothing is live", 1, 0, 0, "1 2 3 4 5 6" },
-		{ "a held one that is not there", 2, 6, 17, "5 6" },
-		{ "the largest keep", UINT32_MAX, 6, 0, "1 2 3 4 5 6" },
-	};
-	struct scratch *s = *state;
-	struct err e;
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct row *r = &rows[i];
-
-		print_message("  %s\n", r->name);
-		for (int n = 0; n < 6; n++)
-			keep(s, "x");
-		if (r->live > 0)
-			live(s, r->live);
-		assert_int_equal(generation_prune(s->fd, "web", r->keep, r->held, &e),
-				 0);
-		expect_numbers(s, r->left);
-		if (r->live > 0)
-			assert_int_equal(current(s), r->live);
-		assert_int_equal(generation_forget(s->fd, "web", &e), 0);
-	}
-}
-
-static void pruning_goes_on_where_a_crash_stopped_it(void **state)
-{
-	struct scratch *s = *state;
-	struct err e;
-
-	for (int n = 0; n < 3; n++)
-		install(s, "x");
-	scratch_mkdir(s, "archive/web/.old");
-	scratch_put(s, "archive/web/.old/cert.pem", "half gone");
-	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), 0);
-	assert_int_equal(scratch_count(s, "archive/web"), 1);
-}
-
-static void pruning_of_nothing_is_fine(void **state)
-{
-	struct scratch *s = *state;
-	struct err e;
-
-	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), 0);
-}
-
-static void forgetting_leaves_nothing_of_the_name_and_all_of_others(void **state)
-{
-	struct scratch *s = *state;
-	struct err e;
-
-	install(s, "one");
-	install(s, "two");
-	scratch_mkdir(s, "archive/web/.pending");
-	scratch_put(s, "archive/web/.pending/privkey.pem", "waits");
-	scratch_mkdir(s, "archive/web/.old");
-	scratch_mkdir(s, "archive/web/.stage");
-	scratch_link(s, "../archive/web/0000000002", "live/.web.next");
-	scratch_mkdir(s, "archive/web2");
-	scratch_link(s, "../archive/web2/0000000001", "live/web2");
-	assert_int_equal(generation_forget(s->fd, "web", &e), 0);
-	assert_int_equal(scratch_count(s, "archive"), 1);
-	assert_int_equal(scratch_count(s, "live"), 1);
-	assert_int_equal(generation_forget(s->fd, "web", &e), 0);
-}
-
-static void forgetting_goes_on_where_a_crash_stopped_it(void **state)
-{
-	struct scratch *s = *state;
-	struct err e;
-
-	install(s, "one");
-	keep(s, "two");
-	assert_int_equal(unlinkat(s->fd, "live/web", 0), 0);
-	assert_int_equal(generation_forget(s->fd, "web", &e), 0);
-	assert_int_equal(scratch_count(s, "archive"), 0);
 }
 
 static void a_folder_that_no_one_made_is_named(void **state)
@@ -564,23 +341,6 @@ static void a_failing_write_leaves_the_live_generation_whole(void **state)
 	assert_int_equal(scratch_count(s, "archive/web"), 1);
 }
 
-static void no_descriptor_is_left_open(void **state)
-{
-	struct scratch *s = *state;
-	int before = dup(s->fd), after;
-	struct err e;
-
-	close(before);
-	for (int i = 0; i < 4; i++)
-		install(s, "x");
-	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), 0);
-	assert_int_equal(generation_sweep(s->fd, "web", &e), 0);
-	assert_int_equal(generation_forget(s->fd, "web", &e), 0);
-	after = dup(s->fd);
-	close(after);
-	assert_int_equal(after, before);
-}
-
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_in, scratch_out)
 
 int main(void)
@@ -601,23 +361,13 @@ int main(void)
 		TEST(a_link_to_a_generation_that_is_gone_is_nothing_live),
 		TEST(what_is_live_but_not_ours_is_refused),
 		TEST(a_folder_in_the_links_place_is_not_replaced),
-		TEST(a_crash_while_staging_is_begun_anew),
-		TEST(a_crash_between_link_and_rename_is_begun_anew),
-		TEST(a_crash_between_keeping_and_going_live_costs_a_number),
-		TEST(a_sweep_removes_what_crashes_left_and_nothing_else),
 		TEST(numbers_are_listed_in_order_and_nothing_else_is),
 		TEST(a_name_without_generations_has_an_empty_list),
-		TEST(pruning_keeps_what_it_must),
-		TEST(pruning_goes_on_where_a_crash_stopped_it),
-		TEST(pruning_of_nothing_is_fine),
-		TEST(forgetting_leaves_nothing_of_the_name_and_all_of_others),
-		TEST(forgetting_goes_on_where_a_crash_stopped_it),
 		TEST(a_folder_that_no_one_made_is_named),
 		TEST(a_name_that_leads_elsewhere_is_refused),
 		TEST(a_link_in_the_archive_is_not_followed),
 		TEST(a_stage_planted_as_a_link_is_not_followed),
 		TEST(a_failing_write_leaves_the_live_generation_whole),
-		TEST(no_descriptor_is_left_open),
 	};
 
 	return cmocka_run_group_tests_name("generation", tests, NULL, NULL);

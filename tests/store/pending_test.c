@@ -12,16 +12,6 @@
 
 #define PENDING "archive/web/.pending/privkey.pem"
 
-static int store_in(void **state)
-{
-	struct scratch *s;
-
-	if (scratch_in(state) < 0)
-		return -1;
-	s = *state;
-	return mkdirat(s->fd, "archive", 0755) < 0 || mkdirat(s->fd, "live", 0755) < 0;
-}
-
 static EVP_PKEY *get(const struct scratch *s, enum key_type type, int reuse)
 {
 	EVP_PKEY *key = NULL;
@@ -79,6 +69,7 @@ static void nobody_else_reads_it(void **state)
 	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 0);
 
 	umask(old);
+	assert_non_null(key);
 	assert_int_equal(scratch_stat(s, PENDING).st_mode & 07777, 0600);
 	assert_int_equal(scratch_stat(s, "archive/web/.pending").st_mode & 07777, 0700);
 	assert_int_equal(scratch_stat(s, "archive/web").st_mode & 07777, 0755);
@@ -102,6 +93,7 @@ static void another_type_is_another_key(void **state)
 	AUTO_KEY EVP_PKEY *two = get(s, KEY_ED25519, 0);
 	AUTO_KEY EVP_PKEY *there = load(s);
 
+	assert_false(key_same_public(one, two));
 	assert_true(key_same_public(two, there));
 }
 
@@ -188,14 +180,18 @@ static void reuse_of_another_type_makes_a_new_key(void **state)
 
 static void reuse_without_a_live_key_makes_one(void **state)
 {
-	AUTO_KEY EVP_PKEY *key = get(*state, KEY_ECDSA_P256, 1);
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 1);
+	AUTO_KEY EVP_PKEY *there = load(s);
+
+	assert_true(key_same_public(key, there));
 }
 
 static void what_is_no_key_gives_way_to_one(void **state)
 {
 	static const char *const bad[] = { "", "not a key",
-					   "-----BEGIN PRIVATE KEY-----\nAAAA\n"
-					   "-----END PRIVATE KEY-----\n" };
+					   ("-----BEGIN PRIVATE KEY-----\nAAAA\n"
+					    "-----END PRIVATE KEY-----\n") };
 	struct scratch *s = *state;
 
 	scratch_mkdir(s, "archive/web");
@@ -225,6 +221,7 @@ static void a_leftover_of_a_crash_is_removed(void **state)
 	scratch_put(s, "archive/web/.pending/.privkey.pem.everleaf", "half a k");
 	assert_null(load(s));
 	key = get(s, KEY_ECDSA_P256, 0);
+	assert_non_null(key);
 	assert_int_equal(scratch_count(s, "archive/web/.pending"), 1);
 }
 

@@ -5,76 +5,17 @@
 
 #include "base/auto.h"
 #include "base/err.h"
-#include "base/x509.h"
-#include "store/generation.h"
 #include "store/publish.h"
+#include "tests/store/sets.h"
 
-static const struct file_access private = { FILE_KEEP, FILE_KEEP, 0600 };
-
-static int store_in(void **state)
+static int folder_in(void **state)
 {
 	struct scratch *s;
 
 	if (scratch_in(state) < 0)
 		return -1;
 	s = *state;
-	return mkdirat(s->fd, "archive", 0755) < 0 ||
-	       mkdirat(s->fd, "live", 0755) < 0 || mkdirat(s->fd, "out", 0755) < 0;
-}
-
-/* A certificate that `key` signs for itself. */
-static void certify(EVP_PKEY *key, struct buf *pem)
-{
-	AUTO_X509 X509 *cert = X509_new();
-	struct err e;
-
-	assert_int_equal(X509_set_version(cert, X509_VERSION_3), 1);
-	assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(cert), 7), 1);
-	assert_non_null(X509_gmtime_adj(X509_getm_notBefore(cert), 0));
-	assert_non_null(X509_gmtime_adj(X509_getm_notAfter(cert), 3600));
-	assert_int_equal(X509_set_pubkey(cert, key), 1);
-	assert_true(X509_sign(cert, key, EVP_sha256()) > 0);
-	assert_int_equal(x509_to_pem(cert, pem, &e), 0);
-}
-
-static void make_set(struct publish_set *set)
-{
-	AUTO_KEY EVP_PKEY *key = NULL;
-	AUTO_KEY EVP_PKEY *other = NULL;
-	struct err e;
-
-	*set = (struct publish_set){ 0 };
-	assert_int_equal(key_make(KEY_ECDSA_P256, &key, &e), 0);
-	assert_int_equal(key_make(KEY_ECDSA_P256, &other, &e), 0);
-	assert_int_equal(key_to_pem(key, &set->key, &e), 0);
-	certify(key, &set->cert);
-	certify(other, &set->chain);
-	buf_puts(&set->ca, "anchors\n");
-}
-
-/* Keep `set` as the next generation of "web"; parts that are empty are not written. */
-static uint64_t keep(const struct scratch *s, const struct publish_set *set)
-{
-	const struct {
-		const char *file;
-		const struct buf *b;
-	} parts[] = { { "privkey.pem", &set->key },
-		      { "cert.pem", &set->cert },
-		      { "chain.pem", &set->chain },
-		      { "ca.pem", &set->ca } };
-	AUTO_GENERATION struct generation g = GENERATION_NONE;
-	uint64_t number = 0;
-	struct err e;
-
-	assert_int_equal(generation_begin(&g, s->fd, "web", &e), 0);
-	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (parts[i].b->len > 0)
-			assert_int_equal(generation_add(&g, parts[i].file,
-							parts[i].b->data,
-							parts[i].b->len, &private, &e),
-					 0);
-	assert_int_equal(generation_keep(&g, &number, &e), 0);
-	return number;
+	return mkdirat(s->fd, "out", 0755);
 }
 
 static char *path_of(const struct scratch *s, const char *name)
@@ -109,156 +50,6 @@ static unsigned audit(const struct publish_set *set, const struct publish_file *
 	if (publish_audit(set, file, &differs, &e) < 0)
 		fail_msg("%s", e.text);
 	return differs;
-}
-
-static void same(const struct buf *got, const struct buf *want)
-{
-	assert_int_equal(got->len, want->len);
-	assert_memory_equal(got->data, want->data, want->len);
-}
-
-static void a_generation_is_read_back_whole(void **state)
-{
-	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 }, got = { 0 };
-	struct err e;
-
-	make_set(&set);
-	assert_int_equal(publish_load(s->fd, "web", keep(s, &set), &got, &e), 0);
-	same(&got.key, &set.key);
-	same(&got.cert, &set.cert);
-	same(&got.chain, &set.chain);
-	same(&got.ca, &set.ca);
-}
-
-static void chain_and_anchors_need_not_be_there(void **state)
-{
-	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 }, got = { 0 };
-	struct err e;
-
-	make_set(&set);
-	buf_done(&set.chain);
-	buf_done(&set.ca);
-	assert_int_equal(publish_load(s->fd, "web", keep(s, &set), &got, &e), 0);
-	assert_int_equal(got.chain.len + got.ca.len, 0);
-}
-
-static void another_certificates_key_is_not_published(void **state)
-{
-	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 }, other = { 0 }, got = { 0 };
-	struct err e;
-
-	make_set(&set);
-	make_set(&other);
-	buf_done(&set.key);
-	buf_add(&set.key, other.key.data, other.key.len);
-	assert_int_equal(publish_load(s->fd, "web", keep(s, &set), &got, &e),
-			 ERR_TRUST);
-	assert_string_equal(e.text,
-			    "generation 1 of web: privkey.pem is not the key of "
-			    "cert.pem");
-	assert_null(got.key.data);
-}
-
-static void what_cannot_be_read_is_not_published(void **state)
-{
-	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 }, got = { 0 };
-	struct err e;
-
-	make_set(&set);
-	keep(s, &set);
-	scratch_put(s, "archive/web/0000000001/cert.pem", "half a certif");
-	assert_int_equal(publish_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
-	assert_non_null(strstr(e.text, "cert.pem"));
-	scratch_put(s, "archive/web/0000000001/privkey.pem", "");
-	assert_int_equal(publish_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
-	assert_non_null(strstr(e.text, "privkey.pem"));
-	assert_int_equal(unlinkat(s->fd, "archive/web/0000000001/privkey.pem", 0), 0);
-	assert_int_equal(publish_load(s->fd, "web", 1, &got, &e), ERR_SYS);
-	assert_int_equal(publish_load(s->fd, "web", 2, &got, &e), ERR_CONFIG);
-}
-
-static void each_content_holds_its_parts_in_order(void **state)
-{
-	static const struct row {
-		const char *name;
-		enum publish_content content;
-		const char *holds; /* k key, c leaf, i chain, a anchors */
-	} rows[] = {
-		{ "fullchain", PUBLISH_FULLCHAIN, "ci" }, { "cert", PUBLISH_CERT, "c" },
-		{ "chain", PUBLISH_CHAIN, "i" },          { "key", PUBLISH_KEY, "k" },
-		{ "combined", PUBLISH_COMBINED, "kci" },  { "ca", PUBLISH_CA, "a" },
-	};
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct err e;
-
-	(void)state;
-	make_set(&set);
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		AUTO_BUF struct buf got = { 0 }, want = { 0 };
-
-		for (const char *p = rows[i].holds; *p != '\0'; p++) {
-			const struct buf *b = *p == 'k'   ? &set.key
-					      : *p == 'c' ? &set.cert
-					      : *p == 'i' ? &set.chain
-							  : &set.ca;
-
-			buf_add(&want, b->data, b->len);
-		}
-		buf_puts(&got, "what was here before");
-		if (publish_render(&set, rows[i].content, &got, &e) < 0 ||
-		    strcmp(got.data, want.data) != 0)
-			fail_msg("%s", rows[i].name);
-	}
-}
-
-static void blocks_without_a_last_newline_do_not_run_together(void **state)
-{
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	AUTO_BUF struct buf got = { 0 };
-	struct err e;
-
-	(void)state;
-	buf_puts(&set.key, "key");
-	buf_puts(&set.cert, "cert");
-	buf_puts(&set.chain, "chain\n");
-	assert_int_equal(publish_render(&set, PUBLISH_COMBINED, &got, &e), 0);
-	assert_string_equal(got.data, "key\ncert\nchain\n");
-}
-
-static void der_is_the_leaf_in_binary(void **state)
-{
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	AUTO_BUF struct buf got = { 0 }, pem = { 0 };
-	AUTO_X509 X509 *cert = NULL;
-	const unsigned char *p;
-	struct err e;
-
-	(void)state;
-	make_set(&set);
-	assert_int_equal(publish_render(&set, PUBLISH_DER, &got, &e), 0);
-	p = (const unsigned char *)got.data;
-	cert = d2i_X509(NULL, &p, (long)got.len);
-	assert_non_null(cert);
-	assert_ptr_equal(p, got.data + got.len);
-	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
-	same(&pem, &set.cert);
-}
-
-static void what_cannot_be_rendered_is_a_matter_of_configuration(void **state)
-{
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	AUTO_BUF struct buf got = { 0 };
-	struct err e;
-
-	(void)state;
-	assert_int_equal(publish_render(&set, PUBLISH_PKCS12, &got, &e), ERR_CONFIG);
-	assert_string_equal(e.text, "pkcs12: not in this version");
-	assert_int_equal(publish_render(&set, PUBLISH_CA, &got, &e), ERR_CONFIG);
-	assert_null(got.data);
 }
 
 static void a_published_file_is_exactly_as_configured(void **state)
@@ -422,33 +213,6 @@ static void an_owner_that_may_not_be_given_is_named_with_the_path(void **state)
 	assert_int_equal(scratch_count(s, "out"), 0);
 }
 
-enum plant {
-	PLANT_LINK,
-	PLANT_DANGLING,
-	PLANT_FIFO,
-	PLANT_DIR,
-	PLANT_HARD_LINK,
-	PLANTS
-};
-
-static const char *const plant_words[PLANTS] = { "link", "dangling link", "fifo",
-						 "directory", "hard link" };
-
-static void plant(const struct scratch *s, enum plant what, const char *at)
-{
-	scratch_put(s, "victim", "untouched");
-	if (what == PLANT_LINK)
-		scratch_link(s, "../victim", at);
-	else if (what == PLANT_DANGLING)
-		scratch_link(s, "../nowhere", at);
-	else if (what == PLANT_FIFO)
-		assert_int_equal(mkfifoat(s->fd, at, 0666), 0);
-	else if (what == PLANT_DIR)
-		scratch_mkdir(s, at);
-	else
-		assert_int_equal(linkat(s->fd, "victim", s->fd, at, 0), 0);
-}
-
 /* `at` is the place itself or that of the draft: neither is followed or replaced. */
 static void expect_refused(const struct scratch *s, const char *at)
 {
@@ -463,12 +227,11 @@ static void expect_refused(const struct scratch *s, const char *at)
 		plant(s, p, at);
 		before = scratch_stat(s, at);
 		if (publish_write(&set, &file, &e) != ERR_SYS)
-			fail_msg("%s: %s", plant_words[p], e.text);
+			fail_msg("%s: %s", plant_word(p), e.text);
 		assert_non_null(strstr(e.text, file.path));
 		after = scratch_stat(s, at);
 		assert_int_equal(before.st_ino, after.st_ino);
-		scratch_expect(s, "victim", "untouched");
-		assert_false(scratch_has(s, "nowhere"));
+		plant_expect_harmless(s);
 		assert_int_equal(scratch_count(s, "out"), 1);
 		assert_int_equal(unlinkat(s->fd, at, p == PLANT_DIR ? AT_REMOVEDIR : 0),
 				 0);
@@ -494,7 +257,7 @@ static void what_is_planted_is_reported_as_strange(void **state)
 	for (enum plant p = 0; p < PLANTS; p++) {
 		plant(s, p, "out/web.pem");
 		if (audit(&set, &file) != PUBLISH_STRANGE)
-			fail_msg("%s", plant_words[p]);
+			fail_msg("%s", plant_word(p));
 		assert_int_equal(unlinkat(s->fd, "out/web.pem",
 					  p == PLANT_DIR ? AT_REMOVEDIR : 0),
 				 0);
@@ -589,19 +352,11 @@ static void an_old_file_stays_when_the_new_one_cannot_be_rendered(void **state)
 	scratch_expect(s, "out/web.pem", "old");
 }
 
-#define TEST(f) cmocka_unit_test_setup_teardown(f, store_in, scratch_out)
+#define TEST(f) cmocka_unit_test_setup_teardown(f, folder_in, scratch_out)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(a_generation_is_read_back_whole),
-		TEST(chain_and_anchors_need_not_be_there),
-		TEST(another_certificates_key_is_not_published),
-		TEST(what_cannot_be_read_is_not_published),
-		TEST(each_content_holds_its_parts_in_order),
-		TEST(blocks_without_a_last_newline_do_not_run_together),
-		TEST(der_is_the_leaf_in_binary),
-		TEST(what_cannot_be_rendered_is_a_matter_of_configuration),
 		TEST(a_published_file_is_exactly_as_configured),
 		TEST(an_empty_chain_is_an_empty_file),
 		TEST(what_is_already_so_is_not_written_again),
