@@ -21,7 +21,7 @@ struct work {
 	const struct scratch *s;
 	const struct publish_set *set;
 	struct file_access access; /* of the key and the published file */
-	char path[PATH_MAX + 32];
+	const char *path;          /* of the published file */
 };
 
 static int issue(const struct work *w, struct err *e)
@@ -116,13 +116,14 @@ static void run_as(struct scratch *s, uid_t uid, uint64_t capabilities,
 		   const struct file_access *access)
 {
 	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct work w = { .s = s, .set = &set, .access = *access };
+	static char path[PATH_MAX + 32];
+	struct work w = { s, &set, *access, path };
 	struct sandbox_path paths[] = { { s->path, SANDBOX_WRITE } };
 	struct sandbox box = { SANDBOX_KEEPER, uid, uid, capabilities, paths, 1 };
 
 	make_set(&set);
 	scratch_mkdir(s, "out");
-	snprintf(w.path, sizeof(w.path), "%s/out/web.pem", s->path);
+	snprintf(path, sizeof(path), "%s/out/web.pem", s->path);
 	run_inside(&w, &box);
 }
 
