@@ -8,7 +8,9 @@
 
 struct err;
 
-#define LIMIT_HOOK_NAMES (64 * 1024) /* EVERLEAF_NAMES is left out above this */
+#define LIMIT_HOOK_NAMES (64 * 1024)  /* EVERLEAF_NAMES is left out above this */
+#define LIMIT_HOOK_VALUE (120 * 1024) /* the kernel takes 128 KiB, name and all */
+#define HOOK_PATH        "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 /* Told only when the batch is one certificate. */
 enum hook_value {
@@ -32,14 +34,16 @@ struct hook_call {
 	const char *event; /* "installed", "rolled-back", ... */
 	uint64_t count;    /* certificates (or CRLs) of the batch */
 	const char *names; /* config names, space separated; NULL: left out */
-	const char *values[HOOK_VALUES]; /* NULL: not set */
+	const char *values[HOOK_VALUES]; /* NULL: not set; used if count is 1 */
 };
 
 /*
  * The environment for `call`: PATH, LANG, HOME, EVERLEAF_*, and for scripts written for
- * certbot RENEWED_LINEAGE and RENEWED_DOMAINS. An owned, NULL-terminated array; free
- * with hook_env_free(). ERR_PROTO: a value has a byte that it must not have.
+ * certbot RENEWED_LINEAGE and RENEWED_DOMAINS. `run` becomes EVERLEAF_RUN, by which the
+ * processes of one run are known. An owned, NULL-terminated array; free with
+ * hook_env_free(). ERR_PROTO: a value has a byte that it must not have; ERR_LIMIT: one
+ * is too long. Both name the variable, not the value.
  */
-int hook_env(const struct hook_call *call, const char *home, char ***env,
-	     struct err *e);
+int hook_env(const struct hook_call *call, const char *home, const char *run,
+	     char ***env, struct err *e);
 void hook_env_free(char **env);

@@ -1,0 +1,109 @@
+#include "hooks/env.h"
+
+#include <inttypes.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/err.h"
+#include "base/mem.h"
+
+#define ENV_MAX 32 /* more than the variables below and the closing NULL */
+
+static const struct {
+	const char *name;
+	enum hook_value value;
+} table[] = {
+	{ "EVERLEAF_NAME", HOOK_NAME },
+	{ "EVERLEAF_DOMAINS", HOOK_DOMAINS },
+	{ "EVERLEAF_DIR", HOOK_DIR },
+	{ "EVERLEAF_CERT", HOOK_CERT },
+	{ "EVERLEAF_KEY", HOOK_KEY },
+	{ "EVERLEAF_CHAIN", HOOK_CHAIN },
+	{ "EVERLEAF_FULLCHAIN", HOOK_FULLCHAIN },
+	{ "EVERLEAF_SERIAL", HOOK_SERIAL },
+	{ "EVERLEAF_FINGERPRINT", HOOK_FINGERPRINT },
+	{ "EVERLEAF_NOT_AFTER", HOOK_NOT_AFTER },
+	{ "EVERLEAF_WHY", HOOK_WHY },
+	{ "EVERLEAF_ERROR", HOOK_ERROR },
+	{ "RENEWED_LINEAGE", HOOK_DIR },
+	{ "RENEWED_DOMAINS", HOOK_DOMAINS },
+};
+
+#define N_TABLE (sizeof(table) / sizeof(*table))
+
+_Static_assert(N_TABLE + 8 < ENV_MAX, "the array must hold every variable");
+
+static bool has_control(const char *s)
+{
+	for (; *s != '\0'; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return true;
+	return false;
+}
+
+/* A NULL value is not set. */
+static int put(char **env, const char *name, const char *value, struct err *e)
+{
+	size_t n = 0;
+
+	if (value == NULL)
+		return 0;
+	if (strlen(value) > LIMIT_HOOK_VALUE)
+		return err_set(e, ERR_LIMIT, "%s: longer than %d bytes", name,
+			       LIMIT_HOOK_VALUE);
+	if (has_control(value))
+		return err_set(e, ERR_PROTO, "%s: has a control byte", name);
+	while (env[n] != NULL)
+		n++;
+	env[n] = xasprintf("%s=%s", name, value);
+	return 0;
+}
+
+static int put_batch(char **env, const struct hook_call *call, struct err *e)
+{
+	char count[24];
+
+	snprintf(count, sizeof(count), "%" PRIu64, call->count);
+	TRY(put(env, "EVERLEAF_EVENT", call->event, e));
+	TRY(put(env, "EVERLEAF_HOOK", call->hook, e));
+	TRY(put(env, "EVERLEAF_COUNT", count, e));
+	if (call->names != NULL && strlen(call->names) <= LIMIT_HOOK_NAMES)
+		TRY(put(env, "EVERLEAF_NAMES", call->names, e));
+	return 0;
+}
+
+static int put_all(char **env, const struct hook_call *call, const char *home,
+		   const char *run, struct err *e)
+{
+	TRY(put(env, "PATH", HOOK_PATH, e));
+	TRY(put(env, "LANG", "C.UTF-8", e));
+	TRY(put(env, "HOME", home, e));
+	TRY(put(env, "EVERLEAF_RUN", run, e));
+	TRY(put_batch(env, call, e));
+	for (size_t i = 0; call->count == 1 && i < N_TABLE; i++)
+		TRY(put(env, table[i].name, call->values[table[i].value], e));
+	return 0;
+}
+
+int hook_env(const struct hook_call *call, const char *home, const char *run,
+	     char ***env, struct err *e)
+{
+	char **made = xcalloc(ENV_MAX, sizeof(*made));
+	int rc = put_all(made, call, home, run, e);
+
+	if (rc < 0) {
+		hook_env_free(made);
+		return rc;
+	}
+	*env = made;
+	return 0;
+}
+
+void hook_env_free(char **env)
+{
+	for (size_t i = 0; env != NULL && env[i] != NULL; i++)
+		free(env[i]);
+	free(env);
+}
