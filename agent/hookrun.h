@@ -2,14 +2,16 @@
  * hookrun: the hooks that run now. The supervisor's; a hook outlives the agent that
  * asked for it.
  *
- * A run has a deadline, an output that goes to the log line by line (at most 64 KiB,
- * the rest is counted), and its own process group, which is killed as a whole when the
- * time is over: SIGTERM, 2 s later SIGKILL, and with it every process that the hook
- * left behind in its session or that was re-parented to us. After a good exit strays
- * are left alone: a reload may rightly start a daemon.
+ * A run has a deadline, an output that goes to the log line by line (hookrun_out.h),
+ * and its own session, which is ended as a whole when the time is over: SIGTERM, 2 s
+ * later SIGKILL, to the hook and to every process that it left behind
+ * (hookrun_stray.h). After a good exit strays are left alone: a reload may rightly
+ * start a daemon. What was re-parented to us is reaped when it ends.
  *
  * The supervisor polls hookrun_pollfds(), and calls hookrun_step() whenever one of them
- * is ready or hookrun_wake_ms() has come; then takes what ended with hookrun_done().
+ * is ready, hookrun_wake_ms() has come, or a child ended (SIGCHLD); then takes what
+ * ended with hookrun_done(). It never waits for "any child": roles by their pidfd, all
+ * else is reaped here. Roles stay in the supervisor's session.
  */
 #pragma once
 
@@ -23,8 +25,8 @@
 struct err;
 struct spec;
 
-#define HOOKRUN_MAX    16 /* at the same time */
-#define LIMIT_HOOK_OUT (64 * 1024)
+#define HOOKRUN_MAX     16 /* at the same time */
+#define HOOKRUN_IDS_MAX 16 /* requests that wait for one run */
 
 struct hookruns; /* opaque */
 
@@ -32,7 +34,7 @@ struct hookrun_start {
 	uint32_t id;   /* of the request; comes back with the result */
 	uint32_t hook; /* number in the snapshot */
 	bool test;     /* its `test`, not its `run` */
-	int in;        /* descriptor for its stdin; -1: /dev/null. Stays the caller's */
+	int in; /* memfd or file for its stdin; -1: /dev/null. Stays the caller's */
 	struct hook_call call;
 };
 
@@ -42,24 +44,30 @@ struct hookrun_result {
 	bool test;
 	bool ok; /* exited 0 in time */
 	bool timed_out;
+	bool joined; /* it ran before it was asked for: it may not have seen what was
+			installed since, so what needs that has to ask again */
 	int64_t ms;
-	char text
-	    [256]; /* "exited with 7", "killed by signal 9", "ran longer than 30s" and
-			   its last line of output */
+	char text[256]; /* "exited with 7", "killed by signal 9", "ran longer than 30s",
+			   and its last line of output; empty if ok */
 };
 
 struct hookruns *hookruns_new(const struct spec *spec); /* spec is borrowed */
 
-/* Kill what still runs, wait for it, free. */
+/* Go on with another snapshot. A running hook that it lacks ends as SPEC_NOBODY. */
+void hookruns_use(struct hookruns *h, const struct spec *spec);
+
+/* Kill what still runs, wait for it (2 s at most), free. */
 void hookruns_free(struct hookruns *h);
 
 /* Start it, or, if that hook is already running, wait for that run: its result will be
- * given for the new id too. A hook that cannot be started is a result, not an err. */
+ * given for the new id too. A hook that cannot be started is a result, not an err.
+ * ERR_PROTO: there is no such hook; ERR_BUSY: too many run, or wait for this one. */
 int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e);
 
+/* At most 2 * HOOKRUN_MAX. */
 size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max);
-int64_t hookrun_wake_ms(
-    const struct hookruns *h); /* clock_boot_ms(); INT64_MAX: never */
+/* As clock_boot_ms(); INT64_MAX: never */
+int64_t hookrun_wake_ms(const struct hookruns *h);
 void hookrun_step(struct hookruns *h);
 bool hookrun_done(struct hookruns *h, struct hookrun_result *out); /* false: none */
-bool hookruns_idle(const struct hookruns *h);
+bool hookruns_idle(const struct hookruns *h); /* none runs, no result waits */

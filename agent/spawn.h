@@ -10,6 +10,11 @@ struct spawned {
 	int pidfd; /* owned; readable when the process has ended */
 };
 
-/* Fork; in the child call run(arg), which execs or _exit()s and never returns. */
+/*
+ * Fork; in the child, with default and unblocked signals, call run(arg), which execs or
+ * _exit()s and never returns. The parent reaps it with waitid(P_PIDFD), never with a
+ * wait for any child: see agent/hookrun.h. SIGCHLD is taken off "ignored", or the end
+ * of the child would be lost.
+ */
 int spawn(void (*run)(const void *arg), const void *arg, struct spawned *p,
 	  struct err *e);

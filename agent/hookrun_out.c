@@ -1,0 +1,71 @@
+#include "agent/hookrun_out.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "agent/log.h"
+
+#define READ_MAX (1024 * 1024) /* at one go: others want to be served too */
+
+void hookrun_out_init(struct hookrun_out *o, const char *hook)
+{
+	*o = (struct hookrun_out){ .hook = hook };
+}
+
+static void end_line(struct hookrun_out *o)
+{
+	if (o->len == 0)
+		return;
+	o->line[o->len] = '\0';
+	o->len = 0;
+	o->lines++;
+	snprintf(o->last, sizeof(o->last), "%.*s", (int)sizeof(o->last) - 1, o->line);
+	log_info("hook %s: %s", o->hook, o->line);
+}
+
+static void take(struct hookrun_out *o, char c)
+{
+	if (o->seen >= LIMIT_HOOK_OUT || o->lines >= LIMIT_HOOK_LINES) {
+		o->dropped++;
+		return;
+	}
+	o->seen++;
+	if (c == '\n') {
+		end_line(o);
+		return;
+	}
+	if (c == '\t')
+		c = ' ';
+	o->line[o->len++] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+	if (o->len == sizeof(o->line) - 1)
+		end_line(o);
+}
+
+bool hookrun_out_read(struct hookrun_out *o, int fd)
+{
+	char part[8192];
+	size_t total = 0;
+
+	while (total < READ_MAX) {
+		ssize_t n = read(fd, part, sizeof(part));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 && errno == EAGAIN;
+		for (ssize_t i = 0; i < n; i++)
+			take(o, part[i]);
+		total += (size_t)n;
+	}
+	return true;
+}
+
+void hookrun_out_end(struct hookrun_out *o)
+{
+	end_line(o);
+	if (o->dropped > 0)
+		log_warn("hook %s: %" PRIu64 " more bytes of output not kept", o->hook,
+			 o->dropped);
+}

@@ -1,0 +1,32 @@
+/*
+ * hookrun_out: what a hook says, as lines of the log.
+ *
+ * At most LIMIT_HOOK_OUT bytes and LIMIT_HOOK_LINES lines of it; the rest is read and
+ * counted, so that the hook never waits for us. Bytes that are no text become '?'.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define LIMIT_HOOK_OUT   (64 * 1024)
+#define LIMIT_HOOK_LINES 1000
+
+struct hookrun_out {
+	const char *hook; /* its name; borrowed */
+	size_t seen;
+	size_t lines;
+	uint64_t dropped;
+	size_t len;
+	char line[512]; /* a longer one is logged in parts */
+	char last[160]; /* the beginning of the last line that was not empty */
+};
+
+void hookrun_out_init(struct hookrun_out *o, const char *hook);
+
+/* Take what is there now; `fd` does not block. False: there will be no more. */
+bool hookrun_out_read(struct hookrun_out *o, int fd);
+
+/* Log what has no newline behind it, and what was dropped. */
+void hookrun_out_end(struct hookrun_out *o);
