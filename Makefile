@@ -43,7 +43,7 @@ NET_LIBS := $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
 
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
 OBJ   := $(SRC:%.c=$(B)/%.o)
-# What tests share stands in tests/help/ and is linked with each of them.
+# What tests share stands in tests/help/; each test takes from it what it uses.
 HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
 
@@ -59,11 +59,15 @@ $(B)/librooms.a: $(OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
+$(B)/libhelp.a: $(HELP)
+	@rm -f $@
+	$(AR) rcs $@ $^
+
 $(B)/%.o: %.c
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
-$(B)/tests/%: $(B)/tests/%.o $(HELP) $(B)/librooms.a
+$(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) $(NET_LIBS) -o $@
 
 check: $(TESTS:=.passed) layers headers ## run every test that has not passed yet

@@ -1,12 +1,25 @@
 /*
  * verify: is this chain what was asked for? The gate before anything is written.
  *
- * Key, names, dates, chain, usage and strength are checked in that order, and the
- * first that fails is named: "verify www: names: asked for example.org, got
- * evil.example". Nothing is installed on a failure; the live generation stays.
+ * What was asked for and what came are both in the message: "verify www: names: asked
+ * for example.org, got evil.example". The checks, in this order; the first that fails
+ * is the one that is named:
+ *
+ *     length    1 to LIMIT_CHAIN_CERTS certificates
+ *     key       the leaf is for the key that was made for it
+ *     names     all that were asked for and no other; those that are optional may miss
+ *     dates     valid now, and not ending before what is live
+ *     kind      the leaf is not a CA
+ *     usage     all that was asked for, and signing, which TLS 1.3 needs
+ *     strength  the key as strong as asked for; no key or signature below 112 bits
+ *     order     each certificate is signed by the one behind it
+ *     trust     the last one leads to the issuer's anchors, by RFC 5280 and nothing less
+ *
+ * Nothing is installed on a failure; the live generation stays.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,8 +38,12 @@ struct verify_want {
 	size_t spki_len;
 	STACK_OF(X509) * anchors; /* the issuer's trust anchors, borrowed */
 	int64_t live_not_after;   /* of what is live; 0: nothing is */
+	bool shorter_ok; /* it may end before that: asked for, or another issuer */
 	int64_t now;
 };
+
+/* How far in the future a certificate may begin: what clocks of hosts are off by. */
+#define VERIFY_SKEW_S 300
 
 /* `chain`, leaf first. ERR_TRUST says which check failed and on what. */
 int verify_chain(const struct verify_want *want, STACK_OF(X509) * chain, struct err *e);

@@ -206,12 +206,12 @@ static int read_names(const GENERAL_NAMES *general, struct name **names, size_t 
 	return 0;
 }
 
-int x509_names(X509 *cert, struct name **names, size_t *n, struct err *e)
+/* `general` as OpenSSL decoded it, or NULL and why there is none; it ends here. */
+static int take_names(GENERAL_NAMES *general, int critical, struct name **names,
+		      size_t *n, struct err *e)
 {
-	GENERAL_NAMES *general;
-	int critical, rc;
+	int rc;
 
-	general = X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
 	if (general == NULL && critical != -1) /* there, but twice or not readable */
 		return key_openssl_err(e, ERR_PROTO, "subject alternative names");
 	if (general == NULL) {
@@ -222,6 +222,26 @@ int x509_names(X509 *cert, struct name **names, size_t *n, struct err *e)
 	rc = read_names(general, names, n, e);
 	GENERAL_NAMES_free(general);
 	return rc < 0 ? err_wrap(e, "subject alternative names") : 0;
+}
+
+int x509_names(X509 *cert, struct name **names, size_t *n, struct err *e)
+{
+	int critical;
+	GENERAL_NAMES *general =
+	    X509_get_ext_d2i(cert, NID_subject_alt_name, &critical, NULL);
+
+	return take_names(general, critical, names, n, e);
+}
+
+int x509_csr_names(X509_REQ *csr, struct name **names, size_t *n, struct err *e)
+{
+	STACK_OF(X509_EXTENSION) *extensions = X509_REQ_get_extensions(csr);
+	int critical = -1;
+	GENERAL_NAMES *general =
+	    X509V3_get_d2i(extensions, NID_subject_alt_name, &critical, NULL);
+
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	return take_names(general, critical, names, n, e);
 }
 
 static char *dn_text(const X509_NAME *dn)

@@ -62,10 +62,11 @@ int x509_to_der(X509 *cert, struct buf *der, struct err *e);
 int x509_facts(X509 *cert, struct x509_facts *facts, struct err *e);
 
 /*
- * The SANs of `cert`, canonical; an owned array of *n with owned values, freed by
+ * The SANs of a certificate or a CSR, canonical; an owned array of *n with owned values, freed by
  * x509_names_free(). ERR_PROTO for a kind that we do not know (otherName, ...).
  */
 int x509_names(X509 *cert, struct name **names, size_t *n, struct err *e);
+int x509_csr_names(X509_REQ *csr, struct name **names, size_t *n, struct err *e);
 void x509_names_free(struct name *names, size_t n);
 
 /* "CN=Lab CA,O=Example", RFC 4514, for people; owned. */

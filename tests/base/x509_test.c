@@ -217,6 +217,45 @@ static void the_common_name_is_no_name(void **state)
 	assert_string_equal(subject, "CN=example.org");
 }
 
+/* The names in the extension request of a CSR, or why there are none. */
+static int names_of_csr(const char *san, struct name **names, size_t *n, struct err *e)
+{
+	X509_EXTENSION *extension =
+	    san == NULL ? NULL
+			: X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, san);
+	STACK_OF(X509_EXTENSION) *all = sk_X509_EXTENSION_new_null();
+	X509_REQ *csr = X509_REQ_new();
+	int rc;
+
+	if (extension != NULL) {
+		sk_X509_EXTENSION_push(all, extension);
+		assert_int_equal(X509_REQ_add_extensions(csr, all), 1);
+	}
+	rc = x509_csr_names(csr, names, n, e);
+	sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
+	X509_REQ_free(csr);
+	return rc;
+}
+
+static void the_names_of_a_csr_are_read_alike(void **state)
+{
+	struct name *names;
+	struct err e;
+	size_t n;
+
+	(void)state;
+	assert_int_equal(names_of_csr("DNS:A.example,IP:192.0.2.1", &names, &n, &e), 0);
+	assert_int_equal(n, 2);
+	assert_string_equal(names[0].value, "a.example");
+	assert_string_equal(names[1].value, "192.0.2.1");
+	x509_names_free(names, n);
+	assert_int_equal(names_of_csr(NULL, &names, &n, &e), 0);
+	assert_int_equal(n, 0);
+	x509_names_free(names, n);
+	assert_int_equal(names_of_csr("DNS:A.example,RID:1.2.3", &names, &n, &e),
+			 ERR_PROTO);
+}
+
 static void subjects_are_for_people(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
@@ -349,6 +388,7 @@ int main(void)
 		cmocka_unit_test(names_are_canonical),
 		cmocka_unit_test(a_name_cannot_end_early),
 		cmocka_unit_test(the_common_name_is_no_name),
+		cmocka_unit_test(the_names_of_a_csr_are_read_alike),
 		cmocka_unit_test(subjects_are_for_people),
 		cmocka_unit_test(a_chain_survives_being_written),
 		cmocka_unit_test(what_is_no_chain_is_refused),
