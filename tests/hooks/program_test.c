@@ -85,12 +85,13 @@ static int find(const char *name, const char *path)
 static void a_name_is_looked_up_in_the_path_given(void **state)
 {
 	AUTO_FREE char *d = folder("d", 0755), *x = folder("exec", 0755);
-	AUTO_FREE char *p = put("d/p", 0644), *xp = put("exec/p", 0755);
+	AUTO_FREE char *xp = put("exec/p", 0755);
 	AUTO_FREE char *path = xasprintf("/nonexistent::%s:%s", d, x);
 	AUTO_FREE char *found = NULL, *sh = NULL;
 	struct err e;
 
 	(void)state;
+	free(put("d/p", 0644));
 	assert_int_equal(program_find("p", path, geteuid(), &found, &e), 0);
 	assert_string_equal(found, xp); /* the one that may be executed */
 	assert_int_equal(program_find("sh", HOOK_PATH, geteuid(), &sh, &e), 0);
@@ -129,10 +130,12 @@ static void what_others_can_write_is_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		AUTO_FREE char *d = folder("d", rows[i].folder);
-		AUTO_FREE char *p = put("d/p", rows[i].file);
-		int rc = find(p, "");
+		AUTO_FREE char *p = NULL;
+		int rc;
 
+		free(folder("d", rows[i].folder));
+		p = put("d/p", rows[i].file);
+		rc = find(p, "");
 		if (rc != rows[i].rc)
 			fail_msg("folder %o, file %o: %d", rows[i].folder, rows[i].file,
 				 rc);
@@ -143,13 +146,14 @@ static void what_others_can_write_is_refused(void **state)
 
 static void links_are_followed_and_every_folder_on_the_way_counts(void **state)
 {
-	AUTO_FREE char *d = folder("d", 0755), *p = put("p", 0755);
+	AUTO_FREE char *d = folder("d", 0755);
 	AUTO_FREE char *inner = xasprintf("%s/link", d),
 		       *link = xasprintf("%s/link", dir);
 	AUTO_FREE char *through = xasprintf("%s/dirlink/link", dir);
 	AUTO_FREE char *dirlink = xasprintf("%s/dirlink", dir);
 
 	(void)state;
+	free(put("p", 0755));
 	assert_return_code(symlink("../p", inner), errno);
 	assert_return_code(symlink(inner, link), errno);
 	assert_return_code(symlink("d", dirlink), errno);
