@@ -201,7 +201,7 @@ int generation_begin(struct generation *g, int root, const char *name, struct er
 {
 	*g = (struct generation)GENERATION_NONE;
 	if (begin(g, root, name, e) < 0) {
-		close_all(g);
+		generation_drop(g);
 		return err_wrap(e, "%s", name);
 	}
 	return 0;
