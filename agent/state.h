@@ -50,8 +50,10 @@ struct file_stamp {
 struct memory {
 	struct file_stamp stamp; /* of the live cert.pem */
 	struct x509_facts facts; /* as of that stamp */
-	uint64_t generation;     /* that stamp and facts are of */
-	int64_t renew_at;        /* drawn for facts.serial */
+	uint64_t
+	    disk_stamp; /* of key and files when they were last found whole, or 0 */
+	uint64_t generation; /* that stamp and facts are of */
+	int64_t renew_at;    /* drawn for facts.serial */
 	int64_t retry_at;
 	int64_t last_success_at;
 	int64_t changed_at; /* when this row was written */
