@@ -242,54 +242,50 @@ static void a_write_cut_short_leaves_the_old_file(void **state)
 	assert_int_equal(scratch_count(s, "."), 1);
 }
 
-/* A file system of 64 KiB and 16 inodes at "disk" below s; skips where that is not
- * allowed. */
-static int small_disk(const struct scratch *s, char path[PATH_MAX + 8])
+/* A file system of 256 KiB and 16 inodes; skips where that is not allowed. No path
+ * leads to it, and it is gone with the descriptor. */
+static int small_disk(const struct scratch *s)
 {
-	snprintf(path, PATH_MAX + 8, "%s/disk", s->path);
+	static char path[PATH_MAX + 8];
+	int disk;
+
+	snprintf(path, sizeof(path), "%s/disk", s->path);
 	scratch_mkdir(s, "disk");
-	if (mount("tmpfs", path, "tmpfs", MS_NODEV, "size=64k,nr_inodes=16") < 0) {
+	if (mount("tmpfs", path, "tmpfs", MS_NODEV, "size=256k,nr_inodes=16") < 0) {
 		print_message("skipped: a file system cannot be mounted here\n");
 		skip();
 	}
-	return open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	disk = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	assert_int_equal(umount2(path, MNT_DETACH), 0);
+	assert_true(disk >= 0);
+	return disk;
 }
 
 static void a_full_disk_leaves_the_old_file(void **state)
 {
-	struct scratch *s = *state;
-	char path[PATH_MAX + 8];
-	static char big[128 * 1024];
-	int disk = small_disk(s, path), rc, count;
+	static char big[512 * 1024];
+	AUTO_FD int disk = small_disk(*state);
+	AUTO_BUF struct buf got = { 0 };
 	struct err e;
 
 	assert_int_equal(file_write(disk, "a", "old", 3, &ours, &e), 0);
-	rc = file_write(disk, "a", big, sizeof(big), &ours, &e);
-	scratch_expect(s, "disk/a", "old");
-	count = scratch_count(s, "disk");
-	close(disk);
-	assert_int_equal(umount(path), 0);
-	assert_int_equal(rc, ERR_SYS);
+	assert_int_equal(file_write(disk, "a", big, sizeof(big), &ours, &e), ERR_SYS);
 	assert_int_equal(e.sysno, ENOSPC);
-	assert_int_equal(count, 1);
+	assert_int_equal(file_read(disk, "a", 100, &got, &e), 0);
+	assert_string_equal(got.data, "old");
+	assert_false(file_exists(disk, ".a.everleaf"));
 }
 
 static void room_is_asked_for_twice_over(void **state)
 {
-	struct scratch *s = *state;
-	char path[PATH_MAX + 8];
-	int disk = small_disk(s, path), fits, bytes, inodes;
-	struct err e, none;
+	AUTO_FD int disk = small_disk(*state);
+	struct err e;
 
-	fits = file_room(disk, 16 * 1024, 2, &e);
-	bytes = file_room(disk, 40 * 1024, 1, &e);
-	inodes = file_room(disk, 1, 9, &none);
-	close(disk);
-	assert_int_equal(umount(path), 0);
-	assert_int_equal(fits, 0);
-	assert_int_equal(bytes, ERR_SYS);
-	assert_non_null(strstr(e.text, "full"));
-	assert_int_equal(inodes, ERR_SYS);
+	assert_int_equal(file_room(disk, 16 * 1024, 2, &e), 0);
+	assert_int_equal(file_room(disk, 160 * 1024, 1, &e), ERR_SYS);
+	assert_non_null(strstr(e.text, "KiB free"));
+	assert_int_equal(file_room(disk, 1, 9, &e), ERR_SYS);
+	assert_non_null(strstr(e.text, "inodes free"));
 }
 
 static void room_for_more_than_there_can_be_is_refused(void **state)

@@ -12,7 +12,9 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "store/authority.h"
 #include "store/generation.h"
+#include "store/pending.h"
 
 static struct {
 	bool on;
@@ -262,6 +264,44 @@ static void the_folder_of_a_new_name_is_durable(void **state)
 	umask(old);
 }
 
+static void a_key_is_durable_with_the_folders_it_is_in(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = NULL;
+	struct err e;
+
+	calls_begin(NULL, 0);
+	assert_int_equal(pending_key(s->fd, "web", KEY_ECDSA_P256, 0, &key, &e), 0);
+	calls.on = false;
+	assert_non_null(strstr(calls.log, "sync archive; "));
+	assert_non_null(strstr(calls.log,
+			       "sync .privkey.pem.everleaf; "
+			       "rename .privkey.pem.everleaf to privkey.pem; "
+			       "sync .pending; sync web; "));
+}
+
+static void a_ca_is_durable_its_root_certificate_last(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_AUTHORITY struct authority a = { 0 };
+	mode_t old = umask(022);
+	char want[500];
+	struct err e;
+
+	buf_puts(&a.root_pem, "cert");
+	buf_puts(&a.root_key, "key");
+	calls_begin(NULL, 0);
+	assert_int_equal(authority_save(s->fd, "lab", &a, &e), 0);
+	umask(old);
+	scratch_name(s, want, sizeof(want),
+		     "sync @; sync ca; "
+		     "mode .root.key.everleaf; sync .root.key.everleaf; "
+		     "rename .root.key.everleaf to root.key; sync lab; "
+		     "mode .root.pem.everleaf; sync .root.pem.everleaf; "
+		     "rename .root.pem.everleaf to root.pem; sync lab; ");
+	calls_expect(want);
+}
+
 static void going_live_is_one_rename_made_durable(void **state)
 {
 	struct scratch *s = *state;
@@ -347,6 +387,8 @@ int main(void)
 		BARE(a_sync_that_failed_is_not_tried_again),
 		TEST(a_generation_is_durable_before_it_has_a_number),
 		TEST(the_folder_of_a_new_name_is_durable),
+		TEST(a_key_is_durable_with_the_folders_it_is_in),
+		BARE(a_ca_is_durable_its_root_certificate_last),
 		TEST(going_live_is_one_rename_made_durable),
 		TEST(a_link_that_cannot_be_moved_leaves_the_old_one),
 		TEST(a_link_whose_folder_cannot_be_synced_is_not_called_durable),

@@ -190,6 +190,7 @@ static void what_is_live_but_not_ours_is_refused(void **state)
 		"../archive/mail/0000000001",   "../archive/web/1",
 		"../archive/web/0000000001/..", "/etc",
 		"../archive/web/0000000000",    "../archive/webb/0000000001",
+		"../archive/web-0000000001",
 	};
 	struct scratch *s = *state;
 	uint64_t number = 99;

@@ -145,7 +145,7 @@ static void a_changed_mode_is_seen_and_mended(void **state)
 
 	make_set(&set);
 	write_ok(&set, &file);
-	assert_int_equal(fchmodat(s->fd, "out/web.pem", 04644, 0), 0);
+	assert_int_equal(fchmodat(s->fd, "out/web.pem", 04640, 0), 0);
 	assert_int_equal(audit(&set, &file), PUBLISH_MODE);
 	write_ok(&set, &file);
 	assert_int_equal(scratch_stat(s, "out/web.pem").st_mode & 07777, 0640);
