@@ -37,7 +37,7 @@ struct verify_want {
 	const void *spki; /* DER of the key that the certificate must be for */
 	size_t spki_len;
 	STACK_OF(X509) * anchors; /* the issuer's trust anchors, borrowed */
-	int64_t live_not_after;   /* of what is live; 0: nothing is */
+	int64_t live_not_after;   /* of what is live, ended or not; 0: nothing is */
 	bool shorter_ok; /* it may end before that: asked for, or another issuer */
 	int64_t now;
 };

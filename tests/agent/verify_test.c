@@ -102,6 +102,12 @@ static void a_name_of_another_kind(struct scene *s)
 	s->leaf_plan.names = "critical,DNS:example.org,RID:1.2.3.4";
 }
 
+/* The same text as another kind of name is another name. */
+static void a_name_for_a_uri(struct scene *s)
+{
+	s->names[0].kind = NAME_URI;
+}
+
 static void ended(struct scene *s)
 {
 	s->leaf_plan.to = NOW;
@@ -251,6 +257,7 @@ static const struct scene_row refusals[] = {
 	{ a_name_for_an_address, NULL,
 	  "names: subject alternative names: a name not in its own form: 192.0.2.1",
 	  0 },
+	{ a_name_for_a_uri, NULL, "names: asked for example.org, got example.org", 0 },
 	{ the_name_as_common_name, NULL,
 	  "names: asked for example.org, which is not there", 0 },
 	{ only_optional_names_and_none_there, NULL, "names: there are none", 0 },

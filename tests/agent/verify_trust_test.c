@@ -144,6 +144,23 @@ static void an_intermediate_for_this_name(struct scene *s)
 	s->mid_plan.constraints = "critical,permitted;DNS:example.org";
 }
 
+static void an_intermediate_for_servers(struct scene *s)
+{
+	s->cert.usage = USAGE_SERVER | USAGE_CLIENT;
+	s->leaf_plan.usage = "serverAuth,clientAuth";
+	s->mid_plan.usage = "serverAuth";
+}
+
+/* Constraints of host names are about host names, which a common name is not. */
+static void a_common_name_outside_of_constraints(struct scene *s)
+{
+	s->root_plan.constraints = "critical,permitted;DNS:lab.example";
+	s->leaf_plan.subject = "other.example";
+	s->leaf_plan.names = "critical,IP:192.0.2.1";
+	s->names[0].kind = NAME_IP;
+	s->names[0].value = scene_text(s, "192.0.2.1");
+}
+
 static void an_intermediate_for_clients(struct scene *s)
 {
 	s->mid_plan.usage = "clientAuth";
@@ -203,7 +220,8 @@ static void what_was_asked_for_is_taken(void **keys)
 		{ NULL, the_intermediate_is_the_anchor, "",
 		  0 },                               /* an anchor that is no root */
 		{ NULL, a_leaf_of_the_root, "", 0 }, /* a leaf of the root itself */
-		{ a_root_signed_with_sha1, NULL, "",
+		{ a_common_name_outside_of_constraints, NULL, "", 0 },
+		{ a_root_signed_with_sha1, root_at_the_end, "",
 		  0 }, /* a root's own old signature */
 		{ an_intermediate_for_this_name, NULL, "",
 		  0 }, /* within name constraints */
@@ -255,6 +273,8 @@ static const struct scene_row refusals[] = {
 	  "trust: certificate 1, of CN=Mid: ", X509_V_ERR_PERMITTED_VIOLATION },
 	{ an_intermediate_for_other_names, NULL,
 	  "trust: certificate 1, of CN=Mid: ", X509_V_ERR_EXCLUDED_VIOLATION },
+	{ an_intermediate_for_servers, NULL,
+	  "trust: certificate 2, of CN=Root: ", X509_V_ERR_INVALID_PURPOSE },
 	{ an_intermediate_for_clients, NULL,
 	  "trust: certificate 2, of CN=Root: ", X509_V_ERR_INVALID_PURPOSE },
 	{ basic_constraints_not_critical, NULL,
