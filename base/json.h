@@ -2,7 +2,8 @@
  * json: a writer that cannot produce a broken document (RFC 8259).
  *
  * Keys are put in snake_case by the caller, NULL inside an array. Strings are escaped;
- * bytes that are not UTF-8 become U+FFFD. json_end() asserts that all is closed.
+ * each byte that is not UTF-8 becomes U+FFFD. One document: json_end() asserts that there
+ * is one and that all of it is closed.
  *
  *     json_begin(&j, &out);
  *     json_open(&j, NULL, '{');
@@ -19,7 +20,7 @@
 
 struct buf;
 
-#define JSON_DEPTH 16
+#define JSON_DEPTH 16 /* one of them for the document itself */
 
 struct json {
 	struct buf *out; /* borrowed */
