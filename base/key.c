@@ -113,8 +113,8 @@ int key_make(enum key_type type, EVP_PKEY **key, struct err *e)
 	return 0;
 }
 
-/* A curve spelled out in parameters is not a named curve, even if they are the same:
- * most of the world refuses such keys (RFC 5480 2.1.1: "MUST NOT be used in PKIX"). */
+/* A curve spelled out in parameters is not a named curve, even if they are the same.
+ * = RFC 5480 2.1.1 "implicitCurve and specifiedCurve MUST NOT be used in PKIX." */
 static enum key_type ec_type_of(const EVP_PKEY *key)
 {
 	char name[64] = "", encoding[16] = "";

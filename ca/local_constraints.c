@@ -63,8 +63,8 @@ static bool make_mask(const uint8_t *address, uint8_t *mask, size_t n, size_t bi
 	return true;
 }
 
-/* "192.0.2.0/24" or one address. = RFC 5280 4.2.1.10 "encoded in the style of RFC 4632
- * (CIDR)": the address and the mask, one after the other. */
+/* "192.0.2.0/24" or one address, becomes address and mask, one after the other.
+ * = RFC 5280 4.2.1.10 "encoded in the style of RFC 4632 (CIDR)" */
 static int read_network(const char *word, GENERAL_NAME *base, struct err *e)
 {
 	AUTO_FREE char *address = xstrndup(word, strcspn(word, "/"));

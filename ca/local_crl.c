@@ -19,7 +19,7 @@ static void integer_done(ASN1_INTEGER **n)
 	ASN1_INTEGER_free(*n);
 }
 
-/* = RFC 5280 5.2.3 "CRL numbers ... a monotonically increasing sequence number" */
+/* = RFC 5280 5.2.3 "conveys a monotonically increasing sequence number" */
 static int add_number(X509_CRL *crl, const X509_CRL *old, struct err *e)
 {
 	AUTO_INTEGER ASN1_INTEGER *number = NULL;
@@ -62,8 +62,8 @@ static int read_serial(const char *hex, ASN1_INTEGER **serial, struct err *e)
 	size_t len = strspn(hex, "0123456789abcdefABCDEF");
 	BIGNUM *n = NULL;
 
-	/* = RFC 5280 4.1.2.2 "CAs MUST NOT use serialNumber values longer than 20
-	 * octets." */
+	/* = RFC 5280 4.1.2.2 "Conforming CAs MUST NOT use serialNumber values longer
+	 * than 20 octets." */
 	if (len == 0 || len > 40 || hex[len] != '\0')
 		return err_set(e, ERR_REFUSED, "\"%.48s\" is no serial number", hex);
 	if (BN_hex2bn(&n, hex) > 0)

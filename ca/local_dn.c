@@ -70,7 +70,7 @@ static int read_escape(const char **at, struct buf *value, struct err *e)
 	return 0;
 }
 
-/* One value up to its comma or the end. = RFC 4514 2.4: these "must be escaped". */
+/* One value up to its comma or the end; what must be escaped stands in RFC 4514 2.4. */
 static int read_value(const char **at, struct buf *value, struct err *e)
 {
 	bool escaped = false;

@@ -78,7 +78,7 @@ int local_ext_usage(X509 *cert, unsigned usage, struct err *e)
 	return rc;
 }
 
-/* = RFC 7093 2 (1) "The keyIdentifier is composed of the leftmost 160-bits of the
+/* = RFC 7093 2 "The keyIdentifier is composed of the leftmost 160-bits of the
  * SHA-256 hash of the value of the BIT STRING subjectPublicKey" */
 int local_ext_ski(X509 *cert, struct err *e)
 {

@@ -116,6 +116,7 @@ static void kinds_that_we_do_not_make_are_none(void **state)
 	assert_int_equal(ERR_peek_error(), 0);
 }
 
+/* = RFC 5480 2.1.1 "implicitCurve and specifiedCurve MUST NOT be used in PKIX." */
 static void a_curve_spelled_out_is_not_a_named_one(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = NULL, *read = NULL;

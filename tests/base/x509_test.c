@@ -64,6 +64,8 @@ static void facts_are_what_the_certificate_says(void **state)
 	assert_memory_equal(f.fingerprint, hash, 32);
 }
 
+/* = RFC 5280 4.2.1.12 "If the extension is present, then the certificate MUST only be
+ * used for one of the purposes indicated." */
 static void usage_is_what_is_allowed(void **state)
 {
 	static const struct row {
@@ -361,6 +363,8 @@ static void bytes_behind_a_certificate_are_refused(void **state)
 	assert_string_equal(e.text, "certificate 1: bytes after its end");
 }
 
+/* = RFC 5280 4.1.2.2 "Conforming CAs MUST NOT use serialNumber values longer than 20
+ * octets." */
 static void a_serial_that_is_too_long_is_refused(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);

@@ -33,6 +33,7 @@ static struct local_profile lab(const char *const *permitted,
 	};
 }
 
+/* = RFC 5280 4.2.1.10 "encoded in the style of RFC 4632 (CIDR)" */
 static void names_outside_of_the_constraints_are_not_issued(void **state)
 {
 	static const struct row {
@@ -140,6 +141,7 @@ static void a_changed_profile_does_not_widen_a_ca(void **state)
 			    "CN=Lab CA: permitted subtree violation");
 }
 
+/* = RFC 5280 4.2.1.10 "Conforming CAs MUST mark this extension as critical" */
 static void constraints_are_critical_and_in_every_ca_certificate(void **state)
 {
 	static const char *const permitted[] = { "lab.example", NULL };

@@ -107,6 +107,7 @@ static void a_new_ca_has_an_empty_crl(void **state)
 		    0);
 }
 
+/* = RFC 5280 5.2.3 "conveys a monotonically increasing sequence number" */
 static void what_is_revoked_stays_revoked(void **state)
 {
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
@@ -186,6 +187,8 @@ static void a_crl_lasts_as_long_as_what_is_issued(void **state)
 	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 41 * DAY);
 }
 
+/* = RFC 5280 4.1.2.2 "Conforming CAs MUST NOT use serialNumber values longer than 20
+ * octets." */
 static void what_is_no_serial_or_reason_is_refused(void **state)
 {
 	static const struct row {

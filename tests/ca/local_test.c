@@ -244,6 +244,7 @@ static void a_leaf_is_exactly_what_was_asked_for(void **state)
 			 0);
 }
 
+/* = RFC 5280 4.1.2.2 "The serial number MUST be a positive integer" */
 static void serials_are_128_random_bits(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
@@ -270,6 +271,29 @@ static void serials_are_128_random_bits(void **state)
 	}
 	for (int at = 0; at < 16; at++)
 		assert_int_equal(seen_one[at] & seen_zero[at], 0xff);
+}
+
+/* = RFC 7093 2 "The keyIdentifier is composed of the leftmost 160-bits of the SHA-256
+ * hash of the value of the BIT STRING subjectPublicKey" */
+static void a_key_is_identified_by_its_hash(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ED25519);
+	AUTO_LOCAL_CA struct local_ca ca = { 0 };
+	struct local_profile p = lab();
+	struct local_request r = ask(key);
+	AUTO_X509 X509 *leaf = NULL;
+	const ASN1_OCTET_STRING *id;
+	uint8_t raw[32], hash[32];
+	size_t len = sizeof(raw);
+
+	(void)state;
+	make(&p, 1800000000, &ca);
+	leaf = issue(&p, &ca, &r, 1800000000);
+	assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &len), 1);
+	EVP_Digest(raw, len, hash, NULL, EVP_sha256(), NULL);
+	id = X509_get0_subject_key_id(leaf);
+	assert_int_equal(ASN1_STRING_length(id), 20);
+	assert_memory_equal(ASN1_STRING_get0_data(id), hash, 20);
 }
 
 static void a_lifetime_is_the_whole_span(void **state)
@@ -462,6 +486,7 @@ int main(void)
 		cmocka_unit_test(others_refuse_what_was_not_asked_for),
 		cmocka_unit_test(a_leaf_is_exactly_what_was_asked_for),
 		cmocka_unit_test(serials_are_128_random_bits),
+		cmocka_unit_test(a_key_is_identified_by_its_hash),
 		cmocka_unit_test(a_lifetime_is_the_whole_span),
 		cmocka_unit_test(a_leaf_does_not_outlive_its_issuer),
 		cmocka_unit_test(requests_that_make_no_sense_are_refused),
