@@ -101,6 +101,11 @@ struct text snapshot_text(struct snapshot *b, const char *s)
 	return (struct text){ *slot };
 }
 
+const char *snapshot_string(const struct snapshot *b, struct text t)
+{
+	return t.at == 0 ? NULL : b->text.data + t.at;
+}
+
 struct list snapshot_add(struct snapshot *b, enum spec_table table, const void *records,
 			 size_t n)
 {

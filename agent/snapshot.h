@@ -19,6 +19,9 @@ void snapshot_free(struct snapshot *b);
 /* Put a string, once however often it is asked for. NULL gives "not set". */
 struct text snapshot_text(struct snapshot *b, const char *s);
 
+/* The string again, NULL if not set. Good until the next snapshot_text(). */
+const char *snapshot_string(const struct snapshot *b, struct text t);
+
 /* Append n records to a table. */
 struct list snapshot_add(struct snapshot *b, enum spec_table table, const void *records,
 			 size_t n);

@@ -1,0 +1,111 @@
+#include "agent/config_crl.h"
+
+#include "agent/config_file.h"
+#include "agent/config_hook.h"
+#include "agent/config_host.h"
+#include "agent/config_report.h"
+#include "agent/config_value.h"
+
+#define LIMIT_URLS 20
+#define MAX_SIZE   (400ULL << 20)
+
+static void read_nothing(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	(void)r; /* `name` is read by read_crl() */
+	(void)s;
+	(void)into;
+}
+
+static void read_urls(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	struct text urls[LIMIT_URLS];
+	unsigned n = config_items(s), n_urls = 0;
+
+	if (!config_items_max(r, s, LIMIT_URLS))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (config_url(r, config_item(s, i), "http https", &urls[n_urls]))
+			n_urls++;
+	((struct spec_crl *)into)->urls = snapshot_add(r->b, SPEC_WORDS, urls, n_urls);
+}
+
+static void read_ca(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_present(r, s, &((struct spec_crl *)into)->ca);
+}
+
+static void read_bundle(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_present(r, s, &((struct spec_crl *)into)->bundle);
+}
+
+static void read_files(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_files(r, s, CONFIG_FOR_CRL, &((struct spec_crl *)into)->files);
+}
+
+static void read_hooks(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_hook_names(r, s, &((struct spec_crl *)into)->hooks);
+}
+
+static void read_allow_local(struct config_reader *r, const config_setting_t *s,
+			     void *into)
+{
+	config_bool(r, s, &((struct spec_crl *)into)->allow_local);
+}
+
+static void read_max_size(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_size(r, s, &((struct spec_crl *)into)->max_size);
+}
+
+static void read_on_stale(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	static const char *const words[] = { "keep", NULL };
+
+	config_choice(r, s, words, &((struct spec_crl *)into)->on_stale);
+}
+
+static const struct config_rule rules[] = {
+	{ "name", read_nothing, 0 },
+	{ "url", read_urls, 0 },
+	{ "ca", read_ca, 0 },
+	{ "bundle", read_bundle, 0 },
+	{ "files", read_files, 0 },
+	{ "hooks", read_hooks, 0 },
+	{ "allow_local", read_allow_local, 0 },
+	{ "max_size", read_max_size, 0 },
+	{ "on_stale", read_on_stale, 0 },
+	{ NULL, NULL, 0 },
+};
+
+static void read_crl(struct config_reader *r, const config_setting_t *s)
+{
+	const config_setting_t *at = config_member(s, "name");
+	const char *name = at == NULL ? NULL : config_string(r, at, "a name");
+	bool has_ca = config_member(s, "ca") != NULL;
+	struct spec_crl c = { .max_size = MAX_SIZE };
+
+	if (!config_group(r, s, rules, CONFIG_ALL, &c))
+		return;
+	if (at == NULL)
+		config_missing(r, s, "name", "a name");
+	if (config_member(s, "url") == NULL)
+		config_missing(r, s, "url", "where the CRL is");
+	if (has_ca == (config_member(s, "bundle") != NULL))
+		config_error(r, s, "found %s, expected either ca or bundle",
+			     has_ca ? "both" : "neither");
+	config_later(r, s);
+	if (name != NULL && config_name(r, s, name, &r->crl_names, 0, &c.name))
+		buf_add(&r->crls, &c, sizeof(c));
+}
+
+void config_crls(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	(void)into;
+	for (unsigned i = 0; i < config_items(s); i++)
+		read_crl(r, config_item(s, i));
+}

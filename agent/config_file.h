@@ -1,0 +1,14 @@
+/* config_file: the `files` of a certificate or a CRL, and who gets a key. */
+#pragma once
+
+#include "agent/config_reader.h"
+
+#define CONFIG_FOR_CERT (1u << 0)
+#define CONFIG_FOR_CRL  (1u << 1)
+
+/* Read the list `s`. Reports what is wrong; *out then lacks that. */
+void config_files(struct config_reader *r, const config_setting_t *s, uint32_t what,
+		  struct list *out);
+
+/* `mode` at `s`, of a file with a private key in it: not for everyone to read. */
+void config_key_mode(struct config_reader *r, const config_setting_t *s, uint32_t mode);

@@ -1,0 +1,406 @@
+#include "agent/config_issuer.h"
+
+#include <arpa/inet.h>
+#include <string.h>
+
+#include "agent/config_challenge.h"
+#include "agent/config_constraint.h"
+#include "agent/config_host.h"
+#include "agent/config_report.h"
+#include "agent/config_value.h"
+
+#define DAY_S 86400
+
+#define LEAF_LIFETIME_S (90LL * DAY_S)
+#define CA_LIFETIME_S   (3650LL * DAY_S)
+#define LIFETIME_MAX_S  (36500LL * DAY_S)
+#define PARALLEL        8
+#define PARALLEL_MAX    1000
+#define PATH_LENGTH_MAX 10
+
+#define LOCAL  (1u << ISSUER_LOCAL)
+#define ACME   (1u << ISSUER_ACME)
+#define REMOTE (~LOCAL)
+
+static const char *const types[] = {
+	[ISSUER_LOCAL] = "local", [ISSUER_ACME] = "acme", [ISSUER_EST] = "est",
+	[ISSUER_STEP] = "step",   [ISSUER_CMP] = "cmp",   [ISSUER_CFSSL] = "cfssl",
+	[ISSUER_EXEC] = "exec",   [ISSUER_TYPES] = NULL,
+};
+
+static void read_nothing(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	(void)r; /* `name` and `type` are read by read_issuer() */
+	(void)s;
+	(void)into;
+}
+
+static void read_subject(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	static const char expected[] = "a name such as \"CN=Lab CA,O=Example\"";
+	const char *word = config_string(r, s, expected);
+
+	if (word == NULL)
+		return;
+	if (strchr(word, '=') == NULL)
+		config_expected(r, s, "%s", expected);
+	else
+		((struct spec_issuer *)into)->subject = snapshot_text(r->b, word);
+}
+
+static void read_lifetime(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_span(r, s, 1, LIFETIME_MAX_S, &((struct spec_issuer *)into)->lifetime_s);
+}
+
+static void read_ca_lifetime(struct config_reader *r, const config_setting_t *s,
+			     void *into)
+{
+	config_span(r, s, 1, LIFETIME_MAX_S,
+		    &((struct spec_issuer *)into)->ca_lifetime_s);
+}
+
+static void read_crl_url(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_url(r, s, "http https", &((struct spec_issuer *)into)->crl_url);
+}
+
+static void read_intermediate(struct config_reader *r, const config_setting_t *s,
+			      void *into)
+{
+	config_bool(r, s, &((struct spec_issuer *)into)->intermediate);
+}
+
+static void read_ca_key(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_key_type(r, s, &((struct spec_issuer *)into)->ca_key);
+}
+
+static void read_path_length(struct config_reader *r, const config_setting_t *s,
+			     void *into)
+{
+	config_int(r, s, 0, PATH_LENGTH_MAX,
+		   &((struct spec_issuer *)into)->path_length);
+}
+
+static void read_permitted(struct config_reader *r, const config_setting_t *s,
+			   void *into)
+{
+	config_constraints(r, s, &((struct spec_issuer *)into)->permitted);
+}
+
+static void read_excluded(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_constraints(r, s, &((struct spec_issuer *)into)->excluded);
+}
+
+static void read_url(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	struct spec_issuer *i = into;
+	/* = RFC 8555 6.1 and RFC 7030 3.3: HTTPS only. CMP protects itself. */
+	bool plain = i->type == ISSUER_CMP || i->type == ISSUER_CFSSL;
+
+	config_url(r, s, plain ? "http https" : "https", &i->url);
+}
+
+static void read_trust(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_present(r, s, &((struct spec_issuer *)into)->trust);
+}
+
+static void read_proxy(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_url(r, s, "http https", &((struct spec_issuer *)into)->proxy);
+}
+
+static void read_source_address(struct config_reader *r, const config_setting_t *s,
+				void *into)
+{
+	const char *word = config_string(r, s, "an address");
+	uint8_t raw[16];
+
+	if (word == NULL)
+		return;
+	if (inet_pton(AF_INET, word, raw) != 1 && inet_pton(AF_INET6, word, raw) != 1)
+		config_expected(r, s, "an address");
+	else
+		((struct spec_issuer *)into)->source_address =
+		    snapshot_text(r->b, word);
+}
+
+static void read_parallel(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_int(r, s, 1, PARALLEL_MAX, &((struct spec_issuer *)into)->parallel);
+}
+
+static void read_contact(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_contact(r, s, &((struct spec_issuer *)into)->contact);
+}
+
+static void read_agree_terms(struct config_reader *r, const config_setting_t *s,
+			     void *into)
+{
+	config_bool(r, s, &((struct spec_issuer *)into)->agree_terms);
+}
+
+static void read_profile(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_text(r, s, "the name of a profile",
+		    &((struct spec_issuer *)into)->profile);
+}
+
+static void read_chain(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_text(r, s, "the name or SHA-256 of a root",
+		    &((struct spec_issuer *)into)->chain);
+}
+
+static void read_account_key(struct config_reader *r, const config_setting_t *s,
+			     void *into)
+{
+	config_key_type(r, s, &((struct spec_issuer *)into)->account_key);
+}
+
+static void read_ari(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_bool(r, s, &((struct spec_issuer *)into)->ari);
+}
+
+static void read_challenge(struct config_reader *r, const config_setting_t *s,
+			   void *into)
+{
+	config_challenges(r, s, &((struct spec_issuer *)into)->challenges);
+}
+
+static void read_eab_kid(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_text(r, s, "the key identifier that the CA gave",
+		    &((struct spec_issuer *)into)->eab_kid);
+}
+
+static void read_eab_key_file(struct config_reader *r, const config_setting_t *s,
+			      void *into)
+{
+	config_secret(r, s, &((struct spec_issuer *)into)->eab_key_file);
+}
+
+static const struct config_rule eab_rules[] = {
+	{ "kid", read_eab_kid, 0 },
+	{ "key_file", read_eab_key_file, 0 },
+	{ NULL, NULL, 0 },
+};
+
+static void read_eab(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	if (!config_group(r, s, eab_rules, CONFIG_ALL, into))
+		return;
+	if (config_member(s, "kid") == NULL)
+		config_missing(r, s, "kid", "the key identifier that the CA gave");
+	if (config_member(s, "key_file") == NULL)
+		config_missing(r, s, "key_file",
+			       "the path of the key that the CA gave");
+}
+
+static const struct config_rule rules[] = {
+	{ "name", read_nothing, 0 },
+	{ "type", read_nothing, 0 },
+	{ "subject", read_subject, LOCAL },
+	{ "lifetime", read_lifetime, LOCAL },
+	{ "ca_lifetime", read_ca_lifetime, LOCAL },
+	{ "ca_key", read_ca_key, LOCAL },
+	{ "intermediate", read_intermediate, LOCAL },
+	{ "path_length", read_path_length, LOCAL },
+	{ "permitted", read_permitted, LOCAL },
+	{ "excluded", read_excluded, LOCAL },
+	{ "crl_url", read_crl_url, LOCAL },
+	{ "url", read_url, REMOTE },
+	{ "trust", read_trust, REMOTE },
+	{ "proxy", read_proxy, REMOTE },
+	{ "source_address", read_source_address, REMOTE },
+	{ "parallel", read_parallel, REMOTE },
+	{ "contact", read_contact, ACME },
+	{ "agree_terms", read_agree_terms, ACME },
+	{ "eab", read_eab, ACME },
+	{ "profile", read_profile, ACME },
+	{ "chain", read_chain, ACME },
+	{ "account_key", read_account_key, ACME },
+	{ "ari", read_ari, ACME },
+	{ "challenge", read_challenge, ACME },
+	{ NULL, NULL, 0 },
+};
+
+static struct spec_issuer new_issuer(const struct config_reader *r, uint32_t type)
+{
+	return (struct spec_issuer){
+		.type = type,
+		.lifetime_s = LEAF_LIFETIME_S,
+		.ca_lifetime_s = CA_LIFETIME_S,
+		.ca_key = KEY_ECDSA_P256,
+		.path_length = SPEC_NOBODY,
+		.contact = r->contact,
+		.account_key = KEY_ECDSA_P256,
+		.agree_terms = r->agree_terms,
+		.parallel = PARALLEL,
+		.ari = 1,
+	};
+}
+
+static void check_local(struct config_reader *r, const config_setting_t *s,
+			struct spec_issuer *i, const char *name)
+{
+	AUTO_BUF struct buf subject = { 0 };
+
+	if (i->subject.at == 0) {
+		buf_printf(&subject, "CN=%s", name);
+		i->subject = snapshot_text(r->b, subject.data);
+	}
+	if (i->lifetime_s > i->ca_lifetime_s)
+		config_error(r, s,
+			     "found a lifetime longer than the CA's own, expected "
+			     "ca_lifetime to be at least lifetime");
+	if (i->intermediate && i->path_length == 0)
+		config_expected(r, config_member(s, "path_length"),
+				"at least 1, or no intermediate");
+}
+
+static void check_remote(struct config_reader *r, const config_setting_t *s,
+			 const struct spec_issuer *i)
+{
+	if (config_member(s, "url") == NULL && i->type != ISSUER_EXEC)
+		config_missing(r, s, "url", "where the CA is");
+	config_later(r, config_member(s, "type"));
+}
+
+static uint32_t n_issuers(const struct config_reader *r)
+{
+	return (uint32_t)(r->issuers.len / sizeof(struct config_issuer));
+}
+
+static void add(struct config_reader *r, const struct spec_issuer *spec)
+{
+	struct config_issuer i = { .spec = *spec };
+
+	buf_add(&r->issuers, &i, sizeof(i));
+}
+
+static void read_issuer(struct config_reader *r, const config_setting_t *s)
+{
+	const config_setting_t *type = config_member(s, "type");
+	const config_setting_t *at = config_member(s, "name");
+	const char *name = at == NULL ? NULL : config_string(r, at, "a name");
+	struct spec_issuer i = { 0 };
+	uint32_t t = ISSUER_TYPES;
+
+	if (!config_setting_is_group(s)) {
+		config_expected(r, s, "a group { name = ...; type = ...; }");
+		return;
+	}
+	if (at == NULL)
+		config_missing(r, s, "name", "a name");
+	if (type == NULL)
+		config_missing(r, s, "type", "\"local\", \"acme\", \"est\" ...");
+	else
+		config_choice(r, type, types, &t);
+	if (name == NULL || t == ISSUER_TYPES)
+		return;
+	i = new_issuer(r, t);
+	i.line = s->line;
+	config_group(r, s, rules, 1u << t, &i);
+	if (t == ISSUER_LOCAL)
+		check_local(r, s, &i, name);
+	else
+		check_remote(r, s, &i);
+	/* One that brings its own anchors is not a CA that everyone trusts. */
+	i.is_public = t == ISSUER_ACME && i.trust.at == 0;
+	if (config_name(r, s, name, &r->issuer_names, n_issuers(r), &i.name))
+		add(r, &i);
+}
+
+void config_issuers(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	(void)into;
+	for (unsigned i = 0; i < config_items(s); i++)
+		read_issuer(r, config_item(s, i));
+}
+
+static void built_in(struct config_reader *r, const char *name, uint32_t type,
+		     const char *url, bool is_public)
+{
+	struct spec_issuer i = new_issuer(r, type);
+
+	i.name = snapshot_text(r->b, name);
+	i.url = snapshot_text(r->b, url);
+	i.is_public = is_public;
+	if (type == ISSUER_LOCAL)
+		i.subject = snapshot_text(r->b, "CN=everleaf local CA");
+	if (i.name.at == 0 || config_index_find(&r->issuer_names, i.name) != NULL)
+		return;
+	config_index_add(&r->issuer_names, i.name, n_issuers(r), NULL);
+	add(r, &i);
+}
+
+void config_issuers_built_in(struct config_reader *r)
+{
+	built_in(r, "letsencrypt", ISSUER_ACME,
+		 "https://acme-v02.api.letsencrypt.org/directory", true);
+	built_in(r, "letsencrypt-staging", ISSUER_ACME,
+		 "https://acme-staging-v02.api.letsencrypt.org/directory", false);
+	built_in(r, "local", ISSUER_LOCAL, NULL, false);
+}
+
+const struct spec_issuer *config_issuer_at(const struct config_reader *r,
+					   uint32_t number)
+{
+	return &((const struct config_issuer *)(const void *)r->issuers.data)[number]
+		    .spec;
+}
+
+void config_issuer_choices(const struct config_reader *r, struct buf *out)
+{
+	uint32_t n = n_issuers(r);
+
+	buf_puts(out, "one of");
+	for (uint32_t i = 0; i < n && i < 20; i++)
+		buf_printf(out, " \"%s\"",
+			   snapshot_string(r->b, config_issuer_at(r, i)->name));
+}
+
+/* What is only wrong once a certificate wants it: said once for each issuer. */
+static void use(struct config_reader *r, const config_setting_t *s,
+		struct config_issuer *i, bool built_in)
+{
+	if (i->used)
+		return;
+	i->used = true;
+	if (i->spec.type == ISSUER_ACME && !i->spec.agree_terms)
+		config_expected(r, s,
+				"agree_terms = true, once its terms have been read");
+	if (built_in && i->spec.type != ISSUER_LOCAL)
+		config_warn(r, s, "an issuer of type \"%s\": not in this version",
+			    types[i->spec.type]);
+}
+
+bool config_issuer_called(struct config_reader *r, const config_setting_t *s,
+			  uint32_t *number)
+{
+	const char *name = config_string(r, s, "the name of an issuer");
+	AUTO_BUF struct buf choices = { 0 };
+	const struct config_entry *found;
+
+	if (name == NULL)
+		return false;
+	found = config_index_find(&r->issuer_names, snapshot_text(r->b, name));
+	if (found == NULL) {
+		config_issuer_choices(r, &choices);
+		config_expected(r, s, "%s", choices.data);
+		return false;
+	}
+	*number = found->number;
+	use(r, s, &((struct config_issuer *)(void *)r->issuers.data)[*number],
+	    found->at == NULL);
+	return true;
+}

@@ -1,0 +1,96 @@
+#include "agent/config_names.h"
+
+#include <string.h>
+
+#include "agent/config_report.h"
+#include "agent/config_value.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/names.h"
+
+struct set {
+	struct spec_name names[LIMIT_IDS];
+	uint32_t n;
+	uint64_t hash;
+};
+
+static bool has(const struct set *set, const struct spec_name *n)
+{
+	for (uint32_t i = 0; i < set->n; i++)
+		if (set->names[i].kind == n->kind &&
+		    set->names[i].value.at == n->value.at)
+			return true;
+	return false;
+}
+
+static void read_name(struct config_reader *r, const config_setting_t *s, bool optional,
+		      struct set *set)
+{
+	const char *word = config_string(r, s, "a name such as \"example.org\"");
+	AUTO_FREE char *canonical = NULL;
+	enum name_kind kind;
+	struct spec_name n;
+	struct err e;
+
+	if (word == NULL)
+		return;
+	if (names_parse(word, &kind, &canonical, &e) < 0) {
+		config_expected(r, s, "a name: %s", e.text);
+		return;
+	}
+	n = (struct spec_name){ snapshot_text(r->b, canonical), kind, optional };
+	if (has(set, &n)) {
+		config_expected(r, s, "each name once");
+		return;
+	}
+	set->names[set->n++] = n;
+	set->hash += names_hash(kind, canonical);
+}
+
+static void read_names(struct config_reader *r, const config_setting_t *s,
+		       bool optional, struct set *set)
+{
+	unsigned n = config_items(s);
+
+	if (set->n + n > LIMIT_IDS) {
+		config_error(r, s, "found %u names, expected at most %d", set->n + n,
+			     LIMIT_IDS);
+		return;
+	}
+	for (unsigned i = 0; i < n; i++)
+		read_name(r, config_item(s, i), optional, set);
+}
+
+void config_names(struct config_reader *r, const config_setting_t *s,
+		  struct spec_cert *c)
+{
+	const config_setting_t *names = config_member(s, "names");
+	const config_setting_t *optional = config_member(s, "optional");
+	struct set set = { .n = 0 };
+
+	if (names == NULL || config_items(names) == 0)
+		config_missing(r, s, "names", "at least one name, or csr");
+	else
+		read_names(r, names, false, &set);
+	if (optional != NULL) {
+		read_names(r, optional, true, &set);
+		config_later(r, optional);
+	}
+	c->names = snapshot_add(r->b, SPEC_NAMES, set.names, set.n);
+	c->names_hash = set.hash;
+}
+
+const char *config_names_default(struct config_reader *r, const config_setting_t *s)
+{
+	const config_setting_t *first = config_item(config_member(s, "names"), 0);
+	AUTO_FREE char *canonical = NULL;
+	const char *word = config_setting_get_string(first);
+	enum name_kind kind;
+	struct text t;
+	struct err e;
+
+	if (word == NULL || names_parse(word, &kind, &canonical, &e) < 0)
+		return NULL;
+	t = snapshot_text(r->b, canonical[0] == '*' ? canonical + 2 : canonical);
+	return snapshot_string(r->b, t);
+}

@@ -1,0 +1,166 @@
+#include "agent/config_probe.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/config_report.h"
+#include "agent/config_value.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/names.h"
+#include "base/text.h"
+
+#define LIMIT_PROBES 100 /* of one certificate */
+
+static const char expected[] =
+    "\"host:port\", \"[v6]:port\", \"smtp://host:25\" or \"unix:/path\"";
+
+static const struct scheme {
+	const char *word;
+	const char *port; /* NULL: must be said */
+} schemes[PROBE_PROTOS] = {
+	[PROBE_TLS] = { "tls://", NULL },
+	[PROBE_SMTP] = { "smtp://", "25" },
+	[PROBE_IMAP] = { "imap://", "143" },
+	[PROBE_POP3] = { "pop3://", "110" },
+	[PROBE_LDAP] = { "ldap://", "389" },
+	[PROBE_POSTGRES] = { "postgres://", "5432" },
+};
+
+/* Put `host`, a name or an address, and the SNI that goes with it. */
+static bool put_host(struct config_reader *r, const config_setting_t *s,
+		     const char *host, struct spec_probe *p)
+{
+	AUTO_FREE char *canonical = NULL;
+	enum name_kind kind;
+	struct err e;
+
+	if (names_parse(host, &kind, &canonical, &e) < 0) {
+		config_expected(r, s, "%s: %s", expected, e.text);
+		return false;
+	}
+	if ((kind != NAME_DNS && kind != NAME_IP) || canonical[0] == '*') {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	p->host = snapshot_text(r->b, canonical);
+	if (kind == NAME_DNS)
+		p->name = p->host;
+	return true;
+}
+
+/* Split "host:port", "[v6]:port", "host" in place. False: neither. */
+static bool split(char *word, char **host, const char **port)
+{
+	char *end = word[0] == '[' ? strchr(word, ']') : strchr(word, ':');
+
+	*host = word[0] == '[' ? word + 1 : word;
+	if (end == NULL)
+		return word[0] != '[';
+	if (*end == ']')
+		*end++ = '\0';
+	if (*end == '\0')
+		return true;
+	if (*end != ':')
+		return false;
+	*end = '\0';
+	*port = end + 1;
+	return true;
+}
+
+static bool put_endpoint(struct config_reader *r, const config_setting_t *s,
+			 const char *word, struct spec_probe *p)
+{
+	AUTO_FREE char *copy = xstrdup(word);
+	const char *port = schemes[p->proto].port;
+	char *host = NULL;
+	uint64_t number;
+
+	if (!split(copy, &host, &port) || port == NULL ||
+	    !text_u64(port, 65535, &number) || number == 0) {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	p->port = snapshot_text(r->b, port);
+	return put_host(r, s, host, p);
+}
+
+static bool read_endpoint(struct config_reader *r, const config_setting_t *s,
+			  struct spec_probe *p)
+{
+	const char *word = config_string(r, s, expected);
+
+	if (word == NULL)
+		return false;
+	p->label = snapshot_text(r->b, word);
+	if (strncmp(word, "unix:/", 6) == 0) {
+		p->host = snapshot_text(r->b, word + 5);
+		return true;
+	}
+	for (uint32_t i = 0; i < PROBE_PROTOS; i++) {
+		size_t len = strlen(schemes[i].word);
+
+		if (strncmp(word, schemes[i].word, len) == 0) {
+			p->proto = i;
+			return put_endpoint(r, s, word + len, p);
+		}
+	}
+	return put_endpoint(r, s, word, p);
+}
+
+static void read_connect(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	struct spec_probe *p = into;
+	struct text name = p->name; /* whichever comes first, `name` stands */
+
+	if (read_endpoint(r, s, p) && name.at != 0)
+		p->name = name;
+}
+
+static void read_name(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	static const char dns[] = "a DNS name";
+	const char *word = config_string(r, s, dns);
+	AUTO_FREE char *canonical = NULL;
+	enum name_kind kind;
+	struct err e;
+
+	if (word == NULL)
+		return;
+	if (names_parse(word, &kind, &canonical, &e) < 0 || kind != NAME_DNS ||
+	    canonical[0] == '*')
+		config_expected(r, s, "%s", dns);
+	else
+		((struct spec_probe *)into)->name = snapshot_text(r->b, canonical);
+}
+
+static const struct config_rule rules[] = {
+	{ "connect", read_connect, 0 },
+	{ "name", read_name, 0 },
+	{ NULL, NULL, 0 },
+};
+
+static void read_probe(struct config_reader *r, const config_setting_t *s,
+		       struct spec_probe *p)
+{
+	if (!config_setting_is_group(s)) {
+		read_endpoint(r, s, p);
+		return;
+	}
+	config_group(r, s, rules, CONFIG_ALL, p);
+	if (config_member(s, "connect") == NULL)
+		config_missing(r, s, "connect", expected);
+}
+
+void config_probes(struct config_reader *r, const config_setting_t *s, struct list *out)
+{
+	struct spec_probe probes[LIMIT_PROBES] = { 0 };
+	unsigned n = config_items(s);
+
+	if (!config_items_max(r, s, LIMIT_PROBES))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		read_probe(r, config_item(s, i), &probes[i]);
+	*out = snapshot_add(r->b, SPEC_PROBES, probes, n);
+}

@@ -1,0 +1,341 @@
+#include "agent/config_value.h"
+
+#include <arpa/inet.h>
+#include <limits.h>
+#include <string.h>
+
+#include "agent/config_report.h"
+#include "base/key.h"
+#include "base/text.h"
+
+#define LIMIT_WORDS 1000 /* of one list, as spec_image.c has it */
+
+/* The length of the UTF-8 sequence at s (RFC 3629), 0 if it is none. */
+static size_t utf8_len(const unsigned char *s)
+{
+	size_t n = s[0] < 0x80   ? 1
+		   : s[0] < 0xc2 ? 0
+		   : s[0] < 0xe0 ? 2
+		   : s[0] < 0xf0 ? 3
+		   : s[0] < 0xf5 ? 4
+				 : 0;
+
+	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+		return 0; /* longer than need be, a surrogate, past U+10FFFF */
+	for (size_t i = 1; i < n; i++)
+		if ((s[i] & 0xc0) != 0x80)
+			return 0;
+	return n;
+}
+
+static bool is_clean(const char *word)
+{
+	const unsigned char *s = (const unsigned char *)word;
+
+	while (*s != '\0') {
+		size_t n = *s < 0x20 || *s == 0x7f ? 0 : utf8_len(s);
+
+		if (n == 0)
+			return false;
+		s += n;
+	}
+	return true;
+}
+
+const char *config_string(struct config_reader *r, const config_setting_t *s,
+			  const char *expected)
+{
+	const char *word = config_setting_get_string(s);
+
+	if (word == NULL || word[0] == '\0') {
+		config_expected(r, s, "%s", expected);
+		return NULL;
+	}
+	if (!is_clean(word)) {
+		config_expected(r, s, "text without control characters, in UTF-8");
+		return NULL;
+	}
+	return word;
+}
+
+bool config_text(struct config_reader *r, const config_setting_t *s,
+		 const char *expected, struct text *out)
+{
+	const char *word = config_string(r, s, expected);
+
+	if (word != NULL)
+		*out = snapshot_text(r->b, word);
+	return word != NULL;
+}
+
+bool config_bool(struct config_reader *r, const config_setting_t *s, uint32_t *out)
+{
+	if (config_setting_type(s) != CONFIG_TYPE_BOOL) {
+		config_expected(r, s, "true or false");
+		return false;
+	}
+	*out = config_setting_get_bool(s) ? 1 : 0;
+	return true;
+}
+
+bool config_int(struct config_reader *r, const config_setting_t *s, uint32_t min,
+		uint32_t max, uint32_t *out)
+{
+	long long v = config_setting_get_int64(s);
+	int type = config_setting_type(s);
+
+	if ((type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64) || v < min ||
+	    v > max) {
+		config_expected(r, s, "a number from %u to %u", min, max);
+		return false;
+	}
+	*out = (uint32_t)v;
+	return true;
+}
+
+bool config_span(struct config_reader *r, const config_setting_t *s, int64_t min_s,
+		 int64_t max_s, int64_t *out)
+{
+	static const char expected[] =
+	    "a span such as \"30d\", \"12h\", \"90m\" or \"45s\"";
+	const char *word = config_string(r, s, expected);
+	char min[TEXT_SPAN_MAX], max[TEXT_SPAN_MAX];
+	int64_t span;
+
+	if (word == NULL)
+		return false;
+	if (!text_span(word, &span)) {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	if (span < min_s || span > max_s) {
+		config_expected(r, s, "a span from %s to %s", text_span_of(min, min_s),
+				text_span_of(max, max_s));
+		return false;
+	}
+	*out = span;
+	return true;
+}
+
+bool config_size(struct config_reader *r, const config_setting_t *s, uint64_t *out)
+{
+	static const char expected[] = "a size such as \"10M\" or \"1G\"";
+	const char *word = config_string(r, s, expected);
+	uint64_t size;
+
+	if (word == NULL)
+		return false;
+	if (!text_size(word, &size) || size == 0) {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	*out = size;
+	return true;
+}
+
+static void add_choice(struct buf *out, const char *word)
+{
+	buf_printf(out, "%s\"%s\"", out->len == 0 ? "one of " : " ", word);
+}
+
+bool config_choice(struct config_reader *r, const config_setting_t *s,
+		   const char *const *words, uint32_t *out)
+{
+	const char *word = config_setting_get_string(s);
+	AUTO_BUF struct buf expected = { 0 };
+
+	for (uint32_t i = 0; words[i] != NULL; i++) {
+		if (word != NULL && strcmp(word, words[i]) == 0) {
+			*out = i;
+			return true;
+		}
+		add_choice(&expected, words[i]);
+	}
+	config_expected(r, s, "%s", expected.data);
+	return false;
+}
+
+bool config_key_type(struct config_reader *r, const config_setting_t *s, uint32_t *out)
+{
+	const char *words[KEY_TYPES] = { NULL };
+	uint32_t i;
+
+	for (uint32_t t = KEY_NONE + 1; t < KEY_TYPES; t++)
+		words[t - 1] = key_type_word((enum key_type)t);
+	if (!config_choice(r, s, words, &i))
+		return false;
+	*out = i + 1;
+	return true;
+}
+
+bool config_mode(struct config_reader *r, const config_setting_t *s, uint32_t *out)
+{
+	const char *word = config_setting_get_string(s);
+	uint32_t mode = 0;
+	size_t n = word == NULL ? 0 : strlen(word);
+	bool ok = (n == 3 || n == 4) && strspn(word, "01234567") == n;
+
+	for (size_t i = 0; ok && i < n; i++)
+		mode = mode << 3 | (uint32_t)(word[i] - '0');
+	if (!ok || (mode & ~0666u) != 0 || (mode & 0400) == 0) {
+		config_expected(r, s, "a mode such as \"0600\" or \"0644\", in octal");
+		return false;
+	}
+	if ((mode & 0002) != 0) {
+		config_expected(r, s, "a mode that does not let everyone write");
+		return false;
+	}
+	*out = mode;
+	return true;
+}
+
+static bool is_canonical(const char *path)
+{
+	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+		return false;
+	while (*path != '\0') {
+		size_t n = strcspn(path + 1, "/");
+
+		if (n == 0 || n > NAME_MAX || (n == 1 && path[1] == '.') ||
+		    (n == 2 && path[1] == '.' && path[2] == '.'))
+			return false;
+		path += 1 + n;
+	}
+	return true;
+}
+
+const char *config_path(struct config_reader *r, const config_setting_t *s)
+{
+	static const char expected[] =
+	    "an absolute path without \"//\", \".\" and \"..\" in it";
+	const char *path = config_string(r, s, expected);
+
+	if (path != NULL && !is_canonical(path)) {
+		config_expected(r, s, "%s", expected);
+		return NULL;
+	}
+	return path;
+}
+
+bool config_path_text(struct config_reader *r, const config_setting_t *s,
+		      struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	if (path != NULL)
+		*out = snapshot_text(r->b, path);
+	return path != NULL;
+}
+
+static bool has_scheme(const char *url, const char *schemes)
+{
+	while (*schemes != '\0') {
+		size_t n = strcspn(schemes, " ");
+
+		if (strncmp(url, schemes, n) == 0 && strncmp(url + n, "://", 3) == 0)
+			return strcspn(url + n + 3, "/?#:") > 0;
+		schemes += n + (schemes[n] == ' ');
+	}
+	return false;
+}
+
+bool config_url(struct config_reader *r, const config_setting_t *s, const char *schemes,
+		struct text *out)
+{
+	const char *url = config_string(r, s, "a URL");
+
+	if (url == NULL)
+		return false;
+	if (!has_scheme(url, schemes) || strpbrk(url, " <>\"\\^`{|}") != NULL) {
+		config_expected(r, s, "a URL with %s://",
+				strchr(schemes, ' ') == NULL ? schemes
+							     : "http:// or https");
+		return false;
+	}
+	*out = snapshot_text(r->b, url);
+	return true;
+}
+
+bool config_contact(struct config_reader *r, const config_setting_t *s,
+		    struct text *out)
+{
+	static const char expected[] = "an address such as \"mailto:ops@example.org\"";
+	const char *word = config_string(r, s, expected);
+
+	if (word == NULL)
+		return false;
+	if (strncmp(word, "mailto:", 7) != 0 || strchr(word, '@') == NULL ||
+	    strpbrk(word, " ,?") != NULL) {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	*out = snapshot_text(r->b, word);
+	return true;
+}
+
+/* The port of "192.0.2.1:80" or "[::]:80", 0 if `word` is neither. */
+static uint64_t address_port(const char *word)
+{
+	const char *colon = strrchr(word, ':');
+	bool v6 = word[0] == '[';
+	char host[INET6_ADDRSTRLEN] = "";
+	uint8_t raw[16];
+	uint64_t port = 0;
+	size_t n = colon == NULL ? 0 : (size_t)(colon - word);
+
+	if (n == 0 || n >= sizeof(host) || (v6 && (n < 2 || word[n - 1] != ']')))
+		return 0;
+	memcpy(host, v6 ? word + 1 : word, v6 ? n - 2 : n);
+	if (inet_pton(v6 ? AF_INET6 : AF_INET, host, raw) != 1 ||
+	    !text_u64(colon + 1, 65535, &port))
+		return 0;
+	return port;
+}
+
+bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix_too,
+		   struct text *out)
+{
+	const char *word = config_string(r, s, "an address");
+	bool is_unix;
+	uint64_t port;
+
+	if (word == NULL)
+		return false;
+	is_unix = unix_too && strncmp(word, "unix:", 5) == 0 && is_canonical(word + 5);
+	port = is_unix ? 0 : address_port(word);
+	if (!is_unix && port == 0) {
+		config_expected(r, s, "\"127.0.0.1:8080\", \"[::]:8080\"%s",
+				unix_too ? " or \"unix:/path\"" : "");
+		return false;
+	}
+	if (!is_unix && port < 1024 && !r->host->is_root) {
+		config_expected(r, s, "a port of 1024 or above: without root");
+		return false;
+	}
+	*out = snapshot_text(r->b, word);
+	return true;
+}
+
+bool config_words(struct config_reader *r, const config_setting_t *s,
+		  const char *expected, struct list *out)
+{
+	AUTO_BUF struct buf words = { 0 };
+	unsigned n = config_items(s);
+
+	if (n == 0) {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	if (!config_items_max(r, s, LIMIT_WORDS))
+		return false;
+	for (unsigned i = 0; i < n; i++) {
+		struct text t = { 0 };
+
+		if (!config_text(r, config_item(s, i), expected, &t))
+			return false;
+		buf_add(&words, &t, sizeof(t));
+	}
+	*out = snapshot_add(r->b, SPEC_WORDS, words.data, n);
+	return true;
+}
