@@ -10,35 +10,18 @@
 
 #define LIMIT_WORDS 1000 /* of one list, as spec_image.c has it */
 
-/* The length of the UTF-8 sequence at s (RFC 3629), 0 if it is none. */
-static size_t utf8_len(const unsigned char *s)
-{
-	size_t n = s[0] < 0x80   ? 1
-		   : s[0] < 0xc2 ? 0
-		   : s[0] < 0xe0 ? 2
-		   : s[0] < 0xf0 ? 3
-		   : s[0] < 0xf5 ? 4
-				 : 0;
-
-	if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-	    (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-		return 0; /* longer than need be, a surrogate, past U+10FFFF */
-	for (size_t i = 1; i < n; i++)
-		if ((s[i] & 0xc0) != 0x80)
-			return 0;
-	return n;
-}
-
 static bool is_clean(const char *word)
 {
-	const unsigned char *s = (const unsigned char *)word;
+	size_t left = strlen(word);
 
-	while (*s != '\0') {
-		size_t n = *s < 0x20 || *s == 0x7f ? 0 : utf8_len(s);
+	while (left > 0) {
+		uint32_t c;
+		size_t n = text_utf8(word, left, &c);
 
-		if (n == 0)
+		if (n == 0 || c < 0x20 || (c >= 0x7f && c < 0xa0))
 			return false;
-		s += n;
+		word += n;
+		left -= n;
 	}
 	return true;
 }

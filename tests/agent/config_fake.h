@@ -1,0 +1,162 @@
+/* config_fake: a host for the tests of the configuration, all in memory. */
+#pragma once
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include "agent/config.h"
+#include "agent/spec.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct fake {
+	struct buf said;             /* "file:line: text\n", without warnings */
+	struct buf warned;           /* the warnings */
+	const char *const *included; /* path, content, ..., NULL: what include gives */
+	size_t at;
+	unsigned n_looks;
+};
+
+static inline void fake_done(struct fake *f)
+{
+	buf_done(&f->said);
+	buf_done(&f->warned);
+}
+
+static inline int fake_include(void *arg, const char *pattern, struct buf *path,
+			       struct buf *content, struct err *e)
+{
+	struct fake *f = arg;
+
+	if (strcmp(pattern, "broken/*") == 0)
+		return err_set(e, ERR_CONFIG, "conf.d/a.conf: others can change it");
+	if (f->included == NULL || f->included[f->at] == NULL)
+		return 0;
+	buf_puts(path, f->included[f->at++]);
+	buf_puts(content, f->included[f->at++]);
+	return 0;
+}
+
+static inline int fake_user(void *arg, const char *name, uint32_t *uid, uint32_t *gid,
+			    struct buf *home, struct err *e)
+{
+	static const struct {
+		const char *name;
+		uint32_t id;
+	} users[] = { { "root", 0 },
+		      { "everleaf", 801 },
+		      { "everleaf-keeper", 802 },
+		      { "everleaf-net", 803 },
+		      { "haproxy", 90 } };
+
+	(void)arg;
+	for (size_t i = 0; i < sizeof(users) / sizeof(users[0]); i++)
+		if (strcmp(name, users[i].name) == 0) {
+			*uid = *gid = users[i].id;
+			buf_printf(home, "/home/%s", name);
+			return 0;
+		}
+	return err_set(e, ERR_CONFIG, "no such user");
+}
+
+static inline int fake_group(void *arg, const char *name, uint32_t *gid, struct err *e)
+{
+	(void)arg;
+	if (strcmp(name, "ssl-cert") != 0)
+		return err_set(e, ERR_CONFIG, "no such group");
+	*gid = 110;
+	return 0;
+}
+
+static inline int fake_look(void *arg, const char *path, struct config_look *look)
+{
+	static const struct {
+		const char *path;
+		mode_t mode;
+		bool others_write;
+	} files[] = {
+		{ "/etc", S_IFDIR | 0755, false },
+		{ "/srv/app", S_IFDIR | 0755, false },
+		{ "/srv/link", S_IFLNK | 0777, false },
+		{ "/etc/everleaf/secret", S_IFREG | 0600, false },
+		{ "/etc/everleaf/open", S_IFREG | 0644, false },
+		{ "/etc/everleaf/ca.pem", S_IFREG | 0644, false },
+		{ "/usr/sbin/nginx", S_IFREG | 0755, false },
+		{ "/bin/true", S_IFLNK | 0777, false },
+		{ "/opt/open-hook", S_IFREG | 0755, true },
+		{ "/opt/no-hook", S_IFREG | 0644, false },
+		{ "/share/hooks/haproxy", S_IFREG | 0755, false },
+	};
+
+	((struct fake *)arg)->n_looks++;
+	*look = (struct config_look){ .error = ENOENT };
+	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		if (strcmp(path, files[i].path) == 0)
+			*look = (struct config_look){
+				.mode = files[i].mode,
+				.others_write = files[i].others_write,
+			};
+	return 0;
+}
+
+static inline void fake_report(void *arg, bool warning, const char *file, unsigned line,
+			       const char *text)
+{
+	struct fake *f = arg;
+
+	buf_printf(warning ? &f->warned : &f->said, "%s:%u: %s\n", file, line, text);
+}
+
+/* Compile `text` as "main.conf". */
+static inline int fake_compile(struct fake *f, bool is_root, const char *text,
+			       size_t len, int *fd)
+{
+	const struct config_host host = {
+		.arg = f,
+		.is_root = is_root,
+		.home_state = "/var/lib/everleaf",
+		.home_runtime = "/run/everleaf",
+		.hooks_dir = "/share/hooks",
+		.include = fake_include,
+		.user = fake_user,
+		.group = fake_group,
+		.look = fake_look,
+		.report = fake_report,
+	};
+	struct err e;
+
+	return config_compile(&host, "main.conf", text, len, fd, &e);
+}
+
+static inline const char *fake_said(const struct fake *f)
+{
+	return f->said.data == NULL ? "" : f->said.data;
+}
+
+static inline const char *fake_warned(const struct fake *f)
+{
+	return f->warned.data == NULL ? "" : f->warned.data;
+}
+
+/* Compile what must be good, and map it. */
+static inline void fake_spec(struct fake *f, bool is_root, const char *text,
+			     struct spec *s)
+{
+	AUTO_FD int fd = -1;
+	struct err e;
+
+	if (fake_compile(f, is_root, text, strlen(text), &fd) != 0)
+		fail_msg("refused:\n%s", fake_said(f));
+	assert_string_equal(fake_said(f), "");
+	if (spec_map(fd, s, &e) != 0)
+		fail_msg("%s", e.text);
+}
