@@ -1,10 +1,13 @@
-# One Makefile, no recursion. A room is a folder; its files are found by name.
+# One Makefile. A room is a folder; its files are found by name.
 # `make help` lists what there is to make.
 
 PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
 LIBEXECDIR ?= $(PREFIX)/libexec/everleaf
+DATADIR    ?= $(PREFIX)/share/everleaf
 SYSCONFDIR ?= /etc
+MANDIR     ?= $(PREFIX)/share/man
+UNITDIR    ?= $(PREFIX)/lib/systemd/system
 DESTDIR    ?=
 CC         ?= cc
 CFLAGS     ?= -O2 -g
@@ -18,8 +21,8 @@ PKGS      := libcrypto libconfig sqlite3 libseccomp libidn2
 NET_PKGS  := libcrypto libssl libseccomp
 NET_EXTRA := libcurl jansson libmicrohttpd ldns
 
-# Variants live beside each other: make SAN=1 check, make COV=1 check.
-B := build$(if $(SAN),/san)$(if $(COV),/cov)
+# Variants live beside each other: make SAN=1, make COV=1, make CC=clang.
+B := build$(if $(SAN),/san)$(if $(COV),/cov)$(if $(findstring clang,$(notdir $(CC))),/clang)
 
 has = $(shell $(CC) $(1) -Werror -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
@@ -31,21 +34,26 @@ WARN += $(foreach w,-Wformat-signedness -Wduplicated-cond -Wduplicated-branches 
 	-Wlogical-op -Wtrampolines,$(call has,$(w)))
 HARD := -fstack-protector-strong -fPIE $(foreach f,-fstack-clash-protection \
 	-fcf-protection=full -ftrivial-auto-var-init=zero,$(call has,$(f)))
-HARD += $(if $(SAN),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARD += $(if $(SAN)$(COV),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 VARIANT := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all) \
 	$(if $(COV),--coverage -O0)
+PATHS := -DEVERLEAF_LIBEXECDIR='"$(LIBEXECDIR)"' -DEVERLEAF_DATADIR='"$(DATADIR)"' \
+	-DEVERLEAF_SYSCONFDIR='"$(SYSCONFDIR)"'
 
-ALL_CFLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(WARN) $(HARD) $(CFLAGS) $(VARIANT) \
-	$(if $(CI),-Werror)
-LIBS     := $(shell pkg-config --libs $(PKGS)) -lev
-NET_LIBS := $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
+LANG_FLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(PATHS)
+ALL_CFLAGS := $(LANG_FLAGS) $(WARN) $(HARD) $(CFLAGS) $(VARIANT) $(if $(CI),-Werror)
+LIBS     = $(shell pkg-config --libs $(PKGS)) -lev
+NET_LIBS = $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
 
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
 OBJ   := $(SRC:%.c=$(B)/%.o)
 # What tests share stands in tests/help/; each test takes from it what it uses.
 HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
+GATES := layers banned sizes format headers analyze rfc
+
+export CC ROOMS LANG_FLAGS
 
 all: $(B)/everleaf $(B)/everleaf-net ## build both programs (the default)
 
@@ -63,35 +71,84 @@ $(B)/libhelp.a: $(HELP)
 	@rm -f $@
 	$(AR) rcs $@ $^
 
-$(B)/%.o: %.c
+$(B)/%.o: %.c $(B)/flags
 	@mkdir -p $(@D)
 	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
+
+# Other flags mean other objects. (-Werror makes none.)
+FLAGS := $(CC) $(filter-out -Werror,$(ALL_CFLAGS))
+ifneq ($(file <$(B)/flags),$(FLAGS))
+$(shell mkdir -p $(B))
+$(file >$(B)/flags,$(FLAGS))
+endif
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) $(NET_LIBS) -o $@
 
-check: $(TESTS:=.passed) layers headers ## run every test that has not passed yet
+tests: $(TESTS) ## build every unit test
 
-%.passed: %
-	$< && touch $@
+deps: ## install what is missing to build and test (Debian 12, 13)
+	@tests/deps
 
-layers: ## base/ looks at nothing; rooms look at base/; only agent/ sees all
-	@! grep -nE '#include "(store|acme|ca|hooks|agent)/' base/*.[ch]
-	@for r in store acme ca hooks; do \
-	   ! grep -nE '#include "[a-z]+/' $$r/*.[ch] /dev/null | \
-	     grep -vE "#include \"(base|$$r)/" || exit 1; done
+check: ## everything: deps, build, every test, every gate
+	@tests/run
 
+cases: ## run all, then note in tests/cases how many cases there are
+	@tests/run --cases
+
+fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
+	@tests/fresh $(FRESH)
+
+layers: ## rooms look at base/ only, programs need only their libraries
+banned: ## functions that have no place here
+sizes: ## functions, files, parameters, nesting, mutable variables
+format: ## clang-format has nothing to say
 headers: ## every header compiles on its own
-	@for h in $(wildcard $(ROOMS:=/*.h)); do \
-	   $(CC) $(ALL_CFLAGS) -fsyntax-only -x c -include $$h /dev/null || exit 1; done
+analyze: ## gcc -fanalyzer, clang --analyze, cppcheck
+rfc: ## every quoted sentence of an RFC has its test
+$(GATES):
+	@tests/gates/$@
+
+cover: ## line coverage of the unit tests, file by file
+	@$(MAKE) --no-print-directory COV=1 CI= tests
+	@tests/cover build/cov
+
+install: all ## DESTDIR, PREFIX, SBINDIR, LIBEXECDIR, SYSCONFDIR; enables nothing
+	install -D -m 755 $(B)/everleaf $(DESTDIR)$(SBINDIR)/everleaf
+	install -D -m 755 $(B)/everleaf-net $(DESTDIR)$(LIBEXECDIR)/everleaf-net
+	@$(foreach p,$(INSTALLED),install -D -m $(call part,3) $(call part,1) \
+	   $(DESTDIR)$(call part,2) && ) :
+	@for u in $(UNITS); do install -d $(DESTDIR)$(UNITDIR) && \
+	   sed 's|@SBINDIR@|$(SBINDIR)|g' etc/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
+	   chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
+
+uninstall: ## take away what install brought, nothing else
+	rm -f $(DESTDIR)$(SBINDIR)/everleaf $(DESTDIR)$(LIBEXECDIR)/everleaf-net \
+	   $(foreach p,$(INSTALLED),$(DESTDIR)$(call part,2)) \
+	   $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
+	@-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/hooks \
+	   $(DESTDIR)$(DATADIR) $(DESTDIR)$(SYSCONFDIR)/everleaf 2>/dev/null
+
+# What install copies as it is: FILE:WHERE:MODE.
+part  = $(word $(1),$(subst :, ,$(p)))
+UNITS := $(notdir $(wildcard etc/*.service etc/*.timer))
+# A ready-made hook is a file of hooks/ without a suffix.
+HOOKS := $(foreach h,$(wildcard hooks/*),$(if $(suffix $(h)),,$(h)))
+INSTALLED := \
+	$(foreach h,$(HOOKS),$(h):$(DATADIR)/$(h):755) \
+	$(foreach m,$(wildcard $(addsuffix /*.[578],$(ROOMS) etc)),$(m):$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
+	etc/everleaf.sysusers:$(PREFIX)/lib/sysusers.d/everleaf.conf:644 \
+	etc/everleaf.tmpfiles:$(PREFIX)/lib/tmpfiles.d/everleaf.conf:644 \
+	etc/everleaf.conf.example:$(SYSCONFDIR)/everleaf/everleaf.conf.example:644
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo 'Variants: SAN=1 (ASan, UBSan, LSan), COV=1, CC=clang, CI=1 (-Werror).'
 
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all check layers headers help clean
+.PHONY: all tests deps check cases fresh cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(OBJ:.o=.d) $(HELP:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d)
