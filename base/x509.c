@@ -285,8 +285,6 @@ static int read_serial(X509 *cert, struct x509_facts *facts, struct err *e)
 	const unsigned char *data = ASN1_STRING_get0_data(serial);
 	size_t len = (size_t)ASN1_STRING_length(serial), at = 0;
 
-	for (; len > 1 && data[0] == 0; len--) /* never in DER, sometimes in BER */
-		data++;
 	/* = RFC 5280 4.1.2.2 "Conforming CAs MUST NOT use serialNumber values longer
 	 * than 20 octets." */
 	if (len < 1 || len > 20)

@@ -261,9 +261,7 @@ static int issue_leaf(const struct local_profile *p, const struct local_ca *ca,
 		return key_openssl_err(e, ERR_SYS, "its issuer");
 	TRY(add_leaf_extensions(cert, p, issuer, r, e));
 	TRY(sign(cert, local_signer_key(ca), e));
-	TRY(local_constraints_allow(ca->root, cert, e));
-	if (ca->intermediate != NULL)
-		TRY(local_constraints_allow(ca->intermediate, cert, e));
+	TRY(local_constraints_allow(issuer, cert, e)); /* the root has the same */
 	*leaf = TAKE(cert);
 	return 0;
 }

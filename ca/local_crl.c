@@ -176,7 +176,7 @@ static int make_crl(X509_CRL *crl, const struct local_profile *p,
 		TRY(carry_over(crl, ca->crl, e));
 	if (serial != NULL)
 		TRY(put_on(crl, ca->crl, serial, reason, now, e));
-	if (X509_CRL_sort(crl) != 1 || X509_CRL_sign(crl, key, key_digest(key)) <= 0)
+	if (X509_CRL_sign(crl, key, key_digest(key)) <= 0)
 		return key_openssl_err(e, ERR_SYS, "sign CRL");
 	return 0;
 }

@@ -173,29 +173,62 @@ static void names_are_canonical(void **state)
 	}
 }
 
-static void a_name_cannot_end_early(void **state)
+/* Add a SAN extension with one name of `type` and these bytes, whatever they are. */
+static void add_raw_name(X509 *cert, int type, const char *bytes, int len)
 {
-	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	struct cert_plan plan = plan_of(key);
 	GENERAL_NAMES *all = sk_GENERAL_NAME_new_null();
 	GENERAL_NAME *general = GENERAL_NAME_new();
-	ASN1_STRING *text = ASN1_STRING_type_new(V_ASN1_IA5STRING);
-	AUTO_X509 X509 *cert = NULL;
-	struct name *names;
-	struct err e;
-	size_t n;
+	ASN1_STRING *value;
+
+	value = ASN1_STRING_type_new(type == GEN_IPADD ? V_ASN1_OCTET_STRING
+						       : V_ASN1_IA5STRING);
+	ASN1_STRING_set(value, bytes, len);
+	GENERAL_NAME_set0_value(general, type, value);
+	sk_GENERAL_NAME_push(all, general);
+	assert_int_equal(X509_add1_ext_i2d(cert, NID_subject_alt_name, all, 0,
+					   X509V3_ADD_APPEND),
+			 1);
+	GENERAL_NAMES_free(all);
+}
+
+static void names_that_openssl_would_not_make_are_refused(void **state)
+{
+	static const struct row {
+		int type;
+		const char *bytes;
+		int len;
+		bool twice;
+		const char *said;
+	} rows[] = {
+		{ GEN_DNS, "example.org\0.evil", 17, false,
+		  ": a name with byte 0x00 in it" },
+		{ GEN_DNS, "example.org\n", 12, false,
+		  ": a name with byte 0x0a in it" },
+		{ GEN_DNS, "", 0, false, ": a name that is none: " },
+		{ GEN_IPADD, "\300\0\2", 3, false, ": an address of 3 bytes" },
+		{ GEN_IPADD, "\300\0\2\0\377\377\377\0", 8, false,
+		  ": an address of 8 bytes" },
+		{ GEN_DNS, "example.org", 11, true, "" },
+	};
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 
 	(void)state;
-	plan.names = NULL;
-	cert = certs_make(&plan);
-	ASN1_STRING_set(text, "example.org\0.evil", 17);
-	GENERAL_NAME_set0_value(general, GEN_DNS, text);
-	sk_GENERAL_NAME_push(all, general);
-	X509_add1_ext_i2d(cert, NID_subject_alt_name, all, 0, X509V3_ADD_DEFAULT);
-	GENERAL_NAMES_free(all);
-	assert_int_equal(x509_names(cert, &names, &n, &e), ERR_PROTO);
-	assert_string_equal(e.text,
-			    "subject alternative names: a name with byte 0x00 in it");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct cert_plan plan = plan_of(key);
+		AUTO_X509 X509 *cert = NULL;
+		struct name *names;
+		struct err e;
+		size_t n;
+
+		plan.names = NULL;
+		cert = certs_make(&plan);
+		add_raw_name(cert, rows[i].type, rows[i].bytes, rows[i].len);
+		if (rows[i].twice)
+			add_raw_name(cert, rows[i].type, rows[i].bytes, rows[i].len);
+		assert_int_equal(x509_names(cert, &names, &n, &e), ERR_PROTO);
+		assert_memory_equal(e.text, "subject alternative names", 25);
+		assert_string_equal(e.text + 25, rows[i].said);
+	}
 }
 
 static void the_common_name_is_no_name(void **state)
@@ -310,7 +343,7 @@ static void what_is_no_chain_is_refused(void **state)
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	struct cert_plan plan = plan_of(key);
 	AUTO_X509 X509 *cert = certs_make(&plan);
-	AUTO_BUF struct buf pem = { 0 }, many = { 0 }, bad = { 0 };
+	AUTO_BUF struct buf pem = { 0 }, many = { 0 }, bad = { 0 }, half = { 0 };
 	STACK_OF(X509) *chain = NULL;
 	struct err e;
 
@@ -320,6 +353,10 @@ static void what_is_no_chain_is_refused(void **state)
 	assert_int_equal(x509_chain_from_pem("hello", 5, &chain, &e), ERR_PROTO);
 	assert_string_equal(e.text, "no certificate in it");
 	assert_int_equal(x509_chain_from_pem(pem.data, pem.len - 30, &chain, &e),
+			 ERR_PROTO);
+	buf_add(&half, pem.data, pem.len); /* a whole one and a piece */
+	buf_add(&half, pem.data, pem.len - 30);
+	assert_int_equal(x509_chain_from_pem(half.data, half.len, &chain, &e),
 			 ERR_PROTO);
 	for (int i = 0; i <= LIMIT_CHAIN_CERTS; i++)
 		buf_add(&many, pem.data, pem.len);
@@ -390,7 +427,7 @@ int main(void)
 		cmocka_unit_test(usage_is_what_is_allowed),
 		cmocka_unit_test(a_ca_is_known_as_one),
 		cmocka_unit_test(names_are_canonical),
-		cmocka_unit_test(a_name_cannot_end_early),
+		cmocka_unit_test(names_that_openssl_would_not_make_are_refused),
 		cmocka_unit_test(the_common_name_is_no_name),
 		cmocka_unit_test(the_names_of_a_csr_are_read_alike),
 		cmocka_unit_test(subjects_are_for_people),

@@ -177,6 +177,7 @@ static void words_that_are_no_constraint_are_refused(void **state)
 		"email:@lab.example",
 		"uri:",
 		"uri:a/b",
+		"email:192.0.2.1",
 		"10.0.0.0/8/8",
 		"2001:db8::1/64",
 		"uri:..lab",
