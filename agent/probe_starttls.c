@@ -108,7 +108,7 @@ static bool ber_length(const uint8_t **p, const uint8_t *end, size_t *len)
 	return n == 0 && *len <= LIMIT_LDAP;
 }
 
-/* = RFC 4511 4.2 "ExtendedResponse ::= [APPLICATION 24] SEQUENCE { COMPONENTS OF
+/* = RFC 4511 4.12 "ExtendedResponse ::= [APPLICATION 24] SEQUENCE { COMPONENTS OF
  * LDAPResult ..." after messageID 1: is resultCode success (0)? */
 static bool ldap_success(const uint8_t *p, const uint8_t *end)
 {
@@ -142,8 +142,8 @@ static int ldap_answer(int fd, uint8_t *body, size_t *len, int64_t until_ms,
 	return probe_read(fd, body, *len, until_ms, e);
 }
 
-/* = RFC 4511 4.14.1 "The requestName element is the object identifier
- * 1.3.6.1.4.1.1466.20037, and the requestValue field is always absent." */
+/* = RFC 4511 4.14.1 "The requestName is "1.3.6.1.4.1.1466.20037", and the requestValue
+ * field is always absent." */
 static int ldap(int fd, int64_t until_ms, struct err *e)
 {
 	static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"

@@ -34,13 +34,13 @@ const char *sandbox_missing(unsigned missing)
 	if ((missing & SANDBOX_NO_SECCOMP) != 0)
 		return "no seccomp, as this is an AddressSanitizer build";
 	if ((missing & SANDBOX_NO_LANDLOCK) != 0)
-		return "no landlock: files, TCP ports and signals are not limited";
+		return "no landlock: files and ports are limited by user and call only";
 	if ((missing & SANDBOX_NO_TRUNCATE) != 0)
-		return "landlock below 3: truncation, TCP ports and signals are not "
-		       "limited";
+		return "landlock below 3: it limits no truncation, TCP or abstract "
+		       "socket";
 	if ((missing & SANDBOX_NO_NET) != 0)
-		return "landlock below 4: TCP ports and signals are not limited";
+		return "landlock below 4: it limits no TCP and no abstract socket";
 	if ((missing & SANDBOX_NO_SCOPE) != 0)
-		return "landlock below 6: signals are not limited";
+		return "landlock below 6: it limits no abstract socket";
 	return NULL;
 }

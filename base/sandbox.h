@@ -60,6 +60,6 @@ struct sandbox {
  * role must end: it may be half inside. */
 int sandbox_enter(const struct sandbox *box, unsigned *missing, struct err *e);
 
-/* "landlock 2: TCP ports and signals are not limited" for the log and for status, or
- * NULL if nothing is missing. Static. */
+/* "landlock below 4: it limits no TCP and no abstract socket" for the log and for status,
+ * or NULL if nothing is missing. Static. */
 const char *sandbox_missing(unsigned missing);

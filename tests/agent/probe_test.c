@@ -489,6 +489,8 @@ static void a_server_that_wants_a_client_certificate_has_shown_its_own(void **st
 	}
 }
 
+/* = RFC 4511 4.14.1 "The requestName is "1.3.6.1.4.1.1466.20037", and the requestValue
+ * field is always absent." */
 #define LDAP_REQUEST                      \
 	"<0\x1d\x02\x01\x01w\x18\x80\x16" \
 	"1.3.6.1.4.1.1466.20037"
@@ -543,7 +545,9 @@ static void each_protocol_is_asked_for_tls_in_its_words(void **state)
 	}
 }
 
-/* Those with NUL bytes in what they say. */
+/* Those with NUL bytes in what they say.
+ * = RFC 4511 4.12 "ExtendedResponse ::= [APPLICATION 24] SEQUENCE { COMPONENTS OF
+ * LDAPResult ..." */
 static void answers_ldap(struct server *s, int fd)
 {
 	static const uint8_t success[] = { 0x30, 0x84, 0,    0, 0, 16, 2, 1,
