@@ -1,27 +1,16 @@
-/*
- * fake_dns: a name server of our own on loopback, so that tests resolve names without
- * asking anyone. Every name has the addresses it was started with.
- */
-#pragma once
+#include "tests/help/fake_dns.h"
 
 #include <arpa/inet.h>
 #include <arpa/nameser.h>
 #include <netinet/in.h>
 #include <resolv.h>
 #include <signal.h>
-#include <stdbool.h>
-#include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-struct fake_dns {
-	pid_t pid;
-	uint16_t port;
-};
-
-static inline size_t fake_dns_record(uint8_t *p, const char *address, int family)
+static size_t fake_dns_record(uint8_t *p, const char *address, int family)
 {
 	const uint8_t head[] = { 0xc0, 12, 0, family == AF_INET ? ns_t_a : ns_t_aaaa,
 				 0,    1,  0, 0,
@@ -33,7 +22,7 @@ static inline size_t fake_dns_record(uint8_t *p, const char *address, int family
 }
 
 /* The question, and an answer of those addresses that are of its type. */
-static inline size_t fake_dns_answer(uint8_t *m, size_t len, const char *const *list)
+static size_t fake_dns_answer(uint8_t *m, size_t len, const char *const *list)
 {
 	size_t end = 12;
 	int family;
@@ -56,7 +45,7 @@ static inline size_t fake_dns_answer(uint8_t *m, size_t len, const char *const *
 	return end;
 }
 
-static inline void fake_dns_serve(int fd, const char *const *list)
+static void fake_dns_serve(int fd, const char *const *list)
 {
 	uint8_t m[1024];
 	struct sockaddr_in from;
@@ -73,8 +62,7 @@ static inline void fake_dns_serve(int fd, const char *const *list)
 	}
 }
 
-/* `list` ends with NULL. */
-static inline bool fake_dns_start(struct fake_dns *d, const char *const *list)
+bool fake_dns_start(struct fake_dns *d, const char *const *list)
 {
 	struct sockaddr_in a = { .sin_family = AF_INET,
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
@@ -92,8 +80,7 @@ static inline bool fake_dns_start(struct fake_dns *d, const char *const *list)
 	return d->pid > 0;
 }
 
-/* This thread asks it from now on, and nobody else. */
-static inline void fake_dns_use(const struct fake_dns *d)
+void fake_dns_use(const struct fake_dns *d)
 {
 	(void)res_init();
 	_res.nscount = 1;
@@ -103,7 +90,7 @@ static inline void fake_dns_use(const struct fake_dns *d)
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 }
 
-static inline void fake_dns_stop(const struct fake_dns *d)
+void fake_dns_stop(const struct fake_dns *d)
 {
 	kill(d->pid, SIGKILL);
 	waitpid(d->pid, NULL, 0);

@@ -1,0 +1,110 @@
+/* responder: those who want to keep others out do not. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "agent/responder.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "tests/help/visit.h"
+
+/* A byte now and then does not buy more time. */
+static void a_slow_client_is_cut_after_two_seconds(void **state)
+{
+	const struct visit *b = *state;
+	AUTO_FD int fd = visit_client(b, INADDR_LOOPBACK);
+	int64_t began = clock_boot_ms(), took;
+	bool closed = false;
+
+	while (!closed && clock_boot_ms() - began < 6000) {
+		AUTO_FREE char *text = NULL;
+
+		visit_say(fd, "G", 1);
+		text = visit_hear(b->responder, fd, 250, &closed);
+	}
+	took = clock_boot_ms() - began;
+	assert_true(closed);
+	assert_in_range(took, 1500, 3500);
+}
+
+static void an_idle_responder_does_not_wake(void **state)
+{
+	struct visit *b = *state;
+
+	for (int i = 0; i < 3; i++)
+		visit_turn(b->responder);
+	assert_int_equal(responder_timeout_ms(b->responder), -1);
+}
+
+static void one_address_has_sixteen_connections(void **state)
+{
+	const struct visit *b = *state;
+	int fds[RESPONDER_PER_ADDRESS];
+	AUTO_FREE char *text = NULL;
+	bool closed;
+
+	for (size_t i = 0; i < RESPONDER_PER_ADDRESS; i++)
+		fds[i] = visit_client(b, INADDR_LOOPBACK + 4);
+	for (int i = 0; i < 8; i++)
+		visit_turn(b->responder);
+	{
+		AUTO_FD int one_more = visit_client(b, INADDR_LOOPBACK + 4);
+		AUTO_FREE char *nothing =
+		    visit_hear(b->responder, one_more, 1000, &closed);
+
+		assert_true(closed);
+		assert_string_equal(nothing, "");
+	}
+	text = visit_get(b, "GET", PATH TOKEN);
+	visit_expect(text, "200", "another address");
+	for (size_t i = 0; i < RESPONDER_PER_ADDRESS; i++)
+		close(fds[i]);
+}
+
+static void many_slow_clients_do_not_keep_a_ca_out(void **state)
+{
+	enum { SLOW = 500 };
+	const struct visit *b = *state;
+	int fds[SLOW];
+	int64_t began;
+
+	for (unsigned i = 0; i < SLOW; i++) {
+		fds[i] = visit_client(b, INADDR_LOOPBACK + 10 + i / 10);
+		visit_say(fds[i], "GET /", 5);
+		if (i % 16 == 15)
+			visit_turn(b->responder);
+	}
+	for (int i = 0; i < 5; i++) {
+		AUTO_FREE char *text = NULL;
+
+		began = clock_boot_ms();
+		text = visit_get(b, "GET", PATH TOKEN);
+		visit_expect(text, "200", "the CA");
+		assert_in_range(clock_boot_ms() - began, 0, 1000);
+	}
+	for (size_t i = 0; i < SLOW; i++)
+		close(fds[i]);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, visit_setup, visit_teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_slow_client_is_cut_after_two_seconds),
+		TEST(an_idle_responder_does_not_wake),
+		TEST(one_address_has_sixteen_connections),
+		TEST(many_slow_clients_do_not_keep_a_ca_out),
+	};
+
+	return cmocka_run_group_tests_name("responder crowd", tests, NULL, NULL);
+}
