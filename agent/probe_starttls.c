@@ -148,8 +148,8 @@ static int ldap(int fd, int64_t until_ms, struct err *e)
 {
 	static const char request[] = "\x30\x1d\x02\x01\x01\x77\x18\x80\x16"
 				      "1.3.6.1.4.1.1466.20037";
-	uint8_t body[LIMIT_LDAP];
-	size_t len;
+	uint8_t body[LIMIT_LDAP] = { 0 };
+	size_t len = 0;
 
 	TRY(probe_write(fd, request, sizeof(request) - 1, until_ms, e));
 	TRY(ldap_answer(fd, body, &len, until_ms, e));
