@@ -194,3 +194,37 @@ int local_crl(const struct local_profile *p, struct local_ca *ca, const char *se
 	ca->crl = TAKE(crl);
 	return 0;
 }
+
+/* The root's CRL, beside that of the intermediate: same span, same number, no entry. */
+static int make_root_crl(X509_CRL *crl, const struct local_ca *ca, struct err *e)
+{
+	AUTO_INTEGER ASN1_INTEGER *number =
+	    X509_CRL_get_ext_d2i(ca->crl, NID_crl_number, NULL, NULL);
+
+	if (number == NULL || X509_CRL_set_version(crl, X509_CRL_VERSION_2) != 1 ||
+	    X509_CRL_set_issuer_name(crl, X509_get_subject_name(ca->root)) != 1 ||
+	    X509_CRL_set1_lastUpdate(crl, X509_CRL_get0_lastUpdate(ca->crl)) != 1 ||
+	    X509_CRL_set1_nextUpdate(crl, X509_CRL_get0_nextUpdate(ca->crl)) != 1 ||
+	    X509_CRL_add1_ext_i2d(crl, NID_crl_number, number, 0, X509V3_ADD_DEFAULT) !=
+		1)
+		return key_openssl_err(e, ERR_SYS, "new CRL");
+	TRY(local_ext_crl_aki(crl, ca->root, e));
+	if (X509_CRL_sign(crl, ca->root_key, key_digest(ca->root_key)) <= 0)
+		return key_openssl_err(e, ERR_SYS, "sign CRL");
+	return 0;
+}
+
+int local_crl_to_pem(const struct local_ca *ca, struct buf *pem, struct err *e)
+{
+	AUTO_CRL X509_CRL *of_root = NULL;
+
+	TRY(crl_to_pem(ca->crl, pem, e));
+	if (ca->intermediate == NULL)
+		return 0;
+	of_root = X509_CRL_new();
+	if (of_root == NULL)
+		return key_openssl_err(e, ERR_SYS, "new CRL");
+	if (make_root_crl(of_root, ca, e) < 0)
+		return err_wrap(e, "CRL of the root");
+	return crl_to_pem(of_root, pem, e);
+}

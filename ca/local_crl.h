@@ -14,6 +14,7 @@
 
 #include <stdint.h>
 
+struct buf;
 struct err;
 struct local_ca;
 struct local_profile;
@@ -26,3 +27,10 @@ struct local_profile;
  */
 int local_crl(const struct local_profile *p, struct local_ca *ca, const char *serial,
 	      int reason, int64_t now, struct err *e);
+
+/*
+ * The CRL as a file that servers read: with an intermediate, the root's stands behind
+ * it, always empty, since nginx and others want one for every CA in the chain.
+ * crl_from_pem() reads back the first, which is the one to carry on from.
+ */
+int local_crl_to_pem(const struct local_ca *ca, struct buf *pem, struct err *e);
