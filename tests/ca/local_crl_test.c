@@ -245,18 +245,18 @@ static int outsider_says(const struct local_ca *ca, const struct buf *leaf)
 		"-CRLfile", "crl.pem", "leaf.pem",     NULL,
 	};
 	AUTO_BUF struct buf root = { 0 }, crl = { 0 }, out = { 0 };
-	char dir[64];
+	void *dir;
 	struct err e;
 	int rc;
 
-	openssl_dir(dir);
+	assert_int_equal(scratch_in(&dir), 0);
 	assert_int_equal(x509_to_pem(ca->root, &root, &e), 0);
 	assert_int_equal(local_crl_to_pem(ca, &crl, &e), 0);
-	openssl_put(dir, "ca.pem", &root);
-	openssl_put(dir, "crl.pem", &crl);
-	openssl_put(dir, "leaf.pem", leaf);
+	scratch_put(dir, "ca.pem", root.data);
+	scratch_put(dir, "crl.pem", crl.data);
+	scratch_put(dir, "leaf.pem", leaf->data);
 	rc = openssl_run(dir, argv, &out);
-	openssl_dir_done(dir);
+	scratch_out(&dir);
 	if (rc == -1) {
 		print_message("skipped: there is no openssl program\n");
 		skip();

@@ -57,18 +57,18 @@ static void outsider_says(const char *what, const struct local_ca *ca,
 		option,       value,      "leaf.pem",     NULL,
 	};
 	AUTO_BUF struct buf root = { 0 }, crl = { 0 }, out = { 0 };
-	char dir[64];
+	void *dir;
 	struct err e;
 	int rc;
 
-	openssl_dir(dir);
+	assert_int_equal(scratch_in(&dir), 0);
 	assert_int_equal(x509_to_pem(ca->root, &root, &e), 0);
 	assert_int_equal(crl_to_pem(ca->crl, &crl, &e), 0);
-	openssl_put(dir, "root.pem", &root);
-	openssl_put(dir, "crl.pem", &crl);
-	openssl_put(dir, "leaf.pem", chain);
+	scratch_put(dir, "root.pem", root.data);
+	scratch_put(dir, "crl.pem", crl.data);
+	scratch_put(dir, "leaf.pem", chain->data);
 	rc = openssl_run(dir, argv, &out);
-	openssl_dir_done(dir);
+	scratch_out(&dir);
 	if (rc == -1) {
 		print_message("%s: skipped: there is no openssl program\n", what);
 		skip();
