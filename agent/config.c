@@ -60,6 +60,24 @@ static void found_trap(void *arg, unsigned line, const char *what)
 	s->r->host->report(s->r->host->arg, false, s->path, line, what);
 }
 
+/* What libconfig says in two words, said in more. */
+static const char *in_words(const char *error)
+{
+	static const char *const words[][2] = {
+		{ "syntax error",
+		  "found a syntax error, expected name = value; and closed brackets" },
+		{ "duplicate setting name",
+		  "found a setting twice in one group, expected it once" },
+		{ "mismatched element type in array",
+		  "found different types in [ ... ], expected one, or a list ( ... )" },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (error != NULL && strcmp(error, words[i][0]) == 0)
+			return words[i][1];
+	return error == NULL ? "found an error" : error;
+}
+
 /* Parse `text`, NUL-terminated, as one more source. What is wrong is reported, and the
  * source is then not there. */
 static void add_source(struct config_reader *r, const char *path, const char *text,
@@ -75,7 +93,7 @@ static void add_source(struct config_reader *r, const char *path, const char *te
 	config_init(&s->tree);
 	if (config_read_string(&s->tree, text) != CONFIG_TRUE) {
 		found_trap(&scanned, (unsigned)config_error_line(&s->tree),
-			   config_error_text(&s->tree));
+			   in_words(config_error_text(&s->tree)));
 		config_destroy(&s->tree);
 		free(s->path);
 		free(s);

@@ -23,6 +23,17 @@ static const char *label(const config_setting_t *s)
 	return m == NULL ? NULL : config_setting_get_string(m);
 }
 
+/* A group that stands where the list could, as in certificates = { ... }; */
+static void add_lone_label(struct buf *out, const config_setting_t *s)
+{
+	const char *name = s->parent->parent == NULL ? label(s) : NULL;
+
+	if (name == NULL || strcmp(config_setting_name(s), "defaults") == 0)
+		return;
+	buf_puts(out, ".");
+	text_escape(out, name, strlen(name), SHOWN_MAX);
+}
+
 static void add_path(struct buf *out, const config_setting_t *s)
 {
 	const char *name;
@@ -40,6 +51,7 @@ static void add_path(struct buf *out, const config_setting_t *s)
 	if (s->parent->parent != NULL)
 		buf_puts(out, ".");
 	text_escape(out, name, strlen(name), SHOWN_MAX);
+	add_lone_label(out, s);
 }
 
 static void add_value(struct buf *out, const config_setting_t *s)

@@ -1,12 +1,14 @@
 #include "agent/config_scan.h"
 
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 struct scan {
 	const char *at;
 	const char *end;
 	unsigned line;
-	char last; /* of the token before: '"', ',' or another */
+	char last; /* of the token before: '"', ',', 'w' for a word, or itself */
 	unsigned last_line;
 	unsigned depth;
 	bool clean;
@@ -103,6 +105,26 @@ static void other(struct scan *s, char c)
 		skip_line(s);
 }
 
+static bool is_word(char c)
+{
+	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       (c >= '0' && c <= '9') || (c != '\0' && strchr("_-+.*", c) != NULL);
+}
+
+/* A name, a number or a bool. libconfig cuts a number that does not fit. */
+static void word(struct scan *s)
+{
+	const char *start = s->at;
+
+	while (s->at < s->end && is_word(*s->at))
+		s->at++;
+	s->last = 'w';
+	if (strspn(start, "+-0123456789") == (size_t)(s->at - start) &&
+	    (strtol(start, NULL, 10) > INT32_MAX ||
+	     strtol(start, NULL, 10) < INT32_MIN))
+		trap(s, s->line, "found a number that is too large, expected 32 bits");
+}
+
 /* One step: a comment, blank space, a string or one byte of anything else. */
 static void step(struct scan *s)
 {
@@ -118,6 +140,8 @@ static void step(struct scan *s)
 		skip_comment(s);
 	else if (c == '"')
 		string(s);
+	else if (is_word(c))
+		word(s);
 	else
 		other(s, c);
 }

@@ -288,8 +288,10 @@ bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix
 	is_unix = unix_too && strncmp(word, "unix:", 5) == 0 && is_canonical(word + 5);
 	port = is_unix ? 0 : address_port(word);
 	if (!is_unix && port == 0) {
-		config_expected(r, s, "\"127.0.0.1:8080\", \"[::]:8080\"%s",
-				unix_too ? " or \"unix:/path\"" : "");
+		config_expected(
+		    r, s, "%s",
+		    unix_too ? "\"127.0.0.1:8080\", \"[::]:8080\" or \"unix:/path\""
+			     : "\"127.0.0.1:8080\" or \"[::]:8080\"");
 		return false;
 	}
 	if (!is_unix && port < 1024 && !r->host->is_root) {
