@@ -313,18 +313,18 @@ static int look_at(struct view *v, struct err *e)
 	return 0;
 }
 
+static const struct check {
+	const char *word;
+	int (*run)(const struct view *v, struct err *e);
+} checks[] = {
+	{ "key", check_key },     { "names", check_names },
+	{ "dates", check_dates }, { "kind", check_kind },
+	{ "usage", check_usage }, { "strength", check_strength },
+	{ "order", check_order }, { "trust", check_trust },
+};
+
 static int run_checks(const struct view *v, struct err *e)
 {
-	static const struct {
-		const char *word;
-		int (*run)(const struct view *v, struct err *e);
-	} checks[] = {
-		{ "key", check_key },     { "names", check_names },
-		{ "dates", check_dates }, { "kind", check_kind },
-		{ "usage", check_usage }, { "strength", check_strength },
-		{ "order", check_order }, { "trust", check_trust },
-	};
-
 	for (size_t i = 0; i < sizeof(checks) / sizeof(checks[0]); i++)
 		if (checks[i].run(v, e) < 0)
 			return err_wrap(e, "%s", checks[i].word);
