@@ -99,7 +99,7 @@ static void read_excluded(struct config_reader *r, const config_setting_t *s,
 static void read_url(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	struct spec_issuer *i = into;
-	/* = RFC 8555 6.1 and RFC 7030 3.3: HTTPS only. CMP protects itself. */
+	/* RFC 8555 6.1 and RFC 7030 3.3: HTTPS only. CMP protects itself. */
 	bool plain = i->type == ISSUER_CMP || i->type == ISSUER_CFSSL;
 
 	config_url(r, s, plain ? "http https" : "https", &i->url);

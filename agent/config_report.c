@@ -101,7 +101,9 @@ static void begin(struct buf *out, const config_setting_t *s)
 		buf_puts(out, ": ");
 }
 
-static void add_format(struct buf *out, const char *fmt, va_list ap)
+__attribute__((format(printf, 2, 0))) static void add_format(struct buf *out,
+							     const char *fmt,
+							     va_list ap)
 {
 	char text[1024];
 

@@ -13,7 +13,7 @@
 
 #define LABEL_MAX 63
 #define DNS_MAX   253 /* RFC 1035's 255 octets, written with dots */
-#define LOCAL_MAX 64  /* = RFC 5321 4.5.3.1.1 */
+#define LOCAL_MAX 64  /* RFC 5321 4.5.3.1.1 */
 #define EMAIL_MAX 254
 #define IDN_MAX   1024 /* bytes of UTF-8 that can still become 253 */
 

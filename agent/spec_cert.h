@@ -1,0 +1,119 @@
+/*
+ * spec_cert: records of the snapshot (see spec.h): certificates and CRLs, the files they
+ * are written to, the hooks that are told and the endpoints that must show them.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "agent/spec_issuer.h"
+
+enum file_content {
+	CONTENT_FULLCHAIN,
+	CONTENT_CERT,
+	CONTENT_CHAIN,
+	CONTENT_KEY,
+	CONTENT_COMBINED, /* key, certificate, chain */
+	CONTENT_PKCS12,
+	CONTENT_DER, /* of the certificate */
+	CONTENT_CA,  /* the issuer's trust anchors */
+	CONTENTS,
+};
+
+struct spec_file {
+	struct text path; /* absolute */
+	struct text password_file;
+	uint32_t content;
+	uint32_t uid;
+	uint32_t gid;
+	uint32_t mode;
+};
+
+enum probe_proto {
+	PROBE_TLS,
+	PROBE_SMTP,
+	PROBE_IMAP,
+	PROBE_POP3,
+	PROBE_LDAP,
+	PROBE_POSTGRES,
+	PROBE_PROTOS,
+};
+
+struct spec_probe {
+	struct text label; /* as configured, for people */
+	struct text host;  /* a name or an address, or the path of a socket */
+	struct text port;  /* decimal; not set for a socket */
+	struct text name;  /* for SNI; not set: none is sent */
+	uint32_t proto;
+};
+
+enum hook_event {
+	EVENT_INSTALLED,
+	EVENT_ROLLED_BACK,
+	EVENT_FAILED,
+	EVENT_EXPIRING,
+	EVENT_REVOKED,
+	EVENT_NOT_SERVED,
+	EVENT_DRIFT,
+	EVENT_CLOCK,
+	EVENT_CRL_UPDATED,
+	EVENT_CRL_STALE,
+	EVENTS,
+};
+
+struct spec_hook {
+	struct text name;
+	struct list test; /* words: program and arguments; n 0: none */
+	struct list run;
+	struct text user;
+	struct text home;
+	uint32_t uid; /* SPEC_NOBODY: as the supervisor */
+	uint32_t gid;
+	uint32_t timeout_s;
+	uint32_t on;       /* 1u << enum hook_event */
+	uint32_t rollback; /* on_failure = "rollback" */
+};
+
+enum on_drift {
+	DRIFT_REPAIR,
+	DRIFT_REPORT,
+	DRIFTS,
+};
+
+struct spec_cert {
+	struct text name;
+	struct list names;   /* SPEC_NAMES */
+	struct list issuers; /* numbers, in order of preference */
+	struct list files;
+	struct list hooks; /* numbers */
+	struct list probes;
+	struct list challenges;
+	struct text csr;     /* path; not set: names and key */
+	uint64_t names_hash; /* of all names, names_hash() of base/names.h */
+	int64_t before_s;    /* renew this long before the end; 0: by fraction */
+	uint32_t before_num; /* ... of the lifetime, "1/3"; both 0: the default */
+	uint32_t before_den;
+	uint32_t key; /* enum key_type */
+	uint32_t reuse_key;
+	uint32_t usage; /* USAGE_* */
+	uint32_t uid;   /* of the live key */
+	uint32_t gid;
+	uint32_t mode;
+	uint32_t on_drift;
+	uint32_t keep;
+	uint32_t allow_private;
+	uint32_t line;
+	struct text file; /* that `line` is in */
+};
+
+struct spec_crl {
+	struct text name;
+	struct list urls; /* words */
+	struct text ca;
+	struct text bundle;
+	struct list files;
+	struct list hooks;
+	uint64_t max_size;
+	uint32_t allow_local;
+	uint32_t on_stale;
+};

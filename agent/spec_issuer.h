@@ -1,0 +1,118 @@
+/*
+ * spec_issuer: records of the snapshot (see spec.h): what holds for the whole host, the
+ * issuers, and how they are shown that a name is ours.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define SPEC_NOBODY UINT32_MAX /* uid, gid or index that is not set */
+
+struct text {
+	uint32_t at;
+};
+
+struct list {
+	uint32_t first;
+	uint32_t n;
+};
+
+enum log_level {
+	LEVEL_ERROR,
+	LEVEL_WARNING,
+	LEVEL_INFO,
+	LEVEL_DEBUG,
+	LEVELS,
+};
+
+enum spec_role {
+	SPEC_USER_AGENT,
+	SPEC_USER_KEEPER,
+	SPEC_USER_NETWORK,
+	SPEC_USERS,
+};
+
+struct spec_user {
+	uint32_t uid; /* SPEC_NOBODY: the caller's own (not root) */
+	uint32_t gid;
+};
+
+struct spec_global {
+	struct text state_dir;
+	struct text runtime_dir;
+	struct text http;
+	struct spec_user users[SPEC_USERS];
+	uint32_t log_json; /* 0 logfmt, 1 JSON */
+	uint32_t log_level;
+	uint8_t digest[32]; /* SHA-256 of the files that were read */
+};
+
+struct spec_name {
+	struct text value; /* canonical, see base/names.h */
+	uint32_t kind;     /* enum name_kind */
+	uint32_t optional;
+};
+
+enum issuer_type {
+	ISSUER_LOCAL,
+	ISSUER_ACME,
+	ISSUER_EST,
+	ISSUER_STEP,
+	ISSUER_CMP,
+	ISSUER_CFSSL,
+	ISSUER_EXEC,
+	ISSUER_TYPES,
+};
+
+struct spec_issuer {
+	struct text name;
+	uint32_t type;
+	uint32_t line;
+	/* of type "local" */
+	struct text subject; /* "CN=Lab CA", RFC 4514 */
+	struct text crl_url;
+	int64_t lifetime_s;    /* of a leaf */
+	int64_t ca_lifetime_s; /* of the root */
+	uint32_t intermediate; /* bool: leaves come from an intermediate */
+	uint32_t ca_key;       /* enum key_type */
+	uint32_t path_length;  /* SPEC_NOBODY: not limited */
+	struct list permitted; /* words: name constraints, RFC 5280 4.2.1.10 */
+	struct list excluded;
+	/* of the others; what each needs */
+	struct text url;
+	struct text contact;
+	struct text trust;
+	struct text profile;
+	struct text chain;
+	struct text proxy;
+	struct text source_address;
+	struct text eab_kid;
+	struct text eab_key_file;
+	struct list challenges;
+	uint32_t account_key; /* enum key_type */
+	uint32_t agree_terms;
+	uint32_t parallel;
+	uint32_t ari;
+	uint32_t is_public;
+};
+
+enum challenge_type {
+	CHALLENGE_HTTP_01,
+	CHALLENGE_TLS_ALPN_01,
+	CHALLENGE_DNS_01,
+	CHALLENGE_TYPES,
+};
+
+struct spec_challenge {
+	uint32_t type;
+	struct text webroot;
+	struct text listen;
+	struct list hook; /* words */
+	struct text dialect;
+	struct text server; /* rfc2136 */
+	struct text zone;
+	struct text key_name;
+	struct text key_algorithm;
+	struct text key_file;
+	struct list only; /* words: names it is limited to */
+};
