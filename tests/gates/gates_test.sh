@@ -145,6 +145,10 @@ static const char *const names[] = { "a" };
 int f(int a, int b, int c, int d, int e1, int g, int h, struct err *e)
 {
 	static const int n = 3;
+	static const struct {
+		const char *word;
+		int (*run)(int n);
+	} checks[] = { { "n", 0 } };
 
 	if (a)
 		for (;;)
