@@ -1,5 +1,6 @@
 #include "base/msg.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -89,6 +90,7 @@ static void attach_fd(struct msghdr *h, char *room, size_t size, int fd)
 	h->msg_control = room;
 	h->msg_controllen = size;
 	c = CMSG_FIRSTHDR(h);
+	assert(c != NULL);
 	c->cmsg_level = SOL_SOCKET;
 	c->cmsg_type = SCM_RIGHTS;
 	c->cmsg_len = CMSG_LEN(sizeof(int));

@@ -90,7 +90,7 @@ static const struct row bad[] = {
 	{ "email:\"a b\"@example.org", 0, NULL },
 	{ "email:ä@example.org", 0, NULL },
 	{ "email:a@*.example.org", 0, NULL },
-	{ "email:" L63 "aa@example.org", 0, NULL },
+	{ "email:" L63 "aa@example.org", 0, NULL }, /* = RFC 5321 4.5.3.1.1 */
 	{ "uri:example", 0, "a URI has a scheme, \":\" and more" },
 	{ "uri:spiffe:", 0, "a URI has a scheme, \":\" and more" },
 	{ "uri:1a://b", 0, "a URI has a scheme, \":\" and more" },
