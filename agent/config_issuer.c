@@ -8,6 +8,8 @@
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "base/err.h"
+#include "ca/local_dn.h"
 
 #define DAY_S 86400
 
@@ -39,13 +41,16 @@ static void read_subject(struct config_reader *r, const config_setting_t *s, voi
 {
 	static const char expected[] = "a name such as \"CN=Lab CA,O=Example\"";
 	const char *word = config_string(r, s, expected);
+	X509_NAME *dn = NULL;
+	struct err e;
 
 	if (word == NULL)
 		return;
-	if (strchr(word, '=') == NULL)
-		config_expected(r, s, "%s", expected);
+	if (local_dn_parse(word, &dn, &e) < 0)
+		config_expected(r, s, "%s: %s", expected, e.text);
 	else
 		((struct spec_issuer *)into)->subject = snapshot_text(r->b, word);
+	X509_NAME_free(dn);
 }
 
 static void read_lifetime(struct config_reader *r, const config_setting_t *s,

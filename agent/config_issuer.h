@@ -16,8 +16,9 @@
  *   intermediate   false; true: leaves come from an intermediate below the root
  *   path_length    not set: how many CAs may stand below the root, 0 to 10
  *   permitted      not set: the only names it may issue for (RFC 5280 4.2.1.10):
- *                  "example.org" (and all below it), ".example.org" (only below),
- *                  "10.0.0.0/8", "2001:db8::/32", "email:example.org"
+ *                  "example.org" with all below it (a dot before it changes
+ *                  nothing), "10.0.0.0/8", "2001:db8::/32", "email:example.org",
+ *                  "uri:example.org"
  *   excluded       not set: names that it must never issue for
  *   crl_url        not set: the CRL distribution point of its leaves
  */

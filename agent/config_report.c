@@ -24,11 +24,11 @@ static const char *label(const config_setting_t *s)
 }
 
 /* A group that stands where the list could, as in certificates = { ... }; */
-static void add_lone_label(struct buf *out, const config_setting_t *s)
+static void add_lone_label(struct buf *out, const config_setting_t *s, const char *list)
 {
 	const char *name = s->parent->parent == NULL ? label(s) : NULL;
 
-	if (name == NULL || strcmp(config_setting_name(s), "defaults") == 0)
+	if (name == NULL || strcmp(list, "defaults") == 0)
 		return;
 	buf_puts(out, ".");
 	text_escape(out, name, strlen(name), SHOWN_MAX);
@@ -51,7 +51,7 @@ static void add_path(struct buf *out, const config_setting_t *s)
 	if (s->parent->parent != NULL)
 		buf_puts(out, ".");
 	text_escape(out, name, strlen(name), SHOWN_MAX);
-	add_lone_label(out, s);
+	add_lone_label(out, s, name);
 }
 
 static void add_value(struct buf *out, const config_setting_t *s)

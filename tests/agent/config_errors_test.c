@@ -147,7 +147,8 @@ static const struct row {
 	{ "a subject that is none", true,
 	  "issuers = { name = \"x\"; type = \"local\"; subject = \"Lab CA\"; };",
 	  "main.conf:1: issuers.x.subject: found \"Lab CA\", expected a name such as "
-	  "\"CN=Lab CA,O=Example\"\n" },
+	  "\"CN=Lab CA,O=Example\": subject \"Lab CA\": \"Lab CA\" where CN=, O=, OU=, "
+	  "C=, ST=, L=, STREET=, DC= or UID= is expected\n" },
 	{ "a lifetime of nothing", true,
 	  "issuers = { name = \"x\"; type = \"local\"; lifetime = \"0s\"; };",
 	  "main.conf:1: issuers.x.lifetime: found \"0s\", expected a span from 1s to "
@@ -170,13 +171,13 @@ static const struct row {
 	  "issuers = { name = \"x\"; type = \"local\"; permitted = \"*.example.org\"; "
 	  "};",
 	  "main.conf:1: issuers.x.permitted: found \"*.example.org\", expected "
-	  "\"example.org\", \".example.org\", \"10.0.0.0/8\", \"2001:db8::/32\" or "
-	  "\"email:example.org\"\n" },
+	  "\"example.org\", \"10.0.0.0/8\", \"2001:db8::/32\", \"email:example.org\" "
+	  "or \"uri:example.org\"\n" },
 	{ "bits behind a prefix", true,
 	  "issuers = { name = \"x\"; type = \"local\"; excluded = \"10.0.0.1/8\"; };",
 	  "main.conf:1: issuers.x.excluded: found \"10.0.0.1/8\", expected "
-	  "\"example.org\", \".example.org\", \"10.0.0.0/8\", \"2001:db8::/32\" or "
-	  "\"email:example.org\"\n" },
+	  "\"example.org\", \"10.0.0.0/8\", \"2001:db8::/32\", \"email:example.org\" "
+	  "or \"uri:example.org\"\n" },
 	{ "a hook without a name", true, "hooks = { run = \"/bin/true\"; };",
 	  "main.conf:1: hooks.name: found nothing, expected a name\n" },
 	{ "a hook that does nothing", true, "hooks = { name = \"x\"; };",
@@ -356,6 +357,36 @@ static void a_nul_byte_is_not_the_end(void **state)
 	fake_done(&f);
 }
 
+static void what_a_later_version_brings_is_only_a_warning(void **state)
+{
+	static const char text[] =
+	    "http = \"127.0.0.1:9099\"; watch = \"/etc/ssl/x.pem\";\n"
+	    "issuers = { name = \"corp\"; type = \"est\"; url = "
+	    "\"https://ca.example/\"; };\n"
+	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
+	    "  optional = \"b.example\";\n"
+	    "  files = { path = \"/srv/app/x\"; content = \"pkcs12\";"
+	    " password_file = \"/etc/everleaf/secret\"; }; },\n"
+	    "{ name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; } );\n"
+	    "crls = { name = \"c\"; url = \"http://a/\"; ca = "
+	    "\"/etc/everleaf/ca.pem\"; };\n";
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(
+	    fake_warned(&f),
+	    "main.conf:1: http: not in this version\n"
+	    "main.conf:2: issuers.corp.type: not in this version\n"
+	    "main.conf:5: certificates.a.example.files.content: not in this version\n"
+	    "main.conf:4: certificates.a.example.optional: not in this version\n"
+	    "main.conf:6: certificates.x.csr: not in this version\n"
+	    "main.conf:7: crls.c: not in this version\n"
+	    "main.conf:1: watch: not in this version\n");
+	fake_done(&f);
+}
+
 /* Bytes at random, and a good file with some of them: never a crash. */
 static void any_bytes_are_read_or_refused(void **state)
 {
@@ -405,6 +436,7 @@ int main(void)
 		cmocka_unit_test(an_included_file_holds_lists_only),
 		cmocka_unit_test(an_error_in_two_files_names_both),
 		cmocka_unit_test(a_nul_byte_is_not_the_end),
+		cmocka_unit_test(what_a_later_version_brings_is_only_a_warning),
 		cmocka_unit_test(any_bytes_are_read_or_refused),
 	};
 

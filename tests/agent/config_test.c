@@ -183,7 +183,7 @@ static void the_issuers_are_what_was_said(void **state)
 	assert_int_equal(i->intermediate, 1);
 	assert_int_equal(i->ca_key, KEY_RSA_4096);
 	assert_int_equal(i->path_length, 1);
-	assert_words(&s, i->permitted, "example.org .lab 10.0.0.0/8 2001:db8::/32");
+	assert_words(&s, i->permitted, "Example.org lab 10.0.0.0/8 2001:db8::/32");
 	assert_words(&s, i->excluded, "email:example.org");
 	i = &s.issuers[spec_issuer_called(&s, "local")];
 	assert_string_equal(spec_text(&s, i->subject), "CN=everleaf local CA");
