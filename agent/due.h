@@ -4,12 +4,44 @@
  * due() is a pure function of what should be, what is, and what time it is: it asks
  * no clock, no disk and no one. `everleaf plan` prints it, the agent acts on it.
  *
- * The moment (schedule.h) is drawn once for each serial and lies in cert.renew_at;
- * after a failure cert.retry_at holds everything back until then. A reason that needs
- * no waiting is due at `now`, so `at` is never in the past.
+ * One certificate has one reason, the first of these that holds at the moment at which
+ * something can be done again:
+ *
+ *     missing         nothing is live
+ *     revoked         whatever else is wrong, and with a new key
+ *     untrusted       what is live cannot be read, or the key is not its own
+ *     names-differ    )
+ *     key-differs     ) the configuration asks for something else than is live (not
+ *     issuer-differs  ) looked at after a roll-back by hand)
+ *     profile-differs )
+ *     expiring        its moment has come, or it has expired
+ *     asked           by a person; or an earlier attempt is held: it is installed
+ *     files-differ    repaired, unless on_drift is "report"
+ *     not-served      hooks are owed, or proof failed
+ *     expiring        its moment, in the future
+ *
+ * What brings a new certificate stands before what mends the old one, for it writes the
+ * files and runs the hooks too, and a hook that never succeeds must not keep a person's
+ * --force or a renewal from being done.
+ *
+ * The moment (schedule.h) is drawn once for each serial and lies in cert.renew_at, the
+ * one of schedule_rolled_back_at() after a roll-back by hand; not drawn yet, it is that
+ * of draw 0, and it is never later than schedule_last_at().
+ *
+ * After a failure cert.retry_at holds everything back until then, even what was asked
+ * for: whoever asks to try again now sets it to 0. One that is further away than
+ * SCHEDULE_WAIT_MAX can only come from a clock that was wrong, and is not waited for.
+ *
+ * A reason that needs no waiting is due at `now`, so `at` is never in the past. A leaf
+ * whose notBefore is still to come is taken as valid: either this host's clock is behind
+ * or the CA's ahead, and a new one would be no older.
+ *
+ * With a certificate signing request of the user's own (`csr`) names and key are not
+ * compared. An issuer that is not known, and any issuer of the list, is the right one.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct spec_cert;
@@ -24,7 +56,7 @@ enum why {
 	WHY_NAMES_DIFFER,
 	WHY_KEY_DIFFERS,
 	WHY_ISSUER_DIFFERS,
-	WHY_PROFILE_DIFFERS,
+	WHY_PROFILE_DIFFERS, /* a usage that is asked for is not in it */
 	WHY_FILES_DIFFER,
 	WHY_NOT_SERVED,
 	WHY_ASKED,
@@ -62,17 +94,24 @@ struct cert {
 	uint8_t state;     /* enum job_state, for status */
 };
 
+_Static_assert(sizeof(struct cert) <= 128, "one of 100,000");
+
 struct due {
-	enum why why; /* WHY_NONE: nothing will ever be due; `at` is then INT64_MAX */
+	enum why why; /* never WHY_NONE: every certificate ends */
 	int64_t at;   /* Unix seconds, not before `now` */
 };
 
-/*
- * `issuers` and `n_issuers` are the certificate's issuers by number, first choice
- * first (they come from the snapshot's table of numbers).
- */
+/* `issuers` are the certificate's, by number, spec->issuers.n of them (they come from the
+ * snapshot's table of numbers). */
 struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 	       const struct cert *cert, int64_t now);
 
-/* "expiring", "names-differ", ...: as INTERFACE.md prints them. */
+/* Is there a generation on disk that the next attempt installs, without an order? Not
+ * after a roll-back by hand, which it would undo. */
+bool due_installs_held(const struct cert *cert, int64_t now);
+
+/* Must the next certificate have a new key, whatever reuse_key says? */
+bool why_needs_new_key(enum why why);
+
+/* "expiring", "names-differ", ...: as INTERFACE.md prints them. Static. */
 const char *why_word(enum why why);

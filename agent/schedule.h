@@ -1,10 +1,12 @@
 /*
- * schedule: when. Pure arithmetic on Unix seconds; nothing here asks a clock.
+ * schedule: when. Pure arithmetic on Unix seconds; nothing here asks a clock. It
+ * saturates: no date and no count is too large for it.
  *
  * A certificate is renewed at t = notBefore + L·f - L·0.05·U, L its lifetime, f = 2/3,
  * or 1/2 where L < 10 d, U in [0,1) a hash of host and serial: drawn once, kept, never
- * rolled again, so that a fleet spreads out and a restart changes nothing. Never later
- * than notAfter - L/20.
+ * rolled again, so that a fleet spreads out and a restart changes nothing. Where the
+ * configuration says `before`, that long before the end takes the place of L - L·f.
+ * Never later than notAfter - L/20, never earlier than notBefore + L·0.45.
  */
 #pragma once
 
@@ -13,19 +15,45 @@
 
 struct spec_cert;
 
+/* The longest that a failure or a peer's Retry-After may hold a certificate back: a week,
+ * the longest window of a public CA's rate limits, and a day. */
+#define SCHEDULE_WAIT_MAX (8 * 86400)
+
 /* U of the host `host_id` and the certificate with `serial`, in [0, 2^32). */
 uint32_t schedule_draw(const char *host_id, const void *serial, size_t len);
 
 /* The renewal moment. `before` of the spec is clamped to half of the lifetime;
- * *clamped, if not NULL, says whether that happened. */
+ * *clamped, if not NULL, says whether that happened. A certificate that ends before it
+ * begins is renewed when it ends. */
 int64_t schedule_renew_at(const struct spec_cert *spec, int64_t not_before,
 			  int64_t not_after, uint32_t draw, int *clamped);
 
+/* notAfter - L/20: no renewal moment is later. */
+int64_t schedule_last_at(int64_t not_before, int64_t not_after);
+
+/* The renewal moment of a certificate that was made live by hand at `now`: its own, or if
+ * that has passed (it had been renewed for its age) its last one, for a roll-back that
+ * the next pass undid would be none. */
+int64_t schedule_rolled_back_at(int64_t renew_at, int64_t not_before, int64_t not_after,
+				int64_t now);
+
 /*
  * When to try again after the n-th failure in a row (n >= 1) of class `code`
- * (enum err_code): transient ones min(60 s * 2^n, 6 h, remaining/8) +-25 % by `draw`,
- * at least 60 s, saturating for any n; ERR_REFUSED and ERR_CONFIG 24 h; ERR_PROTO and
- * ERR_LIMIT back off from 1 h. `not_after` 0: nothing is at stake yet.
+ * (enum err_code); `draw` is seeded by the caller (schedule_draw() of the name will do).
+ *
+ *     ERR_SYS ERR_NET ERR_HOOK          min(60 s * 2^n, 6 h, remaining/8) +-25 %
+ *     ERR_PROTO ERR_LIMIT ERR_TRUST     min(1 h * 2^(n-1), 24 h, remaining/8) +-25 %
+ *     ERR_REFUSED ERR_CONFIG            24 h, for nothing changes by asking again
+ *     ERR_BUSY                          5 s to 10 s
+ *
+ * At least 60 s but for ERR_BUSY. `remaining` is not_after - now. `not_after` 0: nothing
+ * is at stake yet, and nothing is bound by it; in the past: 1 h in place of remaining/8,
+ * which brings the service back soon and does not wear out a CA for weeks. ERR_LATER has
+ * its own time, see schedule_later_at(); here it counts as ERR_NET.
  */
 int64_t schedule_retry_at(int code, unsigned n, int64_t now, int64_t not_after,
 			  uint32_t draw);
+
+/* The time that a peer asked for with ERR_LATER, not before the next second and at most
+ * SCHEDULE_WAIT_MAX from now: what it says is obeyed, but not for ever. */
+int64_t schedule_later_at(int64_t asked, int64_t now);

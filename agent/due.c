@@ -1,0 +1,132 @@
+#include "agent/due.h"
+
+#include <stddef.h>
+
+#include "agent/schedule.h"
+#include "agent/spec.h"
+
+static bool has(const struct cert *cert, uint32_t flag)
+{
+	return (cert->flags & flag) != 0;
+}
+
+/* When something can be done again. */
+static int64_t ready_at(const struct cert *cert, int64_t now)
+{
+	if (cert->retry_at <= now)
+		return now;
+	if ((uint64_t)cert->retry_at - (uint64_t)now > SCHEDULE_WAIT_MAX)
+		return now;
+	return cert->retry_at;
+}
+
+static int64_t moment_of(const struct spec_cert *spec, const struct cert *cert)
+{
+	int64_t last = schedule_last_at(cert->not_before, cert->not_after);
+	int64_t at = cert->renew_at;
+
+	if (at == 0)
+		at =
+		    schedule_renew_at(spec, cert->not_before, cert->not_after, 0, NULL);
+	return at < last ? at : last;
+}
+
+static enum why unusable(const struct cert *cert)
+{
+	if (!has(cert, CERT_PRESENT))
+		return WHY_MISSING;
+	if (has(cert, CERT_REVOKED))
+		return WHY_REVOKED;
+	if (has(cert, CERT_UNREADABLE | CERT_MISMATCHED))
+		return WHY_UNTRUSTED;
+	return WHY_NONE;
+}
+
+static bool is_listed(const uint32_t *issuers, uint32_t n, uint32_t issuer)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (issuers[i] == issuer)
+			return true;
+	return false;
+}
+
+static enum why differs(const struct spec_cert *spec, const uint32_t *issuers,
+			const struct cert *cert)
+{
+	bool own_csr = spec->csr.at != 0;
+
+	if (has(cert, CERT_ROLLED_BACK))
+		return WHY_NONE;
+	if (!own_csr && cert->names_hash != spec->names_hash)
+		return WHY_NAMES_DIFFER;
+	if (!own_csr && cert->key != spec->key)
+		return WHY_KEY_DIFFERS;
+	if (cert->issuer != SPEC_NOBODY &&
+	    !is_listed(issuers, spec->issuers.n, cert->issuer))
+		return WHY_ISSUER_DIFFERS;
+	if ((spec->usage & ~(uint32_t)cert->usage) != 0)
+		return WHY_PROFILE_DIFFERS;
+	return WHY_NONE;
+}
+
+/* What is to be done about one that may go on living. */
+static enum why wanting(const struct spec_cert *spec, const struct cert *cert,
+			int64_t at)
+{
+	if (has(cert, CERT_ASKED) || due_installs_held(cert, at))
+		return WHY_ASKED;
+	if (has(cert, CERT_FILES_DIFFER) && spec->on_drift == DRIFT_REPAIR)
+		return WHY_FILES_DIFFER;
+	if (has(cert, CERT_HOOKS_PENDING | CERT_NOT_SERVED))
+		return WHY_NOT_SERVED;
+	return WHY_NONE;
+}
+
+struct due due(const struct spec_cert *spec, const uint32_t *issuers,
+	       const struct cert *cert, int64_t now)
+{
+	int64_t at = ready_at(cert, now);
+	int64_t moment = moment_of(spec, cert);
+	enum why why = unusable(cert);
+
+	if (why == WHY_NONE)
+		why = differs(spec, issuers, cert);
+	if (why == WHY_NONE)
+		why = moment <= at ? WHY_EXPIRING : wanting(spec, cert, at);
+	if (why == WHY_NONE)
+		return (struct due){ WHY_EXPIRING, moment };
+	return (struct due){ why, at };
+}
+
+bool due_installs_held(const struct cert *cert, int64_t now)
+{
+	return cert->held != 0 && has(cert, CERT_HELD_GOOD) &&
+	       !has(cert, CERT_ROLLED_BACK) && cert->held_not_after > now;
+}
+
+bool why_needs_new_key(enum why why)
+{
+	return why == WHY_MISSING || why == WHY_REVOKED || why == WHY_UNTRUSTED ||
+	       why == WHY_KEY_DIFFERS;
+}
+
+const char *why_word(enum why why)
+{
+	static const char *const words[WHYS] = {
+		[WHY_NONE] = "none",
+		[WHY_MISSING] = "missing",
+		[WHY_EXPIRING] = "expiring",
+		[WHY_ARI] = "ari",
+		[WHY_REVOKED] = "revoked",
+		[WHY_UNTRUSTED] = "untrusted",
+		[WHY_NAMES_DIFFER] = "names-differ",
+		[WHY_KEY_DIFFERS] = "key-differs",
+		[WHY_ISSUER_DIFFERS] = "issuer-differs",
+		[WHY_PROFILE_DIFFERS] = "profile-differs",
+		[WHY_FILES_DIFFER] = "files-differ",
+		[WHY_NOT_SERVED] = "not-served",
+		[WHY_ASKED] = "asked",
+	};
+
+	return (unsigned)why < WHYS ? words[why] : words[WHY_NONE];
+}

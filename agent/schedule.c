@@ -1,0 +1,149 @@
+#include "agent/schedule.h"
+
+#include <string.h>
+
+#include <openssl/sha.h>
+
+#include "agent/spec.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+#define MINUTE 60u
+#define HOUR   3600u
+#define DAY    86400u
+
+#define SHORT_LIVED (10u * DAY) /* renewed at half of its life, not at two thirds */
+
+uint32_t schedule_draw(const char *host_id, const void *serial, size_t len)
+{
+	AUTO_BUF struct buf both = { 0 };
+	uint8_t hash[SHA256_DIGEST_LENGTH];
+
+	/* With the NUL, so that no two pairs are the same bytes. */
+	buf_add(&both, host_id, strlen(host_id) + 1);
+	buf_add(&both, serial, len);
+	SHA256((const unsigned char *)both.data, both.len, hash);
+	return (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 |
+	       (uint32_t)hash[2] << 8 | hash[3];
+}
+
+/* part / 2^32 of `whole`. */
+static uint64_t fraction(uint64_t whole, uint32_t part)
+{
+	return (uint64_t)((unsigned __int128)whole * part >> 32);
+}
+
+static uint64_t least(uint64_t a, uint64_t b)
+{
+	return a < b ? a : b;
+}
+
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
+/* The seconds from `from` to `to`, 0 if there are none. */
+static uint64_t span(int64_t from, int64_t to)
+{
+	return to > from ? (uint64_t)to - (uint64_t)from : 0;
+}
+
+/* `at` + `wait`, or the end of time. */
+static int64_t later(int64_t at, uint64_t wait)
+{
+	return wait > span(at, INT64_MAX) ? INT64_MAX : (int64_t)((uint64_t)at + wait);
+}
+
+/* `at` - `back`; the caller knows that it does not go below the first second. */
+static int64_t earlier(int64_t at, uint64_t back)
+{
+	return (int64_t)((uint64_t)at - back);
+}
+
+/* How long before the end, as the configuration has it. */
+static uint64_t asked_before(const struct spec_cert *spec, uint64_t life)
+{
+	unsigned __int128 part;
+
+	if (spec->before_s > 0)
+		return (uint64_t)spec->before_s;
+	if (spec->before_num == 0 || spec->before_den == 0)
+		return life < SHORT_LIVED ? life / 2 : life / 3;
+	part = (unsigned __int128)life * spec->before_num / spec->before_den;
+	return part > UINT64_MAX ? UINT64_MAX : (uint64_t)part;
+}
+
+int64_t schedule_last_at(int64_t not_before, int64_t not_after)
+{
+	return earlier(not_after, span(not_before, not_after) / 20);
+}
+
+int64_t schedule_renew_at(const struct spec_cert *spec, int64_t not_before,
+			  int64_t not_after, uint32_t draw, int *clamped)
+{
+	uint64_t life = span(not_before, not_after);
+	uint64_t asked = asked_before(spec, life);
+	/* Late ones are moved before the draw, not after: they spread out too. */
+	uint64_t before = most(least(asked, life / 2), life / 20);
+
+	if (clamped != NULL)
+		*clamped = asked > life / 2;
+	return earlier(not_after, before + fraction(life / 20, draw));
+}
+
+int64_t schedule_rolled_back_at(int64_t renew_at, int64_t not_before, int64_t not_after,
+				int64_t now)
+{
+	return renew_at > now ? renew_at : schedule_last_at(not_before, not_after);
+}
+
+/* `first` doubled n times, up to `max`. */
+static uint64_t doubled(uint64_t first, unsigned n, uint64_t max)
+{
+	return least(first << least(n, 16), max);
+}
+
+/* What can still be spent on waiting while the live certificate lasts. */
+static uint64_t affordable(int64_t now, int64_t not_after)
+{
+	if (not_after == 0)
+		return UINT64_MAX;
+	return not_after > now ? span(now, not_after) / 8 : HOUR;
+}
+
+static uint64_t back_off(uint64_t wait, int64_t now, int64_t not_after, uint32_t draw)
+{
+	wait = least(wait, affordable(now, not_after));
+	return most(wait - wait / 4 + fraction(wait / 2, draw), MINUTE);
+}
+
+int64_t schedule_retry_at(int code, unsigned n, int64_t now, int64_t not_after,
+			  uint32_t draw)
+{
+	uint64_t wait;
+
+	switch (code) {
+	case ERR_REFUSED:
+	case ERR_CONFIG:
+		wait = DAY;
+		break;
+	case ERR_BUSY:
+		wait = 5 + fraction(6, draw);
+		break;
+	case ERR_PROTO:
+	case ERR_LIMIT:
+	case ERR_TRUST:
+		wait = doubled(HOUR, n == 0 ? 0 : n - 1, DAY);
+		wait = back_off(wait, now, not_after, draw);
+		break;
+	default:
+		wait = back_off(doubled(MINUTE, n, 6 * HOUR), now, not_after, draw);
+	}
+	return later(now, wait);
+}
+
+int64_t schedule_later_at(int64_t asked, int64_t now)
+{
+	return later(now, most(least(span(now, asked), SCHEDULE_WAIT_MAX), 1));
+}
