@@ -187,11 +187,3 @@ void probe_endpoint(const struct probe_request *r, struct probe_result *out)
 	}
 	SSL_CTX_free(p.ctx);
 }
-
-const char *probe_word(enum probe_verdict verdict)
-{
-	static const char *const words[PROBE_VERDICTS] = { "new", "old", "other",
-							   "down" };
-
-	return (unsigned)verdict < PROBE_VERDICTS ? words[verdict] : "?";
-}

@@ -15,18 +15,12 @@
 
 #include <stdint.h>
 
+#include "agent/verdict.h"
+
 struct err;
 
 #define PROBE_ROWS        3
 #define PROBE_DEADLINE_MS 30000
-
-enum probe_verdict {
-	PROBE_NEW,   /* the wanted leaf */
-	PROBE_OLD,   /* the leaf that was live before */
-	PROBE_OTHER, /* some other leaf */
-	PROBE_DOWN,  /* no connection, or no handshake */
-	PROBE_VERDICTS,
-};
 
 struct probe_request {
 	const char *host;    /* a name, an address, or the path of a socket */
@@ -46,5 +40,3 @@ struct probe_result {
 
 /* Always comes to a verdict; a failure to find out is DOWN with its reason. */
 void probe_endpoint(const struct probe_request *r, struct probe_result *out);
-
-const char *probe_word(enum probe_verdict verdict); /* "new", "old", "other", "down" */
