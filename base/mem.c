@@ -35,14 +35,22 @@ char *xstrndup(const char *s, size_t len)
 	return or_die(strndup(s, len));
 }
 
-char *xasprintf(const char *fmt, ...)
+char *xvasprintf(const char *fmt, va_list ap)
 {
 	char *s = NULL;
+
+	if (vasprintf(&s, fmt, ap) < 0)
+		s = NULL;
+	return or_die(s);
+}
+
+char *xasprintf(const char *fmt, ...)
+{
+	char *s;
 	va_list ap;
 
 	va_start(ap, fmt);
-	if (vasprintf(&s, fmt, ap) < 0)
-		s = NULL;
+	s = xvasprintf(fmt, ap);
 	va_end(ap);
-	return or_die(s);
+	return s;
 }

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdarg.h>
 #include <stddef.h>
 
 void *xcalloc(size_t n, size_t size) __attribute__((returns_nonnull, malloc));
@@ -12,3 +13,5 @@ char *xstrdup(const char *s) __attribute__((returns_nonnull, malloc));
 char *xstrndup(const char *s, size_t len) __attribute__((returns_nonnull, malloc));
 char *xasprintf(const char *fmt, ...)
     __attribute__((returns_nonnull, malloc, format(printf, 1, 2)));
+char *xvasprintf(const char *fmt, va_list ap)
+    __attribute__((returns_nonnull, malloc, format(printf, 1, 0)));

@@ -120,6 +120,14 @@ int msg_send(int sock, struct msg *m, struct err *e)
 	return 0;
 }
 
+void msg_move(struct msg *to, struct msg *m)
+{
+	*to = *m;
+	to->data = xcalloc(m->len, 1);
+	memcpy(to->data, m->data, m->len);
+	m->fd = -1;
+}
+
 static int received_fd(struct msghdr *h)
 {
 	int fd = -1;

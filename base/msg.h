@@ -23,7 +23,8 @@
 
 struct err;
 
-#define LIMIT_MSG (64 * 1024) /* one message; larger things travel as a descriptor */
+/* One message: EVERLEAF_NAMES may be 64 KiB. Larger things travel as a descriptor. */
+#define LIMIT_MSG (96 * 1024)
 
 struct msg {
 	uint32_t type;
@@ -51,6 +52,10 @@ void msg_put_bytes(struct msg *m, const void *data, size_t len);
 /* Send m and its descriptor. ERR_LIMIT if the fields did not fit, ERR_SYS if the
  * other role is gone. Waits while the socket is full. */
 int msg_send(int sock, struct msg *m, struct err *e);
+
+/* Hand m's content and descriptor to *to (uninitialized), no larger than it need be;
+ * m can be begun again. */
+void msg_move(struct msg *to, struct msg *m);
 
 /* Take one message from `sock` into `m`. ERR_BUSY: none is there (on a non-blocking
  * socket); ERR_NET: the other end is gone; ERR_PROTO: not a message of ours. */

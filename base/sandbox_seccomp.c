@@ -149,7 +149,8 @@ static const int serve_calls[] = {
 	SCMP_SYS(setsockopt), SCMP_SYS(shutdown),
 };
 
-static const int config_calls[] = { SCMP_SYS(ftruncate), SCMP_SYS(memfd_create) };
+static const int config_calls[] = { SCMP_SYS(ftruncate), SCMP_SYS(memfd_create),
+				    SCMP_SYS(pwrite64) };
 static const struct rule config_rules[] = { REFUSE(SCMP_SYS(openat), EACCES) };
 
 /* The state database, and snapshots for others in memory. */
