@@ -1,0 +1,166 @@
+/* The config role: reads the configuration it was handed, once, and ends. */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "agent/config.h"
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+static int read_all(int fd, struct buf *out, struct err *e)
+{
+	char chunk[8192];
+
+	for (;;) {
+		ssize_t n = read(fd, chunk, sizeof(chunk));
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read the configuration");
+		if (n == 0)
+			return 0;
+		if (out->len + (size_t)n > LIMIT_CONFIG_BYTES)
+			return err_set(e, ERR_LIMIT, "configuration over %u bytes",
+				       LIMIT_CONFIG_BYTES);
+		buf_add(out, chunk, (size_t)n);
+	}
+}
+
+struct asker {
+	struct msg msg;
+	bool warn; /* only `check` wants to hear of what is valid but not good */
+};
+
+/* Ask the supervisor, which knows the host; the answer is left in *m. */
+static int ask(struct msg *m, struct err *e)
+{
+	uint32_t type = m->type;
+
+	TRY(msg_send(ROLE_FD_SUPERVISOR, m, e));
+	TRY(msg_recv(ROLE_FD_SUPERVISOR, m, e));
+	if (m->type == MSG_FAILED) {
+		msg_get_err(m, e);
+		return e->code;
+	}
+	if (m->type != type)
+		return err_set(e, ERR_PROTO, "message %u instead of %u", m->type, type);
+	return 0;
+}
+
+static int ask_include(void *arg, const char *pattern, struct buf *path,
+		       struct buf *content, struct err *e)
+{
+	struct msg *m = &((struct asker *)arg)->msg;
+	AUTO_FD int fd = -1;
+
+	msg_begin(m, CONFIG_INCLUDE, 0);
+	msg_put_str(m, pattern);
+	TRY(ask(m, e));
+	buf_puts(path, msg_get_str(m));
+	TRY(msg_end(m, e));
+	fd = msg_take_fd(m);
+	return fd < 0 ? 0 : read_all(fd, content, e);
+}
+
+static int ask_user(void *arg, const char *name, uint32_t *uid, uint32_t *gid,
+		    struct buf *home, struct err *e)
+{
+	struct msg *m = &((struct asker *)arg)->msg;
+
+	msg_begin(m, CONFIG_USER, 0);
+	msg_put_str(m, name);
+	TRY(ask(m, e));
+	*uid = (uint32_t)msg_get_u64(m);
+	*gid = (uint32_t)msg_get_u64(m);
+	buf_puts(home, msg_get_str(m));
+	return msg_end(m, e);
+}
+
+static int ask_group(void *arg, const char *name, uint32_t *gid, struct err *e)
+{
+	struct msg *m = &((struct asker *)arg)->msg;
+
+	msg_begin(m, CONFIG_GROUP, 0);
+	msg_put_str(m, name);
+	TRY(ask(m, e));
+	*gid = (uint32_t)msg_get_u64(m);
+	return msg_end(m, e);
+}
+
+static int ask_look(void *arg, const char *path, struct config_look *look)
+{
+	struct msg *m = &((struct asker *)arg)->msg;
+	struct err e;
+
+	msg_begin(m, CONFIG_LOOK, 0);
+	msg_put_str(m, path);
+	TRY(ask(m, &e));
+	look->error = (int)msg_get_u64(m);
+	look->mode = (mode_t)msg_get_u64(m);
+	look->uid = (uid_t)msg_get_u64(m);
+	look->gid = (gid_t)msg_get_u64(m);
+	look->others_write = msg_get_u64(m) != 0;
+	return msg_end(m, &e);
+}
+
+/* Errors go to whoever started us; it is the one thing that this role prints. */
+static void report(void *arg, bool warning, const char *file, unsigned line,
+		   const char *text)
+{
+	const struct asker *a = arg;
+
+	if (!warning || a->warn)
+		fprintf(stderr, "%s:%u: %s%s\n", file, line, warning ? "warning: " : "",
+			text);
+}
+
+static int work(struct role_start *s, struct err *e)
+{
+	struct asker asker = { .msg = MSG_NONE,
+			       .warn = s->request.command == COMMAND_CHECK };
+	AUTO_BUF struct buf content = { 0 };
+	const struct config_host host = {
+		.arg = &asker,
+		.is_root = s->is_root,
+		.home_state = s->home_state,
+		.home_runtime = s->home_runtime,
+		.hooks_dir = s->hooks_dir,
+		.include = ask_include,
+		.user = ask_user,
+		.group = ask_group,
+		.look = ask_look,
+		.report = report,
+	};
+	AUTO_FD int snapshot = -1;
+
+	TRY(role_confine(s, NULL, 0, e));
+	TRY(read_all(ROLE_FD_SNAPSHOT, &content, e));
+	TRY(config_compile(&host, s->config_path,
+			   content.data == NULL ? "" : content.data, content.len,
+			   &snapshot, e));
+	msg_begin(&asker.msg, CONFIG_DONE, 0);
+	asker.msg.fd = take_fd(&snapshot);
+	TRY(msg_send(ROLE_FD_SUPERVISOR, &asker.msg, e));
+	msg_done(&asker.msg);
+	return 0;
+}
+
+int config_role(void)
+{
+	struct role_start s;
+	struct err e;
+	int rc = role_begin(ROLE_CONFIG, &s, &e);
+
+	if (rc == 0)
+		rc = work(&s, &e);
+	/* What is wrong with the configuration has been reported line by line. */
+	if (rc < 0 && e.code != ERR_CONFIG)
+		fprintf(stderr, "everleaf: config: %s\n", e.text);
+	role_end(&s);
+	return rc < 0 ? EXIT_USAGE : EXIT_SUCCESS;
+}

@@ -1,0 +1,59 @@
+/*
+ * messages: every message there is, by the pair of roles that exchange it.
+ *
+ * A request is answered with the same id: by the same type and the result's fields, or
+ * by MSG_FAILED with an err. The fields stand beside each name, request -> answer.
+ * Numbers are those of the snapshot: a role is told "certificate 17", never a path.
+ */
+#pragma once
+
+enum message {
+	MSG_FAILED = 1, /* err (msg_put_err) */
+
+	/* supervisor -> every role, first of all. -> none */
+	ROLE_START =
+	    10,    /* struct request, host id, uid, gid, and for config what it must
+			    know of the host: root, state, runtime, hooks, path */
+	ROLE_STOP, /* finish what must not be cut, then end. -> none */
+
+	/* config -> supervisor */
+	CONFIG_INCLUDE = 20, /* pattern -> path, fd; path "": no more */
+	CONFIG_USER,         /* name -> uid, gid, home */
+	CONFIG_GROUP,        /* name -> gid */
+	CONFIG_LOOK,         /* path -> errno, mode, uid, gid, others_write */
+	CONFIG_DONE,         /* fd of the snapshot. -> none */
+
+	/* agent -> supervisor */
+	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
+			  ok, timed_out, ms, text */
+	SUP_WORKER,    /* -> fd */
+
+	/* agent -> keeper */
+	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
+	KEEPER_AUDIT,      /* cert -> pair (0 whole, 1 not), n, n * PUBLISH_* */
+	KEEPER_KEY,        /* cert -> SubjectPublicKeyInfo */
+	KEEPER_ISSUE,      /* cert, issuer -> chain PEM, anchors PEM */
+	KEEPER_STORE, /* cert, leaf PEM, chain PEM, anchors PEM, meta.json -> generation */
+	KEEPER_LIVE,      /* cert, generation -> . */
+	KEEPER_PRUNE,     /* cert, held -> . */
+	KEEPER_FORGET,    /* name -> . */
+	KEEPER_CA_INIT,   /* issuer -> . */
+	KEEPER_CA_SIGN,   /* issuer, SPKI, usage, n, n * {kind, name} -> chain PEM */
+	KEEPER_CA_REVOKE, /* issuer, serial, reason -> . */
+	KEEPER_CA_CRL,    /* issuer -> CRL PEM */
+
+	/* agent -> worker */
+	WORKER_PROBE = 60, /* host, port, name, proto, wanted, old, deadline_ms ->
+			      verdict, seen, detail */
+
+	/* agent -> responder */
+	RESPONDER_ADD = 70, /* token, key authorization -> . */
+	RESPONDER_REMOVE,   /* token -> . */
+	RESPONDER_CLEAR,    /* -> . */
+
+	/* supervisor -> responder, after ROLE_START */
+	RESPONDER_LISTEN = 80, /* fd of a listening socket. -> none */
+	RESPONDER_READY,       /* all are there: begin to accept. -> none */
+
+	MESSAGES, /* one more than the last */
+};

@@ -1,0 +1,76 @@
+#include "agent/request.h"
+
+#include <stdlib.h>
+
+#include "base/mem.h"
+#include "base/msg.h"
+
+bool request_writes(const struct request *r)
+{
+	switch (r->command) {
+	case COMMAND_STATUS:
+	case COMMAND_PLAN:
+	case COMMAND_CHECK:
+	case COMMAND_HISTORY:
+		return false;
+	case COMMAND_RENEW:
+		return (r->flags & REQUEST_DRY_RUN) == 0;
+	case COMMAND_AGENT:
+	case COMMAND_ROLLBACK:
+	case COMMAND_FORGET:
+	case COMMAND_CA_INIT:
+	case COMMAND_CA_SIGN:
+	case COMMAND_CA_REVOKE:
+	case COMMAND_CA_CRL:
+	case COMMANDS:
+		break;
+	}
+	return true;
+}
+
+void request_put(struct msg *m, const struct request *r)
+{
+	msg_put_u64(m, r->command);
+	msg_put_u64(m, r->flags);
+	msg_put_i64(m, r->wait_s);
+	msg_put_i64(m, r->days);
+	msg_put_i64(m, r->warn_s);
+	msg_put_i64(m, r->crit_s);
+	msg_put_u64(m, r->generation);
+	msg_put_u64(m, r->reason);
+	msg_put_str(m, r->input);
+	msg_put_u64(m, r->n_names);
+	for (size_t i = 0; i < r->n_names; i++)
+		msg_put_str(m, r->names[i]);
+}
+
+void request_get(struct msg *m, struct request *r)
+{
+	uint64_t command = msg_get_u64(m);
+	const char *input;
+
+	*r = (struct request){ .command = (enum command)command };
+	r->flags = (unsigned)msg_get_u64(m);
+	r->wait_s = msg_get_i64(m);
+	r->days = msg_get_i64(m);
+	r->warn_s = msg_get_i64(m);
+	r->crit_s = msg_get_i64(m);
+	r->generation = msg_get_u64(m);
+	r->reason = msg_get_u64(m);
+	input = msg_get_str(m);
+	r->input = input[0] == '\0' ? NULL : input;
+	r->n_names = msg_get_u64(m);
+	if (command >= COMMANDS || r->n_names > LIMIT_REQUEST_NAMES) {
+		m->broken = true;
+		r->n_names = 0;
+	}
+	r->names = xcalloc(r->n_names, sizeof(*r->names));
+	for (size_t i = 0; i < r->n_names; i++)
+		r->names[i] = msg_get_str(m);
+}
+
+void request_done(struct request *r)
+{
+	free(r->names);
+	*r = (struct request){ 0 };
+}

@@ -1,0 +1,132 @@
+/*
+ * The responder role: answers http-01 on sockets that the supervisor has bound. It
+ * accepts, and connects to nothing. What to answer comes from the agent, before the
+ * first connection is accepted and while it runs.
+ */
+#include <poll.h>
+#include <stdlib.h>
+
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/responder.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/err.h"
+
+struct respond {
+	struct role_start start;
+	struct responder *responder;
+	int listeners[RESPONDER_LISTENERS];
+	size_t n_listeners;
+	bool ready;
+};
+
+static int on_add(void *arg, struct msg *m, struct err *e)
+{
+	struct respond *r = arg;
+	const char *token = msg_get_str(m);
+	const char *authorization = msg_get_str(m);
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	TRY(responder_add(r->responder, token, authorization, e));
+	msg_begin(m, RESPONDER_ADD, id);
+	return 0;
+}
+
+static int on_remove(void *arg, struct msg *m, struct err *e)
+{
+	struct respond *r = arg;
+	const char *token = msg_get_str(m);
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	responder_remove(r->responder, token);
+	msg_begin(m, RESPONDER_REMOVE, id);
+	return 0;
+}
+
+static int on_clear(void *arg, struct msg *m, struct err *e)
+{
+	struct respond *r = arg;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	responder_clear(r->responder);
+	msg_begin(m, RESPONDER_CLEAR, id);
+	return 0;
+}
+
+static const struct msg_rule rules[] = {
+	{ RESPONDER_ADD, 1, on_add },
+	{ RESPONDER_REMOVE, 1, on_remove },
+	{ RESPONDER_CLEAR, 1, on_clear },
+};
+
+/* The sockets come first, one message each. */
+static int take_listeners(struct respond *r, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	while (!r->ready) {
+		TRY(msg_recv(ROLE_FD_SUPERVISOR, &m, e));
+		TRY(msg_end(&m, e));
+		if (m.type == RESPONDER_READY)
+			r->ready = true;
+		else if (m.type == RESPONDER_LISTEN && m.fd >= 0 &&
+			 r->n_listeners < RESPONDER_LISTENERS)
+			r->listeners[r->n_listeners++] = msg_take_fd(&m);
+		else
+			return err_set(e, ERR_PROTO, "message %u before the sockets",
+				       m.type);
+	}
+	return 0;
+}
+
+/* Until the agent or the supervisor lets go. */
+static int serve(struct respond *r, struct err *e)
+{
+	struct pollfd fds[2 + RESPONDER_LISTENERS];
+
+	for (;;) {
+		size_t n = 2 + responder_poll(r->responder, fds + 2);
+		int rc;
+
+		fds[0] = (struct pollfd){ .fd = ROLE_FD_PEER, .events = POLLIN };
+		fds[1] = (struct pollfd){ .fd = ROLE_FD_SUPERVISOR, .events = POLLIN };
+		if (poll(fds, n, responder_timeout_ms(r->responder)) < 0)
+			continue;
+		if (fds[1].revents != 0)
+			return 0;
+		rc = fds[0].revents == 0
+			 ? 0
+			 : role_answer(rules, sizeof(rules) / sizeof(*rules), 0, r, e);
+		if (rc < 0)
+			return e->code == ERR_NET ? 0 : rc;
+		responder_run(r->responder);
+	}
+}
+
+static int work(struct respond *r, struct err *e)
+{
+	TRY(role_begin(ROLE_RESPONDER, &r->start, e));
+	TRY(take_listeners(r, e));
+	TRY(role_confine(&r->start, NULL, 0, e));
+	TRY(responder_new(r->listeners, r->n_listeners, &r->responder, e));
+	return serve(r, e);
+}
+
+int responder_role(void)
+{
+	struct respond r = { .n_listeners = 0 };
+	struct err e;
+	int rc = work(&r, &e);
+
+	if (rc < 0)
+		log_error("%s", e.text);
+	responder_free(r.responder);
+	for (size_t i = 0; i < r.n_listeners; i++)
+		close(r.listeners[i]);
+	role_end(&r.start);
+	return rc < 0 ? EXIT_SANDBOX : EXIT_SUCCESS;
+}

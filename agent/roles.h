@@ -1,0 +1,94 @@
+/*
+ * roles: what a process of this program can be, and how it begins.
+ *
+ *     role        program       user              talks to
+ *     supervisor  everleaf      root or caller    all
+ *     config      everleaf      everleaf          supervisor
+ *     agent       everleaf      everleaf          supervisor, keeper, workers
+ *     keeper      everleaf      everleaf-keeper   supervisor, agent
+ *     worker      everleaf-net  everleaf-net      agent
+ *     responder   everleaf-net  everleaf-net      supervisor, agent
+ *
+ * The supervisor execs "everleaf role-NAME" with its descriptors at fixed numbers. The
+ * role checks them (a person who types the name gets a refusal), reads ROLE_START, maps
+ * the snapshot, enters its sandbox, and only then looks at anything else.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/request.h"
+#include "agent/spec.h"
+#include "base/msg.h"
+
+struct err;
+struct sandbox_path;
+
+enum role {
+	ROLE_CONFIG,
+	ROLE_AGENT,
+	ROLE_KEEPER,
+	ROLE_WORKER,
+	ROLE_RESPONDER,
+	ROLES,
+};
+
+/* Descriptors at exec; one that a role does not get is closed. */
+#define ROLE_FD_SUPERVISOR 3
+#define ROLE_FD_SNAPSHOT   4 /* config: the main configuration file */
+#define ROLE_FD_PEER       5 /* agent and keeper: each other; worker: the agent */
+#define ROLE_FD_LOCK       6 /* held by who writes, so that it outlives the supervisor */
+#define ROLE_FD_LAST       6
+
+#define EXIT_USAGE   2 /* usage or configuration */
+#define EXIT_LOCKED  3
+#define EXIT_NO_NAME 4
+#define EXIT_SANDBOX 70 /* a role could not begin */
+
+struct role_start {
+	enum role role;
+	struct msg msg; /* owned; the request's strings point into it */
+	struct request request;
+	const char *host_id;
+	uint32_t uid; /* to become; SPEC_NOBODY: stay who we are */
+	uint32_t gid;
+	bool is_root;           /* the caller is */
+	const char *home_state; /* defaults, for config */
+	const char *home_runtime;
+	const char *hooks_dir;
+	const char *config_path;
+	struct spec spec; /* not mapped for config */
+	unsigned missing; /* SANDBOX_NO_* of this kernel */
+};
+
+const char *role_name(enum role role);
+/* The role that `word` ("role-keeper") names, or ROLES. */
+enum role role_called(const char *word);
+
+/* The supervisor's half: put what `s` says into ROLE_START. */
+void role_start_put(struct msg *m, const struct role_start *s);
+
+/* Check the descriptors, take ROLE_START, map the snapshot, set up the log. */
+int role_begin(enum role role, struct role_start *s, struct err *e);
+
+/* Enter the sandbox of the role as the snapshot's user. `paths` as in sandbox.h. */
+int role_confine(struct role_start *s, const struct sandbox_path *paths, size_t n,
+		 struct err *e);
+
+/* Take one request of the peer and answer it, by `rules` in `state`. ERR_NET: it is
+ * gone. A request that fails is answered with MSG_FAILED. */
+int role_answer(const struct msg_rule *rules, size_t n, unsigned state, void *role,
+		struct err *e);
+
+/* Answer what the peer asks, by `rules` in `state`, until it or the supervisor lets go. */
+int role_serve(const struct msg_rule *rules, size_t n, unsigned state, void *role,
+	       struct err *e);
+void role_end(struct role_start *s);
+
+/* The roles' mains: exit status. */
+int config_role(void);
+int agent_role(void);
+int keeper_role(void);
+int worker_role(void);
+int responder_role(void);

@@ -1,0 +1,409 @@
+#include "agent/super.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/signalfd.h>
+#include <sys/socket.h>
+
+#include "agent/hookrun.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+
+/* -- requests of the agent -- */
+
+static int on_hook(void *role, struct msg *m, struct err *e)
+{
+	struct super *s = role;
+	struct hookrun_start start = { .id = m->id, .in = m->fd };
+
+	start.hook = (uint32_t)msg_get_u64(m);
+	start.test = msg_get_u64(m) != 0;
+	start.call.event = msg_get_str(m);
+	start.call.count = msg_get_u64(m);
+	start.call.names = msg_get_str(m);
+	for (size_t i = 0; i < HOOK_VALUES; i++) {
+		const char *value = msg_get_str(m);
+
+		start.call.values[i] = value[0] == '\0' ? NULL : value;
+	}
+	if (start.call.names[0] == '\0')
+		start.call.names = NULL;
+	TRY(msg_end(m, e));
+	if (start.hook >= s->spec.n[SPEC_HOOKS])
+		return err_set(e, ERR_PROTO, "there is no hook %u", start.hook);
+	start.call.hook = spec_text(&s->spec, s->spec.hooks[start.hook].name);
+	return hookrun_start(s->hooks, &start, e);
+}
+
+static int on_worker(void *role, struct msg *m, struct err *e)
+{
+	struct super *s = role;
+	struct super_proc *p;
+	AUTO_FD int agents = -1;
+	AUTO_FD int workers = -1;
+	uint32_t id = m->id;
+	int sv[2];
+
+	TRY(msg_end(m, e));
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair");
+	agents = sv[0];
+	workers = sv[1];
+	TRY(super_start(s, ROLE_WORKER, &(struct super_fds){ s->snapshot, workers, -1 },
+			&p, e));
+	msg_begin(&s->msg, SUP_WORKER, id);
+	s->msg.fd = take_fd(&agents);
+	return 0;
+}
+
+static const struct msg_rule rules[] = {
+	{ SUP_HOOK, 1, on_hook },
+	{ SUP_WORKER, 1, on_worker },
+};
+
+static struct super_proc *proc_of(struct super *s, enum role role)
+{
+	for (size_t i = 0; i < SUPER_PROCS; i++)
+		if (s->procs[i].process.pidfd >= 0 && s->procs[i].role == role)
+			return &s->procs[i];
+	return NULL;
+}
+
+/* A hook is answered when it has ended, everything else at once. */
+static int serve(struct super *s, struct super_proc *p, struct err *e)
+{
+	struct msg *m = &s->msg;
+	uint32_t id;
+	int rc;
+
+	TRY(msg_recv(p->sock, m, e));
+	id = m->id;
+	if (p->role != ROLE_AGENT)
+		return err_set(e, ERR_PROTO, "the %s may ask nothing",
+			       role_name(p->role));
+	rc = msg_dispatch(rules, sizeof(rules) / sizeof(*rules), 0, s, m, e);
+	if (rc == 0 && m->type == SUP_HOOK)
+		return 0;
+	if (rc < 0) {
+		msg_begin(m, MSG_FAILED, id);
+		msg_put_err(m, e);
+	}
+	return msg_send(p->sock, m, e);
+}
+
+static void report_hooks(struct super *s)
+{
+	struct super_proc *agent = proc_of(s, ROLE_AGENT);
+	struct hookrun_result r;
+	struct err e;
+
+	while (hookrun_done(s->hooks, &r)) {
+		if (agent == NULL || agent->sock < 0)
+			continue; /* the next agent runs it again: at least once */
+		msg_begin(&s->msg, SUP_HOOK, r.id);
+		msg_put_u64(&s->msg, r.ok);
+		msg_put_u64(&s->msg, r.timed_out);
+		msg_put_i64(&s->msg, r.ms);
+		msg_put_str(&s->msg, r.text);
+		if (msg_send(agent->sock, &s->msg, &e) < 0)
+			log_warn("hook result: %s", e.text);
+	}
+}
+
+/* -- the tree -- */
+
+static int start_core(struct super *s, struct err *e)
+{
+	struct super_proc *p;
+	AUTO_FD int a = -1;
+	AUTO_FD int b = -1;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair");
+	a = sv[0];
+	b = sv[1];
+	TRY(super_start(s, ROLE_KEEPER, &(struct super_fds){ s->snapshot, a, s->lock },
+			&p, e));
+	return super_start(s, ROLE_AGENT,
+			   &(struct super_fds){ s->snapshot, b, s->lock }, &p, e);
+}
+
+/* Begin to stop: the agent finishes what must not be cut. */
+static void stop(struct super *s, int signo)
+{
+	struct super_proc *agent = proc_of(s, ROLE_AGENT);
+	struct err e;
+
+	if (s->stopping)
+		return;
+	log_info("%s: stopping", signo == SIGINT ? "interrupted" : "asked to end");
+	s->stopping = true;
+	s->stop_ms = clock_boot_ms() + SUPER_STOP_MS;
+	msg_begin(&s->msg, ROLE_STOP, 0);
+	if (agent != NULL && msg_send(agent->sock, &s->msg, &e) < 0)
+		log_warn("stop: %s", e.text);
+}
+
+static void read_signal(struct super *s, int sigfd)
+{
+	struct signalfd_siginfo info;
+
+	if (read(sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+		stop(s, (int)info.ssi_signo);
+}
+
+static void check_socket(struct super *s, struct super_proc *p)
+{
+	struct err e = { 0 };
+
+	if (serve(s, p, &e) == 0)
+		return;
+	if (e.code != ERR_NET)
+		log_error("%s: %s; its connection is closed", role_name(p->role),
+			  e.text);
+	auto_fd_(&p->sock);
+	p->sock = -1;
+}
+
+static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
+{
+	fds[0] = (struct pollfd){ .fd = sigfd, .events = POLLIN };
+	for (size_t i = 0; i < SUPER_PROCS; i++) {
+		const struct super_proc *p = &s->procs[i];
+
+		fds[1 + 2 * i] = (struct pollfd){ .fd = p->sock, .events = POLLIN };
+		fds[2 + 2 * i] =
+		    (struct pollfd){ .fd = p->process.pidfd, .events = POLLIN };
+	}
+}
+
+#define POLL_PROCS (1 + 2 * SUPER_PROCS)
+
+static int poll_timeout(const struct super *s)
+{
+	int64_t at = hookrun_wake_ms(s->hooks);
+	int64_t left;
+
+	if (s->stopping && s->stop_ms < at)
+		at = s->stop_ms;
+	if (at == INT64_MAX)
+		return -1;
+	left = at - clock_boot_ms();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+/* One round. Returns the agent's exit status, or -1 while it runs. */
+static int turn(struct super *s, int sigfd)
+{
+	struct pollfd fds[POLL_PROCS + 2 * HOOKRUN_MAX];
+	size_t n = POLL_PROCS;
+	int status = -1;
+
+	poll_set(s, sigfd, fds);
+	n += hookrun_pollfds(s->hooks, fds + n, 2 * HOOKRUN_MAX);
+	if (poll(fds, n, poll_timeout(s)) < 0 && errno != EINTR)
+		log_warn("poll: %s", strerror(errno));
+	if (fds[0].revents != 0)
+		read_signal(s, sigfd);
+	hookrun_step(s->hooks);
+	report_hooks(s);
+	for (size_t i = 0; i < SUPER_PROCS; i++) {
+		struct super_proc *p = &s->procs[i];
+
+		if (fds[1 + 2 * i].revents != 0 && p->sock >= 0)
+			check_socket(s, p);
+		if (fds[2 + 2 * i].revents != 0 && p->process.pidfd >= 0) {
+			enum role role = p->role;
+			int ended = super_reap(p);
+
+			if (role == ROLE_AGENT && ended >= 0)
+				status = ended;
+			if (role != ROLE_AGENT && ended > 0)
+				log_warn("the %s ended with status %d", role_name(role),
+					 ended);
+		}
+	}
+	if (status < 0 && s->stopping && clock_boot_ms() >= s->stop_ms)
+		return EXIT_FAILURE;
+	return status;
+}
+
+static bool start_over(struct super *s, int status)
+{
+	if (status < 128 && status != SUPER_AGAIN)
+		return false;
+	if (s->stopping || s->restarts++ >= SUPER_RESTARTS)
+		return false;
+	log_warn("agent or keeper died (status %d): starting again from disk", status);
+	return true;
+}
+
+static int run_tree(struct super *s, int sigfd, struct err *e)
+{
+	int status;
+
+	do {
+		if (start_core(s, e) < 0) {
+			super_end_roles(s, 0);
+			return e->code;
+		}
+		do
+			status = turn(s, sigfd);
+		while (status < 0);
+		super_end_roles(s, SUPER_STOP_MS);
+	} while (start_over(s, status));
+	return status >= 128 || status == SUPER_AGAIN ? EXIT_FAILURE : status;
+}
+
+/* -- beginning -- */
+
+/* The first of `candidates` below the folder of this program that exists. */
+static char *beside_program(const char *const *candidates, size_t n)
+{
+	char exe[PATH_MAX];
+	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *slash;
+
+	if (len < 0)
+		len = 0;
+	exe[len] = '\0';
+	slash = strrchr(exe, '/');
+	if (slash != NULL)
+		*slash = '\0';
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", exe, candidates[i]);
+
+		if (access(path, F_OK) == 0)
+			return TAKE(path);
+	}
+	return xasprintf("%s/%s", exe, candidates[0]);
+}
+
+static char *home_path(const char *variable, const char *below_home)
+{
+	const char *dir = getenv(variable);
+	const char *home = getenv("HOME");
+
+	if (dir != NULL && dir[0] == '/')
+		return xasprintf("%s/everleaf", dir);
+	return xasprintf("%s/%s/everleaf", home == NULL ? "" : home, below_home);
+}
+
+static void find_places(struct super *s)
+{
+	static const char *const net[] = { "../libexec/everleaf/everleaf-net",
+					   "everleaf-net" };
+	static const char *const hooks[] = { "../share/everleaf/hooks", "../hooks",
+					     "../../hooks" };
+
+	s->net_program = beside_program(net, 2);
+	s->hooks_dir = beside_program(hooks, 3);
+	if (s->is_root) {
+		s->home_state = xstrdup("/var/lib/everleaf");
+		s->home_runtime = xstrdup("/run/everleaf");
+	} else {
+		s->home_state = home_path("XDG_STATE_HOME", ".local/state");
+		s->home_runtime = home_path("XDG_RUNTIME_DIR", ".local/state");
+	}
+}
+
+/* What makes this host's draws its own; any stable text will do. */
+static char *read_host_id(void)
+{
+	AUTO_BUF struct buf id = { 0 };
+	struct err e;
+	char name[256] = "";
+
+	if (file_read(AT_FDCWD, "/etc/machine-id", 128, &id, &e) == 0 && id.len >= 32)
+		return xstrndup(id.data, 32);
+	if (gethostname(name, sizeof(name) - 1) < 0)
+		name[0] = '\0';
+	return xstrdup(name);
+}
+
+static int open_signals(struct err *e)
+{
+	sigset_t set;
+	int fd;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGTERM);
+	sigaddset(&set, SIGINT);
+	sigaddset(&set, SIGHUP);
+	sigprocmask(SIG_BLOCK, &set, NULL);
+	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
+	return fd < 0 ? err_sys(e, "signalfd") : fd;
+}
+
+static int exit_status(const struct err *e)
+{
+	if (e->code == ERR_BUSY)
+		return EXIT_LOCKED;
+	return e->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+static int run(struct super *s, struct err *e)
+{
+	AUTO_FD int sigfd = open_signals(e);
+	int status;
+
+	if (sigfd < 0)
+		return e->code;
+	TRY(super_configure(s, e));
+	if (s->request->command == COMMAND_CHECK)
+		return EXIT_SUCCESS;
+	TRY(super_store(s, e));
+	s->hooks = hookruns_new(&s->spec);
+	status = run_tree(s, sigfd, e);
+	hookruns_free(s->hooks);
+	return status;
+}
+
+static void finish(struct super *s)
+{
+	free(s->home_state);
+	free(s->home_runtime);
+	free(s->hooks_dir);
+	free(s->net_program);
+	free(s->host_id);
+	auto_fd_(&s->config);
+	auto_fd_(&s->snapshot);
+	auto_fd_(&s->lock);
+	spec_done(&s->spec);
+	msg_done(&s->msg);
+}
+
+int supervise(const struct request *request, const char *path)
+{
+	struct super s = { .request = request, .path = path, .msg = MSG_NONE };
+	struct err e = { 0 };
+	int status;
+
+	s.config = s.snapshot = s.lock = -1;
+	for (size_t i = 0; i < SUPER_PROCS; i++)
+		s.procs[i] =
+		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
+	s.is_root = geteuid() == 0;
+	s.host_id = read_host_id();
+	find_places(&s);
+	status = run(&s, &e);
+	if (status < 0) {
+		log_error("%s", e.text);
+		status = exit_status(&e);
+	}
+	finish(&s);
+	return status;
+}

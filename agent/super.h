@@ -1,0 +1,91 @@
+/*
+ * super: the supervisor. Starts the roles, holds the lock, passes descriptors, runs
+ * hooks by number. It parses nothing but the sealed snapshot and messages of fixed
+ * form, and is the only process that forks.
+ *
+ *     supervise(request, config path)
+ *       super_config.c   start the config role, answer what it asks, get the snapshot
+ *       super_store.c    make the state directory, take the lock
+ *       super_role.c     start and end roles
+ *       super.c          one loop: signals, roles, hooks, until the agent has ended
+ *
+ * An agent or keeper that dies is started again with the other one, from disk, at most
+ * SUPER_RESTARTS times; a worker that dies is one failed job, which the agent sees.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/request.h"
+#include "agent/roles.h"
+#include "agent/spawn.h"
+#include "agent/spec.h"
+
+struct err;
+struct hookruns;
+
+#define SUPER_RESTARTS 3  /* in one run; a daemon forgets them after a quiet minute */
+#define SUPER_PROCS    40 /* agent, keeper, responder and a pool of workers */
+#define SUPER_STOP_MS  10000
+#define SUPER_AGAIN    75 /* exit status of a role that lost its peer: start over */
+
+struct super_proc {
+	enum role role;
+	struct spawned process; /* pidfd -1: free */
+	int sock;               /* owned */
+};
+
+struct super {
+	const struct request *request; /* borrowed */
+	bool is_root;
+	char *home_state; /* owned, as the next four */
+	char *home_runtime;
+	char *hooks_dir;
+	char *net_program;
+	char *host_id;
+	int config;       /* the main file, open */
+	const char *path; /* its name, borrowed */
+	int snapshot;
+	int lock;
+	struct spec spec;
+	struct hookruns *hooks;
+	struct super_proc procs[SUPER_PROCS];
+	unsigned restarts;
+	bool stopping;
+	int64_t stop_ms; /* when patience ends */
+	struct msg msg;
+};
+
+/* Do `request` with the configuration at `path`: an exit status of INTERFACE.md. */
+int supervise(const struct request *request, const char *path);
+
+/* super_config.c: 0 with s->snapshot and s->spec; ERR_CONFIG: it is not valid, and why
+ * has been said on stderr. */
+int super_configure(struct super *s, struct err *e);
+
+/* super_store.c: the folders of the state directory, and the lock (ERR_BUSY). */
+int super_store(struct super *s, struct err *e);
+
+/*
+ * super_role.c. Start `role` with what is in `fds` at ROLE_FD_SNAPSHOT, _PEER and _LOCK
+ * (-1: closed; all stay the caller's) and send it ROLE_START. Returns its slot.
+ */
+struct super_fds {
+	int snapshot;
+	int peer;
+	int lock;
+};
+int super_start(struct super *s, enum role role, const struct super_fds *fds,
+		struct super_proc **proc, struct err *e);
+
+/* Its exit status if it has ended (128 + signal if killed), -1 if it still runs. The
+ * slot is free afterwards. */
+int super_reap(struct super_proc *p);
+
+/* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
+void super_end_roles(struct super *s, int patience_ms);
+
+/* super_config.c: who the config role becomes as root, before `users` is known. */
+void super_config_user(uint32_t *uid, uint32_t *gid);

@@ -1,0 +1,113 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+
+#include "agent/super.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define LOCK "lock"
+
+/* As DESIGN "The store": who may do what in each folder. */
+static const struct folder {
+	const char *name;
+	mode_t mode;
+	int owner; /* enum spec_role, -1: the supervisor's own */
+} folders[] = {
+	{ "live", 0711, -1 },
+	{ "archive", 0711, -1 },
+	{ "ca", 0755, -1 },
+	{ "crl", 0755, -1 },
+	{ "accounts", 0700, SPEC_USER_KEEPER },
+	{ "agent", 0700, SPEC_USER_AGENT },
+};
+
+/* mkdir -p, for the default below a home that has no such folder yet. */
+static int make_parents(const char *path, struct err *e)
+{
+	AUTO_FREE char *p = xstrdup(path);
+
+	for (char *slash = strchr(p + 1, '/'); slash != NULL;
+	     slash = strchr(slash + 1, '/')) {
+		*slash = '\0';
+		if (mkdir(p, 0755) < 0 && errno != EEXIST)
+			return err_sys(e, "make folder %s", p);
+		*slash = '/';
+	}
+	if (mkdir(path, 0755) < 0 && errno != EEXIST)
+		return err_sys(e, "make folder %s", path);
+	return 0;
+}
+
+/* The permissions are set on what was opened, not on a name. */
+static int make_folder(struct super *s, int root, const struct folder *f, struct err *e)
+{
+	AUTO_FD int dir = -1;
+	const struct spec_user *u;
+
+	if (mkdirat(root, f->name, f->mode) < 0 && errno != EEXIST)
+		return err_sys(e, "make folder %s", f->name);
+	dir = openat(root, f->name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	if (dir < 0)
+		return err_sys(e, "open %s", f->name);
+	if (fchmod(dir, f->mode) < 0)
+		return err_sys(e, "chmod %s", f->name);
+	if (!s->is_root || f->owner < 0)
+		return 0;
+	u = &s->spec.global->users[f->owner];
+	if (u->uid != SPEC_NOBODY && fchown(dir, u->uid, u->gid) < 0)
+		return err_sys(e, "chown %s", f->name);
+	return 0;
+}
+
+/*
+ * flock: the lock belongs to the open file, so the keeper and the agent that inherit
+ * it go on holding it for the moment that they outlive a killed supervisor.
+ */
+static int take_lock(struct super *s, int root, struct err *e)
+{
+	AUTO_FD int fd =
+	    openat(root, LOCK, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	char pid[32] = "";
+
+	if (fd < 0)
+		return err_sys(e, "open the lock");
+	if (flock(fd, LOCK_EX | LOCK_NB) < 0) {
+		if (errno != EWOULDBLOCK)
+			return err_sys(e, "lock");
+		if (pread(fd, pid, sizeof(pid) - 1, 0) < 0)
+			pid[0] = '\0';
+		pid[strcspn(pid, "\n")] = '\0';
+		return err_set(e, ERR_BUSY, "another run holds the lock (process %s)",
+			       pid[0] == '\0' ? "unknown" : pid);
+	}
+	snprintf(pid, sizeof(pid), "%d\n", getpid());
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+		return err_sys(e, "write the lock");
+	s->lock = take_fd(&fd);
+	return 0;
+}
+
+int super_store(struct super *s, struct err *e)
+{
+	const char *path = spec_text(&s->spec, s->spec.global->state_dir);
+	AUTO_FD int root = -1;
+
+	if (!request_writes(s->request))
+		return 0;
+	TRY(make_parents(path, e));
+	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (root < 0)
+		return err_sys(e, "open %s", path);
+	if (take_lock(s, root, e) < 0)
+		return err_wrap(e, "%s", path);
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		if (make_folder(s, root, &folders[i], e) < 0)
+			return err_wrap(e, "%s", path);
+	return 0;
+}

@@ -1,0 +1,92 @@
+/*
+ * The worker role: does one thing on the network at a time, for the agent. It connects,
+ * and has no file, no key and nothing to run.
+ */
+#include <netdb.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/probe.h"
+#include "agent/roles.h"
+#include "base/err.h"
+#include "base/sandbox.h"
+
+/* What a name look-up reads. */
+static const struct sandbox_path paths[] = {
+	{ "/etc/resolv.conf", SANDBOX_READ },     { "/etc/hosts", SANDBOX_READ },
+	{ "/etc/nsswitch.conf", SANDBOX_READ },   { "/etc/host.conf", SANDBOX_READ },
+	{ "/etc/gai.conf", SANDBOX_READ },        { "/etc/services", SANDBOX_READ },
+	{ "/run/systemd/resolve", SANDBOX_READ },
+};
+
+static const char *or_null(const char *s)
+{
+	return s[0] == '\0' ? NULL : s;
+}
+
+static void read_hash(struct msg *m, uint8_t hash[32])
+{
+	size_t len;
+	const void *bytes = msg_get_bytes(m, &len);
+
+	if (len == 32)
+		memcpy(hash, bytes, 32);
+	else
+		m->broken = true;
+}
+
+static int on_probe(void *role, struct msg *m, struct err *e)
+{
+	struct probe_request r = { .host = msg_get_str(m) };
+	struct probe_result result;
+	uint32_t id = m->id;
+
+	(void)role;
+	r.port = or_null(msg_get_str(m));
+	r.name = or_null(msg_get_str(m));
+	r.proto = (uint32_t)msg_get_u64(m);
+	read_hash(m, r.wanted);
+	read_hash(m, r.old);
+	r.deadline_ms = msg_get_i64(m);
+	TRY(msg_end(m, e));
+	probe_endpoint(&r, &result);
+	msg_begin(m, WORKER_PROBE, id);
+	msg_put_u64(m, result.verdict);
+	msg_put_bytes(m, result.seen, sizeof(result.seen));
+	msg_put_str(m, result.detail);
+	return 0;
+}
+
+static const struct msg_rule rules[] = {
+	{ WORKER_PROBE, 1, on_probe },
+};
+
+/* The C library loads what nsswitch.conf names at the first look-up; inside of the
+ * sandbox nothing can be loaded any more. */
+static void load_resolver(void)
+{
+	struct addrinfo *list = NULL;
+
+	if (getaddrinfo("localhost", NULL, NULL, &list) == 0)
+		freeaddrinfo(list);
+}
+
+int worker_role(void)
+{
+	struct role_start s;
+	struct err e;
+	int rc = role_begin(ROLE_WORKER, &s, &e);
+
+	if (rc == 0) {
+		load_resolver();
+		rc = role_confine(&s, paths, sizeof(paths) / sizeof(*paths), &e);
+	}
+	if (rc == 0)
+		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), 0, NULL, &e);
+	if (rc < 0)
+		log_error("%s", e.text);
+	role_end(&s);
+	return rc < 0 ? EXIT_SANDBOX : EXIT_SUCCESS;
+}
