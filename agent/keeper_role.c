@@ -1,0 +1,148 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/keeper.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+
+#define LOOKS   (1u << KEEPER_LOOKS)
+#define RENEWS  (1u << KEEPER_RENEWS)
+#define FORGETS (1u << KEEPER_FORGETS)
+#define SIGNS   (1u << KEEPER_SIGNS)
+
+/* The closed list. */
+static const struct msg_rule rules[] = {
+	{ KEEPER_STAMP, LOOKS | RENEWS, keeper_stamp },
+	{ KEEPER_AUDIT, LOOKS | RENEWS, keeper_audit },
+	{ KEEPER_KEY, RENEWS, keeper_key },
+	{ KEEPER_ISSUE, RENEWS, keeper_issue },
+	{ KEEPER_STORE, RENEWS, keeper_store },
+	{ KEEPER_LIVE, RENEWS, keeper_live },
+	{ KEEPER_PRUNE, RENEWS, keeper_prune },
+	{ KEEPER_FORGET, FORGETS, keeper_forget },
+	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
+	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },
+	{ KEEPER_CA_REVOKE, SIGNS, keeper_ca_revoke },
+	{ KEEPER_CA_CRL, SIGNS, keeper_ca_crl },
+};
+
+enum keeper_state keeper_state_for(const struct request *r)
+{
+	if (!request_writes(r))
+		return KEEPER_LOOKS;
+	switch (r->command) {
+	case COMMAND_FORGET:
+		return KEEPER_FORGETS;
+	case COMMAND_CA_INIT:
+	case COMMAND_CA_SIGN:
+	case COMMAND_CA_REVOKE:
+	case COMMAND_CA_CRL:
+		return KEEPER_SIGNS;
+	case COMMAND_AGENT:
+	case COMMAND_RENEW:
+	case COMMAND_ROLLBACK:
+		return KEEPER_RENEWS;
+	case COMMAND_STATUS:
+	case COMMAND_PLAN:
+	case COMMAND_CHECK:
+	case COMMAND_HISTORY:
+	case COMMANDS:
+		break;
+	}
+	return KEEPER_LOOKS;
+}
+
+int keeper_cert(const struct keeper *k, uint64_t n, const struct spec_cert **cert,
+		struct err *e)
+{
+	if (n >= k->start.spec.n[SPEC_CERTS])
+		return err_set(e, ERR_PROTO, "there is no certificate %llu",
+			       (unsigned long long)n);
+	*cert = &k->start.spec.certs[n];
+	return 0;
+}
+
+const char *keeper_text(const struct keeper *k, struct text t)
+{
+	return spec_text(&k->start.spec, t);
+}
+
+static int by_path(const void *a, const void *b)
+{
+	const struct sandbox_path *x = a;
+	const struct sandbox_path *y = b;
+
+	return strcmp(x->path, y->path);
+}
+
+/* The folder of each configured file, each once, and our own. The array and the paths
+ * but the first are owned by the caller. */
+static struct sandbox_path *folders(const struct keeper *k, const char *state_dir,
+				    size_t *n)
+{
+	const struct spec *s = &k->start.spec;
+	struct sandbox_path *paths = xcalloc(s->n[SPEC_FILES] + 1, sizeof(*paths));
+	size_t kept = 1;
+
+	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++) {
+		const char *path = spec_text(s, s->files[i].path);
+		const char *slash = strrchr(path, '/');
+
+		paths[i + 1].path = xstrndup(path, (size_t)(slash - path));
+		paths[i + 1].right = SANDBOX_WRITE;
+	}
+	qsort(paths + 1, s->n[SPEC_FILES], sizeof(*paths), by_path);
+	for (uint32_t i = 1; i <= s->n[SPEC_FILES]; i++) {
+		if (kept > 1 && strcmp(paths[kept - 1].path, paths[i].path) == 0)
+			free((void *)(uintptr_t)paths[i].path);
+		else
+			paths[kept++] = paths[i];
+	}
+	paths[0] = (struct sandbox_path){ state_dir, SANDBOX_WRITE };
+	*n = kept;
+	return paths;
+}
+
+static int confine(struct keeper *k, struct err *e)
+{
+	const char *state_dir =
+	    spec_text(&k->start.spec, k->start.spec.global->state_dir);
+	struct sandbox_path *paths;
+	size_t n;
+	int rc;
+
+	k->root = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (k->root < 0 && k->state != KEEPER_LOOKS)
+		return err_sys(e, "open %s", state_dir);
+	paths = folders(k, state_dir, &n);
+	rc = role_confine(&k->start, paths, n, e);
+	for (size_t i = 1; i < n; i++)
+		free((void *)(uintptr_t)paths[i].path);
+	free(paths);
+	return rc;
+}
+
+int keeper_role(void)
+{
+	struct keeper k = { .root = -1 };
+	struct err e;
+	int rc = role_begin(ROLE_KEEPER, &k.start, &e);
+
+	if (rc == 0) {
+		k.state = keeper_state_for(&k.start.request);
+		rc = confine(&k, &e);
+	}
+	if (rc == 0)
+		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), k.state, &k, &e);
+	if (rc < 0)
+		log_error("%s", e.text);
+	auto_fd_(&k.root);
+	role_end(&k.start);
+	return rc < 0 ? EXIT_SANDBOX : EXIT_SUCCESS;
+}

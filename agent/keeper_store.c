@@ -1,0 +1,298 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/keeper.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/key.h"
+#include "base/mem.h"
+#include "base/x509.h"
+#include "store/generation.h"
+#include "store/pending.h"
+#include "store/publish.h"
+
+#define STAMPS_MAX 4096 /* in one message */
+
+/* publish.h repeats the values because rooms do not look up. */
+_Static_assert((int)CONTENT_FULLCHAIN == (int)PUBLISH_FULLCHAIN &&
+		   (int)CONTENT_CERT == (int)PUBLISH_CERT &&
+		   (int)CONTENT_CHAIN == (int)PUBLISH_CHAIN &&
+		   (int)CONTENT_KEY == (int)PUBLISH_KEY &&
+		   (int)CONTENT_COMBINED == (int)PUBLISH_COMBINED &&
+		   (int)CONTENT_PKCS12 == (int)PUBLISH_PKCS12 &&
+		   (int)CONTENT_DER == (int)PUBLISH_DER &&
+		   (int)CONTENT_CA == (int)PUBLISH_CA,
+	       "contents of the two rooms");
+
+/* -- stamps: has anything of a certificate changed since it was last looked at? -- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h ^= v + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
+	return h * 0xff51afd7ed558ccdu;
+}
+
+static uint64_t stamp_of(int dir, const char *path, uint64_t h)
+{
+	struct stat st;
+
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return mix(h, 1);
+	h = mix(h, (uint64_t)st.st_ino);
+	h = mix(h, (uint64_t)st.st_size);
+	h = mix(h, (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+		       (uint64_t)st.st_mtim.tv_nsec);
+	h = mix(h, (uint64_t)st.st_ctim.tv_sec * 1000000000u +
+		       (uint64_t)st.st_ctim.tv_nsec);
+	return mix(h,
+		   (uint64_t)st.st_mode << 32 ^ (uint64_t)st.st_uid << 16 ^ st.st_gid);
+}
+
+static uint64_t stamp_cert(const struct keeper *k, const struct spec_cert *c)
+{
+	const struct spec *s = &k->start.spec;
+	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
+	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
+	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, 0));
+
+	for (uint32_t i = 0; i < c->files.n; i++)
+		h = stamp_of(k->root, spec_text(s, s->files[c->files.first + i].path),
+			     h);
+	return h;
+}
+
+int keeper_stamp(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	uint64_t first = msg_get_u64(m);
+	uint64_t n = msg_get_u64(m);
+	AUTO_FREE uint64_t *stamps = NULL;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	if (n > STAMPS_MAX || first > k->start.spec.n[SPEC_CERTS] ||
+	    n > k->start.spec.n[SPEC_CERTS] - first)
+		return err_set(e, ERR_PROTO,
+			       "stamps of certificates that are not there");
+	stamps = xcalloc(n, sizeof(*stamps));
+	for (uint64_t i = 0; i < n; i++)
+		stamps[i] = stamp_cert(k, &k->start.spec.certs[first + i]);
+	msg_begin(m, KEEPER_STAMP, id);
+	msg_put_bytes(m, stamps, n * sizeof(*stamps));
+	return 0;
+}
+
+/* -- files -- */
+
+static struct publish_file file_of(const struct keeper *k, const struct spec_file *f)
+{
+	return (struct publish_file){
+		.path = keeper_text(k, f->path),
+		.content = (enum publish_content)f->content,
+		.access = { .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
+			    .gid = f->gid == SPEC_NOBODY ? FILE_KEEP : f->gid,
+			    .mode = f->mode },
+	};
+}
+
+int keeper_audit(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_PUBLISH_SET struct publish_set set = { .key = { 0 } };
+	const struct spec_cert *c;
+	uint64_t number = 0;
+	uint32_t id = m->id;
+	struct err why;
+	int pair;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	TRY(msg_end(m, e));
+	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
+	pair = number == 0
+		   ? 0
+		   : publish_load(k->root, keeper_text(k, c->name), number, &set, &why);
+	msg_begin(m, KEEPER_AUDIT, id);
+	msg_put_u64(m, pair < 0);
+	msg_put_u64(m, c->files.n);
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		struct publish_file f =
+		    file_of(k, &k->start.spec.files[c->files.first + i]);
+		unsigned differs = PUBLISH_MISSING;
+
+		if (pair == 0 && number != 0 &&
+		    publish_audit(&set, &f, &differs, e) < 0)
+			differs = PUBLISH_STRANGE;
+		msg_put_u64(m, differs);
+	}
+	return 0;
+}
+
+/* -- keys and generations -- */
+
+int keeper_key(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_KEY EVP_PKEY *key = NULL;
+	AUTO_BUF struct buf spki = { 0 };
+	const struct spec_cert *c;
+	uint32_t id = m->id;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	TRY(msg_end(m, e));
+	TRY(pending_key(k->root, keeper_text(k, c->name), (enum key_type)c->key,
+			(int)c->reuse_key, &key, e));
+	TRY(key_to_spki(key, &spki, e));
+	msg_begin(m, KEEPER_KEY, id);
+	msg_put_bytes(m, spki.data, spki.len);
+	return 0;
+}
+
+struct arrival {
+	const char *leaf; /* PEM, borrowed from the message, as are the next three */
+	const char *chain;
+	const char *anchors;
+	const char *meta;
+	struct buf key; /* PEM */
+};
+
+/* The pending key, if it is the one that the leaf certifies. */
+static int match_key(const struct keeper *k, const char *name, struct arrival *a,
+		     struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
+	AUTO_KEY EVP_PKEY *key = NULL;
+
+	TRY(x509_chain_from_pem(a->leaf, strlen(a->leaf), &leaf, e));
+	TRY(pending_load(k->root, name, &key, e));
+	if (key == NULL)
+		return err_set(e, ERR_TRUST, "there is no key that waits for it");
+	if (!key_same_public(key, X509_get0_pubkey(sk_X509_value(leaf, 0))))
+		return err_set(e, ERR_TRUST, "it is for another key than ours");
+	return key_to_pem(key, &a->key, e);
+}
+
+static int add(struct generation *g, const char *file, const char *data, size_t len,
+	       const struct file_access *access, struct err *e)
+{
+	if (generation_add(g, file, data, len, access, e) < 0)
+		return err_wrap(e, "%s", file);
+	return 0;
+}
+
+static int write_files(struct generation *g, const struct spec_cert *c,
+		       const struct arrival *a, struct err *e)
+{
+	const struct file_access open_to_all = { FILE_KEEP, FILE_KEEP, 0644 };
+	const struct file_access of_key = {
+		c->uid == SPEC_NOBODY ? FILE_KEEP : c->uid,
+		c->gid == SPEC_NOBODY ? FILE_KEEP : c->gid,
+		c->mode,
+	};
+	AUTO_BUF struct buf full = { 0 };
+
+	buf_puts(&full, a->leaf);
+	buf_puts(&full, a->chain);
+	TRY(add(g, "privkey.pem", a->key.data, a->key.len, &of_key, e));
+	TRY(add(g, "cert.pem", a->leaf, strlen(a->leaf), &open_to_all, e));
+	TRY(add(g, "chain.pem", a->chain, strlen(a->chain), &open_to_all, e));
+	TRY(add(g, "fullchain.pem", full.data, full.len, &open_to_all, e));
+	TRY(add(g, "ca.pem", a->anchors, strlen(a->anchors), &open_to_all, e));
+	return add(g, "meta.json", a->meta, strlen(a->meta), &open_to_all, e);
+}
+
+static int store(const struct keeper *k, const struct spec_cert *c, struct arrival *a,
+		 uint64_t *number, struct err *e)
+{
+	const char *name = keeper_text(k, c->name);
+	AUTO_GENERATION struct generation g = GENERATION_NONE;
+
+	TRY(match_key(k, name, a, e));
+	TRY(generation_begin(&g, k->root, name, e));
+	TRY(write_files(&g, c, a, e));
+	TRY(generation_keep(&g, number, e));
+	return pending_drop(k->root, name, e);
+}
+
+int keeper_store(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	const struct spec_cert *c;
+	struct arrival a = { .leaf = NULL };
+	uint64_t number = 0;
+	uint32_t id = m->id;
+	int rc;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	a.leaf = msg_get_str(m);
+	a.chain = msg_get_str(m);
+	a.anchors = msg_get_str(m);
+	a.meta = msg_get_str(m);
+	TRY(msg_end(m, e));
+	rc = store(k, c, &a, &number, e);
+	buf_done(&a.key);
+	if (rc < 0)
+		return err_wrap(e, "store %s", keeper_text(k, c->name));
+	msg_begin(m, KEEPER_STORE, id);
+	msg_put_u64(m, number);
+	return 0;
+}
+
+int keeper_live(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_PUBLISH_SET struct publish_set set = { .key = { 0 } };
+	const struct spec_cert *c;
+	const char *name;
+	uint64_t number;
+	uint32_t id = m->id;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	number = msg_get_u64(m);
+	TRY(msg_end(m, e));
+	name = keeper_text(k, c->name);
+	TRY(publish_load(k->root, name, number, &set, e));
+	TRY(generation_live(k->root, name, number, e));
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		struct publish_file f =
+		    file_of(k, &k->start.spec.files[c->files.first + i]);
+
+		TRY(publish_write(&set, &f, e));
+	}
+	msg_begin(m, KEEPER_LIVE, id);
+	return 0;
+}
+
+int keeper_prune(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	const struct spec_cert *c;
+	uint64_t held;
+	uint32_t id = m->id;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	held = msg_get_u64(m);
+	TRY(msg_end(m, e));
+	TRY(generation_prune(k->root, keeper_text(k, c->name), c->keep, held, e));
+	msg_begin(m, KEEPER_PRUNE, id);
+	return 0;
+}
+
+/* Only what the configuration does not know any more can be forgotten. */
+int keeper_forget(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_FREE char *name = xstrdup(msg_get_str(m));
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	if (spec_cert_called(&k->start.spec, name) != SPEC_NOBODY)
+		return err_set(e, ERR_CONFIG, "%s is in the configuration", name);
+	TRY(generation_forget(k->root, name, e));
+	msg_begin(m, KEEPER_FORGET, id);
+	return 0;
+}
