@@ -1,0 +1,81 @@
+/*
+ * agent: the role that decides. It has no network, no keys and runs no program; it asks
+ * the keeper, the supervisor and workers to do what it has decided.
+ *
+ *     agent_role.c   begin, choose by command, the event loop
+ *     inventory.c    what is: facts, stamps, memory -> struct cert
+ *     job.c          one certificate on its way: eight states
+ *     batch.c        the switch: test, install, test, run, probe, roll back
+ *     pool.c         workers
+ *     print_*.c      what people see
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "agent/due.h"
+#include "agent/link.h"
+#include "agent/roles.h"
+#include "agent/state.h"
+
+struct batch;
+struct err;
+struct job;
+struct pool;
+
+struct agent {
+	struct role_start start;
+	const struct spec *spec;       /* of start */
+	const struct request *request; /* of start */
+	const char *state_dir;         /* its path */
+	int root;                      /* it, opened; -1: there is none yet */
+	struct state *state;           /* NULL: nothing is remembered */
+	struct cert *certs;            /* one per certificate of the snapshot */
+	bool *wanted;                  /* named on the command line, or all */
+	bool *tried;                   /* in this run */
+	struct ev_loop *loop;
+	ev_timer tick;     /* while something is under way */
+	ev_periodic alarm; /* the next moment at which something is due */
+	struct link keeper;
+	struct link super;
+	struct pool *pool;
+	struct job *jobs; /* list, newest first */
+	struct batch *batch;
+	uint32_t last_job;
+	unsigned n_done;   /* brought to what was asked for, in this run */
+	unsigned n_failed; /* not */
+	bool passing;      /* inside agent_pass() */
+	bool writing;      /* a transaction is open */
+	bool stopping;
+	int status; /* exit status once the loop ends */
+};
+
+/* The name of certificate number `i`. */
+const char *agent_cert_name(const struct agent *a, uint32_t i);
+
+/* What due() says of certificate `i` now. */
+struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
+
+/* Look for what is due and begin it; called when anything has changed. */
+void agent_pass(struct agent *a);
+
+/* What is remembered is written in one transaction from the first agent_write() to the
+ * next agent_commit(): before a live link moves, after a switch, and when all is quiet. */
+int agent_write(struct agent *a, struct err *e);
+int agent_commit(struct agent *a, struct err *e);
+
+/* Tell the history, and the log at level info (or error for "failed"). */
+void agent_tell(struct agent *a, const char *name, const char *what,
+		uint64_t generation, const char *text);
+
+/* The commands that end without a loop: exit status. */
+int agent_plan(struct agent *a, struct err *e);
+int agent_status(struct agent *a, struct err *e);
+int agent_history(struct agent *a, struct err *e);
+int agent_forget(struct agent *a, struct err *e);
+int agent_ca(struct agent *a, struct err *e);
+int agent_dry_run(struct agent *a, struct err *e);

@@ -1,0 +1,208 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/batch.h"
+#include "agent/inventory.h"
+#include "agent/job.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/pool.h"
+#include "agent/renew.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/sandbox.h"
+
+const char *agent_cert_name(const struct agent *a, uint32_t i)
+{
+	return spec_text(a->spec, a->spec->certs[i].name);
+}
+
+struct due agent_due(const struct agent *a, uint32_t i, int64_t now)
+{
+	const struct spec_cert *c = &a->spec->certs[i];
+
+	return due(c, a->spec->numbers + c->issuers.first, &a->certs[i], now);
+}
+
+int agent_write(struct agent *a, struct err *e)
+{
+	if (a->writing)
+		return 0;
+	TRY(state_begin(a->state, e));
+	a->writing = true;
+	return 0;
+}
+
+int agent_commit(struct agent *a, struct err *e)
+{
+	if (!a->writing)
+		return 0;
+	a->writing = false;
+	return state_commit(a->state, e);
+}
+
+void agent_tell(struct agent *a, const char *name, const char *what,
+		uint64_t generation, const char *text)
+{
+	const struct event ev = { .at = clock_now(),
+				  .name = name,
+				  .what = what,
+				  .generation = generation,
+				  .text = text };
+	const char *colon = text[0] == '\0' ? "" : ": ";
+	struct err e;
+
+	if (strstr(what, "failed") != NULL)
+		log_error("%s: %s%s%s", name, what, colon, text);
+	else if (strcmp(what, "rolled-back") == 0)
+		log_warn("%s: %s to generation %llu%s%s", name, what,
+			 (unsigned long long)generation, colon, text);
+	else
+		log_info("%s: %s generation %llu%s%s", name, what,
+			 (unsigned long long)generation, colon, text);
+	if (agent_write(a, &e) < 0 || history_add(a->state, &ev, &e) < 0)
+		log_error("%s: history: %s", name, e.text);
+}
+
+/* -- beginning -- */
+
+static int confine(struct agent *a, struct err *e)
+{
+	AUTO_FREE char *archive = xasprintf("%s/archive", a->state_dir);
+	AUTO_FREE char *live = xasprintf("%s/live", a->state_dir);
+	AUTO_FREE char *ca = xasprintf("%s/ca", a->state_dir);
+	AUTO_FREE char *own = xasprintf("%s/agent", a->state_dir);
+	const struct sandbox_path paths[] = {
+		{ archive, SANDBOX_READ },
+		{ live, SANDBOX_READ },
+		{ ca, SANDBOX_READ },
+		{ own, SANDBOX_WRITE },
+	};
+
+	a->root = open(a->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	TRY(role_confine(&a->start, paths, 4, e));
+	if (a->start.missing != 0)
+		log_info("sandbox: %s", sandbox_missing(a->start.missing));
+	return 0;
+}
+
+static int open_state(struct agent *a, struct err *e)
+{
+	AUTO_FREE char *own = xasprintf("%s/agent", a->state_dir);
+
+	return state_open(own, !request_writes(a->request), &a->state, e);
+}
+
+/* Mark the certificates that the request names; ERR_CONFIG with exit status 4: one is
+ * not in the configuration. */
+static int choose(struct agent *a, struct err *e)
+{
+	const struct request *r = a->request;
+
+	for (size_t k = 0; k < r->n_names; k++) {
+		uint32_t i = spec_cert_called(a->spec, r->names[k]);
+
+		if (i == SPEC_NOBODY) {
+			a->status = EXIT_NO_NAME;
+			return err_set(e, ERR_CONFIG,
+				       "%s: no certificate has that name; `everleaf "
+				       "status` lists them",
+				       r->names[k]);
+		}
+		a->wanted[i] = true;
+	}
+	for (uint32_t i = 0; r->n_names == 0 && i < a->spec->n[SPEC_CERTS]; i++)
+		a->wanted[i] = true;
+	return 0;
+}
+
+static int load(struct agent *a, struct err *e)
+{
+	uint32_t n = a->spec->n[SPEC_CERTS];
+
+	a->certs = xcalloc(n, sizeof(*a->certs));
+	a->wanted = xcalloc(n, sizeof(*a->wanted));
+	a->tried = xcalloc(n, sizeof(*a->tried));
+	TRY(choose(a, e));
+	TRY(open_state(a, e));
+	TRY(inventory_load(a, e));
+	return agent_commit(a, e);
+}
+
+/* -- which command -- */
+
+static int run(struct agent *a, struct err *e)
+{
+	switch (a->request->command) {
+	case COMMAND_AGENT:
+	case COMMAND_RENEW:
+	case COMMAND_ROLLBACK:
+		TRY(load(a, e));
+		return request_writes(a->request) ? agent_renew(a, e)
+						  : agent_dry_run(a, e);
+	case COMMAND_PLAN:
+		TRY(load(a, e));
+		return agent_plan(a, e);
+	case COMMAND_STATUS:
+		TRY(load(a, e));
+		return agent_status(a, e);
+	case COMMAND_HISTORY:
+		TRY(open_state(a, e));
+		return agent_history(a, e);
+	case COMMAND_FORGET:
+		TRY(open_state(a, e));
+		return agent_forget(a, e);
+	case COMMAND_CA_INIT:
+	case COMMAND_CA_SIGN:
+	case COMMAND_CA_REVOKE:
+	case COMMAND_CA_CRL:
+		return agent_ca(a, e);
+	case COMMAND_CHECK:
+	case COMMANDS:
+		break;
+	}
+	return err_set(e, ERR_CONFIG, "the agent has nothing to do for this command");
+}
+
+static int begin(struct agent *a, struct err *e)
+{
+	TRY(role_begin(ROLE_AGENT, &a->start, e));
+	a->spec = &a->start.spec;
+	a->request = &a->start.request;
+	a->state_dir = spec_text(a->spec, a->spec->global->state_dir);
+	TRY(confine(a, e));
+	return run(a, e);
+}
+
+static int exit_status(const struct agent *a, const struct err *e)
+{
+	if (a->status != 0)
+		return a->status;
+	if (e->code == ERR_NET) /* the keeper is gone: the supervisor begins again */
+		return 75;
+	return e->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
+}
+
+int agent_role(void)
+{
+	struct agent a = { .root = -1 };
+	struct err e = { 0 };
+	int rc = begin(&a, &e);
+
+	if (rc < 0) {
+		log_error("%s", e.text);
+		rc = exit_status(&a, &e);
+	}
+	state_close(a.state);
+	free(a.certs);
+	free(a.wanted);
+	free(a.tried);
+	auto_fd_(&a.root);
+	role_end(&a.start);
+	return rc;
+}

@@ -1,0 +1,67 @@
+#include "agent/batch.h"
+
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "agent/job.h"
+#include "agent/switch.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+struct batch *batch_new(struct agent *a)
+{
+	struct batch *b = xcalloc(1, sizeof(*b));
+
+	b->agent = a;
+	return b;
+}
+
+void batch_free(struct batch *b)
+{
+	if (b == NULL)
+		return;
+	free(b->joined);
+	free(b->jobs);
+	free(b->hooks);
+	free(b);
+}
+
+bool batch_idle(const struct agent *a)
+{
+	return a->batch->n_joined == 0 && a->batch->n_jobs == 0;
+}
+
+void batch_join(struct agent *a, struct job *j)
+{
+	struct batch *b = a->batch;
+
+	b->last_ms = clock_boot_ms();
+	if (b->n_joined == 0)
+		b->first_ms = b->last_ms;
+	b->joined = xrealloc(b->joined, b->n_joined + 1, sizeof(struct job *));
+	b->joined[b->n_joined++] = j;
+	batch_check(a);
+}
+
+static bool may_close(const struct agent *a)
+{
+	const struct batch *b = a->batch;
+	int64_t now = clock_boot_ms();
+
+	return !job_any_alone(a) || now - b->last_ms >= BATCH_QUIET_MS ||
+	       now - b->first_ms >= BATCH_OPEN_MS;
+}
+
+void batch_check(struct agent *a)
+{
+	struct batch *b = a->batch;
+
+	if (b->n_joined == 0 || b->n_jobs != 0 || a->passing || !may_close(a))
+		return;
+	free(b->jobs);
+	b->jobs = b->joined;
+	b->n_jobs = b->n_joined;
+	b->joined = NULL;
+	b->n_joined = 0;
+	switch_begin(b);
+}

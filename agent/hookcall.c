@@ -1,0 +1,189 @@
+#include "agent/hookcall.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "agent/agent.h"
+#include "agent/job.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/msg.h"
+#include "base/text.h"
+#include "hooks/env.h"
+
+/* What is told of one certificate, in the environment and in the document. */
+struct told {
+	struct buf values[HOOK_VALUES];
+	uint64_t generation;
+};
+
+static void told_done(struct told *t)
+{
+	for (size_t i = 0; i < HOOK_VALUES; i++)
+		buf_done(&t->values[i]);
+}
+
+#define AUTO_TOLD __attribute__((cleanup(told_done)))
+
+const char *event_word(uint32_t event)
+{
+	static const char *const words[EVENTS] = {
+		[EVENT_INSTALLED] = "installed",
+		[EVENT_ROLLED_BACK] = "rolled-back",
+		[EVENT_FAILED] = "failed",
+		[EVENT_EXPIRING] = "expiring",
+		[EVENT_REVOKED] = "revoked",
+		[EVENT_NOT_SERVED] = "not-served",
+		[EVENT_DRIFT] = "drift",
+		[EVENT_CLOCK] = "clock",
+		[EVENT_CRL_UPDATED] = "crl-updated",
+		[EVENT_CRL_STALE] = "crl-stale",
+	};
+
+	return event < EVENTS ? words[event] : "";
+}
+
+static void put_domains(const struct agent *a, const struct job *j, struct buf *out)
+{
+	const struct spec *s = a->spec;
+
+	for (uint32_t i = 0; i < j->spec->names.n; i++)
+		buf_printf(out, "%s%s", i == 0 ? "" : " ",
+			   spec_text(s, s->names[j->spec->names.first + i].value));
+}
+
+static void tell(const struct agent *a, const struct job *j, struct told *t)
+{
+	static const struct {
+		enum hook_value value;
+		const char *file;
+	} files[] = {
+		{ HOOK_CERT, "cert.pem" },
+		{ HOOK_KEY, "privkey.pem" },
+		{ HOOK_CHAIN, "chain.pem" },
+		{ HOOK_FULLCHAIN, "fullchain.pem" },
+	};
+	const struct x509_facts *f = j->undone ? &j->old_facts : &j->facts;
+	char hex[65];
+	char until[TEXT_TIME_MAX];
+
+	t->generation = j->undone ? j->previous : j->generation;
+	text_hex(hex, f->fingerprint, sizeof(f->fingerprint));
+	buf_puts(&t->values[HOOK_NAME], j->name);
+	put_domains(a, j, &t->values[HOOK_DOMAINS]);
+	buf_printf(&t->values[HOOK_DIR], "%s/live/%s", a->state_dir, j->name);
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		buf_printf(&t->values[files[i].value], "%s/live/%s/%s", a->state_dir,
+			   j->name, files[i].file);
+	buf_puts(&t->values[HOOK_SERIAL], f->serial);
+	buf_puts(&t->values[HOOK_FINGERPRINT], hex);
+	buf_puts(&t->values[HOOK_NOT_AFTER], text_time(until, f->not_after));
+	buf_puts(&t->values[HOOK_WHY], why_word(j->why));
+	if (j->err.code != 0)
+		text_escape(&t->values[HOOK_ERROR], j->err.text, strlen(j->err.text),
+			    ERR_TEXT_MAX);
+}
+
+static void put_cert(const struct agent *a, struct json *json, const struct job *j)
+{
+	static const char *const keys[HOOK_VALUES] = {
+		[HOOK_NAME] = "name",           [HOOK_DIR] = "dir",
+		[HOOK_CERT] = "cert",           [HOOK_KEY] = "key",
+		[HOOK_CHAIN] = "chain",         [HOOK_FULLCHAIN] = "fullchain",
+		[HOOK_SERIAL] = "serial",       [HOOK_FINGERPRINT] = "fingerprint",
+		[HOOK_NOT_AFTER] = "not_after", [HOOK_WHY] = "why",
+		[HOOK_ERROR] = "error",
+	};
+	AUTO_TOLD struct told t = { .generation = 0 };
+	const struct spec *s = a->spec;
+
+	tell(a, j, &t);
+	json_open(json, NULL, '{');
+	for (size_t i = 0; i < HOOK_VALUES; i++)
+		if (keys[i] != NULL)
+			json_str(json, keys[i], t.values[i].data);
+	json_open(json, "domains", '[');
+	for (uint32_t i = 0; i < j->spec->names.n; i++)
+		json_str(json, NULL,
+			 spec_text(s, s->names[j->spec->names.first + i].value));
+	json_close(json);
+	json_int(json, "generation", (int64_t)t.generation);
+	json_close(json);
+}
+
+static void put_document(const struct agent *a, const struct hookcall *c,
+			 struct buf *out)
+{
+	struct json json;
+
+	json_begin(&json, out);
+	json_open(&json, NULL, '{');
+	json_int(&json, "version", 1);
+	json_str(&json, "event", event_word(c->event));
+	json_str(&json, "hook", spec_text(a->spec, a->spec->hooks[c->hook].name));
+	json_str(&json, "step", c->test ? "test" : "run");
+	json_int(&json, "count", (int64_t)c->n_jobs);
+	json_open(&json, "certificates", '[');
+	for (size_t i = 0; i < c->n_jobs; i++)
+		put_cert(a, &json, c->jobs[i]);
+	json_close(&json);
+	json_close(&json);
+	json_end(&json);
+	buf_puts(out, "\n");
+}
+
+/* The document as a file of its own that nobody can change any more. */
+static int seal(const struct buf *text, int *fd, struct err *e)
+{
+	AUTO_FD int mem = memfd_create("hook", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t at = 0;
+
+	if (mem < 0)
+		return err_sys(e, "memfd_create");
+	while (at < text->len) {
+		ssize_t n = write(mem, text->data + at, text->len - at);
+
+		if (n < 0)
+			return err_sys(e, "write the document for a hook");
+		at += (size_t)n;
+	}
+	if (lseek(mem, 0, SEEK_SET) < 0 ||
+	    fcntl(mem, F_ADD_SEALS,
+		  F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE) < 0)
+		return err_sys(e, "seal the document for a hook");
+	*fd = take_fd(&mem);
+	return 0;
+}
+
+static void put_names(const struct hookcall *c, struct buf *out)
+{
+	for (size_t i = 0; i < c->n_jobs && out->len <= LIMIT_HOOK_NAMES; i++)
+		buf_printf(out, "%s%s", i == 0 ? "" : " ", c->jobs[i]->name);
+}
+
+int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
+		 struct err *e)
+{
+	AUTO_BUF struct buf document = { 0 };
+	AUTO_BUF struct buf names = { 0 };
+	AUTO_TOLD struct told t = { .generation = 0 };
+
+	put_document(a, c, &document);
+	put_names(c, &names);
+	if (c->n_jobs == 1)
+		tell(a, c->jobs[0], &t);
+	msg_begin(m, SUP_HOOK, 0);
+	msg_put_u64(m, c->hook);
+	msg_put_u64(m, c->test);
+	msg_put_str(m, event_word(c->event));
+	msg_put_u64(m, c->n_jobs);
+	msg_put_str(m, names.len > LIMIT_HOOK_NAMES ? NULL : names.data);
+	for (size_t i = 0; i < HOOK_VALUES; i++)
+		msg_put_str(m, t.values[i].data);
+	return seal(&document, &m->fd, e);
+}

@@ -1,0 +1,25 @@
+/* hookcall: what a hook is told about a batch, as the message that asks for its run. */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct agent;
+struct err;
+struct job;
+struct msg;
+
+struct hookcall {
+	uint32_t hook; /* number in the snapshot */
+	bool test;
+	uint32_t event; /* enum hook_event */
+	struct job *const *jobs;
+	size_t n_jobs;
+};
+
+/* Put the request into `m`; its descriptor is the document for the hook's stdin. */
+int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
+		 struct err *e);
+
+const char *event_word(uint32_t event); /* "installed", ... */

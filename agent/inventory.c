@@ -1,0 +1,284 @@
+#include "agent/inventory.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/agent.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/schedule.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define STAMPS_AT_ONCE 4096 /* as many as the keeper gives in one message */
+#define KEPT_FLAGS     (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK)
+
+static void put_stamp(struct file_stamp *stamp, const struct stat *st)
+{
+	stamp->inode = (uint64_t)st->st_ino;
+	stamp->size = st->st_size;
+	stamp->mtime_ns =
+	    (int64_t)st->st_mtim.tv_sec * 1000000000 + st->st_mtim.tv_nsec;
+	stamp->ctime_ns =
+	    (int64_t)st->st_ctim.tv_sec * 1000000000 + st->st_ctim.tv_nsec;
+}
+
+static int facts_of_file(int dir, const char *path, struct x509_facts *facts,
+			 struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	AUTO_BUF struct buf pem = { 0 };
+
+	TRY(file_read(dir, path, LIMIT_CHAIN_BYTES, &pem, e));
+	TRY(x509_chain_from_pem(pem.data == NULL ? "" : pem.data, pem.len, &chain, e));
+	return x509_facts(sk_X509_value(chain, 0), facts, e);
+}
+
+int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
+		    struct x509_facts *facts, struct err *e)
+{
+	char path[512];
+
+	snprintf(path, sizeof(path), "archive/%s/%010llu/cert.pem",
+		 agent_cert_name(a, i), (unsigned long long)number);
+	return facts_of_file(a->root, path, facts, e);
+}
+
+/* The generation that live/NAME points at; 0: none. */
+static uint64_t live_number(const struct agent *a, const char *name)
+{
+	char path[512];
+	char to[1024];
+	const char *slash;
+	uint64_t number;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "live/%s", name);
+	n = a->root < 0 ? -1 : readlinkat(a->root, path, to, sizeof(to) - 1);
+	if (n <= 0)
+		return 0;
+	to[n] = '\0';
+	slash = strrchr(to, '/');
+	if (slash == NULL || !text_u64(slash + 1, UINT64_MAX, &number))
+		return 0;
+	return number;
+}
+
+/*
+ * Bring `m` up to date with what is live. Returns CERT_PRESENT, CERT_UNREADABLE or 0;
+ * a rolled-back mark is gone once something else is live.
+ */
+static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m)
+{
+	uint64_t number = live_number(a, agent_cert_name(a, i));
+	struct file_stamp stamp;
+	struct stat st;
+	struct err e;
+	char path[512];
+
+	if (number == 0) {
+		*m =
+		    (struct memory){ .failures = m->failures, .retry_at = m->retry_at };
+		return 0;
+	}
+	snprintf(path, sizeof(path), "archive/%s/%010llu/cert.pem",
+		 agent_cert_name(a, i), (unsigned long long)number);
+	if (fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return CERT_PRESENT | CERT_UNREADABLE;
+	put_stamp(&stamp, &st);
+	if (m->generation == number && memcmp(&stamp, &m->stamp, sizeof(stamp)) == 0)
+		return CERT_PRESENT;
+	if (facts_of_file(a->root, path, &m->facts, &e) < 0) {
+		log_warn("%s: %s", path, e.text);
+		return CERT_PRESENT | CERT_UNREADABLE;
+	}
+	m->stamp = stamp;
+	m->generation = number;
+	m->disk_stamp = 0;
+	return CERT_PRESENT;
+}
+
+static uint32_t issuer_number(const struct agent *a, const char *name)
+{
+	return name[0] == '\0' ? SPEC_NOBODY : spec_issuer_called(a->spec, name);
+}
+
+static void fill(struct agent *a, uint32_t i, struct memory *m)
+{
+	const struct spec_cert *spec = &a->spec->certs[i];
+	struct cert *c = &a->certs[i];
+	uint32_t flags = look_at_live(a, i, m);
+
+	*c = (struct cert){
+		.retry_at = m->retry_at,
+		.held = m->held,
+		.held_not_after = m->held_not_after,
+		.generation = m->generation,
+		.issuer = issuer_number(a, m->issuer),
+		.failures =
+		    (uint16_t)(m->failures > UINT16_MAX ? UINT16_MAX : m->failures),
+		.state = (uint8_t)m->state,
+		.flags = flags | (m->flags & KEPT_FLAGS),
+	};
+	if (m->held != 0 && m->held_names_hash == spec->names_hash &&
+	    m->held_key == (enum key_type)spec->key)
+		c->flags |= CERT_HELD_GOOD;
+	if (flags != CERT_PRESENT)
+		return;
+	m->renew_at = schedule_renew_at(spec, m->facts.not_before, m->facts.not_after,
+					schedule_draw(a->start.host_id, m->facts.serial,
+						      strlen(m->facts.serial)),
+					NULL);
+	c->renew_at = m->renew_at;
+	c->not_before = m->facts.not_before;
+	c->not_after = m->facts.not_after;
+	c->names_hash = m->facts.names_hash;
+	c->key = (uint8_t)m->facts.key;
+	c->usage = (uint8_t)m->facts.usage;
+}
+
+/* -- the keeper's half: keys and files -- */
+
+static int audit(struct agent *a, uint32_t i, struct msg *m, bool *whole, struct err *e)
+{
+	struct cert *c = &a->certs[i];
+	uint64_t n;
+
+	msg_begin(m, KEEPER_AUDIT, 0);
+	msg_put_u64(m, i);
+	TRY(link_ask(ROLE_FD_PEER, m, e));
+	if (msg_get_u64(m) != 0)
+		c->flags |= CERT_MISMATCHED;
+	n = msg_get_u64(m);
+	for (uint64_t k = 0; k < n && !m->broken; k++)
+		if (msg_get_u64(m) != 0)
+			c->flags |= CERT_FILES_DIFFER;
+	*whole = (c->flags & (CERT_MISMATCHED | CERT_FILES_DIFFER)) == 0;
+	return msg_end(m, e);
+}
+
+static int remember_stamp(struct agent *a, uint32_t i, uint64_t stamp, struct err *e)
+{
+	struct memory m = { .failures = 0 };
+	bool found;
+
+	if (a->state == NULL || !request_writes(a->request))
+		return 0;
+	TRY(state_get(a->state, agent_cert_name(a, i), &m, &found, e));
+	if (!found)
+		return 0;
+	m.disk_stamp = stamp;
+	return state_put(a->state, agent_cert_name(a, i), &m, e);
+}
+
+static int ask_stamps(struct msg *m, uint32_t first, uint32_t n, uint64_t *stamps,
+		      struct err *e)
+{
+	const void *bytes;
+	size_t len;
+
+	msg_begin(m, KEEPER_STAMP, 0);
+	msg_put_u64(m, first);
+	msg_put_u64(m, n);
+	TRY(link_ask(ROLE_FD_PEER, m, e));
+	bytes = msg_get_bytes(m, &len);
+	TRY(msg_end(m, e));
+	if (len != n * sizeof(*stamps))
+		return err_set(e, ERR_PROTO, "%zu bytes of stamps", len);
+	memcpy(stamps, bytes, len);
+	return 0;
+}
+
+/* Compare in full where a stamp is not the remembered one. */
+static int look_at_files(struct agent *a, const uint64_t *remembered, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	uint64_t stamps[STAMPS_AT_ONCE / 4];
+	uint32_t total = a->spec->n[SPEC_CERTS];
+	const uint32_t step = STAMPS_AT_ONCE / 4;
+
+	for (uint32_t first = 0; first < total; first += step) {
+		uint32_t n = total - first < step ? total - first : step;
+
+		TRY(ask_stamps(&m, first, n, stamps, e));
+		for (uint32_t k = 0; k < n; k++) {
+			bool whole = false;
+
+			if (stamps[k] == remembered[first + k] ||
+			    (a->certs[first + k].flags & CERT_PRESENT) == 0)
+				continue;
+			TRY(audit(a, first + k, &m, &whole, e));
+			if (whole)
+				TRY(remember_stamp(a, first + k, stamps[k], e));
+		}
+	}
+	return 0;
+}
+
+/* -- all of it -- */
+
+struct loading {
+	struct agent *agent;
+	uint64_t *stamps;
+	bool *seen;
+};
+
+static int take_row(void *arg, const char *name, const struct memory *row)
+{
+	struct loading *l = arg;
+	uint32_t i = spec_cert_called(l->agent->spec, name);
+	struct memory m = *row;
+
+	if (i == SPEC_NOBODY)
+		return 0;
+	fill(l->agent, i, &m);
+	l->stamps[i] = m.disk_stamp;
+	l->seen[i] = true;
+	return 0;
+}
+
+static int take_hook(void *arg, const struct pending_hook *p)
+{
+	struct agent *a = arg;
+	uint32_t i = spec_cert_called(a->spec, p->name);
+
+	if (i != SPEC_NOBODY && a->certs[i].generation == p->generation)
+		a->certs[i].flags |= CERT_HOOKS_PENDING;
+	return 0;
+}
+
+int inventory_load(struct agent *a, struct err *e)
+{
+	uint32_t n = a->spec->n[SPEC_CERTS];
+	AUTO_FREE uint64_t *stamps = xcalloc(n, sizeof(*stamps));
+	AUTO_FREE bool *seen = xcalloc(n, sizeof(*seen));
+	struct loading l = { a, stamps, seen };
+
+	TRY(state_each(a->state, take_row, &l, e));
+	for (uint32_t i = 0; i < n; i++) {
+		struct memory m = { .failures = 0 };
+
+		if (seen[i])
+			continue;
+		fill(a, i, &m);
+		if ((a->certs[i].flags & CERT_PRESENT) != 0 && a->state != NULL &&
+		    request_writes(a->request))
+			TRY(state_put(a->state, agent_cert_name(a, i), &m, e));
+	}
+	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
+	return look_at_files(a, stamps, e);
+}
+
+int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e)
+{
+	(void)e;
+	fill(a, i, m);
+	return 0;
+}

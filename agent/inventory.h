@@ -1,0 +1,28 @@
+/*
+ * inventory: what is. Fills one struct cert for each certificate of the snapshot from
+ * the store, the configured files and what was remembered.
+ *
+ * A certificate is parsed only when the stat of its file differs from the one that its
+ * facts were taken with; the keeper is asked for a full comparison of key and files
+ * only when a stamp over their stats has changed. A host with 100,000 certificates that
+ * nothing happened to costs that many stats.
+ */
+#pragma once
+
+#include <stdint.h>
+
+struct agent;
+struct err;
+struct memory;
+
+/* All of them. The keeper is asked directly: the loop must not run yet. */
+int inventory_load(struct agent *a, struct err *e);
+
+/* One again, after it was changed. `m` is its memory, which is brought up to date (and
+ * not written). Its files are taken to be what was just published. */
+int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e);
+
+/* The leaf of generation `number`: its facts. ERR_SYS, ERR_PROTO. */
+struct x509_facts;
+int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
+		    struct x509_facts *facts, struct err *e);

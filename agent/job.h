@@ -1,0 +1,100 @@
+/*
+ * job: one certificate on its way from "due" to "served".
+ *
+ *     IDLE -> KEYING -> ORDERING <-> PARKED -> VERIFYING -> INSTALLING -> HOOKING -> PROBING -> IDLE
+ *
+ * One table in job.c: for each state the message that ends it and its time limit. Up to
+ * VERIFYING a job goes alone; from INSTALLING on it belongs to a batch (batch.h), so
+ * that one reload serves all certificates that changed together. An err in any state
+ * leads to job_fail(): remembered, told, and back to IDLE with a time to try again.
+ *
+ * A job that needs no order (a held generation, files that differ, hooks that are
+ * still owed) begins at INSTALLING with the generation that is to be made live.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "agent/due.h"
+#include "agent/probe.h"
+#include "agent/state.h"
+#include "base/buf.h"
+#include "base/err.h"
+
+struct agent;
+struct spec_cert;
+
+enum job_state {
+	JOB_IDLE,
+	JOB_KEYING,
+	JOB_ORDERING,
+	JOB_PARKED,
+	JOB_VERIFYING,
+	JOB_INSTALLING,
+	JOB_HOOKING,
+	JOB_PROBING,
+	JOB_STATES,
+};
+
+/* One endpoint of a certificate, before and after the switch. */
+struct job_probe {
+	enum probe_verdict verdict;
+	uint8_t seen[32];
+	char detail[256];
+};
+
+struct job {
+	struct job *next;
+	uint32_t id;
+	uint32_t cert; /* number in the snapshot */
+	const struct spec_cert *spec;
+	const char *name;
+	const uint32_t *hook_numbers; /* borrowed, spec->hooks.n */
+	enum why why;
+	enum job_state state;
+	int64_t limit_ms; /* clock_boot_ms() at which the state has taken too long */
+	uint32_t issuer;
+	struct memory memory;        /* of the certificate, as it will be remembered */
+	struct buf spki;             /* of the new key */
+	struct buf chain;            /* PEM, leaf first, as it came */
+	struct buf anchors;          /* PEM */
+	struct x509_facts facts;     /* of the generation to install */
+	struct x509_facts old_facts; /* of `previous` */
+	uint64_t generation;         /* to install; 0: not stored yet */
+	uint64_t previous;           /* live before; 0: none */
+	bool old_ok;                 /* `previous` could be gone back to */
+	bool by_hand;                /* a roll-back that a person asked for */
+	bool owed;                   /* only hooks: `generation` is live already */
+	bool test_passed;            /* of every hook, before the switch */
+	bool was_up;                 /* every endpoint, before the switch */
+	bool undo;                   /* to be rolled back */
+	bool undone;                 /* rolled back */
+	struct job_probe *probes;    /* owned, spec->probes.n */
+	struct err err;              /* why it failed, if it did */
+};
+
+const char *job_state_word(enum job_state state);
+
+/* Begin what `why` asks for. The agent owns the job. */
+void job_begin(struct agent *a, uint32_t cert, enum why why);
+
+/* Make the stored generation live because a person said so. */
+void job_begin_rollback(struct agent *a, uint32_t cert, uint64_t generation);
+
+/* The job called `id`, or NULL: it has ended since. */
+struct job *job_called(struct agent *a, uint32_t id);
+struct job *job_of_cert(struct agent *a, uint32_t cert);
+
+/* Remember that it failed, say so, and end it. */
+void job_fail(struct agent *a, struct job *j, const struct err *e);
+
+/* End it; what it brought has been remembered. */
+void job_end(struct agent *a, struct job *j);
+
+/* Fail what has been in its state for too long. */
+void job_check_limits(struct agent *a);
+
+/* Whether any job is on its way to its batch: the batch waits for it. */
+bool job_any_alone(const struct agent *a);

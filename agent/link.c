@@ -1,0 +1,186 @@
+#include "agent/link.h"
+
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/messages.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+struct link_call {
+	struct link_call *next;
+	struct msg msg; /* until it is sent */
+	uint32_t id;
+	uint32_t number;
+	link_done *done;
+	bool sent;
+};
+
+static void call_free(struct link_call *c)
+{
+	msg_done(&c->msg);
+	free(c);
+}
+
+/* Take out the call that `id` answers. */
+static struct link_call *take_call(struct link *l, uint32_t id)
+{
+	for (struct link_call **at = &l->first; *at != NULL; at = &(*at)->next) {
+		struct link_call *c = *at;
+
+		if (c->id == id && c->sent) {
+			*at = c->next;
+			l->under_way--;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static void fail_all(struct link *l, const struct err *e)
+{
+	struct link_call *c = l->first;
+
+	l->first = NULL;
+	l->under_way = l->waiting = 0;
+	while (c != NULL) {
+		struct link_call *next = c->next;
+
+		c->done(l->arg, c->number, NULL, e);
+		call_free(c);
+		c = next;
+	}
+}
+
+static void lose(struct link *l, const struct err *e)
+{
+	if (l->fd < 0)
+		return;
+	ev_io_stop(l->loop, &l->io);
+	close(l->fd);
+	l->fd = -1;
+	fail_all(l, e);
+	if (l->gone != NULL)
+		l->gone(l->arg, l);
+}
+
+static void send_more(struct link *l)
+{
+	struct err e;
+
+	for (struct link_call *c = l->first;
+	     c != NULL && l->under_way < l->limit && l->fd >= 0; c = c->next) {
+		if (c->sent)
+			continue;
+		if (msg_send(l->fd, &c->msg, &e) < 0) {
+			lose(l, &e);
+			return;
+		}
+		c->sent = true;
+		l->under_way++;
+		l->waiting--;
+		msg_done(&c->msg);
+	}
+}
+
+static void answered(struct link *l, struct link_call *c)
+{
+	struct err e;
+
+	if (l->in.type == MSG_FAILED) {
+		msg_get_err(&l->in, &e);
+		c->done(l->arg, c->number, NULL, &e);
+	} else {
+		c->done(l->arg, c->number, &l->in, NULL);
+	}
+	call_free(c);
+}
+
+static void on_readable(struct ev_loop *loop, ev_io *io, int events)
+{
+	struct link *l = io->data;
+	struct link_call *c;
+	struct err e;
+
+	(void)loop;
+	(void)events;
+	if (msg_recv(l->fd, &l->in, &e) < 0) {
+		if (e.code != ERR_BUSY)
+			lose(l, &e);
+		return;
+	}
+	c = l->in.id == 0 ? NULL : take_call(l, l->in.id);
+	if (c != NULL)
+		answered(l, c);
+	else if (l->other != NULL)
+		l->other(l->arg, &l->in);
+	send_more(l);
+}
+
+void link_open(struct link *l, struct ev_loop *loop, int fd, size_t limit, void *arg)
+{
+	*l = (struct link){ .fd = fd, .loop = loop, .limit = limit, .arg = arg };
+	l->in = (struct msg)MSG_NONE;
+	ev_io_init(&l->io, on_readable, fd, EV_READ);
+	l->io.data = l;
+	ev_io_start(loop, &l->io);
+}
+
+void link_close(struct link *l)
+{
+	struct link_call *c = l->first;
+
+	if (l->fd >= 0) {
+		ev_io_stop(l->loop, &l->io);
+		close(l->fd);
+	}
+	l->fd = -1;
+	while (c != NULL) {
+		struct link_call *next = c->next;
+
+		call_free(c);
+		c = next;
+	}
+	l->first = NULL;
+	msg_done(&l->in);
+}
+
+void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
+{
+	struct link_call *c = xcalloc(1, sizeof(*c));
+	struct link_call **at = &l->first;
+
+	c->id = ++l->last_id == 0 ? ++l->last_id : l->last_id;
+	c->number = number;
+	c->done = done;
+	msg_move(&c->msg, m);
+	c->msg.id = c->id;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = c;
+	l->waiting++;
+	send_more(l);
+	if (l->fd < 0) {
+		struct err e;
+
+		err_set(&e, ERR_NET, "the other role is gone");
+		fail_all(l, &e);
+	}
+}
+
+int link_ask(int fd, struct msg *m, struct err *e)
+{
+	uint32_t type = m->type;
+
+	TRY(msg_send(fd, m, e));
+	TRY(msg_recv(fd, m, e));
+	if (m->type == MSG_FAILED) {
+		msg_get_err(m, e);
+		return e->code;
+	}
+	if (m->type != type)
+		return err_set(e, ERR_PROTO, "message %u instead of %u", m->type, type);
+	return 0;
+}

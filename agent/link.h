@@ -1,0 +1,52 @@
+/*
+ * link: requests to another role, answered in the agent's event loop.
+ *
+ * At most `limit` requests are under way, the others wait their turn: what is in both
+ * sockets at any time is then bounded, and neither side can block the other for good.
+ * Each answer is given to its own function, with the number that came with the request;
+ * a call never outlives its link: when the other role is gone, each is told so.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+#include "base/msg.h"
+
+struct err;
+struct link;
+
+/* `m` is the answer, or NULL with the reason in `e`. */
+typedef void link_done(void *arg, uint32_t number, struct msg *m, const struct err *e);
+
+struct link_call; /* opaque */
+
+struct link {
+	int fd; /* owned; -1: gone */
+	ev_io io;
+	struct ev_loop *loop;
+	size_t limit;
+	size_t under_way;
+	size_t waiting;
+	struct link_call *first; /* under way, then waiting: in the order of asking */
+	uint32_t last_id;
+	struct msg in;
+	void *arg;
+	/* Called once when the other role is gone, after every call was told. */
+	void (*gone)(void *arg, struct link *l);
+	/* Messages that answer nothing (ROLE_STOP); may be NULL. */
+	void (*other)(void *arg, struct msg *m);
+};
+
+void link_open(struct link *l, struct ev_loop *loop, int fd, size_t limit, void *arg);
+void link_close(struct link *l);
+
+/* Ask; `m` is the caller's again when this returns (its descriptor has been sent or is
+ * kept for later). The answer comes through the loop, also a failure to send. */
+void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number);
+
+/* Ask and wait, before the loop runs: the answer is left in m. */
+int link_ask(int fd, struct msg *m, struct err *e);

@@ -1,0 +1,25 @@
+/*
+ * pool: workers, started when there is something to do on the network and let go after
+ * 30 s without. Each does one thing at a time; a worker that dies fails what it was
+ * doing, and nothing else.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "agent/link.h"
+
+struct agent;
+struct pool;
+
+#define POOL_MAX     4
+#define POOL_IDLE_MS 30000
+
+struct pool *pool_new(struct agent *a);
+void pool_free(struct pool *p);
+
+/* Ask a worker; a new one is started if all are busy and there may be more. */
+void pool_call(struct pool *p, struct msg *m, link_done *done, uint32_t number);
+
+/* Let go of workers that have been idle for long; called by the loop's tick. */
+void pool_check(struct pool *p);

@@ -1,0 +1,217 @@
+#include "agent/renew.h"
+
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "agent/batch.h"
+#include "agent/job.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/pool.h"
+#include "agent/rollback.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define JOBS_AT_ONCE   64 /* on their way to a batch: bounds memory, fills both cores */
+#define KEEPER_AT_ONCE 2  /* requests in its socket, see link.h */
+#define TICK_S         0.25
+
+struct candidate {
+	int64_t not_after;
+	uint32_t cert;
+	enum why why;
+};
+
+/* Least time left first; the number decides between equals, so that runs are alike. */
+static int by_urgency(const void *x, const void *y)
+{
+	const struct candidate *a = x;
+	const struct candidate *b = y;
+
+	if (a->not_after != b->not_after)
+		return a->not_after < b->not_after ? -1 : 1;
+	return a->cert < b->cert ? -1 : a->cert > b->cert;
+}
+
+/* Decide first: the list of what is due now and not yet tried. Owned. */
+static struct candidate *decide(const struct agent *a, size_t *n, int64_t *next)
+{
+	struct candidate *list = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*list));
+	int64_t now = clock_now();
+
+	*n = 0;
+	*next = INT64_MAX;
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		struct due d;
+
+		if (!a->wanted[i] || a->tried[i])
+			continue;
+		d = agent_due(a, i, now);
+		if (d.why != WHY_NONE && d.at <= now)
+			list[(*n)++] =
+			    (struct candidate){ a->certs[i].not_after, i, d.why };
+		else if (d.at < *next)
+			*next = d.at;
+	}
+	qsort(list, *n, sizeof(*list), by_urgency);
+	return list;
+}
+
+static size_t n_alone(const struct agent *a)
+{
+	size_t n = 0;
+
+	for (const struct job *j = a->jobs; j != NULL; j = j->next)
+		n += j->state < JOB_INSTALLING;
+	return n;
+}
+
+static void finish_if_done(struct agent *a, size_t n_due)
+{
+	struct err e;
+
+	if (a->jobs != NULL || !batch_idle(a))
+		return;
+	if (agent_commit(a, &e) < 0)
+		log_error("remember: %s", e.text);
+	ev_timer_stop(a->loop, &a->tick);
+	if (a->stopping || (a->request->command != COMMAND_AGENT && n_due == 0))
+		ev_break(a->loop, EVBREAK_ALL);
+}
+
+/* Decide first, act after. */
+void agent_pass(struct agent *a)
+{
+	struct candidate *list;
+	int64_t next;
+	size_t n;
+
+	if (a->passing || a->loop == NULL)
+		return;
+	a->passing = true;
+	list = decide(a, &n, &next);
+	for (size_t i = 0; i < n && !a->stopping; i++) {
+		if (n_alone(a) >= JOBS_AT_ONCE)
+			break;
+		if (job_of_cert(a, list[i].cert) != NULL)
+			continue;
+		a->tried[list[i].cert] = a->request->command != COMMAND_AGENT;
+		job_begin(a, list[i].cert, list[i].why);
+	}
+	free(list);
+	a->passing = false;
+	if (a->jobs != NULL && !ev_is_active(&a->tick))
+		ev_timer_again(a->loop, &a->tick);
+	if (next != INT64_MAX && a->request->command == COMMAND_AGENT) {
+		ev_periodic_stop(a->loop, &a->alarm);
+		ev_periodic_set(&a->alarm, (ev_tstamp)next, 0., NULL);
+		ev_periodic_start(a->loop, &a->alarm);
+	}
+	batch_check(a);
+	finish_if_done(a, n);
+}
+
+static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct agent *a = timer->data;
+
+	(void)loop;
+	(void)events;
+	job_check_limits(a);
+	pool_check(a->pool);
+	batch_check(a);
+	if (a->jobs == NULL)
+		agent_pass(a);
+}
+
+static void on_alarm(struct ev_loop *loop, ev_periodic *alarm, int events)
+{
+	(void)loop;
+	(void)events;
+	agent_pass(alarm->data);
+}
+
+/* The keeper or the supervisor is gone: nothing can be done any more. */
+static void on_gone(void *arg, struct link *l)
+{
+	struct agent *a = arg;
+
+	a->status = l == &a->keeper ? 75 : EXIT_FAILURE;
+	ev_break(a->loop, EVBREAK_ALL);
+}
+
+static void on_other(void *arg, struct msg *m)
+{
+	struct agent *a = arg;
+
+	if (m->type != ROLE_STOP)
+		return;
+	a->stopping = true;
+	a->n_failed++;
+	agent_pass(a);
+}
+
+static void open_loop(struct agent *a)
+{
+	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+	link_open(&a->keeper, a->loop, ROLE_FD_PEER, KEEPER_AT_ONCE, a);
+	link_open(&a->super, a->loop, ROLE_FD_SUPERVISOR, SIZE_MAX, a);
+	a->keeper.gone = on_gone;
+	a->super.gone = on_gone;
+	a->super.other = on_other;
+	a->pool = pool_new(a);
+	a->batch = batch_new(a);
+	ev_timer_init(&a->tick, on_tick, TICK_S, TICK_S);
+	ev_periodic_init(&a->alarm, on_alarm, (ev_tstamp)INT32_MAX, 0., NULL);
+	a->tick.data = a;
+	a->alarm.data = a;
+	/* One periodic always armed, or libev wakes each minute to look for a jump of
+	 * the clock. */
+	ev_periodic_start(a->loop, &a->alarm);
+}
+
+static void close_loop(struct agent *a)
+{
+	while (a->jobs != NULL)
+		job_end(a, a->jobs);
+	batch_free(a->batch);
+	pool_free(a->pool);
+	link_close(&a->keeper);
+	link_close(&a->super);
+	ev_loop_destroy(a->loop);
+	a->loop = NULL;
+}
+
+static void force(struct agent *a)
+{
+	if ((a->request->flags & REQUEST_FORCE) == 0)
+		return;
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		if (a->wanted[i]) {
+			a->certs[i].flags |= CERT_ASKED;
+			a->certs[i].retry_at = 0;
+		}
+}
+
+int agent_renew(struct agent *a, struct err *e)
+{
+	uint64_t generation = 0;
+	uint32_t cert = 0;
+
+	if (a->request->command == COMMAND_ROLLBACK)
+		TRY(rollback_choose(a, &cert, &generation, e));
+	force(a);
+	open_loop(a);
+	if (generation != 0)
+		job_begin_rollback(a, cert, generation);
+	agent_pass(a);
+	if (a->jobs != NULL || a->request->command == COMMAND_AGENT)
+		ev_run(a->loop, 0);
+	if (agent_commit(a, e) < 0)
+		log_error("remember: %s", e->text);
+	close_loop(a);
+	if (a->status != 0)
+		return a->status;
+	return a->n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+}

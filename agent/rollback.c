@@ -1,0 +1,82 @@
+#include "agent/rollback.h"
+
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "agent/inventory.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/text.h"
+#include "store/generation.h"
+
+static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
+{
+	struct x509_facts facts;
+	struct err e;
+
+	return inventory_facts(a, cert, number, &facts, &e) == 0 &&
+	       facts.not_after > clock_now();
+}
+
+/* The newest usable one below what is live. 0: none. */
+static uint64_t newest_before(const struct agent *a, uint32_t cert,
+			      const uint64_t *numbers, size_t n)
+{
+	for (size_t i = n; i > 0; i--)
+		if (numbers[i - 1] < a->certs[cert].generation &&
+		    usable(a, cert, numbers[i - 1]))
+			return numbers[i - 1];
+	return 0;
+}
+
+static bool is_among(const uint64_t *numbers, size_t n, uint64_t number)
+{
+	for (size_t i = 0; i < n; i++)
+		if (numbers[i] == number)
+			return true;
+	return false;
+}
+
+static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
+		 size_t n, uint64_t number, struct err *e)
+{
+	const char *name = agent_cert_name(a, cert);
+
+	if (!is_among(numbers, n, number))
+		return err_set(e, ERR_CONFIG,
+			       "%s: there is no generation %llu; see `everleaf history "
+			       "%s`",
+			       name, (unsigned long long)number, name);
+	if (number == a->certs[cert].generation)
+		return err_set(e, ERR_CONFIG, "%s: generation %llu is live already",
+			       name, (unsigned long long)number);
+	if (!usable(a, cert, number))
+		return err_set(e, ERR_CONFIG,
+			       "%s: generation %llu has expired or cannot be read",
+			       name, (unsigned long long)number);
+	return 0;
+}
+
+int rollback_choose(struct agent *a, uint32_t *cert, uint64_t *generation,
+		    struct err *e)
+{
+	AUTO_FREE uint64_t *numbers = NULL;
+	uint64_t number = a->request->generation;
+	uint32_t i = spec_cert_called(a->spec, a->request->names[0]);
+	size_t n;
+
+	for (uint32_t k = 0; k < a->spec->n[SPEC_CERTS]; k++)
+		a->tried[k] = true;
+	TRY(generation_list(a->root, agent_cert_name(a, i), &numbers, &n, e));
+	if (number == 0)
+		number = newest_before(a, i, numbers, n);
+	if (number == 0)
+		return err_set(e, ERR_CONFIG,
+			       "%s: no earlier generation is kept that has not expired",
+			       agent_cert_name(a, i));
+	TRY(check(a, i, numbers, n, number, e));
+	*cert = i;
+	*generation = number;
+	return 0;
+}

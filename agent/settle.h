@@ -1,0 +1,45 @@
+/*
+ * settle: what a switch meant: judged, remembered and told.
+ *
+ * What is owed is written before the live link moves and taken out when it is done, so
+ * that a crash in between repeats it. A generation that was taken back is *held*: it is
+ * what the next attempt installs, without another order.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "agent/verdict.h"
+
+struct agent;
+struct batch;
+struct batch_hook;
+struct err;
+struct job;
+
+/* Remember, in one transaction, every hook that has to run because of this batch. */
+int settle_owe(struct batch *b, struct err *e);
+
+void settle_installed(struct agent *a, struct job *j);
+void settle_rolled_back(struct agent *a, struct job *j);
+
+/* Hook `h` was run: what it was owed for is done if it exited 0. */
+void settle_ran(struct batch *b, const struct batch_hook *h);
+
+/* The test of `h` fails now: where it passed before, all that it serves go back. */
+void settle_refused(struct batch *b, const struct batch_hook *h);
+
+/* Whether all hooks of `j` have run for what is live now. */
+bool settle_hooks_ran(const struct batch *b, const struct job *j);
+
+/* The worst of its endpoints' verdicts; NEW if it has none. */
+enum probe_verdict settle_worst(const struct job *j);
+
+/* Sets j->undo if an endpoint is down that was up. */
+void settle_judge(const struct batch *b, struct job *j);
+
+/* The last phase: remember everything, prune what is not needed any more. */
+void settle_batch(struct batch *b);
+
+/* Let the jobs go. */
+void settle_end(struct batch *b);

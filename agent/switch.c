@@ -1,0 +1,445 @@
+#include "agent/switch.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/batch.h"
+#include "agent/hookcall.h"
+#include "agent/job.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/pool.h"
+#include "agent/settle.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* -- who uses what -- */
+
+bool switch_uses(const struct job *j, uint32_t hook)
+{
+	for (uint32_t i = 0; i < j->spec->hooks.n; i++)
+		if (j->hook_numbers[i] == hook)
+			return true;
+	return false;
+}
+
+static void collect_hooks(struct batch *b)
+{
+	const struct spec *s = b->agent->spec;
+
+	free(b->hooks);
+	b->hooks = xcalloc(s->n[SPEC_HOOKS], sizeof(*b->hooks));
+	b->n_hooks = 0;
+	for (uint32_t h = 0; h < s->n[SPEC_HOOKS]; h++)
+		for (size_t i = 0; i < b->n_jobs; i++)
+			if (switch_uses(b->jobs[i], h)) {
+				b->hooks[b->n_hooks++] = (struct batch_hook){
+					.hook = h,
+					.has_test = s->hooks[h].test.n > 0,
+					.passed_before = true,
+					.passed_after = true,
+				};
+				break;
+			}
+}
+
+/* -- probes: one request per endpoint -- */
+
+#define PROBE_BITS 8 /* of a call's number; the rest is the job's place in the batch */
+
+static void on_probed(void *arg, uint32_t number, struct msg *m,
+		      const struct err *failed)
+{
+	struct agent *a = arg;
+	struct batch *b = a->batch;
+	struct job *j = b->jobs[number >> PROBE_BITS];
+	struct job_probe *p = &j->probes[number & ((1u << PROBE_BITS) - 1)];
+	const void *seen;
+	size_t len = 0;
+
+	p->verdict = PROBE_DOWN;
+	memset(p->seen, 0, sizeof(p->seen));
+	if (failed != NULL) {
+		snprintf(p->detail, sizeof(p->detail), "%.255s", failed->text);
+	} else {
+		uint64_t verdict = msg_get_u64(m);
+
+		seen = msg_get_bytes(m, &len);
+		if (len == sizeof(p->seen))
+			memcpy(p->seen, seen, len);
+		snprintf(p->detail, sizeof(p->detail), "%s", msg_get_str(m));
+		if (!m->broken && verdict < PROBE_VERDICTS)
+			p->verdict = (enum probe_verdict)verdict;
+	}
+	b->waiting--;
+	switch_go_on(b);
+}
+
+/* Which leaf should be there: of what is live now. */
+static void ask_probe(struct batch *b, size_t i, uint32_t k, int64_t deadline_ms)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	const struct spec *s = b->agent->spec;
+	struct job *j = b->jobs[i];
+	const struct spec_probe *p = &s->probes[j->spec->probes.first + k];
+	const struct x509_facts *wanted = j->undone ? &j->old_facts : &j->facts;
+	const struct x509_facts *old = j->undone ? &j->facts : &j->old_facts;
+
+	msg_begin(&m, WORKER_PROBE, 0);
+	msg_put_str(&m, spec_text(s, p->host));
+	msg_put_str(&m, spec_text(s, p->port));
+	msg_put_str(&m, spec_text(s, p->name));
+	msg_put_u64(&m, p->proto);
+	msg_put_bytes(&m, wanted->fingerprint, sizeof(wanted->fingerprint));
+	msg_put_bytes(&m, old->fingerprint, sizeof(old->fingerprint));
+	msg_put_i64(&m, deadline_ms);
+	b->waiting++;
+	pool_call(b->agent->pool, &m, on_probed, (uint32_t)(i << PROBE_BITS | k));
+}
+
+static void probe_job(struct batch *b, size_t i, int64_t deadline_ms)
+{
+	b->jobs[i]->state = JOB_PROBING;
+	for (uint32_t k = 0; k < b->jobs[i]->spec->probes.n; k++)
+		ask_probe(b, i, k, deadline_ms);
+}
+
+/* -- hooks: one after the other, in the order of the configuration -- */
+
+/* The jobs that `h` serves and that `which` chooses. Owned array. */
+static struct job **jobs_of(const struct batch *b, uint32_t h,
+			    bool (*which)(const struct job *j), size_t *n)
+{
+	struct job **jobs = xcalloc(b->n_jobs, sizeof(struct job *));
+
+	*n = 0;
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (switch_uses(b->jobs[i], h) && which(b->jobs[i]))
+			jobs[(*n)++] = b->jobs[i];
+	return jobs;
+}
+
+/* Ask for one run. False: there is no job for it. */
+static bool ask_hook(struct batch *b, const struct batch_hook *h, bool test,
+		     uint32_t event, bool (*which)(const struct job *j),
+		     link_done *done)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct hookcall call = { .hook = h->hook, .test = test, .event = event };
+	struct job **jobs = jobs_of(b, h->hook, which, &call.n_jobs);
+	struct err e;
+	int rc = 0;
+
+	call.jobs = jobs;
+	if (call.n_jobs > 0)
+		rc = hookcall_put(b->agent, &call, &m, &e);
+	if (rc < 0)
+		log_error("hook: %s", e.text);
+	free(jobs);
+	if (rc < 0 || call.n_jobs == 0)
+		return false;
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (!test && switch_uses(b->jobs[i], h->hook))
+			b->jobs[i]->state = JOB_HOOKING;
+	b->waiting++;
+	link_call(&b->agent->super, &m, done, (uint32_t)(h - b->hooks));
+	return true;
+}
+
+/* Read a result; the text of a failure is kept with the hook. */
+static bool hook_ok(struct batch *b, struct batch_hook *h, struct msg *m,
+		    const struct err *failed)
+{
+	bool ok;
+
+	b->waiting--;
+	if (failed != NULL) {
+		snprintf(h->text, sizeof(h->text), "%.255s", failed->text);
+		return false;
+	}
+	ok = msg_get_u64(m) != 0;
+	(void)msg_get_u64(m);
+	(void)msg_get_i64(m);
+	if (!ok)
+		snprintf(h->text, sizeof(h->text), "%s", msg_get_str(m));
+	return ok && !m->broken;
+}
+
+static bool any(const struct job *j)
+{
+	(void)j;
+	return true;
+}
+
+static bool not_going_back(const struct job *j)
+{
+	return !j->undo && j->err.code == 0;
+}
+
+static bool gone_back(const struct job *j)
+{
+	return j->undone;
+}
+
+/* -- the phases: each asks for what it needs, and is asked again after each answer of a
+ * hook until it has nothing more to ask -- */
+
+static void look(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (!b->jobs[i]->owed)
+			probe_job(b, i, 0);
+}
+
+static void on_tested(void *arg, uint32_t number, struct msg *m,
+		      const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+
+	b->hooks[number].passed_before = hook_ok(b, &b->hooks[number], m, failed);
+	switch_go_on(b);
+}
+
+/* An owed run was looked at before its switch: that result counts. */
+static void test_hook(struct batch *b, struct batch_hook *h)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (b->jobs[i]->owed && switch_uses(b->jobs[i], h->hook)) {
+			h->passed_before = b->jobs[i]->test_passed;
+			return;
+		}
+	if (h->has_test)
+		(void)ask_hook(b, h, true, EVENT_INSTALLED, any, on_tested);
+}
+
+static void on_installed(void *arg, uint32_t number, struct msg *m,
+			 const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	struct job *j = b->jobs[number];
+
+	(void)m;
+	b->waiting--;
+	if (failed != NULL) {
+		j->err = *failed;
+		err_wrap(&j->err, "install");
+		/* Some of it may be in place: make what was live whole again. */
+		j->undo = j->old_ok && j->previous != j->generation;
+	} else {
+		settle_installed(b->agent, j);
+	}
+	switch_go_on(b);
+}
+
+static void ask_live(struct batch *b, size_t i, uint64_t generation, link_done *done)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, KEEPER_LIVE, 0);
+	msg_put_u64(&m, b->jobs[i]->cert);
+	msg_put_u64(&m, generation);
+	b->waiting++;
+	link_call(&b->agent->keeper, &m, done, (uint32_t)i);
+}
+
+static void install(struct batch *b)
+{
+	struct err e;
+
+	for (size_t i = 0; i < b->n_jobs; i++) {
+		struct job *j = b->jobs[i];
+
+		if (j->owed)
+			continue; /* that was found out before its switch */
+		j->was_up = settle_worst(j) != PROBE_DOWN;
+		j->test_passed = true;
+		for (size_t h = 0; h < b->n_hooks; h++)
+			if (switch_uses(j, b->hooks[h].hook))
+				j->test_passed &= b->hooks[h].passed_before;
+	}
+	if (settle_owe(b, &e) < 0) {
+		for (size_t i = 0; i < b->n_jobs; i++)
+			b->jobs[i]->err = e;
+		return;
+	}
+	/* Also what is live already: a crash may have left its files half written. */
+	for (size_t i = 0; i < b->n_jobs; i++)
+		ask_live(b, i, b->jobs[i]->generation, on_installed);
+}
+
+static void on_retested(void *arg, uint32_t number, struct msg *m,
+			const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	struct batch_hook *h = &b->hooks[number];
+
+	h->passed_after = hook_ok(b, h, m, failed);
+	if (!h->passed_after)
+		settle_refused(b, h);
+	switch_go_on(b);
+}
+
+static void retest_hook(struct batch *b, struct batch_hook *h)
+{
+	if (h->has_test)
+		(void)ask_hook(b, h, true, EVENT_INSTALLED, not_going_back,
+			       on_retested);
+}
+
+static void on_back(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	struct job *j = b->jobs[number];
+
+	(void)m;
+	b->waiting--;
+	j->undone = failed == NULL;
+	j->undo = false;
+	if (failed != NULL)
+		log_error("%s: go back to generation %llu: %s", j->name,
+			  (unsigned long long)j->previous, failed->text);
+	else
+		settle_rolled_back(b->agent, j);
+	switch_go_on(b);
+}
+
+static void go_back(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (b->jobs[i]->undo)
+			ask_live(b, i, b->jobs[i]->previous, on_back);
+}
+
+static void on_ran(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	struct batch_hook *h = &b->hooks[number];
+
+	h->ran = hook_ok(b, h, m, failed);
+	settle_ran(b, h);
+	switch_go_on(b);
+}
+
+static void run_hook(struct batch *b, struct batch_hook *h)
+{
+	const struct spec_hook *spec = &b->agent->spec->hooks[h->hook];
+
+	h->ran = (spec->on & 1u << EVENT_INSTALLED) == 0;
+	if (!h->ran && h->passed_after)
+		(void)ask_hook(b, h, false, EVENT_INSTALLED, not_going_back, on_ran);
+}
+
+static void probe(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (not_going_back(b->jobs[i]) && !b->jobs[i]->undone)
+			probe_job(b, i,
+				  settle_hooks_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
+								  : 0);
+}
+
+/* nginx -s reload exits 0 and may do nothing: only what is served counts. */
+static bool still_old(const struct job *j)
+{
+	return not_going_back(j) && !j->undone && settle_worst(j) == PROBE_OLD;
+}
+
+static void rerun_hook(struct batch *b, struct batch_hook *h)
+{
+	if (h->ran)
+		(void)ask_hook(b, h, false, EVENT_INSTALLED, still_old, on_ran);
+}
+
+static void probe_again(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (still_old(b->jobs[i]) && settle_hooks_ran(b, b->jobs[i]))
+			probe_job(b, i, PROBE_DEADLINE_MS);
+}
+
+static void judge(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		settle_judge(b, b->jobs[i]);
+	go_back(b);
+}
+
+static void unrun_hook(struct batch *b, struct batch_hook *h)
+{
+	const struct spec_hook *spec = &b->agent->spec->hooks[h->hook];
+
+	if ((spec->on & 1u << EVENT_ROLLED_BACK) != 0)
+		(void)ask_hook(b, h, false, EVENT_ROLLED_BACK, gone_back, on_ran);
+}
+
+static void reprobe(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_jobs; i++)
+		if (b->jobs[i]->undone)
+			probe_job(b, i, PROBE_DEADLINE_MS / 3);
+}
+
+static const struct phase {
+	const char *word;
+	void (*all)(struct batch *b);                        /* asks once */
+	void (*each)(struct batch *b, struct batch_hook *h); /* ... for one hook */
+} phases[] = {
+	{ "look", look, NULL },
+	{ "test", NULL, test_hook },
+	{ "install", install, NULL },
+	{ "retest", NULL, retest_hook },
+	{ "go back", go_back, NULL },
+	{ "run", NULL, run_hook },
+	{ "probe", probe, NULL },
+	{ "rerun", NULL, rerun_hook },
+	{ "probe again", probe_again, NULL },
+	{ "judge", judge, NULL },
+	{ "unrun", NULL, unrun_hook },
+	{ "reprobe", reprobe, NULL },
+	{ "settle", settle_batch, NULL },
+};
+
+#define N_PHASES (sizeof(phases) / sizeof(*phases))
+
+/* What comes next, as long as nothing has to be waited for. */
+static bool step(struct batch *b)
+{
+	const struct phase *p = &phases[b->phase];
+
+	if (p->each != NULL && b->next_hook < b->n_hooks) {
+		p->each(b, &b->hooks[b->next_hook++]);
+		return true;
+	}
+	b->next_hook = 0;
+	if (++b->phase == N_PHASES)
+		return false;
+	if (phases[b->phase].all != NULL)
+		phases[b->phase].all(b);
+	return true;
+}
+
+void switch_go_on(struct batch *b)
+{
+	if (b->asking)
+		return;
+	b->asking = true;
+	while (b->waiting == 0 && b->n_jobs > 0 && step(b))
+		;
+	b->asking = false;
+	if (b->phase == N_PHASES)
+		settle_end(b);
+}
+
+void switch_begin(struct batch *b)
+{
+	collect_hooks(b);
+	b->phase = 0;
+	b->next_hook = 0;
+	b->waiting = 0;
+	b->asking = true;
+	phases[0].all(b);
+	b->asking = false;
+	switch_go_on(b);
+}
