@@ -1,0 +1,296 @@
+#include "agent/commands.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/roles.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+static bool take_wait(struct request *r, const char *value)
+{
+	return text_span(value, &r->wait_s);
+}
+
+static bool take_warn(struct request *r, const char *value)
+{
+	return text_span(value, &r->warn_s);
+}
+
+static bool take_crit(struct request *r, const char *value)
+{
+	return text_span(value, &r->crit_s);
+}
+
+static bool take_days(struct request *r, const char *value)
+{
+	uint64_t days;
+
+	if (!text_u64(value, 36500, &days))
+		return false;
+	r->days = (int64_t)days;
+	return true;
+}
+
+static bool take_reason(struct request *r, const char *value)
+{
+	return text_u64(value, 10, &r->reason);
+}
+
+enum option {
+	OPTION_FORCE,
+	OPTION_ALL,
+	OPTION_DRY_RUN,
+	OPTION_WAIT,
+	OPTION_JSON,
+	OPTION_CHECK,
+	OPTION_WARN,
+	OPTION_CRIT,
+	OPTION_DAYS,
+	OPTION_REASON,
+	OPTIONS,
+};
+
+static const struct command_option options[OPTIONS] = {
+	[OPTION_FORCE] = { "--force", NULL, "also what is not due", REQUEST_FORCE,
+			   NULL },
+	[OPTION_ALL] = { "--all", NULL, "with --force: all certificates", REQUEST_ALL,
+			 NULL },
+	[OPTION_DRY_RUN] = { "--dry-run", NULL,
+			     "say what would be done, change nothing", REQUEST_DRY_RUN,
+			     NULL },
+	[OPTION_WAIT] = { "--wait", "SPAN", "how long to wait for a CA (5m)", 0,
+			  take_wait },
+	[OPTION_JSON] = { "--json", NULL, "print one JSON document", REQUEST_JSON,
+			  NULL },
+	[OPTION_CHECK] = { "--check", NULL,
+			   "one line and an exit status for monitoring", REQUEST_CHECK,
+			   NULL },
+	[OPTION_WARN] = { "--warn", "SPAN", "with --check: warn when less is left", 0,
+			  take_warn },
+	[OPTION_CRIT] = { "--crit", "SPAN", "with --check: critical when less is left",
+			  0, take_crit },
+	[OPTION_DAYS] = { "--days", "N", "only what happens in the next N days", 0,
+			  take_days },
+	[OPTION_REASON] = { "--reason", "N", "CRLReason of RFC 5280 5.3.1 (0)", 0,
+			    take_reason },
+};
+
+static int take_rollback(struct request *r, int argc, char **argv)
+{
+	r->n_names = 1;
+	if (argc == 1 || text_u64(argv[1], UINT64_MAX, &r->generation))
+		return 0;
+	fprintf(stderr,
+		"everleaf: rollback: \"%s\" is not the number of a generation\n",
+		argv[1]);
+	return EXIT_USAGE;
+}
+
+/* A CSR is read by the caller, with the caller's rights; "-" is standard input. */
+static int read_csr(struct request *r, const char *path)
+{
+	char *text = xcalloc(LIMIT_REQUEST_INPUT + 1, 1);
+	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
+	size_t n = f == NULL ? 0 : fread(text, 1, LIMIT_REQUEST_INPUT + 1, f);
+
+	if (f != NULL && f != stdin)
+		fclose(f);
+	if (n > 0 && n <= LIMIT_REQUEST_INPUT) {
+		r->input = text; /* for as long as the program runs */
+		return 0;
+	}
+	fprintf(stderr, "everleaf: %s: cannot be read as a CSR (at most %d bytes)\n",
+		path, LIMIT_REQUEST_INPUT);
+	free(text);
+	return EXIT_USAGE;
+}
+
+static int take_ca(struct request *r, int argc, char **argv)
+{
+	static const struct {
+		const char *word;
+		int argc;
+		enum command command;
+	} actions[] = {
+		{ "init", 2, COMMAND_CA_INIT },
+		{ "sign", 3, COMMAND_CA_SIGN },
+		{ "revoke", 3, COMMAND_CA_REVOKE },
+		{ "crl", 2, COMMAND_CA_CRL },
+	};
+
+	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
+		if (strcmp(argv[1], actions[i].word) != 0 || argc != actions[i].argc)
+			continue;
+		r->command = actions[i].command;
+		r->n_names = 1;
+		if (r->command == COMMAND_CA_REVOKE)
+			r->names[r->n_names++] = argv[2];
+		return r->command == COMMAND_CA_SIGN ? read_csr(r, argv[2]) : 0;
+	}
+	fprintf(stderr, "everleaf: ca: expected NAME init, NAME sign CSR, NAME revoke "
+			"SERIAL or NAME crl\n");
+	return EXIT_USAGE;
+}
+
+#define BIT(option) (1u << (option))
+
+static const struct command_row rows[] = {
+	{ "agent", "", "watch and renew until stopped, in the foreground", NULL,
+	  COMMAND_AGENT, 0, 0, 0, NULL },
+	{ "renew", "[NAME...]", "do what is due now, then stop",
+	  "With --force also the named ones that are not due (or --all). Exit status 1 "
+	  "if\n"
+	  "any certificate could not be brought to what the configuration asks for.\n",
+	  COMMAND_RENEW, 0, LIMIT_REQUEST_NAMES,
+	  BIT(OPTION_FORCE) | BIT(OPTION_ALL) | BIT(OPTION_DRY_RUN) | BIT(OPTION_WAIT) |
+	      BIT(OPTION_JSON),
+	  NULL },
+	{ "status", "[NAME...]", "show each certificate, its state and what comes next",
+	  "With --check: one line, exit status 0, 1 (warning) or 2 (critical).\n",
+	  COMMAND_STATUS, 0, LIMIT_REQUEST_NAMES,
+	  BIT(OPTION_JSON) | BIT(OPTION_CHECK) | BIT(OPTION_WARN) | BIT(OPTION_CRIT),
+	  NULL },
+	{ "plan", "", "say what will be done, when and why; change nothing", NULL,
+	  COMMAND_PLAN, 0, 0, BIT(OPTION_DAYS) | BIT(OPTION_JSON), NULL },
+	{ "check", "", "find every mistake in the configuration", NULL, COMMAND_CHECK,
+	  0, 0, 0, NULL },
+	{ "history", "[NAME...]", "show what happened", NULL, COMMAND_HISTORY, 0,
+	  LIMIT_REQUEST_NAMES, BIT(OPTION_JSON), NULL },
+	{ "rollback", "NAME [GENERATION]",
+	  "make an earlier generation live and run the hooks",
+	  "It stands until the next renewal moment.\n", COMMAND_ROLLBACK, 1, 2, 0,
+	  take_rollback },
+	{ "forget", "NAME", "drop what is kept of a certificate no longer configured",
+	  NULL, COMMAND_FORGET, 1, 1, 0, NULL },
+	{ "ca", "NAME init|sign CSR|revoke SERIAL|crl",
+	  "the embedded CA of an issuer of type \"local\"",
+	  "sign and crl print PEM. CSR is a file, - for standard input.\n",
+	  COMMAND_NONE, 2, 3, BIT(OPTION_REASON), take_ca },
+	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,
+	  0, 0, 0, NULL },
+	{ "help", "[COMMAND]", "this list, or more about one command", NULL,
+	  COMMAND_NONE, 0, 1, 0, NULL },
+};
+
+#define N_ROWS (sizeof(rows) / sizeof(*rows))
+
+const struct command_row *command_called(const char *word)
+{
+	for (size_t i = 0; i < N_ROWS; i++)
+		if (strcmp(rows[i].word, word) == 0)
+			return &rows[i];
+	return NULL;
+}
+
+void commands_help(FILE *to)
+{
+	fputs("usage: everleaf [-c FILE] [-v|-q] COMMAND [ARGUMENT...]\n\n", to);
+	for (size_t i = 0; i < N_ROWS; i++)
+		fprintf(to, "  %-9s %s\n", rows[i].word, rows[i].help);
+	fputs("\n  -c FILE   the configuration (/etc/everleaf/everleaf.conf)\n"
+	      "  -v, -q    say more, say only what is wrong\n\n"
+	      "Manual: everleaf(8), everleaf.conf(5), everleaf-hooks(7)\n",
+	      to);
+}
+
+void command_help(FILE *to, const struct command_row *row)
+{
+	fprintf(to, "usage: everleaf %s%s%s%s\n\n%s\n", row->word,
+		row->arguments[0] == '\0' ? "" : " ", row->arguments,
+		row->options == 0 ? "" : " [OPTION...]", row->help);
+	if (row->more != NULL)
+		fprintf(to, "%s", row->more);
+	if (row->options != 0)
+		fputc('\n', to);
+	for (unsigned i = 0; i < OPTIONS; i++) {
+		char left[32];
+
+		if ((row->options & BIT(i)) == 0)
+			continue;
+		snprintf(left, sizeof(left), "%s%s%s", options[i].word,
+			 options[i].value == NULL ? "" : " ",
+			 options[i].value == NULL ? "" : options[i].value);
+		fprintf(to, "  %-12s %s\n", left, options[i].help);
+	}
+}
+
+static const struct command_option *option_of(const struct command_row *row,
+					      const char *word)
+{
+	for (unsigned i = 0; i < OPTIONS; i++)
+		if ((row->options & BIT(i)) != 0 && strcmp(options[i].word, word) == 0)
+			return &options[i];
+	return NULL;
+}
+
+/* One option with its value. Returns how many words it took, 0: it is wrong. */
+static int parse_option(const struct command_row *row, int argc, char **argv,
+			struct request *r)
+{
+	const struct command_option *o = option_of(row, argv[0]);
+
+	if (o == NULL) {
+		fprintf(stderr,
+			"everleaf: %s: unknown option %s; see everleaf help %s\n",
+			row->word, argv[0], row->word);
+		return 0;
+	}
+	r->flags |= o->flag;
+	if (o->take == NULL)
+		return 1;
+	if (argc < 2 || !o->take(r, argv[1])) {
+		fprintf(stderr, "everleaf: %s: %s needs a %s, found \"%s\"\n",
+			row->word, o->word, o->value, argc < 2 ? "" : argv[1]);
+		return 0;
+	}
+	return 2;
+}
+
+static int check_request(const struct command_row *row, size_t n, struct request *r)
+{
+	const char *wrong = NULL;
+
+	if (n < row->min)
+		wrong = "something is missing";
+	if (n > row->max)
+		wrong = "too many arguments";
+	if ((r->flags & REQUEST_FORCE) != 0 && n == 0 && (r->flags & REQUEST_ALL) == 0)
+		wrong = "--force needs the names of certificates, or --all";
+	if (wrong == NULL)
+		return 0;
+	fprintf(stderr, "everleaf: %s: %s\nusage: everleaf %s %s\n", row->word, wrong,
+		row->word, row->arguments);
+	return EXIT_USAGE;
+}
+
+int command_parse(const struct command_row *row, int argc, char **argv,
+		  struct request *r)
+{
+	char **words = xcalloc((size_t)argc + 1, sizeof(char *));
+	int n = 0;
+	int rc;
+
+	r->command = row->command;
+	r->wait_s = 300;
+	r->warn_s = r->crit_s = -1;
+	for (int i = 0; i < argc;) {
+		int took = 1;
+
+		if (strncmp(argv[i], "--", 2) == 0)
+			took = parse_option(row, argc - i, argv + i, r);
+		else
+			words[n++] = argv[i];
+		if (took == 0)
+			return EXIT_USAGE;
+		i += took;
+	}
+	r->names = xcalloc((size_t)n + 1, sizeof(*r->names));
+	for (int i = 0; i < n; i++)
+		r->names[r->n_names++] = words[i];
+	rc = check_request(row, (size_t)n, r);
+	if (rc == 0 && row->take != NULL)
+		rc = row->take(r, n, words);
+	free(words);
+	return rc;
+}

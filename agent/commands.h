@@ -1,0 +1,43 @@
+/*
+ * commands: the words of the command line. One table makes the help, checks the options
+ * and fills the request; nothing else parses argv.
+ */
+#pragma once
+
+#include <stdio.h>
+
+#include "agent/request.h"
+
+/* An option of some commands; `value` names what follows it, NULL: nothing. */
+struct command_option {
+	const char *word;
+	const char *value;
+	const char *help;
+	unsigned flag; /* REQUEST_* that it sets */
+	/* Take the value; false: it is not one. */
+	bool (*take)(struct request *r, const char *value);
+};
+
+struct command_row {
+	const char *word;
+	const char *arguments; /* "[NAME...]" */
+	const char *help;      /* one line */
+	const char *more;      /* what `help COMMAND` adds; NULL: nothing */
+	enum command command;
+	size_t min; /* arguments */
+	size_t max;
+	unsigned options; /* 1u << index in the table of options */
+	/* Arguments that are not names; NULL: all are names of certificates. */
+	int (*take)(struct request *r, int argc, char **argv);
+};
+
+#define COMMAND_NONE COMMANDS /* help, version: done by main itself */
+
+const struct command_row *command_called(const char *word);
+void commands_help(FILE *to);
+void command_help(FILE *to, const struct command_row *row);
+
+/* Fill `r` from what follows the command's word. 0, or EXIT_USAGE with a line said. The
+ * strings are borrowed from argv. */
+int command_parse(const struct command_row *row, int argc, char **argv,
+		  struct request *r);

@@ -1,0 +1,125 @@
+/* everleaf: the command line, and the roles that the supervisor starts. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/commands.h"
+#include "agent/log.h"
+#include "agent/roles.h"
+#include "agent/super.h"
+#include "agent/version.h"
+#include "base/auto.h"
+#include "base/mem.h"
+
+static char *default_config(void)
+{
+	const char *dir = getenv("XDG_CONFIG_HOME");
+	const char *home = getenv("HOME");
+
+	if (geteuid() == 0)
+		return xstrdup("/etc/everleaf/everleaf.conf");
+	if (dir != NULL && dir[0] == '/')
+		return xasprintf("%s/everleaf/everleaf.conf", dir);
+	return xasprintf("%s/.config/everleaf/everleaf.conf", home == NULL ? "" : home);
+}
+
+static int run_role(enum role role)
+{
+	switch (role) {
+	case ROLE_CONFIG:
+		return config_role();
+	case ROLE_AGENT:
+		return agent_role();
+	case ROLE_KEEPER:
+		return keeper_role();
+	case ROLE_WORKER:
+	case ROLE_RESPONDER:
+	case ROLES:
+		break;
+	}
+	fputs("everleaf: that role is in everleaf-net\n", stderr);
+	return EXIT_USAGE;
+}
+
+static int run_help(int argc, char **argv)
+{
+	const struct command_row *row = argc > 0 ? command_called(argv[0]) : NULL;
+
+	if (argc > 0 && row == NULL) {
+		fprintf(stderr, "everleaf: there is no command \"%s\"\n", argv[0]);
+		return EXIT_USAGE;
+	}
+	if (row == NULL)
+		commands_help(stdout);
+	else
+		command_help(stdout, row);
+	return EXIT_SUCCESS;
+}
+
+static int run_command(const char *config, unsigned flags, int argc, char **argv)
+{
+	const struct command_row *row = command_called(argv[0]);
+	AUTO_FREE char *path = config == NULL ? default_config() : xstrdup(config);
+	struct request r = { .flags = flags };
+	int rc;
+
+	if (row == NULL) {
+		fprintf(stderr, "everleaf: there is no command \"%s\"\n\n", argv[0]);
+		commands_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(row->word, "help") == 0)
+		return run_help(argc - 1, argv + 1);
+	rc = command_parse(row, argc - 1, argv + 1, &r);
+	if (rc == 0 && strcmp(row->word, "version") == 0)
+		version_print();
+	else if (rc == 0)
+		rc = supervise(&r, path);
+	free(r.names);
+	return rc;
+}
+
+static unsigned terminal_flags(void)
+{
+	const char *no_color = getenv("NO_COLOR");
+
+	if (!isatty(STDOUT_FILENO))
+		return 0;
+	if (no_color != NULL && no_color[0] != '\0')
+		return REQUEST_TTY;
+	return REQUEST_TTY | REQUEST_COLOR;
+}
+
+int main(int argc, char **argv)
+{
+	const char *config = NULL;
+	unsigned flags = terminal_flags();
+	int c;
+
+	if (argc == 2 && role_called(argv[1]) != ROLES)
+		return run_role(role_called(argv[1]));
+	while ((c = getopt(argc, argv, "+c:vqh")) != -1) {
+		if (c == 'c')
+			config = optarg;
+		else if (c == 'v')
+			flags |= REQUEST_VERBOSE;
+		else if (c == 'q')
+			flags |= REQUEST_QUIET;
+		else
+			return c == 'h' ? run_help(0, NULL) : EXIT_USAGE;
+	}
+	log_setup(LOG_TEXT,
+		  (flags & REQUEST_VERBOSE) != 0 ? LEVEL_DEBUG
+		  : (flags & REQUEST_QUIET) != 0 ? LEVEL_ERROR
+						 : LEVEL_INFO,
+		  "supervisor");
+	if (optind >= argc) {
+		commands_help(stderr);
+		return EXIT_USAGE;
+	}
+	if (strcmp(argv[optind], "--help") == 0 ||
+	    strcmp(argv[optind], "--version") == 0)
+		argv[optind] += 2;
+	return run_command(config, flags, argc - optind, argv + optind);
+}

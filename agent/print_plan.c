@@ -1,0 +1,188 @@
+/* What due() says of each certificate: `plan` and `renew --dry-run`. */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "agent/table.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+struct item {
+	uint32_t cert;
+	struct due due;
+};
+
+static int by_moment(const void *x, const void *y)
+{
+	const struct item *a = x;
+	const struct item *b = y;
+
+	if (a->due.at != b->due.at)
+		return a->due.at < b->due.at ? -1 : 1;
+	return a->cert < b->cert ? -1 : a->cert > b->cert;
+}
+
+/* All that is wanted, the soonest first. Owned array. */
+static struct item *collect(const struct agent *a, int64_t now, size_t *n)
+{
+	struct item *items = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*items));
+	int64_t until =
+	    a->request->days == 0 ? INT64_MAX : now + a->request->days * 86400;
+
+	*n = 0;
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		struct due d = agent_due(a, i, now);
+
+		if (a->wanted[i] && (d.at <= until || a->request->days == 0))
+			items[(*n)++] = (struct item){ i, d };
+	}
+	qsort(items, *n, sizeof(*items), by_moment);
+	return items;
+}
+
+/* What will happen, in words: a reason alone does not say it. */
+static const char *action_of(const struct agent *a, const struct item *it)
+{
+	const struct cert *c = &a->certs[it->cert];
+
+	if (it->due.why == WHY_NONE)
+		return "nothing";
+	if (c->held != 0 && (c->flags & CERT_HELD_GOOD) != 0)
+		return "install the held generation";
+	if (it->due.why == WHY_FILES_DIFFER)
+		return "write the files again";
+	if (it->due.why == WHY_NOT_SERVED)
+		return "run the hooks again";
+	return it->due.why == WHY_MISSING ? "issue" : "renew";
+}
+
+static const char *issuer_of(const struct agent *a, uint32_t i)
+{
+	const struct spec_cert *c = &a->spec->certs[i];
+
+	return spec_text(a->spec,
+			 a->spec->issuers[a->spec->numbers[c->issuers.first]].name);
+}
+
+static void print_json(const struct agent *a, const struct item *items, size_t n)
+{
+	AUTO_BUF struct buf out = { 0 };
+	struct json j;
+
+	json_begin(&j, &out);
+	json_open(&j, NULL, '{');
+	json_int(&j, "version", 1);
+	json_open(&j, "plan", '[');
+	for (size_t i = 0; i < n; i++) {
+		const struct item *it = &items[i];
+		bool never = it->due.why == WHY_NONE;
+
+		json_open(&j, NULL, '{');
+		json_str(&j, "name", agent_cert_name(a, it->cert));
+		json_str(&j, "action", action_of(a, it));
+		json_str(&j, "why", never ? NULL : why_word(it->due.why));
+		json_time(&j, "at", never ? 0 : it->due.at);
+		json_str(&j, "issuer", issuer_of(a, it->cert));
+		json_time(&j, "not_after", a->certs[it->cert].not_after);
+		json_close(&j);
+	}
+	json_close(&j);
+	json_close(&j);
+	json_end(&j);
+	puts(out.data);
+}
+
+static void put_row(struct table *t, const struct agent *a, const struct item *it,
+		    int64_t now)
+{
+	char span[TEXT_SPAN_MAX];
+	char at[TEXT_TIME_MAX];
+	bool now_due = it->due.why != WHY_NONE && it->due.at <= now;
+
+	table_put(t, COLOR_NONE, "%s", agent_cert_name(a, it->cert));
+	table_put(t, now_due ? COLOR_WARN : COLOR_NONE, "%s", action_of(a, it));
+	table_put(t, COLOR_NONE, "%s",
+		  it->due.why == WHY_NONE ? "-" : why_word(it->due.why));
+	if (it->due.why == WHY_NONE)
+		table_put(t, COLOR_NONE, "never");
+	else if (now_due)
+		table_put(t, COLOR_WARN, "now");
+	else
+		table_put(t, COLOR_NONE, "in %s (%s)",
+			  text_span_of(span, it->due.at - now),
+			  text_time(at, it->due.at));
+	table_put(t, COLOR_NONE, "%s", issuer_of(a, it->cert));
+}
+
+static void print_table(const struct agent *a, const struct item *items, size_t n,
+			int64_t now)
+{
+	static const char *const heads[] = { "NAME", "WHAT", "WHY", "WHEN", "ISSUER" };
+	AUTO_TABLE struct table t;
+
+	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 5);
+	for (size_t i = 0; i < n; i++)
+		put_row(&t, a, &items[i], now);
+	table_print(&t, stdout);
+}
+
+static void print(const struct agent *a, const struct item *items, size_t n,
+		  int64_t now)
+{
+	if ((a->request->flags & REQUEST_JSON) != 0)
+		print_json(a, items, n);
+	else
+		print_table(a, items, n, now);
+}
+
+int agent_plan(struct agent *a, struct err *e)
+{
+	int64_t now = clock_now();
+	size_t n;
+	AUTO_FREE struct item *items = collect(a, now, &n);
+
+	(void)e;
+	print(a, items, n, now);
+	return EXIT_SUCCESS;
+}
+
+/* Can what is due be done at all? Says what cannot. */
+static int check_item(const struct agent *a, const struct item *it)
+{
+	const struct spec_cert *c = &a->spec->certs[it->cert];
+
+	for (uint32_t i = 0; i < c->issuers.n; i++)
+		if (a->spec->issuers[a->spec->numbers[c->issuers.first + i]].type ==
+		    ISSUER_LOCAL)
+			return 0;
+	fprintf(
+	    stderr,
+	    "everleaf: %s: none of its issuers is of a type that is in this version\n",
+	    agent_cert_name(a, it->cert));
+	return -1;
+}
+
+int agent_dry_run(struct agent *a, struct err *e)
+{
+	int64_t now = clock_now();
+	size_t n_due = 0;
+	size_t n;
+	int status = EXIT_SUCCESS;
+	AUTO_FREE struct item *items = NULL;
+
+	(void)e;
+	if ((a->request->flags & REQUEST_FORCE) != 0)
+		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+			a->certs[i].flags |= a->wanted[i] ? CERT_ASKED : 0;
+	items = collect(a, now, &n);
+	while (n_due < n && items[n_due].due.at <= now)
+		if (check_item(a, &items[n_due++]) < 0)
+			status = EXIT_FAILURE;
+	print(a, items, n_due, now);
+	return status;
+}

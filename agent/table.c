@@ -1,0 +1,88 @@
+#include "agent/table.h"
+
+#include <assert.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/mem.h"
+
+static const char *const codes[] = {
+	[COLOR_NONE] = "",        [COLOR_GOOD] = "\033[32m", [COLOR_WARN] = "\033[33m",
+	[COLOR_BAD] = "\033[31m", [COLOR_FAINT] = "\033[2m",
+};
+
+static void add(struct table *t, enum table_color color, char *text)
+{
+	if ((t->n & (t->n - 1)) == 0) /* grow at each power of two */
+		t->cells =
+		    xrealloc(t->cells, t->n == 0 ? 1 : t->n * 2, sizeof(*t->cells));
+	t->cells[t->n++] = (struct table_cell){ text, color };
+}
+
+void table_begin(struct table *t, bool color, const char *const *heads, size_t columns)
+{
+	assert(columns <= TABLE_COLUMNS);
+	*t = (struct table){ .columns = columns, .color = color };
+	for (size_t i = 0; i < columns; i++)
+		add(t, COLOR_FAINT, xstrdup(heads[i]));
+}
+
+void table_put(struct table *t, enum table_color color, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	add(t, color, xvasprintf(fmt, ap));
+	va_end(ap);
+}
+
+/* Characters, not bytes: the bar is drawn with some of three. */
+static size_t width_of(const char *s)
+{
+	size_t n = 0;
+
+	for (; *s != '\0'; s++)
+		n += ((unsigned char)*s & 0xc0) != 0x80;
+	return n;
+}
+
+static void print_cell(const struct table *t, const struct table_cell *c, size_t pad,
+		       FILE *to)
+{
+	const bool color = t->color && c->color != COLOR_NONE;
+
+	fprintf(to, "%s%s%s%*s", color ? codes[c->color] : "", c->text,
+		color ? "\033[0m" : "", (int)pad, "");
+}
+
+void table_print(const struct table *t, FILE *to)
+{
+	size_t width[TABLE_COLUMNS] = { 0 };
+
+	assert(t->n % t->columns == 0);
+	if (t->n == t->columns)
+		return;
+	for (size_t i = 0; i < t->n; i++) {
+		size_t w = width_of(t->cells[i].text);
+
+		if (w > width[i % t->columns])
+			width[i % t->columns] = w;
+	}
+	for (size_t i = 0; i < t->n; i++) {
+		size_t k = i % t->columns;
+		bool last = k == t->columns - 1;
+
+		print_cell(t, &t->cells[i],
+			   last ? 0 : width[k] - width_of(t->cells[i].text) + 2, to);
+		if (last)
+			fputc('\n', to);
+	}
+}
+
+void table_done(struct table *t)
+{
+	for (size_t i = 0; i < t->n; i++)
+		free(t->cells[i].text);
+	free(t->cells);
+}
