@@ -245,7 +245,7 @@ static int outsider_says(const struct local_ca *ca, const struct buf *leaf)
 		"-CRLfile", "crl.pem", "leaf.pem",     NULL,
 	};
 	AUTO_BUF struct buf root = { 0 }, crl = { 0 }, out = { 0 };
-	void *dir;
+	void *dir = NULL;
 	struct err e;
 	int rc;
 

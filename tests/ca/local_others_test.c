@@ -57,7 +57,7 @@ static void outsider_says(const char *what, const struct local_ca *ca,
 		option,       value,      "leaf.pem",     NULL,
 	};
 	AUTO_BUF struct buf root = { 0 }, crl = { 0 }, out = { 0 };
-	void *dir;
+	void *dir = NULL;
 	struct err e;
 	int rc;
 
