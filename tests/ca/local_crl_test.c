@@ -1,4 +1,5 @@
 /* local_crl: what was revoked stays on the list, and the list does not go stale. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -250,6 +251,7 @@ static int outsider_says(const struct local_ca *ca, const struct buf *leaf)
 	int rc;
 
 	assert_int_equal(scratch_in(&dir), 0);
+	assert(dir != NULL);
 	assert_int_equal(x509_to_pem(ca->root, &root, &e), 0);
 	assert_int_equal(local_crl_to_pem(ca, &crl, &e), 0);
 	scratch_put(dir, "ca.pem", root.data);

@@ -1,4 +1,5 @@
 /* local: what the embedded CA issues is accepted by others, here the openssl program. */
+#include <assert.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -62,6 +63,7 @@ static void outsider_says(const char *what, const struct local_ca *ca,
 	int rc;
 
 	assert_int_equal(scratch_in(&dir), 0);
+	assert(dir != NULL);
 	assert_int_equal(x509_to_pem(ca->root, &root, &e), 0);
 	assert_int_equal(crl_to_pem(ca->crl, &crl, &e), 0);
 	scratch_put(dir, "root.pem", root.data);
