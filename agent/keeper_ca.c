@@ -102,7 +102,7 @@ static int save_crl(const struct keeper *k, const char *name, const struct local
 {
 	AUTO_BUF struct buf der = { 0 };
 
-	TRY(crl_to_pem(ca->crl, pem, e));
+	TRY(local_crl_to_pem(ca, pem, e));
 	TRY(crl_to_der(ca->crl, &der, e));
 	return authority_save_crl(k->root, name, pem, &der, e);
 }

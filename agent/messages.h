@@ -25,7 +25,7 @@ enum message {
 
 	/* agent -> supervisor */
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
-			  ok, timed_out, ms, text */
+			  ok, joined, ms, text */
 	SUP_WORKER,    /* -> fd */
 
 	/* agent -> keeper */

@@ -114,7 +114,7 @@ static void report_hooks(struct super *s)
 			continue; /* the next agent runs it again: at least once */
 		msg_begin(&s->msg, SUP_HOOK, r.id);
 		msg_put_u64(&s->msg, r.ok);
-		msg_put_u64(&s->msg, r.timed_out);
+		msg_put_u64(&s->msg, r.joined);
 		msg_put_i64(&s->msg, r.ms);
 		msg_put_str(&s->msg, r.text);
 		if (msg_send(agent->sock, &s->msg, &e) < 0)
@@ -161,7 +161,9 @@ static void read_signal(struct super *s, int sigfd)
 {
 	struct signalfd_siginfo info;
 
-	if (read(sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info))
+	/* SIGCHLD is only there to wake us: hookrun_step() looks after strays. */
+	if (read(sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
+	    info.ssi_signo != SIGCHLD)
 		stop(s, (int)info.ssi_signo);
 }
 
@@ -343,6 +345,7 @@ static int open_signals(struct err *e)
 	sigaddset(&set, SIGTERM);
 	sigaddset(&set, SIGINT);
 	sigaddset(&set, SIGHUP);
+	sigaddset(&set, SIGCHLD);
 	sigprocmask(SIG_BLOCK, &set, NULL);
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	return fd < 0 ? err_sys(e, "signalfd") : fd;

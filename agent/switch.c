@@ -153,6 +153,7 @@ static bool hook_ok(struct batch *b, struct batch_hook *h, struct msg *m,
 		    const struct err *failed)
 {
 	bool ok;
+	bool joined;
 
 	b->waiting--;
 	if (failed != NULL) {
@@ -160,11 +161,13 @@ static bool hook_ok(struct batch *b, struct batch_hook *h, struct msg *m,
 		return false;
 	}
 	ok = msg_get_u64(m) != 0;
-	(void)msg_get_u64(m);
+	joined = msg_get_u64(m) != 0;
 	(void)msg_get_i64(m);
-	if (!ok)
-		snprintf(h->text, sizeof(h->text), "%s", msg_get_str(m));
-	return ok && !m->broken;
+	snprintf(h->text, sizeof(h->text), "%s", msg_get_str(m));
+	if (ok && joined)
+		snprintf(h->text, sizeof(h->text),
+			 "a run from before this switch was still going on");
+	return ok && !joined && !m->broken;
 }
 
 static bool any(const struct job *j)
