@@ -358,6 +358,15 @@ static int exit_status(const struct err *e)
 	return e->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
 }
 
+static void say_valid(const struct super *s)
+{
+	const uint32_t *n = s->spec.n;
+
+	if ((s->request->flags & REQUEST_QUIET) == 0)
+		printf("%s: valid: %u certificates, %u issuers, %u hooks\n", s->path,
+		       n[SPEC_CERTS], n[SPEC_ISSUERS], n[SPEC_HOOKS]);
+}
+
 static int run(struct super *s, struct err *e)
 {
 	AUTO_FD int sigfd = open_signals(e);
@@ -366,8 +375,10 @@ static int run(struct super *s, struct err *e)
 	if (sigfd < 0)
 		return e->code;
 	TRY(super_configure(s, e));
-	if (s->request->command == COMMAND_CHECK)
+	if (s->request->command == COMMAND_CHECK) {
+		say_valid(s);
 		return EXIT_SUCCESS;
+	}
 	TRY(super_store(s, e));
 	s->hooks = hookruns_new(&s->spec);
 	status = run_tree(s, sigfd, e);
