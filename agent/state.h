@@ -6,8 +6,13 @@
  * failures, what is held, which hooks still have to run, and the history.
  *
  * Writes happen inside state_begin() .. state_commit(); a crash between them is as if
- * nothing of it had happened. A file of a newer format is opened read-only, and said.
- * One that is damaged is set aside as state.db.bad-TIME and begun anew.
+ * nothing of it had happened. A file of a newer format can be read; state_begin() then
+ * says that it cannot be written. One that is damaged is set aside as state.db.bad-TIME
+ * and begun anew: at once if that shows when it is opened, else, after the err of the
+ * call that met it, when it is closed.
+ *
+ * Any number of readers may stand beside the one writer. A reader who is root leaves
+ * nothing that the agent's user does not own: SQLite sees to that.
  */
 #pragma once
 
@@ -24,7 +29,7 @@ struct state;
 #define AUTO_STATE __attribute__((cleanup(state_done_)))
 
 /* Open DIR/state.db, DIR being the agent's own folder. With `read_only` it need not
- * exist: *s is then NULL, and every look-up on NULL finds nothing. */
+ * exist: *s is then NULL, and every look-up on NULL finds nothing. ERR_SYS, ERR_BUSY. */
 int state_open(const char *dir, bool read_only, struct state **s, struct err *e);
 void state_close(struct state *s);
 
@@ -116,7 +121,8 @@ int state_served_each(struct state *s, const char *name,
 		      int (*each)(void *arg, const struct served *v), void *arg,
 		      struct err *e);
 
-/* History: one row per event, oldest pruned beyond HISTORY_MAX rows. */
+/* History: one row per event, oldest pruned beyond HISTORY_MAX rows
+ * (256 more at most). */
 #define HISTORY_MAX 100000
 
 struct event {

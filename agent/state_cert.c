@@ -84,6 +84,8 @@ static void get_memory(struct query *q, struct memory *m)
 	m->held_not_after = query_get_int(q);
 	m->held_names_hash = (uint64_t)query_get_int(q);
 	m->held_key = (enum key_type)query_get_int(q);
+	if (m->held_key >= KEY_TYPES)
+		m->held_key = KEY_NONE;
 	m->failures = (unsigned)query_get_int(q);
 	m->flags = (unsigned)query_get_int(q);
 	m->state = (unsigned)query_get_int(q);

@@ -31,12 +31,28 @@ enum statement {
 	STATEMENTS,
 };
 
+#define STATE_FORMAT 1 /* PRAGMA user_version */
+
 struct state {
 	sqlite3 *db;
+	char *dir;    /* owned */
+	bool damaged; /* met while reading or writing: set aside when closed */
 	bool read_only;
 	const char *why_read_only; /* static; NULL: it was asked for */
 	sqlite3_stmt *statements[STATEMENTS];
 };
+
+/* SQLite's result says that the file is not, or no longer, a database. */
+bool db_is_damage(int rc);
+
+/* What SQLite says of the last call; ERR_BUSY if another process has the lock. */
+int db_err(struct state *s, struct err *e, const char *what);
+
+/* Run statements that give no rows. */
+int db_run(struct state *s, const char *sql, struct err *e);
+
+/* Make the tables in an empty file, all or none. */
+int db_make_schema(struct state *s, struct err *e);
 
 /* A statement being run: values go in and come out one after the other. */
 struct query {
@@ -44,7 +60,6 @@ struct query {
 	int at;
 };
 
-/* The columns of a certificate, as CERT_PUT takes and CERT_GET gives them. */
 int query_begin(struct state *s, enum statement which, struct query *q, struct err *e);
 void query_end(struct query *q);
 

@@ -1,0 +1,161 @@
+#include "agent/state_db.h"
+
+#include <string.h>
+
+#include "base/err.h"
+
+/* Columns are named, never "*": a newer format that only adds some is read rightly. The
+ * order is that of put_memory() and its like. */
+#define CERT_COLUMNS                                                                  \
+	"name, inode, size, mtime_ns, ctime_ns, disk_stamp, generation, serial,"      \
+	" fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key,"   \
+	" usage, is_ca, renew_at, retry_at, last_success_at, changed_at, held,"       \
+	" held_not_after, held_names_hash, held_key, failures, flags, state, issuer," \
+	" last_error"
+#define HOOK_COLUMNS \
+	"name, hook, generation, previous, test_passed, was_up, failures, retry_at"
+#define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
+#define EVENT_COLUMNS  "at, name, what, generation, text"
+
+#define Q10 "?,?,?,?,?,?,?,?,?,?"
+
+static const char schema[] =
+    "BEGIN;"
+    "CREATE TABLE certificate (" CERT_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
+    "CREATE TABLE hook (" HOOK_COLUMNS ", PRIMARY KEY (name, hook)) WITHOUT ROWID;"
+    "CREATE TABLE served (" SERVED_COLUMNS ", PRIMARY KEY (name, endpoint))"
+    " WITHOUT ROWID;"
+    "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
+    "CREATE INDEX event_name ON event (name);"
+    "PRAGMA user_version = 1;" /* STATE_FORMAT */
+    "COMMIT;";
+
+static const char *const texts[STATEMENTS] = {
+	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
+	[CERT_PUT] = "INSERT OR REPLACE INTO certificate (" CERT_COLUMNS
+		     ") VALUES (" Q10 "," Q10 "," Q10 ")",
+	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
+	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
+	[HOOK_PUT] =
+	    "INSERT OR REPLACE INTO hook (" HOOK_COLUMNS ") VALUES (?,?,?,?,?,?,?,?)",
+	[HOOK_DROP] = "DELETE FROM hook WHERE name = ? AND hook = ?",
+	[HOOKS_DROP] = "DELETE FROM hook WHERE name = ?",
+	[HOOK_EACH] = "SELECT " HOOK_COLUMNS " FROM hook ORDER BY name, hook",
+	[HOOK_EACH_OF] =
+	    "SELECT " HOOK_COLUMNS " FROM hook WHERE name = ? ORDER BY hook",
+	[SERVED_PUT] =
+	    "INSERT OR REPLACE INTO served (" SERVED_COLUMNS ") VALUES (?,?,?,?,?,?)",
+	[SERVED_DROP] = "DELETE FROM served WHERE name = ?",
+	[SERVED_EACH] =
+	    "SELECT " SERVED_COLUMNS " FROM served WHERE name = ? ORDER BY endpoint",
+	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?)",
+	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
+	[EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id",
+	[EVENT_EACH_OF] = "SELECT " EVENT_COLUMNS " FROM event"
+			  " WHERE name = ? ORDER BY id",
+};
+
+bool db_is_damage(int rc)
+{
+	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+}
+
+int db_err(struct state *s, struct err *e, const char *what)
+{
+	int rc = sqlite3_errcode(s->db) & 0xff;
+
+	if (db_is_damage(rc))
+		s->damaged = true;
+	return err_set(e, rc == SQLITE_BUSY ? ERR_BUSY : ERR_SYS, "state.db: %s: %s",
+		       what, sqlite3_errmsg(s->db));
+}
+
+int db_run(struct state *s, const char *sql, struct err *e)
+{
+	return sqlite3_exec(s->db, sql, NULL, NULL, NULL) == SQLITE_OK
+		   ? 0
+		   : db_err(s, e, "run");
+}
+
+int db_make_schema(struct state *s, struct err *e)
+{
+	return db_run(s, schema, e);
+}
+
+int query_begin(struct state *s, enum statement which, struct query *q, struct err *e)
+{
+	sqlite3_stmt **stmt = &s->statements[which];
+
+	if (*stmt == NULL &&
+	    sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, stmt,
+			       NULL) != SQLITE_OK)
+		return db_err(s, e, "prepare");
+	*q = (struct query){ .stmt = *stmt };
+	return 0;
+}
+
+void query_end(struct query *q)
+{
+	sqlite3_reset(q->stmt);
+	sqlite3_clear_bindings(q->stmt);
+}
+
+void query_put_int(struct query *q, int64_t v)
+{
+	sqlite3_bind_int64(q->stmt, ++q->at, v);
+}
+
+void query_put_text(struct query *q, const char *v)
+{
+	sqlite3_bind_text(q->stmt, ++q->at, v == NULL ? "" : v, -1, SQLITE_TRANSIENT);
+}
+
+void query_put_blob(struct query *q, const void *v, size_t len)
+{
+	sqlite3_bind_blob64(q->stmt, ++q->at, v, len, SQLITE_TRANSIENT);
+}
+
+int64_t query_get_int(struct query *q)
+{
+	return sqlite3_column_int64(q->stmt, q->at++);
+}
+
+const char *query_get_text(struct query *q)
+{
+	const unsigned char *v = sqlite3_column_text(q->stmt, q->at++);
+
+	return v == NULL ? "" : (const char *)v;
+}
+
+void query_get_blob(struct query *q, void *v, size_t len)
+{
+	const void *blob = sqlite3_column_blob(q->stmt, q->at);
+
+	if (sqlite3_column_bytes(q->stmt, q->at++) == (int)len)
+		memcpy(v, blob, len);
+	else
+		memset(v, 0, len);
+}
+
+int query_row(struct state *s, struct query *q, struct err *e)
+{
+	int rc = sqlite3_step(q->stmt);
+
+	q->at = 0;
+	if (rc == SQLITE_ROW)
+		return 1;
+	if (rc != SQLITE_DONE)
+		db_err(s, e, "read");
+	query_end(q);
+	return rc == SQLITE_DONE ? 0 : e->code;
+}
+
+int query_run(struct state *s, struct query *q, struct err *e)
+{
+	int rc = sqlite3_step(q->stmt);
+
+	if (rc != SQLITE_DONE)
+		db_err(s, e, "write");
+	query_end(q);
+	return rc == SQLITE_DONE ? 0 : e->code;
+}

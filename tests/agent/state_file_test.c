@@ -1,0 +1,449 @@
+/* state: the file itself. Missing, empty, newer, damaged, someone else's; in a sandbox. */
+#include "tests/scratch.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <time.h>
+
+#include "agent/state.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "tests/help/inside.h"
+
+#define NOBODY 65534
+
+static struct state *open_it(const char *dir, bool read_only)
+{
+	struct state *st = NULL;
+	struct err e;
+
+	if (state_open(dir, read_only, &st, &e) < 0)
+		fail_msg("%s", e.text);
+	return st;
+}
+
+static void fill(const char *dir, unsigned n)
+{
+	struct state *st = open_it(dir, false);
+	struct memory m = { .generation = 7 };
+	char name[32];
+	struct err e;
+
+	assert_int_equal(state_begin(st, &e), 0);
+	for (unsigned i = 0; i < n; i++) {
+		snprintf(name, sizeof(name), "name-%06u", i);
+		assert_int_equal(state_put(st, name, &m, &e), 0);
+	}
+	assert_int_equal(state_commit(st, &e), 0);
+	state_close(st);
+}
+
+static int count(void *arg, const char *name, const struct memory *m)
+{
+	(void)name;
+	*(unsigned *)arg += m->generation == 7;
+	return 0;
+}
+
+static unsigned rows_of(struct state *st)
+{
+	unsigned n = 0;
+	struct err e;
+
+	if (state_each(st, count, &n, &e) < 0)
+		fail_msg("%s", e.text);
+	return n;
+}
+
+static unsigned rows_in(const char *dir)
+{
+	struct state *st = open_it(dir, true);
+	unsigned n = rows_of(st);
+
+	state_close(st);
+	return n;
+}
+
+static void sql(const struct scratch *s, const char *text)
+{
+	AUTO_FREE char *path = xasprintf("%s/state.db", s->path);
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, text, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+/* Overwrite `len` bytes of state.db from `at` on. */
+static void spoil(const struct scratch *s, off_t at, size_t len)
+{
+	int fd = openat(s->fd, "state.db", O_WRONLY | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < len; i++)
+		assert_int_equal(pwrite(fd, "\xa5", 1, at + (off_t)i), 1);
+	close(fd);
+}
+
+/* -- nothing there -- */
+
+static int never(void *arg, const char *name, const struct memory *m)
+{
+	(void)arg;
+	(void)name;
+	(void)m;
+	fail_msg("there is nothing to find");
+	return 0;
+}
+
+static int never_hook(void *arg, const struct pending_hook *p)
+{
+	(void)arg;
+	(void)p;
+	fail_msg("there is nothing to find");
+	return 0;
+}
+
+static void a_reader_of_nothing_finds_nothing(void **state)
+{
+	const struct scratch *s = *state;
+	AUTO_FREE char *deeper = xasprintf("%s/not/there", s->path);
+	struct state *st = open_it(deeper, true);
+	struct memory m;
+	struct err e;
+	bool found = true;
+
+	assert_null(st);
+	assert_null(open_it(s->path, true));
+	assert_int_equal(scratch_count(s, "."), 0); /* and makes nothing */
+	assert_int_equal(state_get(st, "www", &m, &found, &e), 0);
+	assert_false(found);
+	assert_int_equal(state_each(st, never, NULL, &e), 0);
+	assert_int_equal(state_hook_each(st, NULL, never_hook, NULL, &e), 0);
+	assert_int_equal(state_served_each(st, "www", NULL, NULL, &e), 0);
+	assert_int_equal(history_each(st, NULL, NULL, NULL, &e), 0);
+	state_close(st);
+}
+
+static void a_file_that_was_only_just_made_holds_nothing(void **state)
+{
+	const struct scratch *s = *state;
+
+	scratch_put(s, "state.db", "");
+	assert_null(open_it(s->path, true));
+	fill(s->path, 1);
+	assert_int_equal(rows_in(s->path), 1);
+}
+
+static void a_writer_without_a_folder_says_so(void **state)
+{
+	const struct scratch *s = *state;
+	AUTO_FREE char *deeper = xasprintf("%s/not/there", s->path);
+	struct state *st = (void *)&deeper;
+	struct err e;
+
+	assert_int_equal(state_open(deeper, false, &st, &e), ERR_SYS);
+	assert_null(st);
+	assert_non_null(strstr(e.text, "not/there"));
+}
+
+static void what_may_not_be_looked_at_is_not_taken_for_missing(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st = NULL;
+	struct err e;
+
+	if (geteuid() == 0) {
+		print_message("skipped: needs an ordinary user\n");
+		skip();
+	}
+	fill(s->path, 1);
+	assert_int_equal(fchmod(s->fd, 0), 0);
+	assert_int_equal(state_open(s->path, true, &st, &e), ERR_SYS);
+	assert_int_equal(fchmod(s->fd, 0700), 0);
+}
+
+/* -- another format -- */
+
+static void a_newer_format_is_read_and_not_written(void **state)
+{
+	const struct scratch *s = *state;
+	struct memory m = { .generation = 8 };
+	struct state *st;
+	struct err e;
+
+	fill(s->path, 2);
+	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
+	       "PRAGMA user_version = 2;");
+	st = open_it(s->path, false);
+	assert_int_equal(rows_of(st), 2);
+	assert_int_equal(state_begin(st, &e), ERR_CONFIG);
+	assert_non_null(strstr(e.text, "newer everleaf"));
+	assert_int_not_equal(state_put(st, "name-000000", &m, &e), 0);
+	state_close(st);
+	assert_int_equal(rows_in(s->path), 2);
+}
+
+static void what_was_opened_for_reading_is_not_written(void **state)
+{
+	const struct scratch *s = *state;
+	struct memory m = { .generation = 8 };
+	struct state *st;
+	struct err e;
+
+	fill(s->path, 1);
+	st = open_it(s->path, true);
+	assert_int_equal(state_begin(st, &e), ERR_CONFIG);
+	assert_int_not_equal(state_put(st, "name-000000", &m, &e), 0);
+	state_close(st);
+	assert_int_equal(rows_in(s->path), 1);
+}
+
+/* -- damage -- */
+
+static void a_file_that_is_no_database_is_set_aside(void **state)
+{
+	const struct scratch *s = *state;
+
+	scratch_put(s, "state.db",
+		    "these are the notes of someone else entirely, "
+		    "and long enough to have a head of 100 bytes; "
+		    "really quite long, in fact.");
+	scratch_put(s, "state.db-wal", "of a database that is no more");
+	clock_fake(1795235000);
+	fill(s->path, 3);
+	clock_fake(0);
+	assert_int_equal(rows_in(s->path), 3);
+	assert_true(scratch_has(s, "state.db.bad-1795235000"));
+	assert_true(scratch_stat(s, "state.db.bad-1795235000").st_size > 100);
+}
+
+static void damage_met_while_reading_is_set_aside_when_closed(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st;
+	unsigned n = 0;
+	struct err e;
+
+	fill(s->path, 2000);
+	spoil(s, 4096 * 8, 4096 * 16); /* head and schema stay whole */
+	st = open_it(s->path, false);
+	assert_int_equal(state_each(st, count, &n, &e), ERR_SYS);
+	state_close(st);
+	assert_false(scratch_has(s, "state.db"));
+
+	fill(s->path, 3);
+	assert_int_equal(scratch_count(s, "."), 2); /* the new one and the bad one */
+	assert_int_equal(rows_in(s->path), 3);
+}
+
+static void a_reader_leaves_a_damaged_file_as_it_is(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st = NULL;
+	unsigned n = 0;
+	struct err e;
+
+	fill(s->path, 2000);
+	spoil(s, 4096 * 8, 4096 * 16);
+	st = open_it(s->path, true);
+	assert_int_equal(state_each(st, count, &n, &e), ERR_SYS);
+	state_close(st);
+	spoil(s, 0, 4096);
+	assert_int_equal(state_open(s->path, true, &st, &e), ERR_SYS);
+	assert_null(st);
+	assert_true(scratch_has(s, "state.db"));
+	assert_int_equal(scratch_stat(s, "state.db").st_nlink, 1);
+}
+
+static void at_most_three_damaged_files_are_kept(void **state)
+{
+	const struct scratch *s = *state;
+
+	for (int i = 1; i <= 5; i++) {
+		fill(s->path, 1);
+		spoil(s, 0, 100);
+		clock_fake(1795235000 + i);
+		state_close(open_it(s->path, false));
+	}
+	clock_fake(0);
+	assert_false(scratch_has(s, "state.db.bad-1795235001"));
+	assert_false(scratch_has(s, "state.db.bad-1795235002"));
+	assert_true(scratch_has(s, "state.db.bad-1795235003"));
+	assert_true(scratch_has(s, "state.db.bad-1795235004"));
+	assert_true(scratch_has(s, "state.db.bad-1795235005"));
+	assert_true(scratch_has(s, "state.db"));
+}
+
+static void values_out_of_range_do_no_harm(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st;
+	struct memory m;
+	struct err e;
+	bool found;
+
+	fill(s->path, 1);
+	sql(s, "UPDATE certificate SET key = 99, held_key = -1, fingerprint = x'00',"
+	       " serial = hex(zeroblob(500)), issuer = hex(zeroblob(500)),"
+	       " last_error = hex(zeroblob(5000)), n_names = NULL, renew_at = 'soon'");
+	st = open_it(s->path, true);
+	assert_int_equal(state_get(st, "name-000000", &m, &found, &e), 0);
+	assert_true(found);
+	assert_int_equal(m.facts.key, KEY_NONE);
+	assert_int_equal(m.held_key, KEY_NONE);
+	assert_int_equal(strlen(m.facts.serial), sizeof(m.facts.serial) - 1);
+	assert_int_equal(strlen(m.issuer), sizeof(m.issuer) - 1);
+	assert_int_equal(strlen(m.last_error), sizeof(m.last_error) - 1);
+	assert_int_equal(m.renew_at, 0);
+	state_close(st);
+}
+
+/* -- other users, and the sandbox -- */
+
+static void as_nobody(const char *dir, void (*work)(const char *dir))
+{
+	int status;
+	pid_t pid = fork();
+
+	assert_true(pid >= 0);
+	if (pid == 0) {
+		if (setgid(NOBODY) < 0 || setuid(NOBODY) < 0)
+			_exit(9);
+		work(dir);
+		_exit(0);
+	}
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+}
+
+static void fills_and_dies(const char *dir)
+{
+	fill(dir, 5);
+	/* Killed with its log in place, as after a crash. */
+	if (open_it(dir, false) == NULL)
+		_exit(1);
+	_exit(0);
+}
+
+static void fills_again(const char *dir)
+{
+	fill(dir, 6);
+	if (rows_in(dir) != 6)
+		_exit(1);
+}
+
+static void a_reader_who_is_root_locks_no_one_out(void **state)
+{
+	const struct scratch *s = *state;
+	static const char *const files[] = { "state.db", "state.db-wal",
+					     "state.db-shm" };
+	struct state *st;
+
+	if (inside_needs_root("another user's database"))
+		skip();
+	assert_int_equal(fchown(s->fd, NOBODY, NOBODY), 0);
+	as_nobody(s->path, fills_and_dies);
+	st = open_it(s->path, true);
+	assert_int_equal(rows_of(st), 5);
+	for (size_t i = 0; i < 3; i++)
+		if (scratch_has(s, files[i]))
+			assert_int_equal(scratch_stat(s, files[i]).st_uid, NOBODY);
+	as_nobody(s->path, fills_again); /* beside it, and after it */
+	assert_int_equal(rows_of(st), 6);
+	state_close(st);
+	as_nobody(s->path, fills_again);
+	for (size_t i = 0; i < 3; i++)
+		if (scratch_has(s, files[i]))
+			assert_int_equal(scratch_stat(s, files[i]).st_uid, NOBODY);
+}
+
+static void lives(const char *dir)
+{
+	AUTO_FREE char *path = xasprintf("%s/state.db", dir);
+	struct event ev = { .at = 1, .name = "www", .what = "issued", .text = "" };
+	struct state *st = NULL;
+	struct err e;
+	int fd;
+
+	for (int i = 0; i < 5; i++) {
+		NEED(state_open(dir, false, &st, &e) == 0);
+		NEED(state_begin(st, &e) == 0);
+		for (int k = 0; k < 3000; k++)
+			NEED(history_add(st, &ev, &e) == 0);
+		NEED(state_put(st, "www", &(struct memory){ .generation = 7 }, &e) ==
+		     0);
+		NEED(state_commit(st, &e) == 0);
+		state_close(st);
+		NEED(state_open(dir, true, &st, &e) == 0);
+		state_close(st);
+		fd = open(path, O_WRONLY | O_TRUNC | O_CLOEXEC);
+		NEED(fd >= 0);
+		NEED(write(fd, "no database, and of no use at all", 33) == 33);
+		close(fd);
+	}
+}
+
+static void all_of_it_works_inside_the_agents_sandbox(void **state)
+{
+	const struct scratch *s = *state;
+	const struct sandbox_path path = { s->path, SANDBOX_WRITE };
+	const struct sandbox box = inside_box(SANDBOX_AGENT, &path, 1);
+
+	inside_run(&box, lives, s->path);
+}
+
+static double ms_since(const struct timespec *from)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (double)(now.tv_sec - from->tv_sec) * 1e3 +
+	       (double)(now.tv_nsec - from->tv_nsec) / 1e6;
+}
+
+static void a_hosting_box_fits(void **state)
+{
+	const struct scratch *s = *state;
+	struct timespec t;
+	double filled;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	fill(s->path, 100000);
+	filled = ms_since(&t);
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	assert_int_equal(rows_in(s->path), 100000);
+	print_message("100,000 certificates: put in %.0f ms, gone through in %.0f ms, "
+		      "%lld bytes each\n",
+		      filled, ms_since(&t),
+		      (long long)scratch_stat(s, "state.db").st_size / 100000);
+}
+
+#define KEPT(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KEPT(a_reader_of_nothing_finds_nothing),
+		KEPT(a_file_that_was_only_just_made_holds_nothing),
+		KEPT(a_writer_without_a_folder_says_so),
+		KEPT(what_may_not_be_looked_at_is_not_taken_for_missing),
+		KEPT(a_newer_format_is_read_and_not_written),
+		KEPT(what_was_opened_for_reading_is_not_written),
+		KEPT(a_file_that_is_no_database_is_set_aside),
+		KEPT(damage_met_while_reading_is_set_aside_when_closed),
+		KEPT(a_reader_leaves_a_damaged_file_as_it_is),
+		KEPT(at_most_three_damaged_files_are_kept),
+		KEPT(values_out_of_range_do_no_harm),
+		KEPT(a_reader_who_is_root_locks_no_one_out),
+		KEPT(all_of_it_works_inside_the_agents_sandbox),
+		KEPT(a_hosting_box_fits),
+	};
+
+	return cmocka_run_group_tests_name("state_file", tests, NULL, NULL);
+}
