@@ -1,9 +1,12 @@
 #include "agent/commands.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/roles.h"
+#include "base/auto.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -90,19 +93,22 @@ static int take_rollback(struct request *r, int argc, char **argv)
 /* A CSR is read by the caller, with the caller's rights; "-" is standard input. */
 static int read_csr(struct request *r, const char *path)
 {
-	char *text = xcalloc(LIMIT_REQUEST_INPUT + 1, 1);
-	FILE *f = strcmp(path, "-") == 0 ? stdin : fopen(path, "re");
-	size_t n = f == NULL ? 0 : fread(text, 1, LIMIT_REQUEST_INPUT + 1, f);
+	AUTO_FD int fd = strcmp(path, "-") == 0 ? dup(STDIN_FILENO)
+						: open(path, O_RDONLY | O_CLOEXEC);
+	AUTO_FREE char *text = xcalloc(LIMIT_REQUEST_INPUT + 1, 1);
+	size_t len = 0;
+	ssize_t n = 1;
 
-	if (f != NULL && f != stdin)
-		fclose(f);
-	if (n > 0 && n <= LIMIT_REQUEST_INPUT) {
-		r->input = text; /* for as long as the program runs */
+	while (fd >= 0 && n > 0 && len <= LIMIT_REQUEST_INPUT) {
+		n = read(fd, text + len, LIMIT_REQUEST_INPUT + 1 - len);
+		len += n > 0 ? (size_t)n : 0;
+	}
+	if (len > 0 && len <= LIMIT_REQUEST_INPUT) {
+		r->input = TAKE(text); /* for as long as the program runs */
 		return 0;
 	}
 	fprintf(stderr, "everleaf: %s: cannot be read as a CSR (at most %d bytes)\n",
 		path, LIMIT_REQUEST_INPUT);
-	free(text);
 	return EXIT_USAGE;
 }
 

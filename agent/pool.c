@@ -1,5 +1,6 @@
 #include "agent/pool.h"
 
+#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/agent.h"
@@ -75,6 +76,7 @@ static struct worker *least_busy(struct pool *p)
 
 static void give(struct worker *w, struct msg *m, link_done *done, uint32_t number)
 {
+	assert(w != NULL);
 	w->idle_ms = clock_boot_ms();
 	link_call(&w->link, m, done, number);
 }
