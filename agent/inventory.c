@@ -132,10 +132,12 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 		c->flags |= CERT_HELD_GOOD;
 	if (flags != CERT_PRESENT)
 		return;
-	m->renew_at = schedule_renew_at(spec, m->facts.not_before, m->facts.not_after,
-					schedule_draw(a->start.host_id, m->facts.serial,
-						      strlen(m->facts.serial)),
-					NULL);
+	if ((m->flags & CERT_ROLLED_BACK) == 0)
+		m->renew_at =
+		    schedule_renew_at(spec, m->facts.not_before, m->facts.not_after,
+				      schedule_draw(a->start.host_id, m->facts.serial,
+						    strlen(m->facts.serial)),
+				      NULL);
 	c->renew_at = m->renew_at;
 	c->not_before = m->facts.not_before;
 	c->not_after = m->facts.not_after;

@@ -184,6 +184,7 @@ static int begin_keying(struct agent *a, struct job *j, struct msg *m, struct er
 	(void)e;
 	msg_begin(m, KEEPER_KEY, 0);
 	msg_put_u64(m, j->cert);
+	msg_put_u64(m, why_needs_new_key(j->why));
 	return 0;
 }
 
@@ -354,9 +355,7 @@ static int take_owed(void *arg, const struct pending_hook *p)
 static int prepare_stored(struct agent *a, struct job *j, struct err *e)
 {
 	const struct cert *c = &a->certs[j->cert];
-	bool held = c->held != 0 && (c->flags & CERT_HELD_GOOD) != 0 &&
-		    (c->flags & CERT_ROLLED_BACK) == 0 &&
-		    c->held_not_after > clock_now();
+	bool held = due_installs_held(c, clock_now());
 
 	if (held)
 		j->generation = c->held;

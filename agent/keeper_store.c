@@ -162,13 +162,15 @@ int keeper_key(void *role, struct msg *m, struct err *e)
 	AUTO_KEY EVP_PKEY *key = NULL;
 	AUTO_BUF struct buf spki = { 0 };
 	const struct spec_cert *c;
+	bool fresh;
 	uint32_t id = m->id;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	fresh = msg_get_u64(m) != 0;
 	TRY(msg_end(m, e));
 	TRY(check_room(k, c, e));
 	TRY(pending_key(k->root, keeper_text(k, c->name), (enum key_type)c->key,
-			(int)c->reuse_key, &key, e));
+			!fresh && c->reuse_key != 0, &key, e));
 	TRY(key_to_spki(key, &spki, e));
 	msg_begin(m, KEEPER_KEY, id);
 	msg_put_bytes(m, spki.data, spki.len);

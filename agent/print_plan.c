@@ -52,7 +52,7 @@ static const char *action_of(const struct agent *a, const struct item *it)
 
 	if (it->due.why == WHY_NONE)
 		return "nothing";
-	if (c->held != 0 && (c->flags & CERT_HELD_GOOD) != 0)
+	if (due_installs_held(c, clock_now()))
 		return "install the held generation";
 	if (it->due.why == WHY_FILES_DIFFER)
 		return "write the files again";
@@ -178,7 +178,10 @@ int agent_dry_run(struct agent *a, struct err *e)
 	(void)e;
 	if ((a->request->flags & REQUEST_FORCE) != 0)
 		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-			a->certs[i].flags |= a->wanted[i] ? CERT_ASKED : 0;
+			if (a->wanted[i]) {
+				a->certs[i].flags |= CERT_ASKED;
+				a->certs[i].retry_at = 0;
+			}
 	items = collect(a, now, &n);
 	while (n_due < n && items[n_due].due.at <= now)
 		if (check_item(a, &items[n_due++]) < 0)

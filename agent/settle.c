@@ -255,8 +255,11 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	TRY(inventory_refresh(a, j->cert, m, e));
 	if (!served)
 		m->flags |= CERT_NOT_SERVED;
-	if (j->by_hand && !j->undone)
+	if (j->by_hand && !j->undone) {
 		m->flags |= CERT_ROLLED_BACK;
+		m->renew_at = schedule_rolled_back_at(m->renew_at, m->facts.not_before,
+						      m->facts.not_after, clock_now());
+	}
 	if (j->err.code == 0)
 		remember_success(m);
 	else
