@@ -20,7 +20,7 @@ static const struct folder {
 	int owner; /* enum spec_role, -1: the supervisor's own */
 } folders[] = {
 	{ "live", 0711, -1 },
-	{ "archive", 0711, -1 },
+	{ "archive", 0755, -1 }, /* the agent lists it */
 	{ "ca", 0755, -1 },
 	{ "crl", 0755, -1 },
 	{ "accounts", 0700, SPEC_USER_KEEPER },
