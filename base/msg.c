@@ -114,6 +114,8 @@ int msg_send(int sock, struct msg *m, struct err *e)
 
 		if (errno == EAGAIN)
 			(void)poll(&writable, 1, -1);
+		else if (errno == EPIPE || errno == ECONNRESET)
+			return err_set(e, ERR_NET, "the other role is gone");
 		else if (errno != EINTR)
 			return err_sys(e, "send message %u", m->type);
 	}

@@ -1,4 +1,5 @@
 /* msg: what roles say to each other arrives whole, or not at all. */
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -167,6 +168,83 @@ static void the_end_of_the_other_role_is_said(void **state)
 	close(p.b);
 }
 
+/* Not a failure of ours: whoever sends and whoever receives are told alike. */
+static void a_message_to_a_role_that_is_gone_says_so(void **state)
+{
+	AUTO_MSG struct msg out = MSG_NONE;
+	struct pair p;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	close(p.b);
+	msg_begin(&out, 1, 1);
+	assert_int_equal(msg_send(p.a, &out, &e), ERR_NET);
+	close(p.a);
+}
+
+static void a_moved_message_is_whole_and_the_old_one_can_begin_again(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE, moved = MSG_NONE;
+	int fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	struct err e;
+
+	(void)state;
+	assert_true(fd >= 0);
+	msg_begin(&m, 5, 6);
+	msg_put_str(&m, "kept");
+	m.fd = fd;
+	msg_move(&moved, &m);
+	assert_int_equal(m.fd, -1); /* one owner */
+	msg_begin(&m, 7, 8);
+	msg_put_str(&m, "another");
+
+	assert_int_equal(moved.type, 5);
+	assert_int_equal(moved.id, 6);
+	assert_int_equal(moved.fd, fd);
+	assert_true(fcntl(fd, F_GETFD) >= 0);
+	assert_string_equal(msg_get_str(&moved), "kept");
+	assert_int_equal(msg_end(&moved, &e), 0);
+}
+
+static void a_moved_message_travels_with_its_descriptor(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE, moved = MSG_NONE, in = MSG_NONE;
+	struct pair p;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	msg_begin(&m, 5, 6);
+	msg_put_u64(&m, 7);
+	m.fd = open("/dev/null", O_RDONLY | O_CLOEXEC);
+	msg_move(&moved, &m);
+	assert_int_equal(msg_send(p.a, &moved, &e), 0);
+	assert_int_equal(msg_recv(p.b, &in, &e), 0);
+	assert_int_equal(in.type, 5);
+	assert_true(in.fd >= 0);
+	assert_int_equal(msg_get_u64(&in), 7);
+	assert_int_equal(msg_end(&in, &e), 0);
+	pair_close(&p);
+}
+
+/* What was too large for a message stays refused wherever it is moved to. */
+static void a_broken_message_stays_broken_when_moved(void **state)
+{
+	static char large[LIMIT_MSG];
+	AUTO_MSG struct msg m = MSG_NONE, moved = MSG_NONE;
+	struct pair p;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	msg_begin(&m, 1, 1);
+	msg_put_bytes(&m, large, sizeof(large));
+	msg_move(&moved, &m);
+	assert_int_equal(msg_send(p.a, &moved, &e), ERR_LIMIT);
+	pair_close(&p);
+}
+
 static void an_err_survives_the_journey(void **state)
 {
 	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
@@ -231,6 +309,11 @@ int main(void)
 		cmocka_unit_test(a_string_with_a_hole_in_it_is_refused),
 		cmocka_unit_test(what_does_not_fit_is_not_sent),
 		cmocka_unit_test(the_end_of_the_other_role_is_said),
+		cmocka_unit_test(a_message_to_a_role_that_is_gone_says_so),
+		cmocka_unit_test(
+		    a_moved_message_is_whole_and_the_old_one_can_begin_again),
+		cmocka_unit_test(a_moved_message_travels_with_its_descriptor),
+		cmocka_unit_test(a_broken_message_stays_broken_when_moved),
 		cmocka_unit_test(an_err_survives_the_journey),
 		cmocka_unit_test(only_what_the_table_lists_for_the_state_is_run),
 	};
