@@ -85,6 +85,9 @@ endif
 $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) $(NET_LIBS) -o $@
 
+# Some run the programs, as built beside them.
+$(TESTS): | $(B)/everleaf $(B)/everleaf-net
+
 tests: $(TESTS) ## build every unit test
 
 deps: ## install what is missing to build and test (Debian 12, 13)

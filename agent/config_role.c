@@ -155,11 +155,12 @@ int config_role(void)
 	struct role_start s;
 	struct err e;
 	int rc = role_begin(ROLE_CONFIG, &s, &e);
+	bool begun = rc == 0;
 
-	if (rc == 0)
+	if (begun)
 		rc = work(&s, &e);
 	/* What is wrong with the configuration has been reported line by line. */
-	if (rc < 0 && e.code != ERR_CONFIG)
+	if (rc < 0 && (!begun || e.code != ERR_CONFIG))
 		fprintf(stderr, "everleaf: config: %s\n", e.text);
 	role_end(&s);
 	return rc < 0 ? EXIT_USAGE : EXIT_SUCCESS;

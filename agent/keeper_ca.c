@@ -10,12 +10,15 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/mem.h"
+#include "base/names.h"
 #include "base/text.h"
 #include "base/x509.h"
 #include "ca/local.h"
 #include "ca/local_crl.h"
 #include "store/authority.h"
 #include "store/pending.h"
+
+#define REASON_LAST 10 /* RFC 5280 5.3.1; local_crl() knows which of them it takes */
 
 /* -- a CA between the disk (PEM) and memory -- */
 
@@ -214,6 +217,38 @@ int keeper_ca_init(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* Only as names.h writes them: what is signed is what a person would read. */
+static int check_name(const struct name *name, struct err *e)
+{
+	static const char *const prefixes[NAME_KINDS] = {
+		[NAME_DNS] = "",
+		[NAME_IP] = "",
+		[NAME_EMAIL] = "email:",
+		[NAME_URI] = "uri:",
+	};
+	AUTO_FREE char *word = xasprintf("%s%s", prefixes[name->kind], name->value);
+	AUTO_FREE char *canonical = NULL;
+	enum name_kind kind;
+
+	TRY(names_parse(word, &kind, &canonical, e));
+	if (kind != name->kind || strcmp(canonical, name->value) != 0)
+		return err_set(e, ERR_PROTO, "\"%s\" is not written as \"%s\"", word,
+			       canonical);
+	return 0;
+}
+
+static void get_names(struct msg *m, struct name *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		uint64_t kind = msg_get_u64(m);
+
+		if (kind >= NAME_KINDS)
+			m->broken = true;
+		names[i].kind = m->broken ? NAME_DNS : (enum name_kind)kind;
+		names[i].value = msg_get_str(m);
+	}
+}
+
 int keeper_ca_sign(void *role, struct msg *m, struct err *e)
 {
 	const struct keeper *k = role;
@@ -226,20 +261,25 @@ int keeper_ca_sign(void *role, struct msg *m, struct err *e)
 	size_t spki_len;
 	const void *spki = msg_get_bytes(m, &spki_len);
 	uint32_t id = m->id;
+	uint64_t usage;
 
-	r.usage = (unsigned)msg_get_u64(m);
+	usage = msg_get_u64(m);
 	r.n_names = msg_get_u64(m);
-	if (r.n_names == 0 || r.n_names > LIMIT_IDS)
-		return err_set(e, ERR_LIMIT, "%zu names", r.n_names);
+	if (m->broken)
+		r.n_names = 0;
+	if (r.n_names > LIMIT_IDS)
+		return err_set(e, ERR_LIMIT, "%zu names, at most %d", r.n_names,
+			       LIMIT_IDS);
 	names = xcalloc(r.n_names, sizeof(*names));
-	for (size_t i = 0; i < r.n_names; i++) {
-		uint64_t kind = msg_get_u64(m);
-
-		names[i].kind = kind < NAME_KINDS ? (enum name_kind)kind : NAME_DNS;
-		names[i].value = msg_get_str(m);
-	}
+	get_names(m, names, r.n_names);
 	TRY(msg_end(m, e));
+	if (usage == 0 || (usage & ~(uint64_t)(USAGE_SERVER | USAGE_CLIENT)) != 0)
+		return err_set(e, ERR_PROTO, "there is no usage %llu",
+			       (unsigned long long)usage);
+	for (size_t i = 0; i < r.n_names; i++)
+		TRY(check_name(&names[i], e));
 	TRY(key_from_spki(spki, spki_len, &key, e));
+	r.usage = (unsigned)usage;
 	r.names = names;
 	r.public_key = key;
 	TRY(issue(k, issuer, &r, &chain, &anchors, e));
@@ -270,6 +310,9 @@ int keeper_ca_revoke(void *role, struct msg *m, struct err *e)
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
+	if (reason > REASON_LAST)
+		return err_set(e, ERR_REFUSED, "%llu is no reason to revoke",
+			       (unsigned long long)reason);
 	TRY(sign_crl(k, issuer, serial, reason, e));
 	msg_begin(m, KEEPER_CA_REVOKE, id);
 	return 0;

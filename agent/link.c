@@ -13,6 +13,7 @@ struct link_call {
 	struct link_call *next;
 	struct msg msg; /* until it is sent */
 	uint32_t id;
+	uint32_t type;
 	uint32_t number;
 	link_done *done;
 	bool sent;
@@ -92,6 +93,9 @@ static void answered(struct link *l, struct link_call *c)
 	if (l->in.type == MSG_FAILED) {
 		msg_get_err(&l->in, &e);
 		c->done(l->arg, c->number, NULL, &e);
+	} else if (l->in.type != c->type) {
+		err_set(&e, ERR_PROTO, "message %u instead of %u", l->in.type, c->type);
+		c->done(l->arg, c->number, NULL, &e);
 	} else {
 		c->done(l->arg, c->number, &l->in, NULL);
 	}
@@ -153,6 +157,7 @@ void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
 	struct link_call **at = &l->first;
 
 	c->id = ++l->last_id == 0 ? ++l->last_id : l->last_id;
+	c->type = m->type;
 	c->number = number;
 	c->done = done;
 	msg_move(&c->msg, m);

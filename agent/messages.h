@@ -40,7 +40,7 @@ enum message {
 	KEEPER_CA_INIT,   /* issuer -> . */
 	KEEPER_CA_SIGN,   /* issuer, SPKI, usage, n, n * {kind, name} -> chain PEM */
 	KEEPER_CA_REVOKE, /* issuer, serial, reason -> . */
-	KEEPER_CA_CRL,    /* issuer -> CRL PEM */
+	KEEPER_CA_CRL,    /* issuer -> . ; it is in the store */
 
 	/* agent -> worker */
 	WORKER_PROBE = 60, /* host, port, name, proto, wanted, old, deadline_ms ->

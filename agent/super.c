@@ -27,8 +27,8 @@ static int on_hook(void *role, struct msg *m, struct err *e)
 {
 	struct super *s = role;
 	struct hookrun_start start = { .id = m->id, .in = m->fd };
+	uint64_t hook = msg_get_u64(m);
 
-	start.hook = (uint32_t)msg_get_u64(m);
 	start.test = msg_get_u64(m) != 0;
 	start.call.event = msg_get_str(m);
 	start.call.count = msg_get_u64(m);
@@ -41,8 +41,10 @@ static int on_hook(void *role, struct msg *m, struct err *e)
 	if (start.call.names[0] == '\0')
 		start.call.names = NULL;
 	TRY(msg_end(m, e));
-	if (start.hook >= s->spec.n[SPEC_HOOKS])
-		return err_set(e, ERR_PROTO, "there is no hook %u", start.hook);
+	if (hook >= s->spec.n[SPEC_HOOKS])
+		return err_set(e, ERR_PROTO, "there is no hook %llu",
+			       (unsigned long long)hook);
+	start.hook = (uint32_t)hook;
 	start.call.hook = spec_text(&s->spec, s->spec.hooks[start.hook].name);
 	return hookrun_start(s->hooks, &start, e);
 }

@@ -21,6 +21,8 @@ static const struct sandbox_path paths[] = {
 	{ "/run/systemd/resolve", SANDBOX_READ },
 };
 
+#define PROBE_MS_MAX 300000 /* no probe takes minutes; and no clock overflows */
+
 static const char *or_null(const char *s)
 {
 	return s[0] == '\0' ? NULL : s;
@@ -42,15 +44,23 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 	struct probe_request r = { .host = msg_get_str(m) };
 	struct probe_result result;
 	uint32_t id = m->id;
+	uint64_t proto;
 
 	(void)role;
 	r.port = or_null(msg_get_str(m));
 	r.name = or_null(msg_get_str(m));
-	r.proto = (uint32_t)msg_get_u64(m);
+	proto = msg_get_u64(m);
 	read_hash(m, r.wanted);
 	read_hash(m, r.old);
 	r.deadline_ms = msg_get_i64(m);
 	TRY(msg_end(m, e));
+	if (proto >= PROBE_PROTOS)
+		return err_set(e, ERR_PROTO, "there is no protocol %llu",
+			       (unsigned long long)proto);
+	if (r.deadline_ms < 0 || r.deadline_ms > PROBE_MS_MAX)
+		return err_set(e, ERR_PROTO, "a probe of %lld ms",
+			       (long long)r.deadline_ms);
+	r.proto = (uint32_t)proto;
 	probe_endpoint(&r, &result);
 	msg_begin(m, WORKER_PROBE, id);
 	msg_put_u64(m, result.verdict);
