@@ -3,8 +3,9 @@
 
 PREFIX     ?= /usr/local
 SBINDIR    ?= $(PREFIX)/sbin
-LIBEXECDIR ?= $(PREFIX)/libexec/everleaf
-DATADIR    ?= $(PREFIX)/share/everleaf
+# everleaf finds these from where it stands itself.
+LIBEXECDIR := $(abspath $(SBINDIR)/../libexec/everleaf)
+DATADIR    := $(abspath $(SBINDIR)/../share/everleaf)
 SYSCONFDIR ?= /etc
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
@@ -38,10 +39,8 @@ HARD += $(if $(SAN)$(COV),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 VARIANT := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all) \
 	$(if $(COV),--coverage -O0)
-PATHS := -DEVERLEAF_LIBEXECDIR='"$(LIBEXECDIR)"' -DEVERLEAF_DATADIR='"$(DATADIR)"' \
-	-DEVERLEAF_SYSCONFDIR='"$(SYSCONFDIR)"'
 
-LANG_FLAGS := -std=gnu11 -D_GNU_SOURCE -I. $(PATHS)
+LANG_FLAGS := -std=gnu11 -D_GNU_SOURCE -I.
 ALL_CFLAGS := $(LANG_FLAGS) $(WARN) $(HARD) $(CFLAGS) $(VARIANT) $(if $(CI),-Werror)
 LIBS     = $(shell pkg-config --libs $(PKGS)) -lev
 NET_LIBS = $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
@@ -116,13 +115,14 @@ cover: ## line coverage of the unit tests, file by file
 	@$(MAKE) --no-print-directory COV=1 CI= tests
 	@tests/cover build/cov
 
-install: all ## DESTDIR, PREFIX, SBINDIR, LIBEXECDIR, SYSCONFDIR; enables nothing
+install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 	install -D -m 755 $(B)/everleaf $(DESTDIR)$(SBINDIR)/everleaf
 	install -D -m 755 $(B)/everleaf-net $(DESTDIR)$(LIBEXECDIR)/everleaf-net
 	@$(foreach p,$(INSTALLED),install -D -m $(call part,3) $(call part,1) \
 	   $(DESTDIR)$(call part,2) && ) :
 	@for u in $(UNITS); do install -d $(DESTDIR)$(UNITDIR) && \
-	   sed 's|@SBINDIR@|$(SBINDIR)|g' etc/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
+	   sed 's|@SBINDIR@|$(SBINDIR)|g; s|@SYSCONFDIR@|$(SYSCONFDIR)|g' \
+	      etc/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
 	   chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 
 uninstall: ## take away what install brought, nothing else
