@@ -57,6 +57,10 @@ struct agent {
 /* The name of certificate number `i`. */
 const char *agent_cert_name(const struct agent *a, uint32_t i);
 
+/* Whether keeper or supervisor are gone: what fails now fails for that reason alone, and
+ * is begun again from disk. */
+bool agent_cut_off(const struct agent *a);
+
 /* What due() says of certificate `i` now. */
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
 

@@ -22,6 +22,11 @@ const char *agent_cert_name(const struct agent *a, uint32_t i)
 	return spec_text(a->spec, a->spec->certs[i].name);
 }
 
+bool agent_cut_off(const struct agent *a)
+{
+	return a->loop != NULL && (a->keeper.fd < 0 || a->super.fd < 0);
+}
+
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now)
 {
 	const struct spec_cert *c = &a->spec->certs[i];

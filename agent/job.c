@@ -95,13 +95,19 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	int64_t now = clock_now();
 	struct err se;
 
-	m->failures++;
-	m->retry_at =
-	    e->code == ERR_LATER
-		? e->retry_at_ms / 1000
-		: schedule_retry_at(e->code, m->failures, now, m->facts.not_after,
-				    schedule_draw(a->start.host_id, j->name,
-						  strlen(j->name)));
+	if (agent_cut_off(a)) {
+		job_end(a, j);
+		return;
+	}
+	if (e->code == ERR_LATER) { /* the peer asked for time: not a failure */
+		m->retry_at = schedule_later_at(e->retry_at_ms / 1000, now);
+	} else {
+		m->failures++;
+		m->retry_at =
+		    schedule_retry_at(e->code, m->failures, now, m->facts.not_after,
+				      schedule_draw(a->start.host_id, j->name,
+						    strlen(j->name)));
+	}
 	m->state = JOB_IDLE;
 	snprintf(m->last_error, sizeof(m->last_error), "%s", e->text);
 	if (agent_write(a, &se) < 0 || state_put(a->state, j->name, m, &se) < 0)
@@ -355,7 +361,7 @@ static int take_owed(void *arg, const struct pending_hook *p)
 static int prepare_stored(struct agent *a, struct job *j, struct err *e)
 {
 	const struct cert *c = &a->certs[j->cert];
-	bool held = due_installs_held(c, clock_now());
+	bool held = due_installs_held(c, clock_now()) && (c->flags & CERT_ASKED) == 0;
 
 	if (held)
 		j->generation = c->held;

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/renew.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -52,7 +53,7 @@ static const char *action_of(const struct agent *a, const struct item *it)
 
 	if (it->due.why == WHY_NONE)
 		return "nothing";
-	if (due_installs_held(c, clock_now()))
+	if (due_installs_held(c, clock_now()) && (c->flags & CERT_ASKED) == 0)
 		return "install the held generation";
 	if (it->due.why == WHY_FILES_DIFFER)
 		return "write the files again";
@@ -176,12 +177,7 @@ int agent_dry_run(struct agent *a, struct err *e)
 	AUTO_FREE struct item *items = NULL;
 
 	(void)e;
-	if ((a->request->flags & REQUEST_FORCE) != 0)
-		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-			if (a->wanted[i]) {
-				a->certs[i].flags |= CERT_ASKED;
-				a->certs[i].retry_at = 0;
-			}
+	renew_ask(a);
 	items = collect(a, now, &n);
 	while (n_due < n && items[n_due].due.at <= now)
 		if (check_item(a, &items[n_due++]) < 0)

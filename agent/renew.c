@@ -12,6 +12,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define JOBS_AT_ONCE   64 /* on their way to a batch: bounds memory, fills both cores */
 #define KEEPER_AT_ONCE 2  /* requests in its socket, see link.h */
@@ -91,7 +92,7 @@ void agent_pass(struct agent *a)
 		return;
 	a->passing = true;
 	list = decide(a, &n, &next);
-	for (size_t i = 0; i < n && !a->stopping; i++) {
+	for (size_t i = 0; i < n && !a->stopping && !agent_cut_off(a); i++) {
 		if (n_alone(a) >= JOBS_AT_ONCE)
 			break;
 		if (job_of_cert(a, list[i].cert) != NULL)
@@ -148,7 +149,6 @@ static void on_other(void *arg, struct msg *m)
 	if (m->type != ROLE_STOP)
 		return;
 	a->stopping = true;
-	a->n_failed++;
 	agent_pass(a);
 }
 
@@ -183,15 +183,61 @@ static void close_loop(struct agent *a)
 	a->loop = NULL;
 }
 
-static void force(struct agent *a)
+void renew_ask(struct agent *a)
 {
-	if ((a->request->flags & REQUEST_FORCE) == 0)
+	const bool force = (a->request->flags & REQUEST_FORCE) != 0;
+
+	if (!force && a->request->n_names == 0)
 		return;
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-		if (a->wanted[i]) {
-			a->certs[i].flags |= CERT_ASKED;
-			a->certs[i].retry_at = 0;
-		}
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		if (!a->wanted[i])
+			continue;
+		a->certs[i].flags |= force ? CERT_ASKED : 0;
+		a->certs[i].retry_at = 0;
+	}
+}
+
+/* Would it be due, had it not failed before? */
+static bool waits(const struct agent *a, uint32_t i, int64_t now, struct due *d)
+{
+	const struct spec_cert *c = &a->spec->certs[i];
+	struct cert cert = a->certs[i];
+
+	if (!a->wanted[i] || a->tried[i] || cert.retry_at <= now)
+		return false;
+	cert.retry_at = 0;
+	*d = due(c, a->spec->numbers + c->issuers.first, &cert, now);
+	return d->at <= now;
+}
+
+/* Not everything asked for holds while something waits for its next attempt. */
+static void tell_waiting(struct agent *a)
+{
+	int64_t now = clock_now();
+
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		char at[TEXT_TIME_MAX];
+		struct due d;
+
+		if (!waits(a, i, now, &d))
+			continue;
+		a->n_failed++;
+		log_error(
+		    "%s: %s, and not tried again before %s, after %u failures in a "
+		    "row; `everleaf renew %s` tries now",
+		    agent_cert_name(a, i), why_word(d.why),
+		    text_time(at, a->certs[i].retry_at), a->certs[i].failures,
+		    agent_cert_name(a, i));
+	}
+}
+
+static int exit_status(const struct agent *a)
+{
+	if (a->status != 0)
+		return a->status;
+	if (a->request->command == COMMAND_AGENT)
+		return EXIT_SUCCESS; /* it was told to stop */
+	return a->n_failed > 0 || a->stopping ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int agent_renew(struct agent *a, struct err *e)
@@ -201,17 +247,18 @@ int agent_renew(struct agent *a, struct err *e)
 
 	if (a->request->command == COMMAND_ROLLBACK)
 		TRY(rollback_choose(a, &cert, &generation, e));
-	force(a);
+	renew_ask(a);
 	open_loop(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
 	agent_pass(a);
-	if (a->jobs != NULL || a->request->command == COMMAND_AGENT)
+	if (a->status == 0 && (a->jobs != NULL || a->request->command == COMMAND_AGENT))
 		ev_run(a->loop, 0);
-	if (agent_commit(a, e) < 0)
+	/* Cut off, what is not committed is done again, as after any crash. */
+	if (!agent_cut_off(a) && agent_commit(a, e) < 0)
 		log_error("remember: %s", e->text);
+	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
+		tell_waiting(a);
 	close_loop(a);
-	if (a->status != 0)
-		return a->status;
-	return a->n_failed > 0 ? EXIT_FAILURE : EXIT_SUCCESS;
+	return exit_status(a);
 }

@@ -9,5 +9,9 @@
 struct agent;
 struct err;
 
+/* Apply what the request says of the certificates that are wanted: with --force each is
+ * asked for, and what a person names is tried now, whatever it waits for. */
+void renew_ask(struct agent *a);
+
 /* Exit status, or an err. */
 int agent_renew(struct agent *a, struct err *e);

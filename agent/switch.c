@@ -425,7 +425,7 @@ static bool step(struct batch *b)
 
 void switch_go_on(struct batch *b)
 {
-	if (b->asking)
+	if (b->asking || agent_cut_off(b->agent))
 		return;
 	b->asking = true;
 	while (b->waiting == 0 && b->n_jobs > 0 && step(b))
