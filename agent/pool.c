@@ -198,3 +198,8 @@ void pool_check(struct pool *p)
 		}
 	}
 }
+
+bool pool_any(const struct pool *p)
+{
+	return n_open(p) + p->starting > 0;
+}

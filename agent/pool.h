@@ -5,6 +5,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/link.h"
@@ -23,3 +24,6 @@ void pool_call(struct pool *p, struct msg *m, link_done *done, uint32_t number);
 
 /* Let go of workers that have been idle for long; called by the loop's tick. */
 void pool_check(struct pool *p);
+
+/* Whether there is a worker, or one is on its way: the tick must go on. */
+bool pool_any(const struct pool *p);

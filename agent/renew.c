@@ -16,6 +16,7 @@
 
 #define JOBS_AT_ONCE   64 /* on their way to a batch: bounds memory, fills both cores */
 #define KEEPER_AT_ONCE 2  /* requests in its socket, see link.h */
+#define FAR_FUTURE     4102444800. /* 2100: armed, and never comes */
 #define TICK_S         0.25
 
 struct candidate {
@@ -76,7 +77,8 @@ static void finish_if_done(struct agent *a, size_t n_due)
 		return;
 	if (agent_commit(a, &e) < 0)
 		log_error("remember: %s", e.text);
-	ev_timer_stop(a->loop, &a->tick);
+	if (!pool_any(a->pool))
+		ev_timer_stop(a->loop, &a->tick);
 	if (a->stopping || (a->request->command != COMMAND_AGENT && n_due == 0))
 		ev_break(a->loop, EVBREAK_ALL);
 }
@@ -163,7 +165,7 @@ static void open_loop(struct agent *a)
 	a->pool = pool_new(a);
 	a->batch = batch_new(a);
 	ev_timer_init(&a->tick, on_tick, TICK_S, TICK_S);
-	ev_periodic_init(&a->alarm, on_alarm, (ev_tstamp)INT32_MAX, 0., NULL);
+	ev_periodic_init(&a->alarm, on_alarm, FAR_FUTURE, 0., NULL);
 	a->tick.data = a;
 	a->alarm.data = a;
 	/* One periodic always armed, or libev wakes each minute to look for a jump of

@@ -59,7 +59,9 @@ static void on_probed(void *arg, uint32_t number, struct msg *m,
 	const void *seen;
 	size_t len = 0;
 
-	p->verdict = PROBE_DOWN;
+	/* What could not be found out (a worker that died) is an alarm, and no reason to
+	 * go back: DOWN is only what a worker has seen. */
+	p->verdict = PROBE_OTHER;
 	memset(p->seen, 0, sizeof(p->seen));
 	if (failed != NULL) {
 		snprintf(p->detail, sizeof(p->detail), "%.255s", failed->text);
