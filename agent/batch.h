@@ -30,6 +30,7 @@ struct batch {
 	size_t n_jobs;            /* 0: none */
 	struct batch_hook *hooks; /* owned; those of the jobs, each once */
 	size_t n_hooks;
+	uint32_t event; /* what the hooks are told: enum hook_event */
 	unsigned phase;
 	size_t waiting; /* answers that the phase waits for */
 	size_t next_hook;

@@ -7,17 +7,19 @@
 #include <sys/stat.h>
 
 #include "agent/agent.h"
+#include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/schedule.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
 
-#define STAMPS_AT_ONCE 4096 /* as many as the keeper gives in one message */
+#define STAMPS_AT_ONCE 1024 /* 8 KiB in one message */
 #define KEPT_FLAGS     (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK)
 
 static void put_stamp(struct file_stamp *stamp, const struct stat *st)
@@ -41,14 +43,22 @@ static int facts_of_file(int dir, const char *path, struct x509_facts *facts,
 	return x509_facts(sk_X509_value(chain, 0), facts, e);
 }
 
+#define CERT_PATH 512
+
+static const char *cert_path(char path[CERT_PATH], const struct agent *a, uint32_t i,
+			     uint64_t number)
+{
+	snprintf(path, CERT_PATH, "archive/%s/%010llu/cert.pem", agent_cert_name(a, i),
+		 (unsigned long long)number);
+	return path;
+}
+
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
 		    struct x509_facts *facts, struct err *e)
 {
-	char path[512];
+	char path[CERT_PATH];
 
-	snprintf(path, sizeof(path), "archive/%s/%010llu/cert.pem",
-		 agent_cert_name(a, i), (unsigned long long)number);
-	return facts_of_file(a->root, path, facts, e);
+	return facts_of_file(a->root, cert_path(path, a, i, number), facts, e);
 }
 
 /* The generation that live/NAME points at; 0: none. */
@@ -71,9 +81,30 @@ static uint64_t live_number(const struct agent *a, const char *name)
 	return number;
 }
 
+int64_t inventory_renew_at(const struct agent *a, uint32_t i,
+			   const struct x509_facts *facts)
+{
+	uint32_t draw =
+	    schedule_draw(a->start.host_id, facts->serial, strlen(facts->serial));
+
+	return schedule_renew_at(&a->spec->certs[i], facts->not_before,
+				 facts->not_after, draw, NULL);
+}
+
+/* What is held, and what has failed, outlives what was live. */
+static void forget_live(struct memory *m)
+{
+	m->stamp = (struct file_stamp){ .inode = 0 };
+	m->facts = (struct x509_facts){ .not_after = 0 };
+	m->disk_stamp = 0;
+	m->generation = 0;
+	m->renew_at = 0;
+	m->flags = 0;
+}
+
 /*
- * Bring `m` up to date with what is live. Returns CERT_PRESENT, CERT_UNREADABLE or 0;
- * a rolled-back mark is gone once something else is live.
+ * Bring `m` up to date with what is live. Returns CERT_PRESENT, CERT_UNREADABLE or 0.
+ * What its flags say is said of m->generation, and gone once something else is live.
  */
 static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m)
 {
@@ -81,16 +112,14 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 	struct file_stamp stamp;
 	struct stat st;
 	struct err e;
-	char path[512];
+	char path[CERT_PATH];
 
 	if (number == 0) {
-		*m =
-		    (struct memory){ .failures = m->failures, .retry_at = m->retry_at };
+		forget_live(m);
 		return 0;
 	}
-	snprintf(path, sizeof(path), "archive/%s/%010llu/cert.pem",
-		 agent_cert_name(a, i), (unsigned long long)number);
-	if (fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstatat(a->root, cert_path(path, a, i, number), &st, AT_SYMLINK_NOFOLLOW) <
+	    0)
 		return CERT_PRESENT | CERT_UNREADABLE;
 	put_stamp(&stamp, &st);
 	if (m->generation == number && memcmp(&stamp, &m->stamp, sizeof(stamp)) == 0)
@@ -99,6 +128,8 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 		log_warn("%s: %s", path, e.text);
 		return CERT_PRESENT | CERT_UNREADABLE;
 	}
+	if (m->generation != number)
+		m->flags &= ~(unsigned)KEPT_FLAGS;
 	m->stamp = stamp;
 	m->generation = number;
 	m->disk_stamp = 0;
@@ -110,16 +141,27 @@ static uint32_t issuer_number(const struct agent *a, const char *name)
 	return name[0] == '\0' ? SPEC_NOBODY : spec_issuer_called(a->spec, name);
 }
 
+/* What is live is held no more, and what has ended is of no use. */
+static void check_held(const struct spec_cert *spec, struct memory *m, struct cert *c)
+{
+	if (m->held == m->generation || m->held_not_after <= clock_now())
+		m->held = 0;
+	if (m->held == 0)
+		return;
+	c->held = m->held;
+	c->held_not_after = m->held_not_after;
+	if (m->held_names_hash == spec->names_hash &&
+	    m->held_key == (enum key_type)spec->key)
+		c->flags |= CERT_HELD_GOOD;
+}
+
 static void fill(struct agent *a, uint32_t i, struct memory *m)
 {
-	const struct spec_cert *spec = &a->spec->certs[i];
 	struct cert *c = &a->certs[i];
 	uint32_t flags = look_at_live(a, i, m);
 
 	*c = (struct cert){
 		.retry_at = m->retry_at,
-		.held = m->held,
-		.held_not_after = m->held_not_after,
 		.generation = m->generation,
 		.issuer = issuer_number(a, m->issuer),
 		.failures =
@@ -127,17 +169,14 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 		.state = (uint8_t)m->state,
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
-	if (m->held != 0 && m->held_names_hash == spec->names_hash &&
-	    m->held_key == (enum key_type)spec->key)
-		c->flags |= CERT_HELD_GOOD;
+	check_held(&a->spec->certs[i], m, c);
+	/* A switch that was cut short: files, hooks and proof are made up for. */
+	if (flags != 0 && m->state >= JOB_INSTALLING)
+		c->flags |= CERT_HOOKS_PENDING;
 	if (flags != CERT_PRESENT)
 		return;
 	if ((m->flags & CERT_ROLLED_BACK) == 0)
-		m->renew_at =
-		    schedule_renew_at(spec, m->facts.not_before, m->facts.not_after,
-				      schedule_draw(a->start.host_id, m->facts.serial,
-						    strlen(m->facts.serial)),
-				      NULL);
+		m->renew_at = inventory_renew_at(a, i, &m->facts);
 	c->renew_at = m->renew_at;
 	c->not_before = m->facts.not_before;
 	c->not_after = m->facts.not_after;
@@ -177,6 +216,7 @@ static int remember_stamp(struct agent *a, uint32_t i, uint64_t stamp, struct er
 	if (!found)
 		return 0;
 	m.disk_stamp = stamp;
+	TRY(agent_write(a, e));
 	return state_put(a->state, agent_cert_name(a, i), &m, e);
 }
 
@@ -202,12 +242,12 @@ static int ask_stamps(struct msg *m, uint32_t first, uint32_t n, uint64_t *stamp
 static int look_at_files(struct agent *a, const uint64_t *remembered, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
-	uint64_t stamps[STAMPS_AT_ONCE / 4];
+	uint64_t stamps[STAMPS_AT_ONCE];
 	uint32_t total = a->spec->n[SPEC_CERTS];
-	const uint32_t step = STAMPS_AT_ONCE / 4;
 
-	for (uint32_t first = 0; first < total; first += step) {
-		uint32_t n = total - first < step ? total - first : step;
+	for (uint32_t first = 0; first < total; first += STAMPS_AT_ONCE) {
+		uint32_t n =
+		    total - first < STAMPS_AT_ONCE ? total - first : STAMPS_AT_ONCE;
 
 		TRY(ask_stamps(&m, first, n, stamps, e));
 		for (uint32_t k = 0; k < n; k++) {
@@ -246,12 +286,25 @@ static int take_row(void *arg, const char *name, const struct memory *row)
 	return 0;
 }
 
+/* Is it owed to a hook that the certificate has no more? */
+static bool has_hook(const struct agent *a, uint32_t i, const char *name)
+{
+	const struct list hooks = a->spec->certs[i].hooks;
+	uint32_t hook = spec_hook_called(a->spec, name);
+
+	for (uint32_t k = 0; k < hooks.n; k++)
+		if (a->spec->numbers[hooks.first + k] == hook)
+			return true;
+	return false;
+}
+
 static int take_hook(void *arg, const struct pending_hook *p)
 {
 	struct agent *a = arg;
 	uint32_t i = spec_cert_called(a->spec, p->name);
 
-	if (i != SPEC_NOBODY && a->certs[i].generation == p->generation)
+	if (i != SPEC_NOBODY && a->certs[i].generation == p->generation &&
+	    has_hook(a, i, p->hook))
 		a->certs[i].flags |= CERT_HOOKS_PENDING;
 	return 0;
 }
@@ -270,9 +323,11 @@ int inventory_load(struct agent *a, struct err *e)
 		if (seen[i])
 			continue;
 		fill(a, i, &m);
-		if ((a->certs[i].flags & CERT_PRESENT) != 0 && a->state != NULL &&
-		    request_writes(a->request))
-			TRY(state_put(a->state, agent_cert_name(a, i), &m, e));
+		if ((a->certs[i].flags & CERT_PRESENT) == 0 || a->state == NULL ||
+		    !request_writes(a->request))
+			continue;
+		TRY(agent_write(a, e));
+		TRY(state_put(a->state, agent_cert_name(a, i), &m, e));
 	}
 	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
 	return look_at_files(a, stamps, e);

@@ -22,7 +22,11 @@ int inventory_load(struct agent *a, struct err *e);
  * not written). Its files are taken to be what was just published. */
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e);
 
-/* The leaf of generation `number`: its facts. ERR_SYS, ERR_PROTO. */
+/* The renewal moment of certificate `i` if its leaf were the one of `facts`. */
 struct x509_facts;
+int64_t inventory_renew_at(const struct agent *a, uint32_t i,
+			   const struct x509_facts *facts);
+
+/* The leaf of generation `number`: its facts. ERR_SYS, ERR_PROTO. */
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
 		    struct x509_facts *facts, struct err *e);

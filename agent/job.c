@@ -6,7 +6,6 @@
 
 #include "agent/agent.h"
 #include "agent/batch.h"
-#include "agent/inventory.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/schedule.h"
@@ -86,6 +85,7 @@ void job_end(struct agent *a, struct job *j)
 	buf_done(&j->chain);
 	buf_done(&j->anchors);
 	free(j->probes);
+	free(j->hooks);
 	free(j);
 }
 
@@ -331,60 +331,6 @@ static int end_verifying(struct agent *a, struct job *j, struct msg *m, struct e
 
 /* -- beginnings -- */
 
-static int prepare_old(struct agent *a, struct job *j, struct err *e)
-{
-	const struct cert *c = &a->certs[j->cert];
-
-	j->previous = c->generation;
-	if (j->previous == 0 || (c->flags & CERT_UNREADABLE) != 0)
-		return 0;
-	TRY(inventory_facts(a, j->cert, j->previous, &j->old_facts, e));
-	j->old_ok = j->old_facts.not_after > clock_now() &&
-		    (c->flags & (CERT_REVOKED | CERT_MISMATCHED)) == 0;
-	return 0;
-}
-
-static int take_owed(void *arg, const struct pending_hook *p)
-{
-	struct job *j = arg;
-
-	if (p->generation != j->generation)
-		return 0;
-	j->owed = true;
-	j->previous = p->previous;
-	j->test_passed = p->test_passed;
-	j->was_up = p->was_up;
-	return 0;
-}
-
-/* A generation that is on disk already: held, or live with something missing. */
-static int prepare_stored(struct agent *a, struct job *j, struct err *e)
-{
-	const struct cert *c = &a->certs[j->cert];
-	bool held = due_installs_held(c, clock_now()) && (c->flags & CERT_ASKED) == 0;
-
-	if (held)
-		j->generation = c->held;
-	else if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
-		j->generation = c->generation;
-	else
-		return 0;
-	TRY(inventory_facts(a, j->cert, j->generation, &j->facts, e));
-	if (held)
-		return 0;
-	j->old_ok = false; /* nothing changes, so there is nothing to go back to */
-	return state_hook_each(a->state, j->name, take_owed, j, e);
-}
-
-static int prepare(struct agent *a, struct job *j, struct err *e)
-{
-	bool found;
-
-	TRY(state_get(a->state, j->name, &j->memory, &found, e));
-	TRY(prepare_old(a, j, e));
-	return prepare_stored(a, j, e);
-}
-
 static struct job *job_new(struct agent *a, uint32_t cert, enum why why)
 {
 	struct job *j = xcalloc(1, sizeof(*j));
@@ -396,10 +342,15 @@ static struct job *job_new(struct agent *a, uint32_t cert, enum why why)
 			   .why = why,
 			   .spec = &a->spec->certs[cert],
 			   .name = agent_cert_name(a, cert),
-			   .hook_numbers =
-			       a->spec->numbers + a->spec->certs[cert].hooks.first,
 			   .next = a->jobs };
 	j->probes = xcalloc(j->spec->probes.n, sizeof(*j->probes));
+	j->hooks = xcalloc(j->spec->hooks.n, sizeof(*j->hooks));
+	for (uint32_t k = 0; k < j->spec->hooks.n; k++)
+		j->hooks[k] = (struct job_hook){
+			.number = a->spec->numbers[j->spec->hooks.first + k],
+			.owed = true,
+			.passed = true,
+		};
 	a->jobs = j;
 	log_debug("%s: %s", j->name, why_word(why));
 	return j;
@@ -410,7 +361,7 @@ void job_begin(struct agent *a, uint32_t cert, enum why why)
 	struct job *j = job_new(a, cert, why);
 	struct err e;
 
-	if (prepare(a, j, &e) < 0)
+	if (job_prepare(a, j, &e) < 0)
 		job_fail(a, j, &e);
 	else
 		enter(a, j, j->generation == 0 ? JOB_KEYING : JOB_INSTALLING);
@@ -419,14 +370,11 @@ void job_begin(struct agent *a, uint32_t cert, enum why why)
 void job_begin_rollback(struct agent *a, uint32_t cert, uint64_t generation)
 {
 	struct job *j = job_new(a, cert, WHY_ASKED);
-	bool found;
 	struct err e;
 
 	j->by_hand = true;
 	j->generation = generation;
-	if (state_get(a->state, j->name, &j->memory, &found, &e) < 0 ||
-	    prepare_old(a, j, &e) < 0 ||
-	    inventory_facts(a, cert, generation, &j->facts, &e) < 0)
+	if (job_prepare_rollback(a, j, &e) < 0)
 		job_fail(a, j, &e);
 	else
 		enter(a, j, JOB_INSTALLING);

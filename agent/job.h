@@ -40,9 +40,18 @@ enum job_state {
 
 /* One endpoint of a certificate, before and after the switch. */
 struct job_probe {
+	bool was_up; /* before the switch */
+	bool asked;  /* a worker has looked: the verdict is about the endpoint */
 	enum probe_verdict verdict;
 	uint8_t seen[32];
 	char detail[256];
+};
+
+/* One hook of a certificate. */
+struct job_hook {
+	uint32_t number; /* in the snapshot */
+	bool owed;       /* it has to run for `generation` */
+	bool passed;     /* its test, before the switch; true if it has none */
 };
 
 struct job {
@@ -51,7 +60,6 @@ struct job {
 	uint32_t cert; /* number in the snapshot */
 	const struct spec_cert *spec;
 	const char *name;
-	const uint32_t *hook_numbers; /* borrowed, spec->hooks.n */
 	enum why why;
 	enum job_state state;
 	int64_t limit_ms; /* clock_boot_ms() at which the state has taken too long */
@@ -67,10 +75,12 @@ struct job {
 	bool old_ok;                 /* `previous` could be gone back to */
 	bool by_hand;                /* a roll-back that a person asked for */
 	bool owed;                   /* only hooks: `generation` is live already */
-	bool test_passed;            /* of every hook, before the switch */
+	bool cut;                    /* a crash cut its switch short, see `owed` */
 	bool was_up;                 /* every endpoint, before the switch */
+	bool installed;              /* `generation` is live, its files are written */
 	bool undo;                   /* to be rolled back */
 	bool undone;                 /* rolled back */
+	struct job_hook *hooks;      /* owned, spec->hooks.n */
 	struct job_probe *probes;    /* owned, spec->probes.n */
 	struct err err;              /* why it failed, if it did */
 };
@@ -82,6 +92,11 @@ void job_begin(struct agent *a, uint32_t cert, enum why why);
 
 /* Make the stored generation live because a person said so. */
 void job_begin_rollback(struct agent *a, uint32_t cert, uint64_t generation);
+
+/* job_prepare.c: what is remembered of it, what is live, and what is on disk already so
+ * that nothing has to be ordered. */
+int job_prepare(struct agent *a, struct job *j, struct err *e);
+int job_prepare_rollback(struct agent *a, struct job *j, struct err *e);
 
 /* The job called `id`, or NULL: it has ended since. */
 struct job *job_called(struct agent *a, uint32_t id);

@@ -194,8 +194,10 @@ void renew_ask(struct agent *a)
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
 		if (!a->wanted[i])
 			continue;
-		a->certs[i].flags |= force ? CERT_ASKED : 0;
 		a->certs[i].retry_at = 0;
+		/* A switch that was cut short brings a new one: it is finished. */
+		if (force && a->certs[i].state < JOB_INSTALLING)
+			a->certs[i].flags |= CERT_ASKED;
 	}
 }
 

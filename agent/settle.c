@@ -23,19 +23,39 @@ static const char *hook_name(const struct agent *a, uint32_t hook)
 
 /* -- owing -- */
 
-static int owe_job(struct batch *b, const struct job *j, struct err *e)
+/* A roll-back by hand stands from the moment that its generation is live: what is
+ * remembered of that one counts as soon as the link points to it. */
+static void mark_by_hand(const struct agent *a, struct job *j)
 {
-	for (uint32_t i = 0; i < j->spec->hooks.n; i++) {
-		struct pending_hook p = {
-			.name = j->name,
-			.hook = hook_name(b->agent, j->hook_numbers[i]),
-			.generation = j->generation,
-			.previous = j->previous,
-			.test_passed = j->test_passed,
-			.was_up = j->was_up,
-		};
+	struct memory *m = &j->memory;
 
-		TRY(state_hook_put(b->agent->state, &p, e));
+	m->generation = j->generation;
+	m->stamp = (struct file_stamp){ .inode = 0 }; /* to be looked at anew */
+	m->facts = j->facts;
+	m->flags |= CERT_ROLLED_BACK;
+	m->renew_at = schedule_rolled_back_at(inventory_renew_at(a, j->cert, &j->facts),
+					      j->facts.not_before, j->facts.not_after,
+					      clock_now());
+}
+
+static int owe_hooks(struct batch *b, const struct job *j, struct err *e)
+{
+	for (size_t i = 0; i < b->n_hooks; i++) {
+		const struct batch_hook *h = &b->hooks[i];
+		const struct job_hook *used = switch_uses(j, h->hook);
+
+		if (used == NULL || !h->told)
+			continue;
+		TRY(state_hook_put(b->agent->state,
+				   &(struct pending_hook){
+				       .name = j->name,
+				       .hook = hook_name(b->agent, h->hook),
+				       .generation = j->generation,
+				       .previous = j->previous,
+				       .test_passed = used->passed,
+				       .was_up = j->was_up,
+				   },
+				   e));
 	}
 	return 0;
 }
@@ -49,7 +69,9 @@ int settle_owe(struct batch *b, struct err *e)
 		if (j->owed)
 			continue;
 		j->memory.state = JOB_INSTALLING;
-		TRY(owe_job(b, j, e));
+		if (j->by_hand)
+			mark_by_hand(b->agent, j);
+		TRY(owe_hooks(b, j, e));
 		TRY(state_put(b->agent->state, j->name, &j->memory, e));
 	}
 	return agent_commit(b->agent, e);
@@ -59,7 +81,7 @@ void settle_installed(struct agent *a, struct job *j)
 {
 	if (j->by_hand)
 		agent_tell(a, j->name, "rolled-back", j->generation, "by hand");
-	else if (j->generation != j->previous)
+	else if (j->cut || (j->generation != j->previous && !j->owed))
 		agent_tell(a, j->name, "installed", j->generation, "");
 	else if (j->why == WHY_FILES_DIFFER)
 		agent_tell(a, j->name, "repaired", j->generation, "");
@@ -68,27 +90,31 @@ void settle_installed(struct agent *a, struct job *j)
 void settle_rolled_back(struct agent *a, struct job *j)
 {
 	agent_tell(a, j->name, "rolled-back", j->previous, j->err.text);
-	agent_tell(a, j->name, "held", j->generation,
-		   "will be installed next, without another order");
+	if (j->memory.held == j->generation)
+		agent_tell(a, j->name, "held", j->generation,
+			   "will be installed next, without another order");
 }
 
-void settle_ran(struct batch *b, const struct batch_hook *h)
+void settle_ran(struct batch *b, const struct batch_hook *h, bool ok,
+		bool (*which)(const struct job *j))
 {
 	struct agent *a = b->agent;
 	const char *hook = hook_name(a, h->hook);
 	struct err e;
 
+	if (agent_cut_off(a))
+		return; /* it may have run, or not: it runs again */
 	for (size_t i = 0; i < b->n_jobs; i++) {
 		const struct job *j = b->jobs[i];
 		AUTO_FREE char *text = NULL;
 
-		if (!switch_uses(j, h->hook))
+		if (switch_uses(j, h->hook) == NULL || !which(j))
 			continue;
-		text = h->ran ? xstrdup(hook) : xasprintf("%s: %s", hook, h->text);
-		if (h->ran && (agent_write(a, &e) < 0 ||
-			       state_hook_done(a->state, j->name, hook, &e) < 0))
+		text = ok ? xstrdup(hook) : xasprintf("%s: %s", hook, h->text);
+		if (ok && (agent_write(a, &e) < 0 ||
+			   state_hook_done(a->state, j->name, hook, &e) < 0))
 			log_error("%s: remember hook %s: %s", j->name, hook, e.text);
-		agent_tell(a, j->name, h->ran ? "hooked" : "hook-failed",
+		agent_tell(a, j->name, ok ? "hooked" : "hook-failed",
 			   j->undone ? j->previous : j->generation, text);
 	}
 }
@@ -100,40 +126,54 @@ static bool rolls_back(const struct agent *a, uint32_t hook)
 	return a->spec->hooks[hook].rollback != 0;
 }
 
-static bool can_go_back(const struct job *j)
+bool settle_can_go_back(const struct job *j)
 {
-	return j->old_ok && !j->undone && j->previous != j->generation;
+	return j->old_ok && !j->undone && j->previous != j->generation &&
+	       j->old_facts.not_after > clock_now();
+}
+
+static void refuse(const struct agent *a, struct job *j, const struct batch_hook *h,
+		   const struct job_hook *used)
+{
+	const char *hook = hook_name(a, h->hook);
+
+	if (used->passed && rolls_back(a, h->hook) && settle_can_go_back(j))
+		j->undo = true;
+	else if (j->err.code != 0)
+		return; /* the first reason is told */
+	if (used->passed)
+		err_set(&j->err, ERR_HOOK, "hook %s: its test refuses it: %s", hook,
+			h->text);
+	else
+		err_set(&j->err, ERR_HOOK,
+			"hook %s: its test failed already before the switch, so the "
+			"service has a problem of its own: %s",
+			hook, h->text);
 }
 
 void settle_refused(struct batch *b, const struct batch_hook *h)
 {
-	const char *hook = hook_name(b->agent, h->hook);
-
 	for (size_t i = 0; i < b->n_jobs; i++) {
 		struct job *j = b->jobs[i];
+		const struct job_hook *used = switch_uses(j, h->hook);
 
-		if (!switch_uses(j, h->hook) || j->err.code != 0)
-			continue;
-		if (h->passed_before)
-			err_set(&j->err, ERR_HOOK, "hook %s: its test refuses it: %s",
-				hook, h->text);
-		else
-			err_set(
-			    &j->err, ERR_HOOK,
-			    "hook %s: its test failed already before the switch, so "
-			    "the service has a problem of its own: %s",
-			    hook, h->text);
-		j->undo =
-		    h->passed_before && rolls_back(b->agent, h->hook) && can_go_back(j);
+		if (used != NULL && switch_in_place(j))
+			refuse(b->agent, j, h, used);
 	}
 }
 
-bool settle_hooks_ran(const struct batch *b, const struct job *j)
+bool settle_any_ran(const struct batch *b, const struct job *j)
 {
-	for (size_t h = 0; h < b->n_hooks; h++)
-		if (switch_uses(j, b->hooks[h].hook) && !b->hooks[h].ran)
-			return false;
-	return true;
+	bool any = false;
+
+	for (size_t h = 0; h < b->n_hooks; h++) {
+		if (switch_uses(j, b->hooks[h].hook) == NULL || !b->hooks[h].told)
+			continue;
+		if (b->hooks[h].ran)
+			return true;
+		any = true;
+	}
+	return !any;
 }
 
 enum probe_verdict settle_worst(const struct job *j)
@@ -169,7 +209,7 @@ static void blame_probe(const struct agent *a, struct job *j)
 static void blame_hooks(const struct batch *b, struct job *j)
 {
 	for (size_t h = 0; h < b->n_hooks; h++)
-		if (switch_uses(j, b->hooks[h].hook) && !b->hooks[h].ran) {
+		if (switch_uses(j, b->hooks[h].hook) != NULL && !b->hooks[h].ran) {
 			err_set(&j->err, ERR_HOOK, "hook %s: %s",
 				hook_name(b->agent, b->hooks[h].hook),
 				b->hooks[h].text);
@@ -177,18 +217,35 @@ static void blame_hooks(const struct batch *b, struct job *j)
 		}
 }
 
+/* An endpoint that was answered before the switch, and is not answered now. */
+static bool went_down(const struct job *j)
+{
+	for (uint32_t k = 0; k < j->spec->probes.n; k++) {
+		const struct job_probe *p = &j->probes[k];
+
+		if (p->was_up && p->asked && p->verdict == PROBE_DOWN)
+			return true;
+	}
+	return false;
+}
+
 void settle_judge(const struct batch *b, struct job *j)
 {
 	bool may = j->spec->hooks.n == 0;
 
-	if (j->undone || j->err.code != 0)
+	if (!switch_in_place(j))
 		return;
-	for (uint32_t i = 0; i < j->spec->hooks.n; i++)
-		may = may || rolls_back(b->agent, j->hook_numbers[i]);
-	blame_hooks(b, j);
+	for (uint32_t k = 0; k < j->spec->hooks.n; k++)
+		may = may || rolls_back(b->agent, j->hooks[k].number);
+	if (may && went_down(j) && settle_can_go_back(j)) {
+		blame_probe(b->agent, j);
+		j->undo = true;
+		return;
+	}
+	if (j->err.code == 0)
+		blame_hooks(b, j);
 	if (j->err.code == 0)
 		blame_probe(b->agent, j);
-	j->undo = may && j->was_up && settle_worst(j) == PROBE_DOWN && can_go_back(j);
 }
 
 /* -- remembering -- */
@@ -231,12 +288,31 @@ static void remember_failure(const struct agent *a, const struct job *j,
 	snprintf(m->last_error, sizeof(m->last_error), "%s", j->err.text);
 }
 
-/* Hooks that ran for the generation that is live again are owed no more. */
-static int forgive(struct agent *a, const struct job *j, struct err *e)
+/* What is still owed: nothing when all went well, not even to a hook that it has no
+ * more; after going back, each hook that did not run for the previous generation. */
+static int remember_hooks(struct batch *b, const struct job *j, struct err *e)
 {
-	for (uint32_t i = 0; i < j->spec->hooks.n; i++)
-		TRY(state_hook_done(a->state, j->name, hook_name(a, j->hook_numbers[i]),
-				    e));
+	struct agent *a = b->agent;
+
+	if (j->err.code == 0 || j->undone)
+		TRY(state_hook_clear(a->state, j->name, e));
+	for (size_t i = 0; i < b->n_hooks && j->undone; i++) {
+		const struct batch_hook *h = &b->hooks[i];
+
+		if (h->ran_back || switch_uses(j, h->hook) == NULL ||
+		    (a->spec->hooks[h->hook].on & 1u << EVENT_ROLLED_BACK) == 0)
+			continue;
+		TRY(state_hook_put(a->state,
+				   &(struct pending_hook){
+				       .name = j->name,
+				       .hook = hook_name(a, h->hook),
+				       .generation = j->previous,
+				       .previous = j->previous,
+				       .test_passed = true,
+				       .was_up = j->was_up,
+				   },
+				   e));
+	}
 	return 0;
 }
 
@@ -247,19 +323,15 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	bool served = settle_worst(j) == PROBE_NEW;
 
 	m->state = JOB_IDLE;
-	m->flags &= ~(unsigned)(CERT_NOT_SERVED | CERT_ROLLED_BACK);
-	if (!j->undone && m->held == j->generation && j->err.code != ERR_SYS)
+	m->flags &= ~(unsigned)CERT_NOT_SERVED;
+	/* What cannot be installed is not tried again; one that is live is held no more. */
+	if (!j->installed && !j->undone &&
+	    (j->err.code == ERR_TRUST || j->err.code == ERR_CONFIG))
 		m->held = 0;
-	if (j->undone)
-		TRY(forgive(a, j, e));
+	TRY(remember_hooks(b, j, e));
 	TRY(inventory_refresh(a, j->cert, m, e));
 	if (!served)
 		m->flags |= CERT_NOT_SERVED;
-	if (j->by_hand && !j->undone) {
-		m->flags |= CERT_ROLLED_BACK;
-		m->renew_at = schedule_rolled_back_at(m->renew_at, m->facts.not_before,
-						      m->facts.not_after, clock_now());
-	}
 	if (j->err.code == 0)
 		remember_success(m);
 	else
@@ -320,6 +392,8 @@ void settle_batch(struct batch *b)
 	if (rc < 0) {
 		log_error("remember: %s", e.text);
 		a->n_failed++;
+		for (size_t i = 0; i < b->n_jobs; i++) /* not at once again */
+			a->certs[b->jobs[i]->cert].retry_at = clock_now() + 60;
 	}
 	for (size_t i = 0; i < b->n_jobs && rc == 0; i++)
 		if (b->jobs[i]->err.code == 0)

@@ -23,19 +23,23 @@ int settle_owe(struct batch *b, struct err *e);
 void settle_installed(struct agent *a, struct job *j);
 void settle_rolled_back(struct agent *a, struct job *j);
 
-/* Hook `h` was run: what it was owed for is done if it exited 0. */
-void settle_ran(struct batch *b, const struct batch_hook *h);
+/* Hook `h` was run for the jobs that `which` chooses: it is owed no more if `ok`. */
+void settle_ran(struct batch *b, const struct batch_hook *h, bool ok,
+		bool (*which)(const struct job *j));
 
 /* The test of `h` fails now: where it passed before, all that it serves go back. */
 void settle_refused(struct batch *b, const struct batch_hook *h);
 
-/* Whether all hooks of `j` have run for what is live now. */
-bool settle_hooks_ran(const struct batch *b, const struct job *j);
+/* Whether the previous generation of `j` may be made live again. */
+bool settle_can_go_back(const struct job *j);
+
+/* Whether a service was told of `j`: one of its hooks has run, or it has none. */
+bool settle_any_ran(const struct batch *b, const struct job *j);
 
 /* The worst of its endpoints' verdicts; NEW if it has none. */
 enum probe_verdict settle_worst(const struct job *j);
 
-/* Sets j->undo if an endpoint is down that was up. */
+/* What is wrong with `j`, in j->err; sets j->undo if an endpoint is down that was up. */
 void settle_judge(const struct batch *b, struct job *j);
 
 /* The last phase: remember everything, prune what is not needed any more. */

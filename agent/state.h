@@ -101,6 +101,8 @@ struct pending_hook {
 
 int state_hook_put(struct state *s, const struct pending_hook *p, struct err *e);
 int state_hook_done(struct state *s, const char *name, const char *hook, struct err *e);
+int state_hook_clear(struct state *s, const char *name,
+		     struct err *e); /* all of them */
 /* Of `name`, or of all if NULL. The strings live for the call. */
 int state_hook_each(struct state *s, const char *name,
 		    int (*each)(void *arg, const struct pending_hook *p), void *arg,

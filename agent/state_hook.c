@@ -28,6 +28,15 @@ int state_hook_done(struct state *s, const char *name, const char *hook, struct 
 	return query_run(s, &q, e);
 }
 
+int state_hook_clear(struct state *s, const char *name, struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, HOOKS_DROP, &q, e));
+	query_put_text(&q, name);
+	return query_run(s, &q, e);
+}
+
 int state_hook_each(struct state *s, const char *name,
 		    int (*each)(void *arg, const struct pending_hook *p), void *arg,
 		    struct err *e)

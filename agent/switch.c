@@ -17,12 +17,22 @@
 
 /* -- who uses what -- */
 
-bool switch_uses(const struct job *j, uint32_t hook)
+struct job_hook *switch_uses(const struct job *j, uint32_t hook)
 {
-	for (uint32_t i = 0; i < j->spec->hooks.n; i++)
-		if (j->hook_numbers[i] == hook)
-			return true;
-	return false;
+	for (uint32_t k = 0; k < j->spec->hooks.n; k++)
+		if (j->hooks[k].number == hook)
+			return j->hooks[k].owed ? &j->hooks[k] : NULL;
+	return NULL;
+}
+
+bool switch_in_place(const struct job *j)
+{
+	return j->installed && !j->undo && !j->undone;
+}
+
+static bool is_on(const struct batch *b, uint32_t hook, uint32_t event)
+{
+	return (b->agent->spec->hooks[hook].on & 1u << event) != 0;
 }
 
 static void collect_hooks(struct batch *b)
@@ -37,9 +47,11 @@ static void collect_hooks(struct batch *b)
 			if (switch_uses(b->jobs[i], h)) {
 				b->hooks[b->n_hooks++] = (struct batch_hook){
 					.hook = h,
+					.told = is_on(b, h, b->event),
 					.has_test = s->hooks[h].test.n > 0,
 					.passed_before = true,
 					.passed_after = true,
+					.ran = !is_on(b, h, b->event),
 				};
 				break;
 			}
@@ -62,6 +74,7 @@ static void on_probed(void *arg, uint32_t number, struct msg *m,
 	/* What could not be found out (a worker that died) is an alarm, and no reason to
 	 * go back: DOWN is only what a worker has seen. */
 	p->verdict = PROBE_OTHER;
+	p->asked = failed == NULL;
 	memset(p->seen, 0, sizeof(p->seen));
 	if (failed != NULL) {
 		snprintf(p->detail, sizeof(p->detail), "%.255s", failed->text);
@@ -172,15 +185,11 @@ static bool hook_ok(struct batch *b, struct batch_hook *h, struct msg *m,
 	return ok && !joined && !m->broken;
 }
 
-static bool any(const struct job *j)
+/* What was looked at before its switch, by a run that did not get further, is not asked
+ * again. */
+static bool is_fresh(const struct job *j)
 {
-	(void)j;
-	return true;
-}
-
-static bool not_going_back(const struct job *j)
-{
-	return !j->undo && j->err.code == 0;
+	return !j->owed;
 }
 
 static bool gone_back(const struct job *j)
@@ -194,7 +203,7 @@ static bool gone_back(const struct job *j)
 static void look(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
-		if (!b->jobs[i]->owed)
+		if (is_fresh(b->jobs[i]))
 			probe_job(b, i, 0);
 }
 
@@ -207,16 +216,10 @@ static void on_tested(void *arg, uint32_t number, struct msg *m,
 	switch_go_on(b);
 }
 
-/* An owed run was looked at before its switch: that result counts. */
 static void test_hook(struct batch *b, struct batch_hook *h)
 {
-	for (size_t i = 0; i < b->n_jobs; i++)
-		if (b->jobs[i]->owed && switch_uses(b->jobs[i], h->hook)) {
-			h->passed_before = b->jobs[i]->test_passed;
-			return;
-		}
-	if (h->has_test)
-		(void)ask_hook(b, h, true, EVENT_INSTALLED, any, on_tested);
+	if (h->told && h->has_test)
+		(void)ask_hook(b, h, true, b->event, is_fresh, on_tested);
 }
 
 static void on_installed(void *arg, uint32_t number, struct msg *m,
@@ -231,8 +234,9 @@ static void on_installed(void *arg, uint32_t number, struct msg *m,
 		j->err = *failed;
 		err_wrap(&j->err, "install");
 		/* Some of it may be in place: make what was live whole again. */
-		j->undo = j->old_ok && j->previous != j->generation;
+		j->undo = settle_can_go_back(j);
 	} else {
+		j->installed = true;
 		settle_installed(b->agent, j);
 	}
 	switch_go_on(b);
@@ -249,21 +253,30 @@ static void ask_live(struct batch *b, size_t i, uint64_t generation, link_done *
 	link_call(&b->agent->keeper, &m, done, (uint32_t)i);
 }
 
+/* How things were before the switch. */
+static void keep_before(const struct batch *b, struct job *j)
+{
+	j->was_up = j->owed ? j->was_up : true;
+	for (uint32_t k = 0; k < j->spec->probes.n; k++) {
+		struct job_probe *p = &j->probes[k];
+
+		p->was_up = j->owed ? j->was_up : p->asked && p->verdict != PROBE_DOWN;
+		j->was_up = j->was_up && p->was_up;
+	}
+	for (size_t h = 0; h < b->n_hooks && !j->owed; h++) {
+		struct job_hook *used = switch_uses(j, b->hooks[h].hook);
+
+		if (used != NULL)
+			used->passed = b->hooks[h].passed_before;
+	}
+}
+
 static void install(struct batch *b)
 {
 	struct err e;
 
-	for (size_t i = 0; i < b->n_jobs; i++) {
-		struct job *j = b->jobs[i];
-
-		if (j->owed)
-			continue; /* that was found out before its switch */
-		j->was_up = settle_worst(j) != PROBE_DOWN;
-		j->test_passed = true;
-		for (size_t h = 0; h < b->n_hooks; h++)
-			if (switch_uses(j, b->hooks[h].hook))
-				j->test_passed &= b->hooks[h].passed_before;
-	}
+	for (size_t i = 0; i < b->n_jobs; i++)
+		keep_before(b, b->jobs[i]);
 	if (settle_owe(b, &e) < 0) {
 		for (size_t i = 0; i < b->n_jobs; i++)
 			b->jobs[i]->err = e;
@@ -288,9 +301,8 @@ static void on_retested(void *arg, uint32_t number, struct msg *m,
 
 static void retest_hook(struct batch *b, struct batch_hook *h)
 {
-	if (h->has_test)
-		(void)ask_hook(b, h, true, EVENT_INSTALLED, not_going_back,
-			       on_retested);
+	if (h->told && h->has_test)
+		(void)ask_hook(b, h, true, b->event, switch_in_place, on_retested);
 }
 
 static void on_back(void *arg, uint32_t number, struct msg *m, const struct err *failed)
@@ -302,6 +314,7 @@ static void on_back(void *arg, uint32_t number, struct msg *m, const struct err 
 	b->waiting--;
 	j->undone = failed == NULL;
 	j->undo = false;
+	j->installed = false; /* nor is it proven if it cannot be taken back */
 	if (failed != NULL)
 		log_error("%s: go back to generation %llu: %s", j->name,
 			  (unsigned long long)j->previous, failed->text);
@@ -323,44 +336,52 @@ static void on_ran(void *arg, uint32_t number, struct msg *m, const struct err *
 	struct batch_hook *h = &b->hooks[number];
 
 	h->ran = hook_ok(b, h, m, failed);
-	settle_ran(b, h);
+	settle_ran(b, h, h->ran, switch_in_place);
 	switch_go_on(b);
 }
 
 static void run_hook(struct batch *b, struct batch_hook *h)
 {
-	const struct spec_hook *spec = &b->agent->spec->hooks[h->hook];
-
-	h->ran = (spec->on & 1u << EVENT_INSTALLED) == 0;
-	if (!h->ran && h->passed_after)
-		(void)ask_hook(b, h, false, EVENT_INSTALLED, not_going_back, on_ran);
+	if (h->told && h->passed_after)
+		(void)ask_hook(b, h, false, b->event, switch_in_place, on_ran);
 }
 
 static void probe(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
-		if (not_going_back(b->jobs[i]) && !b->jobs[i]->undone)
+		if (switch_in_place(b->jobs[i]))
 			probe_job(b, i,
-				  settle_hooks_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
-								  : 0);
+				  settle_any_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
+								: 0);
 }
 
 /* nginx -s reload exits 0 and may do nothing: only what is served counts. */
 static bool still_old(const struct job *j)
 {
-	return not_going_back(j) && !j->undone && settle_worst(j) == PROBE_OLD;
+	return switch_in_place(j) && settle_worst(j) == PROBE_OLD;
+}
+
+/* It has run for this switch before: what is served tells what became of it. */
+static void on_reran(void *arg, uint32_t number, struct msg *m,
+		     const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	struct batch_hook *h = &b->hooks[number];
+
+	settle_ran(b, h, hook_ok(b, h, m, failed), still_old);
+	switch_go_on(b);
 }
 
 static void rerun_hook(struct batch *b, struct batch_hook *h)
 {
-	if (h->ran)
-		(void)ask_hook(b, h, false, EVENT_INSTALLED, still_old, on_ran);
+	if (h->told && h->ran)
+		(void)ask_hook(b, h, false, b->event, still_old, on_reran);
 }
 
 static void probe_again(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
-		if (still_old(b->jobs[i]) && settle_hooks_ran(b, b->jobs[i]))
+		if (still_old(b->jobs[i]) && settle_any_ran(b, b->jobs[i]))
 			probe_job(b, i, PROBE_DEADLINE_MS);
 }
 
@@ -371,12 +392,21 @@ static void judge(struct batch *b)
 	go_back(b);
 }
 
+static void on_unran(void *arg, uint32_t number, struct msg *m,
+		     const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	struct batch_hook *h = &b->hooks[number];
+
+	h->ran_back = hook_ok(b, h, m, failed);
+	settle_ran(b, h, h->ran_back, gone_back);
+	switch_go_on(b);
+}
+
 static void unrun_hook(struct batch *b, struct batch_hook *h)
 {
-	const struct spec_hook *spec = &b->agent->spec->hooks[h->hook];
-
-	if ((spec->on & 1u << EVENT_ROLLED_BACK) != 0)
-		(void)ask_hook(b, h, false, EVENT_ROLLED_BACK, gone_back, on_ran);
+	if (is_on(b, h->hook, EVENT_ROLLED_BACK))
+		(void)ask_hook(b, h, false, EVENT_ROLLED_BACK, gone_back, on_unran);
 }
 
 static void reprobe(struct batch *b)
@@ -439,6 +469,7 @@ void switch_go_on(struct batch *b)
 
 void switch_begin(struct batch *b)
 {
+	b->event = b->jobs[0]->by_hand ? EVENT_ROLLED_BACK : EVENT_INSTALLED;
 	collect_hooks(b);
 	b->phase = 0;
 	b->next_hook = 0;

@@ -6,10 +6,11 @@
  *     INSTALL  what is owed is remembered, then each live link is moved
  *     RETEST   each hook's test: where it passed before and fails now, its jobs go back
  *     GO_BACK  ... their previous generation is made live again
- *     RUN      each hook once
+ *     RUN      each hook once; one whose test fails waits, the others do not
  *     PROBE    until NEW, or 30 s
  *     RERUN    where the old certificate is still served, the hooks once more, and PROBE
- *     GO_BACK  where an endpoint is DOWN that was up
+ *     GO_BACK  where an endpoint is DOWN that was up (one that no worker could look at
+ *              was neither)
  *     UNRUN    their hooks again, with the previous generation
  *     REPROBE  what is served now
  *     SETTLE   remember, tell, prune (settle.h)
@@ -23,21 +24,27 @@
 
 struct batch;
 struct job;
+struct job_hook;
 
 struct batch_hook {
 	uint32_t hook; /* number in the snapshot */
+	bool told;     /* of this switch, by its `on` */
 	bool has_test;
 	bool passed_before; /* its test; true if it has none */
 	bool passed_after;
-	bool ran;       /* for what is live now, and exited 0 */
+	bool ran;       /* for the new generation, and exited 0; true if not told */
+	bool ran_back;  /* ... for the previous one, after going back */
 	char text[256]; /* why not */
 };
 
 /* Begin with b->jobs. Goes on by itself; ends in settle_batch(). */
 void switch_begin(struct batch *b);
 
-/* Whether job `j` is served by hook number `hook`. */
-bool switch_uses(const struct job *j, uint32_t hook);
+/* Whether hook number `hook` has to run for `j`, and as which of its hooks; or NULL. */
+struct job_hook *switch_uses(const struct job *j, uint32_t hook);
+
+/* Whether the new generation of `j` is live and may stay. */
+bool switch_in_place(const struct job *j);
 
 /* An answer came: on to the next phase if it was the last. */
 void switch_go_on(struct batch *b);

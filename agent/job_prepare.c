@@ -1,0 +1,121 @@
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/inventory.h"
+#include "agent/job.h"
+#include "agent/log.h"
+#include "base/clock.h"
+
+/* What is live, to be gone back to. That it cannot be read is no reason not to replace
+ * it. */
+static void look_at_old(struct agent *a, struct job *j)
+{
+	const struct cert *c = &a->certs[j->cert];
+	struct err e;
+
+	if (j->previous == 0 || (c->flags & CERT_UNREADABLE) != 0)
+		return;
+	if (inventory_facts(a, j->cert, j->previous, &j->old_facts, &e) < 0)
+		log_warn("%s: generation %llu cannot be gone back to: %s", j->name,
+			 (unsigned long long)j->previous, e.text);
+	else
+		j->old_ok = (c->flags & (CERT_REVOKED | CERT_MISMATCHED)) == 0;
+}
+
+/* The held generation, if it is there and still what is asked for. What cannot be used
+ * is forgotten: it must not keep a new one from being ordered. */
+static bool take_held(struct agent *a, struct job *j)
+{
+	struct cert *c = &a->certs[j->cert];
+	struct err e;
+
+	if (!due_installs_held(c, clock_now()) || (c->flags & CERT_ASKED) != 0)
+		return false;
+	if (inventory_facts(a, j->cert, c->held, &j->facts, &e) == 0 &&
+	    j->facts.names_hash == j->memory.held_names_hash &&
+	    (j->spec->usage & ~j->facts.usage) == 0) {
+		j->generation = c->held;
+		return true;
+	}
+	log_warn("%s: the held generation %llu cannot be used: a new one is ordered",
+		 j->name, (unsigned long long)c->held);
+	j->memory.held = 0;
+	c->held = 0;
+	return false;
+}
+
+static struct job_hook *hook_called(const struct agent *a, struct job *j,
+				    const char *name)
+{
+	for (uint32_t k = 0; k < j->spec->hooks.n; k++)
+		if (strcmp(spec_text(a->spec, a->spec->hooks[j->hooks[k].number].name),
+			   name) == 0)
+			return &j->hooks[k];
+	return NULL;
+}
+
+struct owing {
+	const struct agent *agent;
+	struct job *job;
+};
+
+static int take_owed(void *arg, const struct pending_hook *p)
+{
+	const struct owing *o = arg;
+	struct job *j = o->job;
+	struct job_hook *h = hook_called(o->agent, j, p->hook);
+
+	if (h == NULL || p->generation != j->generation)
+		return 0;
+	for (uint32_t k = 0; k < j->spec->hooks.n && !j->owed; k++)
+		j->hooks[k].owed = false;
+	j->owed = true;
+	h->owed = true;
+	h->passed = p->test_passed;
+	j->was_up = p->was_up;
+	j->previous = p->previous;
+	return 0;
+}
+
+/*
+ * What is live, with something missing: files, or hooks that are owed. Nothing changes,
+ * so there is nothing to go back to, but where a crash came before the new generation
+ * was tested and proven.
+ */
+static int take_live(struct agent *a, struct job *j, struct err *e)
+{
+	struct owing owing = { a, j };
+
+	j->generation = a->certs[j->cert].generation;
+	TRY(inventory_facts(a, j->cert, j->generation, &j->facts, e));
+	TRY(state_hook_each(a->state, j->name, take_owed, &owing, e));
+	if (j->owed && j->previous != j->generation)
+		look_at_old(a, j);
+	j->old_ok = j->old_ok && j->cut;
+	return 0;
+}
+
+int job_prepare(struct agent *a, struct job *j, struct err *e)
+{
+	bool found;
+
+	TRY(state_get(a->state, j->name, &j->memory, &found, e));
+	j->cut = j->memory.state >= JOB_INSTALLING;
+	j->previous = a->certs[j->cert].generation;
+	look_at_old(a, j);
+	if (take_held(a, j))
+		return 0;
+	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
+		return take_live(a, j, e);
+	return 0;
+}
+
+int job_prepare_rollback(struct agent *a, struct job *j, struct err *e)
+{
+	bool found;
+
+	TRY(state_get(a->state, j->name, &j->memory, &found, e));
+	j->previous = a->certs[j->cert].generation;
+	look_at_old(a, j);
+	return inventory_facts(a, j->cert, j->generation, &j->facts, e);
+}
