@@ -184,7 +184,7 @@ static const struct row {
 	  "main.conf:1: certificates.a.example.group: found \"ssl-cert\", expected "
 	  "none: without root nothing can belong to others\n" },
 	{ "a mode as a number", true,
-	  "certificates = { names = \"a.example\"; issuer = \"local\"; mode = 0640; };",
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; mode = 640; };",
 	  "main.conf:1: certificates.a.example.mode: found the number 640, expected a "
 	  "mode such as \"0600\" or \"0644\", in octal\n" },
 	{ "a mode that is none", true,

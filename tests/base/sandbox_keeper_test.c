@@ -95,13 +95,14 @@ static void stores_for_another(const char *path)
 static void a_keeper_writes_for_other_users_with_three_capabilities(void **state)
 {
 	const struct scratch *s = *state;
-	AUTO_FREE char *file = xasprintf("%s/live/key.pem", s->path);
+	AUTO_FREE char *file = NULL;
 	const struct sandbox_path path = { s->path, SANDBOX_WRITE };
 	struct sandbox box = inside_box(SANDBOX_KEEPER, &path, 1);
 	struct stat st;
 
 	if (inside_needs_root("another user"))
 		skip();
+	file = xasprintf("%s/live/key.pem", s->path);
 	box.uid = box.gid = SOMEONE;
 	box.capabilities =
 	    1ull << CAP_CHOWN | 1ull << CAP_DAC_OVERRIDE | 1ull << CAP_FOWNER;

@@ -2,9 +2,11 @@
  * analyze: what the analyzers cannot see from one file, told to them only.
  *
  * A failure is a negative number, so no caller goes on after it as after success;
- * what an x-allocator returns is memory.
+ * what an x-allocator returns is memory; an open folder has its descriptor.
  */
 #pragma once
+
+#include <dirent.h>
 
 #include "base/buf.h"
 #include "base/err.h"
@@ -30,3 +32,4 @@
 #define xstrndup(...)        KNOWN(xstrndup(__VA_ARGS__), != NULL)
 #define xasprintf(...)       KNOWN(xasprintf(__VA_ARGS__), != NULL)
 #define buf_take(...)        KNOWN(buf_take(__VA_ARGS__), != NULL)
+#define dirfd(d)             KNOWN(dirfd(d), >= 0)
