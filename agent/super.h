@@ -65,6 +65,12 @@ int supervise(const struct request *request, const char *path);
  * has been said on stderr. */
 int super_configure(struct super *s, struct err *e);
 
+/* super_places.c: where this installation, this user and this host have their things. */
+void super_places(struct super *s);
+
+/* ... and who the config role becomes as root, before `users` is known. */
+void super_config_user(uint32_t *uid, uint32_t *gid);
+
 /* super_store.c: the folders of the state directory, and the lock (ERR_BUSY). */
 int super_store(struct super *s, struct err *e);
 
@@ -86,6 +92,3 @@ int super_reap(struct super_proc *p);
 
 /* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
 void super_end_roles(struct super *s, int patience_ms);
-
-/* super_config.c: who the config role becomes as root, before `users` is known. */
-void super_config_user(uint32_t *uid, uint32_t *gid);

@@ -16,7 +16,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define NOBODY         65534 /* where there is no user "everleaf" yet */
 #define CONFIG_SECONDS 120
 
 /* What the config role may ask while it works. */
@@ -28,14 +27,6 @@ struct asking {
 	size_t next;
 	bool done;
 };
-
-void super_config_user(uint32_t *uid, uint32_t *gid)
-{
-	const struct passwd *pw = getpwnam("everleaf");
-
-	*uid = pw == NULL ? NOBODY : pw->pw_uid;
-	*gid = pw == NULL ? NOBODY : pw->pw_gid;
-}
 
 /* Whoever may write the configuration decides what runs as root. */
 static int check_config_file(int fd, const char *path, struct err *e)
