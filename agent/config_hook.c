@@ -56,25 +56,12 @@ static void read_timeout(struct config_reader *r, const config_setting_t *s, voi
 
 static void read_on(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	static const char *const words[] = {
-		[EVENT_INSTALLED] = "installed",
-		[EVENT_ROLLED_BACK] = "rolled-back",
-		[EVENT_FAILED] = "failed",
-		[EVENT_EXPIRING] = "expiring",
-		[EVENT_REVOKED] = "revoked",
-		[EVENT_NOT_SERVED] = "not-served",
-		[EVENT_DRIFT] = "drift",
-		[EVENT_CLOCK] = "clock",
-		[EVENT_CRL_UPDATED] = "crl-updated",
-		[EVENT_CRL_STALE] = "crl-stale",
-		[EVENTS] = NULL,
-	};
 	struct spec_hook *h = into;
 	uint32_t event;
 
 	h->on = 0;
 	for (unsigned i = 0; i < config_items(s); i++)
-		if (config_choice(r, config_item(s, i), words, &event))
+		if (config_choice(r, config_item(s, i), event_words, &event))
 			h->on |= 1u << event;
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/config.h"
+#include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
 #include "base/auto.h"
@@ -36,22 +37,6 @@ struct asker {
 	bool warn; /* only `check` wants to hear of what is valid but not good */
 };
 
-/* Ask the supervisor, which knows the host; the answer is left in *m. */
-static int ask(struct msg *m, struct err *e)
-{
-	uint32_t type = m->type;
-
-	TRY(msg_send(ROLE_FD_SUPERVISOR, m, e));
-	TRY(msg_recv(ROLE_FD_SUPERVISOR, m, e));
-	if (m->type == MSG_FAILED) {
-		msg_get_err(m, e);
-		return e->code;
-	}
-	if (m->type != type)
-		return err_set(e, ERR_PROTO, "message %u instead of %u", m->type, type);
-	return 0;
-}
-
 static int ask_include(void *arg, const char *pattern, struct buf *path,
 		       struct buf *content, struct err *e)
 {
@@ -60,7 +45,7 @@ static int ask_include(void *arg, const char *pattern, struct buf *path,
 
 	msg_begin(m, CONFIG_INCLUDE, 0);
 	msg_put_str(m, pattern);
-	TRY(ask(m, e));
+	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
 	buf_puts(path, msg_get_str(m));
 	TRY(msg_end(m, e));
 	fd = msg_take_fd(m);
@@ -74,7 +59,7 @@ static int ask_user(void *arg, const char *name, uint32_t *uid, uint32_t *gid,
 
 	msg_begin(m, CONFIG_USER, 0);
 	msg_put_str(m, name);
-	TRY(ask(m, e));
+	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
 	*uid = (uint32_t)msg_get_u64(m);
 	*gid = (uint32_t)msg_get_u64(m);
 	buf_puts(home, msg_get_str(m));
@@ -87,7 +72,7 @@ static int ask_group(void *arg, const char *name, uint32_t *gid, struct err *e)
 
 	msg_begin(m, CONFIG_GROUP, 0);
 	msg_put_str(m, name);
-	TRY(ask(m, e));
+	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
 	*gid = (uint32_t)msg_get_u64(m);
 	return msg_end(m, e);
 }
@@ -99,7 +84,7 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 
 	msg_begin(m, CONFIG_LOOK, 0);
 	msg_put_str(m, path);
-	TRY(ask(m, &e));
+	TRY(link_ask(ROLE_FD_SUPERVISOR, m, &e));
 	look->error = (int)msg_get_u64(m);
 	look->mode = (mode_t)msg_get_u64(m);
 	look->uid = (uid_t)msg_get_u64(m);

@@ -30,24 +30,6 @@ static void told_done(struct told *t)
 
 #define AUTO_TOLD __attribute__((cleanup(told_done)))
 
-const char *event_word(uint32_t event)
-{
-	static const char *const words[EVENTS] = {
-		[EVENT_INSTALLED] = "installed",
-		[EVENT_ROLLED_BACK] = "rolled-back",
-		[EVENT_FAILED] = "failed",
-		[EVENT_EXPIRING] = "expiring",
-		[EVENT_REVOKED] = "revoked",
-		[EVENT_NOT_SERVED] = "not-served",
-		[EVENT_DRIFT] = "drift",
-		[EVENT_CLOCK] = "clock",
-		[EVENT_CRL_UPDATED] = "crl-updated",
-		[EVENT_CRL_STALE] = "crl-stale",
-	};
-
-	return event < EVENTS ? words[event] : "";
-}
-
 static void put_domains(const struct agent *a, const struct job *j, struct buf *out)
 {
 	const struct spec *s = a->spec;
@@ -124,7 +106,7 @@ static void put_document(const struct agent *a, const struct hookcall *c,
 	json_begin(&json, out);
 	json_open(&json, NULL, '{');
 	json_int(&json, "version", 1);
-	json_str(&json, "event", event_word(c->event));
+	json_str(&json, "event", event_words[c->event]);
 	json_str(&json, "hook", spec_text(a->spec, a->spec->hooks[c->hook].name));
 	json_str(&json, "step", c->test ? "test" : "run");
 	json_int(&json, "count", (int64_t)c->n_jobs);
@@ -180,7 +162,7 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 	msg_begin(m, SUP_HOOK, 0);
 	msg_put_u64(m, c->hook);
 	msg_put_u64(m, c->test);
-	msg_put_str(m, event_word(c->event));
+	msg_put_str(m, event_words[c->event]);
 	msg_put_u64(m, c->n_jobs);
 	msg_put_str(m, names.len > LIMIT_HOOK_NAMES ? NULL : names.data);
 	for (size_t i = 0; i < HOOK_VALUES; i++)

@@ -21,5 +21,3 @@ struct hookcall {
 /* Put the request into `m`; its descriptor is the document for the hook's stdin. */
 int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 		 struct err *e);
-
-const char *event_word(uint32_t event); /* "installed", ... */

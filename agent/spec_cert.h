@@ -6,6 +6,7 @@
 
 #include <stdint.h>
 
+#include "agent/event.h"
 #include "agent/spec_issuer.h"
 
 enum file_content {
@@ -45,20 +46,6 @@ struct spec_probe {
 	struct text port;  /* decimal; not set for a socket */
 	struct text name;  /* for SNI; not set: none is sent */
 	uint32_t proto;
-};
-
-enum hook_event {
-	EVENT_INSTALLED,
-	EVENT_ROLLED_BACK,
-	EVENT_FAILED,
-	EVENT_EXPIRING,
-	EVENT_REVOKED,
-	EVENT_NOT_SERVED,
-	EVENT_DRIFT,
-	EVENT_CLOCK,
-	EVENT_CRL_UPDATED,
-	EVENT_CRL_STALE,
-	EVENTS,
 };
 
 struct spec_hook {
