@@ -74,6 +74,16 @@ void hookruns_use(struct hookruns *h, const struct spec *spec)
 		h->runs[i].hook = spec_hook_called(spec, h->runs[i].name);
 }
 
+void hookruns_orphan(struct hookruns *h)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		h->runs[i].ids[0] = 0;
+		h->runs[i].n_ids = 1;
+	}
+	for (size_t i = 0; i < h->n_results; i++)
+		h->results[i].id = 0;
+}
+
 static void add_result(struct hookruns *h, const struct hookrun_result *r)
 {
 	h->results = xrealloc(h->results, h->n_results + 1, sizeof(*h->results));

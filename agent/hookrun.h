@@ -64,6 +64,10 @@ void hookruns_free(struct hookruns *h);
  * ERR_PROTO: there is no such hook; ERR_BUSY: too many run, or wait for this one. */
 int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e);
 
+/* Who asked is gone. What runs goes on, and its result comes with id 0, which nobody has;
+ * a later request for the same hook joins it as ever. */
+void hookruns_orphan(struct hookruns *h);
+
 /* At most 2 * HOOKRUN_MAX. */
 size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max);
 /* As clock_boot_ms(); INT64_MAX: never */

@@ -110,7 +110,7 @@ static void report_hooks(struct super *s)
 	struct err e;
 
 	while (hookrun_done(s->hooks, &r)) {
-		if (agent == NULL || agent->sock < 0)
+		if (r.id == 0 || agent == NULL || agent->sock < 0)
 			continue; /* the next agent runs it again: at least once */
 		msg_begin(&s->msg, SUP_HOOK, r.id);
 		msg_put_u64(&s->msg, r.ok);
@@ -233,7 +233,7 @@ static int turn(struct super *s, int sigfd)
 
 			if (role == ROLE_AGENT && ended >= 0)
 				status = ended;
-			if (role != ROLE_AGENT && ended > 0)
+			if (role != ROLE_AGENT && ended > 0 && ended < 128)
 				log_warn("the %s ended with status %d", role_name(role),
 					 ended);
 		}
@@ -266,6 +266,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 			status = turn(s, sigfd);
 		while (status < 0);
 		super_end_roles(s, SUPER_STOP_MS);
+		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));
 	return status >= 128 || status == SUPER_AGAIN ? EXIT_FAILURE : status;
 }

@@ -136,10 +136,43 @@ static struct job **jobs_of(const struct batch *b, uint32_t h,
 	return jobs;
 }
 
-/* Ask for one run. False: there is no job for it. */
-static bool ask_hook(struct batch *b, const struct batch_hook *h, bool test,
-		     uint32_t event, bool (*which)(const struct job *j),
-		     link_done *done)
+/* Read a result; the text of a failure is kept with the hook. */
+static bool read_result(struct batch_hook *h, struct msg *m, const struct err *failed,
+			bool *joined)
+{
+	bool ok;
+
+	*joined = false;
+	if (failed != NULL) {
+		snprintf(h->text, sizeof(h->text), "%.255s", failed->text);
+		return false;
+	}
+	ok = msg_get_u64(m) != 0;
+	*joined = msg_get_u64(m) != 0;
+	(void)msg_get_i64(m);
+	snprintf(h->text, sizeof(h->text), "%s", msg_get_str(m));
+	return ok && !m->broken;
+}
+
+static void hook_ended(struct batch *b, struct batch_hook *h, bool ok);
+
+static void on_hook(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	struct batch *b = ((struct agent *)arg)->batch;
+	bool joined;
+	bool ok = read_result(&b->hooks[number], m, failed, &joined);
+
+	b->waiting--;
+	if (joined) /* that run began before we asked: once more */
+		b->next_hook = number;
+	else
+		hook_ended(b, &b->hooks[number], ok);
+	switch_go_on(b);
+}
+
+/* Ask for one run, if there is a job for it. */
+static void ask_hook(struct batch *b, const struct batch_hook *h, bool test,
+		     uint32_t event, bool (*which)(const struct job *j))
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct hookcall call = { .hook = h->hook, .test = test, .event = event };
@@ -152,37 +185,13 @@ static bool ask_hook(struct batch *b, const struct batch_hook *h, bool test,
 		rc = hookcall_put(b->agent, &call, &m, &e);
 	if (rc < 0)
 		log_error("hook: %s", e.text);
+	for (size_t i = 0; i < call.n_jobs && !test; i++)
+		jobs[i]->state = JOB_HOOKING;
 	free(jobs);
 	if (rc < 0 || call.n_jobs == 0)
-		return false;
-	for (size_t i = 0; i < b->n_jobs; i++)
-		if (!test && switch_uses(b->jobs[i], h->hook))
-			b->jobs[i]->state = JOB_HOOKING;
+		return;
 	b->waiting++;
-	link_call(&b->agent->super, &m, done, (uint32_t)(h - b->hooks));
-	return true;
-}
-
-/* Read a result; the text of a failure is kept with the hook. */
-static bool hook_ok(struct batch *b, struct batch_hook *h, struct msg *m,
-		    const struct err *failed)
-{
-	bool ok;
-	bool joined;
-
-	b->waiting--;
-	if (failed != NULL) {
-		snprintf(h->text, sizeof(h->text), "%.255s", failed->text);
-		return false;
-	}
-	ok = msg_get_u64(m) != 0;
-	joined = msg_get_u64(m) != 0;
-	(void)msg_get_i64(m);
-	snprintf(h->text, sizeof(h->text), "%s", msg_get_str(m));
-	if (ok && joined)
-		snprintf(h->text, sizeof(h->text),
-			 "a run from before this switch was still going on");
-	return ok && !joined && !m->broken;
+	link_call(&b->agent->super, &m, on_hook, (uint32_t)(h - b->hooks));
 }
 
 /* What was looked at before its switch, by a run that did not get further, is not asked
@@ -207,19 +216,16 @@ static void look(struct batch *b)
 			probe_job(b, i, 0);
 }
 
-static void on_tested(void *arg, uint32_t number, struct msg *m,
-		      const struct err *failed)
+static void tested(struct batch *b, struct batch_hook *h, bool ok)
 {
-	struct batch *b = ((struct agent *)arg)->batch;
-
-	b->hooks[number].passed_before = hook_ok(b, &b->hooks[number], m, failed);
-	switch_go_on(b);
+	(void)b;
+	h->passed_before = ok;
 }
 
 static void test_hook(struct batch *b, struct batch_hook *h)
 {
 	if (h->told && h->has_test)
-		(void)ask_hook(b, h, true, b->event, is_fresh, on_tested);
+		ask_hook(b, h, true, b->event, is_fresh);
 }
 
 static void on_installed(void *arg, uint32_t number, struct msg *m,
@@ -287,22 +293,17 @@ static void install(struct batch *b)
 		ask_live(b, i, b->jobs[i]->generation, on_installed);
 }
 
-static void on_retested(void *arg, uint32_t number, struct msg *m,
-			const struct err *failed)
+static void retested(struct batch *b, struct batch_hook *h, bool ok)
 {
-	struct batch *b = ((struct agent *)arg)->batch;
-	struct batch_hook *h = &b->hooks[number];
-
-	h->passed_after = hook_ok(b, h, m, failed);
-	if (!h->passed_after)
+	h->passed_after = ok;
+	if (!ok)
 		settle_refused(b, h);
-	switch_go_on(b);
 }
 
 static void retest_hook(struct batch *b, struct batch_hook *h)
 {
 	if (h->told && h->has_test)
-		(void)ask_hook(b, h, true, b->event, switch_in_place, on_retested);
+		ask_hook(b, h, true, b->event, switch_in_place);
 }
 
 static void on_back(void *arg, uint32_t number, struct msg *m, const struct err *failed)
@@ -330,20 +331,16 @@ static void go_back(struct batch *b)
 			ask_live(b, i, b->jobs[i]->previous, on_back);
 }
 
-static void on_ran(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+static void ran(struct batch *b, struct batch_hook *h, bool ok)
 {
-	struct batch *b = ((struct agent *)arg)->batch;
-	struct batch_hook *h = &b->hooks[number];
-
-	h->ran = hook_ok(b, h, m, failed);
-	settle_ran(b, h, h->ran, switch_in_place);
-	switch_go_on(b);
+	h->ran = ok;
+	settle_ran(b, h, ok, switch_in_place);
 }
 
 static void run_hook(struct batch *b, struct batch_hook *h)
 {
 	if (h->told && h->passed_after)
-		(void)ask_hook(b, h, false, b->event, switch_in_place, on_ran);
+		ask_hook(b, h, false, b->event, switch_in_place);
 }
 
 static void probe(struct batch *b)
@@ -362,20 +359,15 @@ static bool still_old(const struct job *j)
 }
 
 /* It has run for this switch before: what is served tells what became of it. */
-static void on_reran(void *arg, uint32_t number, struct msg *m,
-		     const struct err *failed)
+static void reran(struct batch *b, struct batch_hook *h, bool ok)
 {
-	struct batch *b = ((struct agent *)arg)->batch;
-	struct batch_hook *h = &b->hooks[number];
-
-	settle_ran(b, h, hook_ok(b, h, m, failed), still_old);
-	switch_go_on(b);
+	settle_ran(b, h, ok, still_old);
 }
 
 static void rerun_hook(struct batch *b, struct batch_hook *h)
 {
 	if (h->told && h->ran)
-		(void)ask_hook(b, h, false, b->event, still_old, on_reran);
+		ask_hook(b, h, false, b->event, still_old);
 }
 
 static void probe_again(struct batch *b)
@@ -392,21 +384,16 @@ static void judge(struct batch *b)
 	go_back(b);
 }
 
-static void on_unran(void *arg, uint32_t number, struct msg *m,
-		     const struct err *failed)
+static void unran(struct batch *b, struct batch_hook *h, bool ok)
 {
-	struct batch *b = ((struct agent *)arg)->batch;
-	struct batch_hook *h = &b->hooks[number];
-
-	h->ran_back = hook_ok(b, h, m, failed);
-	settle_ran(b, h, h->ran_back, gone_back);
-	switch_go_on(b);
+	h->ran_back = ok;
+	settle_ran(b, h, ok, gone_back);
 }
 
 static void unrun_hook(struct batch *b, struct batch_hook *h)
 {
 	if (is_on(b, h->hook, EVENT_ROLLED_BACK))
-		(void)ask_hook(b, h, false, EVENT_ROLLED_BACK, gone_back, on_unran);
+		ask_hook(b, h, false, EVENT_ROLLED_BACK, gone_back);
 }
 
 static void reprobe(struct batch *b)
@@ -420,23 +407,29 @@ static const struct phase {
 	const char *word;
 	void (*all)(struct batch *b);                        /* asks once */
 	void (*each)(struct batch *b, struct batch_hook *h); /* ... for one hook */
+	void (*ended)(struct batch *b, struct batch_hook *h, bool ok);
 } phases[] = {
-	{ "look", look, NULL },
-	{ "test", NULL, test_hook },
-	{ "install", install, NULL },
-	{ "retest", NULL, retest_hook },
-	{ "go back", go_back, NULL },
-	{ "run", NULL, run_hook },
-	{ "probe", probe, NULL },
-	{ "rerun", NULL, rerun_hook },
-	{ "probe again", probe_again, NULL },
-	{ "judge", judge, NULL },
-	{ "unrun", NULL, unrun_hook },
-	{ "reprobe", reprobe, NULL },
-	{ "settle", settle_batch, NULL },
+	{ "look", look, NULL, NULL },
+	{ "test", NULL, test_hook, tested },
+	{ "install", install, NULL, NULL },
+	{ "retest", NULL, retest_hook, retested },
+	{ "go back", go_back, NULL, NULL },
+	{ "run", NULL, run_hook, ran },
+	{ "probe", probe, NULL, NULL },
+	{ "rerun", NULL, rerun_hook, reran },
+	{ "probe again", probe_again, NULL, NULL },
+	{ "judge", judge, NULL, NULL },
+	{ "unrun", NULL, unrun_hook, unran },
+	{ "reprobe", reprobe, NULL, NULL },
+	{ "settle", settle_batch, NULL, NULL },
 };
 
 #define N_PHASES (sizeof(phases) / sizeof(*phases))
+
+static void hook_ended(struct batch *b, struct batch_hook *h, bool ok)
+{
+	phases[b->phase].ended(b, h, ok);
+}
 
 /* What comes next, as long as nothing has to be waited for. */
 static bool step(struct batch *b)

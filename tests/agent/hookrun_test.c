@@ -199,9 +199,30 @@ static void a_run_outlives_its_snapshot(void **state)
 	world_close(&next);
 }
 
+static void a_run_whose_asker_is_gone_answers_nobody(void **state)
+{
+	struct hookrun_result a, b;
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	add_sh(&w, "h", "sleep 0.3", 30);
+	world_start(&w);
+	start_on(&w, 0, -1); /* id 1 */
+	hookruns_orphan(w.runs);
+	start_on(&w, 0, -1); /* id 2, of the next one */
+	a = result_of(&w);
+	b = result_of(&w);
+	assert_int_equal(a.id, 0);
+	assert_int_equal(b.id, 2);
+	assert_true(b.joined);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_run_whose_asker_is_gone_answers_nobody),
 		cmocka_unit_test(every_end_is_told),
 		cmocka_unit_test(what_hangs_and_ignores_term_is_killed),
 		cmocka_unit_test(what_heeds_term_has_time_to_clean_up),
