@@ -101,6 +101,9 @@ cases: ## run all, then note in tests/cases how many cases there are
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
+bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program
+	@BUILD=$(B) tests/bench/run
+
 layers: ## rooms look at base/ only, programs need only their libraries
 banned: ## functions that have no place here
 sizes: ## functions, files, parameters, nesting, mutable variables
@@ -151,7 +154,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests deps check cases fresh cover install uninstall help clean $(GATES)
+.PHONY: all tests deps check cases fresh bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d)
