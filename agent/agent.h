@@ -19,6 +19,7 @@
 
 #include "agent/due.h"
 #include "agent/link.h"
+#include "agent/report.h"
 #include "agent/roles.h"
 #include "agent/state.h"
 
@@ -46,8 +47,8 @@ struct agent {
 	struct job *jobs; /* list, newest first */
 	struct batch *batch;
 	uint32_t last_job;
-	unsigned n_done;   /* brought to what was asked for, in this run */
-	unsigned n_failed; /* not */
+	struct report report;
+	unsigned n_failed; /* not brought to what was asked for, in this run */
 	bool passing;      /* inside agent_pass() */
 	bool writing;      /* a transaction is open */
 	bool stopping;

@@ -117,6 +117,8 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	a->certs[j->cert].retry_at = m->retry_at;
 	a->certs[j->cert].flags &= ~CERT_ASKED;
 	a->n_failed++;
+	j->err = *e;
+	report_job(a, j);
 	job_end(a, j);
 	agent_pass(a);
 }

@@ -226,6 +226,7 @@ static void tell_waiting(struct agent *a)
 		if (!waits(a, i, now, &d))
 			continue;
 		a->n_failed++;
+		report_waiting(a, i, d.why);
 		log_error(
 		    "%s: %s, and not tried again before %s, after %u failures in a "
 		    "row; `everleaf renew %s` tries now",
@@ -252,6 +253,7 @@ int agent_renew(struct agent *a, struct err *e)
 	if (a->request->command == COMMAND_ROLLBACK)
 		TRY(rollback_choose(a, &cert, &generation, e));
 	renew_ask(a);
+	report_begin(a);
 	open_loop(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
@@ -263,6 +265,7 @@ int agent_renew(struct agent *a, struct err *e)
 		log_error("remember: %s", e->text);
 	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
 		tell_waiting(a);
+	report_end(a);
 	close_loop(a);
 	return exit_status(a);
 }

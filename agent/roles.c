@@ -96,6 +96,9 @@ static void begin_log(const struct role_start *s)
 
 	if (s->request.command == COMMAND_AGENT && g != NULL)
 		form = g->log_json ? LOG_JSON : LOG_LOGFMT;
+	/* Progress is for who looks on; a timer is told what is wrong. */
+	else if ((s->request.flags & REQUEST_TTY) == 0 && level > LEVEL_WARNING)
+		level = LEVEL_WARNING;
 	if (s->request.flags & REQUEST_QUIET)
 		level = LEVEL_ERROR;
 	if (s->request.flags & REQUEST_VERBOSE)

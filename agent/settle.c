@@ -288,6 +288,36 @@ static void remember_failure(const struct agent *a, const struct job *j,
 	snprintf(m->last_error, sizeof(m->last_error), "%s", j->err.text);
 }
 
+/* A hook that has to run for what is live now, and did not. */
+static bool owes(const struct batch *b, const struct job *j, const struct batch_hook *h)
+{
+	const uint32_t on = b->agent->spec->hooks[h->hook].on;
+
+	if (switch_uses(j, h->hook) == NULL)
+		return false;
+	if (j->undone)
+		return !h->ran_back && (on & 1u << EVENT_ROLLED_BACK) != 0;
+	return j->installed && !h->ran;
+}
+
+static bool is_owed(const struct batch *b, const struct job *j)
+{
+	for (size_t i = 0; i < b->n_hooks; i++)
+		if (owes(b, j, &b->hooks[i]))
+			return true;
+	return false;
+}
+
+/* It could not be installed: the rest of it is done next time, but for what never can
+ * be. */
+static void remember_half_done(const struct job *j, struct memory *m)
+{
+	if (j->err.code == ERR_TRUST || j->err.code == ERR_CONFIG)
+		m->held = 0;
+	else
+		m->state = JOB_INSTALLING;
+}
+
 /* What is still owed: nothing when all went well, not even to a hook that it has no
  * more; after going back, each hook that did not run for the previous generation. */
 static int remember_hooks(struct batch *b, const struct job *j, struct err *e)
@@ -299,8 +329,7 @@ static int remember_hooks(struct batch *b, const struct job *j, struct err *e)
 	for (size_t i = 0; i < b->n_hooks && j->undone; i++) {
 		const struct batch_hook *h = &b->hooks[i];
 
-		if (h->ran_back || switch_uses(j, h->hook) == NULL ||
-		    (a->spec->hooks[h->hook].on & 1u << EVENT_ROLLED_BACK) == 0)
+		if (!owes(b, j, h))
 			continue;
 		TRY(state_hook_put(a->state,
 				   &(struct pending_hook){
@@ -322,15 +351,13 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	struct memory *m = &j->memory;
 	bool served = settle_worst(j) == PROBE_NEW;
 
-	m->state = JOB_IDLE;
 	m->flags &= ~(unsigned)CERT_NOT_SERVED;
-	/* What cannot be installed is not tried again; one that is live is held no more. */
-	if (!j->installed && !j->undone &&
-	    (j->err.code == ERR_TRUST || j->err.code == ERR_CONFIG))
-		m->held = 0;
+	m->state = JOB_IDLE;
+	if (!j->installed && !j->undone)
+		remember_half_done(j, m);
 	TRY(remember_hooks(b, j, e));
 	TRY(inventory_refresh(a, j->cert, m, e));
-	if (!served)
+	if (!served && (j->installed || j->undone))
 		m->flags |= CERT_NOT_SERVED;
 	if (j->err.code == 0)
 		remember_success(m);
@@ -338,7 +365,10 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 		remember_failure(a, j, m);
 	TRY(put_served(a, j, e));
 	TRY(state_put(a->state, j->name, m, e));
-	return inventory_refresh(a, j->cert, m, e);
+	TRY(inventory_refresh(a, j->cert, m, e));
+	if (is_owed(b, j))
+		a->certs[j->cert].flags |= CERT_HOOKS_PENDING;
+	return 0;
 }
 
 static void tell_end(struct agent *a, const struct job *j)
@@ -346,11 +376,10 @@ static void tell_end(struct agent *a, const struct job *j)
 	if (j->err.code != 0) {
 		agent_tell(a, j->name, "failed", j->generation, j->err.text);
 		a->n_failed++;
-		return;
-	}
-	if (j->spec->probes.n > 0)
+	} else if (j->spec->probes.n > 0) {
 		agent_tell(a, j->name, "proved", j->generation, "");
-	a->n_done++;
+	}
+	report_job(a, j);
 }
 
 static void on_pruned(void *arg, uint32_t number, struct msg *m,
