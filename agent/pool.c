@@ -121,22 +121,20 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 	struct pool *p = a->pool;
 	struct worker *w = free_place(p);
 	struct order *o;
+	struct err none;
 
 	(void)number;
 	p->starting--;
-	if (failed != NULL || m->fd < 0 || w == NULL) {
-		struct err e;
-
-		if (failed == NULL)
-			err_set(&e, ERR_PROTO, "no worker came");
-		if (least_busy(p) == NULL)
-			fail_orders(p, failed != NULL ? failed : &e);
-		return;
+	if (failed == NULL && m->fd >= 0 && w != NULL) {
+		link_open(&w->link, a->loop, msg_take_fd(m), 1, a);
+		w->link.gone = gone;
+		w->open = true;
+	} else if (least_busy(p) == NULL) {
+		err_set(&none, ERR_PROTO, "no worker came");
+		fail_orders(p, failed != NULL ? failed : &none);
 	}
-	link_open(&w->link, a->loop, msg_take_fd(m), 1, a);
-	w->link.gone = gone;
-	w->open = true;
-	while ((o = p->first) != NULL) {
+	/* To the new one, or, if it did not come, to those that are there. */
+	while ((o = p->first) != NULL && least_busy(p) != NULL) {
 		p->first = o->next;
 		give(least_busy(p), &o->msg, o->done, o->number);
 		msg_done(&o->msg);
