@@ -151,7 +151,7 @@ static void stop(struct super *s, int signo)
 		return;
 	log_info("%s: stopping", signo == SIGINT ? "interrupted" : "asked to end");
 	s->stopping = true;
-	s->stop_ms = clock_boot_ms() + SUPER_STOP_MS;
+	s->stop_ms = clock_boot_ms() + SUPER_ASK_MS;
 	msg_begin(&s->msg, ROLE_STOP, 0);
 	if (agent != NULL && msg_send(agent->sock, &s->msg, &e) < 0)
 		log_warn("stop: %s", e.text);
@@ -247,8 +247,14 @@ static bool start_over(struct super *s, int status)
 {
 	if (status < 128 && status != SUPER_AGAIN)
 		return false;
-	if (s->stopping || s->restarts++ >= SUPER_RESTARTS)
+	if (s->stopping)
 		return false;
+	if (s->restarts++ >= SUPER_RESTARTS) {
+		log_error("agent or keeper died again (status %d) after %d new starts: "
+			  "giving up",
+			  status, SUPER_RESTARTS);
+		return false;
+	}
 	log_warn("agent or keeper died (status %d): starting again from disk", status);
 	return true;
 }
@@ -265,7 +271,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 		do
 			status = turn(s, sigfd);
 		while (status < 0);
-		super_end_roles(s, SUPER_STOP_MS);
+		super_end_roles(s, s->stopping ? 1000 : SUPER_STOP_MS);
 		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));
 	return status >= 128 || status == SUPER_AGAIN ? EXIT_FAILURE : status;

@@ -81,6 +81,8 @@ static void run_child(const void *arg)
 	signal(SIGTTOU, SIG_IGN);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (chdir("/") < 0) /* no role holds on to the caller's folder */
+		fail("/");
 	choose_env(env);
 	place(&c);
 	execve(c.program, argv, env);
@@ -177,7 +179,8 @@ int super_reap(struct super_proc *p)
 	if (waitid(P_PIDFD, (id_t)p->process.pidfd, &info, WEXITED | WNOHANG) < 0 ||
 	    info.si_pid == 0)
 		return -1;
-	if (info.si_code != CLD_EXITED)
+	/* A worker that we let go in the midst of a probe ends of SIGIO. */
+	if (info.si_code != CLD_EXITED && info.si_status != SIGIO)
 		log_error("the %s was killed by signal %d%s", role_name(p->role),
 			  info.si_status,
 			  info.si_status == SIGSYS

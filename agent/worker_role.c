@@ -2,9 +2,11 @@
  * The worker role: does one thing on the network at a time, for the agent. It connects,
  * and has no file, no key and nothing to run.
  */
+#include <fcntl.h>
 #include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -83,12 +85,24 @@ static void load_resolver(void)
 		freeaddrinfo(list);
 }
 
+/* A probe may take half a minute, and nobody waits for it once the supervisor lets go:
+ * the kernel then sends SIGIO, which ends us. */
+static int end_with_supervisor(struct err *e)
+{
+	if (fcntl(ROLE_FD_SUPERVISOR, F_SETOWN, getpid()) < 0 ||
+	    fcntl(ROLE_FD_SUPERVISOR, F_SETFL, O_ASYNC) < 0)
+		return err_sys(e, "end with the supervisor");
+	return 0;
+}
+
 int worker_role(void)
 {
 	struct role_start s;
 	struct err e;
 	int rc = role_begin(ROLE_WORKER, &s, &e);
 
+	if (rc == 0)
+		rc = end_with_supervisor(&e);
 	if (rc == 0) {
 		load_resolver();
 		rc = role_confine(&s, paths, sizeof(paths) / sizeof(*paths), &e);
