@@ -179,8 +179,7 @@ int super_reap(struct super_proc *p)
 	if (waitid(P_PIDFD, (id_t)p->process.pidfd, &info, WEXITED | WNOHANG) < 0 ||
 	    info.si_pid == 0)
 		return -1;
-	/* A worker that we let go in the midst of a probe ends of SIGIO. */
-	if (info.si_code != CLD_EXITED && info.si_status != SIGIO)
+	if (info.si_code != CLD_EXITED)
 		log_error("the %s was killed by signal %d%s", role_name(p->role),
 			  info.si_status,
 			  info.si_status == SIGSYS
