@@ -189,7 +189,7 @@ static int exit_status(const struct agent *a, const struct err *e)
 	if (a->status != 0)
 		return a->status;
 	if (e->code == ERR_NET) /* the keeper is gone: the supervisor begins again */
-		return 75;
+		return EXIT_AGAIN;
 	return e->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
 }
 

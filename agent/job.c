@@ -33,10 +33,10 @@ static const struct state_row {
 	int (*end)(struct agent *a, struct job *j, struct msg *m, struct err *e);
 } rows[JOB_STATES] = {
 	[JOB_IDLE] = { "idle", 0, NULL, NULL },
-	[JOB_KEYING] = { "keying", 60, begin_keying, end_keying },
+	[JOB_KEYING] = { "keying", 120, begin_keying, end_keying },
 	[JOB_ORDERING] = { "ordering", 120, begin_ordering, end_ordering },
 	[JOB_PARKED] = { "parked", 0, NULL, NULL },
-	[JOB_VERIFYING] = { "verifying", 60, begin_verifying, end_verifying },
+	[JOB_VERIFYING] = { "verifying", 120, begin_verifying, end_verifying },
 	[JOB_INSTALLING] = { "installing", 0, NULL, NULL },
 	[JOB_HOOKING] = { "hooking", 0, NULL, NULL },
 	[JOB_PROBING] = { "probing", 0, NULL, NULL },
@@ -131,7 +131,9 @@ void job_check_limits(struct agent *a)
 
 	for (struct job *j = a->jobs; j != NULL; j = next) {
 		next = j->next;
-		if (rows[j->state].limit_s == 0 || now < j->limit_ms)
+		if (rows[j->state].limit_s == 0 ||
+		    now - j->since_ms < rows[j->state].limit_s * 1000 ||
+		    now - a->keeper.since_ms < rows[j->state].limit_s * 1000)
 			continue;
 		err_set(&e, ERR_SYS, "%s took longer than %d s", rows[j->state].word,
 			rows[j->state].limit_s);
@@ -151,7 +153,7 @@ static void enter(struct agent *a, struct job *j, enum job_state state)
 	struct err e;
 
 	j->state = state;
-	j->limit_ms = clock_boot_ms() + rows[state].limit_s * 1000;
+	j->since_ms = clock_boot_ms();
 	if (rows[state].begin == NULL) {
 		batch_join(a, j);
 		return;

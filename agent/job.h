@@ -62,7 +62,7 @@ struct job {
 	const char *name;
 	enum why why;
 	enum job_state state;
-	int64_t limit_ms; /* clock_boot_ms() at which the state has taken too long */
+	int64_t since_ms; /* clock_boot_ms() when it entered its state */
 	uint32_t issuer;
 	struct memory memory;        /* of the certificate, as it will be remembered */
 	struct buf spki;             /* of the new key */
@@ -108,7 +108,7 @@ void job_fail(struct agent *a, struct job *j, const struct err *e);
 /* End it; what it brought has been remembered. */
 void job_end(struct agent *a, struct job *j);
 
-/* Fail what has been in its state for too long. */
+/* Fail what has been in its state for too long; waiting behind others does not count. */
 void job_check_limits(struct agent *a);
 
 /* Whether any job is on its way to its batch: the batch waits for it. */

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/messages.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -55,7 +56,7 @@ static void fail_all(struct link *l, const struct err *e)
 	}
 }
 
-static void lose(struct link *l, const struct err *e)
+void link_drop(struct link *l, const struct err *e)
 {
 	if (l->fd < 0)
 		return;
@@ -76,11 +77,12 @@ static void send_more(struct link *l)
 		if (c->sent)
 			continue;
 		if (msg_send(l->fd, &c->msg, &e) < 0) {
-			lose(l, &e);
+			link_drop(l, &e);
 			return;
 		}
 		c->sent = true;
-		l->under_way++;
+		if (l->under_way++ == 0)
+			l->since_ms = clock_boot_ms();
 		l->waiting--;
 		msg_done(&c->msg);
 	}
@@ -112,9 +114,10 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	(void)events;
 	if (msg_recv(l->fd, &l->in, &e) < 0) {
 		if (e.code != ERR_BUSY)
-			lose(l, &e);
+			link_drop(l, &e);
 		return;
 	}
+	l->since_ms = clock_boot_ms();
 	c = l->in.id == 0 ? NULL : take_call(l, l->in.id);
 	if (c != NULL)
 		answered(l, c);
@@ -173,6 +176,11 @@ void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
 		err_set(&e, ERR_NET, "the other role is gone");
 		fail_all(l, &e);
 	}
+}
+
+int64_t link_silent_ms(const struct link *l)
+{
+	return l->under_way == 0 ? 0 : clock_boot_ms() - l->since_ms;
 }
 
 int link_ask(int fd, struct msg *m, struct err *e)

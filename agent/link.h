@@ -33,6 +33,8 @@ struct link {
 	size_t waiting;
 	struct link_call *first; /* under way, then waiting: in the order of asking */
 	uint32_t last_id;
+	int64_t
+	    since_ms; /* clock_boot_ms() of the last sign of life, see link_silent_ms() */
 	struct msg in;
 	void *arg;
 	/* Called once when the other role is gone, after every call was told. */
@@ -47,6 +49,12 @@ void link_close(struct link *l);
 /* Ask; `m` is the caller's again when this returns (its descriptor has been sent or is
  * kept for later). The answer comes through the loop, also a failure to send. */
 void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number);
+
+/* For how long what is under way has gone without any answer; 0 if nothing is. */
+int64_t link_silent_ms(const struct link *l);
+
+/* Give the other role up, for the reason in `e`: as if it were gone. */
+void link_drop(struct link *l, const struct err *e);
 
 /* Ask and wait, before the loop runs: the answer is left in m. */
 int link_ask(int fd, struct msg *m, struct err *e);

@@ -93,6 +93,23 @@ static void fail_orders(struct pool *p, const struct err *e)
 	}
 }
 
+/* To whoever is there. If there is nobody, and nobody on the way, they fail for the
+ * reason in `e`. */
+static void give_orders(struct pool *p, const struct err *e)
+{
+	struct worker *w;
+	struct order *o;
+
+	while ((o = p->first) != NULL && (w = least_busy(p)) != NULL) {
+		p->first = o->next;
+		give(w, &o->msg, o->done, o->number);
+		msg_done(&o->msg);
+		free(o);
+	}
+	if (p->starting == 0)
+		fail_orders(p, e);
+}
+
 static void gone(void *arg, struct link *l)
 {
 	(void)arg;
@@ -120,26 +137,21 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 	struct agent *a = arg;
 	struct pool *p = a->pool;
 	struct worker *w = free_place(p);
-	struct order *o;
-	struct err none;
+	struct err e;
 
 	(void)number;
 	p->starting--;
-	if (failed == NULL && m->fd >= 0 && w != NULL) {
+	if (failed != NULL) {
+		e = *failed;
+	} else if (m->fd < 0 || w == NULL) {
+		err_set(&e, ERR_PROTO, "no worker came");
+	} else {
+		err_set(&e, ERR_NET, "the worker died at once");
 		link_open(&w->link, a->loop, msg_take_fd(m), 1, a);
 		w->link.gone = gone;
 		w->open = true;
-	} else if (least_busy(p) == NULL) {
-		err_set(&none, ERR_PROTO, "no worker came");
-		fail_orders(p, failed != NULL ? failed : &none);
 	}
-	/* To the new one, or, if it did not come, to those that are there. */
-	while ((o = p->first) != NULL && least_busy(p) != NULL) {
-		p->first = o->next;
-		give(least_busy(p), &o->msg, o->done, o->number);
-		msg_done(&o->msg);
-		free(o);
-	}
+	give_orders(p, &e);
 }
 
 static unsigned n_open(const struct pool *p)
@@ -185,6 +197,7 @@ void pool_call(struct pool *p, struct msg *m, link_done *done, uint32_t number)
 void pool_check(struct pool *p)
 {
 	int64_t now = clock_boot_ms();
+	struct err e;
 
 	for (size_t i = 0; i < POOL_MAX; i++) {
 		struct worker *w = &p->workers[i];
@@ -193,6 +206,9 @@ void pool_check(struct pool *p)
 		    now - w->idle_ms > POOL_IDLE_MS) {
 			link_close(&w->link);
 			w->open = false;
+		} else if (w->open && link_silent_ms(&w->link) > POOL_SILENT_MS) {
+			err_set(&e, ERR_NET, "the worker says nothing any more");
+			link_drop(&w->link, &e);
 		}
 	}
 }

@@ -19,6 +19,10 @@
 #define FAR_FUTURE     4102444800. /* 2100: armed, and never comes */
 #define TICK_S         0.25
 
+/* The keeper does one thing after the other. If it says nothing for so long, a disk or a
+ * key generator hangs, and both of us begin again from disk. */
+#define KEEPER_SILENT_MS 110000
+
 struct candidate {
 	int64_t not_after;
 	uint32_t cert;
@@ -118,9 +122,16 @@ void agent_pass(struct agent *a)
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	struct agent *a = timer->data;
+	struct err e;
 
 	(void)loop;
 	(void)events;
+	if (link_silent_ms(&a->keeper) > KEEPER_SILENT_MS) {
+		log_error("the keeper says nothing any more");
+		err_set(&e, ERR_NET, "the keeper says nothing any more");
+		link_drop(&a->keeper, &e);
+		return;
+	}
 	job_check_limits(a);
 	pool_check(a->pool);
 	batch_check(a);
@@ -140,7 +151,7 @@ static void on_gone(void *arg, struct link *l)
 {
 	struct agent *a = arg;
 
-	a->status = l == &a->keeper ? 75 : EXIT_FAILURE;
+	a->status = l == &a->keeper ? EXIT_AGAIN : EXIT_FAILURE;
 	ev_break(a->loop, EVBREAK_ALL);
 }
 

@@ -245,7 +245,7 @@ static int turn(struct super *s, int sigfd)
 
 static bool start_over(struct super *s, int status)
 {
-	if (status < 128 && status != SUPER_AGAIN)
+	if (status < 128 && status != EXIT_AGAIN)
 		return false;
 	if (s->stopping)
 		return false;
@@ -274,7 +274,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 		super_end_roles(s, s->stopping ? 1000 : SUPER_STOP_MS);
 		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));
-	return status >= 128 || status == SUPER_AGAIN ? EXIT_FAILURE : status;
+	return status >= 128 || status == EXIT_AGAIN ? EXIT_FAILURE : status;
 }
 
 /* -- beginning -- */

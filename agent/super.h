@@ -30,7 +30,6 @@ struct hookruns;
 #define SUPER_PROCS    40 /* agent, keeper, responder and a pool of workers */
 #define SUPER_STOP_MS  10000
 #define SUPER_ASK_MS   7000 /* of them: for what must not be cut; hooks need 2 s to die */
-#define SUPER_AGAIN    75   /* exit status of a role that lost its peer: start over */
 
 struct super_proc {
 	enum role role;
