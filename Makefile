@@ -50,6 +50,8 @@ OBJ   := $(SRC:%.c=$(B)/%.o)
 # What tests share stands in tests/help/; each test takes from it what it uses.
 HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
+# Programs that the script suites and the demo need: a load, a server, a reader of JSON.
+TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
 GATES := layers banned sizes format headers analyze rfc
 
 export CC ROOMS LANG_FLAGS
@@ -87,7 +89,10 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 # Some run the programs, as built beside them.
 $(TESTS): | $(B)/everleaf $(B)/everleaf-net
 
-tests: $(TESTS) ## build every unit test
+tests: $(TESTS) $(TOOLS) ## build every unit test and what the script suites need
+
+demo: all $(TOOLS) ## the whole life of a certificate, with a real nginx
+	@tests/demo.sh
 
 deps: ## install what is missing to build and test (Debian 12, 13)
 	@tests/deps
@@ -154,7 +159,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests deps check cases fresh bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps check cases fresh bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d)
+-include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d)
