@@ -175,18 +175,24 @@ static void release(struct super_proc *p)
 int super_reap(struct super_proc *p)
 {
 	siginfo_t info = { .si_pid = 0 };
+	int status;
 
 	if (waitid(P_PIDFD, (id_t)p->process.pidfd, &info, WEXITED | WNOHANG) < 0 ||
 	    info.si_pid == 0)
 		return -1;
-	if (info.si_code != CLD_EXITED)
+	status = info.si_status;
+	if (info.si_code != CLD_EXITED && status == SIGIO)
+		status = 0; /* a worker that was let go */
+	else if (info.si_code != CLD_EXITED) {
 		log_error("the %s was killed by signal %d%s", role_name(p->role),
-			  info.si_status,
-			  info.si_status == SIGSYS
+			  status,
+			  status == SIGSYS
 			      ? " (a system call that its sandbox does not allow)"
 			      : "");
+		status += 128;
+	}
 	release(p);
-	return info.si_code == CLD_EXITED ? info.si_status : 128 + info.si_status;
+	return status;
 }
 
 static void end_role(struct super_proc *p, int64_t until_ms)

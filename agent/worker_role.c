@@ -4,7 +4,6 @@
  */
 #include <fcntl.h>
 #include <netdb.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -86,18 +85,11 @@ static void load_resolver(void)
 		freeaddrinfo(list);
 }
 
-static void end_now(int signo)
-{
-	(void)signo;
-	_exit(EXIT_SUCCESS);
-}
-
 /* A probe may take half a minute, and nobody waits for it once the supervisor lets go:
- * the kernel then sends SIGIO. */
+ * the kernel then sends SIGIO, of which we end. */
 static int end_with_supervisor(struct err *e)
 {
-	if (signal(SIGIO, end_now) == SIG_ERR ||
-	    fcntl(ROLE_FD_SUPERVISOR, F_SETOWN, getpid()) < 0 ||
+	if (fcntl(ROLE_FD_SUPERVISOR, F_SETOWN, getpid()) < 0 ||
 	    fcntl(ROLE_FD_SUPERVISOR, F_SETFL, O_ASYNC) < 0)
 		return err_sys(e, "end with the supervisor");
 	return 0;

@@ -22,6 +22,8 @@
 
 #define PAST (MESSAGES + 5) /* what no version knows is sent too */
 
+#define LET_GO (128 + SIGIO) /* how a worker may end when its supervisor does */
+
 struct stage {
 	void *scratch;
 	int snapshot; /* with one certificate */
@@ -168,13 +170,15 @@ static void a_role_refuses_what_is_not_listed_for_its_state(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		const struct row *r = &rows[i];
 		struct alone a;
+		int status;
 
 		alone_start(&a, r->role, &r->request, s->snapshot);
 		if (r->role == ROLE_RESPONDER)
 			tell_ready(&a);
 		send_all(r, &a);
-		if (alone_end(&a, NULL, 0) != 0)
-			fail_msg("%s did not end well", r->name);
+		status = alone_end(&a, NULL, 0);
+		if (status != 0 && !(r->role == ROLE_WORKER && status == LET_GO))
+			fail_msg("%s ended with status %d", r->name, status);
 	}
 }
 
@@ -223,10 +227,12 @@ static void what_the_supervisor_says_later_ends_a_keeper_or_worker(void **state)
 	for (size_t i = 0; i < 2; i++)
 		for (uint32_t type = 0; type < PAST; type += 7) {
 			struct alone a;
+			int status;
 
 			alone_start(&a, roles[i], &r, s->snapshot);
 			send_one(&a, type);
-			assert_int_equal(alone_wait(a.pid, 10000), 0);
+			status = alone_wait(a.pid, 10000);
+			assert_true(status == 0 || status == LET_GO);
 			close(a.super);
 			close(a.peer);
 			close(a.said);

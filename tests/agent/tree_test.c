@@ -265,7 +265,7 @@ static void forget_landlock(void)
 static void what_the_kernel_lacks_is_said_in_the_log_and_in_status(void **state)
 {
 	static const char *const words[][4] = {
-		{ "renew", NULL },
+		{ "-v", "renew", NULL },
 		{ "status", NULL },
 		{ "status", "--json", NULL },
 	};
