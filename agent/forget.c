@@ -4,19 +4,25 @@
 #include <stdlib.h>
 
 #include "agent/messages.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "store/generation.h"
 
 static int forget_one(struct agent *a, const char *name, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FREE uint64_t *numbers = NULL;
 	struct memory memory;
+	size_t n = 0;
 	bool found;
 
 	if (spec_cert_called(a->spec, name) != SPEC_NOBODY)
 		return err_set(e, ERR_CONFIG,
 			       "%s is in the configuration: take it out first", name);
 	TRY(state_get(a->state, name, &memory, &found, e));
-	if (!found) {
+	/* The state may have been lost, and the store not. */
+	TRY(generation_list(a->root, name, &numbers, &n, e));
+	if (!found && n == 0) {
 		a->status = EXIT_NO_NAME;
 		return err_set(e, ERR_CONFIG, "%s: nothing is kept under that name",
 			       name);

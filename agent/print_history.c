@@ -14,6 +14,7 @@ struct printing {
 	struct table table;
 	struct json json;
 	bool as_json;
+	bool any; /* something was put */
 };
 
 static int put_event(void *arg, const struct event *ev)
@@ -21,20 +22,28 @@ static int put_event(void *arg, const struct event *ev)
 	struct printing *p = arg;
 	char at[TEXT_TIME_MAX];
 
+	p->any = true;
 	if (p->as_json) {
 		json_open(&p->json, NULL, '{');
 		json_time(&p->json, "at", ev->at);
 		json_str(&p->json, "name", ev->name);
 		json_str(&p->json, "event", ev->what);
-		json_int(&p->json, "generation", (int64_t)ev->generation);
-		json_str(&p->json, "text", ev->text);
+		if (ev->generation == 0)
+			json_str(&p->json, "generation", NULL);
+		else
+			json_int(&p->json, "generation", (int64_t)ev->generation);
+		json_str(&p->json, "text", ev->text[0] == '\0' ? NULL : ev->text);
 		json_close(&p->json);
 		return 0;
 	}
 	table_put(&p->table, COLOR_NONE, "%s", text_time(at, ev->at));
 	table_put(&p->table, COLOR_NONE, "%s", ev->name);
 	table_put(&p->table, COLOR_NONE, "%s", ev->what);
-	table_put(&p->table, COLOR_NONE, "%llu", (unsigned long long)ev->generation);
+	if (ev->generation == 0)
+		table_put(&p->table, COLOR_NONE, "-");
+	else
+		table_put(&p->table, COLOR_NONE, "%llu",
+			  (unsigned long long)ev->generation);
 	table_put(&p->table, COLOR_NONE, "%s", ev->text);
 	return 0;
 }
@@ -43,8 +52,17 @@ static int each_name(struct agent *a, struct printing *p, struct err *e)
 {
 	if (a->request->n_names == 0)
 		return history_each(a->state, NULL, put_event, p, e);
-	for (size_t i = 0; i < a->request->n_names; i++)
-		TRY(history_each(a->state, a->request->names[i], put_event, p, e));
+	for (size_t i = 0; i < a->request->n_names; i++) {
+		const char *name = a->request->names[i];
+
+		p->any = false;
+		TRY(history_each(a->state, name, put_event, p, e));
+		if (p->any || spec_cert_called(a->spec, name) != SPEC_NOBODY)
+			continue;
+		a->status = EXIT_NO_NAME;
+		return err_set(e, ERR_CONFIG, "%s: nothing is known of that name",
+			       name);
+	}
 	return 0;
 }
 

@@ -79,9 +79,17 @@ static const char *state_of(const struct view *v, enum health *health)
 
 /* -- JSON, as INTERFACE "status --json" -- */
 
+struct pending {
+	struct json *json;
+	uint64_t generation;
+};
+
 static int put_pending(void *arg, const struct pending_hook *p)
 {
-	json_str(arg, NULL, p->hook);
+	const struct pending *pending = arg;
+
+	if (p->generation == pending->generation)
+		json_str(pending->json, NULL, p->hook);
 	return 0;
 }
 
@@ -149,10 +157,11 @@ static void put_leaf(const struct view *v, struct json *j)
 static int put_lists(struct view *v, struct json *j, struct err *e)
 {
 	struct state *state = v->agent->state;
+	struct pending pending = { j, v->cert->generation };
 	const char *name = agent_cert_name(v->agent, v->i);
 
 	json_open(j, "hooks_pending", '[');
-	TRY(state_hook_each(state, name, put_pending, j, e));
+	TRY(state_hook_each(state, name, put_pending, &pending, e));
 	json_close(j);
 	json_open(j, "served", '[');
 	TRY(state_served_each(state, name, put_served, j, e));
@@ -212,7 +221,6 @@ static int put_unmanaged(void *arg, const char *name, const struct memory *m)
 	table_put(u->table, COLOR_FAINT, "unmanaged");
 	table_put(u->table, COLOR_FAINT, "until %s", text_time(at, m->facts.not_after));
 	table_put(u->table, COLOR_FAINT, "everleaf forget %s", name);
-	table_put(u->table, COLOR_FAINT, "-");
 	return 0;
 }
 
@@ -298,19 +306,18 @@ static void put_row(struct table *t, const struct view *v)
 	else
 		table_put(t, COLOR_NONE, "%s, in %s", why_word(v->due.why),
 			  text_span_of(span, v->due.at - v->now));
-	table_put(t, COLOR_NONE, "%s",
-		  v->memory.last_error[0] == '\0' ? "-" : v->memory.last_error);
+	if (v->memory.last_error[0] != '\0')
+		table_note(t, "last error: %s", v->memory.last_error);
 }
 
 static int print_table(struct agent *a, struct err *e)
 {
-	static const char *const heads[] = { "NAME", "STATE", "LEFT", "NEXT",
-					     "LAST ERROR" };
+	static const char *const heads[] = { "NAME", "STATE", "LEFT", "NEXT" };
 	AUTO_TABLE struct table t;
 	struct unmanaged u = { .agent = a, .table = &t };
 	int64_t now = clock_now();
 
-	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 5);
+	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 4);
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
 		struct view v;
 
@@ -373,7 +380,7 @@ static int print_check(struct agent *a, struct err *e)
 			buf_printf(&worse, "%s%s: %s", worse.len == 0 ? " - " : ", ",
 				   agent_cert_name(a, i), word);
 	}
-	printf("%s - %u certificates%s\n", heads[worst], n,
+	printf("%s - %u certificate%s%s\n", heads[worst], n, n == 1 ? "" : "s",
 	       worse.data == NULL ? "" : worse.data);
 	return (int)worst;
 }

@@ -239,11 +239,11 @@ static void tell_waiting(struct agent *a)
 		a->n_failed++;
 		report_waiting(a, i, d.why);
 		log_error(
-		    "%s: %s, and not tried again before %s, after %u failures in a "
+		    "%s: %s, and not tried again before %s, after %u failure%s in a "
 		    "row; `everleaf renew %s` tries now",
 		    agent_cert_name(a, i), why_word(d.why),
 		    text_time(at, a->certs[i].retry_at), a->certs[i].failures,
-		    agent_cert_name(a, i));
+		    a->certs[i].failures == 1 ? "" : "s", agent_cert_name(a, i));
 	}
 }
 

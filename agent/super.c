@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "agent/hookrun.h"
+#include "agent/keeper.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -68,9 +69,10 @@ static int on_worker(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* Who only looks needs neither. */
 static const struct msg_rule rules[] = {
-	{ SUP_HOOK, 1, on_hook },
-	{ SUP_WORKER, 1, on_worker },
+	{ SUP_HOOK, 1u << KEEPER_RENEWS, on_hook },
+	{ SUP_WORKER, 1u << KEEPER_RENEWS, on_worker },
 };
 
 static struct super_proc *proc_of(struct super *s, enum role role)
@@ -93,7 +95,8 @@ static int serve(struct super *s, struct super_proc *p, struct err *e)
 	if (p->role != ROLE_AGENT)
 		return err_set(e, ERR_PROTO, "the %s may ask nothing",
 			       role_name(p->role));
-	rc = msg_dispatch(rules, sizeof(rules) / sizeof(*rules), 0, s, m, e);
+	rc = msg_dispatch(rules, sizeof(rules) / sizeof(*rules),
+			  keeper_state_for(s->request), s, m, e);
 	if (rc == 0 && m->type == SUP_HOOK)
 		return 0;
 	if (rc < 0) {

@@ -5,7 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/auto.h"
+#include "base/buf.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 static const char *const codes[] = {
 	[COLOR_NONE] = "",        [COLOR_GOOD] = "\033[32m", [COLOR_WARN] = "\033[33m",
@@ -17,7 +20,17 @@ static void add(struct table *t, enum table_color color, char *text)
 	if ((t->n & (t->n - 1)) == 0) /* grow at each power of two */
 		t->cells =
 		    xrealloc(t->cells, t->n == 0 ? 1 : t->n * 2, sizeof(*t->cells));
-	t->cells[t->n++] = (struct table_cell){ text, color };
+	t->cells[t->n++] = (struct table_cell){ .text = text, .color = color };
+}
+
+/* Owned; `s` is freed. */
+static char *escaped(char *s)
+{
+	AUTO_FREE char *raw = s;
+	AUTO_BUF struct buf out = { 0 };
+
+	text_escape(&out, raw, strlen(raw), SIZE_MAX);
+	return xstrdup(out.data == NULL ? "" : out.data);
 }
 
 void table_begin(struct table *t, bool color, const char *const *heads, size_t columns)
@@ -33,7 +46,18 @@ void table_put(struct table *t, enum table_color color, const char *fmt, ...)
 	va_list ap;
 
 	va_start(ap, fmt);
-	add(t, color, xvasprintf(fmt, ap));
+	add(t, color, escaped(xvasprintf(fmt, ap)));
+	va_end(ap);
+}
+
+void table_note(struct table *t, const char *fmt, ...)
+{
+	struct table_cell *last = &t->cells[t->n - 1];
+	va_list ap;
+
+	va_start(ap, fmt);
+	free(last->note);
+	last->note = escaped(xvasprintf(fmt, ap));
 	va_end(ap);
 }
 
@@ -56,6 +80,29 @@ static void print_cell(const struct table *t, const struct table_cell *c, size_t
 		color ? "\033[0m" : "", (int)pad, "");
 }
 
+/* Broken at spaces; a word longer than a line stays whole. */
+static void print_note(const char *note, FILE *to)
+{
+	size_t at = TABLE_WIDTH;
+
+	for (const char *word = note + strspn(note, " "); *word != '\0';) {
+		size_t len = strcspn(word, " ");
+
+		if (at + 1 + len > TABLE_WIDTH) {
+			fprintf(to, "%s    ", word == note ? "" : "\n");
+			at = 4;
+		} else {
+			fputc(' ', to);
+			at++;
+		}
+		fprintf(to, "%.*s", (int)len, word);
+		at += len;
+		word += len;
+		word += strspn(word, " ");
+	}
+	fputc('\n', to);
+}
+
 void table_print(const struct table *t, FILE *to)
 {
 	size_t width[TABLE_COLUMNS] = { 0 };
@@ -75,14 +122,19 @@ void table_print(const struct table *t, FILE *to)
 
 		print_cell(t, &t->cells[i],
 			   last ? 0 : width[k] - width_of(t->cells[i].text) + 2, to);
-		if (last)
-			fputc('\n', to);
+		if (!last)
+			continue;
+		fputc('\n', to);
+		if (t->cells[i].note != NULL)
+			print_note(t->cells[i].note, to);
 	}
 }
 
 void table_done(struct table *t)
 {
-	for (size_t i = 0; i < t->n; i++)
+	for (size_t i = 0; i < t->n; i++) {
 		free(t->cells[i].text);
+		free(t->cells[i].note);
+	}
 	free(t->cells);
 }

@@ -1,4 +1,7 @@
-/* table: rows of text in columns as wide as they must be, for people. */
+/*
+ * table: rows of text in columns as wide as they must be, for people. Long text stands in
+ * notes below its row. What could move a terminal's cursor is escaped (text.h).
+ */
 #pragma once
 
 #include <stdbool.h>
@@ -15,8 +18,11 @@ enum table_color {
 	COLOR_FAINT,
 };
 
+#define TABLE_WIDTH 80 /* notes are broken to fit */
+
 struct table_cell {
 	char *text; /* owned */
+	char *note; /* owned; NULL: none */
 	enum table_color color;
 };
 
@@ -34,6 +40,10 @@ void table_begin(struct table *t, bool color, const char *const *heads, size_t c
 /* The next cell, left to right; each row has as many as there are columns. */
 void table_put(struct table *t, enum table_color color, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+
+/* A note below the row of the last cell. */
+void table_note(struct table *t, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
 
 /* Print it; a table without rows prints nothing. The last column is not padded. */
 void table_print(const struct table *t, FILE *to);
