@@ -241,7 +241,7 @@ load_said() { # WORD: "requests" or "failed"
 	sed -n "s/^$1 //p" "$dir/load.out"
 }
 
-nginx_config() { # PORT PEM
+nginx_config() { # PORT CERTIFICATE KEY
 	mkdir -p "$dir/nginx"
 	cat >"$dir/nginx.conf" <<-CONF
 		$(! is_root || echo "user nobody nogroup;")
@@ -260,7 +260,7 @@ nginx_config() { # PORT PEM
 				listen 127.0.0.1:$1 ssl;
 				server_name localhost;
 				ssl_certificate $2;
-				ssl_certificate_key $2;
+				ssl_certificate_key $3;
 				location / { return 200 "ok\n"; }
 			}
 		}
@@ -268,12 +268,12 @@ nginx_config() { # PORT PEM
 }
 
 # Its own configuration, $dir/nginx.conf, on a port of its own, $port.
-start_nginx() { # PEM
+start_nginx() { # PEM, or CERTIFICATE KEY
 	PATH=$PATH:/usr/sbin:/sbin
 	command -v nginx >/dev/null || skip "nginx is not installed"
 	for _ in {1..20}; do
 		port=$((20000 + RANDOM % 12000))
-		nginx_config $port "$1"
+		nginx_config $port "$1" "${2-$1}"
 		if nginx -c "$dir/nginx.conf" -p "$dir" 2>"$dir/nginx.err"; then
 			until_true 10 test -s "$dir/nginx/pid"
 			nginx=$(cat "$dir/nginx/pid")
