@@ -104,7 +104,7 @@ static int read_csr(struct request *r, const char *path)
 		len += n > 0 ? (size_t)n : 0;
 	}
 	if (len > 0 && len <= LIMIT_REQUEST_INPUT) {
-		r->input = TAKE(text); /* for as long as the program runs */
+		r->input = TAKE(text); /* command_done() */
 		return 0;
 	}
 	fprintf(stderr, "everleaf: %s: cannot be read as a CSR (at most %d bytes)\n",
@@ -189,6 +189,16 @@ const struct command_row *command_called(const char *word)
 	return NULL;
 }
 
+bool command_is_later(const char *word)
+{
+	static const char *const words[] = { "revoke", "inspect", "crl", "account" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(words[i], word) == 0)
+			return true;
+	return false;
+}
+
 void commands_help(FILE *to)
 {
 	fputs("usage: everleaf [-c FILE] [-v|-q] COMMAND [ARGUMENT...]\n\n", to);
@@ -230,12 +240,24 @@ static const struct command_option *option_of(const struct command_row *row,
 	return NULL;
 }
 
+/* What the manual promises for a later version. */
+static bool is_later(const char *command, const char *option)
+{
+	return (strcmp(command, "status") == 0 && strcmp(option, "--watch") == 0) ||
+	       (strcmp(command, "check") == 0 && strcmp(option, "--online") == 0);
+}
+
 /* One option with its value. Returns how many words it took, 0: it is wrong. */
 static int parse_option(const struct command_row *row, int argc, char **argv,
 			struct request *r)
 {
 	const struct command_option *o = option_of(row, argv[0]);
 
+	if (o == NULL && is_later(row->word, argv[0])) {
+		fprintf(stderr, "everleaf: %s: %s is not in this version\n", row->word,
+			argv[0]);
+		return 0;
+	}
 	if (o == NULL) {
 		fprintf(stderr,
 			"everleaf: %s: unknown option %s; see everleaf help %s\n",
@@ -273,7 +295,7 @@ static int check_request(const struct command_row *row, size_t n, struct request
 int command_parse(const struct command_row *row, int argc, char **argv,
 		  struct request *r)
 {
-	char **words = xcalloc((size_t)argc + 1, sizeof(char *));
+	AUTO_FREE char **words = xcalloc((size_t)argc + 1, sizeof(char *));
 	int n = 0;
 	int rc;
 
@@ -283,7 +305,7 @@ int command_parse(const struct command_row *row, int argc, char **argv,
 	for (int i = 0; i < argc;) {
 		int took = 1;
 
-		if (strncmp(argv[i], "--", 2) == 0)
+		if (argv[i][0] == '-' && argv[i][1] != '\0') /* "-" is a file */
 			took = parse_option(row, argc - i, argv + i, r);
 		else
 			words[n++] = argv[i];
@@ -297,6 +319,12 @@ int command_parse(const struct command_row *row, int argc, char **argv,
 	rc = check_request(row, (size_t)n, r);
 	if (rc == 0 && row->take != NULL)
 		rc = row->take(r, n, words);
-	free(words);
 	return rc;
+}
+
+void command_done(struct request *r)
+{
+	free(r->names);
+	free((void *)(uintptr_t)r->input);
+	*r = (struct request){ 0 };
 }

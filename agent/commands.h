@@ -33,11 +33,15 @@ struct command_row {
 
 #define COMMAND_NONE COMMANDS /* help, version: done by main itself */
 
-const struct command_row *command_called(const char *word);
+const struct command_row *command_called(const char *word); /* NULL: none is */
+
+/* Whether the manual has it, and this version has not. */
+bool command_is_later(const char *word);
 void commands_help(FILE *to);
 void command_help(FILE *to, const struct command_row *row);
 
 /* Fill `r` from what follows the command's word. 0, or EXIT_USAGE with a line said. The
- * strings are borrowed from argv. */
+ * names are borrowed from argv; command_done() frees the rest in either case. */
 int command_parse(const struct command_row *row, int argc, char **argv,
 		  struct request *r);
+void command_done(struct request *r);

@@ -64,6 +64,10 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 	struct request r = { .flags = flags };
 	int rc;
 
+	if (row == NULL && command_is_later(argv[0])) {
+		fprintf(stderr, "everleaf: %s is not in this version\n", argv[0]);
+		return EXIT_USAGE;
+	}
 	if (row == NULL) {
 		fprintf(stderr, "everleaf: there is no command \"%s\"\n\n", argv[0]);
 		commands_help(stderr);
@@ -76,7 +80,7 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 		version_print();
 	else if (rc == 0)
 		rc = supervise(&r, path);
-	free(r.names);
+	command_done(&r);
 	return rc;
 }
 
