@@ -306,11 +306,25 @@ static int exit_status(const struct err *e)
 
 static void say_valid(const struct super *s)
 {
-	const uint32_t *n = s->spec.n;
+	static const struct {
+		enum spec_table table;
+		const char *word;
+	} counts[] = {
+		{ SPEC_CERTS, "certificate" },
+		{ SPEC_ISSUERS, "issuer" },
+		{ SPEC_HOOKS, "hook" },
+	};
 
-	if ((s->request->flags & REQUEST_QUIET) == 0)
-		printf("%s: valid: %u certificates, %u issuers, %u hooks\n", s->path,
-		       n[SPEC_CERTS], n[SPEC_ISSUERS], n[SPEC_HOOKS]);
+	if ((s->request->flags & REQUEST_QUIET) != 0)
+		return;
+	printf("%s: valid", s->path);
+	for (size_t i = 0; i < sizeof(counts) / sizeof(*counts); i++) {
+		uint32_t n = s->spec.n[counts[i].table];
+
+		printf("%s %u %s%s", i == 0 ? ":" : ",", n, counts[i].word,
+		       n == 1 ? "" : "s");
+	}
+	puts("");
 }
 
 static int run(struct super *s, struct err *e)
