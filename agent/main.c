@@ -95,6 +95,13 @@ static unsigned terminal_flags(void)
 	return REQUEST_TTY | REQUEST_COLOR;
 }
 
+/* getopt(3) has said which. */
+static int wrong_option(void)
+{
+	fputs("see everleaf help\n", stderr);
+	return EXIT_USAGE;
+}
+
 int main(int argc, char **argv)
 {
 	const char *config = NULL;
@@ -103,6 +110,9 @@ int main(int argc, char **argv)
 
 	if (argc == 2 && role_called(argv[1]) != ROLES)
 		return run_role(role_called(argv[1]));
+	if (argc > 1 &&
+	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0))
+		argv[1] += 2; /* the commands of that name */
 	while ((c = getopt(argc, argv, "+c:vqh")) != -1) {
 		if (c == 'c')
 			config = optarg;
@@ -110,8 +120,10 @@ int main(int argc, char **argv)
 			flags |= REQUEST_VERBOSE;
 		else if (c == 'q')
 			flags |= REQUEST_QUIET;
+		else if (c == 'h')
+			return run_help(0, NULL);
 		else
-			return c == 'h' ? run_help(0, NULL) : EXIT_USAGE;
+			return wrong_option();
 	}
 	log_setup(LOG_TEXT,
 		  (flags & REQUEST_VERBOSE) != 0 ? LEVEL_DEBUG
@@ -122,8 +134,5 @@ int main(int argc, char **argv)
 		commands_help(stderr);
 		return EXIT_USAGE;
 	}
-	if (strcmp(argv[optind], "--help") == 0 ||
-	    strcmp(argv[optind], "--version") == 0)
-		argv[optind] += 2;
 	return run_command(config, flags, argc - optind, argv + optind);
 }
