@@ -52,16 +52,37 @@ static bool may_close(const struct agent *a)
 	       now - b->first_ms >= BATCH_OPEN_MS;
 }
 
+/* Taken back before, and again: perhaps for another's sake. */
+static bool goes_alone(const struct job *j)
+{
+	return j->memory.held == j->generation && j->spki.len == 0 &&
+	       j->memory.failures > 1;
+}
+
+static void take_joined(struct batch *b)
+{
+	bool alone = goes_alone(b->joined[0]);
+	size_t left = 0;
+
+	free(b->jobs);
+	b->jobs = xcalloc(b->n_joined, sizeof(struct job *));
+	for (size_t i = 0; i < b->n_joined; i++) {
+		struct job *j = b->joined[i];
+
+		if (i == 0 || (!alone && !goes_alone(j)))
+			b->jobs[b->n_jobs++] = j;
+		else
+			b->joined[left++] = j;
+	}
+	b->n_joined = left;
+}
+
 void batch_check(struct agent *a)
 {
 	struct batch *b = a->batch;
 
 	if (b->n_joined == 0 || b->n_jobs != 0 || a->passing || !may_close(a))
 		return;
-	free(b->jobs);
-	b->jobs = b->joined;
-	b->n_jobs = b->n_joined;
-	b->joined = NULL;
-	b->n_joined = 0;
+	take_joined(b);
 	switch_begin(b);
 }

@@ -4,6 +4,10 @@
  * A batch closes at once when no job is on its way to it, else 2 s after the last and
  * 30 s after the first joined. One batch runs at a time (switch.h); what comes
  * meanwhile joins the next.
+ *
+ * A test that fails takes back the whole batch, for no one can tell which certificate it
+ * was. So a held one that was taken back twice is a batch of its own: the good ones get
+ * through, and only the bad one stays behind.
  */
 #pragma once
 
