@@ -8,6 +8,7 @@
  *     keeper_role.c    begin, the list, the loop
  *     keeper_store.c   keys, generations, files
  *     keeper_ca.c      the embedded CA
+ *     keeper_sweep.c   what crashes leave behind
  */
 #pragma once
 
@@ -47,6 +48,9 @@ int keeper_ca_init(void *role, struct msg *m, struct err *e);
 int keeper_ca_sign(void *role, struct msg *m, struct err *e);
 int keeper_ca_revoke(void *role, struct msg *m, struct err *e);
 int keeper_ca_crl(void *role, struct msg *m, struct err *e);
+
+/* Remove what runs that were cut short have left. What cannot be removed is logged. */
+void keeper_sweep(const struct keeper *k);
 
 /* Certificate number `n` of the snapshot, ERR_PROTO if there is none. */
 int keeper_cert(const struct keeper *k, uint64_t n, const struct spec_cert **cert,

@@ -138,6 +138,9 @@ int keeper_role(void)
 		k.state = keeper_state_for(&k.start.request);
 		rc = confine(&k, &e);
 	}
+	if (rc == 0 && k.state != KEEPER_LOOKS &&
+	    (k.start.request.flags & REQUEST_SWEEP) != 0)
+		keeper_sweep(&k);
 	if (rc == 0)
 		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), k.state, &k, &e);
 	if (rc < 0)

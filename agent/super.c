@@ -258,6 +258,7 @@ static bool start_over(struct super *s, int status)
 			  status, SUPER_RESTARTS);
 		return false;
 	}
+	s->cut = true;
 	log_warn("agent or keeper died (status %d): starting again from disk", status);
 	return true;
 }
@@ -342,6 +343,8 @@ static int run(struct super *s, struct err *e)
 	TRY(super_store(s, e));
 	s->hooks = hookruns_new(&s->spec);
 	status = run_tree(s, sigfd, e);
+	if (status == EXIT_SUCCESS)
+		super_release(s);
 	hookruns_free(s->hooks);
 	return status;
 }

@@ -53,6 +53,8 @@ struct super {
 	struct hookruns *hooks;
 	struct super_proc procs[SUPER_PROCS];
 	unsigned restarts;
+	bool
+	    cut; /* the run before did not end in good order, or this has begun again */
 	bool stopping;
 	int64_t stop_ms; /* when patience ends */
 	struct msg msg;
@@ -70,6 +72,9 @@ void super_places(struct super *s);
 
 /* ... and who the config role becomes as root, before `users` is known. */
 void super_config_user(uint32_t *uid, uint32_t *gid);
+
+/* super_store.c: say in the lock that this run has ended in good order. */
+void super_release(struct super *s);
 
 /* super_store.c: the folders of the state directory, and the lock (ERR_BUSY). */
 int super_store(struct super *s, struct err *e);

@@ -122,6 +122,8 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		.config_path = s->path,
 	};
 
+	if (s->cut)
+		start.request.flags |= REQUEST_SWEEP;
 	if (s->is_root && role == ROLE_CONFIG)
 		super_config_user(&start.uid, &start.gid);
 	else if (s->is_root) {

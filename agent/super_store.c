@@ -6,6 +6,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "agent/log.h"
 #include "agent/super.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -86,11 +87,19 @@ static int take_lock(struct super *s, int root, struct err *e)
 		return err_set(e, ERR_BUSY, "another run holds the lock (process %s)",
 			       pid[0] == '\0' ? "unknown" : pid);
 	}
+	/* Who ends in good order takes its number out. */
+	s->cut = pread(fd, pid, sizeof(pid), 0) > 0;
 	snprintf(pid, sizeof(pid), "%d\n", getpid());
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
 		return err_sys(e, "write the lock");
 	s->lock = take_fd(&fd);
 	return 0;
+}
+
+void super_release(struct super *s)
+{
+	if (s->lock >= 0 && ftruncate(s->lock, 0) < 0)
+		log_debug("lock: %s; the next run sweeps", strerror(errno));
 }
 
 int super_store(struct super *s, struct err *e)

@@ -151,6 +151,18 @@ int authority_save_crl(int root, const char *name, const struct buf *pem,
 	return 0;
 }
 
+int authority_sweep(int root, const char *name, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	if (!file_exists(root, PLACE_CA))
+		return 0;
+	TRY(place_open(root, PLACE_CA, name, &dir, e));
+	for (size_t i = 0; dir >= 0 && i < N_PARTS; i++)
+		TRY(file_sweep(dir, parts[i].file, e));
+	return dir < 0 ? 0 : file_sweep(dir, CRL_DER, e);
+}
+
 void authority_done(struct authority *a)
 {
 	for (size_t i = 0; i < N_PARTS; i++)

@@ -111,3 +111,14 @@ int pending_drop(int root, const char *name, struct err *e)
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
 	return dir < 0 ? 0 : file_remove_dir(dir, PLACE_PENDING, e);
 }
+
+int pending_sweep(int root, const char *name, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
+	/* Removing the rest removes the draft of a key, too. */
+	if (dir < 0 || file_exists(dir, PLACE_PENDING "/" KEY_FILE))
+		return 0;
+	return file_remove_dir(dir, PLACE_PENDING, e);
+}

@@ -29,3 +29,6 @@ int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e);
 
 /* Remove it. Fine if there is none. */
 int pending_drop(int root, const char *name, struct err *e);
+
+/* Remove what a crash left of it. A key that was made stays: the next order uses it. */
+int pending_sweep(int root, const char *name, struct err *e);

@@ -230,6 +230,15 @@ int publish_write(const struct publish_set *set, const struct publish_file *file
 	return 0;
 }
 
+int publish_sweep(const char *path, struct err *e)
+{
+	AUTO_TARGET struct target t = { .dir = -1 };
+
+	if (target_open(&t, path, e) < 0 || file_sweep(t.dir, t.name, e) < 0)
+		return err_wrap(e, "sweep %s", path);
+	return 0;
+}
+
 int publish_audit(const struct publish_set *set, const struct publish_file *file,
 		  unsigned *differs, struct err *e)
 {

@@ -66,6 +66,9 @@ int publish_render(const struct publish_set *set, enum publish_content content,
 int publish_write(const struct publish_set *set, const struct publish_file *file,
 		  struct err *e);
 
+/* Remove what a crash left of the file called `path` beside its place. */
+int publish_sweep(const char *path, struct err *e);
+
 #define PUBLISH_MISSING (1u << 0)
 #define PUBLISH_CONTENT (1u << 1) /* other bytes than we would write, or unreadable */
 #define PUBLISH_OWNER   (1u << 2)
