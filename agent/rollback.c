@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
+#include "agent/job.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -17,6 +18,23 @@ static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
 
 	return inventory_facts(a, cert, number, &facts, &e) == 0 &&
 	       facts.not_after > clock_now();
+}
+
+/* A roll-back that was cut short leads to where it was to lead, wherever it has come to:
+ * chosen anew from what is live now, it might go one too far. 0: there is none. */
+static int begun_before(const struct agent *a, uint32_t cert, uint64_t *number,
+			struct err *e)
+{
+	struct memory m;
+	bool found;
+
+	*number = 0;
+	if ((a->request->flags & REQUEST_SWEEP) == 0)
+		return 0;
+	TRY(state_get(a->state, agent_cert_name(a, cert), &m, &found, e));
+	if (found && m.state == JOB_INSTALLING && (m.flags & CERT_ROLLED_BACK) != 0)
+		*number = m.generation;
+	return 0;
 }
 
 /* The newest usable one below what is live. 0: none. */
@@ -39,7 +57,7 @@ static bool is_among(const uint64_t *numbers, size_t n, uint64_t number)
 }
 
 static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
-		 size_t n, uint64_t number, struct err *e)
+		 size_t n, uint64_t number, uint64_t begun, struct err *e)
 {
 	const char *name = agent_cert_name(a, cert);
 
@@ -48,7 +66,8 @@ static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
 			       "%s: there is no generation %llu; see `everleaf history "
 			       "%s`",
 			       name, (unsigned long long)number, name);
-	if (number == a->certs[cert].generation)
+	if (number == a->certs[cert].generation && number != begun &&
+	    (a->request->flags & REQUEST_AGAIN) == 0)
 		return err_set(e, ERR_CONFIG, "%s: generation %llu is live already",
 			       name, (unsigned long long)number);
 	if (!usable(a, cert, number))
@@ -64,18 +83,28 @@ int rollback_choose(struct agent *a, uint32_t *cert, uint64_t *generation,
 	AUTO_FREE uint64_t *numbers = NULL;
 	uint64_t number = a->request->generation;
 	uint32_t i = spec_cert_called(a->spec, a->request->names[0]);
+	uint64_t begun;
 	size_t n;
 
 	for (uint32_t k = 0; k < a->spec->n[SPEC_CERTS]; k++)
 		a->tried[k] = true;
 	TRY(generation_list(a->root, agent_cert_name(a, i), &numbers, &n, e));
+	TRY(begun_before(a, i, &begun, e));
+	if (number == 0)
+		number = begun;
+	if (number == 0 && (a->request->flags & REQUEST_AGAIN) != 0)
+		return err_set(
+		    e, ERR_SYS,
+		    "%s: it was cut short before it began or after its end: see "
+		    "`everleaf history %s`",
+		    agent_cert_name(a, i), agent_cert_name(a, i));
 	if (number == 0)
 		number = newest_before(a, i, numbers, n);
 	if (number == 0)
 		return err_set(e, ERR_CONFIG,
 			       "%s: no earlier generation is kept that has not expired",
 			       agent_cert_name(a, i));
-	TRY(check(a, i, numbers, n, number, e));
+	TRY(check(a, i, numbers, n, number, begun, e));
 	*cert = i;
 	*generation = number;
 	return 0;
