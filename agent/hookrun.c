@@ -216,9 +216,13 @@ int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err 
 
 static bool has_ended(const struct run *r)
 {
-	struct pollfd p = { .fd = r->p.pidfd, .events = POLLIN };
+	siginfo_t end = { 0 };
 
-	return poll(&p, 1, 0) == 1;
+	/* Not whether its descriptor is ready: under a debugger that comes before it can
+	 * be waited for. */
+	return waitid(P_PIDFD, (id_t)r->p.pidfd, &end, WEXITED | WNOHANG | WNOWAIT) ==
+		   0 &&
+	       end.si_pid != 0;
 }
 
 static void tell(const struct run *r, const siginfo_t *end, struct hookrun_result *res)
