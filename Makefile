@@ -48,7 +48,8 @@ NET_LIBS = $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
 OBJ   := $(SRC:%.c=$(B)/%.o)
 # What tests share stands in tests/help/; each test takes from it what it uses.
-HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c))
+HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c) \
+	$(filter-out %_test.c,$(wildcard tests/crash/*.c)))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
 # Programs that the script suites and the demo need: a load, a server, a reader of JSON.
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
@@ -102,6 +103,9 @@ check: ## everything: deps, build, every test, every gate
 
 cases: ## run all, then note in tests/cases how many cases there are
 	@tests/run --cases
+
+crash: all $(B)/tests/crash/crash_test ## kill -9 at every file system call (make check: a sample)
+	CRASH=all $(B)/tests/crash/crash_test
 
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
@@ -159,7 +163,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps check cases fresh bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps check cases crash fresh bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d)

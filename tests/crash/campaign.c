@@ -1,0 +1,234 @@
+#include "tests/crash/campaign.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "tests/crash/check.h"
+
+/* Cut or failed before these; the worker's and the hooks' calls are not ours. */
+static const enum tracer_role roles[] = { TRACER_SUPERVISOR, TRACER_CONFIG,
+					  TRACER_AGENT, TRACER_KEEPER, TRACER_SPAWN };
+static const int errors[] = { ENOSPC, EIO, EACCES };
+
+struct points {
+	struct tracer_plan *all;
+	size_t n;
+};
+
+static void add(struct points *p, const struct tracer_plan *plan)
+{
+	p->all = realloc(p->all, (p->n + 1) * sizeof(*p->all));
+	p->all[p->n++] = *plan;
+}
+
+/* Between two calls that change nothing the disk is the same: there, killing one process
+ * at each is enough. */
+static void enumerate(const struct tracer_result *r, struct points *p)
+{
+	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
+		for (unsigned k = 1; k <= r->n[roles[i]] && k <= TRACER_CALLS; k++) {
+			struct tracer_plan plan = { TRACER_KILL, roles[i], k, 0 };
+
+			add(p, &plan);
+			if (!r->changes[roles[i]][k - 1])
+				continue;
+			plan.what = TRACER_TREE;
+			add(p, &plan);
+			plan.what = TRACER_ERRNO;
+			for (int e = 0; roles[i] == TRACER_KEEPER && e < 3; e++) {
+				plan.error = errors[e];
+				add(p, &plan);
+			}
+		}
+}
+
+static unsigned draw(unsigned *seed)
+{
+	*seed = *seed * 1103515245u + 12345u;
+	return *seed >> 8;
+}
+
+/* Half of a sample are calls that change something, and every role has its share: a
+ * role and a kind are drawn first. */
+static size_t choose(const struct points *p, const struct tracer_result *r,
+		     unsigned *seed)
+{
+	for (;;) {
+		enum tracer_role role = roles[draw(seed) % 5];
+		bool changes = draw(seed) % 4 != 0;
+
+		for (int tries = 0; tries < 2000; tries++) {
+			size_t i = draw(seed) % p->n;
+			const struct tracer_plan *plan = &p->all[i];
+
+			if (plan->role == role &&
+			    r->changes[role][plan->at - 1] == changes)
+				return i;
+		}
+	}
+}
+
+static void sample(struct points *p, const struct tracer_result *r, unsigned n,
+		   unsigned seed)
+{
+	struct points few = { NULL, 0 };
+
+	while (n > 0 && few.n < n && few.n < p->n) {
+		const struct tracer_plan *plan = &p->all[choose(p, r, &seed)];
+		bool seen = false;
+
+		for (size_t i = 0; i < few.n; i++)
+			seen = seen || memcmp(&few.all[i], plan, sizeof(*plan)) == 0;
+		if (!seen)
+			add(&few, plan);
+	}
+	if (n == 0)
+		return;
+	free(p->all);
+	*p = few;
+}
+
+/* -- one point -- */
+
+static bool said(const struct world *w, const char *text)
+{
+	AUTO_BUF struct buf out = { 0 };
+
+	return world_read(w, w->said, &out) && out.data != NULL &&
+	       strstr(out.data, text) != NULL;
+}
+
+/* A call that failed: all is well, or it is said what failed, and why. */
+static const char *check_errno(const struct world *w, const struct tracer_plan *plan,
+			       const struct tracer_result *r, char why[CHECK_WHY])
+{
+	if (r->status == 0 || said(w, strerror(plan->error)))
+		return NULL;
+	snprintf(why, CHECK_WHY, "exit %d without \"%s\"", r->status,
+		 strerror(plan->error));
+	return why;
+}
+
+static const char *look(const struct crash_case *c, const struct world *w,
+			const struct tracer_plan *plan,
+			const struct check_facts *before, const struct tracer_result *r,
+			char why[CHECK_WHY])
+{
+	/* A hook whose process is killed before it begins has failed. */
+	bool failed = (plan->what == TRACER_ERRNO || plan->role == TRACER_SPAWN) &&
+		      r->status == 1;
+	char next[128];
+	int status;
+
+	if (r->hung)
+		return "it hung";
+	if (check_cut(c, w, why) != NULL)
+		return why;
+	if (plan->what == TRACER_ERRNO && check_errno(w, plan, r, why) != NULL)
+		return why;
+	/* What has failed waits, unless it is named. */
+	snprintf(next, sizeof(next), "renew %s", c->certs);
+	status = world_run(w, failed ? next : c->next);
+	if (status != 0) {
+		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
+		return why;
+	}
+	return check_next(c, w, before, r->status == 0, plan->what == TRACER_ERRNO,
+			  why);
+}
+
+static void print_said(const struct world *w, const char *file)
+{
+	AUTO_BUF struct buf out = { 0 };
+
+	if (world_read(w, file, &out) && out.data != NULL)
+		printf("    | %s\n", out.data);
+}
+
+static void report(const struct crash_case *c, const struct world *w,
+		   const struct tracer_plan *plan, const struct tracer_result *r,
+		   const char *why)
+{
+	printf("  %s: %s %s %u %s%s%s (exit %d): %s\n", c->name,
+	       tracer_what_word(plan->what), tracer_role_word(plan->role), plan->at,
+	       r->call, plan->error != 0 ? " " : "",
+	       plan->error != 0 ? strerrorname_np(plan->error) : "", r->status, why);
+	print_said(w, w->said);
+	print_said(w, w->answer);
+	fflush(stdout);
+}
+
+static void run_point(struct campaign *m, const struct crash_case *c,
+		      const struct tracer_plan *plan, const struct check_facts *before)
+{
+	struct tracer_result *r = calloc(1, sizeof(*r));
+	struct world_command command;
+	char text[CHECK_WHY] = "";
+	const char *why = "it could not be traced";
+
+	world_restore(&m->world);
+	world_command(&m->world, c->command, &command);
+	if (tracer_run(command.argv, m->world.said, plan, r))
+		why = look(c, &m->world, plan, before, r, text);
+	if (!r->reached)
+		m->n_missed++;
+	else {
+		m->n_points++;
+		m->n_by_role[plan->role]++;
+		m->n_by_what[plan->what]++;
+	}
+	if (why != NULL) {
+		m->n_failed++;
+		report(c, &m->world, plan, r, why);
+	}
+	free(r);
+}
+
+/* -- one case -- */
+
+/* Undisturbed, and then once more: what the crashes are compared with. */
+static bool count(struct campaign *m, const struct crash_case *c,
+		  const struct check_facts *before, struct tracer_result *r)
+{
+	const struct tracer_plan plan = { .what = TRACER_COUNT };
+	struct world_command command;
+	char text[CHECK_WHY] = "";
+	const char *why = "it could not be traced";
+
+	world_restore(&m->world);
+	world_command(&m->world, c->command, &command);
+	if (tracer_run(command.argv, m->world.said, &plan, r))
+		why = r->status != 0
+			  ? "an undisturbed run failed"
+			  : check_next(c, &m->world, before, true, false, text);
+	if (why != NULL)
+		report(c, &m->world, &plan, r, why);
+	return why == NULL;
+}
+
+bool campaign_case(struct campaign *m, const struct crash_case *c)
+{
+	struct tracer_result *r = calloc(1, sizeof(*r));
+	struct check_facts before;
+	struct points p = { NULL, 0 };
+	bool ok = case_prepare(c, &m->world);
+
+	check_facts(c, &m->world, &before);
+	if (!ok) {
+		printf("  %s: it could not be prepared\n", c->name);
+		print_said(&m->world, m->world.answer);
+	}
+	ok = ok && count(m, c, &before, r);
+	if (ok) {
+		enumerate(r, &p);
+		sample(&p, r, m->per_case, m->seed);
+	}
+	for (size_t i = m->part; ok && i < p.n; i += m->parts)
+		run_point(m, c, &p.all[i], &before);
+	free(p.all);
+	free(r);
+	return ok;
+}

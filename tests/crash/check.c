@@ -1,0 +1,495 @@
+#include "tests/crash/check.h"
+
+#include <dirent.h>
+#include <fnmatch.h>
+#include <ftw.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+#include <sqlite3.h>
+
+#include "base/buf.h"
+#include "tests/crash/cases.h"
+#include "tests/crash/world.h"
+
+static const char *wrong(char why[CHECK_WHY], const char *what, const char *on)
+{
+	snprintf(why, CHECK_WHY, "%.200s: %.250s", on, what);
+	return why;
+}
+
+/* -- names -- */
+
+/* Number `i` of the words in `text`; false: there are fewer. */
+static bool word(const char *text, unsigned i, char out[64])
+{
+	const char *at = text == NULL ? "" : text;
+	size_t n = strcspn(at, " ");
+
+	for (; i > 0 && at[n] == ' '; i--) {
+		at += n + 1;
+		n = strcspn(at, " ");
+	}
+	if (i > 0 || n == 0)
+		return false;
+	snprintf(out, 64, "%.*s", (int)n, at);
+	return true;
+}
+
+static unsigned live_of(const struct world *w, const char *cert)
+{
+	char path[PATH_MAX];
+	char to[PATH_MAX] = "";
+	const char *slash;
+
+	snprintf(path, sizeof(path), "%s/state/live/%s", w->dir, cert);
+	if (readlink(path, to, sizeof(to) - 1) < 0)
+		return 0;
+	slash = strrchr(to, '/');
+	return slash == NULL ? 0 : (unsigned)strtoul(slash + 1, NULL, 10);
+}
+
+static unsigned highest_of(const struct world *w, const char *cert)
+{
+	char path[PATH_MAX];
+	unsigned highest = 0;
+	const struct dirent *f;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/state/archive/%s", w->dir, cert);
+	d = opendir(path);
+	while (d != NULL && (f = readdir(d)) != NULL) {
+		unsigned long n = strtoul(f->d_name, NULL, 10);
+
+		if (n > highest)
+			highest = (unsigned)n;
+	}
+	if (d != NULL)
+		closedir(d);
+	return highest;
+}
+
+static unsigned ask(const struct world *w, const char *sql)
+{
+	char path[PATH_MAX];
+	sqlite3 *db = NULL;
+	sqlite3_stmt *stmt = NULL;
+	unsigned n = 0;
+
+	snprintf(path, sizeof(path), "%s/state/agent/state.db", w->dir);
+	if (access(path, F_OK) < 0)
+		return 0;
+	if (sqlite3_open_v2(path, &db, SQLITE_OPEN_READWRITE, NULL) == SQLITE_OK &&
+	    sqlite3_prepare_v2(db, sql, -1, &stmt, NULL) == SQLITE_OK &&
+	    sqlite3_step(stmt) == SQLITE_ROW)
+		n = (unsigned)sqlite3_column_int(stmt, 0);
+	sqlite3_finalize(stmt);
+	sqlite3_close(db);
+	return n;
+}
+
+void check_facts(const struct crash_case *c, const struct world *w,
+		 struct check_facts *f)
+{
+	char cert[64];
+
+	*f = (struct check_facts){ 0 };
+	for (unsigned i = 0; i < CHECK_CERTS && word(c->certs, i, cert); i++) {
+		f->live[i] = live_of(w, cert);
+		f->highest[i] = highest_of(w, cert);
+	}
+	f->issued = ask(w, "SELECT count(*) FROM event WHERE what = 'issued'");
+	f->pending = ask(w, "SELECT count(*) FROM hook");
+}
+
+/* -- pairs -- */
+
+static EVP_PKEY *key_in(const struct buf *b)
+{
+	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return key;
+}
+
+static X509 *cert_in(const struct buf *b)
+{
+	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return cert;
+}
+
+static bool is_pair(const struct buf *key_pem, const struct buf *cert_pem)
+{
+	EVP_PKEY *key = key_in(key_pem);
+	X509 *cert = cert_in(cert_pem);
+	bool ok = key != NULL && cert != NULL && X509_check_private_key(cert, key) == 1;
+
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	return ok;
+}
+
+struct set {
+	struct buf key, cert, chain, full;
+};
+
+static void set_done(struct set *s)
+{
+	buf_done(&s->key);
+	buf_done(&s->cert);
+	buf_done(&s->chain);
+	buf_done(&s->full);
+}
+
+static bool read_at(const struct world *w, const char *dir, const char *file,
+		    struct buf *out)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	return world_read(w, path, out);
+}
+
+static bool read_set(const struct world *w, const char *dir, struct set *s)
+{
+	return read_at(w, dir, "privkey.pem", &s->key) &&
+	       read_at(w, dir, "cert.pem", &s->cert) &&
+	       read_at(w, dir, "chain.pem", &s->chain) &&
+	       read_at(w, dir, "fullchain.pem", &s->full);
+}
+
+static const char *check_set(const struct world *w, const char *dir,
+			     char why[CHECK_WHY])
+{
+	struct set s = { .key = { 0 } };
+	const char *text = NULL;
+
+	if (!read_set(w, dir, &s))
+		text = wrong(why, "not all of its files are there", dir);
+	else if (!is_pair(&s.key, &s.cert))
+		text = wrong(why, "the key is not the certificate's", dir);
+	else if (s.full.len != s.cert.len + s.chain.len ||
+		 memcmp(s.full.data, s.cert.data, s.cert.len) != 0)
+		text = wrong(why, "fullchain.pem is not cert.pem and chain.pem", dir);
+	set_done(&s);
+	return text;
+}
+
+/* What is live, and each generation that has a number. */
+static const char *check_sets(const struct world *w, const char *cert,
+			      char why[CHECK_WHY])
+{
+	char path[PATH_MAX];
+	unsigned highest = highest_of(w, cert);
+	unsigned live = live_of(w, cert);
+	struct stat st;
+
+	for (unsigned i = 1; i <= highest; i++) {
+		snprintf(path, sizeof(path), "%s/state/archive/%s/%010u", w->dir, cert,
+			 i);
+		if (lstat(path, &st) < 0 && i != live)
+			continue;
+		snprintf(path, sizeof(path), "state/archive/%s/%010u", cert, i);
+		if (check_set(w, path, why) != NULL)
+			return why;
+	}
+	snprintf(path, sizeof(path), "state/live/%s", cert);
+	return live == 0 ? NULL : check_set(w, path, why);
+}
+
+/* -- files -- */
+
+/* What `file` ("www.der") holds for a set. */
+static void render(const char *file, const struct set *s, struct buf *out)
+{
+	const char *content = strrchr(file, '.') + 1;
+
+	if (strcmp(content, "der") == 0) {
+		X509 *cert = cert_in(&s->cert);
+		unsigned char *der = NULL;
+		int n = cert == NULL ? 0 : i2d_X509(cert, &der);
+
+		buf_add(out, der, n > 0 ? (size_t)n : 0);
+		OPENSSL_free(der);
+		X509_free(cert);
+		return;
+	}
+	buf_add(out, s->key.data, s->key.len);
+	if (strcmp(content, "combined") == 0)
+		buf_add(out, s->full.data, s->full.len);
+}
+
+static bool same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len &&
+	       (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+/* Whether out/FILE is what generation `number` says. */
+static bool is_of(const struct world *w, const char *file, const struct buf *got,
+		  unsigned number)
+{
+	AUTO_BUF struct buf want = { 0 };
+	struct set s = { .key = { 0 } };
+	char dir[PATH_MAX];
+	bool ok;
+
+	snprintf(dir, sizeof(dir), "state/archive/%.*s/%010u", (int)strcspn(file, "."),
+		 file, number);
+	ok = read_set(w, dir, &s);
+	if (ok)
+		render(file, &s, &want);
+	set_done(&s);
+	return ok && same(got, &want);
+}
+
+/* Absent, as before, or one generation's. */
+static const char *check_file_cut(const struct world *w, const char *file,
+				  char why[CHECK_WHY])
+{
+	AUTO_BUF struct buf got = { 0 };
+	AUTO_BUF struct buf old = { 0 };
+	char path[PATH_MAX];
+	char cert[64];
+
+	snprintf(path, sizeof(path), "out/%s", file);
+	snprintf(cert, sizeof(cert), "%.*s", (int)strcspn(file, "."), file);
+	if (!world_read(w, path, &got))
+		return NULL;
+	snprintf(path, sizeof(path), "%s/out/%s", w->kept, file);
+	if (world_read(w, path, &old) && same(&got, &old))
+		return NULL;
+	for (unsigned i = highest_of(w, cert); i > 0; i--)
+		if (is_of(w, file, &got, i))
+			return NULL;
+	return wrong(why, "it is neither old nor new", file);
+}
+
+static const char *check_file_next(const struct world *w, const char *file,
+				   char why[CHECK_WHY])
+{
+	AUTO_BUF struct buf got = { 0 };
+	char path[PATH_MAX];
+	char cert[64];
+	struct stat st;
+
+	snprintf(cert, sizeof(cert), "%.*s", (int)strcspn(file, "."), file);
+	snprintf(path, sizeof(path), "out/%s", file);
+	if (!world_read(w, path, &got))
+		return wrong(why, "it is missing", file);
+	if (!is_of(w, file, &got, live_of(w, cert)))
+		return wrong(why, "it is not what is live", file);
+	snprintf(path, sizeof(path), "%s/out/%s", w->dir, file);
+	if (stat(path, &st) < 0 ||
+	    (st.st_mode & 07777) != (strstr(file, ".der") != NULL ? 0644 : 0600))
+		return wrong(why, "its mode is another", file);
+	return NULL;
+}
+
+/* -- the CA -- */
+
+static bool unchanged(const struct world *w, const char *file)
+{
+	AUTO_BUF struct buf got = { 0 };
+	AUTO_BUF struct buf old = { 0 };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", w->kept, file);
+	if (!world_read(w, path, &old))
+		return true;
+	return world_read(w, file, &got) && same(&got, &old);
+}
+
+static const char *check_ca(const struct world *w, char why[CHECK_WHY])
+{
+	static const char *const kept[] = { "state/ca/lab/root.pem",
+					    "state/ca/lab/root.key",
+					    "state/ca/lab/intermediate.pem",
+					    "state/ca/lab/intermediate.key" };
+	AUTO_BUF struct buf cert = { 0 };
+	AUTO_BUF struct buf key = { 0 };
+
+	for (int i = 0; i < 4; i++)
+		if (access(w->kept, F_OK) == 0 && !unchanged(w, kept[i]))
+			return wrong(why, "lost or another", kept[i]);
+	for (int i = 0; i < 4; i += 2)
+		if (world_read(w, kept[0], &cert) &&
+		    !(world_read(w, kept[i], &cert) &&
+		      world_read(w, kept[i + 1], &key) && is_pair(&key, &cert)))
+			return wrong(why, "the CA is there, but not whole", kept[i]);
+	return NULL;
+}
+
+/* -- litter -- */
+
+static const char *const welcome[] = {
+	"everleaf.conf",
+	"hook",
+	"hook.log",
+	"test",
+	"out",
+	"state",
+	"state/lock",
+	"state/live",
+	"state/archive",
+	"state/ca",
+	"state/crl",
+	"state/accounts",
+	"state/agent",
+	"state/agent/state.db",
+	"state/live/[a-z]*",
+	"state/archive/[a-z]*",
+	"state/archive/[a-z]*/[0-9]*",
+	"state/archive/[a-z]*/[0-9]*/[a-z]*",
+	"state/ca/lab",
+	"state/ca/lab/root.pem",
+	"state/ca/lab/root.key",
+	"state/ca/lab/intermediate.pem",
+	"state/ca/lab/intermediate.key",
+	"state/ca/lab/crl.pem",
+	"state/ca/lab/crl.der",
+	"out/[a-z]*",
+};
+
+static bool is_welcome(const char *name)
+{
+	for (size_t i = 0; i < sizeof(welcome) / sizeof(*welcome); i++)
+		if (fnmatch(welcome[i], name, FNM_PATHNAME) == 0)
+			return true;
+	return false;
+}
+
+static const char *find_litter(const struct world *w, const char *below, bool key_waits,
+			       bool old_stays, char why[CHECK_WHY])
+{
+	char path[PATH_MAX];
+	char name[PATH_MAX];
+	const char *found = NULL;
+	const struct dirent *f;
+	struct stat st;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/%s", w->dir, below);
+	d = opendir(path);
+	while (d != NULL && found == NULL && (f = readdir(d)) != NULL) {
+		if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
+			continue;
+		snprintf(name, sizeof(name), "%.2000s%s%s", below,
+			 below[0] == '\0' ? "" : "/", f->d_name);
+		if (key_waits && strcmp(f->d_name, ".pending") == 0)
+			continue;
+		if (old_stays && strcmp(f->d_name, ".old") == 0)
+			continue;
+		snprintf(path, sizeof(path), "%.200s/%.3000s", w->dir, name);
+		if (!is_welcome(name))
+			found = wrong(why, "it was left lying about", name);
+		else if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
+			found = find_litter(w, name, key_waits, old_stays, why);
+	}
+	if (d != NULL)
+		closedir(d);
+	return found;
+}
+
+/* -- hooks -- */
+
+/* The last line of hook.log about `cert` is about what is live. */
+static const char *check_hook(const struct world *w, const char *cert,
+			      char why[CHECK_WHY])
+{
+	AUTO_BUF struct buf log = { 0 };
+	char want[128];
+	char head[80];
+	const char *last = NULL;
+
+	snprintf(head, sizeof(head), "%s ", cert);
+	snprintf(want, sizeof(want), "%s ../archive/%s/%010u\n", cert, cert,
+		 live_of(w, cert));
+	if (!world_read(w, "hook.log", &log) || log.len == 0)
+		return wrong(why, "no hook has run", cert);
+	for (const char *at = log.data; *at != '\0'; at = strchr(at, '\n') + 1) {
+		if (strncmp(at, head, strlen(head)) == 0)
+			last = at;
+		if (strchr(at, '\n') == NULL)
+			break;
+	}
+	if (last == NULL || strncmp(last, want, strlen(want)) != 0)
+		return wrong(why, "no hook has run for what is live", cert);
+	return NULL;
+}
+
+/* -- all of it -- */
+
+const char *check_cut(const struct crash_case *c, const struct world *w,
+		      char why[CHECK_WHY])
+{
+	char name[64];
+
+	for (unsigned i = 0; word(c->certs, i, name); i++)
+		if (check_sets(w, name, why) != NULL)
+			return why;
+	for (unsigned i = 0; word(c->files, i, name); i++)
+		if (check_file_cut(w, name, why) != NULL)
+			return why;
+	return check_ca(w, why);
+}
+
+static const char *check_cert(const struct crash_case *c, const struct world *w,
+			      const struct check_facts *before, unsigned i, bool whole,
+			      char why[CHECK_WHY])
+{
+	char cert[64] = "";
+	unsigned live;
+	unsigned highest;
+	bool is_new;
+
+	word(c->certs, i, cert);
+	live = live_of(w, cert);
+	highest = highest_of(w, cert);
+	is_new = c->live != 0 ? live == c->live : live == highest;
+	if (live == 0)
+		return wrong(why, "nothing is live", cert);
+	if (!is_new && (whole || !c->maybe || live != before->live[i]))
+		return wrong(why, "another generation is live than was asked for",
+			     cert);
+	if (c->orders > 0 && (whole || !c->maybe) && live == before->live[i])
+		return wrong(why, "the old generation is live", cert);
+	return c->hook ? check_hook(w, cert, why) : NULL;
+}
+
+const char *check_next(const struct crash_case *c, const struct world *w,
+		       const struct check_facts *before, bool whole, bool failed,
+		       char why[CHECK_WHY])
+{
+	struct check_facts after;
+	char name[64];
+
+	if (check_cut(c, w, why) != NULL ||
+	    find_litter(w, "", c->maybe, failed, why) != NULL)
+		return why;
+	check_facts(c, w, &after);
+	for (unsigned i = 0; word(c->certs, i, name); i++) {
+		if (check_cert(c, w, before, i, whole, why) != NULL)
+			return why;
+		if (after.highest[i] > before->highest[i] + c->orders + 1)
+			return wrong(why, "too many generations", name);
+	}
+	for (unsigned i = 0; word(c->files, i, name); i++)
+		if (check_file_next(w, name, why) != NULL)
+			return why;
+	if (after.issued > before->issued + c->orders + 1)
+		return wrong(why, "more than one order too many", c->name);
+	if (after.pending > 0)
+		return wrong(why, "a hook is still owed", c->name);
+	return NULL;
+}

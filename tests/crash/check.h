@@ -1,0 +1,36 @@
+/*
+ * check: what must hold after a crash, and after the run that follows it. Looked at with
+ * the plain calls of the C library, OpenSSL and SQLite, not with what is being tested.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct crash_case;
+struct world;
+
+#define CHECK_CERTS 4
+
+/* What is counted, before the crash and in the end. */
+struct check_facts {
+	unsigned live[CHECK_CERTS]; /* 0: none */
+	unsigned highest[CHECK_CERTS];
+	unsigned issued;
+	unsigned pending; /* hooks */
+};
+
+/* Each returns NULL, or what is wrong, in `why`. */
+#define CHECK_WHY 512
+
+void check_facts(const struct crash_case *c, const struct world *w,
+		 struct check_facts *f);
+
+/* Before anything is run again: whoever looks finds whole sets only. */
+const char *check_cut(const struct crash_case *c, const struct world *w,
+		      char why[CHECK_WHY]);
+
+/* After the next run. `whole`: the cut run said that it had done all.  `failed`: a
+ * call of it did, so what could not be removed may still be there. */
+const char *check_next(const struct crash_case *c, const struct world *w,
+		       const struct check_facts *before, bool whole, bool failed,
+		       char why[CHECK_WHY]);

@@ -1,0 +1,83 @@
+/*
+ * kill -9 at every file system call of every role: what is live is always a whole pair,
+ * the next run goes on, and nothing is left lying about. `make check` takes a sample,
+ * drawn from CRASH_SEED; `make crash` (CRASH=all) takes all there are.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "tests/crash/campaign.h"
+
+/* Points of each case. */
+#ifdef __SANITIZE_ADDRESS__
+#define SAMPLE 6
+#else
+#define SAMPLE 18
+#endif
+
+static bool takes_all(void)
+{
+	const char *how = getenv("CRASH");
+
+	return how != NULL && strcmp(how, "all") == 0;
+}
+
+static unsigned number_of(const char *variable, unsigned otherwise)
+{
+	const char *text = getenv(variable);
+
+	return text == NULL ? otherwise : (unsigned)strtoul(text, NULL, 10);
+}
+
+static void print_figures(const char *name, const struct campaign *m)
+{
+	printf("%s: %u distinct points reached, %u not, %u failed:", name, m->n_points,
+	       m->n_missed, m->n_failed);
+	for (unsigned i = 0; i < TRACER_OTHER; i++)
+		printf(" %s %u", tracer_role_word(i), m->n_by_role[i]);
+	for (unsigned i = TRACER_KILL; i <= TRACER_ERRNO; i++)
+		printf(" %s %u", tracer_what_word(i), m->n_by_what[i]);
+	printf("\n");
+}
+
+static void leaves_whole_pairs_and_no_litter(void **state)
+{
+	const struct crash_case *c = *state;
+	struct campaign m = {
+		.per_case = takes_all() ? 0 : SAMPLE,
+		.seed = number_of("CRASH_SEED", 1),
+		.part = number_of("CRASH_PART", 0),
+		.parts = number_of("CRASH_PARTS", 1),
+	};
+
+	assert_true(world_open(&m.world));
+	assert_true(campaign_case(&m, c));
+	world_done(&m.world);
+	print_figures(c->name, &m);
+	assert_int_equal(m.n_failed, 0);
+	if (!takes_all())
+		assert_true(m.n_points + 2 >= SAMPLE);
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[32];
+	size_t n = 0;
+	const char *only = getenv("CRASH_CASE");
+
+	for (size_t i = 0; i < n_crash_cases; i++)
+		if (only == NULL || strcmp(only, crash_cases[i].name) == 0)
+			tests[n++] = (struct CMUnitTest){
+				.name = crash_cases[i].name,
+				.test_func = leaves_whole_pairs_and_no_litter,
+				.initial_state = (void *)(uintptr_t)&crash_cases[i],
+			};
+	return _cmocka_run_group_tests("crash", tests, n, NULL, NULL);
+}

@@ -1,0 +1,345 @@
+#include "tests/crash/tracer.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ptrace.h>
+#include <sys/uio.h>
+#include <sys/user.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <seccomp.h>
+
+#define PROCS_MAX 256
+
+struct proc {
+	pid_t pid; /* 0: free */
+	enum tracer_role role;
+	bool waits; /* it has stopped before its parent told of it */
+	bool known;
+};
+
+struct tracer {
+	const struct tracer_plan *plan;
+	struct tracer_result *r;
+	struct proc procs[PROCS_MAX];
+	pid_t first;
+	bool done; /* the plan is carried out */
+};
+
+static const char *const reading[] = {
+	"read",       "pread64",    "readv",      "close",      "stat",
+	"lstat",      "fstat",      "newfstatat", "statx",      "access",
+	"faccessat",  "faccessat2", "readlink",   "readlinkat", "lseek",
+	"getdents64", "fcntl",      "statfs",     "fstatfs",
+};
+
+/* open*() is among them if it creates. */
+static const char *const changing[] = {
+	"open",      "openat",    "openat2",   "creat",     "write",
+	"pwrite64",  "writev",    "pwritev",   "fsync",     "fdatasync",
+	"ftruncate", "truncate",  "rename",    "renameat",  "renameat2",
+	"link",      "linkat",    "symlink",   "symlinkat", "unlink",
+	"unlinkat",  "mkdir",     "mkdirat",   "rmdir",     "chmod",
+	"fchmod",    "fchmodat",  "chown",     "fchown",    "fchownat",
+	"lchown",    "utimensat", "fallocate", "flock",     "sync_file_range",
+};
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
+
+const char *tracer_role_word(enum tracer_role role)
+{
+	static const char *const words[TRACER_ROLES] = { "supervisor", "config",
+							 "agent",      "keeper",
+							 "spawn",      "other" };
+
+	return words[role];
+}
+
+const char *tracer_what_word(enum tracer_what what)
+{
+	static const char *const words[] = { "count", "kill", "kill-tree", "errno" };
+
+	return words[what];
+}
+
+/* -- the tracee -- */
+
+static void add_calls(scmp_filter_ctx ctx, const char *const *names, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		int nr = seccomp_syscall_resolve_name(names[i]);
+
+		if (nr >= 0)
+			(void)seccomp_rule_add(ctx, SCMP_ACT_TRACE(1), nr, 0);
+	}
+}
+
+/* Only the calls that are counted stop, so that the rest runs at full speed. */
+static void begin_tracee(char *const argv[], const char *out)
+{
+	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
+	int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+	dup2(fd, STDOUT_FILENO);
+	dup2(fd, STDERR_FILENO);
+	close(fd);
+	add_calls(ctx, reading, COUNT(reading));
+	add_calls(ctx, changing, COUNT(changing));
+	/* LeakSanitizer is a tracer itself; there is one already. */
+	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
+	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
+	raise(SIGSTOP);
+	if (seccomp_load(ctx) == 0)
+		execv(argv[0], argv);
+	_exit(126);
+}
+
+/* -- who is who -- */
+
+static struct proc *proc_of(struct tracer *t, pid_t pid)
+{
+	struct proc *empty = NULL;
+
+	for (size_t i = 0; i < PROCS_MAX; i++) {
+		if (t->procs[i].pid == pid)
+			return &t->procs[i];
+		if (t->procs[i].pid == 0 && empty == NULL)
+			empty = &t->procs[i];
+	}
+	if (empty != NULL)
+		*empty = (struct proc){ .pid = pid, .role = TRACER_SPAWN };
+	return empty;
+}
+
+static enum tracer_role role_of(pid_t pid)
+{
+	static const struct {
+		const char *word;
+		enum tracer_role role;
+	} roles[] = { { "role-config", TRACER_CONFIG },
+		      { "role-agent", TRACER_AGENT },
+		      { "role-keeper", TRACER_KEEPER } };
+	char path[64];
+	char text[512] = "";
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%d/cmdline", (int)pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
+	close(fd);
+	for (size_t i = 0; i < COUNT(roles); i++) {
+		size_t word = strlen(text) + 1;
+
+		if (n > (ssize_t)word && strcmp(text + word, roles[i].word) == 0)
+			return roles[i].role;
+	}
+	return TRACER_OTHER;
+}
+
+/* -- one stop -- */
+
+static bool creates(pid_t pid, const char *name, const uint64_t *args)
+{
+	uint64_t flags = O_CREAT;
+
+	if (strcmp(name, "openat") == 0)
+		flags = args[2];
+	else if (strcmp(name, "open") == 0)
+		flags = args[1];
+	else if (strcmp(name, "openat2") == 0)
+		flags = (uint64_t)ptrace(PTRACE_PEEKDATA, pid, args[2], NULL);
+	return (flags & O_CREAT) != 0;
+}
+
+static bool is_changing(pid_t pid, const char *name, const uint64_t *args)
+{
+	for (size_t i = 0; i < COUNT(changing); i++)
+		if (strcmp(changing[i], name) == 0)
+			return creates(pid, name, args);
+	return false;
+}
+
+/* The call is skipped and returns -error. */
+static void fail_call(pid_t pid, int error)
+{
+#if defined(__x86_64__)
+	struct user_regs_struct regs;
+
+	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
+		return;
+	regs.orig_rax = (unsigned long long)-1;
+	regs.rax = (unsigned long long)-error;
+	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
+#else
+	(void)pid;
+	(void)error;
+#endif
+}
+
+static void kill_all(struct tracer *t)
+{
+	/* The supervisor first: it must not see the others go. */
+	kill(t->first, SIGKILL);
+	for (size_t i = 0; i < PROCS_MAX; i++)
+		if (t->procs[i].pid != 0)
+			kill(t->procs[i].pid, SIGKILL);
+}
+
+static void on_call(struct tracer *t, struct proc *p)
+{
+	struct __ptrace_syscall_info info;
+	struct tracer_result *r = t->r;
+	unsigned n = ++r->n[p->role];
+	char *name;
+
+	if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) < 0)
+		return;
+	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)info.seccomp.nr);
+	if (name == NULL)
+		return;
+	if (n <= TRACER_CALLS && t->plan->what == TRACER_COUNT)
+		r->changes[p->role][n - 1] =
+		    is_changing(p->pid, name, (const uint64_t *)info.seccomp.args);
+	if (!t->done && t->plan->what != TRACER_COUNT && p->role == t->plan->role &&
+	    n == t->plan->at) {
+		t->done = r->reached = true;
+		snprintf(r->call, sizeof(r->call), "%s", name);
+		if (t->plan->what == TRACER_KILL)
+			kill(p->pid, SIGKILL);
+		else if (t->plan->what == TRACER_TREE)
+			kill_all(t);
+		else
+			fail_call(p->pid, t->plan->error);
+	}
+	free(name);
+}
+
+static void go_on(pid_t pid, int signo)
+{
+	ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signo);
+}
+
+static void on_fork(struct tracer *t, const struct proc *parent)
+{
+	unsigned long pid = 0;
+	struct proc *child;
+
+	if (ptrace(PTRACE_GETEVENTMSG, parent->pid, NULL, &pid) < 0)
+		return;
+	child = proc_of(t, (pid_t)pid);
+	if (child == NULL)
+		return;
+	child->known = true;
+	child->role = parent->role == TRACER_OTHER ? TRACER_OTHER : TRACER_SPAWN;
+	if (child->waits)
+		go_on(child->pid, 0);
+	child->waits = false;
+}
+
+static void on_stop(struct tracer *t, struct proc *p, int status)
+{
+	int event = status >> 16;
+	int signo = WSTOPSIG(status);
+
+	if (!p->known) {
+		p->waits = true;
+		return;
+	}
+	switch (event) {
+	case PTRACE_EVENT_FORK:
+	case PTRACE_EVENT_VFORK:
+	case PTRACE_EVENT_CLONE:
+		on_fork(t, p);
+		break;
+	case PTRACE_EVENT_EXEC:
+		p->role = p->pid == t->first ? TRACER_SUPERVISOR : role_of(p->pid);
+		break;
+	case PTRACE_EVENT_SECCOMP:
+		on_call(t, p);
+		break;
+	default:
+		/* The SIGSTOP of a new tracee is ptrace's, not anyone's. */
+		go_on(p->pid, signo == SIGSTOP || signo == SIGTRAP ? 0 : signo);
+		return;
+	}
+	go_on(p->pid, 0);
+}
+
+static void on_alarm(int signo)
+{
+	(void)signo;
+}
+
+static bool attach(struct tracer *t, pid_t pid)
+{
+	const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
+			     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
+			     PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
+	struct proc *p = proc_of(t, pid);
+	int status;
+
+	t->first = pid;
+	*p = (struct proc){ .pid = pid, .role = TRACER_SPAWN, .known = true };
+	if (waitpid(pid, &status, 0) != pid || !WIFSTOPPED(status) ||
+	    ptrace(PTRACE_SETOPTIONS, pid, NULL, (void *)options) < 0)
+		return false;
+	go_on(pid, 0);
+	return true;
+}
+
+/* Until there is no tracee left. */
+static void follow(struct tracer *t)
+{
+	int status;
+	pid_t pid;
+
+	for (;;) {
+		struct proc *p;
+
+		pid = waitpid(-1, &status, __WALL);
+		if (pid < 0 && errno == EINTR) {
+			t->r->hung = true;
+			kill_all(t);
+			continue;
+		}
+		if (pid < 0)
+			return;
+		p = proc_of(t, pid);
+		if (p == NULL)
+			continue;
+		if (WIFSTOPPED(status)) {
+			on_stop(t, p, status);
+			continue;
+		}
+		if (pid == t->first)
+			t->r->status = WIFEXITED(status) ? WEXITSTATUS(status)
+							 : 128 + WTERMSIG(status);
+		*p = (struct proc){ .pid = 0 };
+	}
+}
+
+bool tracer_run(char *const argv[], const char *out, const struct tracer_plan *plan,
+		struct tracer_result *r)
+{
+	const struct sigaction wake = { .sa_handler = on_alarm }; /* no SA_RESTART */
+	struct tracer t = { .plan = plan, .r = r };
+	pid_t pid = fork();
+
+	memset(r, 0, sizeof(*r));
+	if (pid == 0)
+		begin_tracee(argv, out);
+	if (pid < 0 || !attach(&t, pid))
+		return false;
+	sigaction(SIGALRM, &wake, NULL);
+	alarm(TRACER_SECONDS);
+	follow(&t);
+	alarm(0);
+	return true;
+}

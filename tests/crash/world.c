@@ -1,0 +1,205 @@
+#include "tests/crash/world.h"
+
+#include <fcntl.h>
+#include <ftw.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/err.h"
+#include "base/file.h"
+
+#define RUN_SECONDS   60
+#define STRAY_TRIES   200 /* of 10 ms: what a run leaves behind has so long to end */
+#define FILE_READ_MAX (1u << 20)
+
+static void find_program(struct world *w)
+{
+	const char *build = getenv("BUILD");
+	char exe[128] = "";
+	ssize_t n = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
+	char *tests = n > 0 ? strstr(exe, "/tests/crash/") : NULL;
+
+	if (build != NULL)
+		snprintf(exe, sizeof(exe), "%s", build);
+	else if (tests != NULL)
+		*tests = '\0';
+	snprintf(w->program, sizeof(w->program), "%s/everleaf", exe);
+}
+
+bool world_open(struct world *w)
+{
+	const char *tmp = getenv("TMPDIR");
+
+	snprintf(w->base, sizeof(w->base), "%.90s/everleaf-crash.XXXXXX",
+		 tmp != NULL ? tmp : "/tmp");
+	if (mkdtemp(w->base) == NULL || chmod(w->base, 0755) < 0)
+		return false;
+	snprintf(w->dir, sizeof(w->dir), "%s/w", w->base);
+	snprintf(w->kept, sizeof(w->kept), "%s/kept", w->base);
+	snprintf(w->said, sizeof(w->said), "%s/said", w->base);
+	snprintf(w->answer, sizeof(w->answer), "%s/answer", w->base);
+	find_program(w);
+	/* What a run leaves behind becomes ours, so that it is seen. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	return true;
+}
+
+static int remove_one(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+static void remove_tree(const char *path)
+{
+	nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
+void world_done(struct world *w)
+{
+	remove_tree(w->base);
+}
+
+static void below(char path[PATH_MAX], const struct world *w, const char *name)
+{
+	snprintf(path, PATH_MAX, "%s/%s", w->dir, name);
+}
+
+void world_write(const struct world *w, const char *name, const char *text,
+		 unsigned mode)
+{
+	char path[PATH_MAX];
+	FILE *f;
+
+	below(path, w, name);
+	f = fopen(path, "we");
+	if (f == NULL)
+		return;
+	for (; *text != '\0'; text++)
+		if (*text == '@')
+			fputs(w->dir, f);
+		else
+			fputc(*text, f);
+	fclose(f);
+	chmod(path, mode);
+}
+
+void world_remove(const struct world *w, const char *name)
+{
+	char path[PATH_MAX];
+
+	below(path, w, name);
+	unlink(path);
+}
+
+bool world_read(const struct world *w, const char *name, struct buf *out)
+{
+	char path[PATH_MAX];
+	char real[PATH_MAX];
+	struct err e;
+
+	snprintf(path, sizeof(path), "%s/%s", name[0] == '/' ? "" : w->dir, name);
+	buf_done(out);
+	*out = (struct buf){ 0 };
+	/* Over the live link: file_read() would not follow it. */
+	if (realpath(path, real) == NULL)
+		return false;
+	return file_read(AT_FDCWD, real, FILE_READ_MAX, out, &e) == 0;
+}
+
+static int run(char *const argv[], const char *out, int seconds)
+{
+	pid_t pid = fork();
+	int status = 0;
+
+	if (pid == 0) {
+		int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
+
+		dup2(fd, STDOUT_FILENO);
+		dup2(fd, STDERR_FILENO);
+		execvp(argv[0], argv);
+		_exit(126);
+	}
+	for (int i = 0; i < seconds * 1000; i++) {
+		if (waitpid(pid, &status, WNOHANG) == pid)
+			return WIFEXITED(status) ? WEXITSTATUS(status)
+						 : 128 + WTERMSIG(status);
+		usleep(1000);
+	}
+	kill(pid, SIGKILL);
+	waitpid(pid, &status, 0);
+	return 124;
+}
+
+static void copy(const char *from, const char *to)
+{
+	char cp[] = "cp", all[] = "-a";
+	char *argv[] = { cp, all, (char *)(uintptr_t)from, (char *)(uintptr_t)to,
+			 NULL };
+
+	remove_tree(to);
+	run(argv, "/dev/null", RUN_SECONDS);
+}
+
+void world_keep(const struct world *w)
+{
+	copy(w->dir, w->kept);
+}
+
+void world_restore(const struct world *w)
+{
+	copy(w->kept, w->dir);
+}
+
+void world_clear(const struct world *w)
+{
+	remove_tree(w->dir);
+	mkdir(w->dir, 0755);
+}
+
+void world_command(const struct world *w, const char *words, struct world_command *c)
+{
+	size_t n = 0;
+	char *rest = NULL;
+
+	snprintf(c->text, sizeof(c->text), "%s -c %s/everleaf.conf %s", w->program,
+		 w->dir, words);
+	for (char *s = strtok_r(c->text, " ", &rest); s != NULL && n < WORLD_WORDS;
+	     s = strtok_r(NULL, " ", &rest))
+		c->argv[n++] = s;
+	c->argv[n] = NULL;
+}
+
+/* True if no child is left; those that are get time to end. */
+static bool no_stray(void)
+{
+	for (int i = 0; i < STRAY_TRIES; i++) {
+		pid_t pid = waitpid(-1, NULL, WNOHANG);
+
+		if (pid < 0)
+			return true;
+		if (pid == 0)
+			usleep(10000);
+	}
+	return false;
+}
+
+int world_run(const struct world *w, const char *words)
+{
+	struct world_command c;
+	int status;
+
+	world_command(w, words, &c);
+	status = run(c.argv, w->answer, RUN_SECONDS);
+	return no_stray() ? status : 125;
+}

@@ -1,0 +1,51 @@
+/*
+ * world: a state directory with its configuration in a folder of its own, that is
+ * prepared once and put back before each crash.
+ *
+ *     BASE/w/{everleaf.conf,hook,hook.log,state/,out/}    where everleaf works
+ *     BASE/kept/                                          what w was before the crash
+ *     BASE/{said,answer}                                  what runs printed
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include "base/buf.h"
+
+#define WORLD_WORDS 12
+
+struct world {
+	char base[128];
+	char dir[160];
+	char kept[160];
+	char said[160];    /* by the run that is cut */
+	char answer[160];  /* by another */
+	char program[160]; /* everleaf */
+};
+
+struct world_command {
+	char text[512];
+	char *argv[WORLD_WORDS + 1];
+};
+
+bool world_open(struct world *w);
+void world_done(struct world *w);
+
+/* Write `text` as w/NAME; each @ in it becomes the path of w. */
+void world_write(const struct world *w, const char *name, const char *text,
+		 unsigned mode);
+void world_remove(const struct world *w, const char *name);
+
+/* Read w/NAME; false: it is not there. */
+bool world_read(const struct world *w, const char *name, struct buf *out);
+
+void world_keep(const struct world *w);    /* kept = w */
+void world_restore(const struct world *w); /* w = kept */
+void world_clear(const struct world *w);
+
+/* "renew www" with the program and the configuration of `w` before it. */
+void world_command(const struct world *w, const char *words, struct world_command *c);
+
+/* Run it untraced. Its exit status; 124: it took too long; 125: it left a process. */
+int world_run(const struct world *w, const char *words);
