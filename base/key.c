@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include <openssl/core_names.h>
+#include <openssl/decoder.h>
 #include <openssl/err.h>
 #include <openssl/obj_mac.h>
 #include <openssl/objects.h>
@@ -37,15 +38,22 @@ static void bio_done(BIO **bio)
 	BIO_free(*bio);
 }
 
-/* Without this, an encrypted key would make OpenSSL ask on the terminal. */
-static int no_passphrase(char *out, int size, int writing, void *arg)
+/* One block of a PEM file. */
+struct block {
+	char *label;
+	char *header;
+	unsigned char *der;
+	long len;
+};
+
+static void block_done(struct block *b)
 {
-	(void)out;
-	(void)size;
-	(void)writing;
-	(void)arg;
-	return -1;
+	OPENSSL_free(b->label);
+	OPENSSL_free(b->header);
+	OPENSSL_clear_free(b->der, (size_t)b->len);
 }
+
+#define AUTO_BLOCK __attribute__((cleanup(block_done)))
 
 int key_openssl_err(struct err *e, int code, const char *fmt, ...)
 {
@@ -180,17 +188,74 @@ int key_to_pem(const EVP_PKEY *key, struct buf *pem, struct err *e)
 	return 0;
 }
 
+/* What PKCS#8 calls the algorithm of the key in it; NULL if it is something else. */
+static const char *algorithm_in(const char *label, const unsigned char *der, long len,
+				char name[80])
+{
+	PKCS8_PRIV_KEY_INFO *info = NULL;
+	const ASN1_OBJECT *algorithm;
+	const char *found = NULL;
+
+	if (strcmp(label, PEM_STRING_PKCS8INF) == 0)
+		info = d2i_PKCS8_PRIV_KEY_INFO(NULL, &der, len);
+	if (info != NULL && PKCS8_pkey_get0(&algorithm, NULL, NULL, NULL, info) == 1 &&
+	    OBJ_obj2txt(name, 80, algorithm, 0) > 0)
+		found = name;
+	PKCS8_PRIV_KEY_INFO_free(info);
+	return found;
+}
+
+/* OpenSSL tries a decoder for every kind of key that there is, which takes four times
+ * as long, unless it is told the kind. */
+static EVP_PKEY *decode(const struct block *b)
+{
+	const unsigned char *at = b->der;
+	size_t left = (size_t)b->len;
+	char name[80];
+	EVP_PKEY *key = NULL;
+	OSSL_DECODER_CTX *ctx;
+
+	if (b->header[0] != '\0' || strcmp(b->label, PEM_STRING_PKCS8) == 0)
+		return NULL; /* encrypted */
+	ctx =
+	    OSSL_DECODER_CTX_new_for_pkey(&key, "DER", NULL,
+					  algorithm_in(b->label, b->der, b->len, name),
+					  EVP_PKEY_KEYPAIR, NULL, NULL);
+	if (ctx != NULL && OSSL_DECODER_from_data(ctx, &at, &left) != 1)
+		key = NULL;
+	OSSL_DECODER_CTX_free(ctx);
+	return key;
+}
+
+/* The first private key; parameters of its curve may stand before it. */
+static int next_key(BIO *bio, struct block *b)
+{
+	static const char what[] = "PRIVATE KEY";
+	size_t len;
+
+	do {
+		block_done(b);
+		*b = (struct block){ .label = NULL };
+		if (PEM_read_bio(bio, &b->label, &b->header, &b->der, &b->len) != 1)
+			return 0;
+		len = strlen(b->label);
+	} while (len < strlen(what) ||
+		 strcmp(b->label + len - strlen(what), what) != 0);
+	return 1;
+}
+
 int key_from_pem(const void *pem, size_t len, EVP_PKEY **key, struct err *e)
 {
 	AUTO_BIO BIO *bio = NULL;
-	EVP_PKEY *read;
+	AUTO_BLOCK struct block b = { .label = NULL };
+	EVP_PKEY *read = NULL;
 
 	if (len > LIMIT_KEY_BYTES)
 		return err_set(e, ERR_LIMIT, "private key: %zu bytes, more than %d",
 			       len, LIMIT_KEY_BYTES);
 	bio = BIO_new_mem_buf(pem, (int)len);
-	read = bio == NULL ? NULL
-			   : PEM_read_bio_PrivateKey(bio, NULL, no_passphrase, NULL);
+	if (bio != NULL && next_key(bio, &b))
+		read = decode(&b);
 	if (read == NULL)
 		return key_openssl_err(e, ERR_PROTO, "read private key");
 	ERR_clear_error(); /* of decoders that were tried and did not fit */

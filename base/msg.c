@@ -33,7 +33,8 @@ static void drop_fd(struct msg *m)
 static void reset(struct msg *m)
 {
 	if (m->data == NULL)
-		m->data = xcalloc(LIMIT_MSG, 1);
+		m->data =
+		    xrealloc(NULL, LIMIT_MSG, 1); /* pages not used cost nothing */
 	drop_fd(m);
 	m->broken = false;
 	m->at = sizeof(struct head);

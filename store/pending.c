@@ -77,7 +77,8 @@ int pending_key(int root, const char *name, enum key_type type, int reuse,
 	AUTO_KEY EVP_PKEY *made = NULL;
 
 	TRY(load_any(pending_load, root, name, &waiting, e));
-	TRY(load_any(live_key, root, name, &live, e));
+	if (waiting != NULL || reuse)
+		TRY(load_any(live_key, root, name, &live, e));
 	if (is_of(waiting, type) &&
 	    (reuse || live == NULL || !key_same_public(waiting, live))) {
 		*key = TAKE(waiting);

@@ -134,6 +134,33 @@ static void a_curve_spelled_out_is_not_a_named_one(void **state)
 	assert_int_equal(key_type_of(read), KEY_NONE);
 }
 
+static void a_key_in_an_older_form_is_read(void **state)
+{
+	static const enum key_type types[] = { KEY_ECDSA_P256, KEY_RSA_2048 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(types) / sizeof(*types); i++) {
+		AUTO_KEY EVP_PKEY *key = NULL;
+		AUTO_KEY EVP_PKEY *read = NULL;
+		BIO *bio = BIO_new(BIO_s_mem());
+		char *data;
+		struct err e;
+		long len;
+
+		assert_int_equal(key_make(types[i], &key, &e), 0);
+		BIO_puts(bio, "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n"
+			      "-----END EC PARAMETERS-----\n");
+		assert_int_equal(PEM_write_bio_PrivateKey_traditional(bio, key, NULL,
+								      NULL, 0, NULL,
+								      NULL),
+				 1);
+		len = BIO_get_mem_data(bio, &data);
+		assert_int_equal(key_from_pem(data, (size_t)len, &read, &e), 0);
+		assert_true(key_same_public(key, read));
+		BIO_free(bio);
+	}
+}
+
 static void what_is_no_private_key_is_refused(void **state)
 {
 	static char large[LIMIT_KEY_BYTES + 1];
@@ -216,6 +243,7 @@ int main(void)
 		cmocka_unit_test(different_keys_are_different),
 		cmocka_unit_test(kinds_that_we_do_not_make_are_none),
 		cmocka_unit_test(a_curve_spelled_out_is_not_a_named_one),
+		cmocka_unit_test(a_key_in_an_older_form_is_read),
 		cmocka_unit_test(what_is_no_private_key_is_refused),
 		cmocka_unit_test(an_encrypted_key_is_refused_and_nobody_is_asked),
 		cmocka_unit_test(what_is_no_public_key_is_refused),
