@@ -135,8 +135,7 @@ static int load(struct agent *a, struct err *e)
 	a->tried = xcalloc(n, sizeof(*a->tried));
 	TRY(choose(a, e));
 	TRY(open_state(a, e));
-	TRY(inventory_load(a, e));
-	return agent_commit(a, e);
+	return inventory_load(a, e);
 }
 
 /* -- which command -- */
