@@ -203,7 +203,7 @@ hook_config() { # NAME [SETTINGS]: its line in the list `hooks`
 }
 
 ran() { # NAME [WORDS]: how often it was run, with those words
-	grep -c -- "${2-}" "$dir/$1.ran" 2>/dev/null || :
+	cat "$dir/$1.ran" 2>/dev/null | grep -c -- "${2-}" || :
 }
 
 until_true() { # SECONDS COMMAND...

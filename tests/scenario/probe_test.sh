@@ -1,0 +1,162 @@
+#!/bin/bash
+# probe: what is served decides. Most of these wait for a server that never comes round;
+# they wait beside each other.
+JOBS=${JOBS:-12}
+. "$(dirname "$0")/../lib.sh"
+
+# A server on $port with a placeholder in tls/www.pem; the hook `web` runs $dir/on-installed
+# and $dir/on-rolled-back, which reload it unless a case says otherwise.
+service() { # [PROBE, with PORT in it] [SETTINGS of the hook]
+	local probe=${1:-'"127.0.0.1:PORT"'}
+	mkdir tls
+	placeholder "$dir/tls/www.pem"
+	start_serve "$dir/tls/www.pem"
+	echo "kill -HUP $server" >on-installed
+	echo "kill -HUP $server" >on-rolled-back
+	hook web <<-'H'
+	[ "$1" = test ] || . "$dir/on-$EVERLEAF_EVENT"
+	H
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "web";
+		files = ( { path = "$dir/tls/www.pem"; content = "combined"; } );
+		probe = ${probe//PORT/$port}; } );
+	hooks = ( $(hook_config web "${2-}") );
+	C
+}
+
+test_new_is_proof() {
+	service
+	expect 0 everleaf renew
+	is 1 "$(events www proved)"
+	is new "$(status_of www served.0.verdict)"
+	is "127.0.0.1:$port" "$(status_of www served.0.endpoint)"
+	is "$(live_leaf www)" "$(status_of www served.0.fingerprint)"
+	is "$(live_leaf www)" "$(served_leaf "$port")"
+}
+
+test_a_server_that_takes_its_time_is_waited_for() {
+	service
+	expect 0 everleaf renew
+	echo "(sleep 3; kill -HUP $server) >/dev/null 2>&1 &" >on-installed
+	expect 0 everleaf renew --force www
+	is new "$(status_of www served.0.verdict)"
+	is_live_of www 2 2
+}
+
+# A worker that never lets go of the old certificate.
+test_old_runs_the_hook_twice_then_alarms_and_keeps_the_new_set() {
+	local old
+	service
+	expect 0 everleaf renew
+	old=$(live_leaf www)
+	echo : >on-installed
+	: >web.ran
+	expect 1 everleaf renew --force www
+	is 2 "$(ran web "run installed")"
+	is 0 "$(ran web "run rolled-back")"
+	is_live_of www 2 2
+	is old "$(status_of www served.0.verdict)"
+	is "$old" "$(status_of www served.0.fingerprint)"
+	is "not served" "$(status_of www health)"
+	is null "$(status_of www held)"
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+	expect 1 everleaf status --check
+	echo "kill -HUP $server" >on-installed
+	expect 0 everleaf renew www
+	is_live_of www 2 2
+	is new "$(status_of www served.0.verdict)"
+}
+
+test_old_that_comes_round_at_the_second_run_of_the_hook_is_proof() {
+	service
+	expect 0 everleaf renew
+	echo "[ -e \$dir/once ] && kill -HUP $server; touch \$dir/once" >on-installed
+	: >web.ran
+	expect 0 everleaf renew --force www
+	is 2 "$(ran web "run installed")"
+	is_live_of www 2 2
+	is new "$(status_of www served.0.verdict)"
+}
+
+test_other_is_an_alarm_and_keeps_the_new_set() {
+	service
+	expect 0 everleaf renew
+	placeholder other.pem
+	echo "cp $dir/other.pem $dir/tls/www.pem; kill -HUP $server; sleep 0.2" >on-installed
+	expect 1 everleaf renew --force www
+	is_live_of www 2 2
+	is other "$(status_of www served.0.verdict)"
+	is "$(leaf_of other.pem)" "$(status_of www served.0.fingerprint)"
+	is null "$(status_of www held)"
+}
+
+test_down_that_was_up_is_rolled_back_and_held() {
+	local old
+	service
+	expect 0 everleaf renew
+	old=$(live_leaf www)
+	echo "kill -USR1 $server" >on-installed
+	echo "kill -HUP $server; kill -USR2 $server" >on-rolled-back
+	: >web.ran
+	expect 1 everleaf renew --force www
+	says err down
+	is 1 "$(ran web "run installed")"
+	is 1 "$(ran web "run rolled-back")"
+	is_live_of www 1 2
+	is 2 "$(status_of www held)"
+	is "$old" "$(leaf_of tls/www.pem)"
+	is "$old" "$(served_leaf "$port")"
+	echo "kill -HUP $server" >on-installed
+	expect 0 everleaf renew www
+	is_live_of www 2 2
+	is "$(live_leaf www)" "$(served_leaf "$port")"
+}
+
+test_down_that_was_down_before_is_no_reason_to_go_back() {
+	service
+	expect 0 everleaf renew
+	kill -USR1 $server
+	until_true 5 down
+	expect 1 everleaf renew --force www
+	is_live_of www 2 2
+	is null "$(status_of www held)"
+	is down "$(status_of www served.0.verdict)"
+	kill -USR2 $server
+	expect 0 everleaf renew www
+	is_live_of www 2 2
+}
+
+down() {
+	! openssl s_client -connect "127.0.0.1:$port" </dev/null 2>/dev/null
+}
+
+test_down_with_on_failure_keep_is_not_rolled_back() {
+	service '' 'on_failure = "keep";'
+	expect 0 everleaf renew
+	echo "kill -USR1 $server" >on-installed
+	expect 1 everleaf renew --force www
+	is_live_of www 2 2
+	is null "$(status_of www held)"
+	is down "$(status_of www served.0.verdict)"
+}
+
+test_a_failed_probe_takes_back_its_own_certificate_only() {
+	local a
+	service
+	a=$server
+	sed -i 's/certificates = (/& { name = "b"; names = "b.example.org"; issuer = "local"; hooks = "web"; },/' everleaf.conf
+	expect 0 everleaf renew
+	echo "kill -USR1 $a" >on-installed
+	echo "kill -HUP $a; kill -USR2 $a" >on-rolled-back
+	expect 1 everleaf renew --force --all
+	is_live_of www 1 2
+	is_live_of b 2 2
+}
+
+test_a_probe_may_connect_to_one_place_and_name_another() {
+	service '{ connect = "127.0.0.1:PORT"; name = "www.example.org"; }'
+	expect 0 everleaf renew
+	is new "$(status_of www served.0.verdict)"
+}
+
+run_tests "$@"
