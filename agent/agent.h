@@ -46,6 +46,9 @@ struct agent {
 	struct pool *pool;
 	struct job *jobs; /* list, newest first */
 	struct batch *batch;
+	struct job *alarms; /* ended jobs that hooks are told of, see alarm.h */
+	uint32_t alarm_at;  /* what they are told next */
+	bool alarming;      /* a hook is being told */
 	uint32_t last_job;
 	struct report report;
 	unsigned n_failed; /* not brought to what was asked for, in this run */

@@ -50,7 +50,8 @@ static void tell(const struct agent *a, const struct job *j, struct told *t)
 		{ HOOK_CHAIN, "chain.pem" },
 		{ HOOK_FULLCHAIN, "fullchain.pem" },
 	};
-	const struct x509_facts *f = j->undone ? &j->old_facts : &j->facts;
+	const struct x509_facts *f =
+	    j->undone || j->facts.not_after == 0 ? &j->old_facts : &j->facts;
 	char hex[65];
 	char until[TEXT_TIME_MAX];
 
@@ -62,9 +63,11 @@ static void tell(const struct agent *a, const struct job *j, struct told *t)
 	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
 		buf_printf(&t->values[files[i].value], "%s/live/%s/%s", a->state_dir,
 			   j->name, files[i].file);
-	buf_puts(&t->values[HOOK_SERIAL], f->serial);
-	buf_puts(&t->values[HOOK_FINGERPRINT], hex);
-	buf_puts(&t->values[HOOK_NOT_AFTER], text_time(until, f->not_after));
+	if (f->not_after != 0) { /* else there is no certificate yet */
+		buf_puts(&t->values[HOOK_SERIAL], f->serial);
+		buf_puts(&t->values[HOOK_FINGERPRINT], hex);
+		buf_puts(&t->values[HOOK_NOT_AFTER], text_time(until, f->not_after));
+	}
 	buf_puts(&t->values[HOOK_WHY], why_word(j->why));
 	if (j->err.code != 0)
 		text_escape(&t->values[HOOK_ERROR], j->err.text, strlen(j->err.text),

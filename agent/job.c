@@ -5,7 +5,10 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/batch.h"
+#include "agent/event.h"
+#include "agent/inventory.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/schedule.h"
@@ -74,6 +77,16 @@ bool job_any_alone(const struct agent *a)
 
 /* -- ends -- */
 
+void job_free(struct job *j)
+{
+	buf_done(&j->spki);
+	buf_done(&j->chain);
+	buf_done(&j->anchors);
+	free(j->probes);
+	free(j->hooks);
+	free(j);
+}
+
 void job_end(struct agent *a, struct job *j)
 {
 	struct job **at = &a->jobs;
@@ -81,12 +94,8 @@ void job_end(struct agent *a, struct job *j)
 	while (*at != j)
 		at = &(*at)->next;
 	*at = j->next;
-	buf_done(&j->spki);
-	buf_done(&j->chain);
-	buf_done(&j->anchors);
-	free(j->probes);
-	free(j->hooks);
-	free(j);
+	if (!alarm_keep(a, j))
+		job_free(j);
 }
 
 void job_fail(struct agent *a, struct job *j, const struct err *e)
@@ -118,6 +127,7 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	a->certs[j->cert].flags &= ~CERT_ASKED;
 	a->n_failed++;
 	j->err = *e;
+	j->alarms |= 1u << EVENT_FAILED;
 	report_job(a, j);
 	job_end(a, j);
 	agent_pass(a);
@@ -382,4 +392,16 @@ void job_begin_rollback(struct agent *a, uint32_t cert, uint64_t generation)
 		job_fail(a, j, &e);
 	else
 		enter(a, j, JOB_INSTALLING);
+}
+
+void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event)
+{
+	struct job *j = job_new(a, cert, why);
+	struct err e;
+
+	j->alarms = 1u << event;
+	j->generation = a->certs[cert].generation;
+	if (inventory_facts(a, cert, j->generation, &j->facts, &e) < 0)
+		log_warn("%s: %s", j->name, e.text);
+	job_end(a, j);
 }

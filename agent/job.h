@@ -83,6 +83,7 @@ struct job {
 	struct job_hook *hooks;      /* owned, spec->hooks.n */
 	struct job_probe *probes;    /* owned, spec->probes.n */
 	struct err err;              /* why it failed, if it did */
+	uint32_t alarms; /* 1u << enum hook_event: what hooks are told after */
 };
 
 const char *job_state_word(enum job_state state);
@@ -107,6 +108,10 @@ void job_fail(struct agent *a, struct job *j, const struct err *e);
 
 /* End it; what it brought has been remembered. */
 void job_end(struct agent *a, struct job *j);
+void job_free(struct job *j);
+
+/* A job that does nothing but tell hooks of `event`, about what is live. */
+void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event);
 
 /* Fail what has been in its state for too long; waiting behind others does not count. */
 void job_check_limits(struct agent *a);

@@ -3,7 +3,9 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/batch.h"
+#include "agent/event.h"
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -78,6 +80,8 @@ static void finish_if_done(struct agent *a, size_t n_due)
 	struct err e;
 
 	if (a->jobs != NULL || !batch_idle(a))
+		return;
+	if (alarm_next(a))
 		return;
 	if (agent_commit(a, &e) < 0)
 		log_error("remember: %s", e.text);
@@ -188,6 +192,7 @@ static void close_loop(struct agent *a)
 {
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
+	alarm_free(a);
 	batch_free(a->batch);
 	pool_free(a->pool);
 	link_close(&a->keeper);
@@ -209,6 +214,20 @@ void renew_ask(struct agent *a)
 		/* A switch that was cut short brings a new one: it is finished. */
 		if (force && a->certs[i].state < JOB_INSTALLING)
 			a->certs[i].flags |= CERT_ASKED;
+	}
+}
+
+/* What someone has changed and is to be left alone. */
+static void note_drift(struct agent *a)
+{
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		if (!a->wanted[i] || (a->certs[i].flags & CERT_FILES_DIFFER) == 0 ||
+		    a->spec->certs[i].on_drift != DRIFT_REPORT)
+			continue;
+		log_warn("%s: someone has changed a file of it, and on_drift is "
+			 "\"report\": left as it is",
+			 agent_cert_name(a, i));
+		job_note(a, i, WHY_FILES_DIFFER, EVENT_DRIFT);
 	}
 }
 
@@ -266,10 +285,12 @@ int agent_renew(struct agent *a, struct err *e)
 	renew_ask(a);
 	report_begin(a);
 	open_loop(a);
+	note_drift(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
 	agent_pass(a);
-	if (a->status == 0 && (a->jobs != NULL || a->request->command == COMMAND_AGENT))
+	if (a->status == 0 &&
+	    (a->jobs != NULL || a->alarming || a->request->command == COMMAND_AGENT))
 		ev_run(a->loop, 0);
 	/* Cut off, what is not committed is done again, as after any crash. */
 	if (!agent_cut_off(a) && agent_commit(a, e) < 0)

@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/batch.h"
+#include "agent/event.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/log.h"
@@ -85,6 +86,8 @@ void settle_installed(struct agent *a, struct job *j)
 		agent_tell(a, j->name, "installed", j->generation, "");
 	else if (j->why == WHY_FILES_DIFFER)
 		agent_tell(a, j->name, "repaired", j->generation, "");
+	if (j->why == WHY_FILES_DIFFER)
+		j->alarms |= 1u << EVENT_DRIFT;
 }
 
 void settle_rolled_back(struct agent *a, struct job *j)
@@ -371,11 +374,14 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	return 0;
 }
 
-static void tell_end(struct agent *a, const struct job *j)
+static void tell_end(struct agent *a, struct job *j)
 {
 	if (j->err.code != 0) {
 		agent_tell(a, j->name, "failed", j->generation, j->err.text);
 		a->n_failed++;
+		j->alarms |= 1u << EVENT_FAILED;
+		if (j->installed && settle_worst(j) != PROBE_NEW)
+			j->alarms |= 1u << EVENT_NOT_SERVED;
 	} else if (j->spec->probes.n > 0) {
 		agent_tell(a, j->name, "proved", j->generation, "");
 	}

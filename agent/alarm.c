@@ -1,0 +1,107 @@
+#include "agent/alarm.h"
+
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "agent/event.h"
+#include "agent/hookcall.h"
+#include "agent/job.h"
+#include "agent/log.h"
+#include "base/auto.h"
+#include "base/mem.h"
+
+static const uint32_t events[] = { EVENT_DRIFT, EVENT_FAILED, EVENT_NOT_SERVED };
+
+#define N_EVENTS (sizeof(events) / sizeof(*events))
+
+static bool has_hook(const struct job *j, uint32_t hook)
+{
+	for (uint32_t k = 0; k < j->spec->hooks.n; k++)
+		if (j->hooks[k].number == hook)
+			return true;
+	return false;
+}
+
+bool alarm_keep(struct agent *a, struct job *j)
+{
+	for (uint32_t k = 0; k < j->spec->hooks.n; k++) {
+		if ((a->spec->hooks[j->hooks[k].number].on & j->alarms) == 0)
+			continue;
+		j->next = a->alarms;
+		a->alarms = j;
+		return true;
+	}
+	return false;
+}
+
+static void on_told(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	const char *hook = spec_text(a->spec, a->spec->hooks[number].name);
+
+	a->alarming = false;
+	if (failed != NULL) {
+		log_error("hook %s: %s", hook, failed->text);
+	} else if (msg_get_u64(m) == 0) {
+		(void)msg_get_u64(m);
+		(void)msg_get_i64(m);
+		log_error("hook %s: %s", hook, msg_get_str(m));
+	}
+	agent_pass(a);
+}
+
+/* False: it is not told of that, or there is nothing to tell. */
+static bool tell(struct agent *a, uint32_t hook, uint32_t event)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FREE struct job **jobs = NULL;
+	struct hookcall call = { .hook = hook, .event = event };
+	size_t n = 0;
+	struct err e;
+
+	if ((a->spec->hooks[hook].on & 1u << event) == 0)
+		return false;
+	for (const struct job *j = a->alarms; j != NULL; j = j->next)
+		n++;
+	jobs = xcalloc(n, sizeof(struct job *));
+	for (struct job *j = a->alarms; j != NULL; j = j->next)
+		if ((j->alarms & 1u << event) != 0 && has_hook(j, hook))
+			jobs[call.n_jobs++] = j;
+	call.jobs = jobs;
+	if (call.n_jobs == 0)
+		return false;
+	if (hookcall_put(a, &call, &m, &e) < 0) {
+		log_error("hook: %s", e.text);
+		return false;
+	}
+	a->alarming = true;
+	link_call(&a->super, &m, on_told, hook);
+	return true;
+}
+
+bool alarm_next(struct agent *a)
+{
+	const uint32_t n = a->spec->n[SPEC_HOOKS];
+
+	if (a->alarming)
+		return true;
+	while (a->alarms != NULL && a->alarm_at < N_EVENTS * n) {
+		uint32_t at = a->alarm_at++;
+
+		if (tell(a, at % n, events[at / n]))
+			return true;
+	}
+	alarm_free(a);
+	return false;
+}
+
+void alarm_free(struct agent *a)
+{
+	while (a->alarms != NULL) {
+		struct job *j = a->alarms;
+
+		a->alarms = j->next;
+		job_free(j);
+	}
+	a->alarm_at = 0;
+}
