@@ -45,6 +45,7 @@ static void print_figures(const char *name, const struct campaign *m)
 	for (unsigned i = TRACER_KILL; i <= TRACER_ERRNO; i++)
 		printf(" %s %u", tracer_what_word(i), m->n_by_what[i]);
 	printf("\n");
+	fflush(stdout);
 }
 
 static void leaves_whole_pairs_and_no_litter(void **state)
@@ -56,11 +57,13 @@ static void leaves_whole_pairs_and_no_litter(void **state)
 		.part = number_of("CRASH_PART", 0),
 		.parts = number_of("CRASH_PARTS", 1),
 	};
+	bool ok;
 
 	assert_true(world_open(&m.world));
-	assert_true(campaign_case(&m, c));
+	ok = campaign_case(&m, c);
 	world_done(&m.world);
 	print_figures(c->name, &m);
+	assert_true(ok);
 	assert_int_equal(m.n_failed, 0);
 	if (!takes_all())
 		assert_true(m.n_points + 2 >= SAMPLE);
