@@ -224,8 +224,8 @@ static void note_drift(struct agent *a)
 		if (!a->wanted[i] || (a->certs[i].flags & CERT_FILES_DIFFER) == 0 ||
 		    a->spec->certs[i].on_drift != DRIFT_REPORT)
 			continue;
-		log_warn("%s: someone has changed a file of it, and on_drift is "
-			 "\"report\": left as it is",
+		log_warn("%s: someone has changed a file of it; left as it is, as "
+			 "on_drift says",
 			 agent_cert_name(a, i));
 		job_note(a, i, WHY_FILES_DIFFER, EVENT_DRIFT);
 	}
