@@ -1,0 +1,131 @@
+#!/bin/bash
+# rollback: an earlier generation by hand.
+. "$(dirname "$0")/../lib.sh"
+
+www() { # [SETTINGS of the certificate]
+	mkdir -p tls
+	hook web <<<'exit 0'
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "web";
+		files = ( { path = "$dir/tls/www.pem"; content = "combined"; } ); ${1-} } );
+	hooks = ( $(hook_config web) );
+	C
+}
+
+generations() { # COUNT
+	local i
+	expect 0 everleaf renew
+	for ((i = 1; i < $1; i++)); do
+		expect 0 everleaf renew --force www
+	done
+}
+
+test_the_previous_generation_is_made_live_and_the_hooks_are_run() {
+	www
+	generations 2
+	: >web.ran
+	expect 0 everleaf rollback www
+	is_live_of www 1 2
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+	is 1 "$(ran web "run rolled-back")"
+	is "rolled back" "$(status_of www health)"
+	is 1 "$(events www rolled-back)"
+}
+
+test_a_given_generation_is_made_live() {
+	www
+	generations 3
+	expect 0 everleaf rollback www 1
+	is_live_of www 1 3
+	expect 0 everleaf rollback www 3
+	is_live_of www 3 3
+}
+
+test_it_stands_at_the_next_run() {
+	www
+	generations 2
+	expect 0 everleaf rollback www
+	expect 0 everleaf renew
+	is "" "$(cat out err)"
+	expect 0 everleaf renew www
+	is_live_of www 1 2
+	expect 0 everleaf plan
+	says out expiring
+}
+
+test_force_ends_it() {
+	www
+	generations 2
+	expect 0 everleaf rollback www
+	expect 0 everleaf renew --force www
+	is_live_of www 3 3
+	is ok "$(status_of www health)"
+}
+
+test_it_ends_at_the_next_renewal_moment() {
+	config <<-C
+	issuers = ( { name = "short"; type = "local"; lifetime = "10s"; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "short"; } );
+	C
+	generations 2
+	expect 0 everleaf rollback www
+	expect 0 everleaf renew
+	is_live_of www 1 2
+	sleep 5.2
+	expect 0 everleaf renew
+	is_live_of www 3 3
+}
+
+test_a_generation_that_is_not_there_is_an_error() {
+	www
+	generations 2
+	expect 2 everleaf rollback www 7
+	says err "no generation 7"
+	expect 2 everleaf rollback www 2
+	says err "live already"
+	expect 2 everleaf rollback www seven
+	is_live_of www 2 2
+}
+
+test_where_there_is_no_earlier_one_that_is_said() {
+	www
+	generations 1
+	expect 2 everleaf rollback www
+	says err "no earlier generation"
+	is_live_of www 1 1
+}
+
+test_an_expired_generation_is_not_made_live() {
+	config <<-C
+	issuers = ( { name = "short"; type = "local"; lifetime = "2s"; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "short"; } );
+	C
+	generations 1
+	sleep 2.2
+	sed -i 's/"2s"/"30d"/' everleaf.conf
+	expect 0 everleaf renew
+	expect 2 everleaf rollback www 1
+	says err expired
+	is_live_of www 2 2
+}
+
+test_pruned_generations_cannot_be_gone_back_to() {
+	www 'keep = 2;'
+	generations 4
+	expect 0 everleaf rollback www 3
+	expect 2 everleaf rollback www 1
+	is_live_of www 3 4
+}
+
+test_files_that_someone_changes_are_repaired_to_what_was_rolled_back_to() {
+	www
+	generations 2
+	expect 0 everleaf rollback www
+	cp tls/www.pem good
+	echo tampered >>tls/www.pem
+	expect 0 everleaf renew
+	cmp good tls/www.pem
+	is_live_of www 1 2
+}
+
+run_tests "$@"

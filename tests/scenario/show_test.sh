@@ -1,0 +1,261 @@
+#!/bin/bash
+# show: status, plan, history, check, help and version: what they print, and that they
+# change nothing.
+. "$(dirname "$0")/../lib.sh"
+
+www() { # [SETTINGS of the certificate]
+	config <<-C
+	certificates = ( { name = "www"; names = [ "localhost", "www.example.org" ]; issuer = "local"; ${1-} } );
+	C
+}
+
+test_status_json_is_as_documented() {
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf status --json
+	field() { json "$1" <out; }
+	is 1 "$(field version)"
+	is false "$(field agent.running)"
+	is null "$(field agent.pid)"
+	is 1 "$(field certificates.#)"
+	is www "$(field certificates.0.name)"
+	is '["localhost","www.example.org"]' "$(field certificates.0.names)"
+	is local "$(field certificates.0.issuer)"
+	is idle "$(field certificates.0.state)"
+	is null "$(field certificates.0.why)"
+	is "$(openssl x509 -in state/live/www/cert.pem -noout -serial)" "serial=$(field certificates.0.serial)"
+	is "$(live_leaf www)" "$(field certificates.0.fingerprint)"
+	is "$(date -u -d "$(openssl x509 -in state/live/www/cert.pem -noout -enddate | cut -d = -f 2)" +%FT%TZ)" \
+		"$(field certificates.0.not_after)"
+	[[ $(field certificates.0.not_before) =~ ^20[0-9-]+T[0-9:]+Z$ ]]
+	is 1 "$(field certificates.0.generation)"
+	is null "$(field certificates.0.held)"
+	[[ $(field certificates.0.next_at) > $(date -u +%FT%TZ) ]]
+	is expiring "$(field certificates.0.next_why)"
+	is 0 "$(field certificates.0.failures)"
+	is null "$(field certificates.0.last_error)"
+	[[ $(field certificates.0.last_success) =~ ^20[0-9-]+T[0-9:]+Z$ ]]
+	is '[]' "$(field certificates.0.hooks_pending)"
+	is '[]' "$(field certificates.0.served)"
+	is false "$(field certificates.0.revoked)"
+	is null "$(field certificates.0.ari)"
+	is '[]' "$(field crls)"
+}
+
+test_status_before_the_first_run_says_what_is_missing() {
+	www
+	expect 0 everleaf status
+	says out missing
+	expect 0 everleaf status --json
+	is null "$(json certificates.0.serial <out)"
+	is missing "$(json certificates.0.why <out)"
+	[ ! -e state ]
+}
+
+test_status_shows_only_those_that_are_named() {
+	config <<-C
+	certificates = ( { names = "a.example.org"; issuer = "local"; }, { names = "b.example.org"; issuer = "local"; } );
+	C
+	expect 0 everleaf status b.example.org
+	says out b.example.org
+	! grep -q a.example.org out
+	expect 0 everleaf status --json b.example.org
+	is 1 "$(json certificates.# <out)"
+}
+
+test_status_of_a_broken_live_set_says_so() {
+	www
+	expect 0 everleaf renew
+	echo garbage >state/archive/www/0000000001/cert.pem
+	expect 0 everleaf status
+	says out unreadable
+	expect 2 everleaf status --check
+	expect 0 everleaf renew
+	is_live_of www 2 2
+}
+
+test_check_for_monitoring_ends_with_0_1_or_2() {
+	www
+	expect 2 everleaf status --check
+	is 1 "$(wc -l <out)"
+	says out "CRITICAL - 1 certificate"
+	says out "www: missing"
+	expect 0 everleaf renew
+	expect 0 everleaf status --check
+	is 1 "$(wc -l <out)"
+	says out "OK - 1 certificate"
+	expect 1 everleaf status --check --warn 100d --crit 1d
+	says out "WARNING - 1 certificate"
+	expect 2 everleaf status --check --warn 100d --crit 95d
+	expect 0 everleaf status --check --warn 80d --crit 1d
+	expect 2 everleaf status --check --warn soon
+}
+
+test_an_expired_certificate_is_critical() {
+	config <<-C
+	issuers = ( { name = "short"; type = "local"; lifetime = "2s"; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "short"; } );
+	C
+	expect 0 everleaf renew
+	sleep 2.2
+	expect 2 everleaf status --check
+	says out expired
+	expect 0 everleaf plan
+	says out now
+}
+
+test_a_plan_says_what_will_be_done_and_changes_nothing() {
+	www
+	expect 0 everleaf plan
+	says out missing
+	says out now
+	[ ! -e state ]
+	expect 0 everleaf plan --json
+	is www "$(json plan.0.name <out)"
+	is issue "$(json plan.0.action <out)"
+	is missing "$(json plan.0.why <out)"
+	is local "$(json plan.0.issuer <out)"
+	expect 0 everleaf renew
+	expect 0 everleaf plan
+	says out expiring
+	expect 0 everleaf plan --json
+	is renew "$(json plan.0.action <out)"
+	is expiring "$(json plan.0.why <out)"
+	is "$(status_of www next_at)" "$(json plan.0.at <out)"
+	is_live_of www 1 1
+}
+
+test_a_plan_has_the_soonest_first_and_can_be_cut() {
+	config <<-C
+	issuers = ( { name = "long"; type = "local"; lifetime = "90d"; }, { name = "short"; type = "local"; lifetime = "7d"; } );
+	certificates = ( { name = "a"; names = "a.example.org"; issuer = "long"; },
+		{ name = "b"; names = "b.example.org"; issuer = "short"; } );
+	C
+	expect 0 everleaf renew
+	expect 0 everleaf plan --json
+	is "b a" "$(json plan.0.name <out) $(json plan.1.name <out)"
+	expect 0 everleaf plan --days 10 --json
+	is "1 b" "$(json plan.# <out) $(json plan.0.name <out)"
+}
+
+# The moment: a third before the end, less than a twentieth of the lifetime earlier.
+test_the_renewal_moment_is_drawn_once_and_stays() {
+	local at begin
+	www
+	expect 0 everleaf renew
+	at=$(status_of www next_at)
+	begin=$(date -d "$(status_of www not_before)" +%s)
+	at=$((($(date -d "$at" +%s) - begin) * 1000 / (90 * 86400)))
+	[ $at -ge 616 ] && [ $at -le 667 ]
+	at=$(status_of www next_at)
+	expect 0 everleaf renew
+	is "$at" "$(status_of www next_at)"
+	rm -r state/agent
+	expect 0 everleaf renew
+	is "$at" "$(status_of www next_at)"
+	is 1 "$(live www)"
+}
+
+test_history_is_json_where_that_is_asked_for() {
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	expect 0 everleaf history --json
+	is issued "$(json events.0.event <out)"
+	is www "$(json events.0.name <out)"
+	is 1 "$(json events.0.generation <out)"
+	is 4 "$(json events.# <out)"
+	expect 0 everleaf history www
+	is 5 "$(wc -l <out)"
+}
+
+test_check_finds_nothing_wrong_where_nothing_is() {
+	www
+	expect 0 everleaf check
+	[ ! -e state ]
+}
+
+test_check_names_every_mistake_in_one_go() {
+	local first
+	config <<-C
+	issuers = ( { name = "lab"; type = "lokal"; } );
+	certificates = ( { name = "www"; names = "local host"; issuer = "local"; },
+		{ name = "www"; names = "localhost"; issuer = "local"; },
+		{ names = "x.example.org"; issuer = "local"; keep = "many"; },
+		{ names = "y.example.org"; } );
+	C
+	first=$(grep -n lokal everleaf.conf | cut -d : -f 1)
+	expect 2 everleaf check
+	says err "everleaf.conf:$first: "
+	says err "everleaf.conf:$((first + 1)): "
+	says err "everleaf.conf:$((first + 2)): "
+	says err "everleaf.conf:$((first + 3)): "
+	says err "everleaf.conf:$((first + 4)): "
+	says err lokal
+	says err "local host"
+	says err '"letsencrypt"'
+}
+
+test_a_string_that_would_swallow_its_neighbour_is_found() {
+	config <<-C
+	certificates = ( { name = "www"; names = [ "a.example.org" "b.example.org" ]; issuer = "local"; } );
+	C
+	expect 2 everleaf check
+	says err comma
+}
+
+test_an_included_file_is_read_and_its_mistakes_have_its_name() {
+	mkdir conf.d
+	config <<-C
+	include = "conf.d/*.conf";
+	C
+	echo 'certificates = ( { name = "www"; names = "localhost"; issuer = "local"; } );' >conf.d/www.conf
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	echo 'certificates = ( { name = "x"; names = "localhost"; issuer = "lokal"; } );' >conf.d/x.conf
+	expect 2 everleaf check
+	says err "x.conf:1"
+}
+
+test_a_configuration_that_is_not_there_ends_with_2() {
+	local status=0
+	"$BUILD/everleaf" -c "$dir/nowhere.conf" renew 2>err || status=$?
+	is 2 $status
+	says err nowhere.conf
+}
+
+test_help_and_version_need_no_configuration() {
+	"$BUILD/everleaf" help >out
+	says out renew
+	says out rollback
+	"$BUILD/everleaf" help renew >out
+	says out --force
+	"$BUILD/everleaf" version >out
+	says out everleaf
+	says out OpenSSL
+	"$BUILD/everleaf" --help | grep -q renew
+	"$BUILD/everleaf" --version | grep -q everleaf
+}
+
+test_every_command_of_the_help_has_help_of_its_own() {
+	local word
+	for word in $("$BUILD/everleaf" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
+		"$BUILD/everleaf" help "$word" | grep -q "everleaf $word"
+	done
+}
+
+test_nothing_is_coloured_away_from_a_terminal() {
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf status
+	is "" "$(tr -d '\n -~' <out)"
+}
+
+test_quiet_says_only_what_is_wrong() {
+	www
+	expect 0 everleaf -q renew
+	is "" "$(cat out err)"
+	is_live_of www 1 1
+}
+
+run_tests "$@"
