@@ -12,6 +12,7 @@
 #include "agent/messages.h"
 #include "agent/super.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -226,11 +227,14 @@ static int answer(struct asking *a, struct err *e)
 
 static int serve(struct asking *a, struct err *e)
 {
+	int64_t until_ms = clock_boot_ms() + CONFIG_SECONDS * 1000;
+
 	while (!a->done) {
 		struct pollfd p = { .fd = a->proc->sock, .events = POLLIN };
-		int n = poll(&p, 1, CONFIG_SECONDS * 1000);
+		int64_t left = until_ms - clock_boot_ms();
+		int n = poll(&p, 1, left < 0 ? 0 : (int)left);
 
-		if (n == 0)
+		if (n == 0 || left < 0)
 			return err_set(e, ERR_LIMIT,
 				       "the configuration took longer than %d s",
 				       CONFIG_SECONDS);
