@@ -93,14 +93,15 @@ static void fail_orders(struct pool *p, const struct err *e)
 	}
 }
 
-/* To whoever is there. If there is nobody, and nobody on the way, they fail for the
- * reason in `e`. */
+/* To whoever is idle; when nobody is on the way any more, the rest to whoever is there.
+ * If there is nobody, they fail for the reason in `e`. */
 static void give_orders(struct pool *p, const struct err *e)
 {
 	struct worker *w;
 	struct order *o;
 
-	while ((o = p->first) != NULL && (w = least_busy(p)) != NULL) {
+	while ((o = p->first) != NULL && (w = least_busy(p)) != NULL &&
+	       (p->starting == 0 || w->link.under_way == 0)) {
 		p->first = o->next;
 		give(w, &o->msg, o->done, o->number);
 		msg_done(&o->msg);
