@@ -185,6 +185,28 @@ struct arrival {
 	struct buf key; /* PEM */
 };
 
+#define PEM_HEAD   "-----BEGIN CERTIFICATE-----\n"
+#define PEM_TAIL   "-----END CERTIFICATE-----\n"
+#define PEM_LETTER "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=\n"
+
+/* Nothing but certificates in PEM: others read what is written, and take the rest of it
+ * for what they like. What is in them is the agent's to judge. */
+static int check_form(const char *file, const char *pem, struct err *e)
+{
+	while (*pem != '\0') {
+		if (strncmp(pem, PEM_HEAD, strlen(PEM_HEAD)) != 0)
+			break;
+		pem += strlen(PEM_HEAD);
+		pem += strspn(pem, PEM_LETTER);
+		if (strncmp(pem, PEM_TAIL, strlen(PEM_TAIL)) != 0)
+			break;
+		pem += strlen(PEM_TAIL);
+	}
+	return *pem == '\0'
+		   ? 0
+		   : err_set(e, ERR_PROTO, "%s: not certificates in PEM alone", file);
+}
+
 /* The pending key, if it is the one that the leaf certifies. */
 static int match_key(const struct keeper *k, const char *name, struct arrival *a,
 		     struct err *e)
@@ -236,6 +258,9 @@ static int store(const struct keeper *k, const struct spec_cert *c, struct arriv
 	const char *name = keeper_text(k, c->name);
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
 
+	TRY(check_form("cert.pem", a->leaf, e));
+	TRY(check_form("chain.pem", a->chain, e));
+	TRY(check_form("ca.pem", a->anchors, e));
 	TRY(match_key(k, name, a, e));
 	TRY(generation_begin(&g, k->root, name, e));
 	TRY(write_files(&g, c, a, e));

@@ -294,6 +294,10 @@ static void what_is_not_for_its_own_key_is_not_stored(void **state)
 				    { U(0), S("junk"), S(""), S(""), S("{}") },
 				    "store api" };
 	struct row row = { KEEPER_STORE, { U(1), U(0), S(""), S(""), S("{}") }, "key" };
+	struct row text_too = { KEEPER_STORE,
+				{ U(0), U(0), S("* * * * * root id\n"), S(""),
+				  S("{}") },
+				"chain.pem: not certificates" };
 
 	granted(s, &a, (struct row){ KEEPER_KEY, { U(0), U(0) }, NULL });
 	all_refused(s, &a, &no_pem, 1);
@@ -302,6 +306,8 @@ static void what_is_not_for_its_own_key_is_not_stored(void **state)
 			     text),
 			 0);
 	leaf = xstrdup(msg_get_str(&m));
+	text_too.fields[1] = (struct field)S(leaf);
+	all_refused(s, &a, &text_too, 1); /* others would read it */
 	row.fields[1] = (struct field)S(leaf);
 	all_refused(s, &a, &row, 1); /* of api, said to be of www: no key waits there */
 	granted(s, &a, (struct row){ KEEPER_KEY, { U(1), U(0) }, NULL });
