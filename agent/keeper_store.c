@@ -19,7 +19,8 @@
 #define STAMPS_MAX 4096 /* in one message */
 
 /* What one generation needs: key, chain in three files, anchors, meta.json. */
-#define ROOM_BYTES (4 * LIMIT_MSG)
+#define ROOM_BYTES \
+	(64 * 1024) /* the largest legal chain is 24 kB, and is there twice */
 #define ROOM_FILES 8
 
 /* publish.h repeats the values because rooms do not look up. */

@@ -63,11 +63,16 @@ bool db_is_damage(int rc)
 int db_err(struct state *s, struct err *e, const char *what)
 {
 	int rc = sqlite3_errcode(s->db) & 0xff;
+	int sysno = rc == SQLITE_IOERR || rc == SQLITE_CANTOPEN
+			? sqlite3_system_errno(s->db)
+			: 0;
 
 	if (db_is_damage(rc))
 		s->damaged = true;
-	return err_set(e, rc == SQLITE_BUSY ? ERR_BUSY : ERR_SYS, "state.db: %s: %s",
-		       what, sqlite3_errmsg(s->db));
+	/* "disk I/O error" is what SQLite says of a full disk, too. */
+	return err_set(e, rc == SQLITE_BUSY ? ERR_BUSY : ERR_SYS,
+		       "state.db: %s: %s%s%s", what, sqlite3_errmsg(s->db),
+		       sysno == 0 ? "" : ": ", sysno == 0 ? "" : strerror(sysno));
 }
 
 int db_run(struct state *s, const char *sql, struct err *e)
