@@ -95,8 +95,6 @@ struct pending_hook {
 	uint64_t previous; /* what was live before; 0: nothing */
 	bool test_passed;  /* the hook's test, before the switch */
 	bool was_up;       /* the certificate's endpoints, before the switch */
-	unsigned failures;
-	int64_t retry_at;
 };
 
 int state_hook_put(struct state *s, const struct pending_hook *p, struct err *e);

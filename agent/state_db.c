@@ -12,8 +12,7 @@
 	" usage, is_ca, renew_at, retry_at, last_success_at, changed_at, held,"       \
 	" held_not_after, held_names_hash, held_key, failures, flags, state, issuer," \
 	" last_error"
-#define HOOK_COLUMNS \
-	"name, hook, generation, previous, test_passed, was_up, failures, retry_at"
+#define HOOK_COLUMNS   "name, hook, generation, previous, test_passed, was_up"
 #define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
 #define EVENT_COLUMNS  "at, name, what, generation, text"
 
@@ -37,7 +36,7 @@ static const char *const texts[STATEMENTS] = {
 	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
 	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
 	[HOOK_PUT] =
-	    "INSERT OR REPLACE INTO hook (" HOOK_COLUMNS ") VALUES (?,?,?,?,?,?,?,?)",
+	    "INSERT OR REPLACE INTO hook (" HOOK_COLUMNS ") VALUES (?,?,?,?,?,?)",
 	[HOOK_DROP] = "DELETE FROM hook WHERE name = ? AND hook = ?",
 	[HOOKS_DROP] = "DELETE FROM hook WHERE name = ?",
 	[HOOK_EACH] = "SELECT " HOOK_COLUMNS " FROM hook ORDER BY name, hook",

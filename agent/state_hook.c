@@ -13,8 +13,6 @@ int state_hook_put(struct state *s, const struct pending_hook *p, struct err *e)
 	query_put_int(&q, (int64_t)p->previous);
 	query_put_int(&q, p->test_passed);
 	query_put_int(&q, p->was_up);
-	query_put_int(&q, p->failures);
-	query_put_int(&q, p->retry_at);
 	return query_run(s, &q, e);
 }
 
@@ -57,8 +55,6 @@ int state_hook_each(struct state *s, const char *name,
 		p.previous = (uint64_t)query_get_int(&q);
 		p.test_passed = query_get_int(&q) != 0;
 		p.was_up = query_get_int(&q) != 0;
-		p.failures = (unsigned)query_get_int(&q);
-		p.retry_at = query_get_int(&q);
 		rc = each(arg, &p);
 		if (rc < 0) {
 			query_end(&q);

@@ -255,10 +255,9 @@ static int note_hook(void *arg, const struct pending_hook *p)
 	size_t at = strlen(h->text);
 
 	h->n++;
-	snprintf(h->text + at, sizeof(h->text) - at, "%s/%s %llu %llu %d%d %u %lld;",
-		 p->name, p->hook, (unsigned long long)p->generation,
-		 (unsigned long long)p->previous, p->test_passed, p->was_up,
-		 p->failures, (long long)p->retry_at);
+	snprintf(h->text + at, sizeof(h->text) - at, "%s/%s %llu %llu %d%d;", p->name,
+		 p->hook, (unsigned long long)p->generation,
+		 (unsigned long long)p->previous, p->test_passed, p->was_up);
 	return 0;
 }
 
@@ -268,9 +267,7 @@ static void owe(struct state *st, const char *name, const char *hook, uint64_t n
 					.hook = hook,
 					.generation = number,
 					.previous = number - 1,
-					.test_passed = true,
-					.failures = 2,
-					.retry_at = 3 };
+					.test_passed = true };
 	struct err e;
 
 	assert_int_equal(state_hook_put(st, &p, &e), 0);
@@ -293,14 +290,14 @@ static void a_hook_is_owed_until_it_is_done(void **state)
 	owe(st, "www", "nginx", 18);
 	owe(st, "www", "haproxy", 18);
 	owe(st, "mail", "nginx", 5);
-	expect_hooks(st, "www", "www/haproxy 18 17 10 2 3;www/nginx 18 17 10 2 3;");
+	expect_hooks(st, "www", "www/haproxy 18 17 10;www/nginx 18 17 10;");
 	expect_hooks(st, NULL,
-		     "mail/nginx 5 4 10 2 3;www/haproxy 18 17 10 2 3;"
-		     "www/nginx 18 17 10 2 3;");
+		     "mail/nginx 5 4 10;www/haproxy 18 17 10;"
+		     "www/nginx 18 17 10;");
 	assert_int_equal(state_hook_done(st, "www", "nginx", &e), 0);
-	expect_hooks(st, NULL, "mail/nginx 5 4 10 2 3;www/haproxy 18 17 10 2 3;");
+	expect_hooks(st, NULL, "mail/nginx 5 4 10;www/haproxy 18 17 10;");
 	owe(st, "mail", "nginx", 6);
-	expect_hooks(st, "mail", "mail/nginx 6 5 10 2 3;");
+	expect_hooks(st, "mail", "mail/nginx 6 5 10;");
 	assert_int_equal(state_hook_done(st, "nobody", "nginx", &e), 0);
 	commit(st);
 	state_close(st);
@@ -370,7 +367,7 @@ static void what_is_forgotten_is_gone_with_its_hooks_and_verdicts(void **state)
 	assert_int_equal(state_forget(st, "www", &e), 0);
 	commit(st);
 	assert_true(got(st, "www") == 0 && got(st, "mail") == 2);
-	expect_hooks(st, NULL, "mail/nginx 2 1 10 2 3;");
+	expect_hooks(st, NULL, "mail/nginx 2 1 10;");
 	expect_served(st, "www", "");
 	expect_served(st, "mail", "a:443 new said 77 1795235000;");
 	state_close(st);
