@@ -57,8 +57,9 @@ show() { # STATUS COMMAND...: it must end with STATUS
 }
 
 what_nginx_serves() {
-	openssl s_client -connect "localhost:$port" </dev/null 2>/dev/null |
-		openssl x509 -noout -issuer -enddate -ext subjectAltName 2>/dev/null
+	local said
+	said=$(openssl s_client -connect "localhost:$port" </dev/null 2>/dev/null)
+	openssl x509 -noout -issuer -enddate -ext subjectAltName 2>/dev/null <<<"$said"
 }
 
 show_served() {
@@ -126,7 +127,7 @@ is_live_of www 1 1
 is "$(live_leaf www)" "$(served_leaf "$port")"
 show_served
 curl -sS --fail --cacert "$dir/state/ca/local/root.pem" "https://localhost:$port/" \
-	--resolve "localhost:$port:127.0.0.1" | grep -qx ok
+	--resolve "localhost:$port:127.0.0.1" | has "^ok$"
 good "nginx serves generation 1, and curl trusts it by $dir/state/ca/local/root.pem"
 
 step "Nothing is due: silence"

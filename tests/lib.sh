@@ -129,6 +129,22 @@ expect() { # STATUS COMMAND...
 	}
 }
 
+# `! COMMAND` is true for set -e whatever comes of it.
+not() { # COMMAND...: it must fail
+	if "$@"; then
+		fail "succeeded: $*"
+	fi
+}
+
+# Behind a pipe: read to its end, or what writes would be ended by a signal.
+has() { # PATTERN: is in what is on stdin
+	[ -n "$(grep -e "$1" || :)" ] || fail "nothing has $1"
+}
+
+has_no() { # PATTERN
+	[ -z "$(grep -e "$1" || :)" ] || fail "something has $1"
+}
+
 says() { # FILE WORDS: it is among them
 	grep -qF -- "$2" "$dir/$1" || {
 		cat "$dir/$1"
@@ -173,9 +189,10 @@ live_leaf() { # NAME
 	leaf_of "$dir/state/live/$1/cert.pem"
 }
 
-served_leaf() { # PORT [NAME]
-	openssl s_client -connect "127.0.0.1:$1" -servername "${2:-localhost}" </dev/null 2>/dev/null |
-		openssl x509 -noout -fingerprint -sha256 | sed 's/.*=//; s/://g' | tr A-F a-f
+served_leaf() { # PORT
+	local said
+	said=$(openssl s_client -connect "127.0.0.1:$1" -servername localhost </dev/null 2>/dev/null) || :
+	leaf_of /dev/stdin <<<"$said"
 }
 
 placeholder() { # FILE: a self-signed pair, as a fresh machine has

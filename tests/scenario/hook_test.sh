@@ -39,7 +39,9 @@ test_a_hook_is_told_what_happened_in_its_environment() {
 	is "" "$(variable EVERLEAF_ERROR)"
 	is "$live" "$(variable RENEWED_LINEAGE)"
 	is "localhost www.example.org" "$(variable RENEWED_DOMAINS)"
-	[ -n "$(variable PATH)" ] && [ -n "$(variable LANG)" ] && [ -n "$(variable HOME)" ]
+	[ -n "$(variable PATH)" ]
+	[ -n "$(variable LANG)" ]
+	[ -n "$(variable HOME)" ]
 	is "" "$(variable SECRET)"
 }
 
@@ -164,7 +166,7 @@ test_a_hook_that_hangs_is_ended_with_all_that_it_started() {
 	expect 1 everleaf renew
 	says err "ran longer than 1s"
 	is '["web"]' "$(status_of www hooks_pending)"
-	! kill -0 "$(cat child)" 2>/dev/null
+	not kill -0 "$(cat child)" 2>/dev/null
 	is_live_of www 1 1
 }
 
@@ -178,7 +180,7 @@ test_a_hook_that_will_not_hear_is_killed() {
 	www 'timeout = "1s";'
 	expect 1 everleaf renew
 	says err "ran longer than 1s"
-	! kill -0 "$(cat child)" 2>/dev/null
+	not kill -0 "$(cat child)" 2>/dev/null
 }
 
 test_a_hook_that_leaves_its_session_is_found() {
@@ -189,7 +191,7 @@ test_a_hook_that_leaves_its_session_is_found() {
 	H
 	www 'timeout = "1s";'
 	expect 1 everleaf renew
-	! kill -0 "$(cat child)" 2>/dev/null
+	not kill -0 "$(cat child)" 2>/dev/null
 }
 
 test_what_a_hook_leaves_running_on_purpose_does_not_hold_up_the_run() {

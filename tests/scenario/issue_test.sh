@@ -64,8 +64,8 @@ test_a_renewal_has_another_key_and_another_serial() {
 	www
 	expect 0 everleaf renew
 	expect 0 everleaf renew --force www
-	! cmp -s state/archive/www/000000000{1,2}/privkey.pem
-	! cmp -s state/archive/www/000000000{1,2}/cert.pem
+	not cmp -s state/archive/www/000000000{1,2}/privkey.pem
+	not cmp -s state/archive/www/000000000{1,2}/cert.pem
 }
 
 test_reuse_key_keeps_the_key() {
@@ -73,7 +73,7 @@ test_reuse_key_keeps_the_key() {
 	expect 0 everleaf renew
 	expect 0 everleaf renew --force www
 	cmp state/archive/www/000000000{1,2}/privkey.pem
-	! cmp -s state/archive/www/000000000{1,2}/cert.pem
+	not cmp -s state/archive/www/000000000{1,2}/cert.pem
 }
 
 test_names_that_changed_bring_a_new_certificate() {
@@ -105,7 +105,7 @@ test_another_key_type_brings_a_new_certificate() {
 	says out key-differs
 	expect 0 everleaf renew
 	is_live_of www 2 2
-	openssl pkey -in state/live/www/privkey.pem -noout -text | grep -q '2048 bit'
+	openssl pkey -in state/live/www/privkey.pem -noout -text | has '2048 bit'
 }
 
 test_each_key_type_can_be_had() {
@@ -115,7 +115,7 @@ test_each_key_type_can_be_had() {
 		expect 0 everleaf renew
 	done
 	is_live_of www 5 5
-	openssl pkey -in state/live/www/privkey.pem -noout -text | grep -q ED25519
+	openssl pkey -in state/live/www/privkey.pem -noout -text | has ED25519
 }
 
 test_another_issuer_brings_a_new_certificate() {
@@ -129,7 +129,7 @@ test_another_issuer_brings_a_new_certificate() {
 	says out issuer-differs
 	expect 0 everleaf renew
 	is_live_of www 2 2
-	openssl x509 -in state/live/www/cert.pem -noout -issuer | grep -q 'Lab CA'
+	openssl x509 -in state/live/www/cert.pem -noout -issuer | has 'Lab CA'
 }
 
 test_a_usage_that_is_missing_brings_a_new_certificate() {
@@ -162,7 +162,8 @@ test_only_those_that_are_named_are_renewed() {
 		{ names = "b.example.org"; issuer = "local"; } );
 	C
 	expect 0 everleaf renew a.example.org
-	[ -e state/live/a.example.org ] && [ ! -e state/live/b.example.org ]
+	[ -e state/live/a.example.org ]
+	[ ! -e state/live/b.example.org ]
 	expect 0 everleaf renew
 	is_live_of a.example.org 1 1
 	is_live_of b.example.org 1 1
@@ -308,9 +309,10 @@ test_what_is_no_longer_configured_is_kept_until_it_is_forgotten() {
 	expect 2 everleaf forget other
 	expect 4 everleaf forget nobody
 	expect 0 everleaf forget www
-	[ ! -e state/live/www ] && [ ! -e state/archive/www ]
+	[ ! -e state/live/www ]
+	[ ! -e state/archive/www ]
 	expect 0 everleaf status
-	! grep -q www out
+	not grep -q www out
 	is_live_of other 1 1
 }
 

@@ -58,7 +58,7 @@ test_status_shows_only_those_that_are_named() {
 	C
 	expect 0 everleaf status b.example.org
 	says out b.example.org
-	! grep -q a.example.org out
+	not grep -q a.example.org out
 	expect 0 everleaf status --json b.example.org
 	is 1 "$(json certificates.# <out)"
 }
@@ -146,7 +146,8 @@ test_the_renewal_moment_is_drawn_once_and_stays() {
 	at=$(status_of www next_at)
 	begin=$(date -d "$(status_of www not_before)" +%s)
 	at=$((($(date -d "$at" +%s) - begin) * 1000 / (90 * 86400)))
-	[ $at -ge 616 ] && [ $at -le 667 ]
+	[ $at -ge 616 ]
+	[ $at -le 667 ]
 	at=$(status_of www next_at)
 	expect 0 everleaf renew
 	is "$at" "$(status_of www next_at)"
@@ -233,14 +234,14 @@ test_help_and_version_need_no_configuration() {
 	"$BUILD/everleaf" version >out
 	says out everleaf
 	says out OpenSSL
-	"$BUILD/everleaf" --help | grep -q renew
-	"$BUILD/everleaf" --version | grep -q everleaf
+	"$BUILD/everleaf" --help | has renew
+	"$BUILD/everleaf" --version | has everleaf
 }
 
 test_every_command_of_the_help_has_help_of_its_own() {
 	local word
 	for word in $("$BUILD/everleaf" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
-		"$BUILD/everleaf" help "$word" | grep -q "everleaf $word"
+		"$BUILD/everleaf" help "$word" | has "everleaf $word"
 	done
 }
 
