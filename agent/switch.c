@@ -453,7 +453,9 @@ void switch_go_on(struct batch *b)
 	if (b->asking || agent_cut_off(b->agent))
 		return;
 	b->asking = true;
-	while (b->waiting == 0 && b->n_jobs > 0 && step(b))
+	/* A phase may have found out by asking that there is no one to ask any more: what
+	 * was begun is not judged then, the next run finds it on disk. */
+	while (b->waiting == 0 && b->n_jobs > 0 && !agent_cut_off(b->agent) && step(b))
 		;
 	b->asking = false;
 	if (b->phase == N_PHASES)
