@@ -110,7 +110,16 @@ static int save_crl(const struct keeper *k, const char *name, const struct local
 	return authority_save_crl(k->root, name, pem, &der, e);
 }
 
-/* Load the CA of issuer `n`, made now if it is not there yet. */
+static int load_ca(const struct keeper *k, uint64_t n, struct local_ca *ca, bool *found,
+		   struct err *e)
+{
+	AUTO_AUTHORITY struct authority a = { .root_pem = { 0 } };
+
+	TRY(authority_load(k->root, issuer_name(k, n), &a, found, e));
+	return *found ? from_disk(&a, ca, e) : 0;
+}
+
+/* The CA of issuer `n`, made now if it is not there yet. */
 static int open_ca(const struct keeper *k, uint64_t n, const struct profile *p,
 		   struct local_ca *ca, struct err *e)
 {
@@ -119,9 +128,9 @@ static int open_ca(const struct keeper *k, uint64_t n, const struct profile *p,
 	const char *name = issuer_name(k, n);
 	bool found;
 
-	TRY(authority_load(k->root, name, &a, &found, e));
+	TRY(load_ca(k, n, ca, &found, e));
 	if (found)
-		return from_disk(&a, ca, e);
+		return 0;
 	TRY(local_make(&p->local, clock_now(), ca, e));
 	TRY(to_disk(ca, &a, e));
 	TRY(authority_save(k->root, name, &a, e));
@@ -294,9 +303,15 @@ static int sign_crl(const struct keeper *k, uint64_t issuer, const char *serial,
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_LOCAL_CA struct local_ca ca = { .root = NULL };
 	AUTO_PROFILE struct profile p = { .permitted = NULL };
+	bool found;
 
 	TRY(profile_of(k, issuer, &p, e));
-	TRY(open_ca(k, issuer, &p, &ca, e));
+	TRY(load_ca(k, issuer, &ca, &found, e));
+	if (!found)
+		return err_set(
+		    e, ERR_CONFIG,
+		    "there is no such CA yet; `everleaf ca %s init` makes it",
+		    issuer_name(k, issuer));
 	TRY(local_crl(&p.local, &ca, serial, (int)reason, clock_now(), e));
 	return save_crl(k, issuer_name(k, issuer), &ca, &pem, e);
 }

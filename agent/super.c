@@ -252,6 +252,9 @@ static bool start_over(struct super *s, int status)
 		return false;
 	if (s->stopping)
 		return false;
+	if (clock_boot_ms() - s->restarted_ms > SUPER_QUIET_MS)
+		s->restarts = 0;
+	s->restarted_ms = clock_boot_ms();
 	if (s->restarts++ >= SUPER_RESTARTS) {
 		log_error("agent or keeper died again (status %d) after %d new starts: "
 			  "giving up",

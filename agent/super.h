@@ -26,8 +26,9 @@
 struct err;
 struct hookruns;
 
-#define SUPER_RESTARTS 3  /* in one run; a daemon forgets them after a quiet minute */
-#define SUPER_PROCS    40 /* agent, keeper, responder and a pool of workers */
+#define SUPER_QUIET_MS 60000 /* after which restarts are forgotten */
+#define SUPER_RESTARTS 3     /* in a row */
+#define SUPER_PROCS    40    /* agent, keeper, responder and a pool of workers */
 #define SUPER_STOP_MS  10000
 #define SUPER_ASK_MS   7000 /* of them: for what must not be cut; hooks need 2 s to die */
 
@@ -53,6 +54,7 @@ struct super {
 	struct hookruns *hooks;
 	struct super_proc procs[SUPER_PROCS];
 	unsigned restarts;
+	int64_t restarted_ms; /* clock_boot_ms() of the last */
 	bool
 	    cut; /* the run before did not end in good order, or this has begun again */
 	bool stopping;

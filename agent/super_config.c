@@ -81,6 +81,17 @@ static void find(struct asking *a, const char *pattern)
 		a->found.gl_pathc = 0;
 }
 
+/* A config role that was taken over must not get at other files of root. */
+static int check_included(const char *path, struct err *e)
+{
+	const char *end = strrchr(path, '.');
+
+	if (end == NULL || strcmp(end, ".conf") != 0)
+		return err_set(e, ERR_CONFIG,
+			       "%s: not included: its name must end in .conf", path);
+	return 0;
+}
+
 static int on_include(void *role, struct msg *m, struct err *e)
 {
 	struct asking *a = role;
@@ -94,6 +105,7 @@ static int on_include(void *role, struct msg *m, struct err *e)
 		find(a, pattern);
 	if (a->next < a->found.gl_pathc) {
 		path = a->found.gl_pathv[a->next++];
+		TRY(check_included(path, e));
 		TRY(open_config(path, &fd, e));
 	} else {
 		free(TAKE(a->pattern));
