@@ -143,13 +143,13 @@ test_a_usage_that_is_missing_brings_a_new_certificate() {
 
 test_a_certificate_is_renewed_when_its_moment_has_come() {
 	config <<-C
-	issuers = ( { name = "short"; type = "local"; lifetime = "10s"; } );
+	issuers = ( { name = "short"; type = "local"; lifetime = "20s"; } );
 	certificates = ( { name = "www"; names = "localhost"; issuer = "short"; } );
 	C
 	expect 0 everleaf renew
 	expect 0 everleaf renew
 	is_live_of www 1 1
-	sleep 4.5
+	sleep 8.5
 	expect 0 everleaf renew
 	is_live_of www 2 2
 	expect 0 everleaf history

@@ -68,6 +68,7 @@ test_an_agent_that_is_killed_is_started_again_and_the_run_succeeds() {
 	www
 	in_the_hook renew --force www
 	kill -9 "$(role agent)"
+	until_true 10 grep -q "starting again" run.err
 	rm hold
 	ends_with 0
 	everything_holds
@@ -78,6 +79,7 @@ test_a_keeper_that_is_killed_is_started_again_and_the_run_succeeds() {
 	www
 	in_the_hook renew --force www
 	kill -9 "$(role keeper)"
+	until_true 10 grep -q "starting again" run.err
 	rm hold
 	ends_with 0
 	everything_holds
@@ -87,6 +89,7 @@ test_agent_and_keeper_killed_together_are_started_again() {
 	www
 	in_the_hook renew --force www
 	kill -9 "$(role keeper)" "$(role agent)"
+	until_true 10 grep -q "starting again" run.err
 	rm hold
 	ends_with 0
 	everything_holds
