@@ -79,11 +79,12 @@ struct job {
 	bool was_up;                 /* every endpoint, before the switch */
 	bool installed;              /* `generation` is live, its files are written */
 	bool undo;                   /* to be rolled back */
-	bool undone;                 /* rolled back */
-	struct job_hook *hooks;      /* owned, spec->hooks.n */
-	struct job_probe *probes;    /* owned, spec->probes.n */
-	struct err err;              /* why it failed, if it did */
-	uint32_t alarms; /* 1u << enum hook_event: what hooks are told after */
+	bool stale;  /* all hooks have run, and the old certificate is served */
+	bool undone; /* rolled back */
+	struct job_hook *hooks;   /* owned, spec->hooks.n */
+	struct job_probe *probes; /* owned, spec->probes.n */
+	struct err err;           /* why it failed, if it did */
+	uint32_t alarms;          /* 1u << enum hook_event: what hooks are told after */
 };
 
 const char *job_state_word(enum job_state state);

@@ -297,21 +297,24 @@ int keeper_ca_sign(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* The first CRL of a CA makes it, as its first certificate does. */
 static int sign_crl(const struct keeper *k, uint64_t issuer, const char *serial,
 		    uint64_t reason, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_LOCAL_CA struct local_ca ca = { .root = NULL };
 	AUTO_PROFILE struct profile p = { .permitted = NULL };
-	bool found;
+	bool found = true;
 
 	TRY(profile_of(k, issuer, &p, e));
-	TRY(load_ca(k, issuer, &ca, &found, e));
+	if (serial == NULL)
+		TRY(open_ca(k, issuer, &p, &ca, e));
+	else
+		TRY(load_ca(k, issuer, &ca, &found, e));
 	if (!found)
-		return err_set(
-		    e, ERR_CONFIG,
-		    "there is no such CA yet; `everleaf ca %s init` makes it",
-		    issuer_name(k, issuer));
+		return err_set(e, ERR_CONFIG,
+			       "there is no such CA yet: it has issued nothing that "
+			       "could be revoked");
 	TRY(local_crl(&p.local, &ca, serial, (int)reason, clock_now(), e));
 	return save_crl(k, issuer_name(k, issuer), &ca, &pem, e);
 }

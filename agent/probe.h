@@ -21,6 +21,7 @@ struct err;
 
 #define PROBE_ROWS        3
 #define PROBE_DEADLINE_MS 30000
+#define PROBE_GLANCE_MS   3000 /* where a hook waits, and the old leaf is no surprise */
 
 struct probe_request {
 	const char *host;    /* a name, an address, or the path of a socket */

@@ -54,7 +54,8 @@ struct request {
 	int64_t crit_s;
 	uint64_t generation; /* rollback; 0: the previous one */
 	uint64_t reason;     /* ca revoke */
-	const char **names;  /* owned array of borrowed strings */
+	int64_t since;      /* when the run began, Unix seconds; the supervisor knows */
+	const char **names; /* owned array of borrowed strings */
 	size_t n_names;
 	const char *input; /* a CSR in PEM, borrowed; NULL: none */
 };

@@ -165,18 +165,13 @@ void settle_refused(struct batch *b, const struct batch_hook *h)
 	}
 }
 
-bool settle_any_ran(const struct batch *b, const struct job *j)
+bool settle_all_ran(const struct batch *b, const struct job *j)
 {
-	bool any = false;
-
-	for (size_t h = 0; h < b->n_hooks; h++) {
-		if (switch_uses(j, b->hooks[h].hook) == NULL || !b->hooks[h].told)
-			continue;
-		if (b->hooks[h].ran)
-			return true;
-		any = true;
-	}
-	return !any;
+	for (size_t h = 0; h < b->n_hooks; h++)
+		if (switch_uses(j, b->hooks[h].hook) != NULL && b->hooks[h].told &&
+		    !b->hooks[h].ran)
+			return false;
+	return true;
 }
 
 enum probe_verdict settle_worst(const struct job *j)

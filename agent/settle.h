@@ -33,8 +33,8 @@ void settle_refused(struct batch *b, const struct batch_hook *h);
 /* Whether the previous generation of `j` may be made live again. */
 bool settle_can_go_back(const struct job *j);
 
-/* Whether a service was told of `j`: one of its hooks has run, or it has none. */
-bool settle_any_ran(const struct batch *b, const struct job *j);
+/* Whether every service was told of `j`: no hook of it waits to be run. */
+bool settle_all_ran(const struct batch *b, const struct job *j);
 
 /* The worst of its endpoints' verdicts; NEW if it has none. */
 enum probe_verdict settle_worst(const struct job *j);

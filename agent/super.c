@@ -376,6 +376,7 @@ int supervise(const struct request *request, const char *path)
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		s.procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
+	s.since = clock_now();
 	s.is_root = geteuid() == 0;
 	super_places(&s);
 	status = run(&s, &e);

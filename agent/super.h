@@ -53,6 +53,7 @@ struct super {
 	struct spec spec;
 	struct hookruns *hooks;
 	struct super_proc procs[SUPER_PROCS];
+	int64_t since; /* Unix seconds, when this run began */
 	unsigned restarts;
 	int64_t restarted_ms; /* clock_boot_ms() of the last */
 	bool

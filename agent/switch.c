@@ -343,37 +343,48 @@ static void run_hook(struct batch *b, struct batch_hook *h)
 		ask_hook(b, h, false, b->event, switch_in_place);
 }
 
+/* Where a hook still waits, the old certificate is no surprise. */
 static void probe(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
 		if (switch_in_place(b->jobs[i]))
 			probe_job(b, i,
-				  settle_any_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
-								: 0);
+				  settle_all_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
+								: PROBE_GLANCE_MS);
 }
 
 /* nginx -s reload exits 0 and may do nothing: only what is served counts. */
-static bool still_old(const struct job *j)
+static void find_stale(struct batch *b)
 {
-	return switch_in_place(j) && settle_worst(j) == PROBE_OLD;
+	for (size_t i = 0; i < b->n_jobs; i++) {
+		struct job *j = b->jobs[i];
+
+		j->stale = switch_in_place(j) && settle_worst(j) == PROBE_OLD &&
+			   settle_all_ran(b, j);
+	}
+}
+
+static bool is_stale(const struct job *j)
+{
+	return j->stale;
 }
 
 /* It has run for this switch before: what is served tells what became of it. */
 static void reran(struct batch *b, struct batch_hook *h, bool ok)
 {
-	settle_ran(b, h, ok, still_old);
+	settle_ran(b, h, ok, is_stale);
 }
 
 static void rerun_hook(struct batch *b, struct batch_hook *h)
 {
 	if (h->told && h->ran)
-		ask_hook(b, h, false, b->event, still_old);
+		ask_hook(b, h, false, b->event, is_stale);
 }
 
 static void probe_again(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
-		if (still_old(b->jobs[i]) && settle_any_ran(b, b->jobs[i]))
+		if (b->jobs[i]->stale)
 			probe_job(b, i, PROBE_DEADLINE_MS);
 }
 
@@ -416,6 +427,7 @@ static const struct phase {
 	{ "go back", go_back, NULL, NULL },
 	{ "run", NULL, run_hook, ran },
 	{ "probe", probe, NULL, NULL },
+	{ "find stale", find_stale, NULL, NULL },
 	{ "rerun", NULL, rerun_hook, reran },
 	{ "probe again", probe_again, NULL, NULL },
 	{ "judge", judge, NULL, NULL },
