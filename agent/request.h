@@ -33,8 +33,6 @@ enum command {
 #define REQUEST_DRY_RUN (1u << 2)
 #define REQUEST_JSON    (1u << 3)
 #define REQUEST_CHECK   (1u << 4) /* status --check */
-#define REQUEST_WATCH   (1u << 5)
-#define REQUEST_ONLINE  (1u << 6)
 #define REQUEST_QUIET   (1u << 7)
 #define REQUEST_VERBOSE (1u << 8)
 #define REQUEST_TTY     (1u << 9)  /* stdout is a terminal */
