@@ -201,7 +201,8 @@ static void close_loop(struct agent *a)
 	a->loop = NULL;
 }
 
-/* Before an agent or keeper of this very run died: it is not asked for twice. */
+/* Before an agent or keeper of this very run died: it is not asked for twice. In the
+ * second in which the run began it may have been the run before: done again. */
 static bool was_done(const struct agent *a, uint32_t i)
 {
 	struct memory m;
@@ -210,7 +211,7 @@ static bool was_done(const struct agent *a, uint32_t i)
 
 	return (a->request->flags & REQUEST_AGAIN) != 0 &&
 	       state_get(a->state, agent_cert_name(a, i), &m, &found, &e) == 0 &&
-	       found && m.last_success_at >= a->request->since;
+	       found && m.last_success_at > a->request->since;
 }
 
 void renew_ask(struct agent *a)
