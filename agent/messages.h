@@ -27,6 +27,7 @@ enum message {
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */
 	SUP_WORKER,    /* -> fd */
+	SUP_RESPONDER, /* -> fd; binds every `listen` of the configuration */
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
@@ -41,18 +42,35 @@ enum message {
 	KEEPER_CA_SIGN,   /* issuer, SPKI, usage, n, n * {kind, name} -> chain PEM */
 	KEEPER_CA_REVOKE, /* issuer, serial, reason -> . */
 	KEEPER_CA_CRL,    /* issuer -> . ; it is in the store */
+	KEEPER_LEND,      /* enum lend, issuer, cert, generation, reason, fd -> . */
+	KEEPER_PRESENT,   /* challenge, token, key authorization -> . */
+	KEEPER_WITHDRAW,  /* challenge, token -> . */
+
+	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */
+	SIGN_ACCOUNT = 60, /* -> account URL, thumbprint, whether a roll-over is open */
+	SIGN_JWS, /* enum acme_ask_kind, URL, nonce, profile, enum key_type -> JWS */
+	SIGN_REGISTERED, /* account URL; "": it exists no more -> . */
+	SIGN_ROLLED,     /* whether the CA has taken the new key -> . */
 
 	/* agent -> worker */
-	WORKER_PROBE = 60, /* host, port, name, proto, wanted, old, deadline_ms ->
+	WORKER_PROBE = 70, /* host, port, name, proto, wanted, old, deadline_ms ->
 			      verdict, seen, detail */
+	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, fd to the keeper ->
+			      chain PEM, note */
+	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
+	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
+
+	/* worker -> agent within WORKER_ORDER, answered by the same */
+	WORKER_CHECKPOINT, /* job, order URL, n, n * {challenge, name, token, key
+			      authorization} -> . */
 
 	/* agent -> responder */
-	RESPONDER_ADD = 70, /* token, key authorization -> . */
+	RESPONDER_ADD = 80, /* token, key authorization -> . */
 	RESPONDER_REMOVE,   /* token -> . */
 	RESPONDER_CLEAR,    /* -> . */
 
 	/* supervisor -> responder, after ROLE_START */
-	RESPONDER_LISTEN = 80, /* fd of a listening socket. -> none */
+	RESPONDER_LISTEN = 90, /* fd of a listening socket. -> none */
 	RESPONDER_READY,       /* all are there: begin to accept. -> none */
 
 	MESSAGES, /* one more than the last */

@@ -1,0 +1,29 @@
+/*
+ * account: what can be done with an ACME account (RFC 8555 7.3), and revocation (7.6),
+ * which its key or the certificate's signs. Each is one step of a person.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct acme;
+struct err;
+
+enum account_step {
+	ACCOUNT_SHOW,
+	ACCOUNT_REGISTER, /* find or make it */
+	ACCOUNT_UPDATE,
+	ACCOUNT_ROLLOVER,
+	ACCOUNT_DEACTIVATE,
+	ACCOUNT_STEPS,
+};
+
+/* Do it; `text` gets lines for people: URL, status, contacts, key thumbprint. */
+int account_step(struct acme *a, enum account_step step, struct buf *text,
+		 struct err *e);
+
+/* Revoke what the keeper was told to revoke; it signs. One that is revoked already is
+ * no failure. */
+int account_revoke(struct acme *a, bool by_cert, struct err *e);

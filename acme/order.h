@@ -1,0 +1,47 @@
+/*
+ * order: one ACME order, from newOrder to the certificate (RFC 8555 7.4).
+ *
+ * order_advance() reads like the RFC: create, authorize, finalize, download. It does
+ * everything that can be done now and never sleeps. When the CA wants time it returns
+ * ERR_LATER; err.retry_at_ms says when to come back, and the order's URL is all that
+ * has to be kept to go on, in this process or in another.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct acme;
+struct buf;
+struct err;
+
+#define ORDER_AUTHZ_MAX 100   /* as many names as public CAs put in one certificate */
+#define ORDER_POLL_MS   5     /* the first wait where the CA names none; then doubled */
+#define ORDER_LATER_S   86400 /* no Retry-After keeps an order waiting for longer */
+
+/* One way to show control of a name, in the order in which they are tried. */
+struct order_way {
+	const char *type;        /* "http-01" */
+	unsigned number;         /* what acme_token.way says */
+	const char *const *only; /* NULL-terminated; NULL: for all names */
+};
+
+struct order_want {
+	const char *const *names; /* values, as in the order */
+	size_t n_names;
+	const struct order_way *ways;
+	size_t n_ways;
+	const char *profile; /* NULL: what the CA chooses */
+	bool need_profile;   /* without it, none at all */
+	const char *chain;   /* a name, a SHA-256 in hex, "shortest"; NULL: the CA's */
+	const char *url;     /* NULL: a new order */
+	unsigned polls;      /* how often it has been come back to */
+};
+
+/*
+ * Advance the order. Returns 0 with the PEM chain, leaf first, in `chain`; nothing in it
+ * has been verified. Otherwise ERR_LATER, or why the order is dead. *note, owned, is
+ * what a person should know though it went well (a profile that is not offered), or NULL.
+ */
+int order_advance(struct acme *a, const struct order_want *want, struct buf *chain,
+		  char **note, struct err *e);

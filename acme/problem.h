@@ -1,0 +1,31 @@
+/*
+ * problem: what a CA's refusal means for the scheduler (RFC 8555 6.7, RFC 9457).
+ *
+ *     rateLimited, 429, 503, any Retry-After      ERR_LATER at that time
+ *     5xx, serverInternal, connection, dns, tls   ERR_NET: it may work next time
+ *     unauthorized, incorrectResponse of a name   ERR_NET: people mend web servers
+ *     rejectedIdentifier, caa, badCSR, ...        ERR_REFUSED
+ *     malformed, badNonce, anything else          ERR_PROTO
+ *
+ * The text is the CA's own: type, detail, and for each subproblem the name it is about.
+ * Control bytes in it are replaced; it is cut to what an err holds.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct doc;
+struct err;
+
+/* When no time was given with a refusal that time will mend. */
+#define PROBLEM_LATER_S 3600
+
+/* Fill e from the answer; returns its code. `doc` may be NULL. */
+int problem_err(struct err *e, long status, const struct doc *doc, int64_t retry_at_ms);
+
+/* Fill e from the `error` of a challenge or an order (RFC 8555 7.1.3, 8). */
+int problem_err_of(struct err *e, const struct doc *error);
+
+/* Whether its type is urn:ietf:params:acme:error:WORD. */
+bool problem_is(const struct doc *doc, const char *word);

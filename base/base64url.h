@@ -1,0 +1,13 @@
+/* base64url: RFC 4648 5 without padding, as JOSE and ACME write bytes (RFC 7515 2). */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct buf;
+
+void base64url_add(struct buf *out, const void *data, size_t len);
+
+/* Add the bytes of `text` to `out`. With `lenient`, what people paste into key files is
+ * taken too: the alphabet of RFC 4648 4, padding, white space around. False: not that. */
+bool base64url_read(const char *text, size_t len, bool lenient, struct buf *out);

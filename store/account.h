@@ -1,0 +1,46 @@
+/*
+ * account: the key of an ACME account, and what the CA calls it, on disk.
+ *
+ *     <root>/accounts/letsencrypt/{account.key account.json [next.key]}    0700, keeper's
+ *
+ * account.key is PKCS#8 and durable before the CA hears of it; account.json ({"version":
+ * 1,"url":...}) is written once the CA has answered. next.key exists while a roll-over
+ * (RFC 8555 7.3.5) is under way: durable before the CA is asked, made the account's by
+ * one rename when the CA has taken it. After a crash both are there, and the CA is asked
+ * which of them it knows.
+ */
+#pragma once
+
+#include <openssl/evp.h>
+
+#include "base/key.h"
+
+struct err;
+
+struct account {
+	EVP_PKEY *key;  /* owned; NULL: there is none */
+	EVP_PKEY *next; /* owned; NULL: no roll-over is under way */
+	char *url;      /* owned; NULL: not registered */
+};
+
+#define AUTO_ACCOUNT __attribute__((cleanup(account_done)))
+
+/* What there is of `issuer`; nothing is fine. */
+int account_load(int root, const char *issuer, struct account *a, struct err *e);
+void account_done(struct account *a);
+
+/* Make the key, durably, in place of one that was never registered. */
+int account_make_key(int root, const char *issuer, enum key_type type,
+		     struct account *a, struct err *e);
+
+/* Remember what the CA calls it; NULL: it no longer exists there. */
+int account_save_url(int root, const char *issuer, const char *url, struct err *e);
+
+/* Roll-over: make next.key (of `type`); take it; give it up. */
+int account_make_next(int root, const char *issuer, enum key_type type,
+		      struct account *a, struct err *e);
+int account_take_next(int root, const char *issuer, struct err *e);
+int account_drop_next(int root, const char *issuer, struct err *e);
+
+/* Remove what crashes left beside the files. Fine if there is nothing. */
+int account_sweep(int root, const char *issuer, struct err *e);
