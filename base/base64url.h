@@ -6,6 +6,9 @@
 
 struct buf;
 
+/* = RFC 7515 2 "with all trailing '=' characters omitted (as permitted by Section 3.2) and
+ * without the inclusion of any line breaks, whitespace, or other additional characters."
+ * [base64url] */
 void base64url_add(struct buf *out, const void *data, size_t len);
 
 /* Add the bytes of `text` to `out`. With `lenient`, what people paste into key files is
