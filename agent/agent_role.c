@@ -166,6 +166,9 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_CA_REVOKE:
 	case COMMAND_CA_CRL:
 		return agent_ca(a, e);
+	case COMMAND_ACCOUNT:
+		return agent_account(a, e);
+	case COMMAND_REVOKE:
 	case COMMAND_CHECK:
 	case COMMANDS:
 		break;

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "acme/account.h"
 #include "agent/roles.h"
 #include "base/auto.h"
 #include "base/mem.h"
@@ -35,8 +36,25 @@ static bool take_days(struct request *r, const char *value)
 	return true;
 }
 
+/* RFC 5280 5.3.1, those that a subscriber can give. */
 static bool take_reason(struct request *r, const char *value)
 {
+	static const struct {
+		const char *word;
+		uint64_t reason;
+	} words[] = {
+		{ "unspecified", 0 },        { "keyCompromise", 1 },
+		{ "cACompromise", 2 },       { "affiliationChanged", 3 },
+		{ "superseded", 4 },         { "cessationOfOperation", 5 },
+		{ "certificateHold", 6 },    { "removeFromCRL", 8 },
+		{ "privilegeWithdrawn", 9 },
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (strcmp(value, words[i].word) == 0) {
+			r->reason = words[i].reason;
+			return true;
+		}
 	return text_u64(value, 10, &r->reason);
 }
 
@@ -75,8 +93,10 @@ static const struct command_option options[OPTIONS] = {
 			  0, take_crit },
 	[OPTION_DAYS] = { "--days", "N", "only what happens in the next N days", 0,
 			  take_days },
-	[OPTION_REASON] = { "--reason", "N", "CRLReason of RFC 5280 5.3.1 (0)", 0,
-			    take_reason },
+	[OPTION_REASON] = { "--reason", "R",
+			    "CRLReason of RFC 5280 5.3.1, a word or a number "
+			    "(unspecified)",
+			    0, take_reason },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -109,6 +129,26 @@ static int read_csr(struct request *r, const char *path)
 	}
 	fprintf(stderr, "everleaf: %s: cannot be read as a CSR (at most %d bytes)\n",
 		path, LIMIT_REQUEST_INPUT);
+	return EXIT_USAGE;
+}
+
+static int take_account(struct request *r, int argc, char **argv)
+{
+	static const char *const words[ACCOUNT_STEPS] = {
+		[ACCOUNT_SHOW] = "show",
+		[ACCOUNT_REGISTER] = "register",
+		[ACCOUNT_UPDATE] = "update",
+		[ACCOUNT_ROLLOVER] = "rollover",
+		[ACCOUNT_DEACTIVATE] = "deactivate",
+	};
+
+	(void)argc;
+	r->n_names = 1;
+	for (r->step = 0; r->step < ACCOUNT_STEPS; r->step++)
+		if (strcmp(argv[1], words[r->step]) == 0)
+			return 0;
+	fprintf(stderr, "everleaf: account: expected ISSUER show, register, update, "
+			"rollover or deactivate\n");
 	return EXIT_USAGE;
 }
 
@@ -173,6 +213,12 @@ static const struct command_row rows[] = {
 	  "the embedded CA of an issuer of type \"local\"",
 	  "sign and crl print PEM. CSR is a file, - for standard input.\n",
 	  COMMAND_NONE, 2, 3, BIT(OPTION_REASON), take_ca },
+	{ "account", "ISSUER show|register|update|rollover|deactivate",
+	  "the account at an ACME issuer",
+	  "update tells the CA the contacts of the configuration; rollover gives the "
+	  "account\n"
+	  "a new key.\n",
+	  COMMAND_ACCOUNT, 2, 2, 0, take_account },
 	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,
 	  0, 0, 0, NULL },
 	{ "help", "[COMMAND]", "this list, or more about one command", NULL,
@@ -191,7 +237,7 @@ const struct command_row *command_called(const char *word)
 
 bool command_is_later(const char *word)
 {
-	static const char *const words[] = { "revoke", "inspect", "crl", "account" };
+	static const char *const words[] = { "revoke", "inspect", "crl" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strcmp(words[i], word) == 0)

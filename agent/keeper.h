@@ -21,9 +21,10 @@ struct msg;
 
 enum keeper_state {
 	KEEPER_LOOKS,   /* plan, status, renew --dry-run */
-	KEEPER_RENEWS,  /* renew, agent, rollback */
+	KEEPER_RENEWS,  /* renew, agent, rollback, revoke */
 	KEEPER_FORGETS, /* forget */
 	KEEPER_SIGNS,   /* ca */
+	KEEPER_OPENS,   /* account: its key, to work with the account */
 	KEEPER_STATES,
 };
 

@@ -34,6 +34,8 @@ static const struct msg_rule rules[] = {
 
 enum keeper_state keeper_state_for(const struct request *r)
 {
+	if (r->command == COMMAND_ACCOUNT)
+		return KEEPER_OPENS;
 	if (!request_writes(r))
 		return KEEPER_LOOKS;
 	switch (r->command) {
@@ -47,7 +49,9 @@ enum keeper_state keeper_state_for(const struct request *r)
 	case COMMAND_AGENT:
 	case COMMAND_RENEW:
 	case COMMAND_ROLLBACK:
+	case COMMAND_REVOKE:
 		return KEEPER_RENEWS;
+	case COMMAND_ACCOUNT:
 	case COMMAND_STATUS:
 	case COMMAND_PLAN:
 	case COMMAND_CHECK:
@@ -118,7 +122,7 @@ static int confine(struct keeper *k, struct err *e)
 	int rc;
 
 	k->root = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (k->root < 0 && k->state != KEEPER_LOOKS)
+	if (k->root < 0 && request_writes(&k->start.request))
 		return err_sys(e, "open %s", state_dir);
 	paths = folders(k, state_dir, &n);
 	rc = role_confine(&k->start, paths, n, e);
@@ -138,7 +142,7 @@ int keeper_role(void)
 		k.state = keeper_state_for(&k.start.request);
 		rc = confine(&k, &e);
 	}
-	if (rc == 0 && k.state != KEEPER_LOOKS &&
+	if (rc == 0 && request_writes(&k.start.request) &&
 	    (k.start.request.flags & REQUEST_SWEEP) != 0)
 		keeper_sweep(&k);
 	if (rc == 0)

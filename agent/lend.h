@@ -10,8 +10,12 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 #include "acme/ask.h"
+
+struct err;
+struct msg;
 
 enum lend {
 	LEND_ORDER,    /* account found or made; order, answer, finalize, fetch */
@@ -25,5 +29,18 @@ enum lend {
 
 #define LEND_MAX 64 /* at once: more than there are workers */
 
+/* What a ticket is for. */
+struct lend_ticket {
+	enum lend what;
+	uint32_t issuer;     /* number in the snapshot */
+	uint32_t cert;       /* SPEC_NOBODY: for the account alone */
+	uint64_t generation; /* LEND_REVOKE */
+	uint64_t reason;     /* ... RFC 5280 5.3.1 */
+};
+
 /* Whether `what` includes that `kind` is signed. */
 bool lend_allows(enum lend what, enum acme_ask_kind kind);
+
+/* The agent's half: begin KEEPER_LEND in `m`, which owns the keeper's end; *worker is
+ * the other, the caller's. */
+int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e);

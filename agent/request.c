@@ -2,6 +2,7 @@
 
 #include <stdlib.h>
 
+#include "acme/account.h"
 #include "base/mem.h"
 #include "base/msg.h"
 
@@ -15,6 +16,8 @@ bool request_writes(const struct request *r)
 		return false;
 	case COMMAND_RENEW:
 		return (r->flags & REQUEST_DRY_RUN) == 0;
+	case COMMAND_ACCOUNT:
+		return r->step != ACCOUNT_SHOW;
 	case COMMAND_AGENT:
 	case COMMAND_ROLLBACK:
 	case COMMAND_FORGET:
@@ -22,6 +25,7 @@ bool request_writes(const struct request *r)
 	case COMMAND_CA_SIGN:
 	case COMMAND_CA_REVOKE:
 	case COMMAND_CA_CRL:
+	case COMMAND_REVOKE:
 	case COMMANDS:
 		break;
 	}
@@ -38,6 +42,7 @@ void request_put(struct msg *m, const struct request *r)
 	msg_put_i64(m, r->crit_s);
 	msg_put_u64(m, r->generation);
 	msg_put_u64(m, r->reason);
+	msg_put_u64(m, r->step);
 	msg_put_i64(m, r->since);
 	msg_put_str(m, r->input);
 	msg_put_u64(m, r->n_names);
@@ -58,11 +63,13 @@ void request_get(struct msg *m, struct request *r)
 	r->crit_s = msg_get_i64(m);
 	r->generation = msg_get_u64(m);
 	r->reason = msg_get_u64(m);
+	r->step = msg_get_u64(m);
 	r->since = msg_get_i64(m);
 	input = msg_get_str(m);
 	r->input = input[0] == '\0' ? NULL : input;
 	r->n_names = msg_get_u64(m);
-	if (command >= COMMANDS || r->n_names > LIMIT_REQUEST_NAMES) {
+	if (command >= COMMANDS || r->step >= ACCOUNT_STEPS ||
+	    r->n_names > LIMIT_REQUEST_NAMES) {
 		m->broken = true;
 		r->n_names = 0;
 	}

@@ -25,6 +25,8 @@ enum command {
 	COMMAND_CA_SIGN,
 	COMMAND_CA_REVOKE,
 	COMMAND_CA_CRL,
+	COMMAND_ACCOUNT,
+	COMMAND_REVOKE,
 	COMMANDS,
 };
 
@@ -33,6 +35,8 @@ enum command {
 #define REQUEST_DRY_RUN (1u << 2)
 #define REQUEST_JSON    (1u << 3)
 #define REQUEST_CHECK   (1u << 4) /* status --check */
+#define REQUEST_REPLACE (1u << 5) /* revoke --replace */
+#define REQUEST_BY_CERT (1u << 6) /* revoke --by-key */
 #define REQUEST_QUIET   (1u << 7)
 #define REQUEST_VERBOSE (1u << 8)
 #define REQUEST_TTY     (1u << 9)  /* stdout is a terminal */
@@ -51,7 +55,8 @@ struct request {
 	int64_t warn_s; /* status --check --warn; -1: not given */
 	int64_t crit_s;
 	uint64_t generation; /* rollback; 0: the previous one */
-	uint64_t reason;     /* ca revoke */
+	uint64_t reason;     /* revoke, ca revoke */
+	uint64_t step;       /* account: enum account_step */
 	int64_t since;      /* when the run began, Unix seconds; the supervisor knows */
 	const char **names; /* owned array of borrowed strings */
 	size_t n_names;

@@ -72,7 +72,7 @@ static int on_worker(void *role, struct msg *m, struct err *e)
 /* Who only looks needs neither. */
 static const struct msg_rule rules[] = {
 	{ SUP_HOOK, 1u << KEEPER_RENEWS, on_hook },
-	{ SUP_WORKER, 1u << KEEPER_RENEWS, on_worker },
+	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
 };
 
 static struct super_proc *proc_of(struct super *s, enum role role)

@@ -161,6 +161,11 @@ static const int agent_calls[] = {
 	SCMP_SYS(unlink),       SCMP_SYS(unlinkat),
 };
 
+/* Both ends of it are for others: see agent/lend.h. */
+static const struct rule agent_rules[] = {
+	ALLOW_IF(SCMP_SYS(socketpair), IS(0, AF_UNIX)),
+};
+
 /* With CAP_CHOWN and CAP_FOWNER a path is power over files that Landlock does not
  * guard (owner, mode, times): only forms that take a descriptor. */
 static const int keeper_calls[] = {
@@ -240,6 +245,7 @@ static const struct rule_list {
 	{ ALL, all_rules, N(all_rules) },
 	{ FOR(CONFIG), config_rules, N(config_rules) },
 	{ FOR(AGENT) | FOR(KEEPER), writer_rules, N(writer_rules) },
+	{ FOR(AGENT), agent_rules, N(agent_rules) },
 	{ FOR(WORKER), worker_rules, N(worker_rules) },
 	{ FOR(RESPONDER), responder_rules, N(responder_rules) },
 };

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "acme/account.h"
 #include "agent/commands.h"
 #include "agent/roles.h"
 #include "base/auto.h"
@@ -88,6 +89,13 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "ca lab revoke 04AB --reason 4", 0, COMMAND_CA_REVOKE, 0, 2 },
 		{ "ca lab revoke", EXIT_USAGE, 0, 0, 0 },
 		{ "ca lab sign /nonexistent", EXIT_USAGE, 0, 0, 0 },
+		{ "ca lab revoke 04AB --reason keyCompromise", 0, COMMAND_CA_REVOKE, 0,
+		  2 },
+		{ "ca lab revoke 04AB --reason boredom", EXIT_USAGE, 0, 0, 0 },
+		{ "account le show", 0, COMMAND_ACCOUNT, 0, 1 },
+		{ "account le deactivate", 0, COMMAND_ACCOUNT, 0, 1 },
+		{ "account le", EXIT_USAGE, 0, 0, 0 },
+		{ "account le sell", EXIT_USAGE, 0, 0, 0 },
 	};
 
 	(void)state;
@@ -119,9 +127,21 @@ static void a_generation_is_part_of_the_request(void **state)
 	command_done(&r);
 }
 
+static void a_step_at_the_account_is_part_of_the_request(void **state)
+{
+	char text[] = "account le rollover";
+	struct request r = { .flags = 0 };
+
+	(void)state;
+	assert_int_equal(parse(text, &r), 0);
+	assert_string_equal(r.names[0], "le");
+	assert_int_equal(r.step, ACCOUNT_ROLLOVER);
+	command_done(&r);
+}
+
 static void what_comes_later_is_known_and_not_a_command(void **state)
 {
-	static const char *const words[] = { "revoke", "inspect", "crl", "account" };
+	static const char *const words[] = { "revoke", "inspect", "crl" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
@@ -137,6 +157,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_typed_is_understood_or_refused),
 		cmocka_unit_test(a_generation_is_part_of_the_request),
+		cmocka_unit_test(a_step_at_the_account_is_part_of_the_request),
 		cmocka_unit_test(what_comes_later_is_known_and_not_a_command),
 	};
 

@@ -1,0 +1,51 @@
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "acme/account.h"
+#include "agent/agent.h"
+#include "agent/borrow.h"
+#include "agent/lend.h"
+#include "agent/messages.h"
+#include "base/err.h"
+
+static const enum lend rights[ACCOUNT_STEPS] = {
+	[ACCOUNT_SHOW] = LEND_UPDATE,           [ACCOUNT_REGISTER] = LEND_REGISTER,
+	[ACCOUNT_UPDATE] = LEND_UPDATE,         [ACCOUNT_ROLLOVER] = LEND_ROLLOVER,
+	[ACCOUNT_DEACTIVATE] = LEND_DEACTIVATE,
+};
+
+static int issuer_of(struct agent *a, uint32_t *issuer, struct err *e)
+{
+	const char *name = a->request->names[0];
+	uint32_t i = spec_issuer_called(a->spec, name);
+
+	if (i == SPEC_NOBODY) {
+		a->status = EXIT_NO_NAME;
+		return err_set(e, ERR_CONFIG, "%s: no issuer has that name", name);
+	}
+	if (a->spec->issuers[i].type != ISSUER_ACME)
+		return err_set(e, ERR_CONFIG,
+			       "%s: not an ACME issuer: it has no account", name);
+	*issuer = i;
+	return 0;
+}
+
+int agent_account(struct agent *a, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct lend_ticket t = { .cert = SPEC_NOBODY };
+
+	TRY(issuer_of(a, &t.issuer, e));
+	t.what = rights[a->request->step];
+	msg_begin(&m, WORKER_ACCOUNT, 0);
+	msg_put_u64(&m, t.issuer);
+	msg_put_u64(&m, a->request->step);
+	if (borrow(&t, &m, e) < 0)
+		return err_wrap(e, "account at %s", a->request->names[0]);
+	if ((a->request->flags & REQUEST_QUIET) == 0)
+		fputs(msg_get_str(&m), stdout);
+	else
+		(void)msg_get_str(&m);
+	TRY(msg_end(&m, e));
+	return EXIT_SUCCESS;
+}

@@ -1,0 +1,44 @@
+#include "agent/lend.h"
+
+#include <sys/socket.h>
+
+#include "agent/messages.h"
+#include "base/err.h"
+#include "base/msg.h"
+
+#define ASK(kind) (1u << ASK_##kind)
+
+/* What any of them may need before it can begin. */
+#define FOUND (ASK(FIND_ACCOUNT) | ASK(FIND_ROLLED))
+
+static const unsigned allowed[LENDS] = {
+	[LEND_ORDER] = FOUND | ASK(NEW_ACCOUNT) | ASK(NEW_ORDER) | ASK(FETCH) |
+		       ASK(ANSWER) | ASK(FINALIZE),
+	[LEND_REGISTER] = FOUND | ASK(NEW_ACCOUNT) | ASK(FETCH),
+	[LEND_UPDATE] = FOUND | ASK(UPDATE_ACCOUNT) | ASK(FETCH),
+	[LEND_ROLLOVER] = FOUND | ASK(ROLL_KEY) | ASK(FETCH),
+	[LEND_DEACTIVATE] = FOUND | ASK(DEACTIVATE_ACCOUNT) | ASK(FETCH),
+	[LEND_REVOKE] = FOUND | ASK(REVOKE) | ASK(REVOKE_BY_CERT),
+};
+
+bool lend_allows(enum lend what, enum acme_ask_kind kind)
+{
+	return what < LENDS && kind < ASK_KINDS && (allowed[what] & 1u << kind) != 0;
+}
+
+int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e)
+{
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair");
+	msg_begin(m, KEEPER_LEND, 0);
+	msg_put_u64(m, t->what);
+	msg_put_u64(m, t->issuer);
+	msg_put_u64(m, t->cert);
+	msg_put_u64(m, t->generation);
+	msg_put_u64(m, t->reason);
+	m->fd = sv[0];
+	*worker = sv[1];
+	return 0;
+}
