@@ -18,7 +18,7 @@ ROOMS := base store acme ca hooks agent
 MAINS := agent/main.c agent/net_main.c
 
 # What each program may need (make layers reads it back from the binaries).
-PKGS      := libcrypto libconfig sqlite3 libseccomp libidn2
+PKGS      := libcrypto libconfig sqlite3 libseccomp
 NET_PKGS  := libcrypto libssl libseccomp
 NET_EXTRA := libcurl jansson libmicrohttpd ldns
 
@@ -166,4 +166,5 @@ clean: ## forget all variants
 .PHONY: all tests demo deps check cases crash fresh bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
--include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d)
+-include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
+	$(B)/tests/bench/responder.d

@@ -19,6 +19,7 @@
 
 struct buf;
 struct err;
+struct idn;
 
 #define LIMIT_CONFIG_BYTES (64u << 20) /* one file; 100,000 certificates are ~20 MiB */
 #define LIMIT_CONFIG_FILES 10000
@@ -36,6 +37,7 @@ struct config_look {
 /* The host, as the supervisor sees it. Functions return 0 or an err. */
 struct config_host {
 	void *arg;
+	const struct idn *idn; /* borrowed */
 	bool is_root;
 	const char *home_state;   /* default state_dir */
 	const char *home_runtime; /* default runtime_dir */

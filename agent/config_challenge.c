@@ -3,11 +3,11 @@
 #include <string.h>
 
 #include "agent/config_host.h"
+#include "agent/config_names.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "base/auto.h"
 #include "base/err.h"
-#include "base/names.h"
 #include "base/text.h"
 
 #define LIMIT_CHALLENGES 100
@@ -57,26 +57,9 @@ static void read_server(struct config_reader *r, const config_setting_t *s, void
 		    &((struct spec_challenge *)into)->server);
 }
 
-static void read_dns_name(struct config_reader *r, const config_setting_t *s,
-			  struct text *out)
-{
-	const char *word = config_string(r, s, "a DNS name");
-	AUTO_FREE char *canonical = NULL;
-	enum name_kind kind;
-	struct err e;
-
-	if (word == NULL)
-		return;
-	if (names_parse(word, &kind, &canonical, &e) < 0 || kind != NAME_DNS ||
-	    canonical[0] == '*')
-		config_expected(r, s, "a DNS name");
-	else
-		*out = snapshot_text(r->b, canonical);
-}
-
 static void read_zone(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	read_dns_name(r, s, &((struct spec_challenge *)into)->zone);
+	config_dns_name(r, s, &((struct spec_challenge *)into)->zone);
 }
 
 /* A TSIG key's name has the form of a domain name, but any label is one. */

@@ -2,7 +2,9 @@
 
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "base/idn.h"
 #include "ca/local_constraints.h"
 
 #define LIMIT_CONSTRAINTS 1000
@@ -33,12 +35,15 @@ void config_constraints(struct config_reader *r, const config_setting_t *s,
 	for (unsigned i = 0; i < n; i++) {
 		const config_setting_t *item = config_item(s, i);
 		const char *word = config_string(r, item, expected);
+		AUTO_FREE char *ascii = NULL;
+		struct err e;
 
 		if (word == NULL)
 			continue;
 		word += word[0] == '.';
-		if (is_constraint(word))
-			words[n_words++] = snapshot_text(r->b, word);
+		if (idn_to_ascii(r->host->idn, word, &ascii, &e) == 0 &&
+		    is_constraint(ascii))
+			words[n_words++] = snapshot_text(r->b, ascii);
 		else
 			config_expected(r, item, "%s", expected);
 	}

@@ -6,7 +6,7 @@
 #include "agent/config_value.h"
 #include "base/auto.h"
 #include "base/err.h"
-#include "base/names.h"
+#include "base/idn.h"
 
 struct set {
 	struct spec_name names[LIMIT_IDS];
@@ -23,6 +23,33 @@ static bool has(const struct set *set, const struct spec_name *n)
 	return false;
 }
 
+int config_name_parse(const struct config_reader *r, const char *word,
+		      enum name_kind *kind, char **canonical, struct err *e)
+{
+	AUTO_FREE char *ascii = NULL;
+
+	TRY(idn_to_ascii(r->host->idn, word, &ascii, e));
+	return names_parse(ascii, kind, canonical, e);
+}
+
+void config_dns_name(struct config_reader *r, const config_setting_t *s,
+		     struct text *out)
+{
+	static const char dns[] = "a DNS name";
+	const char *word = config_string(r, s, dns);
+	AUTO_FREE char *canonical = NULL;
+	enum name_kind kind;
+	struct err e;
+
+	if (word == NULL)
+		return;
+	if (config_name_parse(r, word, &kind, &canonical, &e) < 0 || kind != NAME_DNS ||
+	    canonical[0] == '*')
+		config_expected(r, s, "%s", dns);
+	else
+		*out = snapshot_text(r->b, canonical);
+}
+
 static void read_name(struct config_reader *r, const config_setting_t *s, bool optional,
 		      struct set *set)
 {
@@ -34,7 +61,7 @@ static void read_name(struct config_reader *r, const config_setting_t *s, bool o
 
 	if (word == NULL)
 		return;
-	if (names_parse(word, &kind, &canonical, &e) < 0) {
+	if (config_name_parse(r, word, &kind, &canonical, &e) < 0) {
 		config_expected(r, s, "a name: %s", e.text);
 		return;
 	}
@@ -89,7 +116,7 @@ const char *config_names_default(struct config_reader *r, const config_setting_t
 	struct text t;
 	struct err e;
 
-	if (word == NULL || names_parse(word, &kind, &canonical, &e) < 0)
+	if (word == NULL || config_name_parse(r, word, &kind, &canonical, &e) < 0)
 		return NULL;
 	t = snapshot_text(r->b, canonical[0] == '*' ? canonical + 2 : canonical);
 	return snapshot_string(r->b, t);

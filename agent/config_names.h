@@ -1,7 +1,16 @@
-/* config_names: `names` and `optional` of a certificate. */
+/* config_names: names of all kinds, and `names` and `optional` of a certificate. */
 #pragma once
 
 #include "agent/config_reader.h"
+#include "base/names.h"
+
+/* As names_parse(), of a word that may be in any script. */
+int config_name_parse(const struct config_reader *r, const char *word,
+		      enum name_kind *kind, char **canonical, struct err *e);
+
+/* A DNS name that is no wildcard. What is none is reported, *out then as before. */
+void config_dns_name(struct config_reader *r, const config_setting_t *s,
+		     struct text *out);
 
 /* Read both, members of the group `s`, into c->names and c->names_hash. */
 void config_names(struct config_reader *r, const config_setting_t *s,

@@ -3,12 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/config_names.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "base/names.h"
 #include "base/text.h"
 
 #define LIMIT_PROBES 100 /* of one certificate */
@@ -36,7 +36,7 @@ static bool put_host(struct config_reader *r, const config_setting_t *s,
 	enum name_kind kind;
 	struct err e;
 
-	if (names_parse(host, &kind, &canonical, &e) < 0) {
+	if (config_name_parse(r, host, &kind, &canonical, &e) < 0) {
 		config_expected(r, s, "%s: %s", expected, e.text);
 		return false;
 	}
@@ -120,19 +120,7 @@ static void read_connect(struct config_reader *r, const config_setting_t *s, voi
 
 static void read_name(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	static const char dns[] = "a DNS name";
-	const char *word = config_string(r, s, dns);
-	AUTO_FREE char *canonical = NULL;
-	enum name_kind kind;
-	struct err e;
-
-	if (word == NULL)
-		return;
-	if (names_parse(word, &kind, &canonical, &e) < 0 || kind != NAME_DNS ||
-	    canonical[0] == '*')
-		config_expected(r, s, "%s", dns);
-	else
-		((struct spec_probe *)into)->name = snapshot_text(r->b, canonical);
+	config_dns_name(r, s, &((struct spec_probe *)into)->name);
 }
 
 static const struct config_rule rules[] = {

@@ -11,6 +11,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/idn.h"
 
 static int read_all(int fd, struct buf *out, struct err *e)
 {
@@ -109,8 +110,10 @@ static int work(struct role_start *s, struct err *e)
 	struct asker asker = { .msg = MSG_NONE,
 			       .warn = s->request.command == COMMAND_CHECK };
 	AUTO_BUF struct buf content = { 0 };
+	AUTO_IDN struct idn idn = { .library = NULL };
 	const struct config_host host = {
 		.arg = &asker,
+		.idn = &idn,
 		.is_root = s->is_root,
 		.home_state = s->home_state,
 		.home_runtime = s->home_runtime,
@@ -123,6 +126,7 @@ static int work(struct role_start *s, struct err *e)
 	};
 	AUTO_FD int snapshot = -1;
 
+	idn_open(&idn); /* inside, nothing can be loaded */
 	TRY(role_confine(s, NULL, 0, e));
 	TRY(read_all(ROLE_FD_SNAPSHOT, &content, e));
 	TRY(config_compile(&host, s->config_path,

@@ -4,7 +4,6 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <idn2.h>
 #include <openssl/sha.h>
 
 #include "base/auto.h"
@@ -15,7 +14,6 @@
 #define DNS_MAX   253 /* RFC 1035's 255 octets, written with dots */
 #define LOCAL_MAX 64  /* RFC 5321 4.5.3.1.1 */
 #define EMAIL_MAX 254
-#define IDN_MAX   1024 /* bytes of UTF-8 that can still become 253 */
 
 /* Not isalpha() and friends: a name means the same in every locale. */
 static bool is_alpha(char c)
@@ -85,35 +83,12 @@ static int labels_check(const char *dns, struct err *e)
 	return 0;
 }
 
-/* The A-label form of `name`, by UTS 46 (non-transitional). */
-static int idn(const char *name, char **ascii, struct err *e)
-{
-	uint8_t *out = NULL;
-	int rc;
-
-	if (strlen(name) > IDN_MAX)
-		return err_set(e, ERR_CONFIG, "it is longer than 253 characters");
-	rc = idn2_lookup_u8((const uint8_t *)name, &out,
-			    IDN2_NFC_INPUT | IDN2_NONTRANSITIONAL);
-	if (rc != IDN2_OK)
-		return err_set(e, ERR_CONFIG, "not an internationalized name: %s",
-			       idn2_strerror(rc));
-	*ascii = xstrdup((const char *)out);
-	idn2_free(out);
-	return 0;
-}
-
 /* A DNS name without a wildcard, canonical, owned by the caller. */
 static int dns_parse(const char *name, char **canonical, struct err *e)
 {
-	AUTO_FREE char *dns = NULL;
-	size_t len;
+	AUTO_FREE char *dns = xstrdup(name);
+	size_t len = strlen(dns);
 
-	if (!is_ascii(name) || strcasestr(name, "xn--") != NULL)
-		TRY(idn(name, &dns, e));
-	else
-		dns = xstrdup(name);
-	len = strlen(dns);
 	if (len > 1 && dns[len - 1] == '.')
 		dns[--len] = '\0';
 	lower(dns, len);

@@ -1,7 +1,8 @@
 /*
  * names: the subject alternative names of RFC 5280 4.2.1.6, in one canonical spelling.
  *
- * DNS names are lower-case A-labels without a final dot (IDN by UTS 46), a wildcard is
+ * DNS names are lower-case A-labels without a final dot (see idn.h for how people may
+ * write them), a wildcard is
  * "*." and one such name; IPv4 and IPv6 addresses are as inet_ntop() writes them; mail
  * addresses keep their local part and lower the domain; URIs keep everything but the
  * case of scheme and host. Two names are the same if and only if kind and text are.
@@ -30,7 +31,7 @@ struct name {
 
 /*
  * Read `word` as the configuration writes it ("example.org", "192.0.2.7", "email:a@b",
- * "uri:spiffe://x/y") into *kind and a canonical text that the caller owns. ERR_CONFIG
+ * "uri:spiffe://x/y"), in ASCII, into *kind and a canonical text that the caller owns. ERR_CONFIG
  * says what is wrong with it.
  */
 int names_parse(const char *word, enum name_kind *kind, char **canonical,

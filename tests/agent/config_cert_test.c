@@ -1,12 +1,7 @@
 /* config_cert: each mistake in a certificate is named, with what was expected. */
 #include "tests/agent/config_fake.h"
 
-static const struct row {
-	const char *what;
-	bool is_root;
-	const char *text;
-	const char *said; /* all of it */
-} rows[] = {
+static const struct fake_row rows[] = {
 	{ "no issuer", true, "certificates = { names = \"a.example\"; };",
 	  "main.conf:1: certificates.a.example.issuer: found nothing, expected one of "
 	  "\"letsencrypt\" \"letsencrypt-staging\" \"local\"\n" },
@@ -458,21 +453,7 @@ static const struct row {
 static void each_mistake_in_a_certificate_is_named(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct row *row = &rows[i];
-		struct fake f = { 0 };
-		AUTO_FD int fd = -1;
-		int rc =
-		    fake_compile(&f, row->is_root, row->text, strlen(row->text), &fd);
-
-		if (rc != ERR_CONFIG || fd >= 0)
-			fail_msg("%s: taken", row->what);
-		if (strcmp(fake_said(&f), row->said) != 0)
-			fail_msg("%s: said\n%sexpected\n%s", row->what, fake_said(&f),
-				 row->said);
-		fake_done(&f);
-	}
-	print_message("%zu wrong configurations\n", sizeof(rows) / sizeof(rows[0]));
+	fake_refuses(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 int main(void)

@@ -1,12 +1,7 @@
 /* config: each mistake is named, with its place and what was expected. */
 #include "tests/agent/config_fake.h"
 
-static const struct row {
-	const char *what;
-	bool is_root;
-	const char *text;
-	const char *said; /* all of it */
-} rows[] = {
+static const struct fake_row rows[] = {
 	{ "two strings side by side", true, "watch = [ \"/a\"\n \"/b\" ];",
 	  "main.conf:2: found two strings side by side, expected a comma between "
 	  "them\n" },
@@ -258,21 +253,7 @@ static const struct row {
 static void each_mistake_is_named(void **state)
 {
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-		const struct row *row = &rows[i];
-		struct fake f = { 0 };
-		AUTO_FD int fd = -1;
-		int rc =
-		    fake_compile(&f, row->is_root, row->text, strlen(row->text), &fd);
-
-		if (rc != ERR_CONFIG || fd >= 0)
-			fail_msg("%s: taken", row->what);
-		if (strcmp(fake_said(&f), row->said) != 0)
-			fail_msg("%s: said\n%sexpected\n%s", row->what, fake_said(&f),
-				 row->said);
-		fake_done(&f);
-	}
-	print_message("%zu wrong configurations\n", sizeof(rows) / sizeof(rows[0]));
+	fake_refuses(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
 static void a_host_without_the_users_is_told_where_they_come_from(void **state)

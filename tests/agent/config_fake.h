@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/idn.h"
 
 struct fake {
 	struct buf said;             /* "file:line: text\n", without warnings */
@@ -25,6 +26,7 @@ struct fake {
 	size_t at;
 	unsigned n_looks;
 	bool no_users;
+	const struct idn *idn; /* borrowed; NULL: this host has none */
 };
 
 /* libconfig's parser leaks a string at a syntax error. */
@@ -129,8 +131,10 @@ static inline void fake_report(void *arg, bool warning, const char *file, unsign
 static inline int fake_compile(struct fake *f, bool is_root, const char *text,
 			       size_t len, int *fd)
 {
+	const struct idn none = { .library = NULL };
 	const struct config_host host = {
 		.arg = f,
+		.idn = f->idn == NULL ? &none : f->idn,
 		.is_root = is_root,
 		.home_state = "/var/lib/everleaf",
 		.home_runtime = "/run/everleaf",
@@ -168,4 +172,31 @@ static inline void fake_spec(struct fake *f, bool is_root, const char *text,
 	assert_string_equal(fake_said(f), "");
 	if (spec_map(fd, s, &e) != 0)
 		fail_msg("%s", e.text);
+}
+
+/* A configuration with mistakes in it. */
+struct fake_row {
+	const char *what;
+	bool is_root;
+	const char *text;
+	const char *said; /* all of it */
+};
+
+static inline void fake_refuses(const struct fake_row *rows, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		const struct fake_row *row = &rows[i];
+		struct fake f = { 0 };
+		AUTO_FD int fd = -1;
+		int rc =
+		    fake_compile(&f, row->is_root, row->text, strlen(row->text), &fd);
+
+		if (rc != ERR_CONFIG || fd >= 0)
+			fail_msg("%s: taken", row->what);
+		if (strcmp(fake_said(&f), row->said) != 0)
+			fail_msg("%s: said\n%sexpected\n%s", row->what, fake_said(&f),
+				 row->said);
+		fake_done(&f);
+	}
+	print_message("%zu wrong configurations\n", n);
 }

@@ -345,6 +345,32 @@ static void a_hook_of_the_list_replaces_the_built_in_one(void **state)
 	fake_done(&f);
 }
 
+static void a_name_in_another_script_is_kept_in_a_labels(void **state)
+{
+	static const char text[] =
+	    "issuers = ( { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\";"
+	    "   permitted = [ \"bücher.example\", \"email:.bücher.example\" ]; } );\n"
+	    "certificates = ( { names = [ \"*.Bücher.example\" ]; issuer = \"lab\";"
+	    "   probe = \"bücher.example:443\"; } );\n";
+	AUTO_IDN struct idn idn = { .library = NULL };
+	struct fake f = { .idn = &idn };
+	AUTO_SPEC struct spec s = { 0 };
+	const struct spec_cert *c;
+
+	(void)state;
+	idn_open(&idn);
+	fake_spec(&f, true, text, &s);
+	c = &s.certs[0];
+	assert_string_equal(spec_text(&s, c->name), "xn--bcher-kva.example");
+	assert_string_equal(spec_text(&s, s.names[c->names.first].value),
+			    "*.xn--bcher-kva.example");
+	assert_string_equal(spec_text(&s, s.probes[c->probes.first].host),
+			    "xn--bcher-kva.example");
+	assert_words(&s, s.issuers[s.numbers[c->issuers.first]].permitted,
+		     "xn--bcher-kva.example email:.xn--bcher-kva.example");
+	fake_done(&f);
+}
+
 static void included_files_bring_more_of_each_list(void **state)
 {
 	static const char *const included[] = {
@@ -477,6 +503,7 @@ int main(void)
 		cmocka_unit_test(the_probes_are_what_was_said),
 		cmocka_unit_test(the_hooks_are_what_was_said),
 		cmocka_unit_test(a_hook_of_the_list_replaces_the_built_in_one),
+		cmocka_unit_test(a_name_in_another_script_is_kept_in_a_labels),
 		cmocka_unit_test(included_files_bring_more_of_each_list),
 		cmocka_unit_test(the_digest_is_of_every_file),
 		cmocka_unit_test(without_root_all_belongs_to_the_caller),

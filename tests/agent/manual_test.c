@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/idn.h"
 #include "base/mem.h"
 
 #define MANUAL "etc/everleaf.conf.5"
@@ -84,8 +85,10 @@ static void complain(void *arg, bool warning, const char *file, unsigned line,
 static void assert_valid(const char *from, const char *text)
 {
 	AUTO_BUF struct buf said = { 0 };
+	const struct idn none = { .library = NULL };
 	const struct config_host host = {
 		.arg = &said,
+		.idn = &none,
 		.is_root = true,
 		.home_state = "/var/lib/everleaf",
 		.home_runtime = "/run/everleaf",

@@ -29,24 +29,18 @@ static const struct row good[] = {
 	{ "a-b.c--d.example", NAME_DNS, "a-b.c--d.example" },
 	{ "4.example", NAME_DNS, "4.example" },
 	{ "*.Example.org", NAME_DNS, "*.example.org" },
-	{ "*.bücher.example", NAME_DNS, "*.xn--bcher-kva.example" },
 	{ L63 ".example", NAME_DNS, L63 ".example" },
 	{ L63 "." L63 "." L63 "."
 	      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa",
 	  NAME_DNS,
 	  L63 "." L63 "." L63 "."
 	      "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa" },
-	{ "bücher.example", NAME_DNS, "xn--bcher-kva.example" },
-	{ "BÜCHER.example", NAME_DNS, "xn--bcher-kva.example" },
 	{ "xn--bcher-kva.example", NAME_DNS, "xn--bcher-kva.example" },
 	{ "XN--bcher-KVA.example", NAME_DNS, "xn--bcher-kva.example" },
-	{ "faß.example", NAME_DNS, "xn--fa-hia.example" }, /* non-transitional */
-	{ "例え。テスト", NAME_DNS, "xn--r8jz45g.xn--zckzah" },
 	{ "192.0.2.7", NAME_IP, "192.0.2.7" },
 	{ "2001:DB8:0:0:0:0:0:1", NAME_IP, "2001:db8::1" },
 	{ "::ffff:192.0.2.7", NAME_IP, "::ffff:192.0.2.7" },
 	{ "email:John.Doe+x@Example.ORG", NAME_EMAIL, "John.Doe+x@example.org" },
-	{ "email:a@bücher.example", NAME_EMAIL, "a@xn--bcher-kva.example" },
 	{ "uri:SPIFFE://Trust_Domain/Path?Q#F", NAME_URI,
 	  "spiffe://trust_domain/Path?Q#F" },
 	{ "uri:urn:UUID:F81D4FAE", NAME_URI, "urn:UUID:F81D4FAE" },
@@ -79,7 +73,7 @@ static const struct row bad[] = {
 	{ "192.0.2", 0, "it looks like an IP address, but is not one" },
 	{ "2001:db8::g", 0, NULL },
 	{ "example.org:443", 0, NULL },
-	{ "xn--a.example", 0, NULL },
+	{ "bücher.example", 0, NULL }, /* idn.h */
 	{ "a\xff.example", 0, NULL },
 	{ "a@example.org", 0, "a mail address is written \"email:...\"" },
 	{ "https://example.org", 0, "a URI is written \"uri:...\"" },
