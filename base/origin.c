@@ -1,0 +1,73 @@
+#include "base/origin.h"
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+#include <strings.h>
+
+#include "base/text.h"
+
+#define HTTPS_PORT 443
+#define PORT_CHARS 5
+
+#define DIGITS  "0123456789"
+#define LETTERS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+
+struct origin {
+	const char *host; /* in brackets if it is an IPv6 address */
+	size_t host_len;
+	uint64_t port;
+};
+
+/* RFC 3986 2: what a URL is made of, and nothing that is repaired on the way. */
+static bool is_plain(const char *url)
+{
+	for (; *url != '\0'; url++)
+		if (*url <= ' ' || *url > '~' || strchr("\"<>\\^`{|}", *url) != NULL)
+			return false;
+	return true;
+}
+
+static size_t host_len(const char *host)
+{
+	size_t n;
+
+	if (host[0] != '[')
+		return strspn(host, LETTERS DIGITS "-._");
+	n = strspn(host + 1, DIGITS "abcdefABCDEF:.");
+	return n > 0 && host[n + 1] == ']' ? n + 2 : 0;
+}
+
+static bool read_port(const char *text, size_t len, uint64_t *port)
+{
+	char digits[PORT_CHARS + 1] = "";
+
+	if (len == 0 || len > PORT_CHARS)
+		return false;
+	memcpy(digits, text, len);
+	return text_u64(digits, UINT16_MAX, port);
+}
+
+static bool read_origin(const char *url, struct origin *o)
+{
+	static const char scheme[] = "https://";
+	const char *at = url + sizeof(scheme) - 1;
+	size_t authority;
+
+	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0 || !is_plain(url))
+		return false;
+	authority = strcspn(at, "/?#");
+	*o = (struct origin){ at, host_len(at), HTTPS_PORT };
+	if (o->host_len == 0 || o->host_len == authority)
+		return o->host_len > 0;
+	return at[o->host_len] == ':' &&
+	       read_port(at + o->host_len + 1, authority - o->host_len - 1, &o->port);
+}
+
+bool origin_same(const char *url, const char *of)
+{
+	struct origin a, b;
+
+	return read_origin(url, &a) && read_origin(of, &b) && a.port == b.port &&
+	       a.host_len == b.host_len && strncasecmp(a.host, b.host, a.host_len) == 0;
+}

@@ -1,0 +1,14 @@
+/*
+ * origin: whether two URLs lead to the same server (RFC 6454 4: scheme, host, port).
+ *
+ * A URL from outside is sent byte for byte, by a library that reads URLs in its own way.
+ * So what two readers could read differently is no URL here: only visible ASCII, no
+ * backslash, quote or bracket outside of an address, no user before the host.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+/* Whether `url` is of the origin of `of`, both https: the host in any case, the default
+ * port written or not. False for what is no such URL. */
+bool origin_same(const char *url, const char *of);
