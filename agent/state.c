@@ -72,7 +72,9 @@ static int open_writable(struct state *s, const char *path, struct err *e)
 		return db_run(s, "PRAGMA query_only = 1;", e);
 	}
 	TRY(db_run(s, settings, e));
-	return version == 0 ? db_make_schema(s, e) : 0;
+	if (version == 0)
+		return db_make_schema(s, e);
+	return version < STATE_FORMAT ? db_upgrade(s, e) : 0;
 }
 
 /* *version 0: there is nothing in it yet. */
@@ -81,7 +83,8 @@ static int open_readable(struct state *s, const char *path, int *version, struct
 	s->read_only = true;
 	if (open_file(s, path, SQLITE_OPEN_READONLY, version) != SQLITE_OK)
 		return db_err(s, e, path);
-	return db_run(s, "PRAGMA temp_store = MEMORY;", e);
+	TRY(db_run(s, "PRAGMA temp_store = MEMORY;", e));
+	return *version > 0 && *version < STATE_FORMAT ? db_upgrade(s, e) : 0;
 }
 
 int state_open(const char *dir, bool read_only, struct state **out, struct err *e)

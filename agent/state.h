@@ -6,8 +6,9 @@
  * failures, what is held, which hooks still have to run, and the history.
  *
  * Writes happen inside state_begin() .. state_commit(); a crash between them is as if
- * nothing of it had happened. A file of a newer format can be read; state_begin() then
- * says that it cannot be written. One that is damaged is set aside as state.db.bad-TIME
+ * nothing of it had happened. A file of an older format is brought to ours by the first
+ * who writes, and read as if it had been. One of a newer format can be read;
+ * state_begin() then says that it cannot be written. One that is damaged is set aside as state.db.bad-TIME
  * and begun anew: at once if that shows when it is opened, else, after the err of the
  * call that met it, when it is closed.
  *
@@ -67,9 +68,11 @@ struct memory {
 	uint64_t held_names_hash;
 	enum key_type held_key;
 	unsigned failures;
-	unsigned flags;   /* CERT_REVOKED, _NOT_SERVED, _ROLLED_BACK */
-	unsigned state;   /* enum job_state when it was written */
-	char issuer[128]; /* name it came from; "": not known */
+	unsigned flags; /* CERT_REVOKED, _NOT_SERVED, _ROLLED_BACK */
+	unsigned state; /* enum job_state when it was written */
+	unsigned asked; /* place in its list of the issuer to ask next, fallback.h */
+	unsigned asked_failures; /* of that issuer, in a row */
+	char issuer[128];        /* name it came from; "": not known */
 	char last_error[STATE_ERROR_MAX];
 };
 

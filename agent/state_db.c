@@ -11,12 +11,18 @@
 	" fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key,"   \
 	" usage, is_ca, renew_at, retry_at, last_success_at, changed_at, held,"       \
 	" held_not_after, held_names_hash, held_key, failures, flags, state, issuer," \
-	" last_error"
+	" last_error, asked, asked_failures"
 #define HOOK_COLUMNS   "name, hook, generation, previous, test_passed, was_up"
 #define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
+#define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls"
+#define TOKEN_COLUMNS  "name, place, token, authorization"
 #define EVENT_COLUMNS  "at, name, what, generation, text"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
+
+#define MAKE_ORDERS "acme_order (" ORDER_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
+#define MAKE_TOKENS \
+	"token (" TOKEN_COLUMNS ", PRIMARY KEY (name, token)) WITHOUT ROWID;"
 
 static const char schema[] =
     "BEGIN;"
@@ -24,15 +30,29 @@ static const char schema[] =
     "CREATE TABLE hook (" HOOK_COLUMNS ", PRIMARY KEY (name, hook)) WITHOUT ROWID;"
     "CREATE TABLE served (" SERVED_COLUMNS ", PRIMARY KEY (name, endpoint))"
     " WITHOUT ROWID;"
+    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 1;" /* STATE_FORMAT */
+    "PRAGMA user_version = 2;" /* STATE_FORMAT */
     "COMMIT;";
+
+static const char upgrade[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
+    "ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
+    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "PRAGMA user_version = 2;"
+    "COMMIT;";
+
+/* What is temporary is found first, and is nowhere in the file. */
+static const char upgrade_view[] =
+    "CREATE TEMP VIEW certificate AS"
+    " SELECT *, 0 AS asked, 0 AS asked_failures FROM main.certificate;"
+    "CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS;
 
 static const char *const texts[STATEMENTS] = {
 	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
 	[CERT_PUT] = "INSERT OR REPLACE INTO certificate (" CERT_COLUMNS
-		     ") VALUES (" Q10 "," Q10 "," Q10 ")",
+		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?)",
 	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
 	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
 	[HOOK_PUT] =
@@ -47,6 +67,17 @@ static const char *const texts[STATEMENTS] = {
 	[SERVED_DROP] = "DELETE FROM served WHERE name = ?",
 	[SERVED_EACH] =
 	    "SELECT " SERVED_COLUMNS " FROM served WHERE name = ? ORDER BY endpoint",
+	[ORDER_PUT] = "INSERT OR REPLACE INTO acme_order (" ORDER_COLUMNS
+		      ") VALUES (?,?,?,?,?,?,?)",
+	[ORDER_DROP] = "DELETE FROM acme_order WHERE name = ?",
+	[ORDER_EACH] = "SELECT " ORDER_COLUMNS " FROM acme_order ORDER BY name",
+	[ORDER_EACH_OF] = "SELECT " ORDER_COLUMNS " FROM acme_order WHERE name = ?",
+	[TOKEN_PUT] =
+	    "INSERT OR REPLACE INTO token (" TOKEN_COLUMNS ") VALUES (?,?,?,?)",
+	[TOKEN_DROP] = "DELETE FROM token WHERE name = ? AND token = ?",
+	[TOKEN_EACH] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY name, token",
+	[TOKEN_EACH_OF] = "SELECT " TOKEN_COLUMNS " FROM token"
+			  " WHERE name = ? ORDER BY token",
 	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
 	[EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id",
@@ -84,6 +115,11 @@ int db_run(struct state *s, const char *sql, struct err *e)
 int db_make_schema(struct state *s, struct err *e)
 {
 	return db_run(s, schema, e);
+}
+
+int db_upgrade(struct state *s, struct err *e)
+{
+	return db_run(s, s->read_only ? upgrade_view : upgrade, e);
 }
 
 int query_begin(struct state *s, enum statement which, struct query *q, struct err *e)

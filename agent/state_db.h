@@ -24,6 +24,14 @@ enum statement {
 	SERVED_PUT,
 	SERVED_DROP,
 	SERVED_EACH,
+	ORDER_PUT,
+	ORDER_DROP,
+	ORDER_EACH,
+	ORDER_EACH_OF,
+	TOKEN_PUT,
+	TOKEN_DROP,
+	TOKEN_EACH,
+	TOKEN_EACH_OF,
 	EVENT_PUT,
 	EVENT_PRUNE,
 	EVENT_EACH,
@@ -31,7 +39,8 @@ enum statement {
 	STATEMENTS,
 };
 
-#define STATE_FORMAT 1 /* PRAGMA user_version */
+/* PRAGMA user_version. 2: orders and tokens, and which issuer is asked next. */
+#define STATE_FORMAT 2
 
 struct state {
 	sqlite3 *db;
@@ -53,6 +62,10 @@ int db_run(struct state *s, const char *sql, struct err *e);
 
 /* Make the tables in an empty file, all or none. */
 int db_make_schema(struct state *s, struct err *e);
+
+/* Bring a file of an older format to ours, all or nothing of it. A file that is only
+ * read stays as it is, and looks as if it had been brought there. */
+int db_upgrade(struct state *s, struct err *e);
 
 /* A statement being run: values go in and come out one after the other. */
 struct query {

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/state.h"
+#include "agent/state_order.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -179,7 +180,7 @@ static void a_newer_format_is_read_and_not_written(void **state)
 
 	fill(s->path, 2);
 	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
-	       "PRAGMA user_version = 2;");
+	       "PRAGMA user_version = 3;");
 	st = open_it(s->path, false);
 	assert_int_equal(rows_of(st), 2);
 	assert_int_equal(state_begin(st, &e), ERR_CONFIG);
@@ -187,6 +188,88 @@ static void a_newer_format_is_read_and_not_written(void **state)
 	assert_int_not_equal(state_put(st, "name-000000", &m, &e), 0);
 	state_close(st);
 	assert_int_equal(rows_in(s->path), 2);
+}
+
+/* As the first version made it. */
+static void make_format_1(const struct scratch *s)
+{
+	sql(s,
+	    "CREATE TABLE certificate (name, inode, size, mtime_ns, ctime_ns,"
+	    " disk_stamp, generation, serial, fingerprint, spki_hash, not_before,"
+	    " not_after, names_hash, n_names, key, usage, is_ca, renew_at, retry_at,"
+	    " last_success_at, changed_at, held, held_not_after, held_names_hash,"
+	    " held_key, failures, flags, state, issuer, last_error,"
+	    " PRIMARY KEY (name)) WITHOUT ROWID;"
+	    "CREATE TABLE hook (name, hook, generation, previous, test_passed, was_up,"
+	    " PRIMARY KEY (name, hook)) WITHOUT ROWID;"
+	    "CREATE TABLE served (name, endpoint, verdict, detail, fingerprint, at,"
+	    " PRIMARY KEY (name, endpoint)) WITHOUT ROWID;"
+	    "CREATE TABLE event (id INTEGER PRIMARY KEY, at, name, what, generation,"
+	    " text);"
+	    "CREATE INDEX event_name ON event (name);"
+	    "INSERT INTO certificate (name, generation, retry_at, last_error)"
+	    " VALUES ('name-000000', 7, 1795235000, 'a bad day');"
+	    "PRAGMA user_version = 1;");
+}
+
+static int never_order(void *arg, const struct order_row *o)
+{
+	(void)arg;
+	(void)o;
+	fail_msg("there is nothing to find");
+	return 0;
+}
+
+static void expect_kept(struct state *st)
+{
+	struct memory m;
+	struct err e;
+	bool found;
+
+	assert_int_equal(state_get(st, "name-000000", &m, &found, &e), 0);
+	assert_true(found && m.retry_at == 1795235000);
+	assert_int_equal(m.asked, 0);
+	assert_string_equal(m.last_error, "a bad day");
+	assert_int_equal(rows_of(st), 1);
+	assert_int_equal(state_order_each(st, NULL, never_order, NULL, &e), 0);
+}
+
+static void an_older_format_is_brought_to_ours_with_all_that_is_in_it(void **state)
+{
+	const struct scratch *s = *state;
+	const struct order_row o = { .name = "www", .issuer = "ca", .url = "u" };
+	struct state *st;
+	struct err e;
+
+	make_format_1(s);
+	st = open_it(s->path, false);
+	expect_kept(st);
+	assert_int_equal(state_begin(st, &e), 0);
+	assert_int_equal(state_order_put(st, &o, &e), 0);
+	assert_int_equal(state_order_done(st, "www", &e), 0);
+	assert_int_equal(state_commit(st, &e), 0);
+	state_close(st);
+	st = open_it(s->path, false); /* once is enough */
+	expect_kept(st);
+	state_close(st);
+}
+
+static void an_older_format_is_read_and_left_as_it_is(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st;
+	struct stat before;
+
+	make_format_1(s);
+	before = scratch_stat(s, "state.db");
+	for (int i = 0; i < 2; i++) {
+		st = open_it(s->path, true);
+		expect_kept(st);
+		state_close(st);
+	}
+	assert_int_equal(scratch_count(s, "."), 1);
+	assert_true(scratch_stat(s, "state.db").st_mtim.tv_nsec ==
+		    before.st_mtim.tv_nsec);
 }
 
 static void what_was_opened_for_reading_is_not_written(void **state)
@@ -434,6 +517,8 @@ int main(void)
 		KEPT(a_writer_without_a_folder_says_so),
 		KEPT(what_may_not_be_looked_at_is_not_taken_for_missing),
 		KEPT(a_newer_format_is_read_and_not_written),
+		KEPT(an_older_format_is_brought_to_ours_with_all_that_is_in_it),
+		KEPT(an_older_format_is_read_and_left_as_it_is),
 		KEPT(what_was_opened_for_reading_is_not_written),
 		KEPT(a_file_that_is_no_database_is_set_aside),
 		KEPT(damage_met_while_reading_is_set_aside_when_closed),

@@ -77,6 +77,8 @@ static struct memory full_memory(void)
 		.flags = CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK,
 		.state = 7,
 		.issuer = "lab \"1\"",
+		.asked = 3,
+		.asked_failures = 2,
 		.last_error = "order: \xc3\xa9; DROP TABLE certificate; --'",
 	};
 
@@ -110,6 +112,8 @@ static void expect_same(const struct memory *a, const struct memory *b)
 	assert_int_equal(a->failures, b->failures);
 	assert_int_equal(a->flags, b->flags);
 	assert_int_equal(a->state, b->state);
+	assert_int_equal(a->asked, b->asked);
+	assert_int_equal(a->asked_failures, b->asked_failures);
 	assert_string_equal(a->issuer, b->issuer);
 	assert_string_equal(a->last_error, b->last_error);
 }

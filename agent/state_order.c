@@ -1,0 +1,58 @@
+#include "agent/state_order.h"
+
+#include "agent/state_db.h"
+#include "base/err.h"
+
+int state_order_put(struct state *s, const struct order_row *o, struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, ORDER_PUT, &q, e));
+	query_put_text(&q, o->name);
+	query_put_text(&q, o->issuer);
+	query_put_text(&q, o->url);
+	query_put_int(&q, (int64_t)o->wanted);
+	query_put_int(&q, o->created_at);
+	query_put_int(&q, o->retry_at);
+	query_put_int(&q, o->polls);
+	return query_run(s, &q, e);
+}
+
+int state_order_done(struct state *s, const char *name, struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, ORDER_DROP, &q, e));
+	query_put_text(&q, name);
+	return query_run(s, &q, e);
+}
+
+int state_order_each(struct state *s, const char *name,
+		     int (*each)(void *arg, const struct order_row *o), void *arg,
+		     struct err *e)
+{
+	struct query q;
+	int rc;
+
+	if (s == NULL)
+		return 0;
+	TRY(query_begin(s, name == NULL ? ORDER_EACH : ORDER_EACH_OF, &q, e));
+	if (name != NULL)
+		query_put_text(&q, name);
+	while ((rc = query_row(s, &q, e)) > 0) {
+		struct order_row o = { .name = query_get_text(&q) };
+
+		o.issuer = query_get_text(&q);
+		o.url = query_get_text(&q);
+		o.wanted = (uint64_t)query_get_int(&q);
+		o.created_at = query_get_int(&q);
+		o.retry_at = query_get_int(&q);
+		o.polls = (unsigned)query_get_int(&q);
+		rc = each(arg, &o);
+		if (rc < 0) {
+			query_end(&q);
+			return rc;
+		}
+	}
+	return rc;
+}

@@ -1,0 +1,54 @@
+#include "agent/state_token.h"
+
+#include "agent/state_db.h"
+#include "base/err.h"
+
+int state_token_put(struct state *s, const struct token_row *t, struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, TOKEN_PUT, &q, e));
+	query_put_text(&q, t->name);
+	query_put_text(&q, t->where);
+	query_put_text(&q, t->token);
+	query_put_text(&q, t->authorization);
+	return query_run(s, &q, e);
+}
+
+int state_token_done(struct state *s, const char *name, const char *token,
+		     struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, TOKEN_DROP, &q, e));
+	query_put_text(&q, name);
+	query_put_text(&q, token);
+	return query_run(s, &q, e);
+}
+
+int state_token_each(struct state *s, const char *name,
+		     int (*each)(void *arg, const struct token_row *t), void *arg,
+		     struct err *e)
+{
+	struct query q;
+	int rc;
+
+	if (s == NULL)
+		return 0;
+	TRY(query_begin(s, name == NULL ? TOKEN_EACH : TOKEN_EACH_OF, &q, e));
+	if (name != NULL)
+		query_put_text(&q, name);
+	while ((rc = query_row(s, &q, e)) > 0) {
+		struct token_row t = { .name = query_get_text(&q) };
+
+		t.where = query_get_text(&q);
+		t.token = query_get_text(&q);
+		t.authorization = query_get_text(&q);
+		rc = each(arg, &t);
+		if (rc < 0) {
+			query_end(&q);
+			return rc;
+		}
+	}
+	return rc;
+}
