@@ -38,8 +38,7 @@ struct acme_host {
 	int (*account)(void *arg, struct acme_account *account, struct err *e);
 	int (*registered)(void *arg, const char *kid, struct err *e);
 	int (*rolled)(void *arg, bool taken, struct err *e);
-	/* Returns when the order's URL is durable and the tokens can be fetched. URL
-	 * NULL: there is no order any more, it is forgotten. */
+	/* Returns when the order's URL is durable and the tokens can be fetched. */
 	int (*checkpoint)(void *arg, const char *order_url,
 			  const struct acme_token *tokens, size_t n, struct err *e);
 };

@@ -5,12 +5,6 @@
  * everything that can be done now and never sleeps. When the CA wants time it returns
  * ERR_LATER; err.retry_at_ms says when to come back, and the order's URL is all that
  * has to be kept to go on, in this process or in another.
- *
- * Where the order of that URL is of no use any more when it is come back to (the CA does
- * not know it, or it is invalid and `polls` is 0: its end was told before, or nobody was
- * there to be told), a new one takes its place in the same call. An order that ends
- * without a certificate is over with checkpoint(url NULL), before the reason is returned:
- * a reason alone (ERR_NET) does not say whether the order can be gone on with.
  */
 #pragma once
 

@@ -146,6 +146,7 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_AGENT:
 	case COMMAND_RENEW:
 	case COMMAND_ROLLBACK:
+	case COMMAND_REVOKE:
 		TRY(load(a, e));
 		return request_writes(a->request) ? agent_renew(a, e)
 						  : agent_dry_run(a, e);
@@ -168,7 +169,6 @@ static int run(struct agent *a, struct err *e)
 		return agent_ca(a, e);
 	case COMMAND_ACCOUNT:
 		return agent_account(a, e);
-	case COMMAND_REVOKE:
 	case COMMAND_CHECK:
 	case COMMANDS:
 		break;

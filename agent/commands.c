@@ -69,6 +69,8 @@ enum option {
 	OPTION_CRIT,
 	OPTION_DAYS,
 	OPTION_REASON,
+	OPTION_REPLACE,
+	OPTION_BY_KEY,
 	OPTIONS,
 };
 
@@ -97,6 +99,12 @@ static const struct command_option options[OPTIONS] = {
 			    "CRLReason of RFC 5280 5.3.1, a word or a number "
 			    "(unspecified)",
 			    0, take_reason },
+	[OPTION_REPLACE] = { "--replace", NULL,
+			     "first get and install a new one, with a new key",
+			     REQUEST_REPLACE, NULL },
+	[OPTION_BY_KEY] = { "--by-key", NULL,
+			    "sign with the certificate's key, not the account's",
+			    REQUEST_BY_KEY, NULL },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -219,6 +227,10 @@ static const struct command_row rows[] = {
 	  "account\n"
 	  "a new key.\n",
 	  COMMAND_ACCOUNT, 2, 2, 0, take_account },
+	{ "revoke", "NAME", "revoke the live certificate at its CA",
+	  "Without --replace it stays live, and is replaced by the next run.\n",
+	  COMMAND_REVOKE, 1, 1,
+	  BIT(OPTION_REASON) | BIT(OPTION_REPLACE) | BIT(OPTION_BY_KEY), NULL },
 	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,
 	  0, 0, 0, NULL },
 	{ "help", "[COMMAND]", "this list, or more about one command", NULL,
@@ -237,7 +249,7 @@ const struct command_row *command_called(const char *word)
 
 bool command_is_later(const char *word)
 {
-	static const char *const words[] = { "revoke", "inspect", "crl" };
+	static const char *const words[] = { "inspect", "crl" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strcmp(words[i], word) == 0)

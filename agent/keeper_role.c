@@ -28,7 +28,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
 	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },
-	{ KEEPER_CA_REVOKE, SIGNS, keeper_ca_revoke },
+	{ KEEPER_CA_REVOKE, SIGNS | RENEWS, keeper_ca_revoke },
 	{ KEEPER_CA_CRL, SIGNS, keeper_ca_crl },
 };
 

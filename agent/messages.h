@@ -61,8 +61,8 @@ enum message {
 	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
 
 	/* worker -> agent within WORKER_ORDER, answered by the same */
-	WORKER_CHECKPOINT, /* job, order URL ("": there is none any more), n, n *
-			      {challenge, name, token, key authorization} -> . */
+	WORKER_CHECKPOINT, /* job, order URL, n, n * {challenge, name, token, key
+			      authorization} -> . */
 
 	/* agent -> responder */
 	RESPONDER_ADD = 80, /* token, key authorization -> . */

@@ -10,6 +10,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/pool.h"
+#include "agent/revoke.h"
 #include "agent/rollback.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -295,6 +296,9 @@ int agent_renew(struct agent *a, struct err *e)
 
 	if (a->request->command == COMMAND_ROLLBACK)
 		TRY(rollback_choose(a, &cert, &generation, e));
+	if (a->request->command == COMMAND_REVOKE)
+		TRY(revoke_ask(a, e));
+	TRY(revoke_mark(a, e));
 	renew_ask(a);
 	report_begin(a);
 	open_loop(a);
@@ -308,6 +312,8 @@ int agent_renew(struct agent *a, struct err *e)
 	/* Cut off, what is not committed is done again, as after any crash. */
 	if (!agent_cut_off(a) && agent_commit(a, e) < 0)
 		log_error("remember: %s", e->text);
+	if (a->status == 0 && !agent_cut_off(a))
+		revoke_noted(a);
 	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
 		tell_waiting(a);
 	report_end(a);

@@ -36,7 +36,7 @@ enum command {
 #define REQUEST_JSON    (1u << 3)
 #define REQUEST_CHECK   (1u << 4) /* status --check */
 #define REQUEST_REPLACE (1u << 5) /* revoke --replace */
-#define REQUEST_BY_CERT (1u << 6) /* revoke --by-key */
+#define REQUEST_BY_KEY  (1u << 6) /* revoke --by-key */
 #define REQUEST_QUIET   (1u << 7)
 #define REQUEST_VERBOSE (1u << 8)
 #define REQUEST_TTY     (1u << 9)  /* stdout is a terminal */

@@ -16,6 +16,7 @@
 #define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
 #define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls"
 #define TOKEN_COLUMNS  "name, place, token, authorization"
+#define REVOKE_COLUMNS "name, generation, issuer, reason, by_key, replace"
 #define EVENT_COLUMNS  "at, name, what, generation, text"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
@@ -23,6 +24,9 @@
 #define MAKE_ORDERS "acme_order (" ORDER_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
 #define MAKE_TOKENS \
 	"token (" TOKEN_COLUMNS ", PRIMARY KEY (name, token)) WITHOUT ROWID;"
+#define MAKE_REVOKED                                                               \
+	"revocation (" REVOKE_COLUMNS ", PRIMARY KEY (name, generation)) WITHOUT " \
+	"ROWID;"
 
 static const char schema[] =
     "BEGIN;"
@@ -30,7 +34,7 @@ static const char schema[] =
     "CREATE TABLE hook (" HOOK_COLUMNS ", PRIMARY KEY (name, hook)) WITHOUT ROWID;"
     "CREATE TABLE served (" SERVED_COLUMNS ", PRIMARY KEY (name, endpoint))"
     " WITHOUT ROWID;"
-    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS
+    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
     "PRAGMA user_version = 2;" /* STATE_FORMAT */
@@ -40,14 +44,16 @@ static const char upgrade[] =
     "BEGIN IMMEDIATE;"
     "ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
     "ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
-    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "PRAGMA user_version = 2;"
+    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
+    "PRAGMA user_version = 2;"
     "COMMIT;";
 
 /* What is temporary is found first, and is nowhere in the file. */
 static const char upgrade_view[] =
     "CREATE TEMP VIEW certificate AS"
     " SELECT *, 0 AS asked, 0 AS asked_failures FROM main.certificate;"
-    "CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS;
+    "CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS
+    "CREATE TEMP TABLE " MAKE_REVOKED;
 
 static const char *const texts[STATEMENTS] = {
 	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
@@ -78,6 +84,12 @@ static const char *const texts[STATEMENTS] = {
 	[TOKEN_EACH] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY name, token",
 	[TOKEN_EACH_OF] = "SELECT " TOKEN_COLUMNS " FROM token"
 			  " WHERE name = ? ORDER BY token",
+	[REVOKE_PUT] = "INSERT OR REPLACE INTO revocation (" REVOKE_COLUMNS
+		       ") VALUES (?,?,?,?,?,?)",
+	[REVOKE_DROP] = "DELETE FROM revocation WHERE name = ? AND generation = ?",
+	[REVOKES_DROP] = "DELETE FROM revocation WHERE name = ?",
+	[REVOKE_EACH] =
+	    "SELECT " REVOKE_COLUMNS " FROM revocation ORDER BY name, generation",
 	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
 	[EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id",

@@ -92,6 +92,11 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "ca lab revoke 04AB --reason keyCompromise", 0, COMMAND_CA_REVOKE, 0,
 		  2 },
 		{ "ca lab revoke 04AB --reason boredom", EXIT_USAGE, 0, 0, 0 },
+		{ "revoke www", 0, COMMAND_REVOKE, 0, 1 },
+		{ "revoke www --replace --reason superseded --by-key", 0,
+		  COMMAND_REVOKE, REQUEST_REPLACE | REQUEST_BY_KEY, 1 },
+		{ "revoke", EXIT_USAGE, 0, 0, 0 },
+		{ "revoke www mail", EXIT_USAGE, 0, 0, 0 },
 		{ "account le show", 0, COMMAND_ACCOUNT, 0, 1 },
 		{ "account le deactivate", 0, COMMAND_ACCOUNT, 0, 1 },
 		{ "account le", EXIT_USAGE, 0, 0, 0 },
@@ -141,7 +146,7 @@ static void a_step_at_the_account_is_part_of_the_request(void **state)
 
 static void what_comes_later_is_known_and_not_a_command(void **state)
 {
-	static const char *const words[] = { "revoke", "inspect", "crl" };
+	static const char *const words[] = { "inspect", "crl" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {

@@ -86,7 +86,7 @@ struct row {
 #define RENEWS                                                                      \
 	{                                                                           \
 		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE, \
-		    KEEPER_LIVE, KEEPER_PRUNE,                                      \
+		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_CA_REVOKE,                    \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
@@ -105,6 +105,7 @@ static const struct row rows[] = {
 	{ "keeper for check", ROLE_KEEPER, { .command = COMMAND_CHECK }, LOOKS },
 	{ "keeper for history", ROLE_KEEPER, { .command = COMMAND_HISTORY }, LOOKS },
 	{ "keeper for rollback", ROLE_KEEPER, { .command = COMMAND_ROLLBACK }, RENEWS },
+	{ "keeper for revoke", ROLE_KEEPER, { .command = COMMAND_REVOKE }, RENEWS },
 	{ "keeper for forget",
 	  ROLE_KEEPER,
 	  { .command = COMMAND_FORGET },

@@ -1,0 +1,200 @@
+#include "agent/revoke.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/borrow.h"
+#include "agent/inventory.h"
+#include "agent/lend.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/state_revoke.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+int revoke_ask(struct agent *a, struct err *e)
+{
+	const bool replace = (a->request->flags & REQUEST_REPLACE) != 0;
+	const char *name = a->request->names[0];
+	uint32_t i = spec_cert_called(a->spec, name);
+	struct revoke_row row = {
+		.name = name,
+		.generation = a->certs[i].generation,
+		.reason = a->request->reason,
+		.by_key = (a->request->flags & REQUEST_BY_KEY) != 0,
+		.replace = replace,
+	};
+	struct memory m;
+	bool found;
+
+	for (uint32_t k = 0; k < a->spec->n[SPEC_CERTS]; k++)
+		a->tried[k] = k != i || !replace;
+	if (row.generation == 0)
+		return err_set(e, ERR_CONFIG,
+			       "%s: nothing is live that could be revoked", name);
+	/* Begun again, this run has noted it already, and may have replaced it. */
+	if ((a->request->flags & REQUEST_AGAIN) != 0)
+		return 0;
+	TRY(state_get(a->state, name, &m, &found, e));
+	row.issuer = m.issuer;
+	if (!found || spec_issuer_called(a->spec, m.issuer) == SPEC_NOBODY)
+		return err_set(e, ERR_CONFIG,
+			       "%s: its issuer %s is not in the configuration", name,
+			       found && m.issuer[0] != '\0' ? m.issuer : "(not known)");
+	TRY(agent_write(a, e));
+	TRY(state_revoke_put(a->state, &row, e));
+	return agent_commit(a, e);
+}
+
+/* Whether it is live and may not be revoked as long as it is. */
+static bool waits(const struct agent *a, const struct revoke_row *r, uint32_t cert)
+{
+	return r->replace && a->certs[cert].generation == r->generation;
+}
+
+static int mark(void *arg, const struct revoke_row *r)
+{
+	struct agent *a = arg;
+	uint32_t cert = spec_cert_called(a->spec, r->name);
+
+	if (cert != SPEC_NOBODY && waits(a, r, cert))
+		a->certs[cert].flags |= CERT_REVOKED;
+	return 0;
+}
+
+int revoke_mark(struct agent *a, struct err *e)
+{
+	return state_revoke_each(a->state, mark, a, e);
+}
+
+/* -- at the CA -- */
+
+static int by_ticket(const struct revoke_row *r, uint32_t issuer, uint32_t cert,
+		     struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	const struct lend_ticket t = { .what = LEND_REVOKE,
+				       .issuer = issuer,
+				       .cert = cert,
+				       .generation = r->generation,
+				       .reason = r->reason };
+
+	msg_begin(&m, WORKER_REVOKE, 0);
+	msg_put_u64(&m, issuer);
+	msg_put_u64(&m, r->by_key);
+	TRY(borrow(&t, &m, e));
+	return msg_end(&m, e);
+}
+
+static int by_keeper(const struct agent *a, const struct revoke_row *r, uint32_t issuer,
+		     uint32_t cert, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct x509_facts facts;
+
+	TRY(inventory_facts(a, cert, r->generation, &facts, e));
+	msg_begin(&m, KEEPER_CA_REVOKE, 0);
+	msg_put_u64(&m, issuer);
+	msg_put_str(&m, facts.serial);
+	msg_put_u64(&m, r->reason);
+	return link_ask(ROLE_FD_PEER, &m, e);
+}
+
+static int at_ca(const struct agent *a, const struct revoke_row *r, uint32_t cert,
+		 struct err *e)
+{
+	uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
+
+	if (issuer == SPEC_NOBODY)
+		return err_set(e, ERR_CONFIG, "issuer %s is not in the configuration",
+			       r->issuer);
+	if (a->spec->issuers[issuer].type == ISSUER_LOCAL)
+		return by_keeper(a, r, issuer, cert, e);
+	return by_ticket(r, issuer, cert, e);
+}
+
+/* What is live and revoked is due to be replaced. */
+static int remember(struct agent *a, const struct revoke_row *r, uint32_t cert,
+		    struct err *e)
+{
+	struct memory m;
+	bool found;
+
+	TRY(agent_write(a, e));
+	TRY(state_revoke_done(a->state, r->name, r->generation, e));
+	agent_tell(a, r->name, "revoked", r->generation, r->issuer);
+	if (a->certs[cert].generation != r->generation)
+		return agent_commit(a, e);
+	TRY(state_get(a->state, r->name, &m, &found, e));
+	m.flags |= CERT_REVOKED;
+	TRY(state_put(a->state, r->name, &m, e));
+	return agent_commit(a, e);
+}
+
+static int do_one(struct agent *a, const struct revoke_row *r, struct err *e)
+{
+	uint32_t cert = spec_cert_called(a->spec, r->name);
+
+	if (cert == SPEC_NOBODY)
+		return err_set(e, ERR_CONFIG,
+			       "it is not in the configuration any more");
+	if (waits(a, r, cert))
+		return err_set(e, ERR_LATER, "it has to be replaced first");
+	TRY(at_ca(a, r, cert, e));
+	TRY(remember(a, r, cert, e));
+	if (a->report.lines)
+		printf("%s: generation %llu is revoked\n", r->name,
+		       (unsigned long long)r->generation);
+	return 0;
+}
+
+/* -- what is noted -- */
+
+struct noted {
+	struct revoke_row *rows; /* owned, strings too */
+	size_t n;
+};
+
+static int take(void *arg, const struct revoke_row *r)
+{
+	struct noted *noted = arg;
+
+	noted->rows = xrealloc(noted->rows, noted->n + 1, sizeof(*r));
+	noted->rows[noted->n] = *r;
+	noted->rows[noted->n].name = xstrdup(r->name);
+	noted->rows[noted->n].issuer = xstrdup(r->issuer);
+	noted->n++;
+	return 0;
+}
+
+static void drop(struct noted *noted)
+{
+	for (size_t i = 0; i < noted->n; i++) {
+		free((void *)(uintptr_t)noted->rows[i].name);
+		free((void *)(uintptr_t)noted->rows[i].issuer);
+	}
+	free(noted->rows);
+}
+
+void revoke_noted(struct agent *a)
+{
+	struct noted noted = { .rows = NULL };
+	struct err e;
+
+	if (state_revoke_each(a->state, take, &noted, &e) < 0)
+		log_error("what is to be revoked: %s", e.text);
+	for (size_t i = 0; i < noted.n; i++) {
+		const struct revoke_row *r = &noted.rows[i];
+
+		if (do_one(a, r, &e) == 0)
+			continue;
+		log_error("%s: generation %llu is not revoked yet: %s; the next run "
+			  "tries again",
+			  r->name, (unsigned long long)r->generation, e.text);
+		a->n_failed++;
+	}
+	drop(&noted);
+}

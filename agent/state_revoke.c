@@ -1,0 +1,56 @@
+#include "agent/state_revoke.h"
+
+#include "agent/state_db.h"
+#include "base/err.h"
+
+int state_revoke_put(struct state *s, const struct revoke_row *r, struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, REVOKE_PUT, &q, e));
+	query_put_text(&q, r->name);
+	query_put_int(&q, (int64_t)r->generation);
+	query_put_text(&q, r->issuer);
+	query_put_int(&q, (int64_t)r->reason);
+	query_put_int(&q, r->by_key);
+	query_put_int(&q, r->replace);
+	return query_run(s, &q, e);
+}
+
+int state_revoke_done(struct state *s, const char *name, uint64_t generation,
+		      struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, REVOKE_DROP, &q, e));
+	query_put_text(&q, name);
+	query_put_int(&q, (int64_t)generation);
+	return query_run(s, &q, e);
+}
+
+int state_revoke_each(struct state *s,
+		      int (*each)(void *arg, const struct revoke_row *r), void *arg,
+		      struct err *e)
+{
+	struct query q;
+	int rc;
+
+	if (s == NULL)
+		return 0;
+	TRY(query_begin(s, REVOKE_EACH, &q, e));
+	while ((rc = query_row(s, &q, e)) > 0) {
+		struct revoke_row r = { .name = query_get_text(&q) };
+
+		r.generation = (uint64_t)query_get_int(&q);
+		r.issuer = query_get_text(&q);
+		r.reason = (uint64_t)query_get_int(&q);
+		r.by_key = query_get_int(&q) != 0;
+		r.replace = query_get_int(&q) != 0;
+		rc = each(arg, &r);
+		if (rc < 0) {
+			query_end(&q);
+			return rc;
+		}
+	}
+	return rc;
+}

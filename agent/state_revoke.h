@@ -1,0 +1,25 @@
+/* state_revoke: what is to be revoked, in the state database (see state.h). */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct err;
+struct state;
+
+struct revoke_row {
+	const char *name; /* of the certificate */
+	uint64_t generation;
+	const char *issuer; /* that it came from */
+	uint64_t reason;    /* RFC 5280 5.3.1 */
+	bool by_key;        /* signed by the certificate's key */
+	bool replace;       /* not while it is live */
+};
+
+int state_revoke_put(struct state *s, const struct revoke_row *r, struct err *e);
+int state_revoke_done(struct state *s, const char *name, uint64_t generation,
+		      struct err *e);
+/* The strings live for the call. */
+int state_revoke_each(struct state *s,
+		      int (*each)(void *arg, const struct revoke_row *r), void *arg,
+		      struct err *e);

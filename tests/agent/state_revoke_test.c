@@ -1,0 +1,79 @@
+/* state_revoke: what a person wants revoked is known until the CA has done it. */
+#include "agent/state_revoke.h"
+
+#include "agent/state.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "tests/scratch.h"
+
+static struct state *begin(const struct scratch *s)
+{
+	struct state *st = NULL;
+	struct err e;
+
+	if (state_open(s->path, false, &st, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(state_begin(st, &e), 0);
+	return st;
+}
+
+static void end(struct state *st)
+{
+	struct err e;
+
+	assert_int_equal(state_commit(st, &e), 0);
+	state_close(st);
+}
+
+static int add(void *arg, const struct revoke_row *r)
+{
+	buf_printf(arg, "%s %d by %s for %d%s%s\n", r->name, (int)r->generation,
+		   r->issuer, (int)r->reason, r->by_key ? " by key" : "",
+		   r->replace ? " replaced" : "");
+	return 0;
+}
+
+static void what_is_noted_stays_until_it_is_done(void **state)
+{
+	const struct revoke_row first = { "www", 3, "corp", 1, true, false };
+	const struct revoke_row second = { "www", 4, "corp", 4, false, true };
+	AUTO_BUF struct buf before = { 0 };
+	AUTO_BUF struct buf after = { 0 };
+	struct state *st = begin(*state);
+	struct err e;
+
+	assert_int_equal(state_revoke_put(st, &second, &e), 0);
+	assert_int_equal(state_revoke_put(st, &first, &e), 0);
+	assert_int_equal(state_revoke_put(st, &first, &e), 0); /* asked twice */
+	end(st);
+	st = begin(*state);
+	assert_int_equal(state_revoke_each(st, add, &before, &e), 0);
+	assert_string_equal(before.data, "www 3 by corp for 1 by key\n"
+					 "www 4 by corp for 4 replaced\n");
+	assert_int_equal(state_revoke_done(st, "www", 3, &e), 0);
+	end(st);
+	st = begin(*state);
+	assert_int_equal(state_revoke_each(st, add, &after, &e), 0);
+	assert_string_equal(after.data, "www 4 by corp for 4 replaced\n");
+	end(st);
+}
+
+static void nothing_is_noted_where_nothing_is_remembered(void **state)
+{
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_revoke_each(NULL, add, NULL, &e), 0);
+}
+
+#define KEPT(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		KEPT(what_is_noted_stays_until_it_is_done),
+		KEPT(nothing_is_noted_where_nothing_is_remembered),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
