@@ -110,6 +110,12 @@ void json_time(struct json *j, const char *key, int64_t at)
 	json_str(j, key, at == 0 ? NULL : text_time(text, at));
 }
 
+void json_document(struct json *j, const char *key, const struct buf *document)
+{
+	put_key(j, key);
+	buf_add(j->out, document->data, document->len);
+}
+
 void json_end(struct json *j)
 {
 	assert(j->depth == 0 && j->more[0]);

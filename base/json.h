@@ -36,4 +36,6 @@ void json_str(struct json *j, const char *key, const char *value); /* NULL: null
 void json_int(struct json *j, const char *key, int64_t value);
 void json_bool(struct json *j, const char *key, bool value);
 void json_time(struct json *j, const char *key, int64_t at); /* RFC 3339; 0: null */
+/* A whole document that json_end() has seen. */
+void json_document(struct json *j, const char *key, const struct buf *document);
 void json_end(struct json *j);

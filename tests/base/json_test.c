@@ -177,12 +177,39 @@ static void a_broken_document_is_a_programming_error(void **state)
 	}
 }
 
+static void a_document_goes_into_another(void **state)
+{
+	AUTO_BUF struct buf inner = { 0 };
+	AUTO_BUF struct buf outer = { 0 };
+	struct json j;
+
+	(void)state;
+	json_begin(&j, &inner);
+	json_open(&j, NULL, '{');
+	json_str(&j, "a", "\"");
+	json_close(&j);
+	json_end(&j);
+	json_begin(&j, &outer);
+	json_open(&j, NULL, '{');
+	json_document(&j, "b", &inner);
+	json_open(&j, "c", '[');
+	json_document(&j, NULL, &inner);
+	json_document(&j, NULL, &inner);
+	json_close(&j);
+	json_close(&j);
+	json_end(&j);
+	assert_string_equal(outer.data,
+			    "{\"b\":{\"a\":\"\\\"\"},\"c\":[{\"a\":\"\\\"\"},"
+			    "{\"a\":\"\\\"\"}]}");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_document_comes_out_whole),
 		cmocka_unit_test(what_must_be_escaped_is),
 		cmocka_unit_test(another_parser_reads_any_bytes_back),
+		cmocka_unit_test(a_document_goes_into_another),
 		cmocka_unit_test(a_broken_document_is_a_programming_error),
 	};
 
