@@ -1,0 +1,246 @@
+# lib_acme: ACME servers for the script suites: Pebble with its DNS, and the scripted one
+# of tests/tools/ca. To be sourced after lib.sh.
+#
+# All of them listen on 127.0.0.1; every name is at 127.0.0.1. What a server is reached by
+# stands in $url and $trust, for acme().
+
+www=www # the web server's folder
+
+# One that nobody listens on, in $port. Cases that run beside each other look in places of
+# their own.
+free_port() {
+	next_port=$((${next_port-10000 + BASHPID % 1000 * 10}))
+	while (exec 8<>"/dev/tcp/127.0.0.1/$next_port") 2>/dev/null; do
+		next_port=$((next_port + 1))
+	done
+	port=$next_port
+	next_port=$((next_port + 1))
+}
+
+# -- everleaf --
+
+# A certificate `www` of the issuer `ca`, which is the server that was started last.
+acme() { # [SETTINGS of the certificate [SETTINGS of the issuer]]
+	config <<-C
+	contact = "mailto:ops@example.org"; agree_terms = true;
+	issuers = ( { name = "ca"; type = "acme"; url = "$url"; trust = "$trust"; ${2-} } );
+	defaults = { issuer = "ca"; challenge = ${way-$(webroot)}; };
+	certificates = ( { name = "www"; ${1-names = "www.example.org";} } );
+	C
+}
+
+webroot() { # its challenge
+	mkdir -p "$dir/$www"
+	echo "{ type = \"http-01\"; webroot = \"$dir/$www\"; }"
+}
+
+by_listening() { # ADDRESS
+	echo "{ type = \"http-01\"; listen = \"$1\"; }"
+}
+
+names_of() { # NAME: of its live certificate
+	openssl x509 -in "$dir/state/live/$1/cert.pem" -noout -ext subjectAltName |
+		grep -oE '(DNS|IP Address):[^, ]*' | sort | tr '\n' ' '
+}
+
+# Key and certificate of NAME belong together, and the chain leads to ROOT.
+is_whole() { # NAME [ROOT]
+	local live=$dir/state/live/$1
+	is "$(openssl x509 -in "$live/cert.pem" -noout -pubkey)" \
+		"$(openssl pkey -in "$live/privkey.pem" -pubout)"
+	[ -z "${2-}" ] || openssl verify -CAfile "$2" -untrusted "$live/chain.pem" "$live/cert.pem"
+}
+
+no_token_is_left() {
+	is "" "$(find "$dir/$www" -mindepth 1)"
+}
+
+# -- the scripted CA --
+
+start_ca() { # its script on stdin; see tests/tools/ca
+	mkdir -p "$dir/ca"
+	cat >"$dir/ca/script"
+	"$root/tests/tools/ca" "$dir/ca" 2>"$dir/ca/err" &
+	started $!
+	until_true 20 test -e "$dir/ca/port"
+	url=https://localhost:$(cat "$dir/ca/port")/directory
+	trust=$dir/ca/root.pem
+}
+
+script() { # another one, on stdin
+	cat >"$dir/ca/script.new"
+	mv "$dir/ca/script.new" "$dir/ca/script"
+}
+
+asked() { # STEP: how often the CA was
+	grep -c "^$1 " "$dir/ca/log" || :
+}
+
+# What the CA noticed of everleaf breaking the RFC.
+no_fault() {
+	not grep '^fault' "$dir/ca/log"
+}
+
+# -- real ones --
+
+# A root and a TLS certificate for localhost, in $dir/tls.
+make_tls() {
+	mkdir -p "$dir/tls"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+		-subj "/CN=Test servers" -keyout "$dir/tls/ca.key" -out "$dir/tls/ca.pem"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+		-subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 \
+		-addext basicConstraints=critical,CA:FALSE -CA "$dir/tls/ca.pem" \
+		-CAkey "$dir/tls/ca.key" -keyout "$dir/tls/key.pem" -out "$dir/tls/cert.pem"
+} 2>/dev/null
+
+# A plain web server for $dir/$www, at $http.
+start_web() {
+	PATH=$PATH:/usr/sbin:/sbin
+	command -v nginx >/dev/null || skip "nginx is not installed"
+	mkdir -p "$dir/$www" "$dir/web"
+	[ -n "${http-}" ] || { free_port && http=$port; }
+	cat >"$dir/web.conf" <<-CONF
+		$(! is_root || echo "user nobody nogroup;")
+		daemon off;
+		worker_processes 1;
+		pid $dir/web/pid;
+		error_log $dir/web/error.log;
+		events { worker_connections 512; }
+		http {
+			access_log $dir/web/access.log;
+			client_body_temp_path $dir/web/body;
+			proxy_temp_path $dir/web/proxy;
+			fastcgi_temp_path $dir/web/fastcgi;
+			uwsgi_temp_path $dir/web/uwsgi;
+			scgi_temp_path $dir/web/scgi;
+			server {
+				listen 127.0.0.1:$http;
+				root $dir/$www;
+			}
+		}
+	CONF
+	nginx -c "$dir/web.conf" -p "$dir" 2>"$dir/web.err" &
+	started $!
+	until_true 10 test -s "$dir/web/pid"
+}
+
+# Where a Pebble is: Debian's own, which is older, or that of a newer suite; and how its
+# DNS is told a port.
+pebble_at() { # own|new
+	case $1 in
+	own)
+		bin=/usr/bin
+		dns_option=-dns01
+		[ -x $bin/pebble ] || skip "pebble is not installed"
+		;;
+	new)
+		bin=$root/build/peers/bin
+		dns_option=-dnsserver
+		"$root/tests/peers" pebble pebble-challtestsrv >/dev/null 2>"$dir/peers.err" ||
+			skip "$(tail -n 1 "$dir/peers.err")"
+		;;
+	esac
+}
+
+# Its settings, as members of JSON that follow others.
+pebble_config() { # [SETTINGS]
+	cat <<-JSON
+	{ "pebble": {
+		"listenAddress": "127.0.0.1:$pebble_port",
+		"managementListenAddress": "127.0.0.1:$manage_port",
+		"certificate": "$dir/tls/cert.pem", "privateKey": "$dir/tls/key.pem",
+		"httpPort": $http, "tlsPort": 1,
+		"ocspResponderURL": ""${1:+, $1} } }
+	JSON
+}
+
+# Pebble (own|new), strict, fast and without refused nonces unless PEBBLE_* say so. It
+# looks for tokens at port $http (that of start_web, or a free one).
+start_pebble() { # own|new [SETTINGS]
+	local dns_port
+	pebble_at "$1"
+	[ -e "$dir/tls/cert.pem" ] || make_tls
+	[ -n "${http-}" ] || { free_port && http=$port; }
+	free_port
+	dns_port=$port
+	free_port
+	"$bin/pebble-challtestsrv" -management "127.0.0.1:$port" $dns_option "127.0.0.1:$dns_port" -http01 "" \
+		-https01 "" -tlsalpn01 "" -defaultIPv4 "${address4-127.0.0.1}" \
+		-defaultIPv6 "${address6-}" >"$dir/dns.out" 2>&1 &
+	started $!
+	free_port
+	pebble_port=$port
+	free_port
+	manage_port=$port
+	pebble_config "${2-}" >"$dir/pebble.json"
+	PEBBLE_VA_NOSLEEP=${PEBBLE_VA_NOSLEEP-1} PEBBLE_WFE_NONCEREJECT=${PEBBLE_WFE_NONCEREJECT-0} \
+		PEBBLE_AUTHZREUSE=${PEBBLE_AUTHZREUSE-0} \
+		"$bin/pebble" -strict -config "$dir/pebble.json" -dnsserver "127.0.0.1:$dns_port" \
+		>"$dir/pebble.out" 2>&1 &
+	started $!
+	until_true 30 pebble_says /roots/0
+	pebble_says /roots/0 >"$dir/root.pem"
+	url=https://localhost:$pebble_port/dir
+	trust=$dir/tls/ca.pem
+}
+
+pebble_says() { # PATH of its management
+	curl -sf --cacert "$dir/tls/ca.pem" "https://localhost:$manage_port$1"
+}
+
+# What Pebble thinks of the live certificate of NAME: Valid or Revoked.
+at_pebble() { # NAME
+	local serial
+	serial=$(openssl x509 -in "$dir/state/live/$1/cert.pem" -noout -serial)
+	pebble_says "/cert-status-by-serial/${serial#serial=}" | json Status
+}
+
+# How often it was asked for PATH.
+pebble_asked() { # PATH
+	grep -c "$1 ->" "$dir/pebble.out" || :
+}
+
+# Caddy and step-ca look for tokens at port 80 and ask the system's resolver, so they get
+# a network of their own, where all names are at 127.0.0.1. To be called before any case:
+# runs the suite anew in it, its cases one after the other. Needs root.
+in_own_network() { # ARGUMENT of the suite...
+	export JOBS=1
+	[ -z "${OWN_NETWORK-}" ] && is_root || return 0
+	OWN_NETWORK=$(mktemp) exec unshare --net --mount sh -c '
+		ip link set lo up && echo nameserver 127.0.0.1 >"$OWN_NETWORK" &&
+		mount --bind "$OWN_NETWORK" /etc/resolv.conf && rm "$OWN_NETWORK" && exec "$0" "$@"
+		' "$0" "$@"
+}
+
+# Names and the web server, where Caddy and step-ca expect them.
+start_own_network() {
+	[ -n "${OWN_NETWORK-}" ] || skip "needs root, for a network of its own"
+	pebble_at own
+	"$bin/pebble-challtestsrv" -management 127.0.0.1:8055 -dns01 127.0.0.1:53 -http01 "" \
+		-https01 "" -tlsalpn01 "" -defaultIPv6 "" >"$dir/dns.out" 2>&1 &
+	started $!
+	http=80 start_web
+}
+
+start_caddy() {
+	command -v caddy >/dev/null || skip "caddy is not installed"
+	start_own_network
+	cat >"$dir/Caddyfile" <<-CADDY
+	{
+		admin off
+		storage file_system $dir/caddy
+		skip_install_trust
+		auto_https disable_redirects
+	}
+	https://localhost:9444 {
+		tls internal
+		acme_server
+	}
+	CADDY
+	HOME=$dir caddy run --config "$dir/Caddyfile" --adapter caddyfile >"$dir/caddy.out" 2>&1 &
+	started $!
+	trust=$dir/caddy/pki/authorities/local/root.crt
+	url=https://localhost:9444/acme/local/directory
+	until_true 20 curl -sf --cacert "$trust" "$url"
+}
