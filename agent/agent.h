@@ -7,6 +7,7 @@
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     pool.c         workers
+ *     commit.c       one commit for all that a turn of the loop has written
  *     print_*.c      what people see
  */
 #pragma once
@@ -22,9 +23,10 @@
 #include "agent/report.h"
 #include "agent/roles.h"
 #include "agent/state.h"
+#include "base/err.h"
 
 struct batch;
-struct err;
+struct commit;
 struct job;
 struct pool;
 
@@ -52,8 +54,13 @@ struct agent {
 	uint32_t last_job;
 	struct report report;
 	unsigned n_failed; /* not brought to what was asked for, in this run */
-	bool passing;      /* inside agent_pass() */
+	ev_prepare turn;   /* the end of each turn of the loop */
+	bool passing;      /* looking for what is due */
+	bool look;         /* to be done at the end of this turn */
 	bool writing;      /* a transaction is open */
+	struct err
+	    lost; /* why a transaction was not committed; code 0: none was lost */
+	struct commit *commits; /* see commit.h */
 	bool stopping;
 	int status; /* exit status once the loop ends */
 };
@@ -68,7 +75,8 @@ bool agent_cut_off(const struct agent *a);
 /* What due() says of certificate `i` now. */
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
 
-/* Look for what is due and begin it; called when anything has changed. */
+/* Anything has changed: at the end of this turn of the loop look for what is due and
+ * begin it. */
 void agent_pass(struct agent *a);
 
 /* What is remembered is written in one transaction from the first agent_write() to the

@@ -48,7 +48,10 @@ int agent_commit(struct agent *a, struct err *e)
 	if (!a->writing)
 		return 0;
 	a->writing = false;
-	return state_commit(a->state, e);
+	if (state_commit(a->state, e) == 0)
+		return 0;
+	a->lost = *e;
+	return e->code;
 }
 
 void agent_tell(struct agent *a, const char *name, const char *what,

@@ -118,11 +118,11 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 		return;
 	}
 	l->since_ms = clock_boot_ms();
-	c = l->in.id == 0 ? NULL : take_call(l, l->in.id);
+	c = l->in.id == 0 || l->in.type == l->asks ? NULL : take_call(l, l->in.id);
 	if (c != NULL)
 		answered(l, c);
 	else if (l->other != NULL)
-		l->other(l->arg, &l->in);
+		l->other(l->arg, l, &l->in);
 	send_more(l);
 }
 

@@ -36,11 +36,13 @@ struct link {
 	int64_t
 	    since_ms; /* clock_boot_ms() of the last sign of life, see link_silent_ms() */
 	struct msg in;
+	uint32_t
+	    asks; /* what the other role may ask of us, not an answer; 0: nothing */
 	void *arg;
 	/* Called once when the other role is gone, after every call was told. */
 	void (*gone)(void *arg, struct link *l);
-	/* Messages that answer nothing (ROLE_STOP); may be NULL. */
-	void (*other)(void *arg, struct msg *m);
+	/* Messages that answer nothing (ROLE_STOP), or ask; may be NULL. */
+	void (*other)(void *arg, struct link *l, struct msg *m);
 };
 
 void link_open(struct link *l, struct ev_loop *loop, int fd, size_t limit, void *arg);

@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/batch.h"
+#include "agent/commit.h"
 #include "agent/event.h"
 #include "agent/job.h"
 #include "agent/log.h"
@@ -92,15 +93,19 @@ static void finish_if_done(struct agent *a, size_t n_due)
 		ev_break(a->loop, EVBREAK_ALL);
 }
 
-/* Decide first, act after. */
 void agent_pass(struct agent *a)
+{
+	a->look = true;
+}
+
+/* Decide first, act after. */
+static void pass(struct agent *a)
 {
 	struct candidate *list;
 	int64_t next;
 	size_t n;
 
-	if (a->passing || a->loop == NULL)
-		return;
+	a->look = false;
 	a->passing = true;
 	list = decide(a, &n, &next);
 	for (size_t i = 0; i < n && !a->stopping && !agent_cut_off(a); i++) {
@@ -144,6 +149,21 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		agent_pass(a);
 }
 
+/* What a commit brings on may be done in the same turn. */
+static void end_turn(struct agent *a)
+{
+	while (commit_turn(a) || a->look)
+		if (a->look)
+			pass(a);
+}
+
+static void on_turn(struct ev_loop *loop, ev_prepare *turn, int events)
+{
+	(void)loop;
+	(void)events;
+	end_turn(turn->data);
+}
+
 static void on_alarm(struct ev_loop *loop, ev_periodic *alarm, int events)
 {
 	(void)loop;
@@ -160,10 +180,11 @@ static void on_gone(void *arg, struct link *l)
 	ev_break(a->loop, EVBREAK_ALL);
 }
 
-static void on_other(void *arg, struct msg *m)
+static void on_other(void *arg, struct link *l, struct msg *m)
 {
 	struct agent *a = arg;
 
+	(void)l;
 	if (m->type != ROLE_STOP)
 		return;
 	a->stopping = true;
@@ -182,8 +203,11 @@ static void open_loop(struct agent *a)
 	a->batch = batch_new(a);
 	ev_timer_init(&a->tick, on_tick, TICK_S, TICK_S);
 	ev_periodic_init(&a->alarm, on_alarm, FAR_FUTURE, 0., NULL);
+	ev_prepare_init(&a->turn, on_turn);
 	a->tick.data = a;
 	a->alarm.data = a;
+	a->turn.data = a;
+	ev_prepare_start(a->loop, &a->turn);
 	/* One periodic always armed, or libev wakes each minute to look for a jump of
 	 * the clock. */
 	ev_periodic_start(a->loop, &a->alarm);
@@ -193,6 +217,7 @@ static void close_loop(struct agent *a)
 {
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
+	commit_free(a);
 	alarm_free(a);
 	batch_free(a->batch);
 	pool_free(a->pool);
@@ -306,6 +331,7 @@ int agent_renew(struct agent *a, struct err *e)
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
 	agent_pass(a);
+	end_turn(a);
 	if (a->status == 0 &&
 	    (a->jobs != NULL || a->alarming || a->request->command == COMMAND_AGENT))
 		ev_run(a->loop, 0);

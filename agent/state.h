@@ -22,6 +22,7 @@
 #include <stdint.h>
 
 #include "agent/due.h"
+#include "agent/fallback.h"
 #include "base/x509.h"
 
 struct err;
@@ -68,11 +69,10 @@ struct memory {
 	uint64_t held_names_hash;
 	enum key_type held_key;
 	unsigned failures;
-	unsigned flags; /* CERT_REVOKED, _NOT_SERVED, _ROLLED_BACK */
-	unsigned state; /* enum job_state when it was written */
-	unsigned asked; /* place in its list of the issuer to ask next, fallback.h */
-	unsigned asked_failures; /* of that issuer, in a row */
-	char issuer[128];        /* name it came from; "": not known */
+	unsigned flags;           /* CERT_REVOKED, _NOT_SERVED, _ROLLED_BACK */
+	unsigned state;           /* enum job_state when it was written */
+	struct fallback fallback; /* whom of its issuers to ask next */
+	char issuer[128];         /* name it came from; "": not known */
 	char last_error[STATE_ERROR_MAX];
 };
 

@@ -46,8 +46,8 @@ static void put_memory(struct query *q, const char *name, const struct memory *m
 	query_put_int(q, m->state);
 	query_put_text(q, m->issuer);
 	query_put_text(q, m->last_error);
-	query_put_int(q, m->asked);
-	query_put_int(q, m->asked_failures);
+	query_put_int(q, m->fallback.asked);
+	query_put_int(q, m->fallback.failures);
 }
 
 static void get_facts(struct query *q, struct memory *m)
@@ -93,8 +93,8 @@ static void get_memory(struct query *q, struct memory *m)
 	m->state = (unsigned)query_get_int(q);
 	snprintf(m->issuer, sizeof(m->issuer), "%s", query_get_text(q));
 	snprintf(m->last_error, sizeof(m->last_error), "%s", query_get_text(q));
-	m->asked = (unsigned)query_get_int(q);
-	m->asked_failures = (unsigned)query_get_int(q);
+	m->fallback.asked = (unsigned)query_get_int(q);
+	m->fallback.failures = (unsigned)query_get_int(q);
 }
 
 int state_get(struct state *s, const char *name, struct memory *m, bool *found,

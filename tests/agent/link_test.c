@@ -59,8 +59,9 @@ static void on_gone(void *arg, struct link *l)
 	end->told_before_gone = end->n_told;
 }
 
-static void on_other(void *arg, struct msg *m)
+static void on_other(void *arg, struct link *l, struct msg *m)
 {
+	(void)l;
 	((struct end *)arg)->unasked = m->type;
 }
 
@@ -215,6 +216,25 @@ static void what_answers_nothing_is_given_to_nobody_who_asked(void **state)
 	assert_int_equal(end->value[1], 5);
 }
 
+static void what_the_other_role_asks_is_no_answer(void **state)
+{
+	struct end *end = *state;
+	uint64_t number;
+	uint32_t id;
+
+	end->link.asks = ROLE_STOP;
+	ask(end, 1);
+	id = take(end, &number);
+	answer(end, ROLE_STOP, id, 0); /* its own count, the same number */
+	turn(end);
+	assert_int_equal(end->unasked, ROLE_STOP);
+	assert_int_equal(end->told[1], 0);
+	answer(end, ASK, id, 5);
+	turn(end);
+	assert_int_equal(end->told[1], 1);
+	assert_int_equal(end->value[1], 5);
+}
+
 static void when_the_other_role_is_gone_each_is_told_once(void **state)
 {
 	struct end *end = *state;
@@ -294,6 +314,7 @@ int main(void)
 		CASE(an_answer_of_another_type_is_not_believed),
 		CASE(a_refusal_comes_with_its_reason),
 		CASE(what_answers_nothing_is_given_to_nobody_who_asked),
+		CASE(what_the_other_role_asks_is_no_answer),
 		CASE(when_the_other_role_is_gone_each_is_told_once),
 		CASE(what_is_no_message_is_the_end_of_the_link),
 		CASE(a_question_that_waits_keeps_its_descriptor),

@@ -77,8 +77,7 @@ static struct memory full_memory(void)
 		.flags = CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK,
 		.state = 7,
 		.issuer = "lab \"1\"",
-		.asked = 3,
-		.asked_failures = 2,
+		.fallback = { 3, 2 },
 		.last_error = "order: \xc3\xa9; DROP TABLE certificate; --'",
 	};
 
@@ -112,8 +111,8 @@ static void expect_same(const struct memory *a, const struct memory *b)
 	assert_int_equal(a->failures, b->failures);
 	assert_int_equal(a->flags, b->flags);
 	assert_int_equal(a->state, b->state);
-	assert_int_equal(a->asked, b->asked);
-	assert_int_equal(a->asked_failures, b->asked_failures);
+	assert_int_equal(a->fallback.asked, b->fallback.asked);
+	assert_int_equal(a->fallback.failures, b->fallback.failures);
 	assert_string_equal(a->issuer, b->issuer);
 	assert_string_equal(a->last_error, b->last_error);
 }

@@ -1,0 +1,55 @@
+#include "agent/commit.h"
+
+#include <stdlib.h>
+
+#include "agent/agent.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+struct commit {
+	struct commit *next;
+	commit_done *done;
+	uint32_t number;
+};
+
+void commit_then(struct agent *a, commit_done *done, uint32_t number)
+{
+	struct commit *c = xcalloc(1, sizeof(*c));
+	struct commit **at = &a->commits;
+
+	*c = (struct commit){ .done = done, .number = number };
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = c;
+}
+
+bool commit_turn(struct agent *a)
+{
+	struct commit *c = a->commits;
+	struct err e;
+
+	if (c == NULL)
+		return false;
+	a->commits = NULL;
+	(void)agent_commit(a, &e);
+	e = a->lost; /* perhaps by a commit before this one */
+	a->lost.code = 0;
+	while (c != NULL) {
+		struct commit *next = c->next;
+
+		c->done(a, c->number, e.code != 0 ? &e : NULL);
+		free(c);
+		c = next;
+	}
+	return true;
+}
+
+void commit_free(struct agent *a)
+{
+	while (a->commits != NULL) {
+		struct commit *c = a->commits;
+
+		a->commits = c->next;
+		free(c);
+	}
+}
