@@ -26,6 +26,7 @@ struct draft {
 	const void *data;
 	size_t len;
 	const struct file_access *access;
+	bool unsynced;
 };
 
 /* The C library has no openat2(). */
@@ -124,7 +125,7 @@ static int fill(int *fd, const struct draft *d, struct err *e)
 			       (int)d->access->uid, (int)d->access->gid);
 	if (fchmod(*fd, d->access->mode & 0777) < 0)
 		return err_sys(e, "set the mode of %s", d->name);
-	if (fsync(*fd) < 0)
+	if (!d->unsynced && fsync(*fd) < 0)
 		return err_sys(e, "sync %s", d->name);
 	/* Some network file systems say only now that there was no room. */
 	if (close(take_fd(fd)) < 0)
@@ -233,29 +234,47 @@ bool file_exists(int at, const char *path)
 	       (errno != ENOENT && errno != ENOTDIR);
 }
 
+/* Sweep, write beside `name`, rename. */
+static int replace(struct draft *d, const char *name, struct err *e)
+{
+	char temp[NAME_MAX + 1];
+
+	TRY(temp_name(temp, name, e));
+	TRY(file_sweep(d->dir, name, e));
+	d->name = temp;
+	TRY(put(d, e));
+	if (renameat(d->dir, temp, d->dir, name) == 0)
+		return 0;
+	err_sys(e, "rename %s to %s", temp, name);
+	(void)unlinkat(d->dir, temp, 0);
+	return ERR_SYS;
+}
+
 int file_write(int dir, const char *name, const void *data, size_t len,
 	       const struct file_access *access, struct err *e)
 {
-	char temp[NAME_MAX + 1];
-	struct draft d = { dir, temp, dir, name, data, len, access };
+	struct draft d = { dir, name, dir, name, data, len, access, false };
 
-	TRY(temp_name(temp, name, e));
-	TRY(file_sweep(dir, name, e));
-	TRY(put(&d, e));
-	if (renameat(dir, temp, dir, name) < 0) {
-		err_sys(e, "rename %s to %s", temp, name);
-		(void)unlinkat(dir, temp, 0);
-		return ERR_SYS;
-	}
+	TRY(replace(&d, name, e));
 	if (fsync(dir) < 0)
 		return err_sys(e, "sync the directory of %s", name);
 	return 0;
 }
 
+int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
+			const struct file_access *access, struct err *e)
+{
+	struct draft d = { dir, name, -1, name, data, len, access, true };
+
+	return replace(&d, name, e);
+}
+
 int file_create(int dir, const char *name, const void *data, size_t len,
 		const struct file_access *access, int older, struct err *e)
 {
-	return put(&(struct draft){ dir, name, older, name, data, len, access }, e);
+	const struct draft d = { dir, name, older, name, data, len, access, false };
+
+	return put(&d, e);
 }
 
 int file_sweep(int dir, const char *name, struct err *e)

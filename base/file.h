@@ -52,6 +52,11 @@ bool file_exists(int at, const char *path);
 int file_write(int dir, const char *name, const void *data, size_t len,
 	       const struct file_access *access, struct err *e);
 
+/* As file_write(), for what need not outlive a power cut: nothing is synced, and the
+ * mtime is the moment. */
+int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
+			const struct file_access *access, struct err *e);
+
 /* As file_write(), for a new name in a directory that no one reads yet: no temporary
  * name, no rename, and the directory is not synced. The mtime moves against the file
  * of that name below `older` (-1: there is none). */
