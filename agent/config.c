@@ -3,8 +3,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/evp.h>
-
 #include "agent/config_cert.h"
 #include "agent/config_crl.h"
 #include "agent/config_global.h"
@@ -16,6 +14,7 @@
 #include "agent/config_value.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define MAIN     (1u << 0)
@@ -105,16 +104,16 @@ static void add_source(struct config_reader *r, const char *path, const char *te
 	r->sources[r->n_sources++] = s;
 }
 
-static void digest_add(EVP_MD_CTX *md, const char *text, size_t len)
+static void digest_add(struct hash *h, const char *text, size_t len)
 {
 	uint64_t n = len; /* first, so that "ab" "c" is not "a" "bc" */
 
-	EVP_DigestUpdate(md, &n, sizeof(n));
-	EVP_DigestUpdate(md, text, len);
+	hash_add(h, &n, sizeof(n));
+	hash_add(h, text, len);
 }
 
 /* The files of one pattern. */
-static int include(struct config_reader *r, const config_setting_t *s, EVP_MD_CTX *md,
+static int include(struct config_reader *r, const config_setting_t *s, struct hash *h,
 		   unsigned *n_files)
 {
 	const char *pattern =
@@ -135,22 +134,22 @@ static int include(struct config_reader *r, const config_setting_t *s, EVP_MD_CT
 				     LIMIT_CONFIG_FILES);
 			return -1;
 		}
-		digest_add(md, path.data, path.len);
-		digest_add(md, content.data, content.len);
+		digest_add(h, path.data, path.len);
+		digest_add(h, content.data, content.len);
 		add_source(r, path.data, content.len == 0 ? "" : content.data,
 			   content.len);
 	}
 	return 0;
 }
 
-static void read_includes(struct config_reader *r, EVP_MD_CTX *md)
+static void read_includes(struct config_reader *r, struct hash *h)
 {
 	const config_setting_t *s =
 	    config_member(config_root_setting(&r->sources[0]->tree), "include");
 	unsigned n_files = 0;
 
 	for (unsigned i = 0; s != NULL && i < config_items(s); i++)
-		if (include(r, config_item(s, i), md, &n_files) < 0)
+		if (include(r, config_item(s, i), h, &n_files) < 0)
 			return;
 }
 
@@ -238,23 +237,24 @@ static void done(struct config_reader *r)
 }
 
 static int compile(struct config_reader *r, const char *path, const char *content,
-		   size_t len, EVP_MD_CTX *md, int *snapshot, struct err *e)
+		   size_t len, int *snapshot, struct err *e)
 {
 	AUTO_BUF struct buf text = { 0 }; /* with a NUL at its end */
+	struct hash h;
 
 	buf_add(&text, content, len);
-	EVP_DigestInit_ex(md, EVP_sha256(), NULL);
-	digest_add(md, content, len);
+	hash_begin(&h);
+	digest_add(&h, content, len);
 	add_source(r, path, text.data, len);
 	if (r->n_sources > 0) {
-		read_includes(r, md);
+		read_includes(r, &h);
 		find_unknown(r);
 		read_settings(r);
 	}
 	if (r->errors > 0)
 		return err_set(e, ERR_CONFIG, "%s: %u error%s", path, r->errors,
 			       r->errors == 1 ? "" : "s");
-	EVP_DigestFinal_ex(md, r->global.digest, NULL);
+	hash_end(&h, r->global.digest);
 	return finish(r, snapshot, e);
 }
 
@@ -262,12 +262,8 @@ int config_compile(const struct config_host *host, const char *path,
 		   const char *content, size_t len, int *snapshot, struct err *e)
 {
 	struct config_reader r = { .host = host, .b = snapshot_new() };
-	EVP_MD_CTX *md = EVP_MD_CTX_new();
-	int rc;
+	int rc = compile(&r, path, content, len, snapshot, e);
 
-	rc = md == NULL ? err_set(e, ERR_SYS, "no memory for a digest")
-			: compile(&r, path, content, len, md, snapshot, e);
-	EVP_MD_CTX_free(md);
 	done(&r);
 	return rc;
 }

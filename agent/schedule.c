@@ -2,11 +2,9 @@
 
 #include <string.h>
 
-#include <openssl/sha.h>
-
 #include "agent/spec.h"
-#include "base/buf.h"
 #include "base/err.h"
+#include "base/hash.h"
 
 #define MINUTE 60u
 #define HOUR   3600u
@@ -16,15 +14,16 @@
 
 uint32_t schedule_draw(const char *host_id, const void *serial, size_t len)
 {
-	AUTO_BUF struct buf both = { 0 };
-	uint8_t hash[SHA256_DIGEST_LENGTH];
+	uint8_t sum[HASH_LEN];
+	struct hash h;
 
+	hash_begin(&h);
 	/* With the NUL, so that no two pairs are the same bytes. */
-	buf_add(&both, host_id, strlen(host_id) + 1);
-	buf_add(&both, serial, len);
-	SHA256((const unsigned char *)both.data, both.len, hash);
-	return (uint32_t)hash[0] << 24 | (uint32_t)hash[1] << 16 |
-	       (uint32_t)hash[2] << 8 | hash[3];
+	hash_add(&h, host_id, strlen(host_id) + 1);
+	hash_add(&h, serial, len);
+	hash_end(&h, sum);
+	return (uint32_t)sum[0] << 24 | (uint32_t)sum[1] << 16 | (uint32_t)sum[2] << 8 |
+	       sum[3];
 }
 
 /* part / 2^32 of `whole`. */

@@ -4,10 +4,9 @@
 #include <stdbool.h>
 #include <string.h>
 
-#include <openssl/sha.h>
-
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/hash.h"
 #include "base/mem.h"
 
 #define LABEL_MAX 63
@@ -235,14 +234,15 @@ int names_parse(const char *word, enum name_kind *kind, char **canonical, struct
 
 uint64_t names_hash(enum name_kind kind, const char *canonical)
 {
-	char text[NAME_MAX_LEN + 2];
-	uint8_t sum[SHA256_DIGEST_LENGTH];
-	size_t len = strnlen(canonical, NAME_MAX_LEN);
+	const char kind_byte = (char)kind;
+	uint8_t sum[HASH_LEN];
 	uint64_t hash = 0;
+	struct hash h;
 
-	text[0] = (char)kind;
-	memcpy(text + 1, canonical, len);
-	SHA256((const uint8_t *)text, len + 1, sum);
+	hash_begin(&h);
+	hash_add(&h, &kind_byte, 1);
+	hash_add(&h, canonical, strnlen(canonical, NAME_MAX_LEN));
+	hash_end(&h, sum);
 	for (int i = 0; i < 8; i++)
 		hash = hash << 8 | sum[i];
 	return hash;
