@@ -25,18 +25,25 @@ struct account {
 
 #define AUTO_ACCOUNT __attribute__((cleanup(account_done)))
 
-/* What there is of `issuer`; nothing is fine. */
+/*
+ * What there is of `issuer`; nothing is fine, and an account.json that we have not
+ * written is nothing: the CA is asked again. A key that cannot be read is ERR_CONFIG: a
+ * person has to say that it is lost, by removing it.
+ */
 int account_load(int root, const char *issuer, struct account *a, struct err *e);
 void account_done(struct account *a);
 
-/* Make the key, durably, in place of one that was never registered. */
+/* Make the key, durably, in place of one that is not registered (any more): what was
+ * known of that goes first. */
 int account_make_key(int root, const char *issuer, enum key_type type,
 		     struct account *a, struct err *e);
 
-/* Remember what the CA calls it; NULL: it no longer exists there. */
+/* Remember what the CA calls it; NULL: it no longer exists there. ERR_PROTO for what
+ * is no URL. */
 int account_save_url(int root, const char *issuer, const char *url, struct err *e);
 
-/* Roll-over: make next.key (of `type`); take it; give it up. */
+/* Roll-over: make next.key (of `type`); take it; give it up. To take or give up what is
+ * not there changes nothing. */
 int account_make_next(int root, const char *issuer, enum key_type type,
 		      struct account *a, struct err *e);
 int account_take_next(int root, const char *issuer, struct err *e);

@@ -2,6 +2,7 @@
  * place: where the things of a certificate or a CA stand below the state directory.
  *
  *     <root>/archive/NAME/{0000000018,.pending}     <root>/live/NAME     <root>/ca/NAME
+ *     <root>/accounts/NAME
  *
  * The caller makes `archive` and `live`, the store everything below them. What begins
  * with a dot is ours and unfinished.
@@ -10,12 +11,13 @@
 
 struct err;
 
-#define PLACE_ARCHIVE "archive"
-#define PLACE_LIVE    "live"
-#define PLACE_CA      "ca"
-#define PLACE_PENDING ".pending"
-#define PLACE_STAGE   ".stage"
-#define PLACE_OLD     ".old" /* a generation while it is being removed */
+#define PLACE_ARCHIVE  "archive"
+#define PLACE_LIVE     "live"
+#define PLACE_CA       "ca"
+#define PLACE_ACCOUNTS "accounts"
+#define PLACE_PENDING  ".pending"
+#define PLACE_STAGE    ".stage"
+#define PLACE_OLD      ".old" /* a generation while it is being removed */
 
 /* ERR_CONFIG unless `name` can be the name of a folder of ours. */
 int place_check(const char *name, struct err *e);

@@ -12,6 +12,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "store/account.h"
 #include "store/authority.h"
 #include "store/generation.h"
 #include "store/pending.h"
@@ -302,6 +303,46 @@ static void a_ca_is_durable_its_root_certificate_last(void **state)
 	calls_expect(want);
 }
 
+/* No crash leaves a new key with the URL of the old one's account. */
+static void the_key_of_an_account_is_durable_after_what_was_known_of_another(
+    void **state)
+{
+	struct scratch *s = *state;
+	AUTO_ACCOUNT struct account a = { 0 };
+	struct err e;
+	char want[500];
+
+	calls_begin(NULL, 0);
+	assert_int_equal(account_make_key(s->fd, "le", KEY_ECDSA_P256, &a, &e), 0);
+	scratch_name(s, want, sizeof(want),
+		     "sync @; sync accounts; "
+		     "mode .account.key.everleaf; sync .account.key.everleaf; "
+		     "rename .account.key.everleaf to account.key; sync le; ");
+	calls_expect(want);
+	scratch_put(s, "accounts/le/account.json", "{}");
+	scratch_put(s, "accounts/le/next.key", "-");
+	calls_begin(NULL, 0);
+	assert_int_equal(account_make_key(s->fd, "le", KEY_ECDSA_P256, &a, &e), 0);
+	calls_expect("sync le; sync le; "
+		     "mode .account.key.everleaf; sync .account.key.everleaf; "
+		     "rename .account.key.everleaf to account.key; sync le; ");
+}
+
+static void a_rolled_key_becomes_the_account_s_by_one_rename(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_ACCOUNT struct account a = { 0 };
+	struct err e;
+
+	assert_int_equal(account_make_key(s->fd, "le", KEY_ECDSA_P256, &a, &e), 0);
+	calls_begin(NULL, 0);
+	assert_int_equal(account_make_next(s->fd, "le", KEY_ECDSA_P256, &a, &e), 0);
+	assert_int_equal(account_take_next(s->fd, "le", &e), 0);
+	calls_expect("mode .next.key.everleaf; sync .next.key.everleaf; "
+		     "rename .next.key.everleaf to next.key; sync le; "
+		     "rename next.key to account.key; sync le; ");
+}
+
 static void going_live_is_one_rename_made_durable(void **state)
 {
 	struct scratch *s = *state;
@@ -389,6 +430,8 @@ int main(void)
 		TEST(the_folder_of_a_new_name_is_durable),
 		TEST(a_key_is_durable_with_the_folders_it_is_in),
 		BARE(a_ca_is_durable_its_root_certificate_last),
+		BARE(the_key_of_an_account_is_durable_after_what_was_known_of_another),
+		BARE(a_rolled_key_becomes_the_account_s_by_one_rename),
 		TEST(going_live_is_one_rename_made_durable),
 		TEST(a_link_that_cannot_be_moved_leaves_the_old_one),
 		TEST(a_link_whose_folder_cannot_be_synced_is_not_called_durable),
