@@ -1,35 +1,56 @@
 #include "agent/pool.h"
 
-#include <assert.h>
 #include <stdlib.h>
 
 #include "agent/agent.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/super.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
-struct worker {
-	struct pool *pool;
-	struct link link;
-	bool open;       /* the link is in use, or closed and not yet cleared */
-	int64_t idle_ms; /* clock_boot_ms() when it was last asked */
+_Static_assert(POOL_MAX + 3 < SUPER_PROCS,
+	       "agent, keeper, responder, and one to spare");
+
+struct waiting {
+	struct waiting *next;
+	struct pool_task task;
+	int64_t since_ms;
 };
 
-/* What waits for a worker that is being started. */
-struct order {
-	struct order *next;
-	struct msg msg;
-	link_done *done;
-	uint32_t number;
+/* The workers of one issuer, or those that probe, and what waits for them. */
+struct group {
+	unsigned most;    /* workers */
+	unsigned workers; /* there, or on their way */
+	unsigned coming;  /* of them */
+	unsigned n_waiting;
+	struct waiting *first;
+	struct waiting *last;
+};
+
+enum place {
+	FREE,
+	COMING, /* asked for */
+	THERE,
+	GONE, /* its link is to be closed */
+};
+
+struct worker {
+	enum place place;
+	bool busy;
+	struct pool *pool;
+	struct group *group;
+	struct pool_task task; /* while busy */
+	struct link link;
+	int64_t since_ms; /* clock_boot_ms() when it became busy or idle */
 };
 
 struct pool {
 	struct agent *agent;
 	struct worker workers[POOL_MAX];
-	unsigned starting;
-	struct order *first;
+	unsigned n_issuers;
+	struct group *groups; /* owned; one for each issuer, the last one probes */
 };
 
 struct pool *pool_new(struct agent *a)
@@ -37,184 +58,324 @@ struct pool *pool_new(struct agent *a)
 	struct pool *p = xcalloc(1, sizeof(*p));
 
 	p->agent = a;
+	p->n_issuers = a->spec->n[SPEC_ISSUERS];
+	p->groups = xcalloc(p->n_issuers + 1, sizeof(*p->groups));
+	for (unsigned i = 0; i < p->n_issuers; i++)
+		p->groups[i].most = a->spec->issuers[i].parallel;
+	p->groups[p->n_issuers].most = POOL_PROBES;
 	for (size_t i = 0; i < POOL_MAX; i++)
 		p->workers[i].pool = p;
 	return p;
 }
 
+static struct waiting *shift(struct group *g)
+{
+	struct waiting *w = g->first;
+
+	if (w == NULL)
+		return NULL;
+	g->first = w->next;
+	if (g->first == NULL)
+		g->last = NULL;
+	g->n_waiting--;
+	return w;
+}
+
 void pool_free(struct pool *p)
 {
+	struct waiting *w;
+
 	if (p == NULL)
 		return;
 	for (size_t i = 0; i < POOL_MAX; i++)
-		if (p->workers[i].open)
+		if (p->workers[i].place >= THERE)
 			link_close(&p->workers[i].link);
-	while (p->first != NULL) {
-		struct order *o = p->first;
-
-		p->first = o->next;
-		msg_done(&o->msg);
-		free(o);
-	}
+	for (unsigned i = 0; i <= p->n_issuers; i++)
+		while ((w = shift(&p->groups[i])) != NULL)
+			free(w);
+	free(p->groups);
 	free(p);
 }
 
-static struct worker *least_busy(struct pool *p)
+static struct group *group_of(struct pool *p, uint32_t issuer)
 {
-	struct worker *best = NULL;
+	return &p->groups[issuer < p->n_issuers ? issuer : p->n_issuers];
+}
 
+static bool probes(const struct pool *p, const struct group *g)
+{
+	return g == &p->groups[p->n_issuers];
+}
+
+/* -- working -- */
+
+static void feed(struct pool *p, struct group *g);
+
+static void on_done(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	struct worker *w = &a->pool->workers[number];
+	struct pool_task task = w->task;
+
+	w->busy = false;
+	w->since_ms = clock_boot_ms();
+	task.done(a, task.number, m, failed);
+	feed(w->pool, w->group);
+}
+
+static void give(struct worker *w, const struct pool_task *task)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct agent *a = w->pool->agent;
+	struct err e;
+
+	if (task->make(a, task->number, &m, &e) < 0) {
+		task->done(a, task->number, NULL, &e);
+		return;
+	}
+	w->busy = true;
+	w->since_ms = clock_boot_ms();
+	w->task = *task;
+	link_call(&w->link, &m, on_done, (uint32_t)(w - w->pool->workers));
+}
+
+/* Of `g`; NULL: of any issuer. */
+static struct worker *idle_one(struct pool *p, const struct group *g)
+{
 	for (size_t i = 0; i < POOL_MAX; i++) {
 		struct worker *w = &p->workers[i];
 
-		if (w->open && w->link.fd >= 0 &&
-		    (best == NULL || w->link.under_way + w->link.waiting <
-					 best->link.under_way + best->link.waiting))
-			best = w;
+		if (w->place != THERE || w->link.fd < 0 || w->busy)
+			continue;
+		if (g == NULL ? !probes(p, w->group) : w->group == g)
+			return w;
 	}
-	return best;
+	return NULL;
 }
 
-static void give(struct worker *w, struct msg *m, link_done *done, uint32_t number)
+/* -- coming and going -- */
+
+static void let_go(struct worker *w)
 {
-	assert(w != NULL);
-	w->idle_ms = clock_boot_ms();
-	link_call(&w->link, m, done, number);
-}
-
-static void fail_orders(struct pool *p, const struct err *e)
-{
-	while (p->first != NULL) {
-		struct order *o = p->first;
-
-		p->first = o->next;
-		o->done(p->agent, o->number, NULL, e);
-		msg_done(&o->msg);
-		free(o);
-	}
-}
-
-/* To whoever is idle; when nobody is on the way any more, the rest to whoever is there.
- * If there is nobody, they fail for the reason in `e`. */
-static void give_orders(struct pool *p, const struct err *e)
-{
-	struct worker *w;
-	struct order *o;
-
-	while ((o = p->first) != NULL && (w = least_busy(p)) != NULL &&
-	       (p->starting == 0 || w->link.under_way == 0)) {
-		p->first = o->next;
-		give(w, &o->msg, o->done, o->number);
-		msg_done(&o->msg);
-		free(o);
-	}
-	if (p->starting == 0)
-		fail_orders(p, e);
+	if (w->place == THERE)
+		w->group->workers--;
+	link_close(&w->link);
+	w->place = FREE;
 }
 
 static void gone(void *arg, struct link *l)
 {
-	(void)arg;
-	log_debug("worker: gone (%zu calls were waiting)", l->waiting);
+	struct agent *a = arg;
+
+	for (size_t i = 0; i < POOL_MAX; i++) {
+		struct worker *w = &a->pool->workers[i];
+
+		if (&w->link != l)
+			continue;
+		w->place = GONE;
+		w->group->workers--;
+		log_debug("worker: gone");
+		feed(a->pool, w->group);
+	}
 }
 
-static struct worker *free_place(struct pool *p)
+static void drop(struct worker *w, const struct err *e)
 {
+	log_warn("worker: %s", e->text);
+	link_drop(&w->link, e);
+}
+
+/* Only while it does what the message is about. */
+static void on_asked(void *arg, struct link *l, struct msg *m)
+{
+	struct agent *a = arg;
+	struct err e;
+
+	for (size_t i = 0; i < POOL_MAX; i++) {
+		struct worker *w = &a->pool->workers[i];
+		int rc = ERR_PROTO;
+
+		if (&w->link != l)
+			continue;
+		err_set(&e, ERR_PROTO, "message %u, which it may not send", m->type);
+		if (m->type == l->asks && w->busy && w->task.asked != NULL)
+			rc = w->task.asked(a, w->task.number, m, &e);
+		if (rc < 0)
+			drop(w, &e);
+		return;
+	}
+}
+
+/* A place for a worker of `g`: probes have theirs, and an idle one of others gives way. */
+static struct worker *free_place(struct pool *p, const struct group *g)
+{
+	struct worker *place = NULL;
+	unsigned left = 0;
+
 	for (size_t i = 0; i < POOL_MAX; i++) {
 		struct worker *w = &p->workers[i];
 
-		if (w->open && w->link.fd < 0) {
-			link_close(&w->link);
-			w->open = false;
-		}
-		if (!w->open)
-			return w;
+		if (w->place == GONE)
+			let_go(w);
+		if (w->place != FREE)
+			continue;
+		place = w;
+		left++;
 	}
-	return NULL;
+	if (probes(p, g) || left > POOL_PROBES - p->groups[p->n_issuers].workers)
+		return place;
+	place = idle_one(p, NULL);
+	if (place != NULL)
+		let_go(place);
+	return place;
+}
+
+static void fail_waiting(struct pool *p, struct group *g, const struct err *e)
+{
+	struct waiting *w;
+
+	while ((w = shift(g)) != NULL) {
+		w->task.done(p->agent, w->task.number, NULL, e);
+		free(w);
+	}
 }
 
 static void on_started(void *arg, uint32_t number, struct msg *m,
 		       const struct err *failed)
 {
 	struct agent *a = arg;
-	struct pool *p = a->pool;
-	struct worker *w = free_place(p);
+	struct worker *w = &a->pool->workers[number];
+	struct group *g = w->group;
 	struct err e;
 
-	(void)number;
-	p->starting--;
-	if (failed != NULL) {
-		e = *failed;
-	} else if (m->fd < 0 || w == NULL) {
-		err_set(&e, ERR_PROTO, "no worker came");
-	} else {
-		err_set(&e, ERR_NET, "the worker died at once");
+	g->coming--;
+	if (failed == NULL && m->fd >= 0) {
 		link_open(&w->link, a->loop, msg_take_fd(m), 1, a);
 		w->link.gone = gone;
-		w->open = true;
-	}
-	give_orders(p, &e);
-}
-
-static unsigned n_open(const struct pool *p)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < POOL_MAX; i++)
-		n += p->workers[i].open && p->workers[i].link.fd >= 0;
-	return n;
-}
-
-static void start_one(struct pool *p)
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-
-	p->starting++;
-	msg_begin(&m, SUP_WORKER, 0);
-	link_call(&p->agent->super, &m, on_started, 0);
-}
-
-void pool_call(struct pool *p, struct msg *m, link_done *done, uint32_t number)
-{
-	struct worker *w = least_busy(p);
-	struct order *o;
-	struct order **at = &p->first;
-
-	if (w != NULL &&
-	    (w->link.under_way == 0 || n_open(p) + p->starting >= POOL_MAX)) {
-		give(w, m, done, number);
+		w->link.other = on_asked;
+		w->link.asks = WORKER_CHECKPOINT;
+		w->place = THERE;
+		w->since_ms = clock_boot_ms();
+		feed(a->pool, g);
 		return;
 	}
-	o = xcalloc(1, sizeof(*o));
-	o->done = done;
-	o->number = number;
-	msg_move(&o->msg, m);
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = o;
-	if (n_open(p) + p->starting < POOL_MAX)
-		start_one(p);
+	w->place = FREE;
+	if (--g->workers > 0)
+		return; /* those that are there do it all */
+	if (failed != NULL)
+		e = *failed;
+	else
+		err_set(&e, ERR_PROTO, "no worker came");
+	fail_waiting(a->pool, g, &e);
 }
 
-void pool_check(struct pool *p)
+static void start_one(struct pool *p, struct group *g)
 {
-	int64_t now = clock_boot_ms();
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct worker *w = free_place(p, g);
+
+	if (w == NULL)
+		return; /* looked for again by the tick */
+	w->place = COMING;
+	w->busy = false;
+	w->group = g;
+	g->workers++;
+	g->coming++;
+	msg_begin(&m, SUP_WORKER, 0);
+	link_call(&p->agent->super, &m, on_started, (uint32_t)(w - p->workers));
+}
+
+static bool pays(const struct pool *p, const struct group *g)
+{
+	if (g->first == NULL || g->workers >= g->most)
+		return false;
+	if (g->workers == 0)
+		return true;
+	if (probes(p, g)) /* they wait for others most of the time */
+		return g->n_waiting > g->coming;
+	if (g->n_waiting > g->workers * POOL_PER_WORKER)
+		return true;
+	return g->coming == 0 && clock_boot_ms() - g->first->since_ms > POOL_WAIT_MS;
+}
+
+static void feed(struct pool *p, struct group *g)
+{
+	struct worker *w;
+
+	while (g->first != NULL && (w = idle_one(p, g)) != NULL) {
+		struct waiting *next = shift(g);
+
+		give(w, &next->task);
+		free(next);
+	}
+	if (pays(p, g))
+		start_one(p, g);
+}
+
+/* -- for others -- */
+
+void pool_call(struct pool *p, const struct pool_task *task)
+{
+	struct group *g = group_of(p, task->issuer);
+	struct waiting *w = xcalloc(1, sizeof(*w));
+
+	w->task = *task;
+	w->since_ms = clock_boot_ms();
+	if (g->last == NULL)
+		g->first = w;
+	else
+		g->last->next = w;
+	g->last = w;
+	g->n_waiting++;
+	feed(p, g);
+}
+
+void pool_answer(struct pool *p, uint32_t number, struct msg *m)
+{
 	struct err e;
 
 	for (size_t i = 0; i < POOL_MAX; i++) {
 		struct worker *w = &p->workers[i];
 
-		if (w->open && w->link.under_way + w->link.waiting == 0 &&
-		    now - w->idle_ms > POOL_IDLE_MS) {
-			link_close(&w->link);
-			w->open = false;
-		} else if (w->open && link_silent_ms(&w->link) > POOL_SILENT_MS) {
-			err_set(&e, ERR_NET, "the worker says nothing any more");
-			link_drop(&w->link, &e);
-		}
+		if (w->place != THERE || w->link.fd < 0 || !w->busy ||
+		    w->task.number != number || probes(p, w->group))
+			continue;
+		if (msg_send(w->link.fd, m, &e) < 0)
+			drop(w, &e);
+		return;
 	}
+}
+
+static void check(struct worker *w, int64_t now)
+{
+	const int64_t limit_ms =
+	    probes(w->pool, w->group) ? POOL_PROBE_MS : POOL_ORDER_MS;
+	struct err e;
+
+	if (!w->busy && now - w->since_ms > POOL_IDLE_MS) {
+		let_go(w);
+	} else if (w->busy && now - w->since_ms > limit_ms) {
+		err_set(&e, ERR_NET, "it took longer than %d s",
+			(int)(limit_ms / 1000));
+		drop(w, &e);
+	}
+}
+
+void pool_check(struct pool *p)
+{
+	int64_t now = clock_boot_ms();
+
+	for (size_t i = 0; i < POOL_MAX; i++)
+		if (p->workers[i].place == THERE && p->workers[i].link.fd >= 0)
+			check(&p->workers[i], now);
+	for (unsigned i = 0; i <= p->n_issuers; i++)
+		feed(p, &p->groups[i]);
 }
 
 bool pool_any(const struct pool *p)
 {
-	return n_open(p) + p->starting > 0;
+	for (size_t i = 0; i < POOL_MAX; i++)
+		if (p->workers[i].place == COMING || p->workers[i].place == THERE)
+			return true;
+	return false;
 }

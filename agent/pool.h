@@ -1,7 +1,13 @@
 /*
- * pool: workers, started when there is something to do on the network and let go after
- * 30 s without. Each does one thing at a time; a worker that dies fails what it was
- * doing, and nothing else.
+ * pool: workers. Each serves one issuer, whose connection it keeps, or it probes. They
+ * are started when there is something to do on the network and let go after 30 s
+ * without. Each does one thing at a time; a worker that dies fails what it was doing,
+ * and nothing else.
+ *
+ * A worker is not free: a process, a handshake, a directory. The first comes with the
+ * first task; another only when so many wait, or one for so long, that it pays: many
+ * short orders at a CA nearby are cleared by a few workers, and a CA that is far away
+ * or slow is asked by as many at once as it may be (`parallel`).
  */
 #pragma once
 
@@ -9,23 +15,45 @@
 #include <stdint.h>
 
 #include "agent/link.h"
+#include "agent/spec_issuer.h"
 
 struct agent;
 struct pool;
 
-#define POOL_MAX     4
-#define POOL_IDLE_MS 30000
+#define POOL_MAX        36 /* in all; SUPER_PROCS leaves room for the other roles */
+#define POOL_PROBES     4  /* of them probe; no issuer takes their place */
+#define POOL_IDLE_MS    30000
+#define POOL_PER_WORKER 4   /* tasks that wait: what one worker clears in a moment */
+#define POOL_WAIT_MS    100 /* ... and after which one more helps */
 
-/* A worker that says nothing for so long is given up: twice what a probe can take. */
-#define POOL_SILENT_MS 120000
+/* Longer than a probe can take, and longer than an order of as many names as there may
+ * be takes at a slow CA. A worker that is not done by then is given up. */
+#define POOL_PROBE_MS 120000
+#define POOL_ORDER_MS 600000
+
+#define POOL_PROBE SPEC_NOBODY /* in the place of an issuer */
+
+/* What a worker is to do. Nothing of it is asked for before a worker takes it up. */
+struct pool_task {
+	uint32_t issuer; /* number in the snapshot, or POOL_PROBE */
+	uint32_t number; /* given back to the functions */
+	int (*make)(struct agent *a, uint32_t number, struct msg *m, struct err *e);
+	link_done *done; /* told once, also where `make` fails */
+	/* The worker asks something of its own; to be answered by pool_answer(). Its
+	 * connection is closed on an err. NULL: it may not. */
+	int (*asked)(struct agent *a, uint32_t number, struct msg *m, struct err *e);
+};
 
 struct pool *pool_new(struct agent *a);
 void pool_free(struct pool *p);
 
-/* Ask a worker; a new one is started if all are busy and there may be more. */
-void pool_call(struct pool *p, struct msg *m, link_done *done, uint32_t number);
+void pool_call(struct pool *p, const struct pool_task *task);
 
-/* Let go of workers that have been idle or silent for long; called by the loop's tick. */
+/* Answer what the worker that does task `number` of an issuer has asked. */
+void pool_answer(struct pool *p, uint32_t number, struct msg *m);
+
+/* Start what pays by now, let go of workers that have been idle or busy for too long;
+ * called by the loop's tick. */
 void pool_check(struct pool *p);
 
 /* Whether there is a worker, or one is on its way: the tick must go on. */

@@ -93,25 +93,39 @@ static void on_probed(void *arg, uint32_t number, struct msg *m,
 }
 
 /* Which leaf should be there: of what is live now. */
-static void ask_probe(struct batch *b, size_t i, uint32_t k, int64_t deadline_ms)
+static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 {
-	AUTO_MSG struct msg m = MSG_NONE;
-	const struct spec *s = b->agent->spec;
-	struct job *j = b->jobs[i];
+	const struct spec *s = a->spec;
+	const struct job *j = a->batch->jobs[number >> PROBE_BITS];
+	const uint32_t k = number & ((1u << PROBE_BITS) - 1);
 	const struct spec_probe *p = &s->probes[j->spec->probes.first + k];
 	const struct x509_facts *wanted = j->undone ? &j->old_facts : &j->facts;
 	const struct x509_facts *old = j->undone ? &j->facts : &j->old_facts;
 
-	msg_begin(&m, WORKER_PROBE, 0);
-	msg_put_str(&m, spec_text(s, p->host));
-	msg_put_str(&m, spec_text(s, p->port));
-	msg_put_str(&m, spec_text(s, p->name));
-	msg_put_u64(&m, p->proto);
-	msg_put_bytes(&m, wanted->fingerprint, sizeof(wanted->fingerprint));
-	msg_put_bytes(&m, old->fingerprint, sizeof(old->fingerprint));
-	msg_put_i64(&m, deadline_ms);
+	(void)e;
+	msg_begin(m, WORKER_PROBE, 0);
+	msg_put_str(m, spec_text(s, p->host));
+	msg_put_str(m, spec_text(s, p->port));
+	msg_put_str(m, spec_text(s, p->name));
+	msg_put_u64(m, p->proto);
+	msg_put_bytes(m, wanted->fingerprint, sizeof(wanted->fingerprint));
+	msg_put_bytes(m, old->fingerprint, sizeof(old->fingerprint));
+	msg_put_i64(m, j->probes[k].deadline_ms);
+	return 0;
+}
+
+static void ask_probe(struct batch *b, size_t i, uint32_t k, int64_t deadline_ms)
+{
+	const struct pool_task task = {
+		.issuer = POOL_PROBE,
+		.number = (uint32_t)(i << PROBE_BITS | k),
+		.make = make_probe,
+		.done = on_probed,
+	};
+
+	b->jobs[i]->probes[k].deadline_ms = deadline_ms;
 	b->waiting++;
-	pool_call(b->agent->pool, &m, on_probed, (uint32_t)(i << PROBE_BITS | k));
+	pool_call(b->agent->pool, &task);
 }
 
 static void probe_job(struct batch *b, size_t i, int64_t deadline_ms)

@@ -10,6 +10,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -20,13 +21,20 @@
 #include "base/auto.h"
 #include "base/err.h"
 
-#define CALLS 8
+#define CALLS 200
+
+enum { NEAR, FAR, ISSUERS };
 
 struct play {
 	struct agent agent;
-	int super;             /* the supervisor's end */
-	int workers[POOL_MAX]; /* ends of those that have come */
+	struct spec spec;
+	struct spec_issuer issuers[ISSUERS];
+	int super;                 /* the supervisor's end */
+	int workers[2 * POOL_MAX]; /* ends of those that have come */
 	size_t n_workers;
+	unsigned n_made; /* messages */
+	bool no_message;
+	uint32_t asked; /* by a worker, of task number */
 	bool told[CALLS];
 	enum err_code code[CALLS]; /* 0: answered */
 };
@@ -44,6 +52,11 @@ static int play_in(void **state)
 	p->super = sv[1];
 	p->agent.loop = ev_loop_new(EVFLAG_AUTO);
 	link_open(&p->agent.super, p->agent.loop, sv[0], SIZE_MAX, &p->agent);
+	p->issuers[NEAR].parallel = 8;
+	p->issuers[FAR].parallel = 1000;
+	p->spec.issuers = p->issuers;
+	p->spec.n[SPEC_ISSUERS] = ISSUERS;
+	p->agent.spec = &p->spec;
 	p->agent.pool = pool_new(&p->agent);
 	*state = playing = p;
 	return 0;
@@ -71,13 +84,40 @@ static void on_done(void *arg, uint32_t number, struct msg *m, const struct err 
 	playing->code[number] = m != NULL ? 0 : e->code;
 }
 
+static int make(struct agent *a, uint32_t number, struct msg *m, struct err *e)
+{
+	(void)a;
+	if (playing->no_message)
+		return err_set(e, ERR_SYS, "no descriptors are left");
+	playing->n_made++;
+	msg_begin(m, WORKER_PROBE, 0);
+	msg_put_u64(m, number);
+	return 0;
+}
+
+static int asked(struct agent *a, uint32_t number, struct msg *m, struct err *e)
+{
+	(void)a;
+	playing->asked = number;
+	if (msg_get_u64(m) != number)
+		return err_set(e, ERR_PROTO, "of another job");
+	return msg_end(m, e);
+}
+
+static void call_of(struct play *p, uint32_t issuer, uint32_t number)
+{
+	const struct pool_task task = { .issuer = issuer,
+					.number = number,
+					.make = make,
+					.done = on_done,
+					.asked = issuer == POOL_PROBE ? NULL : asked };
+
+	pool_call(p->agent.pool, &task);
+}
+
 static void call(struct play *p, uint32_t number)
 {
-	AUTO_MSG struct msg m = MSG_NONE;
-
-	msg_begin(&m, WORKER_PROBE, 0);
-	msg_put_u64(&m, number);
-	pool_call(p->agent.pool, &m, on_done, number);
+	call_of(p, POOL_PROBE, number);
 }
 
 static void turn(struct play *p)
@@ -104,7 +144,7 @@ static unsigned supervise(struct play *p, bool refuse)
 			msg_begin(&m, MSG_FAILED, id);
 			msg_put_err(&m, &e);
 		} else {
-			assert_true(p->n_workers < POOL_MAX);
+			assert_true(p->n_workers < 2 * POOL_MAX);
 			assert_int_equal(socketpair(AF_UNIX,
 						    SOCK_SEQPACKET | SOCK_CLOEXEC |
 							SOCK_NONBLOCK,
@@ -155,21 +195,153 @@ static void the_first_question_brings_a_worker(void **state)
 
 static void there_are_no_more_workers_than_may_be(void **state)
 {
+	static const struct {
+		uint32_t issuer;
+		uint32_t first;
+		unsigned most;
+	} rows[] = {
+		{ POOL_PROBE, 0, POOL_PROBES },
+		{ NEAR, 50, 8 },
+		/* Idle ones of another issuer make room, those that probe do not. */
+		{ FAR, 100, POOL_MAX - POOL_PROBES },
+	};
 	struct play *p = *state;
-	unsigned left = CALLS;
 
-	for (uint32_t i = 0; i < CALLS; i++)
-		call(p, i);
-	assert_int_equal(supervise(p, false), POOL_MAX);
-	for (size_t i = 0; i < POOL_MAX; i++)
-		assert_true(work(p, i)); /* each has something to do */
-	for (unsigned round = 0; round < CALLS; round++)
-		for (size_t i = 0; i < POOL_MAX; i++)
-			(void)work(p, i);
+	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++) {
+		const uint32_t first = rows[r].first, n = 50 + 50 * (r == 2);
+		const size_t before = p->n_workers;
+		unsigned came = 0, more;
+
+		for (uint32_t i = first; i < first + n; i++)
+			call_of(p, rows[r].issuer, i);
+		while ((more = supervise(p, false)) > 0)
+			came += more;
+		for (size_t i = before; i < p->n_workers; i++)
+			assert_true(work(p, i)); /* each has something to do */
+		for (unsigned round = 0; round < n; round++)
+			for (size_t i = before; i < p->n_workers; i++)
+				(void)work(p, i);
+		for (uint32_t i = first; i < first + n; i++)
+			if (!p->told[i] || p->code[i] != 0)
+				fail_msg("row %zu: call %u is not answered", r, i);
+		if (r < 2 ? came != rows[r].most : came > rows[r].most || came < 15)
+			fail_msg("row %zu: %u workers", r, came);
+	}
+}
+
+static void a_few_short_tasks_do_not_bring_many_workers(void **state)
+{
+	struct play *p = *state;
+
+	for (uint32_t i = 0; i <= POOL_PER_WORKER; i++)
+		call_of(p, NEAR, i);
+	assert_int_equal(supervise(p, false), 2); /* while none had come */
+	for (uint32_t i = 0; i < POOL_PER_WORKER; i++) {
+		(void)work(p, 0);
+		call_of(p, NEAR, 10 + i);
+	}
+	pool_check(p->agent.pool);
 	assert_int_equal(supervise(p, false), 0);
-	for (uint32_t i = 0; i < CALLS; i++)
-		left -= p->told[i] && p->code[i] == 0;
-	assert_int_equal(left, 0);
+}
+
+static void a_task_that_waits_for_long_brings_another_worker(void **state)
+{
+	const struct timespec a_while = { .tv_nsec = (POOL_WAIT_MS + 20) * 1000000L };
+	struct play *p = *state;
+
+	call_of(p, NEAR, 1);
+	assert_int_equal(supervise(p, false), 1);
+	call_of(p, NEAR, 2); /* the worker is busy */
+	assert_int_equal(supervise(p, false), 0);
+	nanosleep(&a_while, NULL);
+	pool_check(p->agent.pool);
+	assert_int_equal(supervise(p, false), 1);
+	assert_true(work(p, 1));
+	assert_true(p->told[2]);
+}
+
+static void a_worker_serves_one_issuer(void **state)
+{
+	struct play *p = *state;
+
+	call_of(p, NEAR, 1);
+	assert_int_equal(supervise(p, false), 1);
+	assert_true(work(p, 0));
+	call_of(p, FAR, 2); /* though one is idle */
+	call_of(p, POOL_PROBE, 3);
+	assert_int_equal(supervise(p, false), 2);
+	assert_false(work(p, 0));
+	assert_true(work(p, 1) && work(p, 2));
+	assert_true(p->told[2] && p->told[3]);
+}
+
+static void nothing_is_made_before_a_worker_takes_it_up(void **state)
+{
+	struct play *p = *state;
+
+	for (uint32_t i = 0; i < 3; i++)
+		call_of(p, NEAR, i);
+	assert_int_equal(p->n_made, 0);
+	assert_int_equal(supervise(p, false), 1);
+	assert_int_equal(p->n_made, 1);
+	p->no_message = true;
+	assert_true(work(p, 0));
+	assert_int_equal(p->code[1], ERR_SYS); /* told, and the worker is not lost */
+	assert_int_equal(p->code[2], ERR_SYS);
+	p->no_message = false;
+	call_of(p, NEAR, 3);
+	assert_true(work(p, 0));
+	assert_int_equal(p->code[3], 0);
+}
+
+/* Worker 0 asks, about job `job`. */
+static void ask_of(struct play *p, uint32_t job)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	msg_begin(&m, WORKER_CHECKPOINT, 1);
+	msg_put_u64(&m, job);
+	assert_int_equal(msg_send(p->workers[0], &m, &e), 0);
+	turn(p);
+}
+
+static void what_a_worker_asks_goes_to_the_job_that_it_works_on(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct play *p = *state;
+	struct err e;
+
+	call_of(p, NEAR, 5);
+	assert_int_equal(supervise(p, false), 1);
+	assert_int_equal(msg_recv(p->workers[0], &m, &e), 0);
+	ask_of(p, 5);
+	assert_int_equal(p->asked, 5);
+	msg_begin(&m, WORKER_CHECKPOINT, 1);
+	pool_answer(p->agent.pool, 6, &m); /* nobody does that */
+	assert_int_equal(msg_recv(p->workers[0], &m, &e), ERR_BUSY);
+	msg_begin(&m, WORKER_CHECKPOINT, 1);
+	pool_answer(p->agent.pool, 5, &m);
+	assert_int_equal(msg_recv(p->workers[0], &m, &e), 0);
+	assert_int_equal(m.type, WORKER_CHECKPOINT);
+	ask_of(p, 4); /* not its own */
+	assert_true(p->told[5]);
+	assert_int_equal(p->code[5], ERR_PROTO);
+	assert_int_equal(msg_recv(p->workers[0], &m, &e), ERR_NET);
+}
+
+static void a_worker_with_nothing_to_do_may_ask_nothing(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct play *p = *state;
+	struct err e;
+
+	call_of(p, NEAR, 5);
+	assert_int_equal(supervise(p, false), 1);
+	assert_true(work(p, 0));
+	ask_of(p, 5);
+	assert_int_equal(p->asked, 0);
+	assert_int_equal(msg_recv(p->workers[0], &m, &e), ERR_NET);
 }
 
 static void a_worker_that_dies_fails_what_it_did_and_the_next_is_new(void **state)
@@ -237,6 +409,12 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(the_first_question_brings_a_worker),
 		CASE(there_are_no_more_workers_than_may_be),
+		CASE(a_few_short_tasks_do_not_bring_many_workers),
+		CASE(a_task_that_waits_for_long_brings_another_worker),
+		CASE(a_worker_serves_one_issuer),
+		CASE(nothing_is_made_before_a_worker_takes_it_up),
+		CASE(what_a_worker_asks_goes_to_the_job_that_it_works_on),
+		CASE(a_worker_with_nothing_to_do_may_ask_nothing),
 		CASE(a_worker_that_dies_fails_what_it_did_and_the_next_is_new),
 		CASE(where_no_worker_comes_the_question_fails),
 		CASE(where_a_second_worker_does_not_come_the_first_does_it_all),
