@@ -11,3 +11,7 @@
  * any characters outside the base64url alphabet and MUST NOT include base64 padding
  * characters ("=")." */
 bool token_is_valid(const char *token, size_t len);
+
+/* Whether `authorization` is the key authorization of `token`: with nothing else in it,
+ * it can be shown to anyone. */
+bool token_is_authorization(const char *token, const char *authorization);

@@ -25,7 +25,7 @@ static void read_nothing(struct config_reader *r, const config_setting_t *s, voi
 
 static void read_webroot(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_path_text(r, s, &((struct spec_challenge *)into)->webroot);
+	config_folder(r, s, &((struct spec_challenge *)into)->webroot);
 }
 
 static void read_listen(struct config_reader *r, const config_setting_t *s, void *into)

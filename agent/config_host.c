@@ -164,28 +164,28 @@ bool config_secret(struct config_reader *r, const config_setting_t *s, struct te
 	return true;
 }
 
+/* NULL: we may write in it. */
 static const char *folder_fault(struct config_reader *r, const char *folder)
 {
 	struct config_look l;
 
 	for (size_t i = 0; i < sizeof(system_folders) / sizeof(system_folders[0]); i++)
 		if (strcmp(folder, system_folders[i]) == 0)
-			return "a file in a folder of its own, not one of the system's";
+			return "a folder of its own, not one of the system's";
 	l = look(r, folder);
 	if (l.error == ENOENT)
-		return "a file in a folder that exists";
+		return "a folder that exists";
 	if (l.error != 0)
-		return "a file in a folder that can be looked at";
+		return "a folder that can be looked at";
 	if (!S_ISDIR(l.mode))
-		return "a file in a folder, not in a link or a file";
+		return "a folder, not a link or a file";
 	return NULL;
 }
 
+/* `what` stands before what was expected. */
 static bool folder_fits(struct config_reader *r, const config_setting_t *s,
-			const char *path)
+			const char *folder, const char *what)
 {
-	size_t len = (size_t)(strrchr(path, '/') - path);
-	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
 	struct text key = snapshot_text(r->b, folder);
 	const char *fault;
 
@@ -193,10 +193,29 @@ static bool folder_fits(struct config_reader *r, const config_setting_t *s,
 		return true;
 	fault = folder_fault(r, folder);
 	if (fault != NULL)
-		config_expected(r, s, "%s", fault);
+		config_expected(r, s, "%s%s", what, fault);
 	else if (key.at != 0)
 		config_index_add(&r->folders, key, 0, s);
 	return fault == NULL;
+}
+
+bool config_folder(struct config_reader *r, const config_setting_t *s, struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	if (path == NULL || !folder_fits(r, s, path, ""))
+		return false;
+	*out = snapshot_text(r->b, path);
+	return true;
+}
+
+static bool is_in_folder(struct config_reader *r, const config_setting_t *s,
+			 const char *path)
+{
+	size_t len = (size_t)(strrchr(path, '/') - path);
+	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
+
+	return folder_fits(r, s, folder, "a file in ");
 }
 
 static bool is_below(const char *path, const char *folder)
@@ -212,7 +231,7 @@ bool config_output(struct config_reader *r, const config_setting_t *s, struct te
 	const struct config_entry *before;
 	struct text key;
 
-	if (path == NULL || !folder_fits(r, s, path))
+	if (path == NULL || !is_in_folder(r, s, path))
 		return false;
 	if (is_below(path, snapshot_string(r->b, r->global.state_dir))) {
 		config_expected(r, s, "a file outside of state_dir");

@@ -5,10 +5,11 @@
  * did not build itself. Which requests it takes depends on the command that the
  * supervisor started it for: for `plan` it only looks.
  *
- *     keeper_role.c    begin, the list, the loop
- *     keeper_store.c   keys, generations, files
- *     keeper_ca.c      the embedded CA
- *     keeper_sweep.c   what crashes leave behind
+ *     keeper_role.c       begin, the list, the loop
+ *     keeper_store.c      keys, generations, files
+ *     keeper_ca.c         the embedded CA
+ *     keeper_challenge.c  http-01 tokens in webroots
+ *     keeper_sweep.c      what crashes leave behind
  */
 #pragma once
 
@@ -49,6 +50,8 @@ int keeper_ca_init(void *role, struct msg *m, struct err *e);
 int keeper_ca_sign(void *role, struct msg *m, struct err *e);
 int keeper_ca_revoke(void *role, struct msg *m, struct err *e);
 int keeper_ca_crl(void *role, struct msg *m, struct err *e);
+int keeper_present(void *role, struct msg *m, struct err *e);
+int keeper_withdraw(void *role, struct msg *m, struct err *e);
 
 /* Remove what runs that were cut short have left. What cannot be removed is logged. */
 void keeper_sweep(const struct keeper *k);

@@ -25,6 +25,8 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_STORE, RENEWS, keeper_store },
 	{ KEEPER_LIVE, RENEWS, keeper_live },
 	{ KEEPER_PRUNE, RENEWS, keeper_prune },
+	{ KEEPER_PRESENT, RENEWS, keeper_present },
+	{ KEEPER_WITHDRAW, RENEWS, keeper_withdraw },
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
 	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },
@@ -85,28 +87,32 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* The folder of each configured file, each once, and our own. The array and the paths
- * but the first are owned by the caller. */
+/* Our own, then the folder of each configured file and each webroot: each once. The
+ * array and the paths but the first are owned by the caller. */
 static struct sandbox_path *folders(const struct keeper *k, const char *state_dir,
 				    size_t *n)
 {
 	const struct spec *s = &k->start.spec;
-	struct sandbox_path *paths = xcalloc(s->n[SPEC_FILES] + 1, sizeof(*paths));
-	size_t kept = 1;
+	size_t most = s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES];
+	struct sandbox_path *paths = xcalloc(most + 1, sizeof(*paths));
+	size_t all = 1, kept = 1;
 
 	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++) {
 		const char *path = spec_text(s, s->files[i].path);
-		const char *slash = strrchr(path, '/');
 
-		paths[i + 1].path = xstrndup(path, (size_t)(slash - path));
-		paths[i + 1].right = SANDBOX_WRITE;
+		paths[all++].path = xstrndup(path, (size_t)(strrchr(path, '/') - path));
 	}
-	qsort(paths + 1, s->n[SPEC_FILES], sizeof(*paths), by_path);
-	for (uint32_t i = 1; i <= s->n[SPEC_FILES]; i++) {
+	for (uint32_t i = 0; i < s->n[SPEC_CHALLENGES]; i++)
+		if (s->challenges[i].webroot.at != 0)
+			paths[all++].path =
+			    xstrdup(spec_text(s, s->challenges[i].webroot));
+	qsort(paths + 1, all - 1, sizeof(*paths), by_path);
+	for (size_t i = 1; i < all; i++) {
 		if (kept > 1 && strcmp(paths[kept - 1].path, paths[i].path) == 0)
 			free((void *)(uintptr_t)paths[i].path);
 		else
-			paths[kept++] = paths[i];
+			paths[kept++] =
+			    (struct sandbox_path){ paths[i].path, SANDBOX_WRITE };
 	}
 	paths[0] = (struct sandbox_path){ state_dir, SANDBOX_WRITE };
 	*n = kept;

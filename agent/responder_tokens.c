@@ -8,8 +8,6 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define THUMBPRINT_LEN 43 /* SHA-256 in base64url (RFC 7638) */
-
 struct responder_token {
 	size_t len;          /* of the token, the beginning of ... */
 	char *authorization; /* owned */
@@ -45,17 +43,6 @@ static size_t place_of(const struct responder_tokens *t, const char *token, bool
 	return low;
 }
 
-/* = RFC 8555 8.1 "keyAuthorization = token || '.' || base64url(Thumbprint(accountKey))" */
-static bool is_authorization(const char *token, const char *authorization)
-{
-	size_t len = strlen(token);
-
-	return token_is_valid(token, len) && strncmp(authorization, token, len) == 0 &&
-	       authorization[len] == '.' &&
-	       strlen(authorization + len + 1) == THUMBPRINT_LEN &&
-	       token_is_valid(authorization + len + 1, THUMBPRINT_LEN);
-}
-
 static void insert(struct responder_tokens *t, size_t at)
 {
 	if (t->n == t->cap) {
@@ -72,7 +59,7 @@ int responder_tokens_add(struct responder_tokens *t, const char *token,
 	bool there;
 	size_t at;
 
-	if (!is_authorization(token, authorization))
+	if (!token_is_authorization(token, authorization))
 		return err_set(e, ERR_PROTO, "not a token and its key authorization");
 	at = place_of(t, token, &there);
 	if (!there && t->n == LIMIT_TOKENS)

@@ -252,7 +252,7 @@ static const struct fake_row rows[] = {
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/srv/link/x.pem\"; }; };",
 	  "main.conf:1: certificates.a.example.files.path: found \"/srv/link/x.pem\", "
-	  "expected a file in a folder, not in a link or a file\n" },
+	  "expected a file in a folder, not a link or a file\n" },
 	{ "in the state", true,
 	  "state_dir = \"/srv/app\"; certificates = { names = \"a.example\"; issuer = "
 	  "\"local\"; files = { path = \"/srv/app/x.pem\"; }; };",
@@ -356,7 +356,7 @@ static const struct fake_row rows[] = {
 	  "expected a DNS name\n" },
 	{ "a challenge without a type", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
-	  "webroot = \"/srv\"; }; };",
+	  "webroot = \"/srv/app\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge.type: found nothing, expected "
 	  "one of \"http-01\" \"tls-alpn-01\" \"dns-01\"\n" },
 	{ "an unknown challenge", true,
@@ -369,14 +369,29 @@ static const struct fake_row rows[] = {
 	  "type = \"http-01\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge: found neither, expected "
 	  "either webroot or listen\n" },
+	{ "a webroot that is not there", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = {\n"
+	  "type = \"http-01\"; webroot = \"/srv/none\"; }; };",
+	  "main.conf:2: certificates.a.example.challenge.webroot: found \"/srv/none\", "
+	  "expected a folder that exists\n" },
+	{ "a webroot of the system", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
+	  "type = \"http-01\"; webroot = \"/var\"; }; };",
+	  "main.conf:1: certificates.a.example.challenge.webroot: found \"/var\", "
+	  "expected a folder of its own, not one of the system's\n" },
+	{ "a webroot that is a file", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
+	  "type = \"http-01\"; webroot = \"/etc/everleaf/ca.pem\"; }; };",
+	  "main.conf:1: certificates.a.example.challenge.webroot: found "
+	  "\"/etc/everleaf/ca.pem\", expected a folder, not a link or a file\n" },
 	{ "a challenge with two ways", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
-	  "type = \"http-01\"; webroot = \"/srv\"; listen = \"[::]:80\"; }; };",
+	  "type = \"http-01\"; webroot = \"/srv/app\"; listen = \"[::]:80\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge: found both, expected either "
 	  "webroot or listen\n" },
 	{ "a setting of another challenge", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
-	  "type = \"http-01\"; webroot = \"/srv\"; hook = \"/bin/true\"; }; };",
+	  "type = \"http-01\"; webroot = \"/srv/app\"; hook = \"/bin/true\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge.hook: found a setting that "
 	  "does not belong here\n" },
 	{ "a low port without root", false,

@@ -97,6 +97,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	} files[] = {
 		{ "/etc", S_IFDIR | 0755, false },
 		{ "/srv/app", S_IFDIR | 0755, false },
+		{ "/var/www/html", S_IFDIR | 0755, false },
 		{ "/srv/link", S_IFLNK | 0777, false },
 		{ "/etc/everleaf/secret", S_IFREG | 0600, false },
 		{ "/etc/everleaf/open", S_IFREG | 0644, false },
@@ -127,14 +128,13 @@ static inline void fake_report(void *arg, bool warning, const char *file, unsign
 	buf_printf(warning ? &f->warned : &f->said, "%s:%u: %s\n", file, line, text);
 }
 
-/* Compile `text` as "main.conf". */
-static inline int fake_compile(struct fake *f, bool is_root, const char *text,
-			       size_t len, int *fd)
+static const struct idn fake_no_idn = { .library = NULL };
+
+static inline struct config_host fake_host(struct fake *f, bool is_root)
 {
-	const struct idn none = { .library = NULL };
-	const struct config_host host = {
+	return (struct config_host){
+		.idn = f->idn == NULL ? &fake_no_idn : f->idn,
 		.arg = f,
-		.idn = f->idn == NULL ? &none : f->idn,
 		.is_root = is_root,
 		.home_state = "/var/lib/everleaf",
 		.home_runtime = "/run/everleaf",
@@ -145,6 +145,13 @@ static inline int fake_compile(struct fake *f, bool is_root, const char *text,
 		.look = fake_look,
 		.report = fake_report,
 	};
+}
+
+/* Compile `text` as "main.conf". */
+static inline int fake_compile(struct fake *f, bool is_root, const char *text,
+			       size_t len, int *fd)
+{
+	const struct config_host host = fake_host(f, is_root);
 	struct err e;
 
 	return config_compile(&host, "main.conf", text, len, fd, &e);

@@ -86,7 +86,8 @@ struct row {
 #define RENEWS                                                                      \
 	{                                                                           \
 		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE, \
-		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_CA_REVOKE,                    \
+		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,     \
+		    KEEPER_CA_REVOKE,                                               \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \

@@ -1,0 +1,219 @@
+/*
+ * keeper_challenge: tokens go into the webroots of the configuration, whole and checked,
+ * and come out of them. All through the keeper as it is exec'd, in its sandbox.
+ */
+#include <signal.h>
+
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "tests/agent/config_fake.h"
+#include "tests/help/alone.h"
+#include "tests/scratch.h"
+
+#define TOKEN  "DGyRejmCefe7v4NfDGDKfA"
+#define PRINT  "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
+#define FOLDER "www/.well-known/acme-challenge"
+
+#define TWO_32 (UINT64_C(1) << 32)
+
+struct stage {
+	void *scratch;
+	int snapshot;
+	uint32_t webroot; /* challenges of it, by number */
+	uint32_t listen;
+};
+
+static const char config[] =
+    "state_dir = \"%s\"; agree_terms = true;"
+    "issuers = ( { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; } );"
+    "certificates = ("
+    " { names = \"a.example\"; issuer = \"lab\"; challenge ="
+    "   { type = \"http-01\"; webroot = \"%s/www\"; }; },"
+    " { names = \"b.example\"; issuer = \"lab\"; challenge ="
+    "   { type = \"http-01\"; listen = \"127.0.0.1:8080\"; }; } );";
+
+/* The folder is really there, which a faked host does not know. */
+static int look(void *arg, const char *path, struct config_look *look)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0)
+		return fake_look(arg, path, look);
+	*look = (struct config_look){ .mode = st.st_mode };
+	return 0;
+}
+
+static int compile(struct stage *s)
+{
+	const char *dir = ((struct scratch *)s->scratch)->path;
+	AUTO_FREE char *text = xasprintf(config, dir, dir);
+	AUTO_SPEC struct spec spec = { 0 };
+	struct fake f = { .at = 0 };
+	struct config_host host = fake_host(&f, false);
+	struct err e;
+
+	host.look = look;
+	if (config_compile(&host, "main.conf", text, strlen(text), &s->snapshot, &e) !=
+	    0)
+		fail_msg("%s", fake_said(&f));
+	fake_done(&f);
+	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	assert_int_equal(spec.n[SPEC_CHALLENGES], 2);
+	s->webroot = spec.challenges[0].webroot.at != 0 ? 0 : 1;
+	s->listen = 1 - s->webroot;
+	return 0;
+}
+
+static int stage_in(void **state)
+{
+	struct stage *s = test_calloc(1, sizeof(*s));
+
+	if (store_in(&s->scratch) < 0)
+		return -1;
+	scratch_mkdir(s->scratch, "www");
+	*state = s;
+	return compile(s);
+}
+
+static int stage_out(void **state)
+{
+	struct stage *s = *state;
+	int rc = scratch_out(&s->scratch);
+
+	close(s->snapshot);
+	test_free(s);
+	return rc;
+}
+
+static struct alone begin(const struct stage *s)
+{
+	const struct request r = { .command = COMMAND_RENEW };
+	struct alone a;
+
+	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	return a;
+}
+
+/* What it answers: 0 or a code, and why. */
+static int ask(const struct alone *a, uint64_t challenge, const char *token,
+	       const char *authorization, char text[256])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, authorization == NULL ? KEEPER_WITHDRAW : KEEPER_PRESENT, 0);
+	msg_put_u64(&m, challenge);
+	msg_put_str(&m, token);
+	if (authorization != NULL)
+		msg_put_str(&m, authorization);
+	return alone_ask(a, &m, text, 256);
+}
+
+static void granted(const struct alone *a, uint64_t challenge, const char *token,
+		    const char *authorization)
+{
+	char text[256];
+
+	if (ask(a, challenge, token, authorization, text) != 0)
+		fail_msg("%s", text);
+}
+
+static void a_token_is_put_into_its_webroot_and_taken_out(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+
+	granted(&a, s->webroot, TOKEN, TOKEN "." PRINT);
+	scratch_expect(s->scratch, FOLDER "/" TOKEN, TOKEN "." PRINT);
+	granted(&a, s->webroot, TOKEN, NULL);
+	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	granted(&a, s->webroot, TOKEN, NULL);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_challenge_without_a_webroot_is_refused(void **state)
+{
+	const struct stage *s = *state;
+	const uint64_t wrong[] = { s->listen,           2,          TWO_32,
+				   TWO_32 + s->webroot, UINT64_MAX, UINT32_MAX };
+	struct alone a = begin(s);
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		assert_int_equal(ask(&a, wrong[i], TOKEN, TOKEN "." PRINT, text),
+				 ERR_PROTO);
+		assert_non_null(strstr(text, "there is no challenge"));
+		assert_int_equal(ask(&a, wrong[i], TOKEN, NULL, text), ERR_PROTO);
+	}
+	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void nothing_but_a_token_and_a_thumbprint_is_written(void **state)
+{
+	static const struct {
+		const char *token;
+		const char *authorization;
+	} rows[] = {
+		{ TOKEN, "" },
+		{ TOKEN, TOKEN },
+		{ TOKEN, TOKEN "." },
+		{ TOKEN, TOKEN "." PRINT "\n" },
+		{ TOKEN, TOKEN "." PRINT "A" },
+		{ TOKEN, TOKEN ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqT<" },
+		{ TOKEN, "<?php system($_GET[0]);" },
+		{ TOKEN, "XGyRejmCefe7v4NfDGDKfA." PRINT },
+		{ "../../../../victim", "../../../../victim." PRINT },
+		{ ".htaccess", ".htaccess." PRINT },
+		{ "index.html", "index.html." PRINT },
+		{ "short", "short." PRINT },
+		{ "", "." PRINT },
+		{ "$(id)AAAAAAAAAAAAAAAAAAAAAAAA",
+		  "$(id)AAAAAAAAAAAAAAAAAAAAAAAA." PRINT },
+	};
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	char text[256];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		if (ask(&a, s->webroot, rows[i].token, rows[i].authorization, text) !=
+		    ERR_PROTO)
+			fail_msg("row %zu is written", i);
+		if (strcmp(rows[i].token, TOKEN) != 0)
+			assert_int_equal(ask(&a, s->webroot, rows[i].token, NULL, text),
+					 ERR_PROTO);
+	}
+	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_webroot_that_is_gone_is_named(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	char text[256];
+
+	assert_int_equal(unlinkat(((struct scratch *)s->scratch)->fd, "www",
+				  AT_REMOVEDIR),
+			 0);
+	assert_int_equal(ask(&a, s->webroot, TOKEN, TOKEN "." PRINT, text), ERR_SYS);
+	assert_non_null(strstr(text, "/www: open it: No such file"));
+	granted(&a, s->webroot, TOKEN, NULL);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+	const struct CMUnitTest tests[] = {
+		CASE(a_token_is_put_into_its_webroot_and_taken_out),
+		CASE(a_challenge_without_a_webroot_is_refused),
+		CASE(nothing_but_a_token_and_a_thumbprint_is_written),
+		CASE(a_webroot_that_is_gone_is_named),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("keeper_challenge", tests, NULL, NULL);
+}
