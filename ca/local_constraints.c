@@ -5,12 +5,12 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/general.h"
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/names.h"
 #include "base/text.h"
 #include "base/x509.h"
-#include "ca/local_ext.h"
 
 #define AUTO_CONSTRAINTS __attribute__((cleanup(constraints_done)))
 
@@ -46,7 +46,7 @@ static int read_host_or_below(const char *word, int type, GENERAL_NAME *base,
 		TRY(read_host(value[0] == '.' ? value + 1 : value, &host, e));
 		canonical = xasprintf("%s%s", value[0] == '.' ? "." : "", host);
 	}
-	return local_ext_general(base, type, canonical, strlen(canonical), e);
+	return general_set(base, type, canonical, strlen(canonical), e);
 }
 
 /* Fill n bytes of mask with `bits` ones; false if `address` has bits beyond them. */
@@ -81,7 +81,7 @@ static int read_network(const char *word, GENERAL_NAME *base, struct err *e)
 			       n * 8);
 	if (!make_mask(octets, octets + n, n, bits))
 		return err_set(e, ERR_CONFIG, "the address has bits beyond its prefix");
-	return local_ext_general(base, GEN_IPADD, octets, 2 * n, e);
+	return general_set(base, GEN_IPADD, octets, 2 * n, e);
 }
 
 static bool is_network(const char *word)
@@ -103,7 +103,7 @@ static int read_base(const char *word, GENERAL_NAME *base, struct err *e)
 	if (is_network(word))
 		return read_network(word, base, e);
 	TRY(read_host(word, &host, e));
-	return local_ext_general(base, GEN_DNS, host, strlen(host), e);
+	return general_set(base, GEN_DNS, host, strlen(host), e);
 }
 
 static int read_list(const char *const *words, const char *which,

@@ -1,10 +1,8 @@
 #include "ca/local_ext.h"
 
-#include <arpa/inet.h>
-#include <string.h>
-
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/general.h"
 #include "base/key.h"
 #include "base/names.h"
 #include "base/x509.h"
@@ -132,75 +130,15 @@ int local_ext_crl_aki(X509_CRL *crl, X509 *issuer, struct err *e)
 	return ok == 1 ? 0 : key_openssl_err(e, ERR_SYS, "authority key identifier");
 }
 
-int local_ext_general(GENERAL_NAME *general, int type, const void *data, size_t len,
-		      struct err *e)
-{
-	ASN1_STRING *value;
-
-	value = ASN1_STRING_type_new(type == GEN_IPADD ? V_ASN1_OCTET_STRING
-						       : V_ASN1_IA5STRING);
-	if (value == NULL || ASN1_STRING_set(value, data, (int)len) != 1) {
-		ASN1_STRING_free(value);
-		return key_openssl_err(e, ERR_SYS, "name");
-	}
-	GENERAL_NAME_set0_value(general, type, value);
-	return 0;
-}
-
-static int set_address(GENERAL_NAME *general, const char *text, struct err *e)
-{
-	unsigned char octets[16];
-
-	if (inet_pton(AF_INET, text, octets) == 1)
-		return local_ext_general(general, GEN_IPADD, octets, 4, e);
-	if (inet_pton(AF_INET6, text, octets) == 1)
-		return local_ext_general(general, GEN_IPADD, octets, 16, e);
-	return err_set(e, ERR_REFUSED, "%.64s is no address", text);
-}
-
-static int fill_name(GENERAL_NAME *general, const struct name *name, struct err *e)
-{
-	static const int types[NAME_KINDS] = {
-		[NAME_DNS] = GEN_DNS,
-		[NAME_EMAIL] = GEN_EMAIL,
-		[NAME_URI] = GEN_URI,
-	};
-
-	if ((unsigned)name->kind >= NAME_KINDS)
-		return err_set(e, ERR_REFUSED, "a name of no kind");
-	if (name->kind == NAME_IP)
-		return set_address(general, name->value, e);
-	return local_ext_general(general, types[name->kind], name->value,
-				 strlen(name->value), e);
-}
-
-static int fill_names(GENERAL_NAMES *all, const struct name *names, size_t n,
-		      struct err *e)
-{
-	for (size_t i = 0; i < n; i++) {
-		GENERAL_NAME *general = GENERAL_NAME_new();
-
-		if (general == NULL || sk_GENERAL_NAME_push(all, general) <= 0) {
-			GENERAL_NAME_free(general);
-			return key_openssl_err(e, ERR_SYS, "names");
-		}
-		TRY(fill_name(general, &names[i], e));
-	}
-	return 0;
-}
-
 /* = RFC 5280 4.2.1.6 "If the subject field contains an empty sequence, then the issuing
  * CA MUST include a subjectAltName extension that is marked as critical." */
 int local_ext_names(X509 *cert, const struct name *names, size_t n, struct err *e)
 {
-	GENERAL_NAMES *all = sk_GENERAL_NAME_new_null();
+	GENERAL_NAMES *all = NULL;
 	int rc;
 
-	if (all == NULL)
-		return key_openssl_err(e, ERR_SYS, "names");
-	rc = fill_names(all, names, n, e);
-	if (rc == 0)
-		rc = add(cert, NID_subject_alt_name, all, true, e);
+	TRY(general_names(names, n, &all, e));
+	rc = add(cert, NID_subject_alt_name, all, true, e);
 	GENERAL_NAMES_free(all);
 	return rc;
 }
@@ -208,17 +146,13 @@ int local_ext_names(X509 *cert, const struct name *names, size_t n, struct err *
 /* The point's name is `url`, in full. */
 static int fill_point(DIST_POINT *point, const char *url, struct err *e)
 {
-	struct name name = { NAME_URI, url };
-	GENERAL_NAMES *full = sk_GENERAL_NAME_new_null();
+	const struct name name = { NAME_URI, url };
 
 	point->distpoint = DIST_POINT_NAME_new();
-	if (full == NULL || point->distpoint == NULL) {
-		GENERAL_NAMES_free(full);
+	if (point->distpoint == NULL)
 		return key_openssl_err(e, ERR_SYS, "CRL distribution point");
-	}
 	point->distpoint->type = 0; /* fullName */
-	point->distpoint->name.fullname = full;
-	return fill_names(full, &name, 1, e);
+	return general_names(&name, 1, &point->distpoint->name.fullname, e);
 }
 
 int local_ext_crl_url(X509 *cert, const char *url, struct err *e)

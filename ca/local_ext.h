@@ -32,9 +32,5 @@ int local_ext_crl_aki(X509_CRL *crl, X509 *issuer, struct err *e);
 /* subjectAltName, critical since the subject is empty. ERR_REFUSED: no such name. */
 int local_ext_names(X509 *cert, const struct name *names, size_t n, struct err *e);
 
-/* Fill `general` with `type` (GEN_DNS, GEN_IPADD, ...) and a copy of the bytes. */
-int local_ext_general(GENERAL_NAME *general, int type, const void *data, size_t len,
-		      struct err *e);
-
 /* cRLDistributionPoints. */
 int local_ext_crl_url(X509 *cert, const char *url, struct err *e);
