@@ -43,7 +43,6 @@ struct job_probe {
 	bool was_up; /* before the switch */
 	bool asked;  /* a worker has looked: the verdict is about the endpoint */
 	enum probe_verdict verdict;
-	int64_t deadline_ms; /* of the probe that is asked for */
 	uint8_t seen[32];
 	char detail[256];
 };

@@ -110,29 +110,25 @@ static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct er
 	msg_put_u64(m, p->proto);
 	msg_put_bytes(m, wanted->fingerprint, sizeof(wanted->fingerprint));
 	msg_put_bytes(m, old->fingerprint, sizeof(old->fingerprint));
-	msg_put_i64(m, j->probes[k].deadline_ms);
+	msg_put_i64(m, a->batch->probe_ms);
 	return 0;
-}
-
-static void ask_probe(struct batch *b, size_t i, uint32_t k, int64_t deadline_ms)
-{
-	const struct pool_task task = {
-		.issuer = POOL_PROBE,
-		.number = (uint32_t)(i << PROBE_BITS | k),
-		.make = make_probe,
-		.done = on_probed,
-	};
-
-	b->jobs[i]->probes[k].deadline_ms = deadline_ms;
-	b->waiting++;
-	pool_call(b->agent->pool, &task);
 }
 
 static void probe_job(struct batch *b, size_t i, int64_t deadline_ms)
 {
 	b->jobs[i]->state = JOB_PROBING;
-	for (uint32_t k = 0; k < b->jobs[i]->spec->probes.n; k++)
-		ask_probe(b, i, k, deadline_ms);
+	b->probe_ms = deadline_ms;
+	for (uint32_t k = 0; k < b->jobs[i]->spec->probes.n; k++) {
+		const struct pool_task task = {
+			.issuer = POOL_PROBE,
+			.number = (uint32_t)(i << PROBE_BITS | k),
+			.make = make_probe,
+			.done = on_probed,
+		};
+
+		b->waiting++;
+		pool_call(b->agent->pool, &task);
+	}
 }
 
 /* -- hooks: one after the other, in the order of the configuration -- */
