@@ -3,18 +3,22 @@
  * libcurl. For workers.
  *
  * https only, TLS 1.2 or newer, verified, the connection kept between exchanges; no
- * redirect, cookie, content coding or credentials from anywhere. An exchange has one
- * deadline, bounded headers and a bounded body; what is larger ends it with ERR_LIMIT
- * before it is stored. An answer of any status is an answer: what it means is for the
- * protocol to say.
+ * redirect, cookie, content coding or credentials from anywhere, and a proxy only if it
+ * is configured. An exchange has one deadline, bounded headers and a bounded body; what
+ * is larger ends it with ERR_LIMIT before it is stored. An answer of any status is an
+ * answer: what it means is for the protocol to say.
+ *
+ * HTTP/1.1: requests follow one another, and HTTP/2 costs more for each. libcurl is not
+ * initialized before http_new(), and looks names up in a thread of its own, so that a
+ * resolver that hangs is bounded by the deadline too. Names have to have been looked up
+ * once before a sandbox is entered (the C library loads what it needs then).
  */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
-#include <stdint.h>
 
-#include "base/buf.h"
+#include "base/http_reply.h"
 
 struct err;
 struct http; /* opaque */
@@ -23,17 +27,20 @@ struct http; /* opaque */
 #define LIMIT_HTTP_HEADERS 100        /* lines of one answer */
 #define LIMIT_HTTP_LINE    8192       /* bytes of one */
 #define HTTP_DEADLINE_MS   30000
+#define HTTP_CONNECT_MS    15000 /* of it at most, until hands are shaken */
 
 struct http_settings {
-	const char *origin; /* any URL of it: no other origin is spoken to */
-	const char *trust;  /* PEM file of anchors; NULL: the system's */
-	const char *proxy;
-	const char *source_address;
+	const char *origin;         /* any URL of it: no other origin is spoken to */
+	const char *trust;          /* PEM file of anchors; NULL: the system's */
+	const char *proxy;          /* http or https; NULL: none */
+	const char *source_address; /* IPv4 or IPv6; NULL: the system's choice */
 	const char *user_agent;
 	const char *language; /* Accept-Language */
+	long deadline_ms;     /* of an exchange; 0: HTTP_DEADLINE_MS */
 };
 
-/* Strings in `s` are borrowed for the life of *h. */
+/* Strings in `s` are borrowed for the life of *h. ERR_CONFIG: `origin` is not https, or
+ * the system has no trust anchors. */
 int http_new(const struct http_settings *s, struct http **h, struct err *e);
 void http_free(struct http *h);
 
@@ -47,26 +54,9 @@ struct http_request {
 	size_t body_len;
 };
 
-struct http_reply {
-	long status;
-	struct buf body;
-	struct buf headers; /* "name: value\n" lines, names in lower case */
-};
-
-#define AUTO_HTTP_REPLY __attribute__((cleanup(http_reply_done)))
-
 /* Exchange. ERR_NET: no answer came, and why; ERR_TRUST: the server could not be
- * verified; ERR_LIMIT; ERR_PROTO: `url` is of another origin or not https. */
+ * verified; ERR_LIMIT; ERR_PROTO: `url` is of another origin or not https, or the answer
+ * is not HTTP; ERR_CONFIG: trust file, proxy or source address cannot be used. What
+ * *reply held is freed. */
 int http_exchange(struct http *h, const struct http_request *request,
 		  struct http_reply *reply, struct err *e);
-
-/* The first value of header `name` (lower case), or NULL; borrowed. With `after`, a
- * value that was found: the next one. */
-const char *http_header(const struct http_reply *reply, const char *name,
-			const char *after);
-
-/* When Retry-After (RFC 9110 10.2.3: seconds or a date) says to come back, Unix
- * milliseconds, between now and now + `max_s`; 0 if there is none that can be read. */
-int64_t http_retry_at_ms(const struct http_reply *reply, int64_t max_s);
-
-void http_reply_done(struct http_reply *reply);

@@ -9,7 +9,6 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
-#include <openssl/ssl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -48,6 +47,8 @@ void server_start(struct server *s, const struct identity *ids, serve_fn *serve)
 				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	socklen_t len = sizeof(a);
 
+	if (s->anywhere)
+		a.sin_addr.s_addr = htonl(INADDR_ANY);
 	s->ids = ids;
 	s->since_ms = clock_boot_ms();
 	s->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -118,17 +119,27 @@ static SSL_CTX *server_context(const struct server *s, const struct identity *id
 	return ctx;
 }
 
-void server_shake(struct server *s, int fd, const struct identity *id)
+SSL *server_accept(struct server *s, int fd, const struct identity *id)
 {
 	SSL_CTX *ctx = server_context(s, id);
 	SSL *ssl = SSL_new(ctx);
-	char byte;
 
+	SSL_CTX_free(ctx);
 	SSL_set_fd(ssl, fd);
 	if (SSL_accept(ssl) == 1)
+		return ssl;
+	SSL_free(ssl);
+	return NULL;
+}
+
+void server_shake(struct server *s, int fd, const struct identity *id)
+{
+	SSL *ssl = server_accept(s, fd, id);
+	char byte;
+
+	if (ssl != NULL)
 		(void)SSL_read(ssl, &byte, 1); /* until the client goes */
 	SSL_free(ssl);
-	SSL_CTX_free(ctx);
 }
 
 void shows_wanted(struct server *s, int fd)

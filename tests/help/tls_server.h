@@ -9,6 +9,7 @@
 #include <sys/types.h>
 
 #include <openssl/evp.h>
+#include <openssl/ssl.h>
 #include <openssl/x509.h>
 
 #include "agent/probe.h"
@@ -42,6 +43,7 @@ struct server {
 	const char *talk;  /* for serve(); what it says */
 	int tls_max;       /* 0: the latest */
 	bool wants_client; /* a certificate of the client, or no service */
+	bool anywhere;     /* listen on all of 127/8, not on 127.0.0.1 alone */
 };
 
 /* Serve one connection; it is closed afterwards. */
@@ -54,6 +56,9 @@ int server_teardown(void **state);
 /* Listen on a free port of 127.0.0.1, and serve() each connection. */
 void server_start(struct server *s, const struct identity *ids, serve_fn *serve);
 void server_stop(const struct server *s);
+
+/* The handshake alone: what follows is the caller's. NULL if it fails. */
+SSL *server_accept(struct server *s, int fd, const struct identity *id);
 
 /* One handshake, with that certificate; NULL: the one that the client names. */
 void server_shake(struct server *s, int fd, const struct identity *id);

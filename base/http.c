@@ -1,0 +1,317 @@
+#include "base/http.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include <curl/curl.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/http_trust.h"
+#include "base/mem.h"
+#include "base/origin.h"
+#include "base/text.h"
+
+struct http {
+	CURL *easy;                /* owned */
+	struct http_settings s;    /* strings borrowed */
+	char *agent;               /* owned */
+	char *base;                /* owned: "https://host:port" of the origin */
+	char why[CURL_ERROR_SIZE]; /* filled by libcurl */
+	struct http_reply *reply;  /* of the exchange under way */
+	size_t n_lines;            /* of headers so far */
+	const char *limit;         /* static: what was too large; NULL: nothing */
+};
+
+/* -- what comes back, bounded -- */
+
+static size_t too_large(struct http *h, const char *what)
+{
+	h->limit = what;
+	return 0; /* which libcurl takes as the end of the exchange */
+}
+
+/* Called for each line of each head: of a 1xx answer too, which is forgotten when the
+ * next one begins. */
+static size_t on_header(char *data, size_t size, size_t n, void *arg)
+{
+	struct http *h = arg;
+	size_t len = size * n;
+	size_t bare = len;
+
+	if (++h->n_lines > LIMIT_HTTP_HEADERS || len > LIMIT_HTTP_LINE)
+		return too_large(h, "headers");
+	while (bare > 0 && (data[bare - 1] == '\n' || data[bare - 1] == '\r'))
+		bare--;
+	if (len > 5 && strncmp(data, "HTTP/", 5) == 0)
+		http_reply_done(h->reply);
+	else
+		http_reply_add(h->reply, data, bare);
+	return len;
+}
+
+static size_t on_body(char *data, size_t size, size_t n, void *arg)
+{
+	struct http *h = arg;
+	size_t len = size * n;
+
+	if (len > LIMIT_HTTP_BODY - h->reply->body.len)
+		return too_large(h, "body");
+	buf_add(&h->reply->body, data, len);
+	return len;
+}
+
+/* -- settings -- */
+
+static long deadline_ms(const struct http *h)
+{
+	return h->s.deadline_ms != 0 ? h->s.deadline_ms : HTTP_DEADLINE_MS;
+}
+
+/* All of libcurl that could do more than was asked of it is off. */
+static CURLcode set_bounds(struct http *h)
+{
+	CURL *c = h->easy;
+	long connect_ms =
+	    deadline_ms(h) < HTTP_CONNECT_MS ? deadline_ms(h) : HTTP_CONNECT_MS;
+	CURLcode rc = CURLE_OK;
+
+#define SET(option, value)  \
+	if (rc == CURLE_OK) \
+	rc = curl_easy_setopt(c, CURLOPT_##option, value)
+	SET(PROTOCOLS_STR, "https");
+	SET(FOLLOWLOCATION, 0L);
+	SET(NETRC, (long)CURL_NETRC_IGNORED);
+	SET(HTTP_CONTENT_DECODING, 0L);
+	SET(SUPPRESS_CONNECT_HEADERS, 1L);
+	SET(HTTP_VERSION, (long)CURL_HTTP_VERSION_1_1);
+	SET(MAXCONNECTS, 1L);
+	SET(NOSIGNAL, 1L);
+	SET(QUICK_EXIT, 1L); /* a resolver that hangs is not waited for */
+	SET(TIMEOUT_MS, deadline_ms(h));
+	SET(CONNECTTIMEOUT_MS, connect_ms);
+	SET(ERRORBUFFER, h->why);
+	SET(HEADERFUNCTION, on_header);
+	SET(HEADERDATA, h);
+	SET(WRITEFUNCTION, on_body);
+	SET(WRITEDATA, h);
+	return rc;
+}
+
+static CURLcode set_peer(struct http *h, const struct http_trust *trust)
+{
+	CURL *c = h->easy;
+	const char *from = h->s.source_address;
+	CURLcode rc = CURLE_OK;
+
+	SET(URL, h->base);
+	SET(USERAGENT, h->agent);
+	SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(CAINFO, trust->file);
+	SET(CAPATH, trust->folder);
+	SET(PROXY,
+	    h->s.proxy == NULL ? "" : h->s.proxy); /* "": nor the environment's */
+	SET(NOPROXY, "");
+	SET(PROXY_SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
+	SET(PROXY_CAINFO, trust->file);
+	SET(PROXY_CAPATH, trust->folder);
+	if (from == NULL)
+		return rc;
+	SET(INTERFACE, from);
+	SET(IPRESOLVE, strchr(from, ':') == NULL ? (long)CURL_IPRESOLVE_V4
+						 : (long)CURL_IPRESOLVE_V6);
+	return rc;
+#undef SET
+}
+
+static size_t base_len(const char *url)
+{
+	size_t scheme = strlen("https://");
+
+	return scheme + strcspn(url + scheme, "/?#");
+}
+
+int http_new(const struct http_settings *s, struct http **out, struct err *e)
+{
+	struct http_trust trust;
+	struct http *h;
+	CURLcode rc;
+
+	if (!origin_same(s->origin, s->origin))
+		return err_set(e, ERR_CONFIG, "%s: no https URL", s->origin);
+	TRY(http_trust_find(s->trust, &trust, e));
+	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+		return err_set(e, ERR_SYS, "libcurl does not start");
+	h = xcalloc(1, sizeof(*h));
+	h->s = *s;
+	h->base = xstrndup(s->origin, base_len(s->origin));
+	h->agent = xasprintf("%s libcurl/%s", s->user_agent,
+			     curl_version_info(CURLVERSION_NOW)->version);
+	h->easy = curl_easy_init();
+	rc = h->easy == NULL ? CURLE_FAILED_INIT : set_bounds(h);
+	if (rc == CURLE_OK)
+		rc = set_peer(h, &trust);
+	if (rc != CURLE_OK) {
+		http_free(h);
+		return err_set(e, ERR_SYS, "libcurl: %s", curl_easy_strerror(rc));
+	}
+	*out = h;
+	return 0;
+}
+
+void http_free(struct http *h)
+{
+	if (h == NULL)
+		return;
+	curl_easy_cleanup(h->easy);
+	curl_global_cleanup();
+	free(h->base);
+	free(h->agent);
+	free(h);
+}
+
+/* -- one exchange -- */
+
+/* How far it came before its time was over. */
+static const char *stage(const struct http *h)
+{
+	curl_off_t resolved = 0;
+	long sent = 0, port = 0;
+
+	curl_easy_getinfo(h->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
+	curl_easy_getinfo(h->easy, CURLINFO_REQUEST_SIZE, &sent);
+	curl_easy_getinfo(h->easy, CURLINFO_LOCAL_PORT, &port); /* 0: no connection */
+	if (h->reply->body.len > 0)
+		return "its answer does not end";
+	if (h->n_lines > 0)
+		return "the headers of its answer do not end, or no body follows";
+	if (sent > 0)
+		return "it does not answer";
+	if (port > 0)
+		return "it does not shake hands";
+	return resolved > 0 ? "it does not accept a connection"
+			    : "its name cannot be looked up in time";
+}
+
+/* libcurl's words may repeat what the peer said. */
+static int failed(const struct http *h, CURLcode rc, enum err_code code, struct err *e)
+{
+	const char *why = h->why[0] != '\0' ? h->why : curl_easy_strerror(rc);
+	AUTO_BUF struct buf text = { 0 };
+
+	text_escape(&text, why, strcspn(why, "\n"), ERR_TEXT_MAX / 2);
+	return err_set(e, code, "%s", text.data == NULL ? "?" : text.data);
+}
+
+static int judge(const struct http *h, CURLcode rc, struct err *e)
+{
+	if (h->limit != NULL)
+		return err_set(e, ERR_LIMIT, "its answer is too large (%s)", h->limit);
+	/* The codes are libcurl's, and many: all others mean that it was not reached. */
+	switch ((int)rc) {
+	case CURLE_OPERATION_TIMEDOUT:
+		return err_set(e, ERR_NET, "no answer within %ld s: %s",
+			       (deadline_ms(h) + 999) / 1000, stage(h));
+	case CURLE_PEER_FAILED_VERIFICATION:
+	case CURLE_SSL_ISSUER_ERROR:
+		return failed(h, rc, ERR_TRUST, e);
+	case CURLE_SSL_CACERT_BADFILE:
+		return err_set(e, ERR_CONFIG, "%s holds no certificate to trust",
+			       h->s.trust == NULL ? "the system's store" : h->s.trust);
+	case CURLE_INTERFACE_FAILED:
+		return err_set(e, ERR_CONFIG, "source_address %s is not of this host",
+			       h->s.source_address);
+	case CURLE_WEIRD_SERVER_REPLY:
+	case CURLE_UNSUPPORTED_PROTOCOL:
+	case CURLE_BAD_CONTENT_ENCODING:
+		return failed(h, rc, ERR_PROTO, e);
+	default:
+		return failed(h, rc, ERR_NET, e);
+	}
+}
+
+static struct curl_slist *header(struct curl_slist *list, const char *name,
+				 const char *value)
+{
+	AUTO_FREE char *line = xasprintf("%s: %s", name, value);
+	struct curl_slist *longer = curl_slist_append(list, line);
+
+	if (longer == NULL)
+		abort(); /* out of memory, as in mem.h */
+	return longer;
+}
+
+static struct curl_slist *headers(const struct http *h, const struct http_request *r)
+{
+	struct curl_slist *list = NULL;
+
+	list = header(list, "Accept-Language", h->s.language);
+	list = header(list, "Accept", r->accept == NULL ? "*/*" : r->accept);
+	if (r->body != NULL)
+		list = header(list, "Content-Type", r->content_type);
+	return header(list, "Expect", ""); /* no round trip to ask whether to send */
+}
+
+/* What follows the host, byte for byte; a fragment is not sent (RFC 9110 7.1). */
+static char *target(const char *url)
+{
+	const char *at = url + base_len(url);
+	size_t len = strcspn(at, "#");
+
+	return xasprintf("%s%.*s", at[0] == '/' ? "" : "/", (int)len, at);
+}
+
+static CURLcode perform(struct http *h, const struct http_request *r,
+			struct curl_slist *list)
+{
+	AUTO_FREE char *path = target(r->url);
+	CURL *c = h->easy;
+
+	/* In this order: each of the first three undoes what the last request was. */
+	curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
+	if (r->head)
+		curl_easy_setopt(c, CURLOPT_NOBODY, 1L);
+	if (r->body != NULL) {
+		curl_easy_setopt(c, CURLOPT_POSTFIELDSIZE, (long)r->body_len);
+		curl_easy_setopt(c, CURLOPT_POSTFIELDS, r->body);
+	}
+	curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
+	if (curl_easy_setopt(c, CURLOPT_REQUEST_TARGET, path) != CURLE_OK)
+		return CURLE_OUT_OF_MEMORY;
+	return curl_easy_perform(c);
+}
+
+static int other_origin(const struct http *h, const char *url, struct err *e)
+{
+	AUTO_BUF struct buf text = { 0 };
+
+	text_escape(&text, url, strlen(url), ERR_TEXT_MAX / 4);
+	return err_set(e, ERR_PROTO, "\"%s\" is not a URL of %s",
+		       text.data == NULL ? "" : text.data, h->base);
+}
+
+int http_exchange(struct http *h, const struct http_request *r,
+		  struct http_reply *reply, struct err *e)
+{
+	struct curl_slist *list;
+	CURLcode rc;
+
+	http_reply_done(reply);
+	if (!origin_same(r->url, h->s.origin))
+		return other_origin(h, r->url, e);
+	h->reply = reply;
+	h->n_lines = 0;
+	h->limit = NULL;
+	h->why[0] = '\0';
+	list = headers(h, r);
+	rc = perform(h, r, list);
+	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
+	curl_slist_free_all(list);
+	if (rc != CURLE_OK) {
+		judge(h, rc, e);
+		return err_wrap(e, "%s", h->base);
+	}
+	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &reply->status);
+	return 0;
+}

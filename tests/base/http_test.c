@@ -1,0 +1,802 @@
+/* http: exchanges with a server of our own, well-behaved first, then not. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/http.h"
+#include "base/sandbox_seccomp.h"
+#include "tests/help/web.h"
+
+#define DEADLINE_MS 400
+
+static struct http_settings settings(const struct web *w)
+{
+	return (struct http_settings){
+		.origin = w->url,
+		.trust = w->trust,
+		.user_agent = "everleaf/test",
+		.language = "en",
+		.deadline_ms = DEADLINE_MS,
+	};
+}
+
+static struct http *open_to(const struct web *w)
+{
+	const struct http_settings s = settings(w);
+	struct http *h = NULL;
+	struct err e;
+
+	if (http_new(&s, &h, &e) != 0)
+		fail_msg("%s", e.text);
+	return h;
+}
+
+static int ask(struct http *h, const struct web *w, const char *target,
+	       struct http_reply *reply, struct err *e)
+{
+	char url[256];
+
+	snprintf(url, sizeof(url), "%s%s", w->url, target);
+	return http_exchange(h, &(struct http_request){ .url = url }, reply, e);
+}
+
+/* One exchange that must fail, by its deadline, for a reason that says so. */
+static void expect_failure(const struct http_settings *s, const char *url, int code,
+			   const char *says)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	int64_t begun = clock_boot_ms();
+	struct http *h = NULL;
+	struct err e;
+	int rc = http_new(s, &h, &e);
+
+	if (rc == 0)
+		rc = http_exchange(h, &(struct http_request){ .url = url }, &reply, &e);
+	http_free(h);
+	if (rc != code || strstr(e.text, says) == NULL)
+		fail_msg("%d \"%s\", not %d \"...%s...\"", rc, rc < 0 ? e.text : "",
+			 code, says);
+	assert_true(clock_boot_ms() - begun < 10 * DEADLINE_MS);
+}
+
+static void expect_web_failure(const struct web *w, int code, const char *says)
+{
+	const struct http_settings s = settings(w);
+
+	expect_failure(&s, w->url, code, says);
+}
+
+/* -- a server as it should be -- */
+
+static void serves_all(struct web *w)
+{
+	char head[4096];
+
+	while (web_ask(w, head, sizeof(head)))
+		if (strncmp(head, "HEAD", 4) == 0)
+			web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n"
+				   "Replay-Nonce: n1\r\n\r\n");
+		else
+			web_answer(w, strncmp(head, "POST", 4) == 0 ? 201 : 200,
+				   "X-Said: yes\r\n", "{\"a\":1}");
+}
+
+static void exchanges_share_one_connection(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, serves_all);
+	h = open_to(w);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask(h, w, "/dir", &reply, &e), 0);
+		assert_int_equal(reply.status, 200);
+		assert_string_equal(reply.body.data, "{\"a\":1}");
+		assert_string_equal(http_header(&reply, "x-said", NULL), "yes");
+	}
+	assert_int_equal(*w->n_connections, 1);
+	assert_int_equal(*w->n_requests, 3);
+	http_free(h);
+}
+
+static void get_head_and_post_follow_one_another(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http_request post = { .content_type = "application/jose+json",
+				     .accept = "application/json",
+				     .body = "{\"x\":2}",
+				     .body_len = 7 };
+	struct http_request head = { .head = true };
+	struct http *h;
+	struct err e;
+
+	web_start(w, serves_all);
+	post.url = head.url = w->url;
+	h = open_to(w);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(http_exchange(h, &post, &reply, &e), 0);
+		assert_int_equal(reply.status, 201);
+		assert_int_equal(http_exchange(h, &head, &reply, &e), 0);
+		assert_string_equal(http_header(&reply, "replay-nonce", NULL), "n1");
+		assert_int_equal(reply.body.len, 0);
+		assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+		assert_int_equal(reply.status, 200);
+	}
+	assert_int_equal(*w->n_connections, 1);
+	assert_non_null(strstr(w->heard, "POST / HTTP/1.1\r\n"));
+	assert_non_null(strstr(w->heard, "Content-Type: application/jose+json\r\n"));
+	assert_non_null(strstr(w->heard, "Accept: application/json\r\n"));
+	assert_non_null(strstr(w->heard, "\r\n\r\n{\"x\":2}HEAD / HTTP/1.1\r\n"));
+	assert_non_null(strstr(w->heard, "GET / HTTP/1.1\r\n"));
+	http_free(h);
+}
+
+/* = RFC 8555 6.1 "ACME clients MUST send a User-Agent header field" */
+static void each_request_says_who_asks_and_nothing_else(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, serves_all);
+	h = open_to(w);
+	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+	assert_non_null(strstr(w->heard, "User-Agent: everleaf/test libcurl/"));
+	assert_non_null(strstr(w->heard, "Accept-Language: en\r\n"));
+	assert_null(strstr(w->heard, "Accept-Encoding"));
+	assert_null(strstr(w->heard, "Cookie"));
+	assert_null(strstr(w->heard, "Authorization"));
+	http_free(h);
+}
+
+static void a_url_is_sent_byte_for_byte(void **state)
+{
+	static const struct {
+		const char *target;
+		const char *sent;
+	} rows[] = {
+		{ "", "GET / " },
+		{ "/a/../b/./c", "GET /a/../b/./c " },
+		{ "//a//b/", "GET //a//b/ " },
+		{ "/%7e%2F%2f?x=a+b&y=%20", "GET /%7e%2F%2f?x=a+b&y=%20 " },
+		{ "?x=/", "GET /?x=/ " },
+		{ "/x#part", "GET /x " },
+		{ "/@:;=,$!*'()[]", "GET /@:;=,$!*'()[] " },
+	};
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, serves_all);
+	h = open_to(w);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		memset(w->heard, 0, WEB_HEARD);
+		assert_int_equal(ask(h, w, rows[i].target, &reply, &e), 0);
+		if (strncmp(w->heard, rows[i].sent, strlen(rows[i].sent)) != 0)
+			fail_msg("%s: %.60s", rows[i].target, w->heard);
+	}
+	http_free(h);
+}
+
+static void no_other_origin_is_spoken_to(void **state)
+{
+	static const char *const urls[] = { "https://127.0.0.1:1/",
+					    "https://localhost/",
+					    "http://127.0.0.1/",
+					    "file:///etc/passwd",
+					    "/dir",
+					    "" };
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, serves_all);
+	h = open_to(w);
+	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++)
+		assert_int_equal(http_exchange(h,
+					       &(struct http_request){ .url = urls[i] },
+					       &reply, &e),
+				 ERR_PROTO);
+	assert_non_null(strstr(e.text, "is not a URL of https://127.0.0.1:"));
+	assert_int_equal(*w->n_connections, 0);
+	http_free(h);
+}
+
+static void says_once(struct web *w)
+{
+	char head[4096];
+
+	if (web_ask(w, head, sizeof(head)))
+		web_answer(w, 200, "", "once");
+}
+
+/* A server that closes an idle connection, said or not, is asked on a new one. */
+static void a_connection_that_is_gone_is_made_again(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, says_once);
+	h = open_to(w);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+		assert_string_equal(reply.body.data, "once");
+	}
+	assert_int_equal(*w->n_connections, 3);
+	http_free(h);
+}
+
+static void redirects(struct web *w)
+{
+	char head[4096];
+
+	while (web_ask(w, head, sizeof(head)))
+		web_answer(w, 302, "Location: /elsewhere\r\nSet-Cookie: a=b\r\n", "");
+}
+
+static void a_redirect_is_an_answer_and_no_cookie_is_kept(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, redirects);
+	h = open_to(w);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+		assert_int_equal(reply.status, 302);
+	}
+	assert_int_equal(*w->n_requests, 2);
+	assert_null(strstr(w->heard, "Cookie"));
+	http_free(h);
+}
+
+static void hints_early(struct web *w)
+{
+	char head[4096];
+
+	while (web_ask(w, head, sizeof(head))) {
+		web_say(w, "HTTP/1.1 103 Early Hints\r\nX-Said: early\r\n\r\n");
+		web_answer(w, 200, "", "x");
+	}
+}
+
+static void what_an_interim_answer_said_is_forgotten(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, hints_early);
+	h = open_to(w);
+	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+	assert_int_equal(reply.status, 200);
+	assert_null(http_header(&reply, "x-said", NULL));
+	http_free(h);
+}
+
+/* -- who it is -- */
+
+static void a_server_that_is_not_verified_is_not_spoken_to(void **state)
+{
+	struct web *w = *state;
+	struct http_settings s;
+
+	web_start(w, serves_all);
+	s = settings(w);
+	s.trust = NULL; /* the system's: it does not know ours */
+	expect_failure(&s, w->url, ERR_TRUST, "certificate");
+	scratch_put(w->scratch, "root.pem", "no certificate\n");
+	s.trust = w->trust;
+	expect_failure(&s, w->url, ERR_CONFIG, "holds no certificate to trust");
+	unlink(w->trust);
+	expect_failure(&s, w->url, ERR_CONFIG, "holds no certificate to trust");
+	assert_int_equal(*w->n_requests, 0);
+}
+
+/* Its certificate is of localhost and 127.0.0.1. */
+static void a_server_with_another_name_is_not_spoken_to(void **state)
+{
+	struct web *w = *state;
+	struct http_settings s = settings(w);
+	char url[64];
+
+	w->server.anywhere = true;
+	web_start(w, serves_all);
+	snprintf(url, sizeof(url), "https://127.0.0.2:%u", w->server.port);
+	s.origin = url;
+	expect_failure(&s, url, ERR_TRUST, "127.0.0.2");
+	assert_int_equal(*w->n_requests, 0);
+}
+
+static void tls_below_1_2_is_not_spoken(void **state)
+{
+	struct web *w = *state;
+
+	w->server.tls_max = TLS1_1_VERSION;
+	web_start(w, serves_all);
+	expect_web_failure(w, ERR_NET, "SSL");
+	assert_int_equal(*w->n_requests, 0);
+}
+
+static void only_https_is_an_origin(void **state)
+{
+	struct web *w = *state;
+	struct http_settings s = settings(w);
+
+	s.origin = "http://127.0.0.1/";
+	expect_failure(&s, s.origin, ERR_CONFIG, "no https URL");
+}
+
+/* -- on the way -- */
+
+static void nobody_listens_is_said(void **state)
+{
+	struct web *w = *state;
+
+	web_start(w, serves_all);
+	server_stop(&w->server);
+	w->server.pid = 0;
+	expect_web_failure(w, ERR_NET, "127.0.0.1");
+}
+
+static void the_source_address_is_the_configured_one(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http_settings s;
+	struct http *h = NULL;
+	struct err e;
+
+	web_start(w, serves_all);
+	s = settings(w);
+	s.source_address = "127.0.0.9";
+	assert_int_equal(http_new(&s, &h, &e), 0);
+	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+	http_free(h);
+	assert_string_equal(w->peer, "127.0.0.9");
+	s.source_address = "192.0.2.77";
+	expect_failure(&s, w->url, ERR_CONFIG, "192.0.2.77 is not of this host");
+}
+
+/* A proxy that answers CONNECT and then is the server. */
+static void tunnels(struct web *w)
+{
+	char head[4096];
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 Connected\r\nX-Said: proxy\r\n\r\n");
+	w->ssl = server_accept(&w->server, w->fd, &w->id);
+	if (w->ssl != NULL)
+		serves_all(w);
+}
+
+static void a_configured_proxy_is_asked_to_connect(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http_settings s;
+	struct http *h = NULL;
+	char proxy[64];
+	struct err e;
+
+	web_start_plain(w, tunnels);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", w->server.port);
+	s = settings(w);
+	s.proxy = proxy;
+	s.origin = "https://localhost:14000/dir";
+	assert_int_equal(http_new(&s, &h, &e), 0);
+	assert_int_equal(http_exchange(h, &(struct http_request){ .url = s.origin },
+				       &reply, &e),
+			 0);
+	assert_int_equal(reply.status, 200);
+	assert_string_equal(http_header(&reply, "x-said", NULL), "yes");
+	assert_non_null(strstr(w->heard, "CONNECT localhost:14000 HTTP/1.1\r\n"));
+	assert_non_null(strstr(w->heard, "GET /dir HTTP/1.1\r\n"));
+	http_free(h);
+}
+
+static void refuses(struct web *w)
+{
+	char head[4096];
+
+	while (web_ask(w, head, sizeof(head)))
+		web_answer(w, 407, "", "");
+}
+
+static void a_proxy_that_refuses_is_said(void **state)
+{
+	struct web *w = *state;
+	struct http_settings s;
+	char proxy[64];
+
+	web_start_plain(w, refuses);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", w->server.port);
+	s = settings(w);
+	s.proxy = proxy;
+	expect_failure(&s, w->url, ERR_NET, "407");
+}
+
+static void the_environment_has_no_say(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, serves_all);
+	setenv("https_proxy", "http://127.0.0.1:1", 1);
+	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
+	h = open_to(w);
+	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+	http_free(h);
+	unsetenv("https_proxy");
+	unsetenv("ALL_PROXY");
+}
+
+/* -- too much -- */
+
+static void endless_headers(struct web *w)
+{
+	char head[4096];
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 OK\r\n");
+	while (web_say(w, "X-More: and more\r\n"))
+		;
+}
+
+static void one_long_header(struct web *w)
+{
+	char head[4096];
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 OK\r\nX-More: ");
+	while (web_say(w, "and more and more and more and more"))
+		;
+}
+
+static void long_header(struct web *w)
+{
+	char head[4096];
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 OK\r\nX-More: ");
+	for (int i = 0; i < LIMIT_HTTP_LINE; i++)
+		web_say(w, "x");
+	web_say(w, "\r\n\r\n");
+}
+
+static void endless_interim(struct web *w)
+{
+	char head[4096];
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	while (web_say(w, "HTTP/1.1 103 Early Hints\r\n\r\n"))
+		;
+}
+
+static void endless_body(struct web *w)
+{
+	char head[4096] = { 0 };
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
+	while (web_say(w, "1000\r\n") && web_write(w, head, 0x1000) &&
+	       web_say(w, "\r\n"))
+		;
+}
+
+static void body_without_length(struct web *w)
+{
+	char head[4096] = { 0 };
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 OK\r\n\r\n");
+	while (web_write(w, head, sizeof(head)))
+		;
+}
+
+static void body_of_a_petabyte(struct web *w)
+{
+	char head[4096] = { 0 };
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 1125899906842624\r\n\r\n");
+	while (web_write(w, head, sizeof(head)))
+		;
+}
+
+/* The bits of deflate (RFC 1951 3.1.1), lowest first. */
+static void put_bits(unsigned char *out, size_t *at, unsigned bits, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++, ++*at)
+		if (bits >> i & 1u)
+			out[*at / 8] |= (unsigned char)(1u << *at % 8);
+}
+
+/* Zeros without end: a literal one, then 258 at distance 1 again and again. Of 13 bits
+ * each, 8 of them are 13 bytes; 1.9 MB make 300 MB. */
+static void says_gzip(struct web *w, const char *header)
+{
+	static const unsigned char start[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
+	unsigned char block[2 + 13 * 256] = { 0 };
+	char head[4096];
+	size_t at = 0;
+
+	if (!web_ask(w, head, sizeof(head)))
+		return;
+	put_bits(block, &at, 0x2, 3);  /* not the last block, fixed codes */
+	put_bits(block, &at, 0x0c, 8); /* literal 0 */
+	while (at / 8 < sizeof(block) - 2)
+		put_bits(block, &at, 0xa3, 13); /* length 258, distance 1 */
+	web_say(w, "HTTP/1.1 200 OK\r\n");
+	web_say(w, header);
+	web_say(w, "\r\n");
+	web_write(w, start, sizeof(start));
+	web_write(w, block, 2);
+	/* What follows the first bits repeats itself every 13 bytes. */
+	while (web_write(w, block + 2, 13 * 255))
+		;
+}
+
+static void gzip_content(struct web *w)
+{
+	says_gzip(w, "Content-Encoding: gzip\r\n");
+}
+
+static void gzip_transfer(struct web *w)
+{
+	says_gzip(w, "Transfer-Encoding: gzip\r\n");
+}
+
+static void what_is_too_large_is_not_taken_in(void **state)
+{
+	static const struct {
+		web_fn *serve;
+		const char *says;
+	} rows[] = {
+		{ endless_headers, "too large (headers)" },
+		{ long_header, "too large (headers)" },
+		{ one_long_header, "" },
+		{ endless_interim, "too large (headers)" },
+		{ endless_body, "too large (body)" },
+		{ body_without_length, "too large (body)" },
+		{ body_of_a_petabyte, "too large (body)" },
+		{ gzip_content, "too large (body)" },
+		{ gzip_transfer, "too large (body)" },
+	};
+	struct web *w = *state;
+	struct rusage usage;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		bool by_libcurl = rows[i].says[0] == '\0';
+
+		web_start(w, rows[i].serve);
+		expect_web_failure(w, by_libcurl ? ERR_NET : ERR_LIMIT, rows[i].says);
+		server_stop(&w->server);
+		w->server.pid = 0;
+	}
+	assert_int_equal(getrusage(RUSAGE_SELF, &usage), 0);
+	assert_true(SANDBOX_SANITIZED || usage.ru_maxrss < 64 * 1024);
+}
+
+static void a_little_gzip(struct web *w)
+{
+	char head[4096];
+
+	while (web_ask(w, head, sizeof(head)))
+		web_answer(w, 200, "Content-Encoding: gzip\r\n", "\x1f\x8b raw");
+}
+
+static void what_is_coded_unasked_stays_coded(void **state)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct web *w = *state;
+	struct http *h;
+	struct err e;
+
+	web_start(w, a_little_gzip);
+	h = open_to(w);
+	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+	assert_string_equal(reply.body.data, "\x1f\x8b raw");
+	http_free(h);
+}
+
+/* -- too slow -- */
+
+static void hangs(struct web *w)
+{
+	(void)w;
+	poll(NULL, 0, -1);
+}
+
+static void hangs_before_headers(struct web *w)
+{
+	char head[4096];
+
+	web_ask(w, head, sizeof(head));
+	hangs(w);
+}
+
+static void hangs_in_headers(struct web *w)
+{
+	char head[4096];
+
+	web_ask(w, head, sizeof(head));
+	web_say(w, "HTTP/1.1 200 OK\r\nX-More: ");
+	hangs(w);
+}
+
+static void hangs_before_body(struct web *w)
+{
+	char head[4096];
+
+	web_ask(w, head, sizeof(head));
+	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
+	hangs(w);
+}
+
+static void hangs_in_body(struct web *w)
+{
+	char head[4096];
+
+	web_ask(w, head, sizeof(head));
+	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123");
+	hangs(w);
+}
+
+static void trickles(struct web *w)
+{
+	char head[4096];
+
+	web_ask(w, head, sizeof(head));
+	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+	while (web_say(w, "x"))
+		poll(NULL, 0, 50);
+}
+
+static void what_is_too_slow_ends_by_the_deadline(void **state)
+{
+	static const struct {
+		bool plain;
+		web_fn *serve;
+		const char *says;
+	} rows[] = {
+		{ true, hangs, "it does not shake hands" },
+		{ false, hangs_before_headers, "it does not answer" },
+		{ false, hangs_in_headers, "headers of its answer do not end" },
+		{ false, hangs_before_body, "no body follows" },
+		{ false, hangs_in_body, "its answer does not end" },
+		{ false, trickles, "its answer does not end" },
+	};
+	struct web *w = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		w->plain = rows[i].plain;
+		web_start(w, rows[i].serve);
+		expect_web_failure(w, ERR_NET, rows[i].says);
+		server_stop(&w->server);
+		w->server.pid = 0;
+	}
+}
+
+/* The queue of a listener that nobody accepts from is full: the next is not answered. */
+static void a_host_that_does_not_answer_ends_by_the_deadline(void **state)
+{
+	struct web *w = *state;
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
+	socklen_t len = sizeof(a);
+	struct http_settings s = settings(w);
+	int fd = socket(AF_INET, SOCK_STREAM, 0);
+	int queued[8];
+	char url[64];
+
+	assert_return_code(bind(fd, (struct sockaddr *)&a, len), errno);
+	assert_return_code(listen(fd, 0), errno);
+	assert_return_code(getsockname(fd, (struct sockaddr *)&a, &len), errno);
+	for (int i = 0; i < 8; i++) {
+		queued[i] = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
+		(void)!connect(queued[i], (struct sockaddr *)&a, len);
+	}
+	snprintf(url, sizeof(url), "https://127.0.0.1:%u", ntohs(a.sin_port));
+	s.origin = url;
+	expect_failure(&s, url, ERR_NET, "it does not accept a connection");
+	for (int i = 0; i < 8; i++)
+		close(queued[i]);
+	close(fd);
+}
+
+/* -- no HTTP -- */
+
+static const char *nonsense;
+
+static void says_nonsense(struct web *w)
+{
+	char head[4096];
+
+	if (web_ask(w, head, sizeof(head)))
+		web_say(w, nonsense);
+}
+
+static void what_is_no_answer_is_said(void **state)
+{
+	static const struct {
+		const char *text;
+		int code;
+	} rows[] = {
+		{ "", ERR_NET },
+		{ "SSH-2.0-OpenSSH\r\n", ERR_PROTO },
+		{ "hello\r\n\r\n", ERR_PROTO },
+		{ "HTTP/9.9 200 OK\r\n\r\n", ERR_PROTO },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nshort", ERR_NET },
+		{ "HTTP/1.1 200 OK\r\nContent-Length: -7\r\n\r\nshort", ERR_PROTO },
+		{ "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n",
+		  ERR_NET },
+	};
+	struct web *w = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		nonsense = rows[i].text;
+		web_start(w, says_nonsense);
+		expect_web_failure(w, rows[i].code, "127.0.0.1");
+		server_stop(&w->server);
+		w->server.pid = 0;
+	}
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, web_in, web_out)
+	const struct CMUnitTest tests[] = {
+		CASE(exchanges_share_one_connection),
+		CASE(get_head_and_post_follow_one_another),
+		CASE(each_request_says_who_asks_and_nothing_else),
+		CASE(a_url_is_sent_byte_for_byte),
+		CASE(no_other_origin_is_spoken_to),
+		CASE(a_connection_that_is_gone_is_made_again),
+		CASE(a_redirect_is_an_answer_and_no_cookie_is_kept),
+		CASE(what_an_interim_answer_said_is_forgotten),
+		CASE(a_server_that_is_not_verified_is_not_spoken_to),
+		CASE(a_server_with_another_name_is_not_spoken_to),
+		CASE(tls_below_1_2_is_not_spoken),
+		CASE(only_https_is_an_origin),
+		CASE(nobody_listens_is_said),
+		CASE(the_source_address_is_the_configured_one),
+		CASE(a_configured_proxy_is_asked_to_connect),
+		CASE(a_proxy_that_refuses_is_said),
+		CASE(the_environment_has_no_say),
+		CASE(what_is_too_large_is_not_taken_in),
+		CASE(what_is_coded_unasked_stays_coded),
+		CASE(what_is_too_slow_ends_by_the_deadline),
+		CASE(a_host_that_does_not_answer_ends_by_the_deadline),
+		CASE(what_is_no_answer_is_said),
+	};
+
+	return cmocka_run_group_tests_name("http", tests, NULL, NULL);
+}
