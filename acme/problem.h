@@ -5,10 +5,12 @@
  *     5xx, serverInternal, connection, dns, tls   ERR_NET: it may work next time
  *     unauthorized, incorrectResponse of a name   ERR_NET: people mend web servers
  *     rejectedIdentifier, caa, badCSR, ...        ERR_REFUSED
+ *     invalidContact, unsupportedContact          ERR_CONFIG
  *     malformed, badNonce, anything else          ERR_PROTO
  *
- * The text is the CA's own: type, detail, and for each subproblem the name it is about.
- * Control bytes in it are replaced; it is cut to what an err holds.
+ * A problem that only collects others ("compound") is what the first of them is. The
+ * text is the CA's own: type, detail, and for each subproblem the name it is about.
+ * Control bytes in it are escaped; it is cut to what an err holds.
  */
 #pragma once
 
