@@ -234,6 +234,7 @@ static void done(struct config_reader *r)
 	config_index_done(&r->paths);
 	config_index_done(&r->folders);
 	config_index_done(&r->programs);
+	config_index_done(&r->listens);
 }
 
 static int compile(struct config_reader *r, const char *path, const char *content,

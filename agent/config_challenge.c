@@ -6,6 +6,7 @@
 #include "agent/config_names.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/responder.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -28,9 +29,19 @@ static void read_webroot(struct config_reader *r, const config_setting_t *s, voi
 	config_folder(r, s, &((struct spec_challenge *)into)->webroot);
 }
 
+/* A challenge is answered on all addresses, so all are bound at once. */
 static void read_listen(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_listen(r, s, false, &((struct spec_challenge *)into)->listen);
+	struct text *listen = &((struct spec_challenge *)into)->listen;
+
+	if (!config_listen(r, s, false, listen) ||
+	    config_index_find(&r->listens, *listen) != NULL)
+		return;
+	if (r->listens.n == RESPONDER_LISTENERS)
+		config_expected(r, s, "not more than %d different addresses in all",
+				RESPONDER_LISTENERS);
+	else if (listen->at != 0)
+		config_index_add(&r->listens, *listen, 0, s);
 }
 
 static void read_hook(struct config_reader *r, const config_setting_t *s, void *into)

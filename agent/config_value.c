@@ -1,10 +1,10 @@
 #include "agent/config_value.h"
 
-#include <arpa/inet.h>
 #include <limits.h>
 #include <string.h>
 
 #include "agent/config_report.h"
+#include "agent/listen.h"
 #include "base/key.h"
 #include "base/text.h"
 
@@ -257,44 +257,24 @@ bool config_contact(struct config_reader *r, const config_setting_t *s,
 	return true;
 }
 
-/* The port of "192.0.2.1:80" or "[::]:80", 0 if `word` is neither. */
-static uint64_t address_port(const char *word)
-{
-	const char *colon = strrchr(word, ':');
-	bool v6 = word[0] == '[';
-	char host[INET6_ADDRSTRLEN] = "";
-	uint8_t raw[16];
-	uint64_t port = 0;
-	size_t n = colon == NULL ? 0 : (size_t)(colon - word);
-
-	if (n == 0 || n >= sizeof(host) || (v6 && (n < 2 || word[n - 1] != ']')))
-		return 0;
-	memcpy(host, v6 ? word + 1 : word, v6 ? n - 2 : n);
-	if (inet_pton(v6 ? AF_INET6 : AF_INET, host, raw) != 1 ||
-	    !text_u64(colon + 1, 65535, &port))
-		return 0;
-	return port;
-}
-
 bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix_too,
 		   struct text *out)
 {
 	const char *word = config_string(r, s, "an address");
+	struct listen_address a = { .port = 0 };
 	bool is_unix;
-	uint64_t port;
 
 	if (word == NULL)
 		return false;
 	is_unix = unix_too && strncmp(word, "unix:", 5) == 0 && is_canonical(word + 5);
-	port = is_unix ? 0 : address_port(word);
-	if (!is_unix && port == 0) {
+	if (!is_unix && !listen_parse(word, &a)) {
 		config_expected(
 		    r, s, "%s",
 		    unix_too ? "\"127.0.0.1:8080\", \"[::]:8080\" or \"unix:/path\""
 			     : "\"127.0.0.1:8080\" or \"[::]:8080\"");
 		return false;
 	}
-	if (!is_unix && port < 1024 && !r->host->is_root) {
+	if (!is_unix && a.port < 1024 && !r->host->is_root) {
 		config_expected(r, s, "a port of 1024 or above: without root");
 		return false;
 	}

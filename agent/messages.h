@@ -27,7 +27,7 @@ enum message {
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */
 	SUP_WORKER,    /* -> fd */
-	SUP_RESPONDER, /* -> fd; binds every `listen` of the configuration */
+	SUP_RESPONDER, /* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */

@@ -73,6 +73,7 @@ static int on_worker(void *role, struct msg *m, struct err *e)
 static const struct msg_rule rules[] = {
 	{ SUP_HOOK, 1u << KEEPER_RENEWS, on_hook },
 	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
+	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
 };
 
 static struct super_proc *proc_of(struct super *s, enum role role)
@@ -236,6 +237,8 @@ static int turn(struct super *s, int sigfd)
 
 			if (role == ROLE_AGENT && ended >= 0)
 				status = ended;
+			if (role == ROLE_RESPONDER && ended == 0)
+				listen_close(&s->listen);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128)
 				log_warn("the %s ended with status %d", role_name(role),
 					 ended);
@@ -345,6 +348,7 @@ static int run(struct super *s, struct err *e)
 	}
 	TRY(super_store(s, e));
 	s->hooks = hookruns_new(&s->spec);
+	super_listens(s);
 	status = run_tree(s, sigfd, e);
 	if (status == EXIT_SUCCESS)
 		super_release(s);
@@ -362,6 +366,7 @@ static void finish(struct super *s)
 	auto_fd_(&s->config);
 	auto_fd_(&s->snapshot);
 	auto_fd_(&s->lock);
+	listen_close(&s->listen);
 	spec_done(&s->spec);
 	msg_done(&s->msg);
 }

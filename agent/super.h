@@ -7,6 +7,7 @@
  *       super_config.c   start the config role, answer what it asks, get the snapshot
  *       super_store.c    make the state directory, take the lock
  *       super_role.c     start and end roles
+ *       super_responder.c  bind sockets, start the responder on them
  *       super.c          one loop: signals, roles, hooks, until the agent has ended
  *
  * An agent or keeper that dies is started again with the other one, from disk, at most
@@ -18,6 +19,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/listen.h"
 #include "agent/request.h"
 #include "agent/roles.h"
 #include "agent/spawn.h"
@@ -52,6 +54,7 @@ struct super {
 	int lock;
 	struct spec spec;
 	struct hookruns *hooks;
+	struct listen listen; /* kept while the agent wants a responder */
 	struct super_proc procs[SUPER_PROCS];
 	int64_t since; /* Unix seconds, when this run began */
 	unsigned restarts;
@@ -100,3 +103,12 @@ int super_reap(struct super_proc *p);
 
 /* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
 void super_end_roles(struct super *s, int patience_ms);
+
+/*
+ * super_responder.c: what the challenges listen on, bound with the first SUP_RESPONDER.
+ * The sockets outlive a responder that dies, so that the next one takes over at once,
+ * and are closed when one has ended in good order: then the agent has let go of it, and
+ * the port is free for others.
+ */
+void super_listens(struct super *s);
+int super_responder(void *role, struct msg *m, struct err *e);

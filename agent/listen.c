@@ -1,0 +1,173 @@
+#include "agent/listen.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/auto.h"
+#include "base/text.h"
+
+#define BACKLOG 128
+
+static void set_v4(struct listen_address *a, const void *host)
+{
+	struct sockaddr_in in = { .sin_family = AF_INET, .sin_port = htons(a->port) };
+
+	memcpy(&in.sin_addr, host, sizeof(in.sin_addr));
+	memcpy(&a->sa, &in, sizeof(in));
+	a->len = sizeof(in);
+	a->is_any = in.sin_addr.s_addr == htonl(INADDR_ANY);
+}
+
+static void set_v6(struct listen_address *a, const void *host)
+{
+	struct sockaddr_in6 in = { .sin6_family = AF_INET6,
+				   .sin6_port = htons(a->port) };
+
+	memcpy(&in.sin6_addr, host, sizeof(in.sin6_addr));
+	memcpy(&a->sa, &in, sizeof(in));
+	a->len = sizeof(in);
+	a->is_any = IN6_IS_ADDR_UNSPECIFIED(&in.sin6_addr);
+}
+
+bool listen_parse(const char *text, struct listen_address *a)
+{
+	const char *colon = strrchr(text, ':');
+	bool v6 = text[0] == '[';
+	char host[INET6_ADDRSTRLEN] = "";
+	size_t n = colon == NULL ? 0 : (size_t)(colon - text);
+	uint8_t raw[sizeof(struct in6_addr)];
+	uint64_t port;
+
+	if (n == 0 || n >= sizeof(host) || (v6 && (n < 2 || text[n - 1] != ']')))
+		return false;
+	memcpy(host, v6 ? text + 1 : text, v6 ? n - 2 : n);
+	if (inet_pton(v6 ? AF_INET6 : AF_INET, host, raw) != 1 ||
+	    !text_u64(colon + 1, UINT16_MAX, &port) || port == 0)
+		return false;
+	*a = (struct listen_address){ .text = text, .port = (uint16_t)port, .fd = -1 };
+	(v6 ? set_v6 : set_v4)(a, raw);
+	return true;
+}
+
+/* -------- who serves whom */
+
+static bool is_same(const struct listen_address *a, const struct listen_address *b)
+{
+	return a->len == b->len && memcmp(&a->sa, &b->sa, a->len) == 0;
+}
+
+static bool includes(const struct listen_address *a, const struct listen_address *b)
+{
+	return a->is_any && a->port == b->port && a->sa.ss_family == b->sa.ss_family;
+}
+
+static size_t server_of(const struct listen *l, size_t i)
+{
+	for (size_t k = 0; k < l->n; k++)
+		if (includes(&l->list[k], &l->list[i]))
+			return k;
+	for (size_t k = 0; k < i; k++)
+		if (is_same(&l->list[k], &l->list[i]))
+			return k;
+	return i;
+}
+
+static bool has_v4(const struct listen *l, uint16_t port)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->list[i].sa.ss_family == AF_INET && l->list[i].port == port)
+			return true;
+	return false;
+}
+
+void listen_add(struct listen *l, const char *text)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (strcmp(l->list[i].text, text) == 0)
+			return;
+	if (l->n == RESPONDER_LISTENERS || !listen_parse(text, &l->list[l->n]))
+		return;
+	l->n++;
+	for (size_t i = 0; i < l->n; i++) {
+		l->list[i].by = server_of(l, i);
+		l->list[i].v6_only = has_v4(l, l->list[i].port);
+	}
+}
+
+/* -------- sockets */
+
+/* A host without IPv6 has IPv4 to offer where any address will do. */
+static int open_socket(struct listen_address *a)
+{
+	const struct in_addr any = { .s_addr = htonl(INADDR_ANY) };
+	const int kind = SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	int fd = socket(a->sa.ss_family, kind, 0);
+
+	if (fd >= 0 || errno != EAFNOSUPPORT || !a->is_any || a->v6_only ||
+	    a->sa.ss_family != AF_INET6)
+		return fd;
+	set_v4(a, &any);
+	return socket(AF_INET, kind, 0);
+}
+
+/* 0 or an errno. */
+static int open_listener(struct listen_address *a)
+{
+	AUTO_FD int fd = open_socket(a);
+	const int on = 1, v6_only = a->v6_only;
+
+	if (fd < 0 || setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) < 0)
+		return errno;
+	if (a->sa.ss_family == AF_INET6 &&
+	    setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &v6_only, sizeof(v6_only)) < 0)
+		return errno;
+	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0 ||
+	    listen(fd, BACKLOG) < 0)
+		return errno;
+	a->fd = take_fd(&fd);
+	return 0;
+}
+
+static void bind_one(struct listen_address *a)
+{
+	int error = open_listener(a);
+	const char *what = strerror(error);
+	const char *then = "";
+
+	a->failed[0] = '\0';
+	if (error == 0)
+		return;
+	if (error == EADDRINUSE)
+		then = ": is a web server running there? use webroot instead";
+	if (error == EADDRNOTAVAIL)
+		then = ": this host does not have it now";
+	snprintf(a->failed, sizeof(a->failed), "listen %s: %s%s", a->text, what, then);
+}
+
+size_t listen_bind(struct listen *l)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->list[i].by == i && l->list[i].fd < 0)
+			bind_one(&l->list[i]);
+		n += l->list[i].fd >= 0;
+	}
+	for (size_t i = 0; i < l->n; i++)
+		if (l->list[i].by != i)
+			memcpy(l->list[i].failed, l->list[l->list[i].by].failed,
+			       sizeof(l->list[i].failed));
+	return n;
+}
+
+void listen_close(struct listen *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		auto_fd_(&l->list[i].fd);
+		l->list[i].fd = -1;
+	}
+}

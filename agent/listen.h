@@ -1,0 +1,46 @@
+/*
+ * listen: the sockets on which challenges are answered, each bound once.
+ *
+ * "[::]:80" takes what comes by IPv4 as well, unless an IPv4 address of that port is
+ * listed too. An address that another of the list includes ("127.0.0.1:80" beside
+ * "0.0.0.0:80", or the same one spelled otherwise) needs no socket of its own. What
+ * cannot be bound is tried again by the next listen_bind(); the others are there.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "agent/responder.h"
+
+struct listen_address {
+	const char *text; /* as configured, borrowed */
+	struct sockaddr_storage sa;
+	socklen_t len;
+	uint16_t port;
+	bool is_any;  /* takes what is sent to any address of this host */
+	bool v6_only; /* IPv4 is somebody else's */
+	size_t by;    /* index of the one that serves it, perhaps its own */
+	int fd;       /* owned; -1: none */
+	char failed[160];
+};
+
+struct listen {
+	struct listen_address list[RESPONDER_LISTENERS];
+	size_t n;
+};
+
+/* Read "192.0.2.1:80" or "[2001:db8::1]:80": false if it is not such an address. */
+bool listen_parse(const char *text, struct listen_address *a);
+
+/* Add `text`, which must outlive *l, unless it is there. One that is no address, or is
+ * one too many, is passed over: the configuration has been checked. */
+void listen_add(struct listen *l, const char *text);
+
+/* Bind what is not bound yet; how many sockets there are then. Why an address has none
+ * is in `failed` ("": it has one, perhaps another's). */
+size_t listen_bind(struct listen *l);
+
+void listen_close(struct listen *l);

@@ -1,0 +1,87 @@
+#include <sys/socket.h>
+
+#include "agent/messages.h"
+#include "agent/super.h"
+#include "base/auto.h"
+#include "base/err.h"
+
+void super_listens(struct super *s)
+{
+	for (uint32_t i = 0; i < s->spec.n[SPEC_CHALLENGES]; i++) {
+		const struct spec_challenge *c = &s->spec.challenges[i];
+
+		if (c->type == CHALLENGE_HTTP_01 && c->listen.at != 0)
+			listen_add(&s->listen, spec_text(&s->spec, c->listen));
+	}
+}
+
+static int hand_over(struct super *s, const struct super_proc *p, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	for (size_t i = 0; i < s->listen.n; i++) {
+		int rc;
+
+		if (s->listen.list[i].fd < 0)
+			continue;
+		msg_begin(&m, RESPONDER_LISTEN, 0);
+		m.fd = s->listen.list[i].fd;
+		rc = msg_send(p->sock, &m, e);
+		m.fd = -1; /* it stays ours */
+		TRY(rc);
+	}
+	msg_begin(&m, RESPONDER_READY, 0);
+	return msg_send(p->sock, &m, e);
+}
+
+static int start(struct super *s, int *agents, struct err *e)
+{
+	struct super_proc *p;
+	AUTO_FD int ours = -1;
+	AUTO_FD int theirs = -1;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair");
+	ours = sv[0];
+	theirs = sv[1];
+	TRY(super_start(s, ROLE_RESPONDER,
+			&(struct super_fds){ s->snapshot, theirs, -1 }, &p, e));
+	TRY(hand_over(s, p, e));
+	*agents = take_fd(&ours);
+	return 0;
+}
+
+static void put_failures(const struct listen *l, struct msg *m)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		n += l->list[i].failed[0] != '\0';
+	msg_put_u64(m, n);
+	for (size_t i = 0; i < l->n; i++) {
+		if (l->list[i].failed[0] == '\0')
+			continue;
+		msg_put_str(m, l->list[i].text);
+		msg_put_str(m, l->list[i].failed);
+	}
+}
+
+/* Those addresses that can be had are enough to begin; without any there is no
+ * descriptor. */
+int super_responder(void *role, struct msg *m, struct err *e)
+{
+	struct super *s = role;
+	AUTO_FD int agents = -1;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	if (s->listen.n == 0)
+		return err_set(e, ERR_PROTO, "no challenge listens");
+	if (listen_bind(&s->listen) > 0)
+		TRY(start(s, &agents, e));
+	msg_begin(&s->msg, SUP_RESPONDER, id);
+	put_failures(&s->listen, &s->msg);
+	s->msg.fd = take_fd(&agents);
+	return 0;
+}

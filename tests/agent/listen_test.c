@@ -1,0 +1,241 @@
+/* listen: each address is bound once, and serves whom it says it serves. */
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "agent/listen.h"
+#include "base/auto.h"
+
+static void addresses_are_read_and_nothing_else(void **state)
+{
+	static const struct {
+		const char *text;
+		int family; /* 0: refused */
+		uint16_t port;
+		bool is_any;
+	} rows[] = {
+		{ "127.0.0.1:80", AF_INET, 80, false },
+		{ "0.0.0.0:8080", AF_INET, 8080, true },
+		{ "[::]:65535", AF_INET6, 65535, true },
+		{ "[::1]:1", AF_INET6, 1, false },
+		{ "[2001:db8::1]:443", AF_INET6, 443, false },
+		{ "", 0, 0, false },
+		{ ":80", 0, 0, false },
+		{ "80", 0, 0, false },
+		{ "*:80", 0, 0, false },
+		{ "localhost:80", 0, 0, false },
+		{ "127.0.0.1", 0, 0, false },
+		{ "127.0.0.1:", 0, 0, false },
+		{ "127.0.0.1:0", 0, 0, false },
+		{ "127.0.0.1:65536", 0, 0, false },
+		{ "127.0.0.1:80x", 0, 0, false },
+		{ "127.0.0.1:-1", 0, 0, false },
+		{ "127.1:80", 0, 0, false },
+		{ "::1:80", 0, 0, false },
+		{ "[::1:80", 0, 0, false },
+		{ "[::1]80", 0, 0, false },
+		{ "[::1]", 0, 0, false },
+		{ "[]:80", 0, 0, false },
+		{ "[:80", 0, 0, false },
+		{ "[127.0.0.1]:80", 0, 0, false },
+		{ "[fe80::1%lo]:80", 0, 0, false },
+		{ "[1111:2222:3333:4444:5555:6666:7777:8888:9999]:80", 0, 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct listen_address a = { .port = 0 };
+		bool ok = listen_parse(rows[i].text, &a);
+
+		if (ok != (rows[i].family != 0) || a.port != rows[i].port ||
+		    a.is_any != rows[i].is_any || a.sa.ss_family != rows[i].family)
+			fail_msg("\"%s\": %d, port %u", rows[i].text, ok, a.port);
+	}
+}
+
+/* A port that is free for both families. */
+static unsigned free_port(void)
+{
+	const struct sockaddr_in6 any = { .sin6_family = AF_INET6 };
+	struct sockaddr_in6 got;
+	socklen_t len = sizeof(got);
+	AUTO_FD int fd = socket(AF_INET6, SOCK_STREAM, 0);
+
+	assert_int_equal(bind(fd, (const struct sockaddr *)&any, sizeof(any)), 0);
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&got, &len), 0);
+	return ntohs(got.sin6_port);
+}
+
+/* The text of `host` ("127.0.0.1", "[::]") with that port; good for the test. */
+static const char *at(const char *host, unsigned port)
+{
+	static char texts[8][64];
+	static unsigned next;
+	char *text = texts[next++ % 8];
+
+	snprintf(text, 64, "%s:%u", host, port);
+	return text;
+}
+
+static bool connects(const char *text)
+{
+	struct listen_address a;
+	AUTO_FD int fd = -1;
+
+	assert_true(listen_parse(text, &a));
+	fd = socket(a.sa.ss_family, SOCK_STREAM, 0);
+	return connect(fd, (const struct sockaddr *)&a.sa, a.len) == 0;
+}
+
+static void any_ipv6_address_takes_ipv4_too(void **state)
+{
+	unsigned port = free_port();
+	struct listen l = { .n = 0 };
+
+	(void)state;
+	listen_add(&l, at("[::]", port));
+	assert_int_equal(listen_bind(&l), 1);
+	assert_true(connects(at("127.0.0.1", port)));
+	assert_true(connects(at("[::1]", port)));
+	listen_close(&l);
+}
+
+static void an_ipv4_address_beside_it_takes_its_own(void **state)
+{
+	unsigned port = free_port();
+	struct listen l = { .n = 0 };
+
+	(void)state;
+	listen_add(&l, at("[::]", port));
+	listen_add(&l, at("127.0.0.2", port));
+	assert_int_equal(listen_bind(&l), 2);
+	assert_true(connects(at("[::1]", port)));
+	assert_true(connects(at("127.0.0.2", port)));
+	assert_false(connects(at("127.0.0.1", port)));
+	listen_close(&l);
+}
+
+static void an_ipv4_address_of_another_port_changes_nothing(void **state)
+{
+	unsigned port = free_port();
+	struct listen l = { .n = 0 };
+
+	(void)state;
+	listen_add(&l, at("127.0.0.1", free_port()));
+	listen_add(&l, at("[::]", port));
+	assert_int_equal(listen_bind(&l), 2);
+	assert_true(connects(at("127.0.0.1", port)));
+	listen_close(&l);
+}
+
+static void what_another_includes_has_no_socket_of_its_own(void **state)
+{
+	unsigned port = free_port();
+	struct listen l = { .n = 0 };
+
+	(void)state;
+	listen_add(&l, at("127.0.0.1", port));
+	listen_add(&l, at("[::1]", port));
+	listen_add(&l, at("0.0.0.0", port));
+	listen_add(&l, at("[::]", port));
+	listen_add(&l, at("[0::0]", port));
+	listen_add(&l, at("0.0.0.0", port));
+	assert_int_equal(l.n, 5);
+	assert_int_equal(listen_bind(&l), 2);
+	for (size_t i = 0; i < l.n; i++)
+		assert_string_equal(l.list[i].failed, "");
+	assert_true(connects(at("127.0.0.1", port)));
+	assert_true(connects(at("[::1]", port)));
+	listen_close(&l);
+}
+
+static void an_address_in_use_says_who_should_move(void **state)
+{
+	unsigned port = free_port(), other = free_port();
+	struct listen theirs = { .n = 0 }, l = { .n = 0 };
+	char expected[160];
+
+	(void)state;
+	listen_add(&theirs, at("127.0.0.1", port));
+	assert_int_equal(listen_bind(&theirs), 1);
+	listen_add(&l, at("[::]", port));
+	listen_add(&l, at("[::1]", port));
+	listen_add(&l, at("127.0.0.1", other));
+	assert_int_equal(listen_bind(&l), 1); /* the other one is there */
+	snprintf(expected, sizeof(expected),
+		 "listen [::]:%u: Address already in use: is a web server running "
+		 "there? use webroot instead",
+		 port);
+	assert_string_equal(l.list[0].failed, expected);
+	assert_string_equal(l.list[1].failed, expected); /* it depends on that */
+	assert_string_equal(l.list[2].failed, "");
+	listen_close(&theirs);
+	assert_int_equal(listen_bind(&l), 2); /* it has moved */
+	assert_string_equal(l.list[0].failed, "");
+	assert_string_equal(l.list[1].failed, "");
+	listen_close(&l);
+}
+
+static void an_address_of_another_host_says_so(void **state)
+{
+	struct listen l = { .n = 0 };
+
+	(void)state;
+	listen_add(&l, at("192.0.2.1", free_port()));
+	assert_int_equal(listen_bind(&l), 0);
+	assert_non_null(strstr(l.list[0].failed, "this host does not have it"));
+	listen_close(&l);
+}
+
+static void closing_frees_the_port_at_once(void **state)
+{
+	unsigned port = free_port();
+	struct listen l = { .n = 0 };
+
+	(void)state;
+	listen_add(&l, at("[::]", port));
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(listen_bind(&l), 1);
+		assert_true(connects(at("[::1]", port)));
+		listen_close(&l);
+		assert_false(connects(at("[::1]", port)));
+	}
+}
+
+static void one_too_many_is_passed_over(void **state)
+{
+	struct listen l = { .n = 0 };
+	char texts[RESPONDER_LISTENERS + 1][32];
+
+	(void)state;
+	for (unsigned i = 0; i <= RESPONDER_LISTENERS; i++) {
+		snprintf(texts[i], sizeof(texts[i]), "127.0.0.1:%u", 1024 + i);
+		listen_add(&l, texts[i]);
+	}
+	listen_add(&l, "junk");
+	assert_int_equal(l.n, RESPONDER_LISTENERS);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(addresses_are_read_and_nothing_else),
+		cmocka_unit_test(any_ipv6_address_takes_ipv4_too),
+		cmocka_unit_test(an_ipv4_address_beside_it_takes_its_own),
+		cmocka_unit_test(an_ipv4_address_of_another_port_changes_nothing),
+		cmocka_unit_test(what_another_includes_has_no_socket_of_its_own),
+		cmocka_unit_test(an_address_in_use_says_who_should_move),
+		cmocka_unit_test(an_address_of_another_host_says_so),
+		cmocka_unit_test(closing_frees_the_port_at_once),
+		cmocka_unit_test(one_too_many_is_passed_over),
+	};
+
+	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
+}
