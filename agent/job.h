@@ -78,6 +78,7 @@ struct job {
 	bool cut;                    /* a crash cut its switch short, see `owed` */
 	bool was_up;                 /* every endpoint, before the switch */
 	bool installed;              /* `generation` is live, its files are written */
+	uint64_t stamp;              /* of what is then live and whole; 0: not known */
 	bool undo;                   /* to be rolled back */
 	bool stale;  /* all hooks have run, and the old certificate is served */
 	bool undone; /* rolled back */

@@ -315,6 +315,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 		TRY(publish_write(&set, &f, e));
 	}
 	msg_begin(m, KEEPER_LIVE, id);
+	msg_put_u64(m, stamp_cert(k, c));
 	return 0;
 }
 

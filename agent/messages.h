@@ -35,7 +35,7 @@ enum message {
 	KEEPER_KEY,   /* cert, whether it must be a new one -> SubjectPublicKeyInfo */
 	KEEPER_ISSUE, /* cert, issuer -> chain PEM, anchors PEM */
 	KEEPER_STORE, /* cert, leaf PEM, chain PEM, anchors PEM, meta.json -> generation */
-	KEEPER_LIVE,      /* cert, generation -> . */
+	KEEPER_LIVE,      /* cert, generation -> stamp of what is now live and whole */
 	KEEPER_PRUNE,     /* cert, held -> . */
 	KEEPER_FORGET,    /* name -> . */
 	KEEPER_CA_INIT,   /* issuer -> . */

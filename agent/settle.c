@@ -355,6 +355,8 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 		remember_half_done(j, m);
 	TRY(remember_hooks(b, j, e));
 	TRY(inventory_refresh(a, j->cert, m, e));
+	if (j->stamp != 0)
+		m->disk_stamp = j->stamp; /* the keeper has just looked at all of it */
 	if (!served && (j->installed || j->undone))
 		m->flags |= CERT_NOT_SERVED;
 	if (j->err.code == 0)

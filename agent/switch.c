@@ -244,8 +244,8 @@ static void on_installed(void *arg, uint32_t number, struct msg *m,
 	struct batch *b = ((struct agent *)arg)->batch;
 	struct job *j = b->jobs[number];
 
-	(void)m;
 	b->waiting--;
+	j->stamp = failed == NULL ? msg_get_u64(m) : 0;
 	if (failed != NULL) {
 		j->err = *failed;
 		err_wrap(&j->err, "install");
@@ -321,8 +321,8 @@ static void on_back(void *arg, uint32_t number, struct msg *m, const struct err 
 	struct batch *b = ((struct agent *)arg)->batch;
 	struct job *j = b->jobs[number];
 
-	(void)m;
 	b->waiting--;
+	j->stamp = failed == NULL ? msg_get_u64(m) : 0;
 	j->undone = failed == NULL;
 	j->undo = false;
 	j->installed = false; /* nor is it proven if it cannot be taken back */

@@ -45,6 +45,19 @@ test_a_run_with_nothing_due_is_silent_and_changes_nothing() {
 	is_live_of www 1 1
 }
 
+# The keeper has told what its key and files look like: nothing is left to remember.
+test_what_was_just_installed_is_not_looked_at_again() {
+	www "files = ( { path = \"$dir/www.pem\"; content = \"combined\"; } );"
+	expect 0 everleaf renew
+	cp state/agent/state.db before
+	expect 0 everleaf renew
+	cmp before state/agent/state.db
+	expect 0 everleaf renew --force www
+	cp state/agent/state.db before
+	expect 0 everleaf renew
+	cmp before state/agent/state.db
+}
+
 test_force_renews_what_is_not_due() {
 	www
 	expect 0 everleaf renew
