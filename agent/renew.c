@@ -227,17 +227,15 @@ static void close_loop(struct agent *a)
 	a->loop = NULL;
 }
 
-/* Before an agent or keeper of this very run died: it is not asked for twice. In the
- * second in which the run began it may have been the run before: done again. */
-static bool was_done(const struct agent *a, uint32_t i)
+/* Before an agent or keeper of this very run died: it is not asked for twice. */
+static bool was_installed(const struct agent *a, uint32_t i)
 {
 	struct memory m;
 	bool found;
 	struct err e;
 
-	return (a->request->flags & REQUEST_AGAIN) != 0 &&
-	       state_get(a->state, agent_cert_name(a, i), &m, &found, &e) == 0 &&
-	       found && m.last_success_at > a->request->since;
+	return state_get(a->state, agent_cert_name(a, i), &m, &found, &e) == 0 &&
+	       found && m.installed_run == a->request->run;
 }
 
 void renew_ask(struct agent *a)
@@ -251,7 +249,7 @@ void renew_ask(struct agent *a)
 			continue;
 		a->certs[i].retry_at = 0;
 		/* A switch that was cut short brings a new one: it is finished. */
-		if (force && a->certs[i].state < JOB_INSTALLING && !was_done(a, i))
+		if (force && a->certs[i].state < JOB_INSTALLING && !was_installed(a, i))
 			a->certs[i].flags |= CERT_ASKED;
 	}
 }

@@ -57,8 +57,8 @@ struct request {
 	uint64_t generation; /* rollback; 0: the previous one */
 	uint64_t reason;     /* revoke, ca revoke */
 	uint64_t step;       /* account: enum account_step */
-	int64_t since;      /* when the run began, Unix seconds; the supervisor knows */
-	const char **names; /* owned array of borrowed strings */
+	uint64_t run;        /* the supervisor's: a number drawn for this run */
+	const char **names;  /* owned array of borrowed strings */
 	size_t n_names;
 	const char *input; /* a CSR in PEM, borrowed; NULL: none */
 };

@@ -70,6 +70,7 @@ int settle_owe(struct batch *b, struct err *e)
 		if (j->owed)
 			continue;
 		j->memory.state = JOB_INSTALLING;
+		j->memory.installed_run = b->agent->request->run;
 		if (j->by_hand)
 			mark_by_hand(b->agent, j);
 		TRY(owe_hooks(b, j, e));

@@ -63,7 +63,8 @@ struct memory {
 	int64_t renew_at;    /* drawn for facts.serial */
 	int64_t retry_at;
 	int64_t last_success_at;
-	int64_t changed_at; /* when this row was written */
+	uint64_t installed_run; /* of struct request: that began its last switch */
+	int64_t changed_at;     /* when this row was written */
 	uint64_t held;
 	int64_t held_not_after;
 	uint64_t held_names_hash;

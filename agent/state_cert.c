@@ -36,6 +36,7 @@ static void put_memory(struct query *q, const char *name, const struct memory *m
 	query_put_int(q, m->renew_at);
 	query_put_int(q, m->retry_at);
 	query_put_int(q, m->last_success_at);
+	query_put_int(q, (int64_t)m->installed_run);
 	query_put_int(q, clock_now());
 	query_put_int(q, (int64_t)m->held);
 	query_put_int(q, m->held_not_after);
@@ -81,6 +82,7 @@ static void get_memory(struct query *q, struct memory *m)
 	m->renew_at = query_get_int(q);
 	m->retry_at = query_get_int(q);
 	m->last_success_at = query_get_int(q);
+	m->installed_run = (uint64_t)query_get_int(q);
 	m->changed_at = query_get_int(q);
 	m->held = (uint64_t)query_get_int(q);
 	m->held_not_after = query_get_int(q);

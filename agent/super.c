@@ -1,5 +1,6 @@
 #include "agent/super.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -8,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
 
@@ -371,6 +373,16 @@ static void finish(struct super *s)
 	msg_done(&s->msg);
 }
 
+/* Runs are told apart by chance alone: a clock jumps, a number of a process comes again. */
+static uint64_t draw(void)
+{
+	uint64_t run;
+	const ssize_t n = getrandom(&run, sizeof(run), 0);
+
+	assert(n == (ssize_t)sizeof(run)); /* so few bytes never fail, getrandom(2) */
+	return run;
+}
+
 int supervise(const struct request *request, const char *path)
 {
 	struct super s = { .request = request, .path = path, .msg = MSG_NONE };
@@ -381,7 +393,7 @@ int supervise(const struct request *request, const char *path)
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		s.procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
-	s.since = clock_now();
+	s.run = draw();
 	s.is_root = geteuid() == 0;
 	super_places(&s);
 	status = run(&s, &e);

@@ -56,7 +56,7 @@ struct super {
 	struct hookruns *hooks;
 	struct listen listen; /* kept while the agent wants a responder */
 	struct super_proc procs[SUPER_PROCS];
-	int64_t since; /* Unix seconds, when this run began */
+	uint64_t run; /* this one, as struct request has it */
 	unsigned restarts;
 	int64_t restarted_ms; /* clock_boot_ms() of the last */
 	bool

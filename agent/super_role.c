@@ -122,7 +122,7 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		.config_path = s->path,
 	};
 
-	start.request.since = s->since;
+	start.request.run = s->run;
 	if (s->cut)
 		start.request.flags |= REQUEST_SWEEP;
 	if (s->restarts > 0)

@@ -229,6 +229,7 @@ static void expect_kept(struct state *st)
 	assert_int_equal(state_get(st, "name-000000", &m, &found, &e), 0);
 	assert_true(found && m.retry_at == 1795235000);
 	assert_int_equal(m.fallback.asked, 0);
+	assert_true(m.installed_run == 0);
 	assert_string_equal(m.last_error, "a bad day");
 	assert_int_equal(rows_of(st), 1);
 	assert_int_equal(state_order_each(st, NULL, never_order, NULL, &e), 0);

@@ -69,6 +69,7 @@ static struct memory full_memory(void)
 		.renew_at = 1,
 		.retry_at = 2,
 		.last_success_at = 3,
+		.installed_run = UINT64_MAX - 6,
 		.held = UINT64_MAX - 4,
 		.held_not_after = 4,
 		.held_names_hash = UINT64_MAX - 5,
@@ -105,6 +106,7 @@ static void expect_same(const struct memory *a, const struct memory *b)
 	assert_true(a->generation == b->generation);
 	assert_true(a->renew_at == b->renew_at && a->retry_at == b->retry_at);
 	assert_true(a->last_success_at == b->last_success_at);
+	assert_true(a->installed_run == b->installed_run);
 	assert_true(a->held == b->held && a->held_not_after == b->held_not_after);
 	assert_true(a->held_names_hash == b->held_names_hash);
 	assert_int_equal(a->held_key, b->held_key);

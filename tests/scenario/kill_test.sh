@@ -151,6 +151,30 @@ test_a_roll_back_by_hand_that_was_cut_short_is_finished() {
 	is_live_of www 1 2
 }
 
+# All in one second, which is what the history knows of it: a run is known by its number.
+test_what_a_forced_run_has_brought_to_its_end_is_not_done_again_when_a_role_dies() {
+	hook web <<-'H'
+	while [ "$EVERLEAF_EVENT" = failed ] && [ -e "$dir/hold" ]; do sleep 0.05; done
+	H
+	hook bad <<-'H'
+	[ ! -e "$dir/hold" ]
+	H
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; },
+		{ name = "b"; names = "b.example.org"; issuer = "local"; hooks = [ "web", "bad" ]; } );
+	hooks = ( $(hook_config web 'on = "failed";'), { name = "bad"; run = [ "$dir/bad", "run" ]; } );
+	C
+	expect 0 everleaf renew
+	in_the_hook renew --force --all
+	kill -9 "$(role agent)"
+	rm hold
+	ends_with 0
+	is_live_of www 2 2
+	is_live_of b 2 2
+	expect 0 everleaf renew --force www
+	is_live_of www 3 3
+}
+
 test_a_second_run_beside_a_first_one_ends_with_3() {
 	www
 	in_the_hook renew --force www

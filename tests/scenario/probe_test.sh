@@ -140,6 +140,29 @@ test_down_with_on_failure_keep_is_not_rolled_back() {
 	is down "$(status_of www served.0.verdict)"
 }
 
+# The old certificate is no surprise where a hook has not run: a glance has to do, and
+# the hook that works is not run again for it.
+test_one_failing_hook_of_two_costs_seconds_and_the_other_runs_once() {
+	local begin
+	service
+	hook bad <<<'[ "$1" = test ] || [ -e "$dir/mended" ]'
+	sed -i -e 's/hooks = "web"/hooks = [ "web", "bad" ]/' \
+		-e "s|^hooks = ( |&$(hook_config bad), |" everleaf.conf
+	touch mended
+	expect 0 everleaf renew
+	rm mended
+	echo : >on-installed
+	: >web.ran
+	: >bad.ran
+	begin=$SECONDS
+	expect 1 everleaf renew --force www
+	[ $((SECONDS - begin)) -le 8 ] || fail "took $((SECONDS - begin)) s"
+	is 1 "$(ran web "run installed")"
+	is 1 "$(ran bad "run installed")"
+	is_live_of www 2 2
+	is '["bad"]' "$(status_of www hooks_pending)"
+}
+
 test_a_failed_probe_takes_back_its_own_certificate_only() {
 	local a
 	service
