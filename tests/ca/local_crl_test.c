@@ -18,29 +18,10 @@
 #include "ca/local.h"
 #include "ca/local_crl.h"
 #include "tests/help/certs.h"
+#include "tests/help/lab.h"
 #include "tests/help/openssl.h"
 
 #define NOW INT64_C(1800000000)
-#define DAY INT64_C(86400)
-
-static struct local_profile lab(void)
-{
-	return (struct local_profile){
-		.subject = "CN=Lab CA",
-		.lifetime_s = 30 * DAY,
-		.ca_lifetime_s = 3650 * DAY,
-		.ca_key = KEY_ECDSA_P256,
-		.path_length = -1,
-	};
-}
-
-static void make(const struct local_profile *p, int64_t now, struct local_ca *ca)
-{
-	struct err e = { 0 };
-
-	if (local_make(p, now, ca, &e) < 0)
-		fail_msg("%s", e.text);
-}
 
 static void revoke_one(const struct local_profile *p, struct local_ca *ca,
 		       const char *serial, int reason, int64_t now)
@@ -96,10 +77,10 @@ static int64_t time_of(const ASN1_TIME *t)
 static void a_new_ca_has_an_empty_crl(void **state)
 {
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 
 	(void)state;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	assert_int_equal(number_of(ca.crl), 1);
 	assert_int_equal(X509_CRL_get_version(ca.crl), X509_CRL_VERSION_2);
 	assert_true(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(ca.crl)) <= 0);
@@ -112,10 +93,10 @@ static void a_new_ca_has_an_empty_crl(void **state)
 static void what_is_revoked_stays_revoked(void **state)
 {
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 
 	(void)state;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	revoke_one(&p, &ca, "ABCDEF", 1, NOW + 10);
 	revoke_one(&p, &ca, "0A", 0, NOW + 20);
 	revoke_one(&p, &ca, NULL, 0, NOW + 30);
@@ -134,10 +115,10 @@ static void what_is_revoked_stays_revoked(void **state)
 static void revoking_twice_keeps_the_first_entry(void **state)
 {
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 
 	(void)state;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	revoke_one(&p, &ca, "AB", 1, NOW + 10);
 	revoke_one(&p, &ca, "00ab", 4, NOW + 20);
 	assert_int_equal(sk_X509_REVOKED_num(X509_CRL_get_REVOKED(ca.crl)), 1);
@@ -150,11 +131,11 @@ static void a_crl_survives_being_written(void **state)
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
 	AUTO_BUF struct buf pem = { 0 }, der = { 0 }, again = { 0 };
 	AUTO_CRL X509_CRL *read = NULL;
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 	struct err e;
 
 	(void)state;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	revoke_one(&p, &ca, "AB", 1, NOW + 10);
 	assert_int_equal(crl_to_pem(ca.crl, &pem, &e), 0);
 	assert_int_equal(crl_to_der(ca.crl, &der, &e), 0);
@@ -176,12 +157,12 @@ static void a_crl_file_can_be_carried_on_from(void **state)
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_CRL X509_CRL *read = NULL;
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 	struct err e;
 
 	(void)state;
 	p.intermediate = true;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	revoke_one(&p, &ca, "AB", 1, NOW + 10);
 	assert_int_equal(local_crl_to_pem(&ca, &pem, &e), 0);
 	assert_int_equal(crl_from_pem(pem.data, pem.len, &read, &e), 0);
@@ -192,18 +173,18 @@ static void a_crl_file_can_be_carried_on_from(void **state)
 static void a_crl_lasts_as_long_as_what_is_issued(void **state)
 {
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 
 	(void)state;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	assert_int_equal(time_of(X509_CRL_get0_lastUpdate(ca.crl)), NOW - 300);
-	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 30 * DAY);
+	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 30 * LAB_DAY);
 	/* A shorter lifetime does not cut off what was issued for the longer one. */
-	p.lifetime_s = DAY;
-	revoke_one(&p, &ca, NULL, 0, NOW + DAY);
-	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 30 * DAY);
-	revoke_one(&p, &ca, NULL, 0, NOW + 40 * DAY);
-	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 41 * DAY);
+	p.lifetime_s = LAB_DAY;
+	revoke_one(&p, &ca, NULL, 0, NOW + LAB_DAY);
+	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 30 * LAB_DAY);
+	revoke_one(&p, &ca, NULL, 0, NOW + 40 * LAB_DAY);
+	assert_int_equal(time_of(X509_CRL_get0_nextUpdate(ca.crl)), NOW + 41 * LAB_DAY);
 }
 
 /* = RFC 5280 4.1.2.2 "Conforming CAs MUST NOT use serialNumber values longer than 20
@@ -222,10 +203,10 @@ static void what_is_no_serial_or_reason_is_refused(void **state)
 		{ "12", -1 }, { "12345678901234567890123456789012345678901", 0 },
 	};
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 
 	(void)state;
-	make(&p, NOW, &ca);
+	lab_make(&p, NOW, &ca);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct err e;
 
@@ -271,19 +252,19 @@ static void others_see_what_is_revoked(void **state)
 {
 	static const struct name names[] = { { NAME_DNS, "example.org" } };
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	struct local_request r = { names, 1, key, USAGE_SERVER, DAY };
+	struct local_request r = { names, 1, key, USAGE_SERVER, LAB_DAY };
 
 	(void)state;
 	for (int intermediate = 0; intermediate < 2; intermediate++) {
 		AUTO_LOCAL_CA struct local_ca ca = { 0 };
 		AUTO_CHAIN STACK_OF(X509) *chain = NULL;
 		AUTO_BUF struct buf leaf = { 0 };
-		struct local_profile p = lab();
+		struct local_profile p = lab_profile();
 		struct x509_facts f;
 		struct err e;
 
 		p.intermediate = intermediate == 1;
-		make(&p, clock_now(), &ca);
+		lab_make(&p, clock_now(), &ca);
 		assert_int_equal(local_issue(&p, &ca, &r, clock_now(), &leaf, &e), 0);
 		revoke_one(&p, &ca, "1234", 0, clock_now());
 		assert_int_equal(outsider_says(&ca, &leaf), 0);

@@ -14,37 +14,10 @@
 #include "base/x509.h"
 #include "ca/local.h"
 #include "tests/help/certs.h"
+#include "tests/help/lab.h"
 #include "tests/help/openssl.h"
 
-#define DAY      INT64_C(86400)
-#define YEAR     (365 * DAY)
 #define NAMES(n) (sizeof(n) / sizeof((n)[0]))
-
-static const struct name one_name[] = { { NAME_DNS, "example.org" } };
-
-static struct local_profile lab(void)
-{
-	return (struct local_profile){
-		.subject = "CN=Lab CA,O=Example",
-		.lifetime_s = 30 * DAY,
-		.ca_lifetime_s = 20 * YEAR,
-		.ca_key = KEY_ECDSA_P256,
-		.path_length = -1,
-	};
-}
-
-static struct local_request ask(EVP_PKEY *key)
-{
-	return (struct local_request){ one_name, 1, key, USAGE_SERVER, 30 * DAY };
-}
-
-static void make(const struct local_profile *p, int64_t now, struct local_ca *ca)
-{
-	struct err e = { 0 };
-
-	if (local_make(p, now, ca, &e) < 0)
-		fail_msg("%s", e.text);
-}
 
 /* What `openssl verify` says; fails the test unless it is `expected`. */
 static void outsider_says(const char *what, const struct local_ca *ca,
@@ -79,8 +52,6 @@ static void outsider_says(const char *what, const struct local_ca *ca,
 		fail_msg("%s: exit %d: %s", what, rc, out.data);
 }
 
-static const struct name wildcard[] = { { NAME_DNS, "*.example.org" },
-					{ NAME_DNS, "example.org" } };
 static const struct name addresses[] = { { NAME_IP, "192.0.2.7" },
 					 { NAME_IP, "2001:db8::1" } };
 static const struct name mail[] = { { NAME_EMAIL, "me@example.org" } };
@@ -100,35 +71,35 @@ static void others_accept_what_is_issued(void **state)
 		const char *option;
 		const char *value;
 	} rows[] = {
-		{ "root and leaf", KEY_ECDSA_P256, false, KEY_ECDSA_P256, one_name, 1,
-		  USAGE_SERVER, 30 * DAY, "-verify_hostname", "example.org" },
+		{ "root and leaf", KEY_ECDSA_P256, false, KEY_ECDSA_P256, lab_name, 1,
+		  USAGE_SERVER, 30 * LAB_DAY, "-verify_hostname", "example.org" },
 		{ "with an intermediate", KEY_ECDSA_P256, true, KEY_ECDSA_P256,
-		  one_name, 1, USAGE_SERVER, 30 * DAY, "-verify_hostname",
+		  lab_name, 1, USAGE_SERVER, 30 * LAB_DAY, "-verify_hostname",
 		  "example.org" },
-		{ "p384", KEY_ECDSA_P384, true, KEY_ECDSA_P384, one_name, 1,
-		  USAGE_SERVER, DAY, "-auth_level", "2" },
-		{ "rsa", KEY_RSA_2048, true, KEY_RSA_2048, one_name, 1, USAGE_SERVER,
-		  DAY, "-auth_level", "2" },
-		{ "ed25519", KEY_ED25519, true, KEY_ED25519, one_name, 1, USAGE_SERVER,
-		  DAY, "-auth_level", "2" },
+		{ "p384", KEY_ECDSA_P384, true, KEY_ECDSA_P384, lab_name, 1,
+		  USAGE_SERVER, LAB_DAY, "-auth_level", "2" },
+		{ "rsa", KEY_RSA_2048, true, KEY_RSA_2048, lab_name, 1, USAGE_SERVER,
+		  LAB_DAY, "-auth_level", "2" },
+		{ "ed25519", KEY_ED25519, true, KEY_ED25519, lab_name, 1, USAGE_SERVER,
+		  LAB_DAY, "-auth_level", "2" },
 		{ "rsa leaf of an ed25519 CA", KEY_ED25519, false, KEY_RSA_3072,
-		  one_name, 1, USAGE_SERVER, DAY, "-auth_level", "2" },
-		{ "wildcard", KEY_ECDSA_P256, false, KEY_ECDSA_P256, wildcard, 2,
-		  USAGE_SERVER, DAY, "-verify_hostname", "www.example.org" },
+		  lab_name, 1, USAGE_SERVER, LAB_DAY, "-auth_level", "2" },
+		{ "wildcard", KEY_ECDSA_P256, false, KEY_ECDSA_P256, lab_wildcard, 2,
+		  USAGE_SERVER, LAB_DAY, "-verify_hostname", "www.example.org" },
 		{ "IPv4", KEY_ECDSA_P256, false, KEY_ECDSA_P256, addresses, 2,
-		  USAGE_SERVER, DAY, "-verify_ip", "192.0.2.7" },
+		  USAGE_SERVER, LAB_DAY, "-verify_ip", "192.0.2.7" },
 		{ "IPv6", KEY_ECDSA_P256, false, KEY_ECDSA_P256, addresses, 2,
-		  USAGE_SERVER, DAY, "-verify_ip", "2001:db8::1" },
+		  USAGE_SERVER, LAB_DAY, "-verify_ip", "2001:db8::1" },
 		{ "email", KEY_ECDSA_P256, false, KEY_ECDSA_P256, mail, 1, USAGE_CLIENT,
-		  DAY, "-verify_email", "me@example.org" },
+		  LAB_DAY, "-verify_email", "me@example.org" },
 		{ "uri", KEY_ECDSA_P256, false, KEY_ECDSA_P256, uri, 1, USAGE_CLIENT,
-		  DAY, "-verify_depth", "1" },
-		{ "client and server", KEY_ECDSA_P256, false, KEY_ECDSA_P256, one_name,
-		  1, USAGE_CLIENT | USAGE_SERVER, DAY, "-verify_depth", "1" },
-		{ "30 seconds", KEY_ECDSA_P256, true, KEY_ECDSA_P256, one_name, 1,
+		  LAB_DAY, "-verify_depth", "1" },
+		{ "client and server", KEY_ECDSA_P256, false, KEY_ECDSA_P256, lab_name,
+		  1, USAGE_CLIENT | USAGE_SERVER, LAB_DAY, "-verify_depth", "1" },
+		{ "30 seconds", KEY_ECDSA_P256, true, KEY_ECDSA_P256, lab_name, 1,
 		  USAGE_SERVER, 30, "-verify_depth", "2" },
-		{ "10 years", KEY_ECDSA_P256, true, KEY_ECDSA_P256, one_name, 1,
-		  USAGE_SERVER, 10 * YEAR, "-verify_depth", "2" },
+		{ "10 years", KEY_ECDSA_P256, true, KEY_ECDSA_P256, lab_name, 1,
+		  USAGE_SERVER, 10 * LAB_YEAR, "-verify_depth", "2" },
 	};
 
 	(void)state;
@@ -137,7 +108,7 @@ static void others_accept_what_is_issued(void **state)
 		AUTO_KEY EVP_PKEY *key = certs_key(t->key);
 		AUTO_LOCAL_CA struct local_ca ca = { 0 };
 		AUTO_BUF struct buf chain = { 0 };
-		struct local_profile p = lab();
+		struct local_profile p = lab_profile();
 		struct local_request r = { t->names, t->n_names, key, t->usage,
 					   t->lifetime_s };
 		struct err e;
@@ -146,7 +117,7 @@ static void others_accept_what_is_issued(void **state)
 		p.intermediate = t->intermediate;
 		p.lifetime_s = t->lifetime_s;
 		p.crl_url = "http://ca.lab.example/lab.crl";
-		make(&p, clock_now(), &ca);
+		lab_make(&p, clock_now(), &ca);
 		assert_int_equal(local_issue(&p, &ca, &r, clock_now(), &chain, &e), 0);
 		if ((t->usage & USAGE_SERVER) != 0)
 			outsider_says(t->what, &ca, &chain, "sslserver", t->option,
@@ -162,12 +133,12 @@ static void others_refuse_what_was_not_asked_for(void **state)
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
 	AUTO_BUF struct buf chain = { 0 };
-	struct local_profile p = lab();
-	struct local_request r = ask(key);
+	struct local_profile p = lab_profile();
+	struct local_request r = lab_ask(key);
 	struct err e;
 
 	(void)state;
-	make(&p, clock_now(), &ca);
+	lab_make(&p, clock_now(), &ca);
 	assert_int_equal(local_issue(&p, &ca, &r, clock_now(), &chain, &e), 0);
 	outsider_says("other name", &ca, &chain, "sslserver", "-verify_hostname",
 		      "evil.example", 2);

@@ -15,50 +15,9 @@
 #include "base/x509.h"
 #include "ca/local.h"
 #include "tests/help/certs.h"
+#include "tests/help/lab.h"
 
-#define DAY      INT64_C(86400)
-#define YEAR     (365 * DAY)
 #define NAMES(n) (sizeof(n) / sizeof((n)[0]))
-
-static const struct name one_name[] = { { NAME_DNS, "example.org" } };
-
-static struct local_profile lab(void)
-{
-	return (struct local_profile){
-		.subject = "CN=Lab CA,O=Example",
-		.lifetime_s = 30 * DAY,
-		.ca_lifetime_s = 20 * YEAR,
-		.ca_key = KEY_ECDSA_P256,
-		.path_length = -1,
-	};
-}
-
-static struct local_request ask(EVP_PKEY *key)
-{
-	return (struct local_request){ one_name, 1, key, USAGE_SERVER, 30 * DAY };
-}
-
-static void make(const struct local_profile *p, int64_t now, struct local_ca *ca)
-{
-	struct err e = { 0 };
-
-	if (local_make(p, now, ca, &e) < 0)
-		fail_msg("%s", e.text);
-}
-
-static X509 *issue(const struct local_profile *p, const struct local_ca *ca,
-		   const struct local_request *r, int64_t now)
-{
-	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
-	AUTO_BUF struct buf pem = { 0 };
-	struct err e = { 0 };
-
-	if (local_issue(p, ca, r, now, &pem, &e) < 0)
-		fail_msg("%s", e.text);
-	assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &chain, &e), 0);
-	assert_int_equal(sk_X509_num(chain), ca->intermediate == NULL ? 1 : 2);
-	return sk_X509_shift(chain);
-}
 
 static struct x509_facts facts_of(X509 *cert)
 {
@@ -69,25 +28,23 @@ static struct x509_facts facts_of(X509 *cert)
 	return f;
 }
 
-static const struct name wildcard[] = { { NAME_DNS, "*.example.org" },
-					{ NAME_DNS, "example.org" } };
 static void a_leaf_is_exactly_what_was_asked_for(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
 	AUTO_X509 X509 *leaf = NULL;
 	AUTO_FREE char *subject = NULL, *issuer = NULL;
-	struct local_profile p = lab();
-	struct local_request r = ask(key);
+	struct local_profile p = lab_profile();
+	struct local_request r = lab_ask(key);
 	struct x509_facts f;
 	int critical;
 	void *names;
 
 	(void)state;
-	r.names = wildcard;
+	r.names = lab_wildcard;
 	r.n_names = 2;
-	make(&p, 1800000000, &ca);
-	leaf = issue(&p, &ca, &r, 1800000000);
+	lab_make(&p, 1800000000, &ca);
+	leaf = lab_issue(&p, &ca, &r, 1800000000);
 	f = facts_of(leaf);
 	assert_int_equal(f.n_names, 2);
 	assert_true(f.names_hash == names_hash(NAME_DNS, "example.org") +
@@ -120,14 +77,14 @@ static void serials_are_128_random_bits(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
-	struct local_request r = ask(key);
+	struct local_profile p = lab_profile();
+	struct local_request r = lab_ask(key);
 	uint8_t seen_one[16] = { 0 }, seen_zero[16] = { 0 };
 
 	(void)state;
-	make(&p, 1800000000, &ca);
+	lab_make(&p, 1800000000, &ca);
 	for (int i = 0; i < 100; i++) { /* a bit that never moves: one in 2^99 */
-		AUTO_X509 X509 *leaf = issue(&p, &ca, &r, 1800000000);
+		AUTO_X509 X509 *leaf = lab_issue(&p, &ca, &r, 1800000000);
 		const ASN1_INTEGER *serial = X509_get0_serialNumber(leaf);
 		int len = ASN1_STRING_length(serial);
 		uint8_t octets[16] = { 0 };
@@ -150,16 +107,16 @@ static void a_key_is_identified_by_its_hash(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ED25519);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
-	struct local_request r = ask(key);
+	struct local_profile p = lab_profile();
+	struct local_request r = lab_ask(key);
 	AUTO_X509 X509 *leaf = NULL;
 	const ASN1_OCTET_STRING *id;
 	uint8_t raw[32], hash[32];
 	size_t len = sizeof(raw);
 
 	(void)state;
-	make(&p, 1800000000, &ca);
-	leaf = issue(&p, &ca, &r, 1800000000);
+	lab_make(&p, 1800000000, &ca);
+	leaf = lab_issue(&p, &ca, &r, 1800000000);
 	assert_int_equal(EVP_PKEY_get_raw_public_key(key, raw, &len), 1);
 	EVP_Digest(raw, len, hash, NULL, EVP_sha256(), NULL);
 	id = X509_get0_subject_key_id(leaf);
@@ -173,23 +130,29 @@ static void a_lifetime_is_the_whole_span(void **state)
 		int64_t lifetime_s;
 		int64_t before; /* now - notBefore */
 	} rows[] = {
-		{ 30, 3 },     { 10, 1 },    { 5, 0 },          { 300, 30 },
-		{ 3000, 300 }, { DAY, 300 }, { 30 * DAY, 300 }, { 10 * YEAR, 300 },
+		{ 30, 3 },
+		{ 10, 1 },
+		{ 5, 0 },
+		{ 300, 30 },
+		{ 3000, 300 },
+		{ LAB_DAY, 300 },
+		{ 30 * LAB_DAY, 300 },
+		{ 10 * LAB_YEAR, 300 },
 	};
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 	const int64_t now = 1800000000;
 
 	(void)state;
-	make(&p, now - DAY, &ca);
+	lab_make(&p, now - LAB_DAY, &ca);
 	for (size_t i = 0; i < NAMES(rows); i++) {
-		struct local_request r = ask(key);
+		struct local_request r = lab_ask(key);
 		AUTO_X509 X509 *leaf = NULL;
 		struct x509_facts f;
 
 		r.lifetime_s = rows[i].lifetime_s;
-		leaf = issue(&p, &ca, &r, now);
+		leaf = lab_issue(&p, &ca, &r, now);
 		f = facts_of(leaf);
 		if (f.not_after - f.not_before != rows[i].lifetime_s ||
 		    now - f.not_before != rows[i].before)
@@ -204,23 +167,24 @@ static void a_leaf_does_not_outlive_its_issuer(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
-	struct local_request r = ask(key);
+	struct local_profile p = lab_profile();
+	struct local_request r = lab_ask(key);
 	AUTO_X509 X509 *leaf = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 	int64_t now = 1800000000, end;
 	struct err e;
 
 	(void)state;
-	p.ca_lifetime_s = 40 * DAY;
-	make(&p, now, &ca);
+	p.ca_lifetime_s = 40 * LAB_DAY;
+	lab_make(&p, now, &ca);
 	end = facts_of(ca.root).not_after;
-	leaf = issue(&p, &ca, &r, now + 20 * DAY);
+	leaf = lab_issue(&p, &ca, &r, now + 20 * LAB_DAY);
 	assert_int_equal(facts_of(leaf).not_after, end);
 	assert_int_equal(local_issue(&p, &ca, &r, end, &pem, &e), ERR_REFUSED);
 	assert_string_equal(
 	    e.text, "issue: the CA's own certificate ends at 2027-02-24T07:55:00Z");
-	assert_int_equal(local_issue(&p, &ca, &r, now - DAY, &pem, &e), ERR_REFUSED);
+	assert_int_equal(local_issue(&p, &ca, &r, now - LAB_DAY, &pem, &e),
+			 ERR_REFUSED);
 	assert_int_equal(pem.len, 0);
 }
 
@@ -231,7 +195,7 @@ static void requests_that_make_no_sense_are_refused(void **state)
 	static const struct name bad_address[] = { { NAME_IP, "192.0.2" } };
 	static const struct name bad_kind[] = { { NAME_KINDS, "x" } };
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 	struct local_request rows[6];
 	static const char *const said[6] = {
 		"issue: a certificate without a name",
@@ -243,9 +207,9 @@ static void requests_that_make_no_sense_are_refused(void **state)
 	};
 
 	(void)state;
-	make(&p, 1800000000, &ca);
+	lab_make(&p, 1800000000, &ca);
 	for (size_t i = 0; i < 6; i++)
-		rows[i] = ask(key);
+		rows[i] = lab_ask(key);
 	rows[0].n_names = 0;
 	rows[1].usage = 0;
 	rows[2].public_key = weak;
@@ -266,8 +230,8 @@ static void a_crl_url_stands_in_the_leaf(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
-	struct local_profile p = lab();
-	struct local_request r = ask(key);
+	struct local_profile p = lab_profile();
+	struct local_request r = lab_ask(key);
 	AUTO_X509 X509 *leaf = NULL;
 	CRL_DIST_POINTS *points;
 	const DIST_POINT *point;
@@ -275,8 +239,8 @@ static void a_crl_url_stands_in_the_leaf(void **state)
 
 	(void)state;
 	p.crl_url = "http://ca.lab.example/lab.crl";
-	make(&p, 1800000000, &ca);
-	leaf = issue(&p, &ca, &r, 1800000000);
+	lab_make(&p, 1800000000, &ca);
+	leaf = lab_issue(&p, &ca, &r, 1800000000);
 	points = X509_get_ext_d2i(leaf, NID_crl_distribution_points, NULL, NULL);
 	assert_non_null(points);
 	assert_int_equal(sk_DIST_POINT_num(points), 1);
@@ -293,18 +257,18 @@ static void ca_certificates_are_limited_as_configured(void **state)
 {
 	AUTO_LOCAL_CA struct local_ca plain = { 0 }, deep = { 0 };
 	AUTO_FREE char *subject = NULL, *issuer = NULL;
-	struct local_profile p = lab();
+	struct local_profile p = lab_profile();
 
 	(void)state;
 	p.path_length = 0;
-	make(&p, 1800000000, &plain);
+	lab_make(&p, 1800000000, &plain);
 	assert_int_equal(X509_get_pathlen(plain.root), 0);
 	assert_int_equal(X509_get_key_usage(plain.root),
 			 KU_KEY_CERT_SIGN | KU_CRL_SIGN);
 	assert_null(plain.intermediate);
 	p.path_length = -1;
 	p.intermediate = true;
-	make(&p, 1800000000, &deep);
+	lab_make(&p, 1800000000, &deep);
 	assert_int_equal(X509_get_pathlen(deep.root), -1);
 	assert_int_equal(X509_get_pathlen(deep.intermediate), 0);
 	assert_true(facts_of(deep.intermediate).is_ca);
@@ -330,9 +294,9 @@ static void profiles_that_make_no_sense_are_refused(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < 6; i++)
-		rows[i] = lab();
+		rows[i] = lab_profile();
 	rows[0].lifetime_s = 0;
-	rows[1].ca_lifetime_s = DAY;
+	rows[1].ca_lifetime_s = LAB_DAY;
 	rows[2].ca_key = KEY_NONE;
 	rows[3].intermediate = true;
 	rows[3].path_length = 0;
