@@ -38,6 +38,7 @@ struct agent {
 	int root;                      /* it, opened; -1: there is none yet */
 	struct state *state;           /* NULL: nothing is remembered */
 	struct cert *certs;            /* one per certificate of the snapshot */
+	struct memory *memories;       /* beside each; NULL but for `status`: large */
 	bool *wanted;                  /* named on the command line, or all */
 	bool *tried;                   /* in this run */
 	struct ev_loop *loop;

@@ -134,6 +134,8 @@ static int load(struct agent *a, struct err *e)
 	uint32_t n = a->spec->n[SPEC_CERTS];
 
 	a->certs = xcalloc(n, sizeof(*a->certs));
+	if (a->request->command == COMMAND_STATUS)
+		a->memories = xcalloc(n, sizeof(*a->memories));
 	a->wanted = xcalloc(n, sizeof(*a->wanted));
 	a->tried = xcalloc(n, sizeof(*a->tried));
 	TRY(choose(a, e));
@@ -210,6 +212,7 @@ int agent_role(void)
 	}
 	state_close(a.state);
 	free(a.certs);
+	free(a.memories);
 	free(a.wanted);
 	free(a.tried);
 	auto_fd_(&a.root);

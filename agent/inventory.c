@@ -170,6 +170,8 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
 	check_held(&a->spec->certs[i], m, c);
+	if (a->memories != NULL)
+		a->memories[i] = *m;
 	/* A switch that was cut short: files, hooks and proof are made up for. */
 	if (flags != 0 && m->state >= JOB_INSTALLING)
 		c->flags |= CERT_HOOKS_PENDING;

@@ -26,19 +26,16 @@ struct view {
 	const struct agent *agent;
 	uint32_t i;
 	const struct cert *cert;
-	struct memory memory;
+	const struct memory *memory;
 	struct due due;
 	int64_t now;
 };
 
-static int look(struct agent *a, uint32_t i, int64_t now, struct view *v, struct err *e)
+static struct view look(const struct agent *a, uint32_t i, int64_t now)
 {
-	bool found;
-
-	*v = (struct view){ .agent = a, .i = i, .cert = &a->certs[i], .now = now };
-	TRY(state_get(a->state, agent_cert_name(a, i), &v->memory, &found, e));
-	v->due = agent_due(a, i, now);
-	return 0;
+	return (struct view){
+		a, i, &a->certs[i], &a->memories[i], agent_due(a, i, now), now
+	};
 }
 
 /* The word, and how bad it is: the worst that is true of it. */
@@ -126,8 +123,8 @@ static const char *issuer_of(const struct view *v)
 	const struct spec *s = v->agent->spec;
 	const struct list issuers = s->certs[v->i].issuers;
 
-	if (v->memory.issuer[0] != '\0')
-		return v->memory.issuer;
+	if (v->memory->issuer[0] != '\0')
+		return v->memory->issuer;
 	return spec_text(s, s->issuers[s->numbers[issuers.first]].name);
 }
 
@@ -141,7 +138,7 @@ static void put_number(struct json *j, const char *key, uint64_t n)
 
 static void put_leaf(const struct view *v, struct json *j)
 {
-	const struct x509_facts *f = &v->memory.facts;
+	const struct x509_facts *f = &v->memory->facts;
 	const bool present = (v->cert->flags & CERT_PRESENT) != 0 && f->not_after != 0;
 	char hex[65];
 
@@ -187,8 +184,8 @@ static int put_json(struct view *v, struct json *j, struct err *e)
 	json_str(j, "next_why", never ? NULL : why_word(v->due.why));
 	json_int(j, "failures", v->cert->failures);
 	json_str(j, "last_error",
-		 v->memory.last_error[0] == '\0' ? NULL : v->memory.last_error);
-	json_time(j, "last_success", v->memory.last_success_at);
+		 v->memory->last_error[0] == '\0' ? NULL : v->memory->last_error);
+	json_time(j, "last_success", v->memory->last_success_at);
 	TRY(put_lists(v, j, e));
 	json_bool(j, "revoked", (v->cert->flags & CERT_REVOKED) != 0);
 	json_str(j, "ari", NULL);
@@ -251,7 +248,7 @@ static int print_json(struct agent *a, struct err *e)
 
 		if (!a->wanted[i])
 			continue;
-		TRY(look(a, i, now, &v, e));
+		v = look(a, i, now);
 		TRY(put_json(&v, &j, e));
 	}
 	json_close(&j);
@@ -306,8 +303,8 @@ static void put_row(struct table *t, const struct view *v)
 	else
 		table_put(t, COLOR_NONE, "%s, in %s", why_word(v->due.why),
 			  text_span_of(span, v->due.at - v->now));
-	if (v->memory.last_error[0] != '\0')
-		table_note(t, "last error: %s", v->memory.last_error);
+	if (v->memory->last_error[0] != '\0')
+		table_note(t, "last error: %s", v->memory->last_error);
 }
 
 static int print_table(struct agent *a, struct err *e)
@@ -323,7 +320,7 @@ static int print_table(struct agent *a, struct err *e)
 
 		if (!a->wanted[i])
 			continue;
-		TRY(look(a, i, now, &v, e));
+		v = look(a, i, now);
 		put_row(&t, &v);
 	}
 	if (a->request->n_names == 0)
@@ -357,7 +354,7 @@ static enum health check_one(const struct view *v, const char **word)
 	return health;
 }
 
-static int print_check(struct agent *a, struct err *e)
+static int print_check(const struct agent *a)
 {
 	static const char *const heads[] = { "OK", "WARNING", "CRITICAL" };
 	AUTO_BUF struct buf worse = { 0 };
@@ -373,7 +370,7 @@ static int print_check(struct agent *a, struct err *e)
 		if (!a->wanted[i])
 			continue;
 		n++;
-		TRY(look(a, i, now, &v, e));
+		v = look(a, i, now);
 		health = check_one(&v, &word);
 		worst = health > worst ? health : worst;
 		if (health != HEALTH_OK && worse.len < 1024)
@@ -388,7 +385,7 @@ static int print_check(struct agent *a, struct err *e)
 int agent_status(struct agent *a, struct err *e)
 {
 	if ((a->request->flags & REQUEST_CHECK) != 0)
-		return print_check(a, e);
+		return print_check(a);
 	if ((a->request->flags & REQUEST_JSON) != 0)
 		return print_json(a, e);
 	return print_table(a, e);

@@ -9,6 +9,17 @@ www() { # [SETTINGS of the certificate]
 	C
 }
 
+# What is remembered is of a generation that is not live any more: what is live counts.
+test_status_tells_of_what_is_live_whoever_made_it_so() {
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	ln -sfn ../archive/www/0000000001 state/live/www
+	is 1 "$(status_of www generation)"
+	is "$(live_leaf www)" "$(status_of www fingerprint)"
+	is "$(openssl x509 -in state/live/www/cert.pem -noout -serial)" "serial=$(status_of www serial)"
+}
+
 test_status_json_is_as_documented() {
 	www
 	expect 0 everleaf renew
