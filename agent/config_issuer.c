@@ -193,9 +193,18 @@ static void read_eab_key_file(struct config_reader *r, const config_setting_t *s
 	config_secret(r, s, &((struct spec_issuer *)into)->eab_key_file);
 }
 
+static void read_eab_algorithm(struct config_reader *r, const config_setting_t *s,
+			       void *into)
+{
+	static const char *const words[] = { "HS256", "HS384", "HS512", NULL };
+
+	config_choice(r, s, words, &((struct spec_issuer *)into)->eab_mac);
+}
+
 static const struct config_rule eab_rules[] = {
 	{ "kid", read_eab_kid, 0 },
 	{ "key_file", read_eab_key_file, 0 },
+	{ "algorithm", read_eab_algorithm, 0 },
 	{ NULL, NULL, 0 },
 };
 

@@ -5,9 +5,16 @@
  * did not build itself. Which requests it takes depends on the command that the
  * supervisor started it for: for `plan` it only looks.
  *
- *     keeper_role.c       begin, the list, the loop
+ * A worker that speaks ACME asks it on a socket of its own (lend.h), for what the agent
+ * has said that socket is for. No peer can keep it from serving the others: a worker
+ * that does not take its answers loses its socket.
+ *
+ *     keeper_role.c       begin, the list of what the agent may ask
+ *     keeper_serve.c      the loop
  *     keeper_store.c      keys, generations, files
  *     keeper_ca.c         the embedded CA
+ *     keeper_lend.c       ACME accounts, the list of what workers may ask
+ *     keeper_sign.c       ... what is signed for them
  *     keeper_challenge.c  http-01 tokens in webroots
  *     keeper_sweep.c      what crashes leave behind
  */
@@ -15,7 +22,9 @@
 
 #include <stdint.h>
 
+#include "agent/lend.h"
 #include "agent/roles.h"
+#include "store/account.h"
 
 struct err;
 struct msg;
@@ -29,10 +38,26 @@ enum keeper_state {
 	KEEPER_STATES,
 };
 
+/* The account at one issuer: read from disk when it is first needed, then kept. */
+struct keeper_account {
+	bool is_read;
+	struct account disk;
+};
+
+/* A socket that was lent. */
+struct keeper_lent {
+	struct keeper *keeper;
+	int fd; /* owned; -1: over */
+	struct lend_ticket ticket;
+};
+
 struct keeper {
 	struct role_start start;
 	enum keeper_state state;
-	int root; /* the state directory */
+	int root;                        /* the state directory */
+	struct keeper_account *accounts; /* owned, by issuer */
+	struct keeper_lent *lent;        /* owned, LEND_MAX */
+	size_t n_lent;
 };
 
 enum keeper_state keeper_state_for(const struct request *r);
@@ -50,8 +75,24 @@ int keeper_ca_init(void *role, struct msg *m, struct err *e);
 int keeper_ca_sign(void *role, struct msg *m, struct err *e);
 int keeper_ca_revoke(void *role, struct msg *m, struct err *e);
 int keeper_ca_crl(void *role, struct msg *m, struct err *e);
+int keeper_lend(void *role, struct msg *m, struct err *e);
 int keeper_present(void *role, struct msg *m, struct err *e);
 int keeper_withdraw(void *role, struct msg *m, struct err *e);
+
+/* Serve the agent by `rules`, and who was lent a socket by theirs, until the agent or the
+ * supervisor lets go. */
+int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
+		 struct err *e);
+
+/* One request on a socket that was lent. Not 0: that socket is over. */
+int keeper_lent_answer(struct keeper_lent *l, struct err *e);
+int keeper_sign(void *lent, struct msg *m, struct err *e); /* SIGN_JWS */
+
+/* The account at the issuer of the ticket; *a is the keeper's. */
+int keeper_account(const struct keeper_lent *l, struct account **a, struct err *e);
+/* Its URL, NULL if it has none at the CA that is configured now. */
+const char *keeper_kid(const struct keeper_lent *l, const struct account *a);
+const struct spec_issuer *keeper_issuer(const struct keeper_lent *l);
 
 /* Remove what runs that were cut short have left. What cannot be removed is logged. */
 void keeper_sweep(const struct keeper *k);
@@ -59,4 +100,7 @@ void keeper_sweep(const struct keeper *k);
 /* Certificate number `n` of the snapshot, ERR_PROTO if there is none. */
 int keeper_cert(const struct keeper *k, uint64_t n, const struct spec_cert **cert,
 		struct err *e);
+bool keeper_issues(const struct keeper *k, const struct spec_cert *c, uint64_t issuer);
+/* The names of `c`: an owned array of borrowed strings, c->names.n. */
+struct name *keeper_names(const struct keeper *k, const struct spec_cert *c);
 const char *keeper_text(const struct keeper *k, struct text t);

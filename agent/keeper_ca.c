@@ -139,25 +139,6 @@ static int open_ca(const struct keeper *k, uint64_t n, const struct profile *p,
 
 /* -- issuing -- */
 
-static int allowed_issuer(const struct keeper *k, const struct spec_cert *c, uint64_t n)
-{
-	for (uint32_t i = 0; i < c->issuers.n; i++)
-		if (k->start.spec.numbers[c->issuers.first + i] == n)
-			return 1;
-	return 0;
-}
-
-static void names_of(const struct keeper *k, const struct spec_cert *c,
-		     struct name *names)
-{
-	for (uint32_t i = 0; i < c->names.n; i++) {
-		const struct spec_name *n = &k->start.spec.names[c->names.first + i];
-
-		names[i] =
-		    (struct name){ (enum name_kind)n->kind, keeper_text(k, n->value) };
-	}
-}
-
 /* The CRL is signed anew with each issue: it is never older than the youngest leaf. */
 static int issue(const struct keeper *k, uint64_t issuer, const struct local_request *r,
 		 struct buf *chain, struct buf *anchors, struct err *e)
@@ -190,13 +171,12 @@ int keeper_issue(void *role, struct msg *m, struct err *e)
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
 	issuer = msg_get_u64(m);
 	TRY(msg_end(m, e));
-	if (!allowed_issuer(k, c, issuer))
+	if (!keeper_issues(k, c, issuer))
 		return err_set(e, ERR_PROTO, "not an issuer of this certificate");
 	TRY(pending_load(k->root, keeper_text(k, c->name), &key, e));
 	if (key == NULL)
 		return err_set(e, ERR_PROTO, "there is no key that waits");
-	names = xcalloc(c->names.n, sizeof(*names));
-	names_of(k, c, names);
+	names = keeper_names(k, c);
 	TRY(issue(k, issuer,
 		  &(struct local_request){ .names = names,
 					   .n_names = c->names.n,

@@ -15,6 +15,7 @@
 #define RENEWS  (1u << KEEPER_RENEWS)
 #define FORGETS (1u << KEEPER_FORGETS)
 #define SIGNS   (1u << KEEPER_SIGNS)
+#define OPENS   (1u << KEEPER_OPENS)
 
 /* The closed list. */
 static const struct msg_rule rules[] = {
@@ -25,6 +26,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_STORE, RENEWS, keeper_store },
 	{ KEEPER_LIVE, RENEWS, keeper_live },
 	{ KEEPER_PRUNE, RENEWS, keeper_prune },
+	{ KEEPER_LEND, RENEWS | OPENS, keeper_lend },
 	{ KEEPER_PRESENT, RENEWS, keeper_present },
 	{ KEEPER_WITHDRAW, RENEWS, keeper_withdraw },
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
@@ -74,10 +76,33 @@ int keeper_cert(const struct keeper *k, uint64_t n, const struct spec_cert **cer
 	return 0;
 }
 
+bool keeper_issues(const struct keeper *k, const struct spec_cert *c, uint64_t issuer)
+{
+	for (uint32_t i = 0; i < c->issuers.n; i++)
+		if (k->start.spec.numbers[c->issuers.first + i] == issuer)
+			return true;
+	return false;
+}
+
+struct name *keeper_names(const struct keeper *k, const struct spec_cert *c)
+{
+	struct name *names = xcalloc(c->names.n, sizeof(*names));
+
+	for (uint32_t i = 0; i < c->names.n; i++) {
+		const struct spec_name *n = &k->start.spec.names[c->names.first + i];
+
+		names[i] =
+		    (struct name){ (enum name_kind)n->kind, keeper_text(k, n->value) };
+	}
+	return names;
+}
+
 const char *keeper_text(const struct keeper *k, struct text t)
 {
 	return spec_text(&k->start.spec, t);
 }
+
+/* -- the sandbox: what is written, and the secrets that are read -- */
 
 static int by_path(const void *a, const void *b)
 {
@@ -93,7 +118,7 @@ static struct sandbox_path *folders(const struct keeper *k, const char *state_di
 				    size_t *n)
 {
 	const struct spec *s = &k->start.spec;
-	size_t most = s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES];
+	size_t most = s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES] + s->n[SPEC_ISSUERS];
 	struct sandbox_path *paths = xcalloc(most + 1, sizeof(*paths));
 	size_t all = 1, kept = 1;
 
@@ -114,6 +139,12 @@ static struct sandbox_path *folders(const struct keeper *k, const char *state_di
 			paths[kept++] =
 			    (struct sandbox_path){ paths[i].path, SANDBOX_WRITE };
 	}
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
+		if (s->issuers[i].eab_key_file.at != 0)
+			paths[kept++] = (struct sandbox_path){
+				xstrdup(spec_text(s, s->issuers[i].eab_key_file)),
+				SANDBOX_READ
+			};
 	paths[0] = (struct sandbox_path){ state_dir, SANDBOX_WRITE };
 	*n = kept;
 	return paths;
@@ -152,7 +183,7 @@ int keeper_role(void)
 	    (k.start.request.flags & REQUEST_SWEEP) != 0)
 		keeper_sweep(&k);
 	if (rc == 0)
-		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), k.state, &k, &e);
+		rc = keeper_serve(&k, rules, sizeof(rules) / sizeof(*rules), &e);
 	if (rc < 0)
 		log_error("%s", e.text);
 	auto_fd_(&k.root);

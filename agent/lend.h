@@ -27,7 +27,8 @@ enum lend {
 	LENDS,
 };
 
-#define LEND_MAX 64 /* at once: more than there are workers */
+/* At once: more than there are workers, and tasks that wait for one. */
+#define LEND_MAX 256
 
 /* What a ticket is for. */
 struct lend_ticket {
@@ -35,10 +36,11 @@ struct lend_ticket {
 	uint32_t issuer;     /* number in the snapshot */
 	uint32_t cert;       /* SPEC_NOBODY: for the account alone */
 	uint64_t generation; /* LEND_REVOKE */
-	uint64_t reason;     /* ... RFC 5280 5.3.1 */
+	uint64_t reason;     /* ... RFC 5280 5.3.1; 0: none is told */
 };
 
-/* Whether `what` includes that `kind` is signed. */
+/* Whether `what` includes that `kind` is signed. (What the CA calls the account, and
+ * which of two keys it knows, can be told on every ticket: all begin by asking.) */
 bool lend_allows(enum lend what, enum acme_ask_kind kind);
 
 /* The agent's half: begin KEEPER_LEND in `m`, which owns the keeper's end; *worker is

@@ -8,6 +8,7 @@
 #pragma once
 
 enum message {
+	MSG_LATER = 0,  /* never sent: the answer comes later */
 	MSG_FAILED = 1, /* err (msg_put_err) */
 
 	/* supervisor -> every role, first of all. -> none */

@@ -100,7 +100,8 @@ static int serve(struct respond *r, struct err *e)
 			return 0;
 		rc = fds[0].revents == 0
 			 ? 0
-			 : role_answer(rules, sizeof(rules) / sizeof(*rules), 0, r, e);
+			 : role_answer(ROLE_FD_PEER, rules,
+				       sizeof(rules) / sizeof(*rules), 0, r, e);
 		if (rc < 0)
 			return e->code == ERR_NET ? 0 : rc;
 		responder_run(r->responder);

@@ -137,19 +137,19 @@ int role_confine(struct role_start *s, const struct sandbox_path *paths, size_t 
 	return 0;
 }
 
-int role_answer(const struct msg_rule *rules, size_t n, unsigned state, void *role,
-		struct err *e)
+int role_answer(int sock, const struct msg_rule *rules, size_t n, unsigned state,
+		void *role, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	uint32_t id;
 
-	TRY(msg_recv(ROLE_FD_PEER, &m, e));
+	TRY(msg_recv(sock, &m, e));
 	id = m.id;
 	if (msg_dispatch(rules, n, state, role, &m, e) < 0) {
 		msg_begin(&m, MSG_FAILED, id);
 		msg_put_err(&m, e);
 	}
-	return msg_send(ROLE_FD_PEER, &m, e);
+	return m.type == MSG_LATER ? 0 : msg_send(sock, &m, e);
 }
 
 int role_serve(const struct msg_rule *rules, size_t n, unsigned state, void *role,
@@ -163,7 +163,8 @@ int role_serve(const struct msg_rule *rules, size_t n, unsigned state, void *rol
 			continue;
 		if (p[1].revents != 0)
 			return 0;
-		if (p[0].revents != 0 && role_answer(rules, n, state, role, e) < 0)
+		if (p[0].revents != 0 &&
+		    role_answer(ROLE_FD_PEER, rules, n, state, role, e) < 0)
 			return e->code == ERR_NET ? 0 : e->code;
 	}
 }

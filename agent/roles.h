@@ -77,10 +77,11 @@ int role_begin(enum role role, struct role_start *s, struct err *e);
 int role_confine(struct role_start *s, const struct sandbox_path *paths, size_t n,
 		 struct err *e);
 
-/* Take one request of the peer and answer it, by `rules` in `state`. ERR_NET: it is
- * gone. A request that fails is answered with MSG_FAILED. */
-int role_answer(const struct msg_rule *rules, size_t n, unsigned state, void *role,
-		struct err *e);
+/* Take one request from `sock` and answer it, by `rules` in `state`. ERR_NET: the peer
+ * is gone. A request that fails is answered with MSG_FAILED; one that leaves MSG_LATER
+ * in the message is answered by whoever took it. */
+int role_answer(int sock, const struct msg_rule *rules, size_t n, unsigned state,
+		void *role, struct err *e);
 
 /* Answer what the peer asks, by `rules` in `state`, until it or the supervisor lets go. */
 int role_serve(const struct msg_rule *rules, size_t n, unsigned state, void *role,

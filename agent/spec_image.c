@@ -94,6 +94,7 @@ static const struct field fields[] = {
 	ISSUER(eab_key_file, PATH, 0),
 	ISSUER(challenges, LIST, SPEC_CHALLENGES),
 	ISSUER(account_key, BELOW, KEY_TYPES),
+	ISSUER(eab_mac, BELOW, 3),
 	ISSUER(agree_terms, BELOW, 2),
 	ISSUER(parallel, BELOW, 1001),
 	ISSUER(ari, BELOW, 2),

@@ -88,6 +88,7 @@ struct spec_issuer {
 	struct text source_address;
 	struct text eab_kid;
 	struct text eab_key_file;
+	uint32_t eab_mac; /* HS256, HS384, HS512 */
 	struct list challenges;
 	uint32_t account_key; /* enum key_type */
 	uint32_t agree_terms;

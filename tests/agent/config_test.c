@@ -92,7 +92,8 @@ static const char everything[] =
     "defaults = { issuer = \"lab\"; key = \"rsa-2048\"; hooks = [ \"mine\" ]; };\n"
     "issuers = (\n"
     " { name = \"zerossl\"; type = \"acme\"; url = \"https://acme.example/v2/DV90\";\n"
-    "   eab = { kid = \"k\"; key_file = \"/etc/everleaf/secret\"; };\n"
+    "   eab = { kid = \"k\"; key_file = \"/etc/everleaf/secret\";\n"
+    "     algorithm = \"HS384\"; };\n"
     "   trust = \"/etc/everleaf/ca.pem\"; profile = \"tlsserver\"; chain = \"R X1\";\n"
     "   parallel = 4; account_key = \"ecdsa-p384\"; proxy = \"http://proxy:3128\";\n"
     "   source_address = \"192.0.2.1\"; ari = false;\n"
@@ -170,6 +171,7 @@ static void the_issuers_are_what_was_said(void **state)
 	i = &s.issuers[spec_issuer_called(&s, "zerossl")];
 	assert_int_equal(i->type, ISSUER_ACME);
 	assert_string_equal(spec_text(&s, i->eab_kid), "k");
+	assert_int_equal(i->eab_mac, 1);
 	assert_int_equal(i->parallel, 4);
 	assert_int_equal(i->account_key, KEY_ECDSA_P384);
 	assert_int_equal(i->ari, 0);

@@ -87,7 +87,7 @@ struct row {
 	{                                                                           \
 		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE, \
 		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,     \
-		    KEEPER_CA_REVOKE,                                               \
+		    KEEPER_LEND, KEEPER_CA_REVOKE,                                  \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
@@ -117,6 +117,10 @@ static const struct row rows[] = {
 	  ROLE_KEEPER,
 	  { .command = COMMAND_CA_REVOKE },
 	  SIGNS },
+	{ "keeper for account",
+	  ROLE_KEEPER,
+	  { .command = COMMAND_ACCOUNT },
+	  { KEEPER_LEND } },
 	{ "keeper for ca crl", ROLE_KEEPER, { .command = COMMAND_CA_CRL }, SIGNS },
 	{ "worker", ROLE_WORKER, { .command = COMMAND_RENEW }, { WORKER_PROBE } },
 	{ "responder",

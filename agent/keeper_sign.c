@@ -1,0 +1,418 @@
+#include <fcntl.h>
+#include <string.h>
+
+#include "acme/client.h"
+#include "acme/jws.h"
+#include "agent/keeper.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/base64url.h"
+#include "base/buf.h"
+#include "base/csr.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/names.h"
+#include "base/origin.h"
+#include "store/generation.h"
+#include "store/pending.h"
+
+#define LIMIT_EAB_KEY 4096 /* what CAs give has 32 to 64 bytes */
+
+/* One request to sign: all that its payload is made of. */
+struct work {
+	const struct keeper_lent *lent;
+	const struct keeper *keeper;
+	const struct spec_issuer *issuer;
+	const struct spec_cert *cert; /* NULL: the ticket is for the account alone */
+	struct account *account;
+	struct acme_ask ask; /* borrowed from the message */
+};
+
+static void open_object(struct json *j, struct buf *out)
+{
+	json_begin(j, out);
+	json_open(j, NULL, '{');
+}
+
+static void close_object(struct json *j)
+{
+	json_close(j);
+	json_end(j);
+}
+
+static void put_base64(struct json *j, const char *key, const struct buf *data)
+{
+	AUTO_BUF struct buf text = { 0 };
+
+	base64url_add(&text, data->data, data->len);
+	json_str(j, key, text.data);
+}
+
+/* -- the account -- */
+
+static void put_contact(const struct work *w, struct json *j)
+{
+	const char *contact = keeper_text(w->keeper, w->issuer->contact);
+
+	json_open(j, "contact", '[');
+	if (contact != NULL)
+		json_str(j, NULL, contact);
+	json_close(j);
+}
+
+static int read_eab_key(const char *path, struct buf *key, struct err *e)
+{
+	AUTO_BUF struct buf text = { 0 };
+
+	TRY(file_read(AT_FDCWD, path, LIMIT_EAB_KEY, &text, e));
+	if (!base64url_read(text.data, text.len, true, key) || key->len == 0)
+		return err_set(e, ERR_CONFIG, "%s is not the base64 of a key", path);
+	return 0;
+}
+
+static int put_eab(const struct work *w, struct json *j, struct err *e)
+{
+	const char *path = keeper_text(w->keeper, w->issuer->eab_key_file);
+	AUTO_BUF struct buf key = { 0 };
+	AUTO_BUF struct buf binding = { 0 };
+
+	if (read_eab_key(path, &key, e) < 0)
+		return err_wrap(e, "the key of the external account");
+	TRY(jws_bind(&(struct jws_eab){ .kid =
+					    keeper_text(w->keeper, w->issuer->eab_kid),
+					.url = w->ask.url,
+					.mac_key = key.data,
+					.mac_key_len = key.len,
+					.bits = 256 + 128 * (int)w->issuer->eab_mac },
+		     w->account->key, &binding, e));
+	json_document(j, "externalAccountBinding", &binding);
+	return 0;
+}
+
+/* RFC 8555 7.3. A key that the CA does not take makes way for one of another type, as
+ * long as no account hangs on it. */
+static int new_account(const struct work *w, struct buf *out, struct err *e)
+{
+	enum key_type type = w->ask.key;
+	struct json j;
+
+	if (type != KEY_NONE && keeper_kid(w->lent, w->account) != NULL)
+		return err_set(e, ERR_PROTO,
+			       "the account is registered: its key stays");
+	if (type == KEY_NONE)
+		type = w->account->key != NULL ? key_type_of(w->account->key)
+					       : (enum key_type)w->issuer->account_key;
+	if (w->account->key == NULL || key_type_of(w->account->key) != type)
+		TRY(account_make_key(w->keeper->root,
+				     keeper_text(w->keeper, w->issuer->name), type,
+				     w->account, e));
+	open_object(&j, out);
+	put_contact(w, &j);
+	if (w->issuer->agree_terms)
+		json_bool(&j, "termsOfServiceAgreed", true);
+	if (w->issuer->eab_kid.at != 0)
+		TRY(put_eab(w, &j, e));
+	close_object(&j);
+	return 0;
+}
+
+static int find_account(const struct work *w, struct buf *out, struct err *e)
+{
+	struct json j;
+
+	(void)w;
+	(void)e;
+	open_object(&j, out);
+	json_bool(&j, "onlyReturnExisting", true);
+	close_object(&j);
+	return 0;
+}
+
+static int update_account(const struct work *w, struct buf *out, struct err *e)
+{
+	struct json j;
+
+	(void)e;
+	open_object(&j, out);
+	put_contact(w, &j);
+	close_object(&j);
+	return 0;
+}
+
+static int deactivate_account(const struct work *w, struct buf *out, struct err *e)
+{
+	struct json j;
+
+	(void)w;
+	(void)e;
+	open_object(&j, out);
+	json_str(&j, "status", "deactivated");
+	close_object(&j);
+	return 0;
+}
+
+static int put_change(const struct work *w, const char *kid, struct buf *out,
+		      struct err *e)
+{
+	AUTO_BUF struct buf old = { 0 };
+	struct json j;
+
+	TRY(jws_jwk(w->account->key, &old, e));
+	open_object(&j, out);
+	json_str(&j, "account", kid);
+	json_document(&j, "oldKey", &old);
+	close_object(&j);
+	return 0;
+}
+
+/* RFC 8555 7.3.5: signed by the new key within, by the old one around it. The new one is
+ * on disk before the CA hears of it; one that is there already is meant. */
+static int roll_key(const struct work *w, struct buf *out, struct err *e)
+{
+	const char *kid = keeper_kid(w->lent, w->account);
+	AUTO_BUF struct buf change = { 0 };
+
+	TRY(put_change(w, kid, &change, e));
+	if (w->account->next == NULL)
+		TRY(account_make_next(w->keeper->root,
+				      keeper_text(w->keeper, w->issuer->name),
+				      (enum key_type)w->issuer->account_key, w->account,
+				      e));
+	return jws_sign(&(struct jws){ .key = w->account->next, .url = w->ask.url },
+			change.data, out, e);
+}
+
+/* -- the order -- */
+
+static int put_identifiers(const struct work *w, struct json *j, struct err *e)
+{
+	static const char *const types[NAME_KINDS] = {
+		[NAME_DNS] = "dns", [NAME_IP] = "ip"
+	};
+	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
+
+	json_open(j, "identifiers", '[');
+	for (uint32_t i = 0; i < w->cert->names.n; i++) {
+		if (types[names[i].kind] == NULL)
+			return err_set(e, ERR_CONFIG,
+				       "%s: an ACME CA certifies no such name",
+				       names[i].value);
+		json_open(j, NULL, '{');
+		json_str(j, "type", types[names[i].kind]);
+		json_str(j, "value", names[i].value);
+		json_close(j);
+	}
+	json_close(j);
+	return 0;
+}
+
+static int new_order(const struct work *w, struct buf *out, struct err *e)
+{
+	const char *profile = keeper_text(w->keeper, w->issuer->profile);
+	struct json j;
+
+	if (w->ask.profile != NULL &&
+	    (profile == NULL || strcmp(profile, w->ask.profile) != 0))
+		return err_set(e, ERR_PROTO, "not the configured profile");
+	open_object(&j, out);
+	TRY(put_identifiers(w, &j, e));
+	if (w->ask.profile != NULL)
+		json_str(&j, "profile", w->ask.profile);
+	close_object(&j);
+	return 0;
+}
+
+static int nothing(const struct work *w, struct buf *out, struct err *e)
+{
+	(void)w;
+	(void)e;
+	buf_puts(out, "");
+	return 0;
+}
+
+static int answer(const struct work *w, struct buf *out, struct err *e)
+{
+	(void)w;
+	(void)e;
+	buf_puts(out, "{}");
+	return 0;
+}
+
+/* = RFC 8555 11.1 "the public key of an account key pair MUST NOT be included in a
+ * certificate." [keys] */
+static int finalize(const struct work *w, struct buf *out, struct err *e)
+{
+	AUTO_KEY EVP_PKEY *key = NULL;
+	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
+	AUTO_BUF struct buf der = { 0 };
+	struct json j;
+
+	TRY(pending_load(w->keeper->root, keeper_text(w->keeper, w->cert->name), &key,
+			 e));
+	if (key == NULL)
+		return err_set(e, ERR_PROTO, "there is no key that waits");
+	if (key_same_public(key, w->account->key))
+		return err_set(e, ERR_CONFIG,
+			       "the key of the account cannot be a certificate's too");
+	TRY(csr_make(key, names, w->cert->names.n, &der, e));
+	open_object(&j, out);
+	put_base64(&j, "csr", &der);
+	close_object(&j);
+	return 0;
+}
+
+/* -- revocation -- */
+
+static int read_of_generation(const struct work *w, const char *file, size_t max,
+			      struct buf *out, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	TRY(generation_open(w->keeper->root, keeper_text(w->keeper, w->cert->name),
+			    w->lent->ticket.generation, &dir, e));
+	return file_read(dir, file, max, out, e);
+}
+
+static int revocation(const struct work *w, struct buf *out, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
+	struct json j;
+
+	TRY(read_of_generation(w, "cert.pem", LIMIT_CHAIN_BYTES, &pem, e));
+	TRY(x509_chain_from_pem(pem.data, pem.len, &leaf, e));
+	TRY(x509_to_der(sk_X509_value(leaf, 0), &der, e));
+	open_object(&j, out);
+	put_base64(&j, "certificate", &der);
+	if (w->lent->ticket.reason != 0)
+		json_int(&j, "reason", (int64_t)w->lent->ticket.reason);
+	close_object(&j);
+	return 0;
+}
+
+/* -- the list -- */
+
+enum signer {
+	BY_ACCOUNT, /* as the account that the CA knows: kid */
+	BY_KEY,     /* the key itself speaks: jwk */
+	BY_NEXT,    /* the key that is to be the account's */
+	BY_CERT,    /* the key of the certificate */
+};
+
+static const struct kind {
+	int (*payload)(const struct work *w, struct buf *out, struct err *e);
+	enum signer signer;
+} kinds[ASK_KINDS] = {
+	[ASK_NEW_ACCOUNT] = { new_account, BY_KEY },
+	[ASK_FIND_ACCOUNT] = { find_account, BY_KEY },
+	[ASK_FIND_ROLLED] = { find_account, BY_NEXT },
+	[ASK_UPDATE_ACCOUNT] = { update_account, BY_ACCOUNT },
+	[ASK_DEACTIVATE_ACCOUNT] = { deactivate_account, BY_ACCOUNT },
+	[ASK_ROLL_KEY] = { roll_key, BY_ACCOUNT },
+	[ASK_NEW_ORDER] = { new_order, BY_ACCOUNT },
+	[ASK_FETCH] = { nothing, BY_ACCOUNT },
+	[ASK_ANSWER] = { answer, BY_ACCOUNT },
+	[ASK_FINALIZE] = { finalize, BY_ACCOUNT },
+	[ASK_REVOKE] = { revocation, BY_ACCOUNT },
+	[ASK_REVOKE_BY_CERT] = { revocation, BY_CERT },
+};
+
+static int cert_key(const struct work *w, EVP_PKEY **key, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+
+	TRY(read_of_generation(w, "privkey.pem", LIMIT_KEY_BYTES, &pem, e));
+	return key_from_pem(pem.data, pem.len, key, e);
+}
+
+/* *key is another reference, the caller's. */
+static int take_key(const struct work *w, EVP_PKEY **key, struct err *e)
+{
+	enum signer signer = kinds[w->ask.kind].signer;
+	EVP_PKEY *of = signer == BY_NEXT ? w->account->next : w->account->key;
+
+	if (signer == BY_CERT)
+		return cert_key(w, key, e);
+	if (of == NULL)
+		return err_set(e, ERR_PROTO, "there is no such key");
+	EVP_PKEY_up_ref(of);
+	*key = of;
+	return 0;
+}
+
+static int sign(const struct work *w, struct buf *out, struct err *e)
+{
+	AUTO_KEY EVP_PKEY *key = NULL;
+	AUTO_BUF struct buf payload = { 0 };
+	struct jws j = { .url = w->ask.url, .nonce = w->ask.nonce };
+
+	if (kinds[w->ask.kind].signer == BY_ACCOUNT) {
+		j.kid = keeper_kid(w->lent, w->account);
+		if (j.kid == NULL || w->account->key == NULL)
+			return err_set(e, ERR_PROTO, "there is no account yet");
+	}
+	TRY(kinds[w->ask.kind].payload(w, &payload, e));
+	TRY(take_key(w, &key, e));
+	j.key = key;
+	return jws_sign(&j, payload.data, out, e);
+}
+
+/* RFC 8555 6.5.2. Those of some CAs are letters of base64url that encode nothing. */
+static bool is_nonce(const char *nonce)
+{
+	size_t len =
+	    strspn(nonce, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+			  "0123456789-_");
+
+	return len > 0 && len <= LIMIT_NONCE && nonce[len] == '\0';
+}
+
+static int check(const struct keeper_lent *l, uint64_t kind, uint64_t key,
+		 const struct acme_ask *ask, struct err *e)
+{
+	const char *ca = keeper_text(l->keeper, keeper_issuer(l)->url);
+
+	if (kind >= ASK_KINDS || !lend_allows(l->ticket.what, (enum acme_ask_kind)kind))
+		return err_set(e, ERR_PROTO,
+			       "signature %llu is not what this was lent "
+			       "for",
+			       (unsigned long long)kind);
+	if (strlen(ask->url) > LIMIT_ACME_URL || !origin_same(ask->url, ca))
+		return err_set(e, ERR_PROTO, "a request to another server than %s", ca);
+	if (!is_nonce(ask->nonce))
+		return err_set(e, ERR_PROTO, "a nonce that is none");
+	if (key >= KEY_TYPES || (key != KEY_NONE && kind != ASK_NEW_ACCOUNT))
+		return err_set(e, ERR_PROTO, "a key of another type is not for this");
+	return 0;
+}
+
+int keeper_sign(void *lent, struct msg *m, struct err *e)
+{
+	const struct keeper_lent *l = lent;
+	const struct keeper *k = l->keeper;
+	struct work w = { .lent = l, .keeper = k, .issuer = keeper_issuer(l) };
+	AUTO_BUF struct buf jws = { 0 };
+	uint64_t kind = msg_get_u64(m), key;
+	uint32_t id = m->id;
+
+	w.ask.url = msg_get_str(m);
+	w.ask.nonce = msg_get_str(m);
+	w.ask.profile = msg_get_str(m);
+	key = msg_get_u64(m);
+	TRY(msg_end(m, e));
+	TRY(check(l, kind, key, &w.ask, e));
+	w.ask.kind = (enum acme_ask_kind)kind;
+	w.ask.key = (enum key_type)key;
+	if (*w.ask.profile == '\0')
+		w.ask.profile = NULL;
+	if (l->ticket.what == LEND_ORDER || l->ticket.what == LEND_REVOKE)
+		w.cert = &k->start.spec.certs[l->ticket.cert];
+	TRY(keeper_account(l, &w.account, e));
+	TRY(sign(&w, &jws, e));
+	msg_begin(m, SIGN_JWS, id);
+	msg_put_str(m, jws.data);
+	return 0;
+}

@@ -1,0 +1,1137 @@
+/*
+ * keeper: what a worker gets signed on a socket that was lent, read as a CA would read it,
+ * and everything else that it could ask for: refused, with a reason.
+ */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+
+#include "acme/client.h"
+#include "agent/lend.h"
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/key.h"
+#include "base/mem.h"
+#include "base/x509.h"
+#include "store/account.h"
+#include "store/generation.h"
+#include "store/pending.h"
+#include "tests/agent/config_fake.h"
+#include "tests/help/alone.h"
+#include "tests/help/certs.h"
+#include "tests/help/jose.h"
+#include "tests/scratch.h"
+
+#define TWO_32 (UINT64_C(1) << 32)
+
+#define CA  "https://ca.example:14000"
+#define KID CA "/acct/1"
+#define EAB "a key that the CA gave us for it"
+
+enum { API, WWW, MAIL }; /* the certificates, sorted by name below */
+
+struct stage {
+	void *scratch;
+	void *elsewhere;
+	int snapshot;
+	uint32_t issuer; /* of api and mail */
+	uint32_t plain;  /* another CA, of api too */
+	uint32_t third;  /* ... of no certificate */
+	uint32_t lab;
+};
+
+static const char config[] =
+    "state_dir = \"%s\"; contact = \"mailto:ops@a.example\"; agree_terms = true;"
+    "issuers = ("
+    " { name = \"issuer\"; type = \"acme\"; url = \"" CA "/dir\"; profile = \"short\";"
+    "   eab = { kid = \"kid-1\"; key_file = \"%s\"; algorithm = \"HS384\"; };"
+    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
+    " { name = \"plain\"; type = \"acme\"; url = \"https://plain.example/dir\";"
+    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
+    " { name = \"third\"; type = \"acme\"; url = \"https://third.example/dir\";"
+    "   account_key = \"ecdsa-p384\";"
+    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
+    " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; } );"
+    "certificates = ("
+    " { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\", \"b.example\" ];"
+    "   issuer = [ \"issuer\", \"plain\" ]; },"
+    " { name = \"b\"; names = \"www.example\"; issuer = \"lab\"; },"
+    " { name = \"c\"; names = \"email:a@mail.example\"; issuer = \"issuer\"; } );";
+
+static void read_numbers(struct stage *s)
+{
+	AUTO_SPEC struct spec spec = { 0 };
+	struct err e;
+
+	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	s->issuer = spec_issuer_called(&spec, "issuer");
+	s->plain = spec_issuer_called(&spec, "plain");
+	s->third = spec_issuer_called(&spec, "third");
+	s->lab = spec_issuer_called(&spec, "lab");
+}
+
+static int stage_in(void **state)
+{
+	struct stage *s = test_calloc(1, sizeof(*s));
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *secret = NULL;
+	struct fake f = { .at = 0 };
+
+	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+		return -1;
+	/* As people paste it: base64, padded, a line of its own. */
+	scratch_put(s->elsewhere, "eab.key",
+		    "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
+	secret = xasprintf("%s/eab.key", ((struct scratch *)s->elsewhere)->path);
+	f.secret = secret;
+	text = xasprintf(config, ((struct scratch *)s->scratch)->path, secret);
+	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
+		fail_msg("%s", fake_said(&f));
+	fake_done(&f);
+	read_numbers(s);
+	*state = s;
+	return 0;
+}
+
+static int stage_out(void **state)
+{
+	struct stage *s = *state;
+	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+
+	close(s->snapshot);
+	test_free(s);
+	return rc;
+}
+
+/* -- the agent -- */
+
+static struct alone begin(const struct stage *s, enum command command, uint64_t step)
+{
+	const struct request r = { .command = command, .step = step };
+	struct alone a;
+
+	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	return a;
+}
+
+static struct alone begin_renew(const struct stage *s)
+{
+	return begin(s, COMMAND_RENEW, 0);
+}
+
+/* The worker's end in *fd; 0 or the refusal in `text`. */
+static int try_lend(const struct alone *a, const struct lend_ticket *t, int *fd,
+		    char text[ERR_TEXT_MAX])
+{
+	const struct timeval patience = { .tv_sec = 10 };
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+	int rc;
+
+	assert_int_equal(lend_begin(t, &m, fd, &e), 0);
+	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	rc = alone_ask(a, &m, text, ERR_TEXT_MAX);
+	close(m.fd);
+	m.fd = -1;
+	return rc;
+}
+
+static int lend(const struct alone *a, enum lend what, uint32_t issuer, uint32_t cert)
+{
+	char text[ERR_TEXT_MAX];
+	int fd = -1;
+
+	if (try_lend(a,
+		     &(struct lend_ticket){ what, issuer, cert, 1,
+					    what == LEND_REVOKE ? 4 : 0 },
+		     &fd, text) != 0)
+		fail_msg("%s", text);
+	return fd;
+}
+
+/* -- the worker -- */
+
+static int exchange(int fd, struct msg *m, char text[ERR_TEXT_MAX])
+{
+	static uint32_t last_id = 5000;
+	uint32_t type = m->type;
+	struct err e;
+
+	m->id = ++last_id;
+	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
+		fail_msg("message %u: %s", type, e.text);
+	assert_int_equal(m->id, last_id);
+	text[0] = '\0';
+	if (m->type != MSG_FAILED) {
+		assert_int_equal(m->type, type);
+		return 0;
+	}
+	msg_get_err(m, &e);
+	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
+	return e.code;
+}
+
+struct asked {
+	enum acme_ask_kind kind;
+	const char *url;
+	const char *nonce;
+	const char *profile;
+	uint64_t key;
+};
+
+static int try_sign(int fd, const struct asked *r, char **jws, char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	int rc;
+
+	msg_begin(&m, SIGN_JWS, 0);
+	msg_put_u64(&m, r->kind);
+	msg_put_str(&m, r->url);
+	msg_put_str(&m, r->nonce);
+	msg_put_str(&m, r->profile);
+	msg_put_u64(&m, r->key);
+	rc = exchange(fd, &m, text);
+	if (rc != 0)
+		return rc;
+	*jws = xstrdup(msg_get_str(&m));
+	assert_int_equal(msg_end(&m, &(struct err){ 0 }), 0);
+	return 0;
+}
+
+static struct asked asked(enum acme_ask_kind kind)
+{
+	return (struct asked){ kind, CA "/x", "bm9uY2U", "", KEY_NONE };
+}
+
+static void sign(int fd, struct asked r, struct jose *j)
+{
+	AUTO_FREE char *jws = NULL;
+	char text[ERR_TEXT_MAX];
+
+	if (try_sign(fd, &r, &jws, text) != 0)
+		fail_msg("signature %d: %s", (int)r.kind, text);
+	jose_read(j, jws);
+	assert_string_equal(jose_str(j->header, "url"), r.url);
+	assert_string_equal(jose_str(j->header, "nonce"), r.nonce);
+}
+
+static void refused(int fd, struct asked r, const char *said)
+{
+	AUTO_FREE char *jws = NULL;
+	char text[ERR_TEXT_MAX];
+	int rc = try_sign(fd, &r, &jws, text);
+
+	if (rc == 0 || strstr(text, said) == NULL)
+		fail_msg("signature %d: %d \"%s\", expected \"%s\"", (int)r.kind, rc,
+			 text, said);
+}
+
+static int account(int fd, char kid[256], char thumbprint[64], bool *rolling)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+	int rc;
+
+	msg_begin(&m, SIGN_ACCOUNT, 0);
+	rc = exchange(fd, &m, text);
+	if (rc != 0)
+		return rc;
+	snprintf(kid, 256, "%s", msg_get_str(&m));
+	snprintf(thumbprint, 64, "%s", msg_get_str(&m));
+	*rolling = msg_get_u64(&m) != 0;
+	assert_int_equal(msg_end(&m, &(struct err){ 0 }), 0);
+	return 0;
+}
+
+static int registered(int fd, const char *kid, char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, SIGN_REGISTERED, 0);
+	msg_put_str(&m, kid);
+	return exchange(fd, &m, text);
+}
+
+static int rolled(int fd, bool taken, char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, SIGN_ROLLED, 0);
+	msg_put_u64(&m, taken);
+	return exchange(fd, &m, text);
+}
+
+/* The account that is on disk, made and registered without the keeper. */
+static EVP_PKEY *have_account(const struct stage *s, const char *name, const char *kid)
+{
+	const struct scratch *dir = s->scratch;
+	AUTO_ACCOUNT struct account a = { 0 };
+	struct err e;
+
+	assert_int_equal(account_make_key(dir->fd, name, KEY_ECDSA_P256, &a, &e), 0);
+	if (kid != NULL)
+		assert_int_equal(account_save_url(dir->fd, name, kid, &e), 0);
+	return TAKE(a.key);
+}
+
+static struct account on_disk(const struct stage *s, const char *name)
+{
+	const struct scratch *dir = s->scratch;
+	struct account a = { 0 };
+	struct err e;
+
+	assert_int_equal(account_load(dir->fd, name, &a, &e), 0);
+	return a;
+}
+
+/* -- the account -- */
+
+static void an_account_is_made_with_a_key_of_its_own_and_remembered(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_ACCOUNT struct account disk = { 0 };
+	AUTO_KEY EVP_PKEY *own = NULL;
+	AUTO_JOSE struct jose j;
+	char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
+	bool rolling = true;
+
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, "");
+	assert_int_equal(strlen(thumbprint), 43);
+	assert_false(rolling);
+	sign(fd, asked(ASK_NEW_ACCOUNT), &j);
+	assert_true(jose_verifies(&j, NULL));
+	own = jose_key(json_object_get(j.header, "jwk"));
+	disk = on_disk(s, "issuer");
+	assert_true(key_same_public(own, disk.key)); /* before the CA hears of it */
+	assert_string_equal(
+	    json_string_value(json_array_get(json_object_get(j.payload, "contact"), 0)),
+	    "mailto:ops@a.example");
+	assert_true(json_is_true(json_object_get(j.payload, "termsOfServiceAgreed")));
+	assert_int_equal(registered(fd, KID, text), 0);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, KID);
+	scratch_expect(s->scratch, "accounts/issuer/account.json",
+		       "{\"version\":1,\"url\":\"" KID "\"}");
+	assert_int_equal(registered(fd, "", text), 0);
+	assert_false(scratch_has(s->scratch, "accounts/issuer/account.json"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* RFC 8555 7.3.4. The key of the CA is in a folder that the keeper may not write. */
+static void an_external_account_is_bound_where_one_is_configured(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FD int other = lend(&a, LEND_ORDER, s->plain, API);
+	AUTO_BUF struct buf key = { 0 };
+	AUTO_FREE char *text = NULL;
+	AUTO_KEY EVP_PKEY *bound = NULL;
+	AUTO_JOSE struct jose j;
+	AUTO_JOSE struct jose eab;
+	AUTO_JOSE struct jose plain;
+	struct asked r = asked(ASK_NEW_ACCOUNT);
+
+	sign(fd, r, &j);
+	text = json_dumps(json_object_get(j.payload, "externalAccountBinding"), 0);
+	assert_non_null(text);
+	jose_read(&eab, text);
+	assert_string_equal(jose_str(eab.header, "alg"), "HS384");
+	assert_string_equal(jose_str(eab.header, "kid"), "kid-1");
+	assert_string_equal(jose_str(eab.header, "url"), CA "/x");
+	buf_puts(&key, EAB);
+	assert_true(jose_mac_holds("HS384", &key, &eab.input, &eab.signature));
+	bound = jose_key(eab.payload);
+	assert_int_equal(json_equal(json_object_get(j.header, "jwk"), eab.payload), 1);
+	r.url = "https://plain.example/x";
+	sign(other, r, &plain);
+	assert_null(json_object_get(plain.payload, "externalAccountBinding"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void an_eab_key_that_is_none_is_a_fault_of_the_configuration(void **state)
+{
+	static const char *const contents[] = { "", "\n", "not base64!", "YQ=a" };
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+
+	for (size_t i = 0; i < sizeof(contents) / sizeof(*contents); i++) {
+		scratch_put(s->elsewhere, "eab.key", contents[i]);
+		refused(fd, asked(ASK_NEW_ACCOUNT), "is not the base64 of a key");
+	}
+	assert_int_equal(unlinkat(((struct scratch *)s->elsewhere)->fd, "eab.key", 0),
+			 0);
+	refused(fd, asked(ASK_NEW_ACCOUNT), "the key of the external account");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* badSignatureAlgorithm: another type, as long as nothing hangs on the key. */
+static void another_type_of_key_is_made_only_before_it_is_registered(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	struct asked r = asked(ASK_NEW_ACCOUNT);
+	AUTO_JOSE struct jose first;
+	AUTO_JOSE struct jose second;
+	AUTO_JOSE struct jose third;
+	AUTO_JOSE struct jose fourth;
+	char text[ERR_TEXT_MAX];
+
+	sign(fd, r, &first);
+	assert_string_equal(jose_str(first.header, "alg"), "ES256");
+	r.key = KEY_RSA_2048;
+	sign(fd, r, &second);
+	assert_string_equal(jose_str(second.header, "alg"), "RS256");
+	sign(fd, r, &third); /* of that type already */
+	assert_true(json_equal(json_object_get(second.header, "jwk"),
+			       json_object_get(third.header, "jwk")));
+	r.key = KEY_NONE; /* the configured type is not gone back to */
+	sign(fd, r, &fourth);
+	assert_string_equal(jose_str(fourth.header, "alg"), "RS256");
+	assert_int_equal(registered(fd, KID, text), 0);
+	r.key = KEY_ECDSA_P256;
+	refused(fd, r, "is registered");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void the_key_of_an_account_is_of_the_configured_type(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s, COMMAND_ACCOUNT, 1);
+	AUTO_FD int fd = lend(&a, LEND_REGISTER, s->third, SPEC_NOBODY);
+	struct asked r = asked(ASK_NEW_ACCOUNT);
+	AUTO_JOSE struct jose j;
+
+	r.url = "https://third.example/x";
+	sign(fd, r, &j);
+	assert_string_equal(jose_str(j.header, "alg"), "ES384");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Looking at an account makes none, and leaves the disk as it is. */
+static void an_account_that_is_shown_is_not_made(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s, COMMAND_ACCOUNT, 0);
+	AUTO_FD int fd = lend(&a, LEND_UPDATE, s->issuer, SPEC_NOBODY);
+	char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
+	bool rolling;
+
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(thumbprint, "");
+	assert_int_equal(registered(fd, KID, text), ERR_PROTO);
+	refused(fd, asked(ASK_FIND_ACCOUNT), "no such key");
+	refused(fd, asked(ASK_FETCH), "no account yet");
+	assert_false(scratch_has(s->scratch, "accounts"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void an_account_of_another_ca_is_not_this_one_s(void **state)
+{
+	static const char *const others[] = {
+		"https://ca.example/acct/1",
+		"https://evil.example:14000/acct/1",
+		"http://ca.example:14000/acct/1",
+		"https://ca.example:14000@evil.example/acct/1",
+		"https://ca.example:14000/a\"b",
+		"https://ca.example:14000/a b",
+		"/acct/1",
+		"x",
+	};
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key =
+	    have_account(s, "issuer", "https://old.example/acct/1");
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FREE char *longest = xasprintf(CA "/%02050d", 0);
+	char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
+	bool rolling;
+
+	assert_non_null(key);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, ""); /* the issuer was another CA then */
+	refused(fd, asked(ASK_FETCH), "no account yet");
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (registered(fd, others[i], text) != ERR_PROTO)
+			fail_msg("%s", others[i]);
+	assert_int_equal(registered(fd, longest, text), ERR_PROTO);
+	assert_int_equal(registered(fd, KID, text), 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void accounts_are_found_updated_and_deactivated_as_the_rfc_says(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin(s, COMMAND_ACCOUNT, 2);
+	AUTO_FD int fd = lend(&a, LEND_UPDATE, s->issuer, SPEC_NOBODY);
+	AUTO_FD int end = lend(&a, LEND_DEACTIVATE, s->issuer, SPEC_NOBODY);
+	AUTO_JOSE struct jose found;
+	AUTO_JOSE struct jose updated;
+	AUTO_JOSE struct jose gone;
+
+	sign(fd, asked(ASK_FIND_ACCOUNT), &found);
+	assert_true(json_is_true(json_object_get(found.payload, "onlyReturnExisting")));
+	assert_int_equal(json_object_size(found.payload), 1);
+	assert_null(json_object_get(found.header, "kid"));
+	assert_true(jose_verifies(&found, NULL));
+	sign(fd, asked(ASK_UPDATE_ACCOUNT), &updated);
+	assert_string_equal(jose_str(updated.header, "kid"), KID);
+	assert_int_equal(json_object_size(updated.payload), 1);
+	assert_int_equal(json_array_size(json_object_get(updated.payload, "contact")),
+			 1);
+	assert_true(jose_verifies(&updated, key));
+	sign(end, asked(ASK_DEACTIVATE_ACCOUNT), &gone);
+	assert_string_equal(jose_str(gone.payload, "status"), "deactivated");
+	assert_true(jose_verifies(&gone, key));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* -- roll-over, RFC 8555 7.3.5 -- */
+
+static void expect_change(const struct jose *outer, EVP_PKEY *old, EVP_PKEY *new)
+{
+	AUTO_JOSE struct jose inner;
+	AUTO_FREE char *text = json_dumps(outer->payload, 0);
+	AUTO_KEY EVP_PKEY *said = NULL;
+	AUTO_KEY EVP_PKEY *replaced = NULL;
+
+	assert_string_equal(jose_str(outer->header, "kid"), KID);
+	assert_true(jose_verifies(outer, old));
+	jose_read(&inner, text);
+	assert_null(json_object_get(inner.header, "nonce"));
+	assert_string_equal(jose_str(inner.header, "url"), CA "/x");
+	assert_true(jose_verifies(&inner, NULL));
+	said = jose_key(json_object_get(inner.header, "jwk"));
+	assert_true(key_same_public(said, new));
+	assert_string_equal(jose_str(inner.payload, "account"), KID);
+	replaced = jose_key(json_object_get(inner.payload, "oldKey"));
+	assert_true(key_same_public(replaced, old));
+}
+
+static void a_roll_over_is_signed_by_both_keys_and_can_be_asked_again(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *old = have_account(s, "issuer", KID);
+	struct alone a = begin(s, COMMAND_ACCOUNT, 3);
+	AUTO_FD int fd = lend(&a, LEND_ROLLOVER, s->issuer, SPEC_NOBODY);
+	AUTO_ACCOUNT struct account disk = { 0 };
+	AUTO_ACCOUNT struct account after = { 0 };
+	AUTO_JOSE struct jose j;
+	AUTO_JOSE struct jose again;
+	AUTO_JOSE struct jose fetch;
+	char text[ERR_TEXT_MAX];
+
+	sign(fd, asked(ASK_ROLL_KEY), &j);
+	disk = on_disk(s, "issuer");
+	assert_non_null(disk.next); /* before the CA hears of it */
+	expect_change(&j, old, disk.next);
+	sign(fd, asked(ASK_ROLL_KEY), &again); /* badNonce: the same key */
+	expect_change(&again, old, disk.next);
+	assert_int_equal(rolled(fd, true, text), 0);
+	after = on_disk(s, "issuer");
+	assert_true(key_same_public(after.key, disk.next));
+	assert_null(after.next);
+	assert_string_equal(after.url, KID);
+	sign(fd, asked(ASK_FETCH), &fetch);
+	assert_true(jose_verifies(&fetch, disk.next));
+	assert_int_equal(rolled(fd, true, text),
+			 0); /* nothing is open: nothing happens */
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Killed between any two steps: the next keeper knows that it is open, speaks as either
+ * key, and takes what the CA says. */
+static void a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next(
+    void **state)
+{
+	const struct stage *s = *state;
+
+	for (int taken = 0; taken < 2; taken++) {
+		AUTO_KEY EVP_PKEY *old = have_account(s, "issuer", KID);
+		struct alone cut = begin(s, COMMAND_ACCOUNT, 3);
+		AUTO_FD int fd = lend(&cut, LEND_ROLLOVER, s->issuer, SPEC_NOBODY);
+		AUTO_FD int next = -1;
+		AUTO_ACCOUNT struct account disk = { 0 };
+		AUTO_ACCOUNT struct account after = { 0 };
+		AUTO_JOSE struct jose j;
+		AUTO_JOSE struct jose find;
+		AUTO_JOSE struct jose find_rolled;
+		char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
+		struct alone a;
+		bool rolling = false;
+
+		sign(fd, asked(ASK_ROLL_KEY), &j);
+		kill(cut.pid, SIGKILL);
+		alone_end(&cut, NULL, 0);
+		disk = on_disk(s, "issuer");
+		a = begin_renew(s);
+		next = lend(&a, LEND_ORDER, s->issuer, API);
+		assert_int_equal(account(next, kid, thumbprint, &rolling), 0);
+		assert_true(rolling);
+		sign(next, asked(ASK_FIND_ACCOUNT), &find);
+		assert_true(jose_holds("ES256", old, &find.input, &find.signature));
+		sign(next, asked(ASK_FIND_ROLLED), &find_rolled);
+		assert_true(jose_holds("ES256", disk.next, &find_rolled.input,
+				       &find_rolled.signature));
+		assert_int_equal(rolled(next, taken == 1, text), 0);
+		assert_int_equal(account(next, kid, thumbprint, &rolling), 0);
+		assert_false(rolling);
+		assert_string_equal(kid, KID);
+		after = on_disk(s, "issuer");
+		assert_true(key_same_public(after.key, taken ? disk.next : old));
+		assert_null(after.next);
+		assert_int_equal(alone_end(&a, NULL, 0), 0);
+	}
+}
+
+/* -- orders -- */
+
+static void an_order_has_the_names_of_the_certificate(void **state)
+{
+	static const char *const rows[][2] = { { "dns", "api.example" },
+					       { "ip", "192.0.2.7" },
+					       { "dns", "b.example" } };
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FD int mail = lend(&a, LEND_ORDER, s->issuer, MAIL);
+	struct asked r = asked(ASK_NEW_ORDER);
+	AUTO_JOSE struct jose j;
+	AUTO_JOSE struct jose with;
+	const json_t *all;
+	size_t found = 0;
+
+	sign(fd, r, &j);
+	assert_true(jose_verifies(&j, key));
+	assert_int_equal(json_object_size(j.payload), 1);
+	all = json_object_get(j.payload, "identifiers");
+	assert_int_equal(json_array_size(all), 3);
+	for (size_t i = 0; i < 9; i++) {
+		const json_t *id = json_array_get(all, i / 3);
+
+		found += strcmp(jose_str(id, "type"), rows[i % 3][0]) == 0 &&
+			 strcmp(jose_str(id, "value"), rows[i % 3][1]) == 0;
+	}
+	assert_int_equal(found, 3);
+	r.profile = "short";
+	sign(fd, r, &with);
+	assert_string_equal(jose_str(with.payload, "profile"), "short");
+	r.profile = "other";
+	refused(fd, r, "not the configured profile");
+	refused(mail, asked(ASK_NEW_ORDER), "certifies no such name");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_fetch_is_empty_and_an_answer_an_empty_object(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_JOSE struct jose fetch;
+	AUTO_JOSE struct jose answer;
+
+	sign(fd, asked(ASK_FETCH), &fetch);
+	assert_null(fetch.payload);
+	assert_true(jose_verifies(&fetch, key));
+	sign(fd, asked(ASK_ANSWER), &answer);
+	assert_int_equal(json_object_size(answer.payload), 0);
+	assert_true(json_is_object(answer.payload));
+	assert_true(jose_verifies(&answer, key));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void an_order_is_finalized_for_the_key_that_waits(void **state)
+{
+	const struct stage *s = *state;
+	const struct scratch *dir = s->scratch;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_KEY EVP_PKEY *waits = NULL;
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_JOSE struct jose j;
+	const unsigned char *at;
+	struct name *names;
+	X509_REQ *csr;
+	struct err e;
+	size_t n;
+
+	refused(fd, asked(ASK_FINALIZE), "no key that waits");
+	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &waits, &e), 0);
+	sign(fd, asked(ASK_FINALIZE), &j);
+	assert_true(jose_verifies(&j, key));
+	assert_int_equal(json_object_size(j.payload), 1);
+	der = jose_bytes(jose_str(j.payload, "csr"));
+	at = (const unsigned char *)der.data;
+	csr = d2i_X509_REQ(NULL, &at, (long)der.len);
+	assert_non_null(csr);
+	assert_true(key_same_public(X509_REQ_get0_pubkey(csr), waits));
+	assert_int_equal(x509_csr_names(csr, &names, &n, &e), 0);
+	assert_int_equal(n, 3);
+	x509_names_free(names, n);
+	X509_REQ_free(csr);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* RFC 8555 11.1 [keys] */
+static void the_key_of_the_account_is_never_put_into_a_certificate(void **state)
+{
+	const struct stage *s = *state;
+	const struct scratch *dir = s->scratch;
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_FD int pending = -1;
+	struct err e;
+
+	scratch_mkdir(dir, "archive/a");
+	scratch_mkdir(dir, "archive/a/.pending");
+	pending = openat(dir->fd, "archive/a/.pending", O_RDONLY | O_DIRECTORY);
+	assert_int_equal(key_to_pem(key, &pem, &e), 0);
+	assert_int_equal(file_write(pending, "privkey.pem", pem.data, pem.len, &access,
+				    &e),
+			 0);
+	refused(fd, asked(ASK_FINALIZE), "cannot be a certificate's too");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* -- revocation, RFC 8555 7.6 -- */
+
+static EVP_PKEY *have_certificate(const struct stage *s, struct buf *der)
+{
+	const struct scratch *dir = s->scratch;
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
+	    .key = key, .issuer_key = key, .from = 0, .to = 4102444800 });
+	AUTO_GENERATION struct generation g = GENERATION_NONE;
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_BUF struct buf key_pem = { 0 };
+	uint64_t number;
+	struct err e;
+
+	assert_int_equal(x509_to_der(cert, der, &e), 0);
+	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
+	assert_int_equal(key_to_pem(key, &key_pem, &e), 0);
+	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
+	assert_int_equal(generation_add(&g, "cert.pem", pem.data, pem.len, &access, &e),
+			 0);
+	assert_int_equal(generation_add(&g, "privkey.pem", key_pem.data, key_pem.len,
+					&access, &e),
+			 0);
+	assert_int_equal(generation_keep(&g, &number, &e), 0);
+	assert_int_equal(number, 1);
+	return key;
+}
+
+static void a_generation_is_revoked_by_the_account_or_by_its_own_key(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *account_key = have_account(s, "issuer", KID);
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
+	struct alone a = begin(s, COMMAND_REVOKE, 0);
+	AUTO_FD int fd = lend(&a, LEND_REVOKE, s->issuer, API);
+	AUTO_BUF struct buf said = { 0 };
+	AUTO_KEY EVP_PKEY *by = NULL;
+	AUTO_JOSE struct jose j;
+	AUTO_JOSE struct jose own;
+
+	sign(fd, asked(ASK_REVOKE), &j);
+	assert_string_equal(jose_str(j.header, "kid"), KID);
+	assert_true(jose_verifies(&j, account_key));
+	said = jose_bytes(jose_str(j.payload, "certificate"));
+	assert_int_equal(said.len, der.len);
+	assert_memory_equal(said.data, der.data, der.len);
+	assert_int_equal(json_integer_value(json_object_get(j.payload, "reason")), 4);
+	sign(fd, asked(ASK_REVOKE_BY_CERT), &own);
+	by = jose_key(json_object_get(own.header, "jwk"));
+	assert_true(key_same_public(by, key));
+	assert_true(jose_verifies(&own, NULL));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void what_is_not_there_is_not_revoked_and_no_reason_is_none(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *account_key = have_account(s, "issuer", KID);
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
+	struct alone a = begin(s, COMMAND_REVOKE, 0);
+	struct lend_ticket t = { LEND_REVOKE, s->issuer, API, 2, 0 };
+	AUTO_FD int none = -1;
+	AUTO_FD int fd = -1;
+	AUTO_JOSE struct jose j;
+	char text[ERR_TEXT_MAX];
+
+	assert_true(key != NULL && account_key != NULL);
+	assert_int_equal(try_lend(&a, &t, &none, text), 0);
+	refused(none, asked(ASK_REVOKE), "");
+	refused(none, asked(ASK_REVOKE_BY_CERT), "");
+	t.generation = 1;
+	assert_int_equal(try_lend(&a, &t, &fd, text), 0);
+	sign(fd, asked(ASK_REVOKE), &j);
+	assert_null(json_object_get(j.payload, "reason"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* -- what it refuses -- */
+
+static void a_ticket_is_only_for_what_the_command_needs(void **state)
+{
+	static const enum command commands[] = { COMMAND_RENEW, COMMAND_AGENT,
+						 COMMAND_ROLLBACK, COMMAND_REVOKE,
+						 COMMAND_ACCOUNT };
+	static const unsigned orders = 1u << LEND_ORDER | 1u << LEND_REVOKE;
+	const struct stage *s = *state;
+
+	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
+		struct alone a = begin(s, commands[i], 1);
+
+		for (enum lend what = 0; what <= LENDS; what++) {
+			const struct lend_ticket t = { what, s->issuer, API, 1, 0 };
+			bool of_orders = (orders & 1u << what) != 0;
+			bool granted = (commands[i] == COMMAND_ACCOUNT) != of_orders;
+			char text[ERR_TEXT_MAX];
+			int fd = -1;
+			int rc = try_lend(&a, &t, &fd, text);
+
+			close(fd);
+			if ((rc == 0) != (granted && what < LENDS))
+				fail_msg("command %d, lend %d: %s", (int)commands[i],
+					 (int)what, text);
+		}
+		assert_int_equal(alone_end(&a, NULL, 0), 0);
+	}
+}
+
+static void a_ticket_is_for_an_issuer_of_the_certificate(void **state)
+{
+	const struct stage *s = *state;
+	const struct {
+		struct lend_ticket t;
+		const char *said;
+	} rows[] = {
+		{ { LEND_ORDER, s->third, API, 0, 0 }, "not an issuer of this" },
+		{ { LEND_ORDER, s->lab, WWW, 0, 0 }, "does not speak ACME" },
+		{ { LEND_ORDER, s->issuer, WWW, 0, 0 }, "not an issuer of this" },
+		{ { LEND_ORDER, s->issuer, 3, 0, 0 }, "no certificate 3" },
+		{ { LEND_ORDER, s->issuer, SPEC_NOBODY, 0, 0 }, "no certificate" },
+		{ { LEND_ORDER, 99, API, 0, 0 }, "issuer 99 does not" },
+		{ { LEND_ORDER, SPEC_NOBODY, API, 0, 0 }, "does not speak ACME" },
+		{ { LEND_REVOKE, s->lab, WWW, 0, 0 }, "does not speak ACME" },
+		{ { LEND_REVOKE, s->issuer, 3, 0, 0 }, "no certificate 3" },
+		{ { LEND_REVOKE, s->issuer, API, 1, 11 }, "no reason" },
+		{ { LEND_REVOKE, s->issuer, API, 1, TWO_32 }, "no reason" },
+	};
+	struct alone a = begin_renew(s);
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		char text[ERR_TEXT_MAX];
+		int fd = -1;
+		int rc = try_lend(&a, &rows[i].t, &fd, text);
+
+		close(fd);
+		if (rc == 0 || strstr(text, rows[i].said) == NULL)
+			fail_msg("row %zu: %d \"%s\"", i, rc, text);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Numbers beyond 32 bits do not become others, and a ticket without a socket is none. */
+static void a_ticket_with_wrong_fields_is_refused(void **state)
+{
+	const struct stage *s = *state;
+	const uint64_t rows[][5] = {
+		{ LEND_ORDER + TWO_32, s->issuer, API, 0, 0 },
+		{ LEND_ORDER, s->issuer + TWO_32, API, 0, 0 },
+		{ LEND_ORDER, s->issuer, API + TWO_32, 0, 0 },
+		{ LEND_ORDER, s->issuer, API, 0, 0 }, /* without a socket */
+		{ LEND_ORDER, s->issuer, API, 0, 0 }, /* with a file */
+	};
+	struct alone a = begin_renew(s);
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		msg_begin(&m, KEEPER_LEND, 0);
+		for (size_t k = 0; k < 5; k++)
+			msg_put_u64(&m, rows[i][k]);
+		if (i == 4)
+			m.fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+		if (alone_ask(&a, &m, text, sizeof(text)) != ERR_PROTO)
+			fail_msg("row %zu: %s", i, text);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Every kind of signature on every kind of ticket: refused unless lend.h lists it. */
+static void a_ticket_is_good_for_its_own_signatures_only(void **state)
+{
+	static const struct {
+		enum command command;
+		enum lend what;
+		unsigned kinds;
+	} rows[] = {
+#define K(kind) (1u << ASK_##kind)
+#define FIND    (K(FIND_ACCOUNT) | K(FIND_ROLLED))
+		{ COMMAND_RENEW, LEND_ORDER,
+		  FIND | K(NEW_ACCOUNT) | K(NEW_ORDER) | K(FETCH) | K(ANSWER) |
+		      K(FINALIZE) },
+		{ COMMAND_REVOKE, LEND_REVOKE, FIND | K(REVOKE) | K(REVOKE_BY_CERT) },
+		{ COMMAND_ACCOUNT, LEND_REGISTER, FIND | K(NEW_ACCOUNT) | K(FETCH) },
+		{ COMMAND_ACCOUNT, LEND_UPDATE, FIND | K(UPDATE_ACCOUNT) | K(FETCH) },
+		{ COMMAND_ACCOUNT, LEND_ROLLOVER, FIND | K(ROLL_KEY) | K(FETCH) },
+		{ COMMAND_ACCOUNT, LEND_DEACTIVATE,
+		  FIND | K(DEACTIVATE_ACCOUNT) | K(FETCH) },
+	};
+	static const char not_for_it[] = "is not what this was lent for";
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+
+	assert_non_null(key);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct alone a = begin(s, rows[i].command, 1);
+		AUTO_FD int fd = lend(&a, rows[i].what, s->issuer, API);
+
+		for (enum acme_ask_kind kind = 0; kind <= ASK_KINDS; kind++) {
+			const struct asked r = asked(kind);
+			AUTO_FREE char *jws = NULL;
+			char text[ERR_TEXT_MAX];
+			bool no = try_sign(fd, &r, &jws, text) != 0 &&
+				  strstr(text, not_for_it) != NULL;
+
+			if (no != ((rows[i].kinds & 1u << kind) == 0))
+				fail_msg("lend %d, signature %d: \"%s\"",
+					 (int)rows[i].what, (int)kind, text);
+		}
+		assert_int_equal(alone_end(&a, NULL, 0), 0);
+	}
+}
+
+static void nothing_is_signed_for_another_server(void **state)
+{
+	static const char *const urls[] = {
+		"https://evil.example:14000/x",
+		"https://ca.example/x",
+		"https://plain.example/x",
+		"http://ca.example:14000/x",
+		"https://ca.example:14000@evil.example/x",
+		"https://ca.example:14000\\@evil.example/x",
+		"https://ca.example:14000/x\ny",
+		"/x",
+		"",
+	};
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FREE char *longest = xasprintf(CA "/%02030d", 0);
+	struct asked r = asked(ASK_FETCH);
+	AUTO_JOSE struct jose j;
+
+	assert_non_null(key);
+	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++) {
+		r.url = urls[i];
+		refused(fd, r, "a request to another server than " CA);
+	}
+	r.url = longest;
+	refused(fd, r, "another server");
+	r.url = "https://CA.example:14000/x";
+	sign(fd, r, &j);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_nonce_or_key_that_is_none_is_refused(void **state)
+{
+	static const char *const nonces[] = {
+		"", " ", "a b", "a\"b", "a=", "a\n", "a+"
+	};
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FREE char *longest = xasprintf("%0*d", LIMIT_NONCE + 1, 0);
+	struct asked r = asked(ASK_FETCH);
+
+	assert_non_null(key);
+	for (size_t i = 0; i < sizeof(nonces) / sizeof(*nonces); i++) {
+		r.nonce = nonces[i];
+		refused(fd, r, "a nonce that is none");
+	}
+	r.nonce = longest;
+	refused(fd, r, "a nonce that is none");
+	r = asked(ASK_FETCH);
+	r.key = KEY_RSA_2048;
+	refused(fd, r, "a key of another type");
+	r = asked(ASK_NEW_ACCOUNT);
+	r.key = KEY_TYPES;
+	refused(fd, r, "a key of another type");
+	r.key = KEY_RSA_2048 + TWO_32;
+	refused(fd, r, "a key of another type");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Every message there is on a lent socket, and the signatures on the agent's. */
+static void each_socket_takes_only_its_own_messages(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX], expected[64];
+
+	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
+		bool listed = type >= SIGN_ACCOUNT && type <= SIGN_ROLLED;
+
+		snprintf(expected, sizeof(expected), "message %u %s", type,
+			 listed ? "has the wrong fields" : "is not allowed here");
+		msg_begin(&m, type, 0);
+		msg_put_i64(&m, -1);
+		if (exchange(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+			fail_msg("message %u: \"%s\"", type, text);
+		if (!listed)
+			continue;
+		msg_begin(&m, type, 0);
+		snprintf(expected, sizeof(expected), "message %u is not allowed here",
+			 type);
+		assert_int_equal(alone_ask(&a, &m, text, sizeof(text)), ERR_PROTO);
+		assert_string_equal(text, expected);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* -- sockets that misbehave -- */
+
+static void expect_end(int fd)
+{
+	struct pollfd p = { .fd = fd, .events = POLLIN };
+	char byte;
+
+	while (poll(&p, 1, 10000) == 1) {
+		ssize_t n = recv(fd, &byte, 1, MSG_DONTWAIT | MSG_TRUNC);
+
+		if (n == 0 || (n < 0 && errno == ECONNRESET))
+			return;
+	}
+	fail_msg("it is still open");
+}
+
+static void what_is_no_message_costs_a_worker_its_socket_and_nothing_else(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int bad = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FD int good = lend(&a, LEND_ORDER, s->issuer, API);
+	char kid[256], thumbprint[64], said[512];
+	bool rolling;
+
+	assert_int_equal(send(bad, "junk", 4, 0), 4);
+	expect_end(bad);
+	assert_int_equal(account(good, kid, thumbprint, &rolling), 0);
+	assert_int_equal(alone_end(&a, said, sizeof(said)), 0);
+	assert_non_null(strstr(said, "a worker's right to signatures ends"));
+}
+
+/* As many questions as the sockets hold, and no answer taken. */
+static void who_takes_no_answers_does_not_keep_others_waiting(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	AUTO_FD int bad = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_FD int good = lend(&a, LEND_ORDER, s->issuer, API);
+	AUTO_MSG struct msg m = MSG_NONE;
+	char kid[256], thumbprint[64];
+	bool rolling;
+
+	msg_begin(&m, SIGN_ACCOUNT, 7);
+	memcpy(m.data, (uint32_t[]){ SIGN_ACCOUNT, 7 }, 8);
+	for (int i = 0; i < 100000; i++) {
+		struct pollfd p = { .fd = bad, .events = POLLOUT };
+
+		if (send(bad, m.data, m.len, MSG_DONTWAIT | MSG_NOSIGNAL) < 0 &&
+		    (errno == EPIPE || poll(&p, 1, 5000) != 1))
+			break;
+	}
+	assert_int_equal(account(good, kid, thumbprint, &rolling), 0);
+	expect_end(bad);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_ticket_is_over_when_the_worker_closes_it(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin_renew(s);
+	const struct lend_ticket t = { LEND_ORDER, s->issuer, API, 0, 0 };
+	char text[ERR_TEXT_MAX];
+
+	for (int i = 0; i < 3 * LEND_MAX; i++)
+		close(lend(&a, LEND_ORDER, s->issuer, API));
+	for (int i = 0; i <= LEND_MAX; i++) {
+		int fd = -1; /* kept open */
+
+		if ((try_lend(&a, &t, &fd, text) == 0) != (i < LEND_MAX))
+			fail_msg("%d: %s", i, text);
+	}
+	assert_non_null(strstr(text, "sockets are lent"));
+	for (int fd = 3; fd < 1000; fd++) {
+		struct stat st;
+
+		if (fd != a.peer && fd != a.super && fd != s->snapshot &&
+		    fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
+			close(fd);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+	const struct CMUnitTest tests[] = {
+		CASE(an_account_is_made_with_a_key_of_its_own_and_remembered),
+		CASE(an_external_account_is_bound_where_one_is_configured),
+		CASE(an_eab_key_that_is_none_is_a_fault_of_the_configuration),
+		CASE(another_type_of_key_is_made_only_before_it_is_registered),
+		CASE(the_key_of_an_account_is_of_the_configured_type),
+		CASE(an_account_that_is_shown_is_not_made),
+		CASE(an_account_of_another_ca_is_not_this_one_s),
+		CASE(accounts_are_found_updated_and_deactivated_as_the_rfc_says),
+		CASE(a_roll_over_is_signed_by_both_keys_and_can_be_asked_again),
+		CASE(a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next),
+		CASE(an_order_has_the_names_of_the_certificate),
+		CASE(a_fetch_is_empty_and_an_answer_an_empty_object),
+		CASE(an_order_is_finalized_for_the_key_that_waits),
+		CASE(the_key_of_the_account_is_never_put_into_a_certificate),
+		CASE(a_generation_is_revoked_by_the_account_or_by_its_own_key),
+		CASE(what_is_not_there_is_not_revoked_and_no_reason_is_none),
+		CASE(a_ticket_is_only_for_what_the_command_needs),
+		CASE(a_ticket_is_for_an_issuer_of_the_certificate),
+		CASE(a_ticket_with_wrong_fields_is_refused),
+		CASE(a_ticket_is_good_for_its_own_signatures_only),
+		CASE(nothing_is_signed_for_another_server),
+		CASE(a_nonce_or_key_that_is_none_is_refused),
+		CASE(each_socket_takes_only_its_own_messages),
+		CASE(what_is_no_message_costs_a_worker_its_socket_and_nothing_else),
+		CASE(who_takes_no_answers_does_not_keep_others_waiting),
+		CASE(a_ticket_is_over_when_the_worker_closes_it),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("keeper lend", tests, NULL, NULL);
+}
