@@ -98,6 +98,9 @@ demo: all $(TOOLS) ## the whole life of a certificate, with a real nginx
 deps: ## install what is missing to build and test (Debian 12, 13)
 	@tests/deps
 
+peers: ## newer and rarer servers to test against, below build/peers
+	@tests/peers pebble pebble-challtestsrv acme.sh step-ca
+
 check: ## everything: deps, build, every test, every gate
 	@tests/run
 
@@ -163,7 +166,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps check cases crash fresh bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps peers check cases crash fresh bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \

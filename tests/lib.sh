@@ -174,6 +174,17 @@ is() { # EXPECTED ACTUAL
 	[ "$1" = "$2" ] || fail "line ${BASH_LINENO[0]}: found \"$2\", expected \"$1\""
 }
 
+role() { # NAME: its process in the run of everleaf that is $run
+	local pid
+	for pid in $(cat "/proc/$run/task/$run/children"); do
+		if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "role-$1"; then
+			echo "$pid"
+			return
+		fi
+	done
+	fail "there is no role $1"
+}
+
 # What of NAME there is: the number that is live, and how many were ever issued.
 is_live_of() { # NAME LIVE ISSUED
 	is "$2 of $3" "$(live "$1") of $(events "$1" issued)"

@@ -57,28 +57,30 @@ no_token_is_left() {
 
 # -- the scripted CA --
 
+ca=ca # its folder: another one is another CA
+
 start_ca() { # its script on stdin; see tests/tools/ca
-	mkdir -p "$dir/ca"
-	cat >"$dir/ca/script"
-	"$root/tests/tools/ca" "$dir/ca" 2>"$dir/ca/err" &
+	mkdir -p "$dir/$ca"
+	cat >"$dir/$ca/script"
+	"$root/tests/tools/ca" "$dir/$ca" 2>"$dir/$ca/err" &
 	started $!
-	until_true 20 test -e "$dir/ca/port"
-	url=https://localhost:$(cat "$dir/ca/port")/directory
-	trust=$dir/ca/root.pem
+	until_true 20 test -e "$dir/$ca/port"
+	url=https://localhost:$(cat "$dir/$ca/port")/directory
+	trust=$dir/$ca/root.pem
 }
 
 script() { # another one, on stdin
-	cat >"$dir/ca/script.new"
-	mv "$dir/ca/script.new" "$dir/ca/script"
+	cat >"$dir/$ca/script.new"
+	mv "$dir/$ca/script.new" "$dir/$ca/script"
 }
 
 asked() { # STEP: how often the CA was
-	grep -c "^$1 " "$dir/ca/log" || :
+	grep -c "^$1 " "$dir/$ca/log" || :
 }
 
 # What the CA noticed of everleaf breaking the RFC.
 no_fault() {
-	not grep '^fault' "$dir/ca/log"
+	not grep '^fault' "$dir/$ca/log"
 }
 
 # -- real ones --
@@ -242,5 +244,29 @@ start_caddy() {
 	started $!
 	trust=$dir/caddy/pki/authorities/local/root.crt
 	url=https://localhost:9444/acme/local/directory
+	until_true 20 curl -sf --cacert "$trust" "$url"
+}
+
+start_step_ca() {
+	local program=$root/build/peers/bin/step-ca step=$dir/step
+	[ -x "$program" ] || skip "there is no step-ca: make peers builds one"
+	start_own_network
+	mkdir -p "$step/db"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+		-subj "/CN=Step root" -keyout "$step/root.key" -out "$step/root.pem"
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 \
+		-subj "/CN=Step intermediate" -addext keyUsage=critical,keyCertSign \
+		-CA "$step/root.pem" -CAkey "$step/root.key" -keyout "$step/inter.key" \
+		-out "$step/inter.pem"
+	cat >"$step/ca.json" <<-JSON
+	{ "root": "$step/root.pem", "crt": "$step/inter.pem", "key": "$step/inter.key",
+	  "address": "127.0.0.1:9443", "dnsNames": [ "localhost" ],
+	  "db": { "type": "badgerv2", "dataSource": "$step/db" },
+	  "authority": { "provisioners": [ { "type": "ACME", "name": "acme" } ] } }
+	JSON
+	HOME=$dir STEPPATH=$step "$program" "$step/ca.json" >"$step/out" 2>&1 &
+	started $!
+	trust=$step/root.pem
+	url=https://localhost:9443/acme/acme/directory
 	until_true 20 curl -sf --cacert "$trust" "$url"
 }

@@ -25,17 +25,6 @@ www() {
 	expect 0 everleaf renew
 }
 
-role() { # NAME: its process
-	local pid
-	for pid in $(cat "/proc/$run/task/$run/children"); do
-		if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "role-$1"; then
-			echo "$pid"
-			return
-		fi
-	done
-	fail "there is no role $1"
-}
-
 ends_with() { # STATUS: the run does
 	local got=0
 	wait "$run" || got=$?
