@@ -7,6 +7,7 @@
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     pool.c         workers
+ *     challenge.c    tokens on their way to where a CA looks
  *     commit.c       one commit for all that a turn of the loop has written
  *     print_*.c      what people see
  */
@@ -26,6 +27,7 @@
 #include "base/err.h"
 
 struct batch;
+struct challenges;
 struct commit;
 struct job;
 struct pool;
@@ -49,6 +51,7 @@ struct agent {
 	struct pool *pool;
 	struct job *jobs; /* list, newest first */
 	struct batch *batch;
+	struct challenges *challenges; /* see challenge.h */
 	struct job *alarms; /* ended jobs that hooks are told of, see alarm.h */
 	uint32_t alarm_at;  /* what they are told next */
 	bool alarming;      /* a hook is being told */

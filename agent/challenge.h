@@ -2,9 +2,13 @@
  * challenge: tokens on their way to where a CA looks for them, and back.
  *
  * http-01 by webroot is a file that the keeper writes; by `listen` an entry of the
- * responder, which is started with the first one. Tokens are rows of the state database
- * before they are presented, and until they are withdrawn: challenge_begin() takes back
- * what belongs to no order any more and presents the rest again.
+ * responder, which is started with the first one and let go when all is quiet. Tokens
+ * are rows of the state database before they are presented, and until they are
+ * withdrawn: challenge_begin() takes back what belongs to no order any more and presents
+ * the rest again. A responder that dies is started again with all it had to answer.
+ *
+ *     challenge.c            rows, who waits for what, the keeper
+ *     challenge_responder.c  the responder
  */
 #pragma once
 
@@ -18,18 +22,20 @@ struct err;
 typedef void challenge_done(struct agent *a, uint32_t number, const struct err *e);
 
 struct challenge_token {
-	uint32_t challenge; /* number in the snapshot */
+	uint32_t challenge; /* number in the snapshot, one of that certificate's */
 	const char *token;
 	const char *authorization;
 };
 
-/* Commit and present all of them, then call `done` once (e NULL: all can be fetched). */
+/* Commit and present all of them, then call `done` once, from the loop (e NULL: all can
+ * be fetched). What is presented already may come again. */
 void challenge_present(struct agent *a, const char *name,
 		       const struct challenge_token *tokens, size_t n,
 		       challenge_done *done, uint32_t number);
 
 /* Withdraw all tokens of the certificate `name`; nobody waits for it, but the loop does
- * not end before it is done. */
+ * not end before it is done. Who waits for one of them to be presented is not called
+ * any more. */
 void challenge_withdraw(struct agent *a, const char *name);
 
 /* At the start, before any order goes on. */
@@ -37,3 +43,11 @@ void challenge_begin(struct agent *a);
 
 /* Whether any is still being presented or withdrawn. */
 bool challenge_busy(const struct agent *a);
+
+/* By the loop's tick: give up a responder that says nothing. */
+void challenge_check(struct agent *a);
+
+/* All is quiet: let go of the responder, unless there is something to answer. */
+void challenge_rest(struct agent *a);
+
+void challenge_free(struct agent *a);

@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/batch.h"
+#include "agent/challenge.h"
 #include "agent/commit.h"
 #include "agent/event.h"
 #include "agent/job.h"
@@ -81,8 +82,9 @@ static void finish_if_done(struct agent *a, size_t n_due)
 {
 	struct err e;
 
-	if (a->jobs != NULL || !batch_idle(a))
+	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a))
 		return;
+	challenge_rest(a);
 	if (alarm_next(a))
 		return;
 	if (agent_commit(a, &e) < 0)
@@ -118,7 +120,7 @@ static void pass(struct agent *a)
 	}
 	free(list);
 	a->passing = false;
-	if (a->jobs != NULL && !ev_is_active(&a->tick))
+	if ((a->jobs != NULL || challenge_busy(a)) && !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
 	if (next != INT64_MAX && a->request->command == COMMAND_AGENT) {
 		ev_periodic_stop(a->loop, &a->alarm);
@@ -144,6 +146,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	}
 	job_check_limits(a);
 	pool_check(a->pool);
+	challenge_check(a);
 	batch_check(a);
 	if (a->jobs == NULL)
 		agent_pass(a);
@@ -218,6 +221,7 @@ static void close_loop(struct agent *a)
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
 	commit_free(a);
+	challenge_free(a);
 	alarm_free(a);
 	batch_free(a->batch);
 	pool_free(a->pool);
@@ -326,12 +330,13 @@ int agent_renew(struct agent *a, struct err *e)
 	report_begin(a);
 	open_loop(a);
 	note_drift(a);
+	challenge_begin(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
 	agent_pass(a);
 	end_turn(a);
-	if (a->status == 0 &&
-	    (a->jobs != NULL || a->alarming || a->request->command == COMMAND_AGENT))
+	if (a->status == 0 && (a->jobs != NULL || a->alarming || challenge_busy(a) ||
+			       a->request->command == COMMAND_AGENT))
 		ev_run(a->loop, 0);
 	/* Cut off, what is not committed is done again, as after any crash. */
 	if (!agent_cut_off(a) && agent_commit(a, e) < 0)

@@ -1,0 +1,450 @@
+#include "agent/challenge.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/token.h"
+#include "agent/challenge_token.h"
+#include "agent/commit.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/state_order.h"
+#include "agent/state_token.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+/* Tokens that were presented with one call, and who waits for them. */
+struct group {
+	struct group *next;
+	uint32_t id;
+	char *name; /* owned */
+	size_t left;
+	struct err err; /* code 0: all is well so far */
+	challenge_done *done;
+	uint32_t number;
+};
+
+static uint32_t next_id(struct challenges *c)
+{
+	return ++c->last_id == 0 ? ++c->last_id : c->last_id;
+}
+
+/* -------- lists */
+
+struct token *token_called(const struct challenges *c, uint32_t id)
+{
+	struct token *t = c->tokens;
+
+	while (t != NULL && t->id != id)
+		t = t->next;
+	return t;
+}
+
+static struct group *group_called(const struct challenges *c, uint32_t id)
+{
+	struct group *g = c->groups;
+
+	while (g != NULL && g->id != id)
+		g = g->next;
+	return g;
+}
+
+static void token_free(struct challenges *c, struct token *t)
+{
+	struct token **at = &c->tokens;
+
+	while (*at != t)
+		at = &(*at)->next;
+	*at = t->next;
+	free(t->name);
+	free(t->token);
+	free(t->authorization);
+	free(t);
+}
+
+static void group_free(struct challenges *c, struct group *g)
+{
+	struct group **at = &c->groups;
+
+	while (*at != g)
+		at = &(*at)->next;
+	*at = g->next;
+	free(g->name);
+	free(g);
+}
+
+static struct token *token_new(struct challenges *c, const char *name,
+			       const char *token, const char *authorization)
+{
+	struct token *t = xcalloc(1, sizeof(*t));
+
+	*t = (struct token){ .next = c->tokens,
+			     .id = next_id(c),
+			     .name = xstrdup(name),
+			     .token = xstrdup(token),
+			     .authorization = xstrdup(authorization) };
+	c->tokens = t;
+	return t;
+}
+
+/* Another token than `t` with the same row. */
+static struct token *same_row(const struct challenges *c, const struct token *t)
+{
+	struct token *o = c->tokens;
+
+	while (o != NULL &&
+	       (o == t || o->state == TOKEN_LEAVING ||
+		strcmp(o->token, t->token) != 0 || strcmp(o->name, t->name) != 0))
+		o = o->next;
+	return o;
+}
+
+/* Two orders may share an authorization: it is shown until both are done with it. */
+static bool is_wanted_by_others(const struct challenges *c, const struct token *t)
+{
+	for (const struct token *o = c->tokens; o != NULL; o = o->next)
+		if (o != t && o->state != TOKEN_LEAVING &&
+		    strcmp(o->token, t->token) == 0 && strcmp(o->where, t->where) == 0)
+			return true;
+	return false;
+}
+
+/* -------- places */
+
+static const char *place_of(const struct spec *s, uint32_t challenge)
+{
+	const struct spec_challenge *c = &s->challenges[challenge];
+
+	return spec_text(s, c->webroot.at != 0 ? c->webroot : c->listen);
+}
+
+static bool is_by_keeper(const struct agent *a, const struct token *t)
+{
+	return a->spec->challenges[t->challenge].webroot.at != 0;
+}
+
+static void ask_keeper(struct agent *a, const struct token *t, uint32_t type,
+		       link_done *done)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, type, 0);
+	msg_put_u64(&m, t->challenge);
+	msg_put_str(&m, t->token);
+	if (type == KEEPER_PRESENT)
+		msg_put_str(&m, t->authorization);
+	link_call(&a->keeper, &m, done, t->id);
+}
+
+/* Its group may end with this, and whoever is told may withdraw or present others. */
+void token_put_done(struct agent *a, struct token *t, const struct err *failed)
+{
+	struct group *g = group_called(a->challenges, t->group);
+	struct group ended;
+
+	t->group = 0;
+	if (t->state == TOKEN_PUT)
+		t->state = TOKEN_SHOWN;
+	if (g == NULL) {
+		if (failed != NULL && !agent_cut_off(a))
+			log_warn("%s: present a token again: %s", t->name,
+				 failed->text);
+		return;
+	}
+	if (failed != NULL && g->err.code == 0)
+		g->err = *failed;
+	if (--g->left > 0)
+		return;
+	ended = *g;
+	group_free(a->challenges, g);
+	ended.done(a, ended.number, ended.err.code != 0 ? &ended.err : NULL);
+}
+
+static void drop_row(struct agent *a, const struct token *t)
+{
+	struct err e;
+
+	if (agent_write(a, &e) < 0 ||
+	    state_token_done(a->state, t->name, t->token, &e) < 0)
+		log_error("%s: forget a token: %s", t->name, e.text);
+}
+
+void token_taken(struct agent *a, struct token *t, const struct err *failed)
+{
+	/* Its row stays: the next start tries again. */
+	if (failed != NULL && !agent_cut_off(a))
+		log_warn("%s: withdraw a token: %s", t->name, failed->text);
+	if (failed == NULL && same_row(a->challenges, t) == NULL)
+		drop_row(a, t);
+	token_free(a->challenges, t);
+	if (!challenge_busy(a))
+		agent_pass(a);
+}
+
+static void on_presented(void *arg, uint32_t id, struct msg *m,
+			 const struct err *failed)
+{
+	struct agent *a = arg;
+	struct token *t = token_called(a->challenges, id);
+
+	(void)m;
+	if (t != NULL && t->state == TOKEN_PUT)
+		token_put_done(a, t, failed);
+}
+
+static void on_withdrawn(void *arg, uint32_t id, struct msg *m,
+			 const struct err *failed)
+{
+	struct agent *a = arg;
+	struct token *t = token_called(a->challenges, id);
+
+	(void)m;
+	if (t != NULL)
+		token_taken(a, t, failed);
+}
+
+static void put(struct agent *a, struct token *t)
+{
+	t->state = TOKEN_PUT;
+	if (is_by_keeper(a, t))
+		ask_keeper(a, t, KEEPER_PRESENT, on_presented);
+	else
+		responder_put(a, t);
+}
+
+/* Requests to one role are done in the order they were made: it follows its put. */
+static void take(struct agent *a, struct token *t)
+{
+	bool was_put = t->state != TOKEN_NEW;
+
+	t->state = TOKEN_LEAVING;
+	t->group = 0;
+	if (!was_put || is_wanted_by_others(a->challenges, t))
+		token_taken(a, t, NULL);
+	else if (is_by_keeper(a, t))
+		ask_keeper(a, t, KEEPER_WITHDRAW, on_withdrawn);
+	else
+		responder_take(a, t);
+}
+
+/* -------- present */
+
+/* Whether the challenge is one of that certificate's has been seen to. */
+static int check(const struct agent *a, const struct challenge_token *token,
+		 struct err *e)
+{
+	const struct spec *s = a->spec;
+
+	if (token->challenge >= s->n[SPEC_CHALLENGES] ||
+	    s->challenges[token->challenge].type != CHALLENGE_HTTP_01)
+		return err_set(e, ERR_PROTO, "there is no challenge %u of http-01",
+			       token->challenge);
+	if (!token_is_authorization(token->token, token->authorization))
+		return err_set(e, ERR_PROTO, "not a token and its key authorization");
+	return 0;
+}
+
+static int remember(struct agent *a, const struct token *t, struct err *e)
+{
+	const struct token_row row = { t->name, t->where, t->token, t->authorization };
+
+	TRY(agent_write(a, e));
+	return state_token_put(a->state, &row, e);
+}
+
+/* One that comes again is put again, with what it says now. */
+static int accept(struct agent *a, struct group *g, const struct challenge_token *token,
+		  struct err *e)
+{
+	struct challenges *c = a->challenges;
+	struct token *t, *before;
+
+	TRY(check(a, token, e));
+	t = token_new(c, g->name, token->token, token->authorization);
+	t->challenge = token->challenge;
+	t->where = place_of(a->spec, token->challenge);
+	TRY(remember(a, t, e));
+	t->group = g->id;
+	g->left++;
+	before = same_row(c, t);
+	if (before != NULL && before->group == 0)
+		token_free(c, before);
+	return 0;
+}
+
+static struct token *first_new(const struct challenges *c, uint32_t group)
+{
+	struct token *t = c->tokens;
+
+	while (t != NULL && (t->state != TOKEN_NEW || t->group != group))
+		t = t->next;
+	return t;
+}
+
+/* What is told at once may change the list: it is begun again for each. */
+static void on_committed(struct agent *a, uint32_t id, const struct err *failed)
+{
+	struct challenges *c = a->challenges;
+	struct group *g = group_called(c, id);
+	struct token *t;
+
+	if (g == NULL)
+		return;
+	if (failed != NULL && g->err.code == 0)
+		g->err = *failed;
+	if (g->err.code != 0 || g->left == 0) {
+		struct group ended = *g;
+
+		group_free(c, g);
+		ended.done(a, ended.number, ended.err.code != 0 ? &ended.err : NULL);
+		return;
+	}
+	while ((t = first_new(c, id)) != NULL)
+		put(a, t);
+}
+
+void challenge_present(struct agent *a, const char *name,
+		       const struct challenge_token *tokens, size_t n,
+		       challenge_done *done, uint32_t number)
+{
+	struct challenges *c = a->challenges;
+	struct group *g = xcalloc(1, sizeof(*g));
+	struct err e = { 0 };
+
+	*g = (struct group){ .next = c->groups,
+			     .id = next_id(c),
+			     .name = xstrdup(name),
+			     .done = done,
+			     .number = number };
+	c->groups = g;
+	for (size_t i = 0; i < n && e.code == 0; i++)
+		(void)accept(a, g, &tokens[i], &e);
+	g->err = e;
+	commit_then(a, on_committed, g->id);
+}
+
+/* -------- withdraw */
+
+static struct token *first_of(const struct challenges *c, const char *name)
+{
+	struct token *t = c->tokens;
+
+	while (t != NULL && (t->state == TOKEN_LEAVING || strcmp(t->name, name) != 0))
+		t = t->next;
+	return t;
+}
+
+void challenge_withdraw(struct agent *a, const char *name)
+{
+	struct challenges *c = a->challenges;
+	struct group *next;
+	struct token *t;
+
+	for (struct group *g = c->groups; g != NULL; g = next) {
+		next = g->next;
+		if (strcmp(g->name, name) == 0)
+			group_free(c, g);
+	}
+	while ((t = first_of(c, name)) != NULL)
+		take(a, t);
+}
+
+bool challenge_busy(const struct agent *a)
+{
+	const struct challenges *c = a->challenges;
+
+	if (c == NULL)
+		return false;
+	for (const struct token *t = c->tokens; t != NULL; t = t->next)
+		if (t->state == TOKEN_PUT || t->state == TOKEN_LEAVING)
+			return true;
+	return c->groups != NULL;
+}
+
+/* -------- what a run before has left */
+
+static int load(void *arg, const struct token_row *row)
+{
+	struct agent *a = arg;
+	struct token *t =
+	    token_new(a->challenges, row->name, row->token, row->authorization);
+
+	t->state = TOKEN_SHOWN;
+	t->challenge = SPEC_NOBODY;
+	t->where = "";
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CHALLENGES]; i++) {
+		if (a->spec->challenges[i].type != CHALLENGE_HTTP_01 ||
+		    strcmp(place_of(a->spec, i), row->where) != 0)
+			continue;
+		t->challenge = i;
+		t->where = place_of(a->spec, i);
+		return 0;
+	}
+	log_warn("%s: %s is not in the configuration any more; the token %s may still "
+		 "be there",
+		 row->name, row->where, row->token);
+	return 0;
+}
+
+static int note_order(void *arg, const struct order_row *o)
+{
+	(void)o;
+	*(bool *)arg = true;
+	return 0;
+}
+
+static bool has_order(struct agent *a, const char *name)
+{
+	bool found = false;
+	struct err e;
+
+	if (state_order_each(a->state, name, note_order, &found, &e) < 0)
+		log_error("%s: orders: %s", name, e.text);
+	return found;
+}
+
+/* What this run does not go on with is left as it is. */
+static void settle(struct agent *a, struct token *t)
+{
+	uint32_t cert = spec_cert_called(a->spec, t->name);
+
+	if (t->challenge == SPEC_NOBODY) {
+		drop_row(a, t);
+		token_free(a->challenges, t);
+	} else if (cert == SPEC_NOBODY || !has_order(a, t->name)) {
+		take(a, t);
+	} else if (a->wanted[cert]) {
+		put(a, t);
+	} else {
+		token_free(a->challenges, t);
+	}
+}
+
+void challenge_begin(struct agent *a)
+{
+	struct token *next;
+	struct err e;
+
+	a->challenges = xcalloc(1, sizeof(*a->challenges));
+	if (state_token_each(a->state, NULL, load, a, &e) < 0)
+		log_error("tokens: %s", e.text);
+	for (struct token *t = a->challenges->tokens; t != NULL; t = next) {
+		next = t->next;
+		settle(a, t);
+	}
+}
+
+void challenge_free(struct agent *a)
+{
+	struct challenges *c = a->challenges;
+
+	if (c == NULL)
+		return;
+	while (c->tokens != NULL)
+		token_free(c, c->tokens);
+	while (c->groups != NULL)
+		group_free(c, c->groups);
+	responder_close(c);
+	free(c);
+	a->challenges = NULL;
+}

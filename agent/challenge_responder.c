@@ -1,0 +1,251 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/challenge_token.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define AT_ONCE    8     /* requests in its socket, see link.h */
+#define STARTS_MAX 5     /* one that always dies is not worth more */
+#define SILENT_MS  10000 /* it does nothing that could take long */
+
+static bool is_there(const struct challenges *c)
+{
+	return c->open && c->responder.fd >= 0;
+}
+
+static bool is_by_responder(const struct agent *a, const struct token *t)
+{
+	return a->spec->challenges[t->challenge].listen.at != 0;
+}
+
+static struct token *first_waiting(const struct challenges *c)
+{
+	struct token *t = c->tokens;
+
+	while (t != NULL && !t->waits)
+		t = t->next;
+	return t;
+}
+
+static void fail_waiting(struct agent *a, const struct err *e)
+{
+	struct token *t;
+
+	while ((t = first_waiting(a->challenges)) != NULL) {
+		t->waits = false;
+		token_put_done(a, t, e);
+	}
+}
+
+static void forget_refusals(struct challenges *c)
+{
+	for (size_t i = 0; i < c->n_refusals; i++) {
+		free(c->refusals[i].listen);
+		free(c->refusals[i].why);
+	}
+	c->n_refusals = 0;
+}
+
+static void close_link(struct challenges *c)
+{
+	if (c->open)
+		link_close(&c->responder);
+	c->open = false;
+}
+
+void responder_close(struct challenges *c)
+{
+	close_link(c);
+	forget_refusals(c);
+}
+
+/* -------- one token */
+
+static void on_added(void *arg, uint32_t id, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	struct token *t = token_called(a->challenges, id);
+
+	(void)m;
+	if (t == NULL || t->state != TOKEN_PUT)
+		return;
+	if (failed != NULL && !is_there(a->challenges))
+		t->waits = true; /* for the next one */
+	else
+		token_put_done(a, t, failed);
+}
+
+static void on_removed(void *arg, uint32_t id, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	struct token *t = token_called(a->challenges, id);
+
+	(void)m;
+	(void)failed; /* it went with the responder */
+	if (t != NULL)
+		token_taken(a, t, NULL);
+}
+
+static const char *refusal_of(const struct challenges *c, const char *listen)
+{
+	for (size_t i = 0; i < c->n_refusals; i++)
+		if (strcmp(c->refusals[i].listen, listen) == 0)
+			return c->refusals[i].why;
+	return NULL;
+}
+
+static void add(struct agent *a, struct token *t)
+{
+	struct challenges *c = a->challenges;
+	const char *why = refusal_of(c, t->where);
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	t->waits = false;
+	if (why != NULL || !is_there(c)) {
+		err_set(&e, ERR_SYS, "%s", why != NULL ? why : "no responder came");
+		token_put_done(a, t, &e);
+		return;
+	}
+	msg_begin(&m, RESPONDER_ADD, 0);
+	msg_put_str(&m, t->token);
+	msg_put_str(&m, t->authorization);
+	link_call(&c->responder, &m, on_added, t->id);
+}
+
+/* -------- the responder */
+
+static void start(struct agent *a);
+
+/* After each call was told. What was shown has to be shown again. */
+static void on_gone(void *arg, struct link *l)
+{
+	struct agent *a = arg;
+	struct challenges *c = a->challenges;
+	struct err e;
+
+	(void)l;
+	if (agent_cut_off(a))
+		return;
+	for (struct token *t = c->tokens; t != NULL; t = t->next)
+		if (t->state == TOKEN_SHOWN && is_by_responder(a, t)) {
+			t->state = TOKEN_PUT;
+			t->waits = true;
+		}
+	if (first_waiting(c) == NULL)
+		return;
+	if (c->starts < STARTS_MAX) {
+		log_warn("the responder is gone: starting it again");
+		start(a);
+		return;
+	}
+	err_set(&e, ERR_SYS, "the responder died %u times", c->starts);
+	fail_waiting(a, &e);
+}
+
+static int read_refusals(struct challenges *c, struct msg *m, struct err *e)
+{
+	uint64_t n = msg_get_u64(m);
+
+	forget_refusals(c);
+	for (uint64_t i = 0; i < n && i < RESPONDER_LISTENERS; i++) {
+		struct refusal *r = &c->refusals[c->n_refusals++];
+
+		r->listen = xstrdup(msg_get_str(m));
+		r->why = xstrdup(msg_get_str(m));
+		log_debug("%s", r->why);
+	}
+	return msg_end(m, e);
+}
+
+static void on_started(void *arg, uint32_t number, struct msg *m,
+		       const struct err *failed)
+{
+	struct agent *a = arg;
+	struct challenges *c = a->challenges;
+	struct token *t;
+	struct err e;
+
+	(void)number;
+	c->starting = false;
+	if (failed != NULL || read_refusals(c, m, &e) < 0) {
+		if (failed != NULL)
+			e = *failed;
+		err_wrap(&e, "responder");
+		fail_waiting(a, &e);
+		return;
+	}
+	close_link(c);
+	if (m->fd >= 0) {
+		link_open(&c->responder, a->loop, msg_take_fd(m), AT_ONCE, a);
+		c->responder.gone = on_gone;
+		c->open = true;
+	}
+	while (!c->starting && (t = first_waiting(c)) != NULL)
+		add(a, t);
+}
+
+static void start(struct agent *a)
+{
+	struct challenges *c = a->challenges;
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	c->starting = true;
+	c->starts++;
+	msg_begin(&m, SUP_RESPONDER, 0);
+	link_call(&a->super, &m, on_started, 0);
+}
+
+void responder_put(struct agent *a, struct token *t)
+{
+	struct challenges *c = a->challenges;
+
+	if (is_there(c)) {
+		add(a, t);
+		return;
+	}
+	t->waits = true;
+	if (!c->starting)
+		start(a);
+}
+
+void responder_take(struct agent *a, struct token *t)
+{
+	struct challenges *c = a->challenges;
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	if (t->waits || !is_there(c)) {
+		token_taken(a, t, NULL);
+		return;
+	}
+	msg_begin(&m, RESPONDER_REMOVE, 0);
+	msg_put_str(&m, t->token);
+	link_call(&c->responder, &m, on_removed, t->id);
+}
+
+void challenge_check(struct agent *a)
+{
+	struct challenges *c = a->challenges;
+	struct err e;
+
+	if (c == NULL || !is_there(c) || link_silent_ms(&c->responder) <= SILENT_MS)
+		return;
+	err_set(&e, ERR_NET, "the responder says nothing any more");
+	link_drop(&c->responder, &e);
+}
+
+void challenge_rest(struct agent *a)
+{
+	struct challenges *c = a->challenges;
+
+	if (c == NULL || c->starting)
+		return;
+	for (const struct token *t = c->tokens; t != NULL; t = t->next)
+		if (is_by_responder(a, t))
+			return;
+	responder_close(c);
+	c->starts = 0;
+}

@@ -1,0 +1,58 @@
+/* challenge_token: what challenge.c and challenge_responder.c share (see challenge.h). */
+#pragma once
+
+#include "agent/agent.h"
+#include "agent/challenge.h"
+#include "agent/responder.h"
+
+enum token_state {
+	TOKEN_NEW,     /* its row is written, perhaps not committed */
+	TOKEN_PUT,     /* on its way to its place */
+	TOKEN_SHOWN,   /* there, as far as we know */
+	TOKEN_LEAVING, /* on its way back */
+};
+
+struct token {
+	struct token *next;
+	uint32_t id;
+	uint32_t challenge; /* number in the snapshot */
+	uint32_t group;     /* id of who waits for it; 0: nobody */
+	enum token_state state;
+	bool waits;          /* for a responder to be there */
+	const char *where;   /* webroot or listening address, of the snapshot */
+	char *name;          /* of the certificate, owned */
+	char *token;         /* owned */
+	char *authorization; /* owned */
+};
+
+/* Why an address has no socket, as the supervisor says. */
+struct refusal {
+	char *listen; /* owned */
+	char *why;    /* owned */
+};
+
+struct challenges {
+	struct token *tokens;
+	struct group *groups;
+	uint32_t last_id;
+	struct link responder;
+	bool open;       /* the link is in use, or closed and not yet cleared */
+	bool starting;   /* the supervisor has been asked */
+	unsigned starts; /* since it was let go for the last time */
+	struct refusal refusals[RESPONDER_LISTENERS];
+	size_t n_refusals;
+};
+
+/* challenge.c: `t` is in its place, or why not; its group is told. `t` may be gone then. */
+void token_put_done(struct agent *a, struct token *t, const struct err *failed);
+
+/* ... it is out of it, or why not. `t` is gone then. */
+void token_taken(struct agent *a, struct token *t, const struct err *failed);
+
+struct token *token_called(const struct challenges *c, uint32_t id);
+
+/* challenge_responder.c: bring it there, take it out; answered by the two above, perhaps
+ * at once. */
+void responder_put(struct agent *a, struct token *t);
+void responder_take(struct agent *a, struct token *t);
+void responder_close(struct challenges *c);
