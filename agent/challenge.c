@@ -77,13 +77,15 @@ static struct token *token_new(struct challenges *c, const char *name,
 			       const char *token, const char *authorization)
 {
 	struct token *t = xcalloc(1, sizeof(*t));
+	struct token **at = &c->tokens;
 
-	*t = (struct token){ .next = c->tokens,
-			     .id = next_id(c),
+	*t = (struct token){ .id = next_id(c),
 			     .name = xstrdup(name),
 			     .token = xstrdup(token),
 			     .authorization = xstrdup(authorization) };
-	c->tokens = t;
+	while (*at != NULL)
+		at = &(*at)->next;
+	*at = t;
 	return t;
 }
 

@@ -32,7 +32,7 @@ struct refusal {
 };
 
 struct challenges {
-	struct token *tokens;
+	struct token *tokens; /* in the order they came */
 	struct group *groups;
 	uint32_t last_id;
 	struct link responder;

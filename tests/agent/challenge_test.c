@@ -521,7 +521,7 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	present(s, "api", s->api, A, 7);
 	present(s, "other", s->other, B, 8);
 	run(s);
-	expect_asked(s, "start;add B;add A;");
+	expect_asked(s, "start;add A;add B;");
 	expect_told(s, "7: ok;8: ok;");
 	challenge_withdraw(&s->agent, "api");
 	run(s);
@@ -570,7 +570,7 @@ static void a_responder_that_dies_is_started_again_with_all_it_had(void **state)
 	s->silent = false;
 	s->asked.len = 0;
 	run(s);
-	expect_asked(s, "start;add B;add A;");
+	expect_asked(s, "start;add A;add B;");
 	expect_told(s, "7: ok;8: ok;");
 	assert_false(challenge_busy(&s->agent));
 }
