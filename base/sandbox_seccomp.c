@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
@@ -323,5 +324,7 @@ int sandbox_seccomp(enum sandbox_kind kind, unsigned *missing, struct err *e)
 		*missing |= SANDBOX_NO_SECCOMP;
 		return 0;
 	}
-	return load(kind, e);
+	TRY(load(kind, e));
+	malloc_trim(0); /* what the filter was made of is more than most roles ever need */
+	return 0;
 }
