@@ -239,8 +239,8 @@ static int turn(struct super *s, int sigfd)
 
 			if (role == ROLE_AGENT && ended >= 0)
 				status = ended;
-			if (role == ROLE_RESPONDER && ended == 0)
-				listen_close(&s->listen);
+			if (role == ROLE_RESPONDER)
+				super_responder_ended(s, ended);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128)
 				log_warn("the %s ended with status %d", role_name(role),
 					 ended);

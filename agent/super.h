@@ -112,3 +112,4 @@ void super_end_roles(struct super *s, int patience_ms);
  */
 void super_listens(struct super *s);
 int super_responder(void *role, struct msg *m, struct err *e);
+void super_responder_ended(struct super *s, int status);

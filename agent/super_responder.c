@@ -85,3 +85,9 @@ int super_responder(void *role, struct msg *m, struct err *e)
 	s->msg.fd = take_fd(&agents);
 	return 0;
 }
+
+void super_responder_ended(struct super *s, int status)
+{
+	if (status == 0)
+		listen_close(&s->listen);
+}
