@@ -165,6 +165,8 @@ static void read_challenge(struct config_reader *r, const config_setting_t *s,
 	}
 	if (!config_choice(r, type, types, &c->type))
 		return;
+	if (c->type != CHALLENGE_HTTP_01)
+		config_later(r, type);
 	config_group(r, s, rules, 1u << c->type, c);
 	if (c->type == CHALLENGE_HTTP_01)
 		check_way(r, s, "webroot", "listen");
@@ -185,5 +187,4 @@ void config_challenges(struct config_reader *r, const config_setting_t *s,
 	for (unsigned i = 0; i < n; i++)
 		read_challenge(r, config_item(s, i), &challenges[i]);
 	*out = snapshot_add(r->b, SPEC_CHALLENGES, challenges, n);
-	config_later(r, s);
 }

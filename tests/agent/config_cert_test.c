@@ -1,6 +1,8 @@
 /* config_cert: each mistake in a certificate is named, with what was expected. */
 #include "tests/agent/config_fake.h"
 
+#define L(port) "{ type = \"http-01\"; listen = \"127.0.0.1:" port "\"; },"
+
 static const struct fake_row rows[] = {
 	{ "no issuer", true, "certificates = { names = \"a.example\"; };",
 	  "main.conf:1: certificates.a.example.issuer: found nothing, expected one of "
@@ -399,6 +401,14 @@ static const struct fake_row rows[] = {
 	  "type = \"http-01\"; listen = \"0.0.0.0:80\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge.listen: found \"0.0.0.0:80\", "
 	  "expected a port of 1024 or above: without root\n" },
+	{ "too many addresses to listen at", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = (" L(
+	      "1") L("2") L("3") L("4") L("5") L("6") L("7") L("8") L("9") L("10")
+	      L("11") L("12") L("13") L("14") L("15") L("16")
+		  L("16") "\n{ type = \"http-01\"; "
+			  "listen = \"127.0.0.1:17\"; } ); };",
+	  "main.conf:2: certificates.a.example.challenge[17].listen: found "
+	  "\"127.0.0.1:17\", expected not more than 16 different addresses in all\n" },
 	{ "a name to listen at", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"tls-alpn-01\"; listen = \"localhost:8443\"; }; };",

@@ -76,8 +76,7 @@ static void what_a_later_version_brings_is_a_warning(void **state)
 	assert_string_equal(
 	    fake_warned(&f),
 	    "main.conf:5: certificates.example.org.issuer: an issuer of type \"acme\": "
-	    "not in this version\n"
-	    "main.conf:6: certificates.example.org.challenge: not in this version\n");
+	    "not in this version\n");
 	fake_done(&f);
 }
 
