@@ -1,14 +1,13 @@
 /*
- * account: what can be done with an ACME account (RFC 8555 7.3), and revocation (7.6),
- * which its key or the certificate's signs. Each is one step of a person.
+ * account: what people do with an ACME account (RFC 8555 7.3.2 to 7.3.6), and
+ * revocation (7.6), which its key or the certificate's signs.
  */
 #pragma once
 
 #include <stdbool.h>
 
-#include "base/buf.h"
-
 struct acme;
+struct buf;
 struct err;
 
 enum account_step {

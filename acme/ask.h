@@ -42,7 +42,7 @@ struct acme_ask {
 /* The account as the keeper knows it. */
 struct acme_account {
 	char *kid;        /* owned; NULL: not registered yet */
-	char *thumbprint; /* owned; RFC 7638, SHA-256, base64url */
+	char *thumbprint; /* owned; RFC 7638, SHA-256, base64url; NULL: no key yet */
 	bool rolling;     /* a roll-over was cut short: whether it took is not known */
 };
 

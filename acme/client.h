@@ -5,12 +5,13 @@
  * that serves this issuer. What the client cannot do itself it asks of its host: to
  * sign, to remember the account, to make an order and its tokens durable.
  *
- *     acme_open(&a, settings, host)   nothing is sent yet
- *     acme_ready(&a, e)               directory and account are there
- *     acme_post(&a, &ask, &reply, e)  one signed request, nonces seen to
+ *     acme_open(&a, &settings, &host, e)   nothing is sent yet
+ *     acme_ready(&a, e)                    directory and account are there (registration.h)
+ *     acme_post(&a, &ask, &reply, e)       one signed request, nonces seen to
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -22,6 +23,12 @@ struct err;
 
 #define LIMIT_NONCE    512
 #define LIMIT_ACME_URL 2048
+
+/* A CA may reject any share of good nonces to try its clients. With a half of them
+ * rejected, one request in 10^30 fails; with nine of ten, one in 40,000. */
+#define ACME_NONCE_TRIES 100
+
+#define ACME_LATER_S 86400 /* no Retry-After keeps anything waiting for longer */
 
 /* One challenge that has to be answered for the CA to see. */
 struct acme_token {
@@ -36,6 +43,7 @@ struct acme_host {
 	int (*sign)(void *arg, const struct acme_ask *ask, struct buf *jws,
 		    struct err *e);
 	int (*account)(void *arg, struct acme_account *account, struct err *e);
+	/* The CA calls the account `kid`; NULL: it does not know it any more. */
 	int (*registered)(void *arg, const char *kid, struct err *e);
 	int (*rolled)(void *arg, bool taken, struct err *e);
 	/* Returns when the order's URL is durable and the tokens can be fetched. */
@@ -43,7 +51,15 @@ struct acme_host {
 			  const struct acme_token *tokens, size_t n, struct err *e);
 };
 
-/* URLs of the directory (RFC 8555 7.1.1), owned; NULL: the CA has none. */
+struct acme_settings {
+	const char *url; /* of the directory */
+	bool agree_terms;
+	bool has_eab; /* an external account is configured (RFC 8555 7.3.4) */
+	struct http_settings http; /* its origin is that of `url` */
+};
+
+/* URLs of the directory (RFC 8555 7.1.1), owned, all of its own origin; NULL: the CA has
+ * none. */
 struct acme_directory {
 	char *new_nonce;
 	char *new_account;
@@ -58,10 +74,9 @@ struct acme_directory {
 };
 
 struct acme {
-	const char *url;              /* of the directory; borrowed */
+	struct acme_settings s;       /* strings borrowed */
 	const struct acme_host *host; /* borrowed */
-	bool agree_terms;
-	struct http *http; /* owned */
+	struct http *http;            /* owned */
 	struct acme_directory directory;
 	struct acme_account account;
 	char *nonce; /* owned; NULL: one has to be fetched */
@@ -71,26 +86,33 @@ struct acme {
 /* One answer. */
 struct acme_reply {
 	struct http_reply http;
-	struct doc *doc;     /* owned; NULL unless the body was a JSON document */
-	char *location;      /* owned; NULL: none */
+	struct doc *doc;      /* owned; NULL unless the body was a JSON document */
+	const char *location; /* borrowed from `http`; NULL: none */
 	int64_t retry_at_ms; /* Unix milliseconds, from Retry-After, clamped; 0: none */
 };
 
 #define AUTO_ACME_REPLY __attribute__((cleanup(acme_reply_done)))
 
-int acme_open(struct acme *a, const char *url, const struct http_settings *settings,
+int acme_open(struct acme *a, const struct acme_settings *s,
 	      const struct acme_host *host, struct err *e);
 void acme_close(struct acme *a);
 
-/*
- * Fetch the directory, and find or make the account, unless that has been done. An
- * account that the CA no longer knows is made again with the same key. ERR_CONFIG where
- * terms have to be agreed to or an external account is needed, and neither is set.
- */
-int acme_ready(struct acme *a, struct err *e);
+/* GET without a signature: the directory. What *reply held is freed, here and below;
+ * it is filled also where a problem document became an err (problem.h). */
+int acme_get(struct acme *a, const char *url, struct acme_reply *reply, struct err *e);
 
-/* POST what `ask` names; its nonce is seen to here: badNonce is tried again with the
- * nonce of that answer (6.5). A problem document becomes an err (problem.h). */
+/* POST what `ask` names, which gets its nonce here: badNonce is tried again with the
+ * nonce of that answer (6.5). */
+int acme_send(struct acme *a, struct acme_ask *ask, struct acme_reply *reply,
+	      struct err *e);
+
+/* The same; an account that the CA does not know any more is made again, with the same
+ * key, and `ask` sent once more. */
 int acme_post(struct acme *a, struct acme_ask *ask, struct acme_reply *reply,
 	      struct err *e);
+
+/* ERR_PROTO unless `url`, called `what`, is one of this CA (origin.h). */
+int acme_check_url(const struct acme *a, const char *what, const char *url,
+		   struct err *e);
+
 void acme_reply_done(struct acme_reply *reply);

@@ -1,0 +1,94 @@
+#include "acme/directory.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/client.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define TERMS_MAX 200 /* bytes of the URL that a person is told */
+
+static const struct field {
+	const char *key;
+	size_t at;
+	bool needed;
+} fields[] = {
+	{ "newNonce", offsetof(struct acme_directory, new_nonce), true },
+	{ "newAccount", offsetof(struct acme_directory, new_account), true },
+	{ "newOrder", offsetof(struct acme_directory, new_order), true },
+	{ "revokeCert", offsetof(struct acme_directory, revoke_cert), false },
+	{ "keyChange", offsetof(struct acme_directory, key_change), false },
+	{ "renewalInfo", offsetof(struct acme_directory, renewal_info), false },
+};
+
+static int read_urls(struct acme *a, const struct doc *doc, struct err *e)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++) {
+		const struct field *f = &fields[i];
+		const char *url = doc_str(doc, f->key);
+		char **slot = (char **)(void *)((char *)&a->directory + f->at);
+
+		if (url == NULL && !f->needed)
+			continue;
+		TRY(acme_check_url(a, f->key, url, e));
+		*slot = xstrdup(url);
+	}
+	return 0;
+}
+
+static void read_profiles(struct acme_directory *d, const struct doc *profiles)
+{
+	const char *name;
+
+	d->profiles = xcalloc(LIMIT_PROFILES, sizeof(*d->profiles));
+	while (d->n_profiles < LIMIT_PROFILES &&
+	       (name = doc_key_at(profiles, d->n_profiles)) != NULL)
+		d->profiles[d->n_profiles++] = xstrdup(name);
+}
+
+static int read_directory(struct acme *a, const struct doc *doc, struct err *e)
+{
+	const struct doc *meta = doc_member(doc, "meta");
+	const char *terms = doc_str(meta, "termsOfService");
+
+	TRY(read_urls(a, doc, e));
+	if (terms != NULL)
+		a->directory.terms = xstrndup(terms, TERMS_MAX);
+	a->directory.needs_eab = doc_true(meta, "externalAccountRequired");
+	read_profiles(&a->directory, doc_member(meta, "profiles"));
+	return 0;
+}
+
+int directory_fetch(struct acme *a, struct err *e)
+{
+	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
+	int rc = acme_get(a, a->s.url, &reply, e);
+
+	if (rc == 0)
+		rc = read_directory(a, reply.doc, e);
+	if (rc == 0)
+		return 0;
+	directory_done(&a->directory);
+	return err_wrap(e, "directory %s", a->s.url);
+}
+
+bool directory_has_profile(const struct acme_directory *d, const char *name)
+{
+	for (size_t i = 0; i < d->n_profiles; i++)
+		if (strcmp(d->profiles[i], name) == 0)
+			return true;
+	return false;
+}
+
+void directory_done(struct acme_directory *d)
+{
+	for (size_t i = 0; i < sizeof(fields) / sizeof(*fields); i++)
+		free(*(char **)(void *)((char *)d + fields[i].at));
+	for (size_t i = 0; i < d->n_profiles; i++)
+		free(d->profiles[i]);
+	free(d->profiles);
+	free(d->terms);
+	*d = (struct acme_directory){ 0 };
+}

@@ -1,0 +1,29 @@
+/*
+ * registration: the account, found or made, so that orders can be signed for (RFC 8555 7.3).
+ *
+ * The key is the keeper's, and an account is what a CA calls a key: one that is known
+ * there already is found again by it. Of a roll-over that was cut short (7.3.5) it is
+ * found out first which of the two keys the CA has.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+struct acme;
+struct err;
+
+/*
+ * Fetch the directory and find the account, unless that has been done. *known: there is
+ * one. Nothing is made.
+ */
+int registration_find(struct acme *a, bool *known, struct err *e);
+
+/*
+ * The same, and make the account if there is none. ERR_CONFIG where terms have to be
+ * agreed to (it names them) or an external account is needed, and neither is set. A CA
+ * that does not take our kind of key (badSignatureAlgorithm) gets one of another.
+ */
+int acme_ready(struct acme *a, struct err *e);
+
+/* The CA does not know it any more: make it again with the same key. */
+int registration_again(struct acme *a, struct err *e);
