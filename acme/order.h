@@ -5,6 +5,11 @@
  * everything that can be done now and never sleeps. When the CA wants time it returns
  * ERR_LATER; err.retry_at_ms says when to come back, and the order's URL is all that
  * has to be kept to go on, in this process or in another.
+ *
+ * Whoever comes back to an order that the CA no longer knows, or that belongs to an
+ * account that is gone, gets a new one in the same call: the host hears of its URL by
+ * checkpoint(), as of any other, and puts it in the place of the old one. Any failure
+ * but ERR_LATER, ERR_NET and ERR_SYS means that the order is dead.
  */
 #pragma once
 
@@ -15,9 +20,11 @@ struct acme;
 struct buf;
 struct err;
 
-#define ORDER_AUTHZ_MAX 100   /* as many names as public CAs put in one certificate */
-#define ORDER_POLL_MS   5     /* the first wait where the CA names none; then doubled */
-#define ORDER_LATER_S   86400 /* no Retry-After keeps an order waiting for longer */
+#define ORDER_AUTHZ_MAX    100 /* as many names as public CAs put in one certificate */
+#define ORDER_POLL_MS      5 /* the first wait where the CA names none; then doubled */
+#define ORDER_POLL_MAX_MS  60000 /* ... up to this */
+#define ORDER_LOOK_POLLS   4 /* at each 4th return, authorizations are looked at again */
+#define ORDER_ANSWER_POLLS 8 /* ... and at each 8th what is still pending is answered */
 
 /* One way to show control of a name, in the order in which they are tried. */
 struct order_way {
@@ -40,8 +47,9 @@ struct order_want {
 
 /*
  * Advance the order. Returns 0 with the PEM chain, leaf first, in `chain`; nothing in it
- * has been verified. Otherwise ERR_LATER, or why the order is dead. *note, owned, is
- * what a person should know though it went well (a profile that is not offered), or NULL.
+ * has been verified. Otherwise ERR_LATER, or why it does not go on. *note, owned, is
+ * what a person should know though it went well (a profile that is not offered), or
+ * NULL.
  */
 int order_advance(struct acme *a, const struct order_want *want, struct buf *chain,
 		  char **note, struct err *e);

@@ -1,0 +1,199 @@
+#include "acme/authz.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "acme/client.h"
+#include "acme/order.h"
+#include "acme/problem.h"
+#include "acme/token.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define SHOWN_MAX 100 /* bytes of a word of the CA that are shown */
+
+static bool is(const char *word, const char *other)
+{
+	return word != NULL && strcmp(word, other) == 0;
+}
+
+static void show(struct buf *out, const char *word)
+{
+	text_escape(out, word == NULL ? "?" : word, word == NULL ? 1 : strlen(word),
+		    SHOWN_MAX);
+}
+
+/* Which of our names it is about: without its "*." (RFC 8555 7.1.4). */
+static const char *name_of(const struct order_want *want, const struct doc *authz)
+{
+	const char *value = doc_str(doc_member(authz, "identifier"), "value");
+	bool wildcard = doc_true(authz, "wildcard");
+
+	for (size_t i = 0; value != NULL && i < want->n_names; i++) {
+		const char *name = want->names[i];
+		bool star = strncmp(name, "*.", 2) == 0;
+
+		if (star == wildcard && strcasecmp(name + (star ? 2 : 0), value) == 0)
+			return name;
+	}
+	return NULL;
+}
+
+static bool is_for(const struct order_way *way, const char *name)
+{
+	if (way->only == NULL)
+		return true;
+	for (size_t i = 0; way->only[i] != NULL; i++)
+		if (strcmp(way->only[i], name) == 0)
+			return true;
+	return false;
+}
+
+static const struct doc *challenge_of(const struct doc *challenges, const char *type)
+{
+	for (size_t i = 0; i < doc_len(challenges); i++)
+		if (is(doc_str(doc_at(challenges, i), "type"), type))
+			return doc_at(challenges, i);
+	return NULL;
+}
+
+static const struct doc *choose(const struct order_want *want, const struct doc *authz,
+				struct authz *z)
+{
+	const struct doc *challenges = doc_member(authz, "challenges");
+
+	for (size_t i = 0; i < want->n_ways; i++) {
+		const struct doc *c = challenge_of(challenges, want->ways[i].type);
+
+		if (c != NULL && is_for(&want->ways[i], z->name)) {
+			z->way = want->ways[i].number;
+			return c;
+		}
+	}
+	return NULL;
+}
+
+static int nothing_fits(const struct order_want *want, const struct doc *authz,
+			const char *name, struct err *e)
+{
+	const struct doc *challenges = doc_member(authz, "challenges");
+	AUTO_BUF struct buf offered = { 0 };
+	AUTO_BUF struct buf ours = { 0 };
+
+	for (size_t i = 0; i < doc_len(challenges); i++) {
+		buf_puts(&offered, " ");
+		show(&offered, doc_str(doc_at(challenges, i), "type"));
+	}
+	for (size_t i = 0; i < want->n_ways; i++)
+		if (is_for(&want->ways[i], name))
+			buf_printf(&ours, " %s", want->ways[i].type);
+	return err_set(e, ERR_REFUSED, "%s: the CA offers%s, configured is%s", name,
+		       offered.len == 0 ? " nothing" : offered.data,
+		       ours.len == 0 ? " no challenge for it" : ours.data);
+}
+
+static int take_challenge(const struct acme *a, const struct doc *c, struct authz *z,
+			  struct err *e)
+{
+	const char *token = doc_str(c, "token");
+	const char *url = doc_str(c, "url");
+	AUTO_BUF struct buf shown = { 0 };
+
+	show(&shown, token);
+	if (token == NULL || !token_is_valid(token, strlen(token)))
+		return err_set(e, ERR_PROTO, "\"%s\" is not a token", shown.data);
+	TRY(acme_check_url(a, "URL of the challenge", url, e));
+	z->challenge = xstrdup(url);
+	z->token = xstrdup(token);
+	z->authorization = xasprintf("%s.%s", token, a->account.thumbprint);
+	z->answered = !is(doc_str(c, "status"), "pending");
+	return 0;
+}
+
+/* It will not become valid any more: which of its challenges says why? */
+static void tell_failure(const struct doc *authz, const char *status, struct authz *z,
+			 struct err *why)
+{
+	const struct doc *challenges = doc_member(authz, "challenges");
+	AUTO_BUF struct buf shown = { 0 };
+
+	z->failed = true;
+	for (size_t i = 0; i < doc_len(challenges); i++) {
+		const struct doc *error = doc_member(doc_at(challenges, i), "error");
+
+		if (error != NULL) {
+			problem_err_of(why, error);
+			err_wrap(why, "%s", z->name);
+			return;
+		}
+	}
+	show(&shown, status);
+	err_set(why, ERR_NET, "%s: its authorization is %s", z->name, shown.data);
+}
+
+static int read_authz(struct acme *a, const struct order_want *want,
+		      const struct doc *authz, bool again, struct authz *z,
+		      struct err *why, struct err *e)
+{
+	const char *status = doc_str(authz, "status");
+	const struct doc *c;
+
+	z->name = name_of(want, authz);
+	if (z->name == NULL)
+		return err_set(e, ERR_PROTO, "it is for a name that was not asked for");
+	if (is(status, "valid"))
+		return 0;
+	c = choose(want, authz, z);
+	if (!is(status, "pending") ||
+	    (again && c != NULL && is(doc_str(c, "status"), "pending") &&
+	     doc_member(c, "error") != NULL)) {
+		tell_failure(authz, status, z, why);
+		return 0;
+	}
+	if (c == NULL)
+		return nothing_fits(want, authz, z->name, e);
+	if (is(doc_str(c, "status"), "valid"))
+		return 0;
+	if (take_challenge(a, c, z, e) < 0)
+		return err_wrap(e, "%s", z->name);
+	return 0;
+}
+
+int authz_read(struct acme *a, const struct order_want *want, const char *url,
+	       bool again, struct authz *z, struct err *why, struct err *e)
+{
+	struct acme_ask ask = { .kind = ASK_FETCH, .url = url };
+	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
+	int rc;
+
+	*z = (struct authz){ 0 };
+	TRY(acme_check_url(a, "URL of an authorization", url, e));
+	rc = acme_post(a, &ask, &reply, e);
+	if (rc == 0)
+		rc = read_authz(a, want, reply.doc, again, z, why, e);
+	return rc == 0 ? 0 : err_wrap(e, "authorization");
+}
+
+int authz_answer(struct acme *a, const struct authz *z, struct err *e)
+{
+	struct acme_ask ask = { .kind = ASK_ANSWER, .url = z->challenge };
+	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
+	int rc = acme_post(a, &ask, &reply, e);
+
+	if (rc == 0 || reply.http.status == 409)
+		return 0;
+	return err_wrap(e, "%s: challenge", z->name);
+}
+
+void authz_done(struct authz *z)
+{
+	free(z->challenge);
+	free(z->token);
+	free(z->authorization);
+	*z = (struct authz){ 0 };
+}

@@ -1,0 +1,341 @@
+#include "acme/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/authz.h"
+#include "acme/chain.h"
+#include "acme/client.h"
+#include "acme/directory.h"
+#include "acme/problem.h"
+#include "acme/registration.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/doc.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/x509.h"
+
+#define URL_SHOWN_MAX 200 /* bytes of an order's URL in a message */
+
+/* RFC 8555 7.1.6 */
+enum order_status {
+	ORDER_PENDING,
+	ORDER_READY,
+	ORDER_PROCESSING,
+	ORDER_VALID,
+	ORDER_INVALID,
+	ORDER_STATUSES,
+};
+
+struct order {
+	struct acme *acme;             /* borrowed */
+	const struct order_want *want; /* borrowed */
+	char *url;                     /* owned; NULL until it is known */
+	unsigned polls;                /* how long to wait goes by them */
+	enum order_status status;
+	struct acme_reply last; /* the order object as it was last sent */
+	char *note;             /* owned; NULL: nothing */
+};
+
+#define AUTO_ORDER __attribute__((cleanup(order_done)))
+
+static void order_done(struct order *o)
+{
+	acme_reply_done(&o->last);
+	free(o->url);
+	free(o->note);
+}
+
+/* The order object (7.1.3) as the CA has just sent it. */
+static int order_load(struct order *o, struct err *e)
+{
+	static const char *const words[ORDER_STATUSES] = {
+		[ORDER_PENDING] = "pending",       [ORDER_READY] = "ready",
+		[ORDER_PROCESSING] = "processing", [ORDER_VALID] = "valid",
+		[ORDER_INVALID] = "invalid",
+	};
+	const char *status = doc_str(o->last.doc, "status");
+
+	for (enum order_status i = 0; status != NULL && i < ORDER_STATUSES; i++)
+		if (strcmp(status, words[i]) == 0) {
+			o->status = i;
+			return 0;
+		}
+	return err_set(e, ERR_PROTO, "the order has no status that is known");
+}
+
+static const struct doc *authorizations(const struct order *o)
+{
+	return doc_member(o->last.doc, "authorizations");
+}
+
+/* -- create -- */
+
+static void leave_out_profile(struct order *o, struct acme_ask *ask)
+{
+	free(o->note);
+	o->note = xasprintf("the CA does not offer the profile %s; it was left out",
+			    o->want->profile);
+	ask->profile = NULL;
+}
+
+/* A profile that is not offered is left out, unless it is needed
+ * (draft-ietf-acme-profiles 4: "SHOULD NOT" ask for one that is not listed). */
+static int send_new_order(struct order *o, struct err *e)
+{
+	struct acme_ask ask = { .kind = ASK_NEW_ORDER,
+				.url = o->acme->directory.new_order,
+				.profile = o->want->profile };
+	bool listed = ask.profile == NULL ||
+		      directory_has_profile(&o->acme->directory, ask.profile);
+	int rc;
+
+	if (!listed && o->want->need_profile)
+		return err_set(e, ERR_REFUSED, "the CA does not offer the profile %s",
+			       ask.profile);
+	if (!listed)
+		leave_out_profile(o, &ask);
+	rc = acme_post(o->acme, &ask, &o->last, e);
+	if (rc == 0 || ask.profile == NULL || o->want->need_profile ||
+	    !problem_is(o->last.doc, "invalidProfile"))
+		return rc;
+	leave_out_profile(o, &ask);
+	return acme_post(o->acme, &ask, &o->last, e);
+}
+
+static int order_create(struct order *o, struct err *e)
+{
+	const struct acme_host *host = o->acme->host;
+
+	if (send_new_order(o, e) < 0)
+		return err_wrap(e, "new order");
+	TRY(acme_check_url(o->acme, "URL of the order", o->last.location, e));
+	o->url = xstrdup(o->last.location);
+	o->polls = 0;
+	TRY(host->checkpoint(host->arg, o->url, NULL, 0, e));
+	return order_load(o, e);
+}
+
+static int order_read(struct order *o, struct err *e)
+{
+	struct acme_ask ask = { .kind = ASK_FETCH, .url = o->url };
+
+	TRY(acme_post(o->acme, &ask, &o->last, e));
+	return order_load(o, e);
+}
+
+/* The one that was begun, or a new one where the CA does not know it any more. */
+static int order_begin(struct order *o, struct err *e)
+{
+	int rc;
+
+	if (o->want->url == NULL)
+		return order_create(o, e);
+	TRY(acme_check_url(o->acme, "URL of the order", o->want->url, e));
+	o->url = xstrdup(o->want->url);
+	rc = order_read(o, e);
+	if (rc == 0 || rc == ERR_LATER || o->last.http.status / 100 != 4)
+		return rc;
+	free(TAKE(o->url));
+	return order_create(o, e);
+}
+
+/* -- authorize -- */
+
+struct authzs {
+	struct authz *list; /* owned */
+	size_t n;
+	size_t n_open;  /* those that there is something to do for */
+	struct err why; /* of those that failed */
+	size_t n_failed;
+};
+
+#define AUTO_AUTHZS __attribute__((cleanup(authzs_done)))
+
+static void authzs_done(struct authzs *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		authz_done(&s->list[i]);
+	free(s->list);
+}
+
+static void note_failure(struct authzs *s, const struct err *why)
+{
+	char before[ERR_TEXT_MAX];
+
+	if (s->n_failed++ == 0) {
+		s->why = *why;
+		return;
+	}
+	memcpy(before, s->why.text, sizeof(before));
+	err_set(&s->why, s->why.code, "%.*s; %s", ERR_TEXT_MAX / 2, before, why->text);
+}
+
+static int authzs_read(struct order *o, bool again, struct authzs *s, struct err *e)
+{
+	const struct doc *urls = authorizations(o);
+	size_t n = doc_len(urls);
+
+	if (n > ORDER_AUTHZ_MAX)
+		return err_set(e, ERR_LIMIT, "the order has %zu authorizations", n);
+	s->list = xcalloc(n + 1, sizeof(*s->list));
+	for (; s->n < n; s->n++) {
+		struct authz *z = &s->list[s->n];
+		struct err why;
+
+		TRY(authz_read(o->acme, o->want, doc_str_at(urls, s->n), again, z, &why,
+			       e));
+		s->n_open += z->challenge != NULL;
+		if (z->failed)
+			note_failure(s, &why);
+	}
+	return 0;
+}
+
+/* All of them at once: they are all presented before the first is answered. */
+static int present(struct order *o, const struct authzs *s, struct err *e)
+{
+	AUTO_FREE struct acme_token *tokens = xcalloc(s->n_open + 1, sizeof(*tokens));
+	const struct acme_host *host = o->acme->host;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct authz *z = &s->list[i];
+
+		if (z->challenge != NULL)
+			tokens[n++] = (struct acme_token){ z->way, z->name, z->token,
+							   z->authorization };
+	}
+	return n == 0 ? 0 : host->checkpoint(host->arg, o->url, tokens, n, e);
+}
+
+static int answer(struct order *o, const struct authzs *s, struct err *e)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i].challenge != NULL && !s->list[i].answered)
+			TRY(authz_answer(o->acme, &s->list[i], e));
+	return 0;
+}
+
+/* Show control of all names, as far as that has not been done. */
+static int order_authorize(struct order *o, bool again, struct err *e)
+{
+	AUTO_AUTHZS struct authzs s = { 0 };
+
+	TRY(authzs_read(o, again, &s, e));
+	if (s.n_failed > 0) {
+		*e = s.why;
+		return e->code;
+	}
+	if (again && o->polls % ORDER_ANSWER_POLLS != 0)
+		return 0;
+	TRY(present(o, &s, e));
+	TRY(answer(o, &s, e));
+	return order_read(o, e);
+}
+
+/* -- finalize, download -- */
+
+/* An order that is not ready says by its status what is missing (RFC 8555 7.4). */
+static int order_finalize(struct order *o, struct err *e)
+{
+	struct acme_ask ask = { .kind = ASK_FINALIZE };
+	AUTO_FREE char *url = NULL;
+	const char *sent = doc_str(o->last.doc, "finalize");
+
+	TRY(acme_check_url(o->acme, "URL to finalize", sent, e));
+	ask.url = url = xstrdup(sent);
+	if (acme_post(o->acme, &ask, &o->last, e) == 0)
+		return o->last.doc == NULL ? order_read(o, e) : order_load(o, e);
+	if (problem_is(o->last.doc, "orderNotReady"))
+		return order_read(o, e);
+	return err_wrap(e, "finalize");
+}
+
+static int order_download(struct order *o, struct buf *chain, struct err *e)
+{
+	AUTO_FREE char *url = NULL;
+	const char *sent = doc_str(o->last.doc, "certificate");
+
+	TRY(acme_check_url(o->acme, "URL of the certificate", sent, e));
+	url = xstrdup(sent);
+	if (chain_fetch(o->acme, url, o->want->chain, chain, &o->note, e) < 0)
+		return err_wrap(e, "certificate");
+	return 0;
+}
+
+/* -- what else there is -- */
+
+/* Its authorizations know more than the order itself. */
+static int order_failed(struct order *o, struct err *e)
+{
+	const struct doc *error = doc_member(o->last.doc, "error");
+	AUTO_AUTHZS struct authzs s = { 0 };
+	struct err ignored; /* the order is dead, whatever can be learned of it */
+
+	(void)authzs_read(o, false, &s, &ignored);
+	if (s.n_failed > 0) {
+		*e = s.why;
+		return e->code;
+	}
+	if (error != NULL)
+		return problem_err_of(e, error);
+	return err_set(e, ERR_REFUSED, "the CA calls it invalid and does not say why");
+}
+
+static int order_wait(const struct order *o, struct err *e)
+{
+	/* It was validated by some of them: what follows should take less long. */
+	unsigned polls = o->status == ORDER_PENDING ? o->polls : o->polls / 2;
+	int64_t at = o->last.retry_at_ms;
+	int64_t wait_ms = ORDER_POLL_MS;
+
+	for (unsigned i = 0; i < polls && wait_ms < ORDER_POLL_MAX_MS; i++)
+		wait_ms *= 2;
+	if (wait_ms > ORDER_POLL_MAX_MS)
+		wait_ms = ORDER_POLL_MAX_MS;
+	if (at == 0)
+		at = clock_now_ms() + wait_ms;
+	return err_later(e, at, "%s",
+			 o->status == ORDER_PENDING ? "the CA validates its names"
+						    : "the CA makes the certificate");
+}
+
+static int advance(struct order *o, struct buf *chain, struct err *e)
+{
+	TRY(order_begin(o, e));
+	if (o->status == ORDER_PENDING && o->polls % ORDER_LOOK_POLLS == 0)
+		TRY(order_authorize(o, o->polls > 0, e));
+	if (o->status == ORDER_READY)
+		TRY(order_finalize(o, e));
+	switch (o->status) {
+	case ORDER_VALID:
+		return order_download(o, chain, e);
+	case ORDER_INVALID:
+		return order_failed(o, e);
+	case ORDER_PENDING:
+	case ORDER_READY:
+	case ORDER_PROCESSING:
+	case ORDER_STATUSES:
+		break;
+	}
+	return order_wait(o, e);
+}
+
+int order_advance(struct acme *a, const struct order_want *want, struct buf *chain,
+		  char **note, struct err *e)
+{
+	AUTO_ORDER struct order o = { .acme = a, .want = want, .polls = want->polls };
+	int rc;
+
+	*note = NULL;
+	TRY(acme_ready(a, e));
+	rc = advance(&o, chain, e);
+	if (rc == 0)
+		*note = TAKE(o.note);
+	if (rc == 0 || o.url == NULL)
+		return rc;
+	return err_wrap(e, "order %.*s", URL_SHOWN_MAX, o.url);
+}
