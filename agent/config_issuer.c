@@ -158,6 +158,12 @@ static void read_profile(struct config_reader *r, const config_setting_t *s, voi
 		    &((struct spec_issuer *)into)->profile);
 }
 
+static void read_need_profile(struct config_reader *r, const config_setting_t *s,
+			      void *into)
+{
+	config_bool(r, s, &((struct spec_issuer *)into)->need_profile);
+}
+
 static void read_chain(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	config_text(r, s, "the name or SHA-256 of a root",
@@ -240,6 +246,7 @@ static const struct config_rule rules[] = {
 	{ "agree_terms", read_agree_terms, ACME },
 	{ "eab", read_eab, ACME },
 	{ "profile", read_profile, ACME },
+	{ "need_profile", read_need_profile, ACME },
 	{ "chain", read_chain, ACME },
 	{ "account_key", read_account_key, ACME },
 	{ "ari", read_ari, ACME },

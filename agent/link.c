@@ -182,18 +182,3 @@ int64_t link_silent_ms(const struct link *l)
 {
 	return l->under_way == 0 ? 0 : clock_boot_ms() - l->since_ms;
 }
-
-int link_ask(int fd, struct msg *m, struct err *e)
-{
-	uint32_t type = m->type;
-
-	TRY(msg_send(fd, m, e));
-	TRY(msg_recv(fd, m, e));
-	if (m->type == MSG_FAILED) {
-		msg_get_err(m, e);
-		return e->code;
-	}
-	if (m->type != type)
-		return err_set(e, ERR_PROTO, "message %u instead of %u", m->type, type);
-	return 0;
-}

@@ -87,6 +87,7 @@ static const struct field fields[] = {
 	ISSUER(contact, TEXT, 0),
 	ISSUER(trust, PATH, 0),
 	ISSUER(profile, TEXT, 0),
+	ISSUER(need_profile, BELOW, 2),
 	ISSUER(chain, TEXT, 0),
 	ISSUER(proxy, TEXT, 0),
 	ISSUER(source_address, TEXT, 0),

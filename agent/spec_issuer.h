@@ -83,6 +83,7 @@ struct spec_issuer {
 	struct text contact;
 	struct text trust;
 	struct text profile;
+	uint32_t need_profile; /* bool: it is required, not preferred */
 	struct text chain;
 	struct text proxy;
 	struct text source_address;

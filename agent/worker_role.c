@@ -1,6 +1,7 @@
 /*
- * The worker role: does one thing on the network at a time, for the agent. It connects,
- * and has no file, no key and nothing to run.
+ * The worker role: does one thing on the network at a time, for the agent: looks at an
+ * endpoint, or goes to a CA (worker.h). It connects, and has no file, no key and nothing
+ * to run.
  */
 #include <fcntl.h>
 #include <netdb.h>
@@ -12,15 +13,16 @@
 #include "agent/messages.h"
 #include "agent/probe.h"
 #include "agent/roles.h"
+#include "agent/worker.h"
 #include "base/err.h"
+#include "base/http_trust.h"
+#include "base/mem.h"
 #include "base/sandbox.h"
 
 /* What a name look-up reads. */
-static const struct sandbox_path paths[] = {
-	{ "/etc/resolv.conf", SANDBOX_READ },     { "/etc/hosts", SANDBOX_READ },
-	{ "/etc/nsswitch.conf", SANDBOX_READ },   { "/etc/host.conf", SANDBOX_READ },
-	{ "/etc/gai.conf", SANDBOX_READ },        { "/etc/services", SANDBOX_READ },
-	{ "/run/systemd/resolve", SANDBOX_READ },
+static const char *const resolver_paths[] = {
+	"/etc/resolv.conf", "/etc/hosts",    "/etc/nsswitch.conf",   "/etc/host.conf",
+	"/etc/gai.conf",    "/etc/services", "/run/systemd/resolve", NULL,
 };
 
 #define PROBE_MS_MAX 300000 /* no probe takes minutes; and no clock overflows */
@@ -73,6 +75,9 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 
 static const struct msg_rule rules[] = {
 	{ WORKER_PROBE, 1, on_probe },
+	{ WORKER_ORDER, 1, worker_order },
+	{ WORKER_ACCOUNT, 1, worker_account },
+	{ WORKER_REVOKE, 1, worker_revoke },
 };
 
 /* The C library loads what nsswitch.conf names at the first look-up; inside of the
@@ -95,20 +100,59 @@ static int end_with_supervisor(struct err *e)
 	return 0;
 }
 
+/* -- the sandbox -- */
+
+struct paths {
+	struct sandbox_path *list; /* owned */
+	size_t n;
+};
+
+static void add_path(struct paths *p, const char *path)
+{
+	if (path == NULL)
+		return;
+	p->list = xrealloc(p->list, p->n + 1, sizeof(*p->list));
+	p->list[p->n++] = (struct sandbox_path){ path, SANDBOX_READ };
+}
+
+/* What verifies CAs is read when the first is spoken to: by then there is a sandbox. */
+static int confine(struct role_start *s, struct err *e)
+{
+	const char *const *trust = http_trust_paths();
+	struct paths p = { 0 };
+	int rc;
+
+	for (size_t i = 0; resolver_paths[i] != NULL; i++)
+		add_path(&p, resolver_paths[i]);
+	for (size_t i = 0; trust[i] != NULL; i++)
+		add_path(&p, trust[i]);
+	for (uint32_t i = 0; i < s->spec.n[SPEC_ISSUERS]; i++)
+		add_path(&p, spec_text(&s->spec, s->spec.issuers[i].trust));
+	rc = role_confine(s, p.list, p.n, e);
+	free(p.list);
+	return rc;
+}
+
+static int begin(struct role_start *s, struct err *e)
+{
+	TRY(role_begin(ROLE_WORKER, s, e));
+	TRY(end_with_supervisor(e));
+	load_resolver();
+	return confine(s, e);
+}
+
 int worker_role(void)
 {
 	struct role_start s;
+	struct worker w;
 	struct err e;
-	int rc = role_begin(ROLE_WORKER, &s, &e);
+	int rc = begin(&s, &e);
 
-	if (rc == 0)
-		rc = end_with_supervisor(&e);
 	if (rc == 0) {
-		load_resolver();
-		rc = role_confine(&s, paths, sizeof(paths) / sizeof(*paths), &e);
+		worker_init(&w, &s.spec);
+		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), 0, &w, &e);
+		worker_done(&w);
 	}
-	if (rc == 0)
-		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), 0, NULL, &e);
 	if (rc < 0)
 		log_error("%s", e.text);
 	role_end(&s);

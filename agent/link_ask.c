@@ -1,0 +1,19 @@
+#include "agent/link.h"
+
+#include "agent/messages.h"
+#include "base/err.h"
+
+int link_ask(int fd, struct msg *m, struct err *e)
+{
+	uint32_t type = m->type;
+
+	TRY(msg_send(fd, m, e));
+	TRY(msg_recv(fd, m, e));
+	if (m->type == MSG_FAILED) {
+		msg_get_err(m, e);
+		return e->code;
+	}
+	if (m->type != type)
+		return err_set(e, ERR_PROTO, "message %u instead of %u", m->type, type);
+	return 0;
+}

@@ -1,0 +1,333 @@
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acme/account.h"
+#include "acme/order.h"
+#include "agent/link.h"
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "agent/spec.h"
+#include "agent/version.h"
+#include "agent/worker.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define LIMIT_CHAIN_SENT (64 * 1024) /* of a message; an RSA chain takes 24 kB */
+
+static const char *or_null(const char *s)
+{
+	return s[0] == '\0' ? NULL : s;
+}
+
+/* -- what the client asks of its host: the keeper, on the lent socket -- */
+
+static int host_account(void *worker, struct acme_account *account, struct err *e)
+{
+	const struct worker *w = worker;
+	AUTO_MSG struct msg m = MSG_NONE;
+	const char *kid, *thumbprint;
+	bool rolling;
+
+	msg_begin(&m, SIGN_ACCOUNT, 0);
+	TRY(link_ask(w->lent, &m, e));
+	kid = or_null(msg_get_str(&m));
+	thumbprint = or_null(msg_get_str(&m));
+	rolling = msg_get_u64(&m) != 0;
+	TRY(msg_end(&m, e));
+	*account = (struct acme_account){
+		.kid = kid == NULL ? NULL : xstrdup(kid),
+		.thumbprint = thumbprint == NULL ? NULL : xstrdup(thumbprint),
+		.rolling = rolling,
+	};
+	return 0;
+}
+
+static int host_sign(void *worker, const struct acme_ask *ask, struct buf *jws,
+		     struct err *e)
+{
+	const struct worker *w = worker;
+	AUTO_MSG struct msg m = MSG_NONE;
+	const char *signed_;
+
+	msg_begin(&m, SIGN_JWS, 0);
+	msg_put_u64(&m, ask->kind);
+	msg_put_str(&m, ask->url);
+	msg_put_str(&m, ask->nonce);
+	msg_put_str(&m, ask->profile);
+	msg_put_u64(&m, ask->key);
+	TRY(link_ask(w->lent, &m, e));
+	signed_ = msg_get_str(&m);
+	TRY(msg_end(&m, e));
+	buf_puts(jws, signed_);
+	return 0;
+}
+
+static int host_registered(void *worker, const char *kid, struct err *e)
+{
+	const struct worker *w = worker;
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, SIGN_REGISTERED, 0);
+	msg_put_str(&m, kid);
+	TRY(link_ask(w->lent, &m, e));
+	return msg_end(&m, e);
+}
+
+static int host_rolled(void *worker, bool taken, struct err *e)
+{
+	const struct worker *w = worker;
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, SIGN_ROLLED, 0);
+	msg_put_u64(&m, taken);
+	TRY(link_ask(w->lent, &m, e));
+	return msg_end(&m, e);
+}
+
+/* ... and the agent, on the socket that the task came from. */
+static int host_checkpoint(void *worker, const char *order_url,
+			   const struct acme_token *tokens, size_t n, struct err *e)
+{
+	struct worker *w = worker;
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, WORKER_CHECKPOINT, ++w->last_id);
+	msg_put_u64(&m, w->job);
+	msg_put_str(&m, order_url);
+	msg_put_u64(&m, n);
+	for (size_t i = 0; i < n; i++) {
+		msg_put_u64(&m, tokens[i].way);
+		msg_put_str(&m, tokens[i].name);
+		msg_put_str(&m, tokens[i].token);
+		msg_put_str(&m, tokens[i].authorization);
+	}
+	TRY(link_ask(ROLE_FD_PEER, &m, e));
+	return msg_end(&m, e);
+}
+
+/* -- the client -- */
+
+void worker_init(struct worker *w, const struct spec *spec)
+{
+	*w = (struct worker){
+		.spec = spec,
+		.issuer = SPEC_NOBODY,
+		.host = { .arg = w,
+			  .sign = host_sign,
+			  .account = host_account,
+			  .registered = host_registered,
+			  .rolled = host_rolled,
+			  .checkpoint = host_checkpoint },
+		.lent = -1,
+	};
+}
+
+void worker_done(struct worker *w)
+{
+	if (w->issuer != SPEC_NOBODY)
+		acme_close(&w->acme);
+}
+
+static const struct spec_issuer *issuer_of(const struct worker *w)
+{
+	return &w->spec->issuers[w->issuer];
+}
+
+/* libcurl is not initialized before the first task at a CA. */
+static int open_client(struct worker *w, uint32_t issuer, struct err *e)
+{
+	const struct spec_issuer *i = &w->spec->issuers[issuer];
+	const struct acme_settings s = {
+		.url = spec_text(w->spec, i->url),
+		.agree_terms = i->agree_terms != 0,
+		.has_eab = i->eab_kid.at != 0,
+		.http = { .trust = spec_text(w->spec, i->trust),
+			  .proxy = spec_text(w->spec, i->proxy),
+			  .source_address = spec_text(w->spec, i->source_address),
+			  .user_agent = "everleaf/" EVERLEAF_VERSION,
+			  .language = "en" },
+	};
+
+	TRY(acme_open(&w->acme, &s, &w->host, e));
+	w->issuer = issuer;
+	return 0;
+}
+
+/* Begin a task at `issuer` with the socket that came with it. */
+static int begin_task(struct worker *w, uint64_t issuer, struct msg *m, struct err *e)
+{
+	int lent = msg_take_fd(m);
+
+	w->lent = lent;
+	if (lent < 0)
+		return err_set(e, ERR_PROTO, "nobody who signs for it");
+	if (w->issuer != SPEC_NOBODY && issuer != w->issuer)
+		return err_set(e, ERR_PROTO, "this worker serves another issuer");
+	if (issuer >= w->spec->n[SPEC_ISSUERS] ||
+	    w->spec->issuers[issuer].type != ISSUER_ACME)
+		return err_set(e, ERR_PROTO, "issuer %llu does not speak ACME",
+			       (unsigned long long)issuer);
+	return w->issuer == SPEC_NOBODY ? open_client(w, (uint32_t)issuer, e) : 0;
+}
+
+static void end_task(struct worker *w)
+{
+	if (w->lent >= 0)
+		close(w->lent);
+	w->lent = -1;
+}
+
+/* -- what is wanted -- */
+
+/* What order_want borrows. */
+struct want {
+	struct order_want order;
+	const char **names;     /* owned */
+	struct order_way *ways; /* owned */
+	const char ***only;     /* owned, n_ways */
+};
+
+#define AUTO_WANT __attribute__((cleanup(want_done)))
+
+static void want_done(struct want *w)
+{
+	for (size_t i = 0; i < w->order.n_ways; i++)
+		free(w->only[i]);
+	free(w->only);
+	free(w->ways);
+	free(w->names);
+}
+
+static void want_names(const struct spec *s, const struct spec_cert *c, struct want *w)
+{
+	w->names = xcalloc((size_t)c->names.n + 1, sizeof(*w->names));
+	for (uint32_t i = 0; i < c->names.n; i++)
+		w->names[i] = spec_text(s, s->names[c->names.first + i].value);
+	w->order.names = w->names;
+	w->order.n_names = c->names.n;
+}
+
+/* The certificate's challenges, else the issuer's: those that this version serves. */
+static void want_ways(const struct spec *s, struct list challenges, struct want *w)
+{
+	static const char *const types[CHALLENGE_TYPES] = {
+		[CHALLENGE_HTTP_01] = "http-01",
+	};
+
+	w->ways = xcalloc((size_t)challenges.n + 1, sizeof(*w->ways));
+	w->only = xcalloc((size_t)challenges.n + 1, sizeof(*w->only));
+	for (uint32_t i = challenges.first; i < challenges.first + challenges.n; i++) {
+		const struct spec_challenge *c = &s->challenges[i];
+		size_t n = w->order.n_ways;
+
+		if (types[c->type] == NULL)
+			continue;
+		w->only[n] = c->only.n == 0 ? NULL : spec_words(s, c->only);
+		w->ways[n] = (struct order_way){ types[c->type], i, w->only[n] };
+		w->order.n_ways++;
+	}
+	w->order.ways = w->ways;
+}
+
+static void want_init(const struct worker *worker, uint64_t cert, struct want *w)
+{
+	const struct spec *s = worker->spec;
+	const struct spec_issuer *i = issuer_of(worker);
+	const struct spec_cert *c = &s->certs[cert];
+
+	want_names(s, c, w);
+	want_ways(s, c->challenges.n > 0 ? c->challenges : i->challenges, w);
+	w->order.profile = spec_text(s, i->profile);
+	w->order.need_profile = i->need_profile != 0;
+	w->order.chain = spec_text(s, i->chain);
+}
+
+/* -- tasks -- */
+
+static int do_order(struct worker *w, uint64_t cert, const char *url, uint64_t polls,
+		    struct buf *chain, char **note, struct err *e)
+{
+	AUTO_WANT struct want want = { 0 };
+
+	if (cert >= w->spec->n[SPEC_CERTS])
+		return err_set(e, ERR_PROTO, "there is no certificate %llu",
+			       (unsigned long long)cert);
+	want_init(w, cert, &want);
+	want.order.url = or_null(url);
+	want.order.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
+	TRY(order_advance(&w->acme, &want.order, chain, note, e));
+	if (chain->len > LIMIT_CHAIN_SENT)
+		return err_set(e, ERR_LIMIT, "the chain has %zu bytes", chain->len);
+	return 0;
+}
+
+int worker_order(void *worker, struct msg *m, struct err *e)
+{
+	struct worker *w = worker;
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_FREE char *note = NULL;
+	uint64_t issuer, cert, polls;
+	const char *url;
+	uint32_t id = m->id;
+	int rc;
+
+	w->job = msg_get_u64(m);
+	issuer = msg_get_u64(m);
+	cert = msg_get_u64(m);
+	url = msg_get_str(m);
+	polls = msg_get_u64(m);
+	TRY(msg_end(m, e));
+	rc = begin_task(w, issuer, m, e);
+	if (rc == 0)
+		rc = do_order(w, cert, url, polls, &chain, &note, e);
+	end_task(w);
+	if (rc < 0)
+		return rc;
+	msg_begin(m, WORKER_ORDER, id);
+	msg_put_str(m, chain.data);
+	msg_put_str(m, note);
+	return 0;
+}
+
+int worker_account(void *worker, struct msg *m, struct err *e)
+{
+	struct worker *w = worker;
+	AUTO_BUF struct buf text = { 0 };
+	uint64_t issuer = msg_get_u64(m), step = msg_get_u64(m);
+	uint32_t id = m->id;
+	int rc;
+
+	TRY(msg_end(m, e));
+	if (step >= ACCOUNT_STEPS)
+		return err_set(e, ERR_PROTO, "there is no step %llu of an account",
+			       (unsigned long long)step);
+	rc = begin_task(w, issuer, m, e);
+	if (rc == 0)
+		rc = account_step(&w->acme, (enum account_step)step, &text, e);
+	end_task(w);
+	if (rc < 0)
+		return rc;
+	msg_begin(m, WORKER_ACCOUNT, id);
+	msg_put_str(m, text.data);
+	return 0;
+}
+
+int worker_revoke(void *worker, struct msg *m, struct err *e)
+{
+	struct worker *w = worker;
+	uint64_t issuer = msg_get_u64(m), by_cert = msg_get_u64(m);
+	uint32_t id = m->id;
+	int rc;
+
+	TRY(msg_end(m, e));
+	rc = begin_task(w, issuer, m, e);
+	if (rc == 0)
+		rc = account_revoke(&w->acme, by_cert != 0, e);
+	end_task(w);
+	if (rc < 0)
+		return rc;
+	msg_begin(m, WORKER_REVOKE, id);
+	return 0;
+}
