@@ -235,14 +235,15 @@ bool file_exists(int at, const char *path)
 }
 
 /* Sweep, write beside `name`, rename. */
-static int replace(struct draft *d, const char *name, struct err *e)
+static int replace(const struct draft *d, const char *name, struct err *e)
 {
+	struct draft beside = *d;
 	char temp[NAME_MAX + 1];
 
 	TRY(temp_name(temp, name, e));
 	TRY(file_sweep(d->dir, name, e));
-	d->name = temp;
-	TRY(put(d, e));
+	beside.name = temp;
+	TRY(put(&beside, e));
 	if (renameat(d->dir, temp, d->dir, name) == 0)
 		return 0;
 	err_sys(e, "rename %s to %s", temp, name);

@@ -46,7 +46,6 @@ void http_reply_add(struct http_reply *reply, const char *line, size_t len)
 const char *http_header(const struct http_reply *reply, const char *name,
 			const char *after)
 {
-	const char *end = reply->headers.data + reply->headers.len;
 	const char *at = reply->headers.data;
 	size_t n = strlen(name);
 
@@ -54,7 +53,7 @@ const char *http_header(const struct http_reply *reply, const char *name,
 		return NULL;
 	if (after != NULL)
 		at = after + strlen(after) + 1;
-	for (; at < end; at += strlen(at) + 1)
+	for (; at < reply->headers.data + reply->headers.len; at += strlen(at) + 1)
 		if (strncmp(at, name, n) == 0 && at[n] == ':')
 			return at + n + 2;
 	return NULL;
