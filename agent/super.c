@@ -207,6 +207,8 @@ static int poll_timeout(const struct super *s)
 
 	if (s->stopping && s->stop_ms < at)
 		at = s->stop_ms;
+	if (s->listen_until_ms != 0 && s->listen_until_ms < at)
+		at = s->listen_until_ms;
 	if (at == INT64_MAX)
 		return -1;
 	left = at - clock_boot_ms();
@@ -228,6 +230,7 @@ static int turn(struct super *s, int sigfd)
 		read_signal(s, sigfd);
 	hookrun_step(s->hooks);
 	report_hooks(s);
+	super_responder_check(s);
 	for (size_t i = 0; i < SUPER_PROCS; i++) {
 		struct super_proc *p = &s->procs[i];
 
@@ -239,7 +242,7 @@ static int turn(struct super *s, int sigfd)
 
 			if (role == ROLE_AGENT && ended >= 0)
 				status = ended;
-			if (role == ROLE_RESPONDER)
+			if (role == ROLE_RESPONDER && ended >= 0)
 				super_responder_ended(s, ended);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128)
 				log_warn("the %s ended with status %d", role_name(role),
@@ -284,6 +287,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 			status = turn(s, sigfd);
 		while (status < 0);
 		super_end_roles(s, s->stopping ? 1000 : SUPER_STOP_MS);
+		super_responder_ended(s, status);
 		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));
 	return status >= 128 || status == EXIT_AGAIN ? EXIT_FAILURE : status;

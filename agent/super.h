@@ -54,7 +54,8 @@ struct super {
 	int lock;
 	struct spec spec;
 	struct hookruns *hooks;
-	struct listen listen; /* kept while the agent wants a responder */
+	struct listen listen;    /* kept while the agent wants a responder */
+	int64_t listen_until_ms; /* clock_boot_ms(); 0: as long as there is one */
 	struct super_proc procs[SUPER_PROCS];
 	uint64_t run; /* this one, as struct request has it */
 	unsigned restarts;
@@ -106,10 +107,14 @@ void super_end_roles(struct super *s, int patience_ms);
 
 /*
  * super_responder.c: what the challenges listen on, bound with the first SUP_RESPONDER.
- * The sockets outlive a responder that dies, so that the next one takes over at once,
- * and are closed when one has ended in good order: then the agent has let go of it, and
- * the port is free for others.
+ * The sockets outlive a responder that dies for a while, so that the next one answers
+ * who has come in between. They are closed when one has ended in good order: then the
+ * agent has let go of it, and the port is free for others.
  */
+#define SUPER_LISTEN_MS 5000
+
 void super_listens(struct super *s);
 int super_responder(void *role, struct msg *m, struct err *e);
 void super_responder_ended(struct super *s, int status);
+/* Close what nobody has asked for in that while; each turn of the loop. */
+void super_responder_check(struct super *s);

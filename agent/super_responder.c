@@ -3,6 +3,7 @@
 #include "agent/messages.h"
 #include "agent/super.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 void super_listens(struct super *s)
@@ -49,6 +50,7 @@ static int start(struct super *s, int *agents, struct err *e)
 			&(struct super_fds){ s->snapshot, theirs, -1 }, &p, e));
 	TRY(hand_over(s, p, e));
 	*agents = take_fd(&ours);
+	s->listen_until_ms = 0;
 	return 0;
 }
 
@@ -86,8 +88,22 @@ int super_responder(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+static void let_go(struct super *s)
+{
+	listen_close(&s->listen);
+	s->listen_until_ms = 0;
+}
+
 void super_responder_ended(struct super *s, int status)
 {
 	if (status == 0)
-		listen_close(&s->listen);
+		let_go(s);
+	else
+		s->listen_until_ms = clock_boot_ms() + SUPER_LISTEN_MS;
+}
+
+void super_responder_check(struct super *s)
+{
+	if (s->listen_until_ms != 0 && clock_boot_ms() >= s->listen_until_ms)
+		let_go(s);
 }

@@ -16,6 +16,7 @@
 #include "agent/messages.h"
 #include "agent/super.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/mem.h"
 #include "tests/agent/config_fake.h"
 #include "tests/help/alone.h"
@@ -261,6 +262,26 @@ static void a_responder_that_is_let_go_frees_the_port(void **state)
 	assert_true(is_shown(s, "127.0.0.1"));
 }
 
+static void a_port_that_no_responder_comes_for_is_freed(void **state)
+{
+	struct stage *s = *state;
+	AUTO_FREE char *text = xasprintf("127.0.0.1:%u", s->port);
+	struct listen theirs = { .n = 0 };
+
+	make_super(s, "[::]", "[::]");
+	start(s);
+	assert_int_equal(s->super.listen_until_ms, 0);
+	assert_int_equal(kill(responder_of(s)->process.pid, SIGKILL), 0);
+	reap(s);
+	super_responder_check(&s->super);
+	listen_add(&theirs, text);
+	assert_int_equal(listen_bind(&theirs), 0); /* for a while */
+	s->super.listen_until_ms = clock_boot_ms();
+	super_responder_check(&s->super);
+	assert_int_equal(listen_bind(&theirs), 1);
+	listen_close(&theirs);
+}
+
 static void an_address_in_use_is_told_and_the_other_is_served(void **state)
 {
 	struct stage *s = *state;
@@ -327,6 +348,7 @@ int main(void)
 		CASE(nothing_listens_before_it_is_asked_for),
 		CASE(who_waits_is_answered_by_the_responder_that_comes_next),
 		CASE(a_responder_that_is_let_go_frees_the_port),
+		CASE(a_port_that_no_responder_comes_for_is_freed),
 		CASE(an_address_in_use_is_told_and_the_other_is_served),
 		CASE(without_any_address_no_responder_is_started),
 		/* the last: it stays there */
