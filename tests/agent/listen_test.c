@@ -2,10 +2,12 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
+#include <seccomp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -105,6 +107,40 @@ static void any_ipv6_address_takes_ipv4_too(void **state)
 	assert_true(connects(at("127.0.0.1", port)));
 	assert_true(connects(at("[::1]", port)));
 	listen_close(&l);
+}
+
+/* In a child: on a host whose kernel has no IPv6. */
+static void listen_without_ipv6(unsigned port)
+{
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	const struct scmp_arg_cmp v6 = { 0, SCMP_CMP_EQ, AF_INET6, 0 };
+	struct listen l = { .n = 0 };
+
+	seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EAFNOSUPPORT), SCMP_SYS(socket), 1,
+			       &v6);
+	if (seccomp_load(f) < 0)
+		_exit(77);
+	listen_add(&l, at("[::1]", port));
+	if (listen_bind(&l) != 0 || strstr(l.list[0].failed, "not supported") == NULL)
+		_exit(1);
+	l.n = 0;
+	listen_add(&l, at("[::]", port));
+	_exit(listen_bind(&l) == 1 && connects(at("127.0.0.1", port)) ? 0 : 2);
+}
+
+static void any_ipv6_address_is_ipv4_where_there_is_no_other(void **state)
+{
+	unsigned port = free_port();
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		listen_without_ipv6(port);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
 }
 
 static void an_ipv4_address_beside_it_takes_its_own(void **state)
@@ -228,6 +264,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(addresses_are_read_and_nothing_else),
 		cmocka_unit_test(any_ipv6_address_takes_ipv4_too),
+		cmocka_unit_test(any_ipv6_address_is_ipv4_where_there_is_no_other),
 		cmocka_unit_test(an_ipv4_address_beside_it_takes_its_own),
 		cmocka_unit_test(an_ipv4_address_of_another_port_changes_nothing),
 		cmocka_unit_test(what_another_includes_has_no_socket_of_its_own),
