@@ -12,6 +12,7 @@
 #include <sys/random.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
 #include "agent/hookrun.h"
 #include "agent/keeper.h"
@@ -399,6 +400,7 @@ int supervise(const struct request *request, const char *path)
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
 	s.run = draw();
 	s.is_root = geteuid() == 0;
+	umask(022); /* what we make is for roles of other users, too */
 	super_places(&s);
 	status = run(&s, &e);
 	if (status < 0) {

@@ -35,6 +35,13 @@ test_the_first_run_issues_and_makes_a_whole_set_live() {
 	json serial <state/live/www/meta.json
 }
 
+test_the_umask_of_the_caller_changes_nothing() {
+	www
+	(umask 077 && expect 0 everleaf renew)
+	is_live_of www 1 1
+	is "755 644 600" "$(stat -c %a state state/live/www/cert.pem state/live/www/privkey.pem | xargs)"
+}
+
 test_a_run_with_nothing_due_is_silent_and_changes_nothing() {
 	www
 	expect 0 everleaf renew
