@@ -21,11 +21,12 @@ free_port() {
 
 # A certificate `www` of the issuer `ca`, which is the server that was started last.
 acme() { # [SETTINGS of the certificate [SETTINGS of the issuer]]
+	local settings=${1-'names = "www.example.org";'}
 	config <<-C
 	contact = "mailto:ops@example.org"; agree_terms = true;
 	issuers = ( { name = "ca"; type = "acme"; url = "$url"; trust = "$trust"; ${2-} } );
 	defaults = { issuer = "ca"; challenge = ${way-$(webroot)}; };
-	certificates = ( { name = "www"; ${1-names = "www.example.org";} } );
+	certificates = ( { name = "www"; $settings } );
 	C
 }
 
