@@ -57,15 +57,19 @@ struct agent {
 	bool alarming;      /* a hook is being told */
 	uint32_t last_job;
 	struct report report;
-	unsigned n_failed; /* not brought to what was asked for, in this run */
-	ev_prepare turn;   /* the end of each turn of the loop */
-	bool passing;      /* looking for what is due */
-	bool look;         /* to be done at the end of this turn */
-	bool writing;      /* a transaction is open */
+	int64_t wait_until_ms; /* Unix; a CA is not waited for longer in this run */
+	unsigned n_left;       /* due, and not begun yet */
+	unsigned n_ended;      /* jobs of this run */
+	unsigned n_failed;     /* not brought to what was asked for, in this run */
+	ev_prepare turn;       /* the end of each turn of the loop */
+	bool passing;          /* looking for what is due */
+	bool look;             /* to be done at the end of this turn */
+	bool writing;          /* a transaction is open */
 	struct err
 	    lost; /* why a transaction was not committed; code 0: none was lost */
 	struct commit *commits; /* see commit.h */
 	bool stopping;
+	bool over;  /* all is done that was to be: the loop ends */
 	int status; /* exit status once the loop ends */
 };
 

@@ -10,6 +10,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/pool.h"
+#include "agent/progress.h"
 #include "agent/renew.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -63,16 +64,21 @@ void agent_tell(struct agent *a, const char *name, const char *what,
 				  .generation = generation,
 				  .text = text };
 	const char *colon = text[0] == '\0' ? "" : ": ";
+	char number[40] = "";
 	struct err e;
 
+	if (generation != 0)
+		snprintf(number, sizeof(number), " generation %llu",
+			 (unsigned long long)generation);
+
+	progress_hide(a);
 	if (strstr(what, "failed") != NULL)
 		log_error("%s: %s%s%s", name, what, colon, text);
 	else if (strcmp(what, "rolled-back") == 0)
 		log_warn("%s: %s to generation %llu%s%s", name, what,
 			 (unsigned long long)generation, colon, text);
 	else
-		log_info("%s: %s generation %llu%s%s", name, what,
-			 (unsigned long long)generation, colon, text);
+		log_info("%s: %s%s%s%s", name, what, number, colon, text);
 	if (agent_write(a, &e) < 0 || history_add(a->state, &ev, &e) < 0)
 		log_error("%s: history: %s", name, e.text);
 }

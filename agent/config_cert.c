@@ -11,6 +11,7 @@
 #include "agent/config_probe.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/config_way.h"
 #include "base/auto.h"
 #include "base/text.h"
 
@@ -305,6 +306,7 @@ static void read_cert(struct config_reader *r, const config_setting_t *s)
 		check_csr(r, s);
 	else
 		config_names(r, s, &c);
+	config_ways(r, s, &c);
 	name_it(r, s, &c);
 }
 

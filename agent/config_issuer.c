@@ -293,7 +293,8 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 {
 	if (config_member(s, "url") == NULL && i->type != ISSUER_EXEC)
 		config_missing(r, s, "url", "where the CA is");
-	config_later(r, config_member(s, "type"));
+	if (i->type != ISSUER_ACME)
+		config_later(r, config_member(s, "type"));
 }
 
 static uint32_t n_issuers(const struct config_reader *r)
@@ -392,7 +393,7 @@ void config_issuer_choices(const struct config_reader *r, struct buf *out)
 
 /* What is only wrong once a certificate wants it: said once for each issuer. */
 static void use(struct config_reader *r, const config_setting_t *s,
-		struct config_issuer *i, bool built_in)
+		struct config_issuer *i)
 {
 	if (i->used)
 		return;
@@ -400,9 +401,6 @@ static void use(struct config_reader *r, const config_setting_t *s,
 	if (i->spec.type == ISSUER_ACME && !i->spec.agree_terms)
 		config_expected(r, s,
 				"agree_terms = true, once its terms have been read");
-	if (built_in && i->spec.type != ISSUER_LOCAL)
-		config_warn(r, s, "an issuer of type \"%s\": not in this version",
-			    types[i->spec.type]);
 }
 
 bool config_issuer_called(struct config_reader *r, const config_setting_t *s,
@@ -421,7 +419,6 @@ bool config_issuer_called(struct config_reader *r, const config_setting_t *s,
 		return false;
 	}
 	*number = found->number;
-	use(r, s, &((struct config_issuer *)(void *)r->issuers.data)[*number],
-	    found->at == NULL);
+	use(r, s, &((struct config_issuer *)(void *)r->issuers.data)[*number]);
 	return true;
 }

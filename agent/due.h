@@ -15,7 +15,8 @@
  *     issuer-differs  ) looked at after a roll-back by hand)
  *     profile-differs )
  *     expiring        its moment has come, or it has expired
- *     asked           by a person; or an earlier attempt is held: it is installed
+ *     asked           by a person; or an earlier attempt is held: it is installed; or
+ *                     its order is under way: it is gone on with
  *     files-differ    repaired, unless on_drift is "report"
  *     not-served      hooks are owed, or proof failed
  *     expiring        its moment, in the future
@@ -75,6 +76,7 @@ enum why {
 #define CERT_ROLLED_BACK (1u << 7) /* by hand: stands until the renewal moment */
 #define CERT_ASKED       (1u << 8) /* renew --force, or revoke --replace */
 #define CERT_HELD_GOOD   (1u << 9) /* the held generation is what the config asks for */
+#define CERT_ORDERED     (1u << 10) /* a CA has an order of it */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {

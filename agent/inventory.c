@@ -11,6 +11,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/schedule.h"
+#include "agent/state_order.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -172,6 +173,8 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 	check_held(&a->spec->certs[i], m, c);
 	if (a->memories != NULL)
 		a->memories[i] = *m;
+	if (m->state == JOB_PARKED)
+		c->flags |= CERT_ORDERED;
 	/* A switch that was cut short: files, hooks and proof are made up for. */
 	if (flags != 0 && m->state >= JOB_INSTALLING)
 		c->flags |= CERT_HOOKS_PENDING;
@@ -311,6 +314,18 @@ static int take_hook(void *arg, const struct pending_hook *p)
 	return 0;
 }
 
+/* What was begun is gone on with, though a person had asked for it in another run; not
+ * if it is of another configuration. */
+static int take_order(void *arg, const struct order_row *o)
+{
+	struct agent *a = arg;
+	uint32_t i = spec_cert_called(a->spec, o->name);
+
+	if (i != SPEC_NOBODY && o->wanted == a->spec->certs[i].names_hash)
+		a->certs[i].flags |= CERT_ORDERED;
+	return 0;
+}
+
 int inventory_load(struct agent *a, struct err *e)
 {
 	uint32_t n = a->spec->n[SPEC_CERTS];
@@ -332,6 +347,7 @@ int inventory_load(struct agent *a, struct err *e)
 		TRY(state_put(a->state, agent_cert_name(a, i), &m, e));
 	}
 	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
+	TRY(state_order_each(a->state, NULL, take_order, a, e));
 	return look_at_files(a, stamps, e);
 }
 

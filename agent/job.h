@@ -6,7 +6,12 @@
  * One table in job.c: for each state the message that ends it and its time limit. Up to
  * VERIFYING a job goes alone; from INSTALLING on it belongs to a batch (batch.h), so
  * that one reload serves all certificates that changed together. An err in any state
- * leads to job_fail(): remembered, told, and back to IDLE with a time to try again.
+ * leads to job_fail(): remembered, told, and back to IDLE with a time to try again; but
+ * where the certificate has another issuer, that one may be asked at once (fallback.h).
+ *
+ * A CA that wants time says until when: the job is PARKED, in memory for a short while,
+ * so that it goes on in the very millisecond; for a longer one it ends, and its order is
+ * a row of the state database that the next job of the certificate goes on with.
  *
  * A job that needs no order (a held generation, files that differ, hooks that are
  * still owed) begins at INSTALLING with the generation that is to be made live.
@@ -16,6 +21,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <ev.h>
 
 #include "agent/due.h"
 #include "agent/probe.h"
@@ -56,14 +63,22 @@ struct job_hook {
 
 struct job {
 	struct job *next;
-	uint32_t id;
+	struct agent *agent;
+	uint32_t id;   /* another one in each state: what is late finds nobody */
 	uint32_t cert; /* number in the snapshot */
 	const struct spec_cert *spec;
 	const char *name;
 	enum why why;
 	enum job_state state;
 	int64_t since_ms; /* clock_boot_ms() when it entered its state */
+	int64_t begun_ms; /* clock_boot_ms() */
 	uint32_t issuer;
+	char *order;         /* owned; URL at an ACME CA, NULL: none is under way */
+	int64_t ordered_at;  /* Unix seconds */
+	unsigned polls;      /* how often it was come back to */
+	uint32_t checkpoint; /* of the worker's message that is to be answered */
+	int64_t until_ms;    /* while parked: Unix milliseconds */
+	ev_timer timer;
 	struct memory memory;        /* of the certificate, as it will be remembered */
 	struct buf spki;             /* of the new key */
 	struct buf chain;            /* PEM, leaf first, as it came */
@@ -117,6 +132,9 @@ void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event);
 
 /* Fail what has been in its state for too long; waiting behind others does not count. */
 void job_check_limits(struct agent *a);
+
+/* Let go of all that are parked in memory: their orders are kept. */
+void job_park_all(struct agent *a);
 
 /* Whether any job is on its way to its batch: the batch waits for it. */
 bool job_any_alone(const struct agent *a);

@@ -1,10 +1,15 @@
+#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
-#include "agent/job.h"
+#include "agent/job_steps.h"
 #include "agent/log.h"
+#include "base/auto.h"
 #include "base/clock.h"
+#include "store/generation.h"
 
 /* What is live, to be gone back to. That it cannot be read is no reason not to replace
  * it. */
@@ -95,19 +100,57 @@ static int take_live(struct agent *a, struct job *j, struct err *e)
 	return 0;
 }
 
+/* When generation `number` was written; 0: it is not there. */
+static int64_t stored_at(const struct agent *a, const struct job *j, uint64_t number)
+{
+	AUTO_FD int dir = -1;
+	struct stat st;
+	struct err e;
+
+	if (generation_open(a->root, j->name, number, &dir, &e) < 0 ||
+	    fstatat(dir, "cert.pem", &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return 0;
+	return st.st_mtim.tv_sec;
+}
+
+/* A crash came after the certificate of the order was stored, and before that was
+ * remembered: it is there, and nobody knows of it. */
+static int take_stored(struct agent *a, struct job *j, struct err *e)
+{
+	AUTO_FREE uint64_t *numbers = NULL;
+	struct x509_facts facts;
+	uint64_t number;
+	size_t n;
+
+	TRY(generation_list(a->root, j->name, &numbers, &n, e));
+	number = n == 0 ? 0 : numbers[n - 1];
+	if (number <= j->previous || stored_at(a, j, number) < j->ordered_at ||
+	    inventory_facts(a, j->cert, number, &facts, e) < 0 ||
+	    facts.names_hash != j->spec->names_hash ||
+	    facts.key != (enum key_type)j->spec->key)
+		return 0;
+	j->facts = facts;
+	j->generation = number;
+	return job_stored(a, j, e);
+}
+
 int job_prepare(struct agent *a, struct job *j, struct err *e)
 {
 	bool found;
 
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
 	j->cut = j->memory.state >= JOB_INSTALLING;
+	if (j->memory.state == JOB_PARKED)
+		j->memory.state = JOB_IDLE;
 	j->previous = a->certs[j->cert].generation;
 	look_at_old(a, j);
 	if (take_held(a, j))
 		return 0;
 	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
 		return take_live(a, j, e);
-	return 0;
+	TRY(issuer_choose(a, j, e));
+	TRY(order_resume(a, j, e));
+	return j->order == NULL ? 0 : take_stored(a, j, e);
 }
 
 int job_prepare_rollback(struct agent *a, struct job *j, struct err *e)

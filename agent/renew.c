@@ -12,6 +12,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/pool.h"
+#include "agent/progress.h"
 #include "agent/revoke.h"
 #include "agent/rollback.h"
 #include "base/clock.h"
@@ -20,7 +21,11 @@
 #include "base/text.h"
 
 #define JOBS_AT_ONCE   64 /* on their way to a batch: bounds memory, fills both cores */
-#define KEEPER_AT_ONCE 2  /* requests in its socket, see link.h */
+#define PARKED_AT_ONCE 1000 /* besides, in memory: a CA that takes its time for each */
+
+/* Requests in its socket, see link.h: they fit, and those for RSA keys, which it makes
+ * beside, do not hold up the rest. */
+#define KEEPER_AT_ONCE 8
 #define FAR_FUTURE     4102444800. /* 2100: armed, and never comes */
 #define TICK_S         0.25
 
@@ -45,7 +50,16 @@ static int by_urgency(const void *x, const void *y)
 	return a->cert < b->cert ? -1 : a->cert > b->cert;
 }
 
-/* Decide first: the list of what is due now and not yet tried. Owned. */
+/* Whether this run is still there at the moment `at` of certificate `i`: the agent is, and
+ * others wait for a CA that said when. */
+static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
+{
+	return a->request->command == COMMAND_AGENT ||
+	       (a->certs[i].state == JOB_PARKED && at <= a->wait_until_ms / 1000);
+}
+
+/* Decide first: the list of what is due now and not yet tried. *next is when to look
+ * again, INT64_MAX: never. Owned. */
 static struct candidate *decide(const struct agent *a, size_t *n, int64_t *next)
 {
 	struct candidate *list = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*list));
@@ -62,23 +76,25 @@ static struct candidate *decide(const struct agent *a, size_t *n, int64_t *next)
 		if (d.why != WHY_NONE && d.at <= now)
 			list[(*n)++] =
 			    (struct candidate){ a->certs[i].not_after, i, d.why };
-		else if (d.at < *next)
+		else if (d.at < *next && waits_for(a, i, d.at))
 			*next = d.at;
 	}
 	qsort(list, *n, sizeof(*list), by_urgency);
 	return list;
 }
 
-static size_t n_alone(const struct agent *a)
+static bool may_begin(const struct agent *a)
 {
-	size_t n = 0;
+	size_t n = 0, n_parked = 0;
 
-	for (const struct job *j = a->jobs; j != NULL; j = j->next)
+	for (const struct job *j = a->jobs; j != NULL; j = j->next) {
+		n_parked += j->state == JOB_PARKED;
 		n += j->state < JOB_INSTALLING;
-	return n;
+	}
+	return n - n_parked < JOBS_AT_ONCE && n_parked < PARKED_AT_ONCE;
 }
 
-static void finish_if_done(struct agent *a, size_t n_due)
+static void finish_if_done(struct agent *a, bool more)
 {
 	struct err e;
 
@@ -91,7 +107,8 @@ static void finish_if_done(struct agent *a, size_t n_due)
 		log_error("remember: %s", e.text);
 	if (!pool_any(a->pool))
 		ev_timer_stop(a->loop, &a->tick);
-	if (a->stopping || (a->request->command != COMMAND_AGENT && n_due == 0))
+	a->over = a->stopping || !more;
+	if (a->over)
 		ev_break(a->loop, EVBREAK_ALL);
 }
 
@@ -109,12 +126,16 @@ static void pass(struct agent *a)
 
 	a->look = false;
 	a->passing = true;
+	if (a->stopping)
+		job_park_all(a);
 	list = decide(a, &n, &next);
+	a->n_left = (unsigned)n;
 	for (size_t i = 0; i < n && !a->stopping && !agent_cut_off(a); i++) {
-		if (n_alone(a) >= JOBS_AT_ONCE)
+		if (!may_begin(a))
 			break;
 		if (job_of_cert(a, list[i].cert) != NULL)
 			continue;
+		a->n_left--;
 		a->tried[list[i].cert] = a->request->command != COMMAND_AGENT;
 		job_begin(a, list[i].cert, list[i].why);
 	}
@@ -122,13 +143,14 @@ static void pass(struct agent *a)
 	a->passing = false;
 	if ((a->jobs != NULL || challenge_busy(a)) && !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
-	if (next != INT64_MAX && a->request->command == COMMAND_AGENT) {
+	if (next != INT64_MAX) {
 		ev_periodic_stop(a->loop, &a->alarm);
 		ev_periodic_set(&a->alarm, (ev_tstamp)next, 0., NULL);
 		ev_periodic_start(a->loop, &a->alarm);
 	}
 	batch_check(a);
-	finish_if_done(a, n);
+	finish_if_done(a, n > 0 || next != INT64_MAX ||
+			      a->request->command == COMMAND_AGENT);
 }
 
 static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
@@ -144,6 +166,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		link_drop(&a->keeper, &e);
 		return;
 	}
+	progress_show(a);
 	job_check_limits(a);
 	pool_check(a->pool);
 	challenge_check(a);
@@ -285,25 +308,48 @@ static bool waits(const struct agent *a, uint32_t i, int64_t now, struct due *d)
 	return d->at <= now;
 }
 
+static void tell_parked(struct agent *a, uint32_t i, const struct due *d)
+{
+	char at[TEXT_TIME_MAX];
+	struct memory m;
+	struct err e;
+	bool found;
+
+	if (state_get(a->state, agent_cert_name(a, i), &m, &found, &e) < 0)
+		m.last_error[0] = '\0';
+	report_waiting(a, i, "parked", d->why, m.last_error);
+	log_error("%s: parked until %s: %s (the next run goes on)",
+		  agent_cert_name(a, i), text_time(at, a->certs[i].retry_at),
+		  m.last_error);
+}
+
+static void tell_failing(struct agent *a, uint32_t i, const struct due *d)
+{
+	const struct cert *c = &a->certs[i];
+	char at[TEXT_TIME_MAX];
+
+	report_waiting(a, i, "waiting", d->why, NULL);
+	log_error("%s: %s, and not tried again before %s, after %u failure%s in a row; "
+		  "`everleaf renew %s` tries now",
+		  agent_cert_name(a, i), why_word(d->why), text_time(at, c->retry_at),
+		  c->failures, c->failures == 1 ? "" : "s", agent_cert_name(a, i));
+}
+
 /* Not everything asked for holds while something waits for its next attempt. */
 static void tell_waiting(struct agent *a)
 {
 	int64_t now = clock_now();
 
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		char at[TEXT_TIME_MAX];
 		struct due d;
 
 		if (!waits(a, i, now, &d))
 			continue;
 		a->n_failed++;
-		report_waiting(a, i, d.why);
-		log_error(
-		    "%s: %s, and not tried again before %s, after %u failure%s in a "
-		    "row; `everleaf renew %s` tries now",
-		    agent_cert_name(a, i), why_word(d.why),
-		    text_time(at, a->certs[i].retry_at), a->certs[i].failures,
-		    a->certs[i].failures == 1 ? "" : "s", agent_cert_name(a, i));
+		if (a->certs[i].state == JOB_PARKED)
+			tell_parked(a, i, &d);
+		else
+			tell_failing(a, i, &d);
 	}
 }
 
@@ -328,6 +374,9 @@ int agent_renew(struct agent *a, struct err *e)
 	TRY(revoke_mark(a, e));
 	renew_ask(a);
 	report_begin(a);
+	a->wait_until_ms = a->request->command == COMMAND_AGENT
+			       ? INT64_MAX
+			       : clock_now_ms() + a->request->wait_s * 1000;
 	open_loop(a);
 	note_drift(a);
 	challenge_begin(a);
@@ -335,9 +384,9 @@ int agent_renew(struct agent *a, struct err *e)
 		job_begin_rollback(a, cert, generation);
 	agent_pass(a);
 	end_turn(a);
-	if (a->status == 0 && (a->jobs != NULL || a->alarming || challenge_busy(a) ||
-			       a->request->command == COMMAND_AGENT))
+	if (a->status == 0 && !a->over)
 		ev_run(a->loop, 0);
+	progress_hide(a);
 	/* Cut off, what is not committed is done again, as after any crash. */
 	if (!agent_cut_off(a) && agent_commit(a, e) < 0)
 		log_error("remember: %s", e->text);

@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
+#include "agent/progress.h"
 #include "base/clock.h"
 #include "base/text.h"
 
@@ -62,23 +63,25 @@ static void print_job(const struct job *j, int64_t not_after)
 
 void report_job(struct agent *a, const struct job *j)
 {
+	progress_hide(a);
 	if (a->report.as_json)
 		put_job(a, j);
 	else if (a->report.lines && j->err.code == 0)
 		print_job(j, j->facts.not_after);
 }
 
-void report_waiting(struct agent *a, uint32_t i, enum why why)
+void report_waiting(struct agent *a, uint32_t i, const char *result, enum why why,
+		    const char *error)
 {
 	struct json *json = &a->report.json;
 	const struct cert *c = &a->certs[i];
 
 	if (!a->report.as_json)
 		return;
-	put(a, i, "waiting", why);
+	put(a, i, result, why);
 	json_int(json, "generation", (int64_t)c->generation);
 	json_time(json, "not_after", c->not_after);
-	json_str(json, "error", NULL);
+	json_str(json, "error", error);
 	json_time(json, "next_at", c->retry_at);
 	json_close(json);
 }

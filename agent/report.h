@@ -20,6 +20,7 @@ struct job;
 struct report {
 	bool lines; /* neither quiet nor JSON, nor the agent that never ends */
 	bool as_json;
+	bool in_progress; /* the line of progress.h stands there */
 	struct buf document;
 	struct json json;
 };
@@ -29,8 +30,10 @@ void report_begin(struct agent *a);
 /* `j` has ended: j->err tells how. */
 void report_job(struct agent *a, const struct job *j);
 
-/* Certificate `i` should be done something about, and waits for its next attempt. */
-void report_waiting(struct agent *a, uint32_t i, enum why why);
+/* Certificate `i` should be done something about, and waits for its next attempt:
+ * `result` is "waiting" or "parked", `error` why, or NULL. */
+void report_waiting(struct agent *a, uint32_t i, const char *result, enum why why,
+		    const char *error);
 
 /* Print the document, if one is asked for and the run was not cut off. */
 void report_end(struct agent *a);

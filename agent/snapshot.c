@@ -106,6 +106,11 @@ const char *snapshot_string(const struct snapshot *b, struct text t)
 	return t.at == 0 ? NULL : b->text.data + t.at;
 }
 
+const void *snapshot_records(const struct snapshot *b, enum spec_table table)
+{
+	return b->tables[table].data;
+}
+
 struct list snapshot_add(struct snapshot *b, enum spec_table table, const void *records,
 			 size_t n)
 {

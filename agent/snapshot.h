@@ -26,5 +26,8 @@ const char *snapshot_string(const struct snapshot *b, struct text t);
 struct list snapshot_add(struct snapshot *b, enum spec_table table, const void *records,
 			 size_t n);
 
+/* The records of a table; good until the next snapshot_add(). */
+const void *snapshot_records(const struct snapshot *b, enum spec_table table);
+
 /* Write it all into a memfd, sealed against every change. The caller owns *fd. */
 int snapshot_seal(struct snapshot *b, int *fd, struct err *e);

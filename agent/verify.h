@@ -13,7 +13,8 @@
  *     usage     all that was asked for, and signing, which TLS 1.3 needs
  *     strength  the key as strong as asked for; no key or signature below 112 bits
  *     order     each certificate is signed by the one behind it
- *     trust     the last one leads to the issuer's anchors, by RFC 5280 and nothing less
+ *     trust     the last one leads to the issuer's anchors, by RFC 5280 and nothing less;
+ *               an ACME CA has none, it is trusted for its TLS
  *
  * Nothing is installed on a failure; the live generation stays.
  */
@@ -36,7 +37,7 @@ struct verify_want {
 	const struct spec_cert *cert;
 	const void *spki; /* DER of the key that the certificate must be for */
 	size_t spki_len;
-	STACK_OF(X509) * anchors; /* the issuer's trust anchors, borrowed */
+	STACK_OF(X509) * anchors; /* the issuer's, borrowed; NULL: it has none */
 	int64_t live_not_after;   /* of what is live, ended or not; 0: nothing is */
 	bool shorter_ok; /* it may end before that: asked for, or another issuer */
 	int64_t now;

@@ -103,7 +103,8 @@ static int render(const struct publish_set *set, enum publish_content content,
 		return err_set(e, ERR_CONFIG, "pkcs12: not in this version");
 	if (content == PUBLISH_CA && set->ca.len == 0)
 		return err_set(e, ERR_CONFIG,
-			       "the issuer's CA certificate is not kept");
+			       "there is no CA certificate to write: the CA gave "
+			       "none with this certificate");
 	if (content == PUBLISH_CA)
 		add_pem(out, &set->ca);
 	return 0;

@@ -97,8 +97,37 @@ static const struct fake_row rows[] = {
 	  "certificates = { names = \"a.example\"; issuer = \"locl\"; };",
 	  "main.conf:1: certificates.a.example.issuer: found \"locl\", expected one of "
 	  "\"letsencrypt\" \"letsencrypt-staging\" \"local\"\n" },
-	{ "no terms agreed to", true,
+	{ "an ACME issuer and no challenge", true,
+	  "agree_terms = true;\n"
 	  "certificates = { names = \"a.example\"; issuer = \"letsencrypt\"; };",
+	  "main.conf:2: certificates.a.example: found nothing that shows "
+	  "\"letsencrypt\" that its names are ours, expected challenge = { type = "
+	  "\"http-01\"; ... }\n" },
+	{ "a wildcard by http-01", true,
+	  "agree_terms = true; certificates = { name = \"w\"; names = [ \"a.example\", "
+	  "\"*.a.example\" ];\n issuer = \"letsencrypt\";\n"
+	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",
+	  "main.conf:3: certificates.w.challenge: found nothing that shows "
+	  "\"letsencrypt\" that \"*.a.example\" is ours, expected a challenge for it "
+	  "(this version has http-01, which is not for wildcards)\n" },
+	{ "a name that no challenge is for", true,
+	  "agree_terms = true; certificates = { names = [ \"a.example\", "
+	  "\"b.example\" ];\n issuer = \"letsencrypt\";\n"
+	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; only = "
+	  "\"a.example\"; }; };",
+	  "main.conf:3: certificates.a.example.challenge: found nothing that shows "
+	  "\"letsencrypt\" that \"b.example\" is ours, expected a challenge for it "
+	  "(this version has http-01, which is not for wildcards)\n" },
+	{ "only challenges of a later version", true,
+	  "agree_terms = true; certificates = { names = \"a.example\"; issuer = "
+	  "\"letsencrypt\";\n challenge = { type = \"tls-alpn-01\"; listen = "
+	  "\"[::]:443\"; }; };",
+	  "main.conf:2: certificates.a.example.challenge: found nothing that shows "
+	  "\"letsencrypt\" that \"a.example\" is ours, expected a challenge for it "
+	  "(this version has http-01, which is not for wildcards)\n" },
+	{ "no terms agreed to", true,
+	  "certificates = { names = \"a.example\"; issuer = \"letsencrypt\";"
+	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",
 	  "main.conf:1: certificates.a.example.issuer: found \"letsencrypt\", expected "
 	  "agree_terms = true, once its terms have been read\n" },
 	{ "from public to private", true,

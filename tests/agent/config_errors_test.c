@@ -409,6 +409,26 @@ static void any_bytes_are_read_or_refused(void **state)
 	assert_in_range(taken, 50, 4000);
 }
 
+static void an_issuer_that_could_not_issue_is_a_warning_beside_one_that_can(
+    void **state)
+{
+	static const char text[] =
+	    "agree_terms = true;\n"
+	    "certificates = ( { names = \"a.example\"; allow_private = true;\n"
+	    "  issuer = [ \"letsencrypt\", \"local\" ]; } );\n";
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(
+	    fake_warned(&f),
+	    "main.conf:2: certificates.a.example: found nothing that shows "
+	    "\"letsencrypt\" that its names are ours, expected challenge = { type = "
+	    "\"http-01\"; ... }\n");
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -418,6 +438,8 @@ int main(void)
 		cmocka_unit_test(an_error_in_two_files_names_both),
 		cmocka_unit_test(a_nul_byte_is_not_the_end),
 		cmocka_unit_test(what_a_later_version_brings_is_only_a_warning),
+		cmocka_unit_test(
+		    an_issuer_that_could_not_issue_is_a_warning_beside_one_that_can),
 		cmocka_unit_test(any_bytes_are_read_or_refused),
 	};
 

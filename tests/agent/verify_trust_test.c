@@ -54,6 +54,25 @@ static void no_anchor(struct scene *s)
 	X509_free(sk_X509_pop(s->want.anchors));
 }
 
+/* As at an ACME CA. */
+static void nothing_to_lead_to(struct scene *s)
+{
+	sk_X509_pop_free(s->want.anchors, X509_free);
+	s->want.anchors = NULL;
+}
+
+static void a_leaf_alone(struct scene *s)
+{
+	nothing_to_lead_to(s);
+	no_intermediate(s);
+}
+
+static void a_stranger_behind_the_leaf(struct scene *s)
+{
+	nothing_to_lead_to(s);
+	leaf_twice(s);
+}
+
 static void the_intermediate_is_the_anchor(struct scene *s)
 {
 	X509_free(sk_X509_pop(s->want.anchors));
@@ -217,6 +236,8 @@ static void what_was_asked_for_is_taken(void **keys)
 {
 	static const struct scene_row rows[] = {
 		{ NULL, root_at_the_end, "", 0 }, /* the root sent along */
+		{ NULL, nothing_to_lead_to, "", 0 },
+		{ NULL, a_leaf_alone, "", 0 },
 		{ NULL, the_intermediate_is_the_anchor, "",
 		  0 },                               /* an anchor that is no root */
 		{ NULL, a_leaf_of_the_root, "", 0 }, /* a leaf of the root itself */
@@ -235,6 +256,9 @@ static const struct scene_row refusals[] = {
 	{ a_root_of_1024_bits, NULL,
 	  "trust: certificate 3, of CN=Root: ", X509_V_ERR_CA_KEY_TOO_SMALL },
 	{ NULL, leaf_twice, "order: certificate 1 is of CN=Mid, behind it is : ",
+	  X509_V_ERR_SUBJECT_ISSUER_MISMATCH },
+	{ NULL, a_stranger_behind_the_leaf,
+	  "order: certificate 1 is of CN=Mid, behind it is : ",
 	  X509_V_ERR_SUBJECT_ISSUER_MISMATCH },
 	{ NULL, root_before_intermediate,
 	  "order: certificate 1 is of CN=Mid, behind it is CN=Root: ",

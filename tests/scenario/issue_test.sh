@@ -255,10 +255,16 @@ test_a_dry_run_changes_nothing() {
 	tree | diff before -
 }
 
+# CAs that are not there: nobody listens on port 1.
+issuers='issuers = (
+	{ name = "est"; type = "est"; url = "https://127.0.0.1:1/est"; },
+	{ name = "gone"; type = "acme"; url = "https://127.0.0.1:1/dir"; agree_terms = true; } );'
+answer='challenge = { type = "http-01"; listen = "127.0.0.1:8080"; };'
+
 test_the_first_issuer_of_the_list_that_can_is_asked() {
 	config <<-C
-	contact = "mailto:ops@example.org"; agree_terms = true;
-	certificates = ( { name = "www"; names = "localhost"; issuer = [ "letsencrypt", "local" ]; allow_private = true; } );
+	$issuers
+	certificates = ( { name = "www"; names = "localhost"; issuer = [ "est", "local" ]; } );
 	C
 	expect 0 everleaf renew
 	is_live_of www 1 1
@@ -267,29 +273,44 @@ test_the_first_issuer_of_the_list_that_can_is_asked() {
 
 test_an_issuer_of_a_type_that_is_not_here_yet_is_named() {
 	config <<-C
-	contact = "mailto:ops@example.org"; agree_terms = true;
-	certificates = ( { name = "www"; names = "localhost"; issuer = "letsencrypt";
-		challenge = { type = "http-01"; listen = "127.0.0.1:8080"; }; } );
+	$issuers
+	certificates = ( { name = "www"; names = "localhost"; issuer = "est"; } );
 	C
 	expect 0 everleaf check
 	says err "not in this version"
 	expect 1 everleaf renew
-	says err "letsencrypt"
-	says err "not in this version"
+	says err "issuer est: its type is not in this version"
 	is 0 "$(events www issued)"
 	is 1 "$(events www failed)"
 }
 
 test_one_that_fails_does_not_stop_the_others() {
 	config <<-C
-	contact = "mailto:ops@example.org"; agree_terms = true;
-	certificates = ( { name = "bad"; names = "bad.example.org"; issuer = "letsencrypt";
-			challenge = { type = "http-01"; listen = "127.0.0.1:8080"; }; },
+	$issuers
+	certificates = ( { name = "bad"; names = "bad.example.org"; issuer = "gone"; $answer },
 		{ name = "good"; names = "localhost"; issuer = "local"; } );
 	C
 	expect 1 everleaf renew
+	says err "bad: failed: ordering: gone"
 	is_live_of good 1 1
 	[ ! -e state/live/bad ]
+}
+
+test_a_CA_that_is_gone_three_times_gives_way_to_the_next() {
+	config <<-C
+	$issuers
+	certificates = ( { name = "www"; names = "localhost"; issuer = [ "gone", "local" ]; allow_private = true; $answer } );
+	C
+	expect 1 everleaf renew
+	expect 1 everleaf renew www
+	[ ! -e state/live/www ]
+	expect 0 everleaf renew www
+	says err "local is asked next"
+	is_live_of www 1 1
+	is local "$(status_of www issuer)"
+	is 3 "$(events www failed)"
+	expect 1 everleaf renew --force www # the first one again, after a success
+	says err "ordering: gone"
 }
 
 test_what_failed_waits_and_is_tried_now_when_it_is_named() {

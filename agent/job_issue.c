@@ -1,0 +1,192 @@
+#include <stdio.h>
+
+#include "agent/agent.h"
+#include "agent/job.h"
+#include "agent/job_steps.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/verify.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+static void ask_keeper(struct agent *a, const struct job *j, struct msg *m)
+{
+	link_call(&a->keeper, m, job_answered, j->id);
+}
+
+/* An order that is gone on with has been made for the key that waits. */
+int keying_begin(struct agent *a, struct job *j, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	(void)e;
+	msg_begin(&m, KEEPER_KEY, 0);
+	msg_put_u64(&m, j->cert);
+	msg_put_u64(&m, j->order == NULL && why_needs_new_key(j->why));
+	ask_keeper(a, j, &m);
+	return 0;
+}
+
+int keying_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
+{
+	size_t len;
+	const void *spki = msg_get_bytes(m, &len);
+
+	(void)a;
+	TRY(msg_end(m, e));
+	buf_add(&j->spki, spki, len);
+	return 0;
+}
+
+int ordering_begin(struct agent *a, struct job *j, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	TRY(issuer_choose(a, j, e));
+	if (job_is_acme(a, j))
+		return order_begin(a, j, e);
+	msg_begin(&m, KEEPER_ISSUE, 0);
+	msg_put_u64(&m, j->cert);
+	msg_put_u64(&m, j->issuer);
+	ask_keeper(a, j, &m);
+	return 0;
+}
+
+int ordering_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
+{
+	const char *chain, *anchors;
+
+	if (job_is_acme(a, j))
+		return order_end(a, j, m, e);
+	chain = msg_get_str(m);
+	anchors = msg_get_str(m);
+	TRY(msg_end(m, e));
+	buf_puts(&j->chain, chain);
+	buf_puts(&j->anchors, anchors);
+	return 0;
+}
+
+/* From another issuer, or for another reason than its age, it may end before what is
+ * live. */
+static bool may_be_shorter(const struct agent *a, const struct job *j)
+{
+	const char *issuer = spec_text(a->spec, a->spec->issuers[j->issuer].name);
+
+	return j->why != WHY_EXPIRING || strcmp(issuer, j->memory.issuer) != 0;
+}
+
+static int verify(struct agent *a, struct job *j, STACK_OF(X509) * chain, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *anchors = NULL;
+	const struct verify_want want = {
+		.spec = a->spec,
+		.cert = j->spec,
+		.spki = j->spki.data,
+		.spki_len = j->spki.len,
+		.live_not_after = j->memory.facts.not_after,
+		.shorter_ok = may_be_shorter(a, j),
+		.now = clock_now(),
+	};
+	struct verify_want full = want;
+
+	if (!job_is_acme(a, j))
+		TRY(x509_chain_from_pem(j->anchors.data, j->anchors.len, &anchors, e));
+	full.anchors = anchors;
+	return verify_chain(&full, chain, e);
+}
+
+static void put_meta(const struct agent *a, const struct job *j, struct buf *out)
+{
+	char hex[65];
+	struct json json;
+
+	text_hex(hex, j->facts.fingerprint, sizeof(j->facts.fingerprint));
+	json_begin(&json, out);
+	json_open(&json, NULL, '{');
+	json_int(&json, "version", 1);
+	json_str(&json, "name", j->name);
+	json_str(&json, "issuer", spec_text(a->spec, a->spec->issuers[j->issuer].name));
+	json_str(&json, "why", why_word(j->why));
+	json_str(&json, "serial", j->facts.serial);
+	json_str(&json, "fingerprint", hex);
+	json_time(&json, "not_before", j->facts.not_before);
+	json_time(&json, "not_after", j->facts.not_after);
+	json_time(&json, "stored_at", clock_now());
+	json_close(&json);
+	json_end(&json);
+	buf_puts(out, "\n");
+}
+
+/* An ACME CA is trusted for its TLS and names no anchor: the last CA certificate that came
+ * with the leaf, if any did, is what clients may trust. */
+static int put_anchors(const struct job *j, STACK_OF(X509) * chain, struct buf *anchors,
+		       struct err *e)
+{
+	int n = sk_X509_num(chain);
+
+	buf_puts(anchors, j->anchors.len > 0 ? j->anchors.data : "");
+	if (anchors->len > 0 || n < 2)
+		return 0;
+	return x509_to_pem(sk_X509_value(chain, n - 1), anchors, e);
+}
+
+/* The gate, and only then a message that leads to a file. */
+int verifying_begin(struct agent *a, struct job *j, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_BUF struct buf leaf = { 0 };
+	AUTO_BUF struct buf anchors = { 0 };
+	AUTO_BUF struct buf rest = { 0 };
+	AUTO_BUF struct buf meta = { 0 };
+
+	TRY(x509_chain_from_pem(j->chain.data, j->chain.len, &chain, e));
+	TRY(verify(a, j, chain, e));
+	TRY(x509_facts(sk_X509_value(chain, 0), &j->facts, e));
+	TRY(x509_to_pem(sk_X509_value(chain, 0), &leaf, e));
+	for (int i = 1; i < sk_X509_num(chain); i++)
+		TRY(x509_to_pem(sk_X509_value(chain, i), &rest, e));
+	TRY(put_anchors(j, chain, &anchors, e));
+	put_meta(a, j, &meta);
+	msg_begin(&m, KEEPER_STORE, 0);
+	msg_put_u64(&m, j->cert);
+	msg_put_str(&m, leaf.data);
+	msg_put_str(&m, rest.data);
+	msg_put_str(&m, anchors.data);
+	msg_put_str(&m, meta.data);
+	ask_keeper(a, j, &m);
+	return 0;
+}
+
+/* Stored and not live yet: it is what the next attempt installs, whatever happens to
+ * this one. Committed with what the switch owes. */
+int job_stored(struct agent *a, struct job *j, struct err *e)
+{
+	char until[TEXT_TIME_MAX];
+	AUTO_FREE char *text = NULL;
+
+	order_over(a, j);
+	j->memory.fallback = (struct fallback){ 0 };
+	j->memory.held = j->generation;
+	j->memory.held_not_after = j->facts.not_after;
+	j->memory.held_names_hash = j->facts.names_hash;
+	j->memory.held_key = j->facts.key;
+	snprintf(j->memory.issuer, sizeof(j->memory.issuer), "%s",
+		 spec_text(a->spec, a->spec->issuers[j->issuer].name));
+	TRY(agent_write(a, e));
+	TRY(state_put(a->state, j->name, &j->memory, e));
+	text = xasprintf("%s by %s, until %s", why_word(j->why), j->memory.issuer,
+			 text_time(until, j->facts.not_after));
+	agent_tell(a, j->name, "issued", j->generation, text);
+	return 0;
+}
+
+int verifying_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
+{
+	j->generation = msg_get_u64(m);
+	TRY(msg_end(m, e));
+	return job_stored(a, j, e);
+}

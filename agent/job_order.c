@@ -1,0 +1,243 @@
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/client.h"
+#include "acme/order.h"
+#include "acme/token.h"
+#include "agent/agent.h"
+#include "agent/challenge.h"
+#include "agent/commit.h"
+#include "agent/job_steps.h"
+#include "agent/lend.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/pool.h"
+#include "agent/state_order.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+/* An order that took so long is none that a CA remembers. */
+#define ORDER_LIFE_S (7 * 86400)
+
+static const char *issuer_name(const struct agent *a, const struct job *j)
+{
+	return spec_text(a->spec, a->spec->issuers[j->issuer].name);
+}
+
+bool job_is_acme(const struct agent *a, const struct job *j)
+{
+	return a->spec->issuers[j->issuer].type == ISSUER_ACME;
+}
+
+/* -- the row -- */
+
+int order_keep(struct agent *a, const struct job *j, int64_t retry_at, struct err *e)
+{
+	const struct order_row row = {
+		.name = j->name,
+		.issuer = issuer_name(a, j),
+		.url = j->order,
+		.wanted = j->spec->names_hash,
+		.created_at = j->ordered_at,
+		.retry_at = retry_at,
+		.polls = j->polls,
+	};
+
+	TRY(agent_write(a, e));
+	return state_order_put(a->state, &row, e);
+}
+
+void order_over(struct agent *a, struct job *j)
+{
+	struct err e;
+
+	if (j->order == NULL)
+		return;
+	free(j->order);
+	j->order = NULL;
+	j->polls = 0;
+	a->certs[j->cert].flags &= ~CERT_ORDERED;
+	if (agent_write(a, &e) < 0 || state_order_done(a->state, j->name, &e) < 0)
+		log_error("%s: forget its order: %s", j->name, e.text);
+	challenge_withdraw(a, j->name);
+}
+
+static bool is_ours(const struct agent *a, const struct job *j,
+		    const struct order_row *row)
+{
+	return row->wanted == j->spec->names_hash &&
+	       strcmp(row->issuer, issuer_name(a, j)) == 0 &&
+	       row->created_at > clock_now() - ORDER_LIFE_S;
+}
+
+struct resuming {
+	const struct agent *agent;
+	struct job *job;
+	bool of_another;
+};
+
+static int take_row(void *arg, const struct order_row *row)
+{
+	struct resuming *r = arg;
+
+	r->of_another = !is_ours(r->agent, r->job, row);
+	r->job->order = xstrdup(row->url);
+	r->job->ordered_at = row->created_at;
+	r->job->polls = row->polls;
+	return 0;
+}
+
+int order_resume(struct agent *a, struct job *j, struct err *e)
+{
+	struct resuming r = { .agent = a, .job = j };
+
+	TRY(state_order_each(a->state, j->name, take_row, &r, e));
+	if (r.of_another)
+		order_over(a, j);
+	else if (j->order != NULL)
+		log_info("%s: goes on with its order at %s", j->name,
+			 issuer_name(a, j));
+	return 0;
+}
+
+/* -- what the worker asks -- */
+
+/* A commit_done and a challenge_done: the worker goes on. */
+static void answer_checkpoint(struct agent *a, uint32_t number, const struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct job *j = job_called(a, number);
+
+	if (j == NULL)
+		return;
+	msg_begin(&m, e == NULL ? WORKER_CHECKPOINT : MSG_FAILED, j->checkpoint);
+	if (e != NULL)
+		msg_put_err(&m, e);
+	pool_answer(a->pool, number, &m);
+}
+
+static bool is_listed(struct list l, uint64_t challenge)
+{
+	return challenge >= l.first && challenge - l.first < l.n;
+}
+
+/* A worker that was taken over may not choose where tokens go, nor what they say. */
+static int take_tokens(const struct agent *a, const struct job *j, struct msg *m,
+		       struct challenge_token *tokens, size_t n, struct err *e)
+{
+	const struct list own = j->spec->challenges;
+	const struct list list =
+	    own.n > 0 ? own : a->spec->issuers[j->issuer].challenges;
+
+	for (size_t i = 0; i < n; i++) {
+		uint64_t challenge = msg_get_u64(m);
+
+		(void)msg_get_str(m); /* the name that it is for */
+		tokens[i] = (struct challenge_token){ .challenge = (uint32_t)challenge,
+						      .token = msg_get_str(m) };
+		tokens[i].authorization = msg_get_str(m);
+		if (!is_listed(list, challenge))
+			return err_set(e, ERR_PROTO,
+				       "a token for a challenge that it has not");
+		if (!token_is_authorization(tokens[i].token, tokens[i].authorization))
+			return err_set(e, ERR_PROTO, "something that is no token");
+	}
+	return msg_end(m, e);
+}
+
+static int take_url(struct agent *a, struct job *j, const char *url, struct err *e)
+{
+	if (url[0] == '\0') {
+		order_over(a, j);
+		return 0;
+	}
+	if (strlen(url) > LIMIT_ACME_URL)
+		return err_set(e, ERR_LIMIT, "the URL of an order of %zu bytes",
+			       strlen(url));
+	if (j->order != NULL && strcmp(j->order, url) == 0)
+		return 0;
+	order_over(a, j); /* the CA does not know that one any more */
+	j->order = xstrdup(url);
+	j->ordered_at = clock_now();
+	a->certs[j->cert].flags |= CERT_ORDERED;
+	return order_keep(a, j, 0, e);
+}
+
+/* Nothing is answered before it is on disk. */
+static int take_checkpoint(struct agent *a, uint32_t number, struct msg *m,
+			   struct err *e)
+{
+	struct challenge_token tokens[ORDER_AUTHZ_MAX];
+	struct job *j = job_called(a, number);
+	uint64_t job = msg_get_u64(m);
+	const char *url = msg_get_str(m);
+	uint64_t n = msg_get_u64(m);
+
+	if (m->broken || j == NULL || job != number || n > ORDER_AUTHZ_MAX)
+		return err_set(e, ERR_PROTO, "a checkpoint of another job");
+	TRY(take_tokens(a, j, m, tokens, n, e));
+	TRY(take_url(a, j, url, e));
+	j->checkpoint = m->id;
+	if (n > 0)
+		challenge_present(a, j->name, tokens, n, answer_checkpoint, number);
+	else
+		commit_then(a, answer_checkpoint, number);
+	return 0;
+}
+
+/* -- the order -- */
+
+/* The keeper does not sign for it: the worker waits in vain, and is not waited for. */
+static void on_lent(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	if (failed != NULL)
+		job_answered(arg, number, m, failed);
+}
+
+static int make_order(struct agent *a, uint32_t number, struct msg *m, struct err *e)
+{
+	AUTO_MSG struct msg lent = MSG_NONE;
+	const struct job *j = job_called(a, number);
+
+	if (j == NULL)
+		return err_set(e, ERR_BUSY, "the job has ended");
+	msg_begin(m, WORKER_ORDER, 0);
+	msg_put_u64(m, j->id);
+	msg_put_u64(m, j->issuer);
+	msg_put_u64(m, j->cert);
+	msg_put_str(m, j->order);
+	msg_put_u64(m, j->polls);
+	TRY(lend_begin(&(struct lend_ticket){ .what = LEND_ORDER,
+					      .issuer = j->issuer,
+					      .cert = j->cert },
+		       &lent, &m->fd, e));
+	link_call(&a->keeper, &lent, on_lent, number);
+	return 0;
+}
+
+int order_begin(struct agent *a, struct job *j, struct err *e)
+{
+	const struct pool_task task = {
+		.issuer = j->issuer,
+		.number = j->id,
+		.make = make_order,
+		.done = job_answered,
+		.asked = take_checkpoint,
+	};
+
+	(void)e;
+	pool_call(a->pool, &task);
+	return 0;
+}
+
+int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
+{
+	const char *chain = msg_get_str(m);
+	const char *note = msg_get_str(m);
+
+	TRY(msg_end(m, e));
+	buf_puts(&j->chain, chain);
+	if (note[0] != '\0')
+		log_warn("%s: %s: %s", j->name, issuer_name(a, j), note);
+	return 0;
+}

@@ -1,0 +1,174 @@
+#include <stdio.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/job_steps.h"
+#include "agent/log.h"
+#include "agent/schedule.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* A shorter wait is spent in memory, to the millisecond; a longer one outlives us. So
+ * does each that comes after ten minutes: a CA that says "soon" for ever keeps no run
+ * from its end. */
+#define PARK_MEMORY_MS 60000
+#define PARK_TOTAL_MS  600000
+
+static const char *issuer_at(const struct agent *a, const struct job *j, unsigned place)
+{
+	const uint32_t issuer = a->spec->numbers[j->spec->issuers.first + place];
+
+	return spec_text(a->spec, a->spec->issuers[issuer].name);
+}
+
+int issuer_choose(const struct agent *a, struct job *j, struct err *e)
+{
+	const struct spec *s = a->spec;
+	const uint32_t n = j->spec->issuers.n;
+	uint32_t at = j->memory.fallback.asked < n ? j->memory.fallback.asked : 0;
+
+	for (uint32_t k = 0; k < n; k++, at = (at + 1) % n) {
+		j->issuer = s->numbers[j->spec->issuers.first + at];
+		j->memory.fallback.asked = at;
+		if (s->issuers[j->issuer].type == ISSUER_LOCAL || job_is_acme(a, j))
+			return 0;
+	}
+	return err_set(e, ERR_CONFIG, "issuer %s: its type is not in this version",
+		       spec_text(s, s->issuers[j->issuer].name));
+}
+
+/* -- another issuer -- */
+
+/* Remembered before that one is asked: its order must not be taken for the first one's. */
+static void ask_next(struct agent *a, struct job *j, const struct err *why)
+{
+	AUTO_FREE char *text = xasprintf("%s; %s is asked next", why->text,
+					 issuer_at(a, j, j->memory.fallback.asked));
+	struct err e;
+
+	order_over(a, j);
+	agent_tell(a, j->name, "failed", 0, text);
+	if (agent_write(a, &e) < 0 || state_put(a->state, j->name, &j->memory, &e) < 0)
+		log_error("%s: remember: %s", j->name, e.text);
+	buf_done(&j->chain);
+	buf_done(&j->anchors);
+	job_enter(a, j, JOB_ORDERING);
+}
+
+/* -- parking -- */
+
+static void on_time(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	struct job *j = timer->data;
+
+	(void)loop;
+	(void)events;
+	job_enter(j->agent, j, JOB_ORDERING);
+}
+
+/* The job ends, and is due again when the CA said: that is no failure. */
+static void park_on_disk(struct agent *a, struct job *j, int64_t at_ms, const char *why)
+{
+	struct memory *m = &j->memory;
+	struct cert *c = &a->certs[j->cert];
+	char until[TEXT_TIME_MAX];
+	AUTO_FREE char *text = NULL;
+	struct err e;
+	int rc;
+
+	m->state = JOB_PARKED;
+	m->retry_at = schedule_later_at((at_ms + 999) / 1000, clock_now());
+	snprintf(m->last_error, sizeof(m->last_error), "%s", why);
+	rc = agent_write(a, &e);
+	if (rc == 0)
+		rc = state_put(a->state, j->name, m, &e);
+	if (rc == 0 && j->order != NULL)
+		rc = order_keep(a, j, m->retry_at, &e);
+	if (rc < 0)
+		log_error("%s: remember: %s", j->name, e.text);
+	text = xasprintf("until %s: %s", text_time(until, m->retry_at), why);
+	agent_tell(a, j->name, "parked", 0, text);
+	c->retry_at = m->retry_at;
+	c->state = JOB_PARKED;
+	c->flags |= CERT_ORDERED;
+	a->tried[j->cert] = false; /* a run that is still there then goes on */
+	job_end(a, j);
+	agent_pass(a);
+}
+
+static bool stays_in_memory(const struct agent *a, const struct job *j, int64_t at_ms)
+{
+	return !a->stopping && at_ms <= a->wait_until_ms &&
+	       at_ms - clock_now_ms() < PARK_MEMORY_MS &&
+	       clock_boot_ms() - j->begun_ms < PARK_TOTAL_MS;
+}
+
+int parking_begin(struct agent *a, struct job *j, struct err *e)
+{
+	(void)e;
+	ev_timer_init(&j->timer, on_time,
+		      (double)(j->until_ms - clock_now_ms()) / 1000., 0.);
+	j->timer.data = j;
+	ev_timer_start(a->loop, &j->timer);
+	return 0;
+}
+
+static void park(struct agent *a, struct job *j, const struct err *e)
+{
+	int64_t now_ms = clock_now_ms();
+	int64_t at_ms = e->retry_at_ms > now_ms ? e->retry_at_ms : now_ms;
+
+	j->polls++;
+	snprintf(j->memory.last_error, sizeof(j->memory.last_error), "%s", e->text);
+	if (!stays_in_memory(a, j, at_ms)) {
+		park_on_disk(a, j, at_ms, e->text);
+		return;
+	}
+	j->until_ms = at_ms;
+	job_enter(a, j, JOB_PARKED);
+}
+
+void job_park_all(struct agent *a)
+{
+	struct job *next;
+
+	for (struct job *j = a->jobs; j != NULL; j = next) {
+		next = j->next;
+		if (j->state == JOB_PARKED)
+			park_on_disk(a, j, clock_now_ms(), j->memory.last_error);
+	}
+}
+
+/* -- after a failure -- */
+
+/* What may be gone on with another time. */
+static bool keeps_order(int code)
+{
+	return code == ERR_LATER || code == ERR_NET || code == ERR_SYS ||
+	       code == ERR_BUSY;
+}
+
+bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
+{
+	const bool later = e->code == ERR_LATER;
+	const int64_t wait_s = later ? e->retry_at_ms / 1000 - clock_now() : 0;
+	const unsigned before = j->memory.fallback.asked;
+	struct err none;
+
+	if (agent_cut_off(a) || j->state < JOB_ORDERING || j->state > JOB_VERIFYING)
+		return false;
+	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s) &&
+	    issuer_choose(a, j, &none) == 0 && j->memory.fallback.asked > before) {
+		ask_next(a, j, e);
+		return true;
+	}
+	if (later) {
+		park(a, j, e);
+		return true;
+	}
+	if (!keeps_order(e->code))
+		order_over(a, j);
+	return false;
+}

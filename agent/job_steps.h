@@ -1,0 +1,61 @@
+/*
+ * job_steps: what the states of job.c's table do. Only job*.c look at it.
+ *
+ *     job.c          the table, what leads from one state to the next, ends
+ *     job_prepare.c  what is on disk already, so that nothing has to be ordered
+ *     job_issue.c    KEYING, VERIFYING, and ORDERING at the embedded CA
+ *     job_order.c    ORDERING at an ACME CA
+ *     job_park.c     PARKED, and whom to ask after a failure
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/job.h"
+
+struct msg;
+
+/* Ask; job_answered() is called with the job's number then. */
+int keying_begin(struct agent *a, struct job *j, struct err *e);
+int ordering_begin(struct agent *a, struct job *j, struct err *e);
+int parking_begin(struct agent *a, struct job *j, struct err *e);
+int verifying_begin(struct agent *a, struct job *j, struct err *e);
+
+/* The answer. */
+int keying_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
+int ordering_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
+int verifying_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
+
+/* j->generation is in the store, with j->facts: remember it as what is to be installed. */
+int job_stored(struct agent *a, struct job *j, struct err *e);
+
+/* A link_done: goes on from the state that job `number` is in. */
+void job_answered(void *arg, uint32_t number, struct msg *m, const struct err *failed);
+
+/* Begin the state `state`. The job may have ended when this returns. */
+void job_enter(struct agent *a, struct job *j, enum job_state state);
+
+/* -- job_order.c -- */
+
+bool job_is_acme(const struct agent *a, const struct job *j);
+int order_begin(struct agent *a, struct job *j, struct err *e);
+int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
+
+/* Take up the order of `j` that was under way when a run ended; one that is not what is
+ * asked for now is forgotten. */
+int order_resume(struct agent *a, struct job *j, struct err *e);
+
+/* The order is stored or dead: its row and its tokens go. */
+void order_over(struct agent *a, struct job *j);
+
+/* Remember how often and when to ask again. */
+int order_keep(struct agent *a, const struct job *j, int64_t retry_at, struct err *e);
+
+/* -- job_park.c -- */
+
+/* Choose the issuer to be asked: j->issuer. ERR_CONFIG: none that this version can. */
+int issuer_choose(const struct agent *a, struct job *j, struct err *e);
+
+/* The issuer failed by `e`. True: the job goes on, now or later, or has ended well. */
+bool job_goes_on(struct agent *a, struct job *j, const struct err *e);
