@@ -1,4 +1,4 @@
-#include "agent/job_steps.h"
+#include "agent/job.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
@@ -9,6 +9,7 @@
 #include "agent/batch.h"
 #include "agent/event.h"
 #include "agent/inventory.h"
+#include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/schedule.h"
 #include "base/clock.h"
