@@ -14,8 +14,8 @@ CC         ?= cc
 CFLAGS     ?= -O2 -g
 
 ROOMS := base store acme ca hooks agent
-# The two programs; every other file of a room is in the archive that both link.
-MAINS := agent/main.c agent/net_main.c
+# The three programs; every other file of a room is in the archive that all link.
+MAINS := agent/main.c agent/net_main.c agent/ca_main.c
 
 # What each program may need (make layers reads it back from the binaries).
 PKGS      := libcrypto libconfig sqlite3 libseccomp
@@ -23,6 +23,8 @@ NET_PKGS  := libcrypto libssl libseccomp
 NET_EXTRA := libcurl jansson libmicrohttpd ldns
 
 # Variants live beside each other: make SAN=1, make COV=1, make CC=clang.
+PROGRAMS   = $(B)/everleaf $(B)/everleaf-net $(B)/everleaf-ca
+
 B := build$(if $(SAN),/san)$(if $(COV),/cov)$(if $(findstring clang,$(notdir $(CC))),/clang)
 
 has = $(shell $(CC) $(1) -Werror -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
@@ -57,12 +59,15 @@ GATES := layers banned sizes format headers analyze rfc
 
 export CC ROOMS LANG_FLAGS
 
-all: $(B)/everleaf $(B)/everleaf-net ## build both programs (the default)
+all: $(PROGRAMS) ## build the three programs (the default)
 
 $(B)/everleaf: $(B)/agent/main.o $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
 
 $(B)/everleaf-net: $(B)/agent/net_main.o $(B)/librooms.a
+	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(NET_LIBS) -o $@
+
+$(B)/everleaf-ca: $(B)/agent/ca_main.o $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(NET_LIBS) -o $@
 
 $(B)/librooms.a: $(OBJ)
@@ -88,7 +93,7 @@ $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) $(NET_LIBS) -o $@
 
 # Some run the programs, as built beside them.
-$(TESTS): | $(B)/everleaf $(B)/everleaf-net
+$(TESTS): | $(PROGRAMS)
 
 tests: $(TESTS) $(TOOLS) ## build every unit test and what the script suites need
 
@@ -133,6 +138,7 @@ cover: ## line coverage of the unit tests, file by file
 install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 	install -D -m 755 $(B)/everleaf $(DESTDIR)$(SBINDIR)/everleaf
 	install -D -m 755 $(B)/everleaf-net $(DESTDIR)$(LIBEXECDIR)/everleaf-net
+	install -D -m 755 $(B)/everleaf-ca $(DESTDIR)$(LIBEXECDIR)/everleaf-ca
 	@$(foreach p,$(INSTALLED),install -D -m $(call part,3) $(call part,1) \
 	   $(DESTDIR)$(call part,2) && ) :
 	@for u in $(UNITS); do install -d $(DESTDIR)$(UNITDIR) && \
@@ -141,7 +147,8 @@ install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 	   chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 
 uninstall: ## take away what install brought, nothing else
-	rm -f $(DESTDIR)$(SBINDIR)/everleaf $(DESTDIR)$(LIBEXECDIR)/everleaf-net \
+	rm -f $(DESTDIR)$(SBINDIR)/everleaf \
+	   $(DESTDIR)$(LIBEXECDIR)/everleaf-net $(DESTDIR)$(LIBEXECDIR)/everleaf-ca \
 	   $(foreach p,$(INSTALLED),$(DESTDIR)$(call part,2)) \
 	   $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
 	@-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/hooks \

@@ -34,11 +34,12 @@ static int run_role(enum role role)
 	case ROLE_KEEPER:
 		return keeper_role();
 	case ROLE_WORKER:
+	case ROLE_PROBE:
 	case ROLE_RESPONDER:
 	case ROLES:
 		break;
 	}
-	fputs("everleaf: that role is in everleaf-net\n", stderr);
+	fputs("everleaf: that role is in another program\n", stderr);
 	return EXIT_USAGE;
 }
 

@@ -27,7 +27,8 @@ enum message {
 	/* agent -> supervisor */
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */
-	SUP_WORKER,    /* -> fd */
+	SUP_WORKER,    /* for a CA -> fd */
+	SUP_PROBE,     /* -> fd */
 	SUP_RESPONDER, /* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */
@@ -53,9 +54,11 @@ enum message {
 	SIGN_REGISTERED, /* account URL; "": it exists no more -> . */
 	SIGN_ROLLED,     /* whether the CA has taken the new key -> . */
 
-	/* agent -> worker */
-	WORKER_PROBE = 70, /* host, port, name, proto, wanted, old, deadline_ms ->
+	/* agent -> probe */
+	PROBE_LOOK = 70, /* host, port, name, proto, wanted, old, deadline_ms ->
 			      verdict, seen, detail */
+
+	/* agent -> worker */
 	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, fd to the keeper ->
 			      chain PEM, note */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */

@@ -1,4 +1,5 @@
-/* everleaf-net: the roles that touch the network. Started by the supervisor alone. */
+/* everleaf-net: the roles that meet whoever is on the network: our own services, and the
+ * CA that looks for its answers. Started by the supervisor alone. */
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -8,8 +9,8 @@ int main(int argc, char **argv)
 {
 	enum role role = argc == 2 ? role_called(argv[1]) : ROLES;
 
-	if (role == ROLE_WORKER)
-		return worker_role();
+	if (role == ROLE_PROBE)
+		return probe_role();
 	if (role == ROLE_RESPONDER)
 		return responder_role();
 	fputs("everleaf-net: only everleaf starts this program\n", stderr);

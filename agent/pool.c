@@ -281,7 +281,7 @@ static void start_one(struct pool *p, struct group *g)
 	w->group = g;
 	g->workers++;
 	g->coming++;
-	msg_begin(&m, SUP_WORKER, 0);
+	msg_begin(&m, probes(p, g) ? SUP_PROBE : SUP_WORKER, 0);
 	link_call(&p->agent->super, &m, on_started, (uint32_t)(w - p->workers));
 }
 

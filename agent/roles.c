@@ -15,20 +15,27 @@
 
 static const struct role_row {
 	const char *name;
+	const char *program;
 	enum sandbox_kind sandbox;
 	uint64_t capabilities; /* as root */
 } rows[ROLES] = {
-	[ROLE_CONFIG] = { "config", SANDBOX_CONFIG, 0 },
-	[ROLE_AGENT] = { "agent", SANDBOX_AGENT, 0 },
-	[ROLE_KEEPER] = { "keeper", SANDBOX_KEEPER,
+	[ROLE_CONFIG] = { "config", "everleaf", SANDBOX_CONFIG, 0 },
+	[ROLE_AGENT] = { "agent", "everleaf", SANDBOX_AGENT, 0 },
+	[ROLE_KEEPER] = { "keeper", "everleaf", SANDBOX_KEEPER,
 			  1u << CAP_CHOWN | 1u << CAP_DAC_OVERRIDE | 1u << CAP_FOWNER },
-	[ROLE_WORKER] = { "worker", SANDBOX_WORKER, 0 },
-	[ROLE_RESPONDER] = { "responder", SANDBOX_RESPONDER, 0 },
+	[ROLE_WORKER] = { "worker", "everleaf-ca", SANDBOX_WORKER, 0 },
+	[ROLE_PROBE] = { "probe", "everleaf-net", SANDBOX_WORKER, 0 },
+	[ROLE_RESPONDER] = { "responder", "everleaf-net", SANDBOX_RESPONDER, 0 },
 };
 
 const char *role_name(enum role role)
 {
 	return role < ROLES ? rows[role].name : "supervisor";
+}
+
+const char *role_program(enum role role)
+{
+	return rows[role].program;
 }
 
 enum role role_called(const char *word)

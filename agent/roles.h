@@ -6,7 +6,8 @@
  *     config      everleaf      everleaf          supervisor
  *     agent       everleaf      everleaf          supervisor, keeper, workers
  *     keeper      everleaf      everleaf-keeper   supervisor, agent
- *     worker      everleaf-net  everleaf-net      agent
+ *     worker      everleaf-ca   everleaf-net      agent, keeper
+ *     probe       everleaf-net  everleaf-net      agent
  *     responder   everleaf-net  everleaf-net      supervisor, agent
  *
  * The supervisor execs "everleaf role-NAME" with its descriptors at fixed numbers. The
@@ -29,7 +30,8 @@ enum role {
 	ROLE_CONFIG,
 	ROLE_AGENT,
 	ROLE_KEEPER,
-	ROLE_WORKER,
+	ROLE_WORKER, /* at a CA */
+	ROLE_PROBE,
 	ROLE_RESPONDER,
 	ROLES,
 };
@@ -64,6 +66,8 @@ struct role_start {
 };
 
 const char *role_name(enum role role);
+/* The program that it is in: "everleaf", "everleaf-net", "everleaf-ca". */
+const char *role_program(enum role role);
 /* The role that `word` ("role-keeper") names, or ROLES. */
 enum role role_called(const char *word);
 
@@ -93,4 +97,5 @@ int config_role(void);
 int agent_role(void);
 int keeper_role(void);
 int worker_role(void);
+int probe_role(void);
 int responder_role(void);

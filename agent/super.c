@@ -51,13 +51,14 @@ static int on_hook(void *role, struct msg *m, struct err *e)
 	return hookrun_start(s->hooks, &start, e);
 }
 
-static int on_worker(void *role, struct msg *m, struct err *e)
+static int on_worker(void *super, struct msg *m, struct err *e)
 {
-	struct super *s = role;
+	const enum role role = m->type == SUP_PROBE ? ROLE_PROBE : ROLE_WORKER;
+	struct super *s = super;
 	struct super_proc *p;
 	AUTO_FD int agents = -1;
 	AUTO_FD int workers = -1;
-	uint32_t id = m->id;
+	uint32_t id = m->id, type = m->type;
 	int sv[2];
 
 	TRY(msg_end(m, e));
@@ -65,9 +66,9 @@ static int on_worker(void *role, struct msg *m, struct err *e)
 		return err_sys(e, "socketpair");
 	agents = sv[0];
 	workers = sv[1];
-	TRY(super_start(s, ROLE_WORKER, &(struct super_fds){ s->snapshot, workers, -1 },
-			&p, e));
-	msg_begin(&s->msg, SUP_WORKER, id);
+	TRY(super_start(s, role, &(struct super_fds){ s->snapshot, workers, -1 }, &p,
+			e));
+	msg_begin(&s->msg, type, id);
 	s->msg.fd = take_fd(&agents);
 	return 0;
 }
@@ -76,6 +77,7 @@ static int on_worker(void *role, struct msg *m, struct err *e)
 static const struct msg_rule rules[] = {
 	{ SUP_HOOK, 1u << KEEPER_RENEWS, on_hook },
 	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
+	{ SUP_PROBE, 1u << KEEPER_RENEWS, on_worker },
 	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
 };
 
@@ -368,7 +370,7 @@ static void finish(struct super *s)
 	free(s->home_state);
 	free(s->home_runtime);
 	free(s->hooks_dir);
-	free(s->net_program);
+	free(s->programs);
 	free(s->host_id);
 	auto_fd_(&s->config);
 	auto_fd_(&s->snapshot);

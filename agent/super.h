@@ -46,7 +46,7 @@ struct super {
 	char *home_state; /* owned, as the next four */
 	char *home_runtime;
 	char *hooks_dir;
-	char *net_program;
+	char *programs; /* the folder of the other two */
 	char *host_id;
 	int config;       /* the main file, open */
 	const char *path; /* its name, borrowed */

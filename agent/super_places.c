@@ -62,12 +62,11 @@ static char *read_host_id(void)
 
 void super_places(struct super *s)
 {
-	static const char *const net[] = { "../libexec/everleaf/everleaf-net",
-					   "everleaf-net" };
+	static const char *const programs[] = { "../libexec/everleaf", "." };
 	static const char *const hooks[] = { "../share/everleaf/hooks", "../hooks",
 					     "../../hooks" };
 
-	s->net_program = beside_program(net, 2);
+	s->programs = beside_program(programs, 2);
 	s->hooks_dir = beside_program(hooks, 3);
 	if (s->is_root) {
 		s->home_state = xstrdup("/var/lib/everleaf");

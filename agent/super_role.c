@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define FD_HIGH 64 /* above every descriptor that has a fixed number in a role */
 
@@ -100,9 +101,9 @@ static struct super_proc *free_slot(struct super *s)
 static const struct spec_user *user_of(const struct super *s, enum role role)
 {
 	static const enum spec_role users[ROLES] = {
-		[ROLE_CONFIG] = SPEC_USER_AGENT,      [ROLE_AGENT] = SPEC_USER_AGENT,
-		[ROLE_KEEPER] = SPEC_USER_KEEPER,     [ROLE_WORKER] = SPEC_USER_NETWORK,
-		[ROLE_RESPONDER] = SPEC_USER_NETWORK,
+		[ROLE_CONFIG] = SPEC_USER_AGENT,  [ROLE_AGENT] = SPEC_USER_AGENT,
+		[ROLE_KEEPER] = SPEC_USER_KEEPER, [ROLE_WORKER] = SPEC_USER_NETWORK,
+		[ROLE_PROBE] = SPEC_USER_NETWORK, [ROLE_RESPONDER] = SPEC_USER_NETWORK,
 	};
 
 	return &s->spec.global->users[users[role]];
@@ -140,12 +141,13 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 int super_start(struct super *s, enum role role, const struct super_fds *fds,
 		struct super_proc **proc, struct err *e)
 {
-	const bool net = role == ROLE_WORKER || role == ROLE_RESPONDER;
+	const char *name = role_program(role);
+	AUTO_FREE char *path = xasprintf("%s/%s", s->programs, name);
 	struct super_proc *p = free_slot(s);
 	AUTO_FD int ours = -1;
 	AUTO_FD int theirs = -1;
 	struct child c = {
-		.program = net ? s->net_program : "/proc/self/exe",
+		.program = strcmp(name, "everleaf") == 0 ? "/proc/self/exe" : path,
 	};
 	int sv[2];
 
@@ -155,7 +157,7 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
 		return err_sys(e, "socketpair");
 	ours = sv[0];
 	theirs = sv[1];
-	snprintf(c.name, sizeof(c.name), "everleaf%s", net ? "-net" : "");
+	snprintf(c.name, sizeof(c.name), "%s", name);
 	snprintf(c.word, sizeof(c.word), "role-%s", role_name(role));
 	c.fds[ROLE_FD_SUPERVISOR] = theirs;
 	c.fds[ROLE_FD_SNAPSHOT] = fds->snapshot;

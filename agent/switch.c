@@ -103,7 +103,7 @@ static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct er
 	const struct x509_facts *old = j->undone ? &j->facts : &j->old_facts;
 
 	(void)e;
-	msg_begin(m, WORKER_PROBE, 0);
+	msg_begin(m, PROBE_LOOK, 0);
 	msg_put_str(m, spec_text(s, p->host));
 	msg_put_str(m, spec_text(s, p->port));
 	msg_put_str(m, spec_text(s, p->name));

@@ -182,13 +182,13 @@ static void a_worker_that_dies_fails_its_probe_and_the_next_gets_a_new_one(void 
 	AUTO_FD int server = -1;
 	AUTO_FD int before = begin_probe(t, &server); /* the look before the switch */
 	AUTO_FD int after = -1;
-	pid_t worker = tree_role(t, "worker", 0);
+	pid_t worker = tree_role(t, "probe", 0);
 
 	kill(worker, SIGKILL);
 	after = accept(server, NULL, NULL);
 	assert_true(before >= 0 && after >= 0);
-	assert_int_not_equal(tree_role(t, "worker", 0), worker);
-	expect_said(t, "the worker was killed by signal 9");
+	assert_int_not_equal(tree_role(t, "probe", 0), worker);
+	expect_said(t, "the probe was killed by signal 9");
 	assert_true(scratch_has(t->scratch, "state/live/www/cert.pem"));
 	kill(t->pid, SIGTERM);
 	assert_int_equal(tree_wait(t, 13000), 1);
@@ -199,7 +199,7 @@ static void the_death_of_the_supervisor_ends_a_probe(void **state)
 	struct tree *t = *state;
 	AUTO_FD int server = -1;
 	AUTO_FD int probe = begin_probe(t, &server);
-	pid_t worker = tree_role(t, "worker", 0);
+	pid_t worker = tree_role(t, "probe", 0);
 	pid_t agent = tree_role(t, "agent", 0);
 	pid_t keeper = tree_role(t, "keeper", 0);
 

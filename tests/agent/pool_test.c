@@ -90,7 +90,7 @@ static int make(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 	if (playing->no_message)
 		return err_set(e, ERR_SYS, "no descriptors are left");
 	playing->n_made++;
-	msg_begin(m, WORKER_PROBE, 0);
+	msg_begin(m, PROBE_LOOK, 0);
 	msg_put_u64(m, number);
 	return 0;
 }
@@ -135,10 +135,10 @@ static unsigned supervise(struct play *p, bool refuse)
 	struct err e;
 
 	for (; msg_recv(p->super, &m, &e) == 0; n++) {
-		uint32_t id = m.id;
+		uint32_t id = m.id, type = m.type;
 		int sv[2];
 
-		assert_int_equal(m.type, SUP_WORKER);
+		assert_true(type == SUP_WORKER || type == SUP_PROBE);
 		if (refuse) {
 			err_set(&e, ERR_LIMIT, "enough roles are running");
 			msg_begin(&m, MSG_FAILED, id);
@@ -151,7 +151,7 @@ static unsigned supervise(struct play *p, bool refuse)
 						    0, sv),
 					 0);
 			p->workers[p->n_workers++] = sv[0];
-			msg_begin(&m, SUP_WORKER, id);
+			msg_begin(&m, type, id);
 			m.fd = sv[1];
 		}
 		assert_int_equal(msg_send(p->super, &m, &e), 0);
@@ -170,7 +170,7 @@ static bool work(struct play *p, size_t worker)
 	if (msg_recv(p->workers[worker], &m, &e) < 0)
 		return false;
 	id = m.id;
-	msg_begin(&m, WORKER_PROBE, id);
+	msg_begin(&m, PROBE_LOOK, id);
 	assert_int_equal(msg_send(p->workers[worker], &m, &e), 0);
 	turn(p);
 	return true;

@@ -125,7 +125,8 @@ static const struct row rows[] = {
 	{ "worker",
 	  ROLE_WORKER,
 	  { .command = COMMAND_RENEW },
-	  { WORKER_PROBE, WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE } },
+	  { WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE } },
+	{ "probe", ROLE_PROBE, { .command = COMMAND_RENEW }, { PROBE_LOOK } },
 	{ "responder",
 	  ROLE_RESPONDER,
 	  { .command = COMMAND_RENEW },
@@ -186,7 +187,8 @@ static void a_role_refuses_what_is_not_listed_for_its_state(void **state)
 			tell_ready(&a);
 		send_all(r, &a);
 		status = alone_end(&a, NULL, 0);
-		if (status != 0 && !(r->role == ROLE_WORKER && status == LET_GO))
+		if (status != 0 && !(r->role == ROLE_PROBE && status == LET_GO) &&
+		    !(r->role == ROLE_WORKER && status == LET_GO))
 			fail_msg("%s ended with status %d", r->name, status);
 	}
 }
@@ -229,11 +231,11 @@ static void nothing_but_a_whole_start_begins_a_role(void **state)
 /* Keeper and worker have nothing to hear from the supervisor but that it lets go. */
 static void what_the_supervisor_says_later_ends_a_keeper_or_worker(void **state)
 {
-	static const enum role roles[] = { ROLE_KEEPER, ROLE_WORKER };
+	static const enum role roles[] = { ROLE_KEEPER, ROLE_WORKER, ROLE_PROBE };
 	const struct request r = { .command = COMMAND_RENEW };
 	const struct stage *s = *state;
 
-	for (size_t i = 0; i < 2; i++)
+	for (size_t i = 0; i < 3; i++)
 		for (uint32_t type = 0; type < PAST; type += 7) {
 			struct alone a;
 			int status;
@@ -323,9 +325,7 @@ static void a_role_without_its_socket_refuses(void **state)
 
 	for (enum role role = 0; role < ROLES; role++)
 		for (int with = 0; with < 2; with++) {
-			bool net = role == ROLE_WORKER || role == ROLE_RESPONDER;
-			const char *program =
-			    alone_program(net ? "everleaf-net" : "everleaf");
+			const char *program = alone_program(role_program(role));
 			char word[32];
 			char said[512];
 			int out[2], status;

@@ -12,6 +12,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <libgen.h>
+
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/super.h"
@@ -71,7 +73,7 @@ static void make_super(struct stage *s, const char *first, const char *second)
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		p->procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
-	p->net_program = xstrdup(alone_program("everleaf-net"));
+	p->programs = dirname(xstrdup(alone_program("everleaf-net")));
 	p->path = "main.conf";
 	super_listens(p);
 }
@@ -96,7 +98,7 @@ static int stage_out(void **state)
 	msg_done(&s->super.msg);
 	spec_done(&s->super.spec);
 	close(s->super.snapshot);
-	free(s->super.net_program);
+	free(s->super.programs);
 	test_free(s);
 	return 0;
 }

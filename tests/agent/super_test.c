@@ -88,9 +88,10 @@ static void put_hook(struct msg *m, uint64_t hook, size_t n_values)
 
 static void play_everything(void)
 {
-	static const uint32_t listed[] = { SUP_HOOK, SUP_WORKER, SUP_RESPONDER };
+	static const uint32_t listed[] = { SUP_HOOK, SUP_WORKER, SUP_PROBE,
+					   SUP_RESPONDER };
 
-	all_refused(listed, 3);
+	all_refused(listed, sizeof(listed) / sizeof(*listed));
 }
 
 static void play_wrong_hooks(void)

@@ -67,8 +67,9 @@ static void expect_closed_to_others(pid_t pid, const char *name)
 
 static void expect_words(pid_t pid, const char *name)
 {
-	const char *program = strcmp(name, "worker") == 0 ? "everleaf-net" : "everleaf";
-	AUTO_FREE char *expected = xasprintf("%s role-%s", program, name);
+	AUTO_FREE char *word = xasprintf("role-%s", name);
+	AUTO_FREE char *expected =
+	    xasprintf("%s %s", role_program(role_called(word)), word);
 	AUTO_FREE char *path = xasprintf("/proc/%d/cmdline", pid);
 	AUTO_BUF struct buf line = { 0 };
 	struct err e;
@@ -143,7 +144,7 @@ static void expect_descriptors(const struct tree *t, pid_t pid, const char *name
 		else if (fd < ROLE_FD_LOCK)
 			ok = strncmp(to, given[fd - 3], strlen(given[fd - 3])) == 0;
 		else if (fd == ROLE_FD_LOCK)
-			ok = strcmp(to, strcmp(name, "worker") == 0 ? "" : lock) == 0;
+			ok = strcmp(to, strcmp(name, "probe") == 0 ? "" : lock) == 0;
 		else
 			ok = is_one_of(to, own);
 		if (!ok)
@@ -188,7 +189,7 @@ static void look_at_all(struct tree *t, unsigned agent, unsigned keeper, unsigne
 				   "anon_inode:[eventfd]",
 				   "socket:",
 				   NULL };
-	const char *of_worker[] = { NULL };
+	const char *of_probe[] = { NULL };
 	pid_t pids[3];
 
 	tree_configure(t, "probe = \"127.0.0.1:1\";");
@@ -196,7 +197,7 @@ static void look_at_all(struct tree *t, unsigned agent, unsigned keeper, unsigne
 	tree_until_hook(t, 1);
 	pids[0] = expect_role(t, "agent", agent, NONE, of_agent);
 	pids[1] = expect_role(t, "keeper", keeper, caps, of_keeper);
-	pids[2] = expect_role(t, "worker", net, NONE, of_worker);
+	pids[2] = expect_role(t, "probe", net, NONE, of_probe);
 	kill(t->pid, SIGKILL);
 	assert_int_equal(tree_wait(t, 10000), 128 + SIGKILL);
 	for (int i = 0; i < 3; i++)

@@ -88,7 +88,6 @@ static void pair(int sv[2])
 
 void alone_raise(struct alone *a, enum role role, int snapshot)
 {
-	bool net = role == ROLE_WORKER || role == ROLE_RESPONDER;
 	char word[32];
 	int super[2], peer[2], said[2];
 
@@ -96,7 +95,7 @@ void alone_raise(struct alone *a, enum role role, int snapshot)
 	pair(peer);
 	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
 	snprintf(word, sizeof(word), "role-%s", role_name(role));
-	a->pid = alone_exec(alone_program(net ? "everleaf-net" : "everleaf"),
+	a->pid = alone_exec(alone_program(role_program(role)),
 			    (const char *[]){ "everleaf", word, NULL },
 			    (const int[]){ super[1], snapshot, peer[1], -1 }, said[1]);
 	close(super[1]);
