@@ -11,7 +11,8 @@
  *
  *     keeper_role.c       begin, the list of what the agent may ask
  *     keeper_serve.c      the loop
- *     keeper_store.c      keys, generations, files
+ *     keeper_key.c        keys of certificates
+ *     keeper_store.c      generations, files
  *     keeper_ca.c         the embedded CA
  *     keeper_lend.c       ACME accounts, the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them
@@ -27,7 +28,9 @@
 #include "store/account.h"
 
 struct err;
+struct keeper_making;
 struct msg;
+struct pollfd;
 
 enum keeper_state {
 	KEEPER_LOOKS,   /* plan, status, renew --dry-run */
@@ -58,6 +61,7 @@ struct keeper {
 	struct keeper_account *accounts; /* owned, by issuer */
 	struct keeper_lent *lent;        /* owned, LEND_MAX */
 	size_t n_lent;
+	struct keeper_making *making; /* owned: keys that are asked for and not there */
 };
 
 enum keeper_state keeper_state_for(const struct request *r);
@@ -93,6 +97,12 @@ int keeper_account(const struct keeper_lent *l, struct account **a, struct err *
 /* Its URL, NULL if it has none at the CA that is configured now. */
 const char *keeper_kid(const struct keeper_lent *l, const struct account *a);
 const struct spec_issuer *keeper_issuer(const struct keeper_lent *l);
+
+/* Keys that are made meanwhile (keymaker.h): where they will come from, at most
+ * KEYMAKERS_MAX; one has come from `fd`: keep it and answer; let go of all. */
+size_t keeper_making_fill(const struct keeper *k, struct pollfd *p);
+int keeper_making_answer(struct keeper *k, int fd, struct err *e);
+void keeper_making_end(struct keeper *k);
 
 /* Remove what runs that were cut short have left. What cannot be removed is logged. */
 void keeper_sweep(const struct keeper *k);

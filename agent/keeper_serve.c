@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "agent/keeper.h"
+#include "agent/keymaker.h"
 #include "agent/log.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -10,20 +11,22 @@
 enum {
 	AT_SUPERVISOR,
 	AT_AGENT,
-	AT_LENT,
+	AT_MAKING,
 };
 
-#define PLACES (AT_LENT + LEND_MAX)
+#define PLACES (AT_MAKING + KEYMAKERS_MAX + LEND_MAX)
 
-static size_t fill(const struct keeper *k, struct pollfd p[PLACES])
+/* *at_lent is where the sockets that were lent begin. */
+static size_t fill(const struct keeper *k, struct pollfd p[PLACES], size_t *at_lent)
 {
 	p[AT_SUPERVISOR] =
 	    (struct pollfd){ .fd = ROLE_FD_SUPERVISOR, .events = POLLIN };
 	p[AT_AGENT] = (struct pollfd){ .fd = ROLE_FD_PEER, .events = POLLIN };
+	*at_lent = AT_MAKING + keeper_making_fill(k, p + AT_MAKING);
 	for (size_t i = 0; i < k->n_lent; i++)
-		p[AT_LENT + i] =
+		p[*at_lent + i] =
 		    (struct pollfd){ .fd = k->lent[i].fd, .events = POLLIN };
-	return AT_LENT + k->n_lent;
+	return *at_lent + k->n_lent;
 }
 
 static void end_lent(struct keeper_lent *l)
@@ -58,16 +61,19 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 		 struct err *e)
 {
 	struct pollfd p[PLACES];
+	size_t at_lent;
 
 	for (;;) {
-		if (poll(p, fill(k, p), -1) < 0)
+		if (poll(p, fill(k, p, &at_lent), -1) < 0)
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
 			return 0;
-		serve_lent(k, p + AT_LENT);
-		if (p[AT_AGENT].revents != 0 &&
-		    role_answer(ROLE_FD_PEER, rules, n, k->state, k, e) < 0)
-			return e->code == ERR_NET ? 0 : e->code;
+		serve_lent(k, p + at_lent);
+		for (size_t i = AT_MAKING; i < at_lent; i++)
+			if (p[i].revents != 0)
+				TRY(keeper_making_answer(k, p[i].fd, e));
+		if (p[AT_AGENT].revents != 0)
+			TRY(role_answer(ROLE_FD_PEER, rules, n, k->state, k, e));
 	}
 }
 
@@ -80,11 +86,12 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	k->accounts = xcalloc(n_issuers, sizeof(*k->accounts));
 	k->lent = xcalloc(LEND_MAX, sizeof(*k->lent));
 	rc = serve(k, rules, n, e);
+	keeper_making_end(k);
 	for (size_t i = 0; i < k->n_lent; i++)
 		end_lent(&k->lent[i]);
 	for (uint32_t i = 0; i < n_issuers; i++)
 		account_done(&k->accounts[i].disk);
 	free(k->lent);
 	free(k->accounts);
-	return rc;
+	return rc < 0 && e->code == ERR_NET ? 0 : rc;
 }

@@ -18,11 +18,6 @@
 
 #define STAMPS_MAX 4096 /* in one message */
 
-/* What one generation needs: key, chain in three files, anchors, meta.json. */
-#define ROOM_BYTES \
-	(64 * 1024) /* the largest legal chain is 24 kB, and is there twice */
-#define ROOM_FILES 8
-
 /* publish.h repeats the values because rooms do not look up. */
 _Static_assert((int)CONTENT_FULLCHAIN == (int)PUBLISH_FULLCHAIN &&
 		   (int)CONTENT_CERT == (int)PUBLISH_CERT &&
@@ -137,46 +132,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
-/* -- keys and generations -- */
-
-/* A full disk is found out before an order is made, not after it was paid for. */
-static int check_room(const struct keeper *k, const struct spec_cert *c, struct err *e)
-{
-	TRY(file_room(k->root, ROOM_BYTES, ROOM_FILES, e));
-	for (uint32_t i = 0; i < c->files.n; i++) {
-		const char *path =
-		    keeper_text(k, k->start.spec.files[c->files.first + i].path);
-		AUTO_FREE char *folder =
-		    xstrndup(path, (size_t)(strrchr(path, '/') - path));
-		AUTO_FD int dir = -1;
-
-		TRY(file_open_dir(AT_FDCWD, folder, &dir, e));
-		if (file_room(dir, ROOM_BYTES, 1, e) < 0)
-			return err_wrap(e, "%s", folder);
-	}
-	return 0;
-}
-
-int keeper_key(void *role, struct msg *m, struct err *e)
-{
-	const struct keeper *k = role;
-	AUTO_KEY EVP_PKEY *key = NULL;
-	AUTO_BUF struct buf spki = { 0 };
-	const struct spec_cert *c;
-	bool fresh;
-	uint32_t id = m->id;
-
-	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
-	fresh = msg_get_u64(m) != 0;
-	TRY(msg_end(m, e));
-	TRY(check_room(k, c, e));
-	TRY(pending_key(k->root, keeper_text(k, c->name), (enum key_type)c->key,
-			!fresh && c->reuse_key != 0, &key, e));
-	TRY(key_to_spki(key, &spki, e));
-	msg_begin(m, KEEPER_KEY, id);
-	msg_put_bytes(m, spki.data, spki.len);
-	return 0;
-}
+/* -- generations -- */
 
 struct arrival {
 	const char *leaf; /* PEM, borrowed from the message, as are the next three */

@@ -26,6 +26,29 @@ static void call_free(struct link_call *c)
 	free(c);
 }
 
+static bool is_slow(const struct link *l, const struct link_call *c)
+{
+	return c->type == l->slow && l->slow != 0;
+}
+
+static bool may_send(const struct link *l, const struct link_call *c)
+{
+	bool slow = is_slow(l, c);
+
+	return !c->sent && l->under_way[slow] < (slow ? LINK_SLOW : l->limit);
+}
+
+static bool is_full(const struct link *l)
+{
+	return l->under_way[false] >= l->limit &&
+	       (l->slow == 0 || l->under_way[true] >= LINK_SLOW);
+}
+
+static size_t all_under_way(const struct link *l)
+{
+	return l->under_way[false] + l->under_way[true];
+}
+
 /* Take out the call that `id` answers. */
 static struct link_call *take_call(struct link *l, uint32_t id)
 {
@@ -34,7 +57,7 @@ static struct link_call *take_call(struct link *l, uint32_t id)
 
 		if (c->id == id && c->sent) {
 			*at = c->next;
-			l->under_way--;
+			l->under_way[is_slow(l, c)]--;
 			return c;
 		}
 	}
@@ -46,7 +69,7 @@ static void fail_all(struct link *l, const struct err *e)
 	struct link_call *c = l->first;
 
 	l->first = NULL;
-	l->under_way = l->waiting = 0;
+	l->under_way[false] = l->under_way[true] = l->waiting = 0;
 	while (c != NULL) {
 		struct link_call *next = c->next;
 
@@ -72,17 +95,17 @@ static void send_more(struct link *l)
 {
 	struct err e;
 
-	for (struct link_call *c = l->first;
-	     c != NULL && l->under_way < l->limit && l->fd >= 0; c = c->next) {
-		if (c->sent)
+	for (struct link_call *c = l->first; c != NULL && !is_full(l); c = c->next) {
+		if (!may_send(l, c))
 			continue;
 		if (msg_send(l->fd, &c->msg, &e) < 0) {
 			link_drop(l, &e);
 			return;
 		}
 		c->sent = true;
-		if (l->under_way++ == 0)
+		if (all_under_way(l) == 0)
 			l->since_ms = clock_boot_ms();
+		l->under_way[is_slow(l, c)]++;
 		l->waiting--;
 		msg_done(&c->msg);
 	}
@@ -180,5 +203,5 @@ void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
 
 int64_t link_silent_ms(const struct link *l)
 {
-	return l->under_way == 0 ? 0 : clock_boot_ms() - l->since_ms;
+	return all_under_way(l) == 0 ? 0 : clock_boot_ms() - l->since_ms;
 }

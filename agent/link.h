@@ -3,6 +3,8 @@
  *
  * At most `limit` requests are under way, the others wait their turn: what is in both
  * sockets at any time is then bounded, and neither side can block the other for good.
+ * Calls of one type may be `slow`: small, and answered whenever it is done, the others
+ * meanwhile. They are not counted, but by a limit of their own.
  * Each answer is given to its own function, with the number that came with the request;
  * a call never outlives its link: when the other role is gone, each is told so.
  */
@@ -24,12 +26,15 @@ typedef void link_done(void *arg, uint32_t number, struct msg *m, const struct e
 
 struct link_call; /* opaque */
 
+#define LINK_SLOW 32 /* under way: together a tenth of what a socket holds */
+
 struct link {
 	int fd; /* owned; -1: gone */
 	ev_io io;
 	struct ev_loop *loop;
 	size_t limit;
-	size_t under_way;
+	uint32_t slow;       /* type of message; 0: none is */
+	size_t under_way[2]; /* others, slow ones */
 	size_t waiting;
 	struct link_call *first; /* under way, then waiting: in the order of asking */
 	uint32_t last_id;

@@ -1,4 +1,5 @@
-/* spawn: the one place that forks. Only the supervisor may call it. */
+/* spawn: the one place that starts programs. Only the supervisor may call it. (A key is
+ * made in a fork of the keeper, see keymaker.h.) */
 #pragma once
 
 #include <sys/types.h>

@@ -6,11 +6,13 @@
 #include <netinet/in.h>
 #include <sched.h>
 #include <seccomp.h>
+#include <signal.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -170,24 +172,25 @@ static const struct rule agent_rules[] = {
 /* With CAP_CHOWN and CAP_FOWNER a path is power over files that Landlock does not
  * guard (owner, mode, times): only forms that take a descriptor. */
 static const int keeper_calls[] = {
-	SCMP_SYS(fchown),
-	SCMP_SYS(fdatasync),
-	SCMP_SYS(fsync),
-	SCMP_SYS(ftruncate),
-	SCMP_SYS(inotify_add_watch),
-	SCMP_SYS(inotify_init1),
-	SCMP_SYS(inotify_rm_watch),
-	SCMP_SYS(memfd_create),
-	SCMP_SYS(mkdirat),
-	SCMP_SYS(openat2),
-	SCMP_SYS(pwrite64),
-	SCMP_SYS(rename),
-	SCMP_SYS(renameat),
-	SCMP_SYS(renameat2),
-	SCMP_SYS(symlinkat),
-	SCMP_SYS(umask),
-	SCMP_SYS(unlink),
-	SCMP_SYS(unlinkat),
+	SCMP_SYS(close_range),   SCMP_SYS(fchown),
+	SCMP_SYS(fdatasync),     SCMP_SYS(fsync),
+	SCMP_SYS(ftruncate),     SCMP_SYS(inotify_add_watch),
+	SCMP_SYS(inotify_init1), SCMP_SYS(inotify_rm_watch),
+	SCMP_SYS(memfd_create),  SCMP_SYS(mkdirat),
+	SCMP_SYS(openat2),       SCMP_SYS(pipe2),
+	SCMP_SYS(pwrite64),      SCMP_SYS(rename),
+	SCMP_SYS(renameat),      SCMP_SYS(renameat2),
+	SCMP_SYS(symlinkat),     SCMP_SYS(umask),
+	SCMP_SYS(unlink),        SCMP_SYS(unlinkat),
+	SCMP_SYS(wait4),
+};
+
+/* A child that makes keys: in the same sandbox, it can do nothing that the keeper cannot. */
+static const struct rule keeper_rules[] = {
+	ALLOW_IF(SCMP_SYS(clone), IS(0, CLONE_CHILD_SETTID | CLONE_CHILD_CLEARTID |
+					    SIGCHLD)), /* fork() */
+	ALLOW_IF(SCMP_SYS(prctl), IS(0, PR_SET_PDEATHSIG)),
+	ALLOW_IF(SCMP_SYS(prlimit64), IS(0, 0), IS(1, RLIMIT_CPU)),
 };
 
 static const struct rule writer_rules[] = {
@@ -245,6 +248,7 @@ static const struct rule_list {
 } rule_lists[] = {
 	{ ALL, all_rules, N(all_rules) },
 	{ FOR(CONFIG), config_rules, N(config_rules) },
+	{ FOR(KEEPER), keeper_rules, N(keeper_rules) },
 	{ FOR(AGENT) | FOR(KEEPER), writer_rules, N(writer_rules) },
 	{ FOR(AGENT), agent_rules, N(agent_rules) },
 	{ FOR(WORKER), worker_rules, N(worker_rules) },

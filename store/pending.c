@@ -49,7 +49,7 @@ static int load_any(int (*load)(int root, const char *name, EVP_PKEY **key,
 	return e->code == ERR_SYS ? ERR_SYS : 0;
 }
 
-static int save(int root, const char *name, const EVP_PKEY *key, struct err *e)
+int pending_keep(int root, const char *name, const EVP_PKEY *key, struct err *e)
 {
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
 	AUTO_FD int dir = -1, pending = -1;
@@ -69,28 +69,23 @@ static bool is_of(const EVP_PKEY *key, enum key_type type)
 	return key != NULL && key_type_of(key) == type;
 }
 
-int pending_key(int root, const char *name, enum key_type type, int reuse,
-		EVP_PKEY **key, struct err *e)
+int pending_find(int root, const char *name, enum key_type type, int reuse,
+		 EVP_PKEY **key, struct err *e)
 {
 	AUTO_KEY EVP_PKEY *waiting = NULL;
 	AUTO_KEY EVP_PKEY *live = NULL;
-	AUTO_KEY EVP_PKEY *made = NULL;
 
 	TRY(load_any(pending_load, root, name, &waiting, e));
 	if (waiting != NULL || reuse)
 		TRY(load_any(live_key, root, name, &live, e));
+	*key = NULL;
 	if (is_of(waiting, type) &&
 	    (reuse || live == NULL || !key_same_public(waiting, live))) {
 		*key = TAKE(waiting);
-		return 0;
+	} else if (reuse && is_of(live, type)) {
+		TRY(pending_keep(root, name, live, e));
+		*key = TAKE(live);
 	}
-	if (reuse && is_of(live, type))
-		made = TAKE(live);
-	else
-		TRY(key_make(type, &made, e));
-	if (save(root, name, made, e) < 0)
-		return err_wrap(e, "the key of %s", name);
-	*key = TAKE(made);
 	return 0;
 }
 

@@ -16,13 +16,17 @@
 struct err;
 
 /*
- * The pending key of `name`, made now if there is none of that type. With `reuse`, a
- * new one is a copy of the live generation's key if that is of the type. Without it, a
- * pending key that is the live one's (a crash came before pending_drop()) is not used
- * again. One that cannot be read as a key gives way to a new one. The caller owns *key.
+ * The pending key of `name`, the caller's; *key is NULL if there is none of that type,
+ * and one has to be made and kept. With `reuse`, a copy of the live generation's key is
+ * kept now if that is of the type. Without it, a pending key that is the live one's (a
+ * crash came before pending_drop()) is not used again. One that cannot be read as a key
+ * gives way to a new one.
  */
-int pending_key(int root, const char *name, enum key_type type, int reuse,
-		EVP_PKEY **key, struct err *e);
+int pending_find(int root, const char *name, enum key_type type, int reuse,
+		 EVP_PKEY **key, struct err *e);
+
+/* Make `key` the pending one: durable when this returns 0. */
+int pending_keep(int root, const char *name, const EVP_PKEY *key, struct err *e);
 
 /* Only look: *key is NULL if there is none. */
 int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e);

@@ -21,11 +21,11 @@
 #include "base/x509.h"
 #include "store/account.h"
 #include "store/generation.h"
-#include "store/pending.h"
 #include "tests/agent/config_fake.h"
 #include "tests/help/alone.h"
 #include "tests/help/certs.h"
 #include "tests/help/jose.h"
+#include "tests/help/pending.h"
 #include "tests/scratch.h"
 
 #define TWO_32 (UINT64_C(1) << 32)

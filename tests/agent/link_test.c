@@ -167,6 +167,43 @@ static void no_more_than_the_limit_are_under_way(void **state)
 	assert_int_equal(take(end, &number), 0);
 }
 
+/* Keys that take long do not keep the rest waiting, and the rest not them. */
+static void slow_questions_have_a_limit_of_their_own(void **state)
+{
+	struct end *end = *state;
+	unsigned sent = 0;
+
+	end->link.slow = ASK;
+	for (uint32_t i = 0; i < LINK_SLOW + 5; i++)
+		ask(end, 0);
+	for (uint32_t i = 0; i < 5; i++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+
+		msg_begin(&m, KEEPER_AUDIT, 0);
+		link_call(&end->link, &m, on_done, 1);
+	}
+	for (; recv(end->other, NULL, 0, MSG_PEEK | MSG_DONTWAIT) >= 0; sent++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		struct err e;
+
+		assert_int_equal(msg_recv(end->other, &m, &e), 0);
+		assert_int_equal(m.type, sent < LINK_SLOW ? ASK : KEEPER_AUDIT);
+	}
+	assert_int_equal(sent, LINK_SLOW + 2); /* its limit, see end_open() */
+	answer(end, ASK, 5, 1);
+	answer(end, KEEPER_AUDIT, LINK_SLOW + 6, 1);
+	turn(end);
+	assert_int_equal(end->told[0], 1);
+	assert_int_equal(end->told[1], 1);
+	for (int i = 0; i < 2; i++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		struct err e;
+
+		assert_int_equal(msg_recv(end->other, &m, &e), 0);
+		assert_int_equal(m.type, i == 0 ? ASK : KEEPER_AUDIT);
+	}
+}
+
 static void an_answer_of_another_type_is_not_believed(void **state)
 {
 	struct end *end = *state;
@@ -311,6 +348,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(each_answer_goes_to_its_own_question),
 		CASE(no_more_than_the_limit_are_under_way),
+		CASE(slow_questions_have_a_limit_of_their_own),
 		CASE(an_answer_of_another_type_is_not_believed),
 		CASE(a_refusal_comes_with_its_reason),
 		CASE(what_answers_nothing_is_given_to_nobody_who_asked),

@@ -39,6 +39,27 @@ static bool forks(const struct ground *g)
 	return pid > 0 && waitpid(pid, NULL, 0) == pid;
 }
 
+/* A child that shares what it should not. */
+static bool shares_memory(const struct ground *g)
+{
+	long pid = syscall(SYS_clone, CLONE_VM | CLONE_VFORK | SIGCHLD, 0, 0, 0, 0);
+
+	(void)g;
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
+static bool leaves_its_namespace(const struct ground *g)
+{
+	long pid = syscall(SYS_clone, CLONE_NEWUSER | SIGCHLD, 0, 0, 0, 0);
+
+	(void)g;
+	if (pid == 0)
+		_exit(0);
+	return pid > 0;
+}
+
 static bool signals_parent(const struct ground *g)
 {
 	return kill(g->parent, 0) == 0;
@@ -179,7 +200,9 @@ static void every_other_attack_is_refused_to_every_kind(void **state)
 {
 	static const struct attack rows[] = {
 		{ "execve", executes, SECCOMP | FILES, 0 },
-		{ "fork", forks, SECCOMP, 0 },
+		{ "fork", forks, SECCOMP, FOR(KEEPER) }, /* to make keys */
+		{ "vfork", shares_memory, SECCOMP, 0 },
+		{ "clone into a namespace", leaves_its_namespace, SECCOMP, 0 },
 		{ "kill the parent", signals_parent, SECCOMP | SANDBOX_NO_SCOPE, 0 },
 		{ "ptrace the parent", traces_parent, SECCOMP | FILES, 0 },
 		{ "process_vm_readv", reads_from_parent, SECCOMP | FILES, 0 },

@@ -15,7 +15,7 @@
 #include "store/account.h"
 #include "store/authority.h"
 #include "store/generation.h"
-#include "store/pending.h"
+#include "tests/help/pending.h"
 
 static struct {
 	bool on;

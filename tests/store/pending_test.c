@@ -8,7 +8,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "store/generation.h"
-#include "store/pending.h"
+#include "tests/help/pending.h"
 
 #define PENDING "archive/web/.pending/privkey.pem"
 

@@ -9,8 +9,8 @@
 #include "base/sandbox.h"
 #include "store/authority.h"
 #include "store/generation.h"
-#include "store/pending.h"
 #include "store/publish.h"
+#include "tests/help/pending.h"
 #include "tests/store/sets.h"
 
 #define SOMEONE 65534
