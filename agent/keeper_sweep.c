@@ -34,9 +34,12 @@ void keeper_sweep(const struct keeper *k)
 
 	for (uint32_t i = 0; i < s->n[SPEC_CERTS]; i++)
 		sweep_cert(k, &s->certs[i]);
-	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++) {
+		const char *name = keeper_text(k, s->issuers[i].name);
+
 		if (s->issuers[i].type == ISSUER_LOCAL)
-			tell(authority_sweep(k->root,
-					     keeper_text(k, s->issuers[i].name), &e),
-			     &e);
+			tell(authority_sweep(k->root, name, &e), &e);
+		if (s->issuers[i].type == ISSUER_ACME)
+			tell(account_sweep(k->root, name, &e), &e);
+	}
 }
