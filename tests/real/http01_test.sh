@@ -1,0 +1,136 @@
+#!/bin/bash
+# http01: where a real CA looks for tokens. A webroot behind nginx, or the responder; what
+# is wrong with them is said, and nothing is left.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_acme.sh"
+
+# Pebble, and a port that nobody has, in $http.
+start_without_web() {
+	free_port
+	http=$port
+	start_pebble own
+}
+
+test_a_web_server_reads_the_token_whatever_the_umask() {
+	start_web
+	start_pebble own
+	acme
+	umask 077
+	expect 0 everleaf renew
+	umask 022
+	is_live_of www 1 1
+	no_token_is_left
+}
+
+test_a_webroot_of_somebody_else_is_written_to_and_stays_theirs() {
+	is_root || skip "needs root: to give a folder to somebody"
+	start_web
+	start_pebble own
+	acme
+	mkdir -p "$www/.well-known/acme-challenge"
+	chown -R 65534:65534 "$www"
+	chmod -R 755 "$www"
+	expect 0 everleaf renew
+	is "65534 65534" "$(stat -c %u "$www/.well-known" "$www/.well-known/acme-challenge" | xargs)"
+	is "" "$(ls -A "$www/.well-known/acme-challenge")"
+}
+
+test_a_webroot_that_is_a_link_is_followed() {
+	start_web
+	start_pebble own
+	acme
+	mv "$www" release-7
+	ln -s release-7 "$www"
+	expect 0 everleaf renew
+	is "" "$(ls -A release-7)"
+}
+
+test_a_link_below_the_webroot_is_named_and_not_followed() {
+	start_web
+	start_pebble own
+	acme
+	mkdir elsewhere
+	ln -s ../elsewhere "$www/.well-known"
+	expect 1 everleaf renew
+	says err "$dir/$www"
+	says err ".well-known in it is a symbolic link"
+	is "" "$(ls -A elsewhere)"
+}
+
+test_a_webroot_that_is_not_there_is_an_error_of_configuration() {
+	url=https://localhost:1/dir trust=$dir/root.pem
+	placeholder "$trust"
+	acme
+	rmdir "$www"
+	expect 2 everleaf check
+	says err "everleaf.conf:5: "
+	says err "challenge.webroot: found \"$dir/$www\", expected a folder that exists"
+	expect 2 everleaf renew
+	[ ! -e state ]
+}
+
+test_a_port_in_use_says_who_should_move() {
+	start_web
+	start_pebble own
+	way=$(by_listening "127.0.0.1:$http")
+	acme
+	expect 1 everleaf renew
+	says err "listen 127.0.0.1:$http: Address already in use: is a web server running there?"
+}
+
+test_one_port_in_use_does_not_stop_the_others() {
+	local taken
+	start_without_web
+	cat tls/cert.pem tls/key.pem >both.pem
+	start_nginx "$dir/both.pem" # anything that is there
+	taken=$port
+	way=$(by_listening "127.0.0.1:$http")
+	acme "names = \"a.example.org\"; }, { name = \"b\"; names = \"b.example.org\";
+		challenge = $(by_listening "127.0.0.1:$taken");"
+	expect 1 everleaf renew
+	is_live_of www 1 1
+	[ ! -e state/live/b ]
+	says err "listen 127.0.0.1:$taken"
+}
+
+# A CA that takes its time to look.
+slow_ca() {
+	export PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=4
+	start_without_web
+	way=$(by_listening "127.0.0.1:$http")
+	acme
+}
+
+# A run of everleaf as process $run, with a token that is shown.
+renew_until_shown() {
+	"$BUILD/everleaf" -c "$dir/everleaf.conf" -v renew >out 2>err &
+	run=$!
+	started $run
+	until_true 20 token_is_shown
+}
+
+token_is_shown() { # as far as can be seen from outside
+	curl -s -o /dev/null "http://127.0.0.1:$http/"
+}
+
+test_a_responder_that_is_killed_is_started_again_with_its_tokens() {
+	slow_ca
+	renew_until_shown
+	kill -9 "$(role responder)"
+	wait "$run"
+	says err "the responder is gone: starting it again"
+	is_live_of www 1 1
+	not token_is_shown
+}
+
+test_an_agent_that_is_killed_shows_its_tokens_again() {
+	slow_ca
+	renew_until_shown
+	kill -9 "$(role agent)"
+	wait "$run"
+	is_live_of www 1 1
+	is 1 "$(pebble_asked /order-plz)"
+	not token_is_shown
+}
+
+run_tests "$@"
