@@ -1,0 +1,808 @@
+/* order: from newOrder to the chain, with CAs that answer in every way they may, and in
+ * some that they may not. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/client.h"
+#include "acme/order.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "tests/help/ca.h"
+
+#define N(a) (sizeof(a) / sizeof(*(a)))
+
+static const char *const one_name[] = { "a.test" };
+static const char *const two_names[] = { "a.test", "*.a.test" };
+
+static const struct order_way http_way[] = { { "http-01", 7, NULL } };
+
+static struct order_want want_one(void)
+{
+	return (struct order_want){
+		.names = one_name, .n_names = 1, .ways = http_way, .n_ways = 1
+	};
+}
+
+static void begin(struct ca *ca, void **state, const struct ca_step *steps, size_t n)
+{
+	ca_start(ca, *state, steps, n);
+	snprintf(ca->kid, sizeof(ca->kid), "%s/a/1", ca->web->url);
+}
+
+static int advance(struct ca *ca, const struct order_want *want, struct buf *chain,
+		   char **note, struct err *e)
+{
+	*note = NULL;
+	*e = (struct err){ .code = ERR_SYS };
+	return order_advance(&ca->acme, want, chain, note, e);
+}
+
+/* Advance to the chain "PEM"; the note, owned. */
+static char *expect_chain(struct ca *ca, const struct order_want *want)
+{
+	AUTO_BUF struct buf chain = { 0 };
+	char *note;
+	struct err e;
+
+	if (advance(ca, want, &chain, &note, &e) != 0)
+		fail_msg("%s", e.text);
+	assert_string_equal(chain.data, "PEM");
+	ca_end(ca);
+	return note;
+}
+
+static void expect_plain_chain(struct ca *ca, const struct order_want *want)
+{
+	AUTO_FREE char *note = expect_chain(ca, want);
+
+	assert_null(note);
+}
+
+static void expect_failure(struct ca *ca, const struct order_want *want, int code,
+			   const char *says)
+{
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_FREE char *note = NULL;
+	struct err e;
+	int rc = advance(ca, want, &chain, &note, &e);
+
+	if (rc != code || strstr(e.text, says) == NULL)
+		fail_msg("%d \"%s\", not %d \"...%s...\"", rc, rc < 0 ? e.text : "",
+			 code, says);
+	assert_null(note);
+	ca_end(ca);
+}
+
+/* -- what the CA says -- */
+
+#define ORDER_OF(status, more)                                       \
+	"{\"status\":\"" status "\",\"authorizations\":[\"@/z/1\"]," \
+	"\"finalize\":\"@/o/1/finalize\"" more "}"
+#define CERT ",\"certificate\":\"@/c/1\""
+#define HTTP                                    \
+	"{\"type\":\"http-01\",\"url\":\"@/ch/" \
+	"1\",\"status\":\"pending\",\"token\":\"" CA_TOKEN "\"}"
+#define PLACE "Location: @/o/1\r\n"
+
+#define AUTHZ_OF(status, challenges)                                             \
+	"{\"status\":\"" status "\",\"identifier\":{\"type\":\"dns\",\"value\":" \
+	"\"a.test\"},\"challenges\":[" challenges "]}"
+
+#define NEW(status, more)                                             \
+	{                                                             \
+		"POST /new-order", 201, PLACE, ORDER_OF(status, more) \
+	}
+#define READ(status, more)                                    \
+	{                                                     \
+		"POST /o/1 ", 200, "", ORDER_OF(status, more) \
+	}
+#define AUTHZ(body)                         \
+	{                                   \
+		"POST /z/1 ", 200, "", body \
+	}
+#define ANSWER                               \
+	{                                    \
+		"POST /ch/1 ", 200, "", HTTP \
+	}
+#define FINALIZE(status, more)                                         \
+	{                                                              \
+		"POST /o/1/finalize ", 200, "", ORDER_OF(status, more) \
+	}
+#define DOWNLOAD                             \
+	{                                    \
+		"POST /c/1 ", 200, "", "PEM" \
+	}
+
+static void a_certificate_takes_seven_requests(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY, NEW("pending", ""), AUTHZ(AUTHZ_OF("pending", HTTP)),
+		ANSWER,       READ("ready", ""),  FINALIZE("valid", CERT),
+		DOWNLOAD,
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	expect_plain_chain(&ca, &want);
+	/* Durable before anything is done with it; the token before it is answered. */
+	assert_string_equal(ca.heard,
+			    ca_text(&ca,
+				    "order @/o/1;order @/o/1;token a.test 7 " CA_TOKEN
+				    " " CA_TOKEN ".THUMB;"));
+	assert_int_equal(ca.n_signed[ASK_NEW_ORDER], 1);
+	assert_int_equal(ca.n_signed[ASK_ANSWER], 1);
+	assert_int_equal(ca.n_signed[ASK_FINALIZE], 1);
+	assert_int_equal(ca.n_signed[ASK_FETCH], 3);
+}
+
+static void an_order_may_begin_anywhere(void **state)
+{
+	static const struct {
+		struct ca_step steps[6];
+		size_t n;
+	} rows[] = {
+		{ { CA_DIRECTORY, NEW("ready", ""), FINALIZE("valid", CERT), DOWNLOAD },
+		  4 },
+		{ { CA_DIRECTORY, NEW("valid", CERT), DOWNLOAD }, 3 },
+		/* Validated before, or nothing to validate. */
+		{ { CA_DIRECTORY, NEW("pending", ""), AUTHZ(AUTHZ_OF("valid", HTTP)),
+		    READ("valid", CERT), DOWNLOAD },
+		  5 },
+		{ { CA_DIRECTORY,
+		    { "POST /new-order", 201, PLACE, "{\"status\":\"pending\"}" },
+		    READ("valid", CERT),
+		    DOWNLOAD },
+		  4 },
+		{ { CA_DIRECTORY,
+		    { "POST /new-order", 201, PLACE,
+		      "{\"status\":\"pending\",\"authorizations\":[]}" },
+		    READ("valid", CERT),
+		    DOWNLOAD },
+		  4 },
+		{ { CA_DIRECTORY,
+		    { "POST /new-order", 201, PLACE,
+		      "{\"status\":\"ready\",\"finalize\":\"@/o/1/finalize\"}" },
+		    FINALIZE("valid", CERT),
+		    DOWNLOAD },
+		  4 },
+		/* An answer to finalize without an order in it. */
+		{ { CA_DIRECTORY,
+		    NEW("ready", ""),
+		    { "POST /o/1/finalize", 200, "", "" },
+		    READ("valid", CERT),
+		    DOWNLOAD },
+		  5 },
+		/* Not ready after all. */
+		{ { CA_DIRECTORY,
+		    NEW("ready", ""),
+		    { "POST /o/1/finalize", 403, "",
+		      "{\"type\":\"" CA_T "orderNotReady\"}" },
+		    READ("valid", CERT),
+		    DOWNLOAD },
+		  5 },
+	};
+	const struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(rows); i++) {
+		struct ca ca;
+
+		begin(&ca, state, rows[i].steps, rows[i].n);
+		expect_plain_chain(&ca, &want);
+	}
+}
+
+static void what_is_unknown_is_passed_over(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		NEW("pending", ",\"new-thing\":{\"a\":[1,null]},\"profile\":\"x\""),
+		AUTHZ(
+		    AUTHZ_OF("pending",
+			     "{\"type\":\"dns-persist-01\",\"url\":\"@/ch/9\"},7,"
+			     "{\"type\":7},{\"type\":\"new-01\",\"token\":[]}," HTTP)),
+		ANSWER,
+		READ("valid", CERT),
+		DOWNLOAD,
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	expect_plain_chain(&ca, &want);
+}
+
+#define HTTP_AT(n, status)                                                  \
+	"{\"type\":\"http-01\",\"url\":\"@/ch/" n "\",\"status\":\"" status \
+	"\",\"token\":\"" CA_TOKEN "\"}"
+
+/* RFC 8555 7.1.4, "wildcard": each is for one of our names; all are presented before the
+ * first is answered. */
+static void all_names_are_presented_before_the_first_is_answered(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		{ "POST /new-order", 201, PLACE,
+		  "{\"status\":\"pending\",\"authorizations\":[\"@/z/1\",\"@/z/2\"]}" },
+		AUTHZ(
+		    "{\"status\":\"pending\",\"wildcard\":true,\"identifier\":"
+		    "{\"value\":\"A.test\"},\"challenges\":[" HTTP_AT("1",
+								      "pending") "]}"),
+		{ "POST /z/2 ", 200, "", AUTHZ_OF("pending", HTTP_AT("2", "pending")) },
+		ANSWER,
+		{ "POST /ch/2 ", 200, "", "{}" },
+		READ("valid", CERT),
+		DOWNLOAD,
+	};
+	struct order_want want = want_one();
+	struct ca ca;
+
+	want.names = two_names;
+	want.n_names = 2;
+	begin(&ca, state, steps, N(steps));
+	expect_plain_chain(&ca, &want);
+	assert_non_null(strstr(ca.heard, "token *.a.test 7 " CA_TOKEN));
+	assert_non_null(strstr(ca.heard, ";token a.test 7 " CA_TOKEN));
+}
+
+static void a_challenge_is_answered_once(void **state)
+{
+	static const struct ca_step processing[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", HTTP_AT("1", "processing"))),
+		READ("valid", CERT),
+		DOWNLOAD,
+	};
+	static const struct ca_step conflict[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", HTTP)),
+		{ "POST /ch/1", 409, "", "{\"type\":\"" CA_T "conflict\"}" },
+		READ("valid", CERT),
+		DOWNLOAD,
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, processing, N(processing));
+	expect_plain_chain(&ca, &want);
+	/* It may have been answered before a crash: the token has to be there. */
+	assert_non_null(strstr(ca.heard, "token a.test"));
+	begin(&ca, state, conflict, N(conflict));
+	expect_plain_chain(&ca, &want);
+}
+
+/* -- ways -- */
+
+static void ways_are_tried_in_order_for_the_names_they_are_for(void **state)
+{
+	static const char *const only_b[] = { "b.test", NULL };
+	static const char *const only_a[] = { "a.test", NULL };
+	static const struct order_way ways[] = {
+		{ "http-01", 1, only_b },
+		{ "new-01", 2, NULL },
+		{ "http-01", 3, only_a },
+		{ "http-01", 4, NULL },
+	};
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY, NEW("pending", ""),  AUTHZ(AUTHZ_OF("pending", HTTP)),
+		ANSWER,       READ("valid", CERT), DOWNLOAD,
+	};
+	struct order_want want = want_one();
+	struct ca ca;
+
+	want.ways = ways;
+	want.n_ways = N(ways);
+	begin(&ca, state, steps, N(steps));
+	expect_plain_chain(&ca, &want);
+	assert_non_null(strstr(ca.heard, "token a.test 3 "));
+}
+
+static void no_way_is_said_with_what_is_offered(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", "{\"type\":\"dns-01\"},{\"type\":\"x\\n\"}")),
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	expect_failure(&ca, &want, ERR_REFUSED,
+		       "a.test: the CA offers dns-01 x\\n, configured is http-01");
+}
+
+static void what_is_no_token_goes_nowhere(void **state)
+{
+	static const char *const bodies[] = {
+		AUTHZ_OF("pending",
+			 "{\"type\":\"http-01\",\"url\":\"@/ch/1\",\"token\":"
+			 "\"../../../../../etc/cron.d/x\"}"),
+		AUTHZ_OF("pending",
+			 "{\"type\":\"http-01\",\"url\":\"@/ch/1\",\"token\":"
+			 "\"$(touch /tmp/x)aaaaaaaaaaaaaaaa\"}"),
+		AUTHZ_OF("pending",
+			 "{\"type\":\"http-01\",\"url\":\"@/ch/1\",\"token\":"
+			 "\"aaaaaaaaaaaaaaaaaaaaaa\\u0000b\"}"),
+		AUTHZ_OF("pending", "{\"type\":\"http-01\",\"url\":\"@/ch/1\"}"),
+		AUTHZ_OF("pending", "{\"type\":\"http-01\",\"url\":\"https://e.test/\","
+				    "\"token\":\"" CA_TOKEN "\"}"),
+		AUTHZ_OF("pending",
+			 "{\"type\":\"http-01\",\"token\":\"" CA_TOKEN "\"}"),
+		"{\"status\":\"pending\",\"identifier\":{\"value\":\"b.test\"}}",
+		"{\"status\":\"pending\"}",
+		"[]",
+	};
+	const struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(bodies); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, NEW("pending", ""),
+						 AUTHZ(bodies[i]) };
+		struct ca ca;
+
+		begin(&ca, state, steps, N(steps));
+		expect_failure(&ca, &want, ERR_PROTO, "authorization: ");
+		assert_null(strstr(ca.heard, "token"));
+	}
+}
+
+/* -- waiting -- */
+
+static int64_t expect_later(struct ca *ca, const struct order_want *want)
+{
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_FREE char *note = NULL;
+	struct err e;
+
+	if (advance(ca, want, &chain, &note, &e) != ERR_LATER)
+		fail_msg("%s", e.text);
+	ca_end(ca);
+	return e.retry_at_ms - clock_now_ms();
+}
+
+static void waiting_is_left_to_who_asked(void **state)
+{
+	static const struct ca_step pending[] = {
+		CA_DIRECTORY, NEW("pending", ""),  AUTHZ(AUTHZ_OF("pending", HTTP)),
+		ANSWER,       READ("pending", ""),
+	};
+	static const struct ca_step processing[] = {
+		CA_DIRECTORY,
+		NEW("ready", ""),
+		FINALIZE("processing", ""),
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, pending, N(pending));
+	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+	begin(&ca, state, processing, N(processing));
+	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+}
+
+static void who_comes_back_reads_the_order_only(void **state)
+{
+	static const struct ca_step steps[] = { CA_DIRECTORY, READ("pending", "") };
+	static const struct ca_step done[] = { CA_DIRECTORY, READ("valid", CERT),
+					       DOWNLOAD };
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	for (unsigned polls = 1; polls < ORDER_LOOK_POLLS; polls++) {
+		begin(&ca, state, steps, N(steps));
+		snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+		want.url = url;
+		want.polls = polls;
+		assert_in_range(expect_later(&ca, &want) + 100, 0,
+				100 + (ORDER_POLL_MS << polls));
+		assert_string_equal(ca.heard, "");
+	}
+	begin(&ca, state, done, N(done));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	expect_plain_chain(&ca, &want);
+}
+
+static void waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day(void **state)
+{
+	static const struct {
+		const char *header;
+		unsigned polls;
+		int64_t least;
+		int64_t most;
+	} rows[] = {
+		{ "", 7, 300, 640 },
+		{ "", 31, 59000, 60000 },
+		{ "", 1000001, 59000, 60000 },
+		{ "Retry-After: 3\r\n", 1, 2000, 3000 },
+		{ "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n", 1, 86399000,
+		  86400000 },
+		{ "Retry-After: soon\r\n", 1, 0, 10 },
+	};
+	struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(rows); i++) {
+		const struct ca_step steps[] = {
+			CA_DIRECTORY,
+			{ "POST /o/1 ", 200, rows[i].header, ORDER_OF("pending", "") },
+		};
+		char url[128];
+		struct ca ca;
+		int64_t wait;
+
+		begin(&ca, state, steps, N(steps));
+		snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+		want.url = url;
+		want.polls = rows[i].polls;
+		wait = expect_later(&ca, &want);
+		if (wait > rows[i].most || wait < rows[i].least - 200)
+			fail_msg("row %zu: %lld ms", i, (long long)wait);
+	}
+}
+
+/* -- failing -- */
+
+#define ERROR(type, detail) \
+	",\"error\":{\"type\":\"" CA_T type "\",\"detail\":\"" detail "\"}"
+#define FAILED(n, status)                                                   \
+	"{\"type\":\"http-01\",\"url\":\"@/ch/" n "\",\"status\":\"" status \
+	"\",\"token\":\"" CA_TOKEN "\"" ERROR("connection", "no answer " n) "}"
+
+static void an_invalid_order_says_why_name_by_name(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		{ "POST /new-order", 201, PLACE,
+		  "{\"status\":\"invalid\",\"authorizations\":[\"@/z/1\",\"@/z/"
+		  "2\"]" ERROR("malformed", "some failed") "}" },
+		AUTHZ("{\"status\":\"invalid\",\"wildcard\":true,\"identifier\":"
+		      "{\"value\":\"a.test\"},\"challenges\":[" FAILED("1",
+								       "invalid") "]}"),
+		{ "POST /z/2 ", 200, "", AUTHZ_OF("invalid", FAILED("2", "invalid")) },
+	};
+	struct order_want want = want_one();
+	struct ca ca;
+
+	want.names = two_names;
+	want.n_names = 2;
+	begin(&ca, state, steps, N(steps));
+	expect_failure(&ca, &want, ERR_NET,
+		       ": *.a.test: connection: \"no answer 1\"; a.test: connection: "
+		       "\"no answer 2\"");
+}
+
+static void an_order_that_died_of_itself_says_so(void **state)
+{
+	static const struct {
+		struct ca_step steps[4];
+		size_t n;
+		int code;
+		const char *says;
+	} rows[] = {
+		{ { CA_DIRECTORY, NEW("invalid", ERROR("caa", "not by us")),
+		    AUTHZ(AUTHZ_OF("valid", HTTP)) },
+		  3,
+		  ERR_REFUSED,
+		  "/o/1: caa: \"not by us\"" },
+		{ { CA_DIRECTORY, NEW("invalid", ""), AUTHZ(AUTHZ_OF("valid", HTTP)) },
+		  3,
+		  ERR_REFUSED,
+		  "does not say why" },
+		{ { CA_DIRECTORY, NEW("pending", ""),
+		    AUTHZ(AUTHZ_OF("expired", HTTP)) },
+		  3,
+		  ERR_NET,
+		  "a.test: its authorization is expired" },
+		{ { CA_DIRECTORY,
+		    NEW("ready", ""),
+		    { "POST /o/1/finalize", 400, "",
+		      "{\"type\":\"" CA_T "badCSR\",\"detail\":\"no\"}" } },
+		  3,
+		  ERR_REFUSED,
+		  "finalize: the CA answers 400: badCSR: \"no\"" },
+	};
+	const struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(rows); i++) {
+		struct ca ca;
+
+		begin(&ca, state, rows[i].steps, rows[i].n);
+		expect_failure(&ca, &want, rows[i].code, rows[i].says);
+	}
+}
+
+/* A CA whose order stays pending when a challenge has failed. */
+static void a_challenge_that_failed_and_stays_pending_is_found_out(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		READ("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", FAILED("1", "pending"))),
+	};
+	static const struct ca_step first[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", FAILED("1", "pending"))), /* of before */
+		ANSWER,
+		READ("valid", CERT),
+		DOWNLOAD,
+	};
+	static const struct ca_step retrying[] = {
+		CA_DIRECTORY,
+		READ("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", FAILED("1", "processing"))),
+	};
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	begin(&ca, state, first, N(first));
+	expect_plain_chain(&ca, &want);
+	want.url = url;
+	want.polls = ORDER_LOOK_POLLS;
+	begin(&ca, state, steps, N(steps));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	expect_failure(&ca, &want, ERR_NET, "a.test: connection: \"no answer 1\"");
+	begin(&ca, state, retrying, N(retrying));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	(void)expect_later(&ca, &want);
+}
+
+static void an_answer_that_was_lost_is_given_again(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY, READ("pending", ""), AUTHZ(AUTHZ_OF("pending", HTTP)),
+		ANSWER,       READ("valid", CERT), DOWNLOAD,
+	};
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	want.url = url;
+	want.polls = ORDER_ANSWER_POLLS;
+	expect_plain_chain(&ca, &want);
+}
+
+static void an_order_that_is_gone_makes_way_for_a_new_one(void **state)
+{
+	static const struct ca_step gone[] = {
+		{ "POST /o/0", 404, "", "" },
+		{ "POST /o/0", 403, "", "{\"type\":\"" CA_T "unauthorized\"}" },
+		{ "POST /o/0", 400, "", "{\"type\":\"" CA_T "malformed\"}" },
+	};
+	struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(gone); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, gone[i],
+						 NEW("valid", CERT), DOWNLOAD };
+		char url[128];
+		struct ca ca;
+
+		begin(&ca, state, steps, N(steps));
+		snprintf(url, sizeof(url), "%s/o/0", ca.web->url);
+		want.url = url;
+		want.polls = 3;
+		expect_plain_chain(&ca, &want);
+		assert_string_equal(ca.heard, ca_text(&ca, "order @/o/1;"));
+	}
+}
+
+static void an_order_that_cannot_be_asked_for_is_kept(void **state)
+{
+	static const struct {
+		struct ca_step step;
+		int code;
+	} rows[] = {
+		{ { "POST /o/0", 500, "", "" }, ERR_NET },
+		{ { "POST /o/0", 429, "", "" }, ERR_LATER },
+		{ { "POST /o/0", 404, "Retry-After: 5\r\n", "" }, ERR_LATER },
+		{ { "POST /o/0", 200, "", "{\"status\":\"new\"}" }, ERR_PROTO },
+	};
+	struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(rows); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, rows[i].step };
+		char url[128];
+		struct ca ca;
+
+		begin(&ca, state, steps, N(steps));
+		snprintf(url, sizeof(url), "%s/o/0", ca.web->url);
+		want.url = url;
+		expect_failure(&ca, &want, rows[i].code, "/o/0: ");
+		assert_int_equal(ca.n_signed[ASK_NEW_ORDER], 0);
+	}
+}
+
+static void what_an_order_needs_is_there_and_of_the_CA(void **state)
+{
+	static const struct {
+		struct ca_step step;
+		int code;
+		const char *says;
+	} rows[] = {
+		{ { "POST /new-order", 201, "", ORDER_OF("pending", "") },
+		  ERR_PROTO,
+		  "the CA sends no URL of the order" },
+		{ { "POST /new-order", 201, "Location: https://e.test/o\r\n",
+		    ORDER_OF("pending", "") },
+		  ERR_PROTO,
+		  "the URL of the order is \"https://e.test/o\"" },
+		{ { "POST /new-order", 201, "Location: http://127.0.0.1/o\r\n",
+		    ORDER_OF("pending", "") },
+		  ERR_PROTO,
+		  "which is not of" },
+		{ { "POST /new-order", 201, PLACE, "{\"status\":\"ready\"}" },
+		  ERR_PROTO,
+		  "the CA sends no URL to finalize" },
+		{ { "POST /new-order", 201, PLACE,
+		    "{\"status\":\"ready\",\"finalize\":\"https://e.test/f\"}" },
+		  ERR_PROTO,
+		  "the URL to finalize is" },
+		{ { "POST /new-order", 201, PLACE, "{\"status\":\"valid\"}" },
+		  ERR_PROTO,
+		  "the CA sends no URL of the certificate" },
+		{ { "POST /new-order", 201, PLACE,
+		    "{\"status\":\"pending\",\"authorizations\":[\"file:///etc/"
+		    "passwd\"]}" },
+		  ERR_PROTO,
+		  "the URL of an authorization is" },
+		{ { "POST /new-order", 201, PLACE,
+		    "{\"status\":\"pending\",\"authorizations\":[7]}" },
+		  ERR_PROTO,
+		  "the CA sends no URL of an authorization" },
+		{ { "POST /new-order", 201, PLACE, "{}" },
+		  ERR_PROTO,
+		  "the order has no status that is known" },
+		{ { "POST /new-order", 201, PLACE, "" },
+		  ERR_PROTO,
+		  "the order has no status that is known" },
+		{ { "POST /new-order", 429, "Retry-After: 60\r\n",
+		    "{\"type\":\"" CA_T "rateLimited\",\"detail\":\"too many\"}" },
+		  ERR_LATER,
+		  "new order: the CA answers 429: rateLimited: \"too many\"" },
+		{ { "POST /new-order", 400, "",
+		    "{\"type\":\"" CA_T "rejectedIdentifier\",\"detail\":\"x\","
+		    "\"subproblems\":[{\"type\":\"" CA_T "caa\",\"identifier\":"
+		    "{\"value\":\"a.test\"}}]}" },
+		  ERR_REFUSED,
+		  "a.test: caa" },
+	};
+	const struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(rows); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, rows[i].step };
+		struct ca ca;
+
+		begin(&ca, state, steps, N(steps));
+		expect_failure(&ca, &want, rows[i].code, rows[i].says);
+	}
+}
+
+static void an_order_has_no_more_authorizations_than_names_can_be(void **state)
+{
+	AUTO_BUF struct buf body = { 0 };
+	struct ca_step steps[] = { CA_DIRECTORY,
+				   { "POST /new-order", 201, PLACE, NULL } };
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	buf_puts(&body, "{\"status\":\"pending\",\"authorizations\":[\"@/z/1\"");
+	for (int i = 0; i < ORDER_AUTHZ_MAX; i++)
+		buf_puts(&body, ",\"@/z/1\"");
+	buf_puts(&body, "]}");
+	steps[1].body = body.data;
+	begin(&ca, state, steps, N(steps));
+	expect_failure(&ca, &want, ERR_LIMIT, "the order has 101 authorizations");
+}
+
+/* -- profiles -- */
+
+static void a_profile_is_asked_for_if_it_is_offered(void **state)
+{
+	static const struct ca_step steps[] = { CA_DIRECTORY, NEW("valid", CERT),
+						DOWNLOAD };
+	static const struct ca_step refused[] = {
+		CA_DIRECTORY,
+		{ "POST /new-order", 400, "", "{\"type\":\"" CA_T "invalidProfile\"}" },
+		NEW("valid", CERT),
+		DOWNLOAD,
+	};
+	struct order_want want = want_one();
+	struct ca ca;
+
+	want.profile = "short";
+	begin(&ca, state, steps, N(steps));
+	expect_plain_chain(&ca, &want);
+	assert_string_equal(ca.profile, "short");
+	for (int i = 0; i < 2; i++) {
+		AUTO_FREE char *note = NULL;
+
+		want.profile = i == 0 ? "short" : "long";
+		begin(&ca, state, i == 0 ? refused : steps, i == 0 ? 4 : 3);
+		note = expect_chain(&ca, &want);
+		assert_non_null(strstr(note, "it was left out"));
+		assert_string_equal(ca.profile, "");
+	}
+}
+
+static void a_profile_that_is_needed_is_not_left_out(void **state)
+{
+	static const struct ca_step directory[] = { CA_DIRECTORY };
+	static const struct ca_step refused[] = {
+		CA_DIRECTORY,
+		{ "POST /new-order", 400, "", "{\"type\":\"" CA_T "invalidProfile\"}" },
+	};
+	struct order_want want = want_one();
+	struct ca ca;
+
+	want.need_profile = true;
+	want.profile = "long";
+	begin(&ca, state, directory, 1);
+	expect_failure(&ca, &want, ERR_REFUSED, "does not offer the profile long");
+	want.profile = "short";
+	begin(&ca, state, refused, 2);
+	expect_failure(&ca, &want, ERR_REFUSED, "invalidProfile");
+}
+
+/* -- download -- */
+
+static void a_certificate_that_is_none_is_refused(void **state)
+{
+	static const struct ca_step empty[] = {
+		CA_DIRECTORY,
+		NEW("valid", CERT),
+		{ "POST /c/1", 200, "", "" },
+	};
+	AUTO_BUF struct buf large = { 0 };
+	struct ca_step steps[] = { CA_DIRECTORY,
+				   NEW("valid", CERT),
+				   { "POST /c/1", 200, "", NULL } };
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, empty, N(empty));
+	expect_failure(&ca, &want, ERR_PROTO, "certificate: the CA sends nothing");
+	for (int i = 0; i < 300000; i++)
+		buf_puts(&large, "x");
+	steps[2].body = large.data;
+	begin(&ca, state, steps, N(steps));
+	expect_failure(&ca, &want, ERR_LIMIT,
+		       "certificate: the chain has 300000 bytes");
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, web_in, web_out)
+	const struct CMUnitTest tests[] = {
+		CASE(a_certificate_takes_seven_requests),
+		CASE(an_order_may_begin_anywhere),
+		CASE(what_is_unknown_is_passed_over),
+		CASE(all_names_are_presented_before_the_first_is_answered),
+		CASE(a_challenge_is_answered_once),
+		CASE(ways_are_tried_in_order_for_the_names_they_are_for),
+		CASE(no_way_is_said_with_what_is_offered),
+		CASE(what_is_no_token_goes_nowhere),
+		CASE(waiting_is_left_to_who_asked),
+		CASE(who_comes_back_reads_the_order_only),
+		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),
+		CASE(an_invalid_order_says_why_name_by_name),
+		CASE(an_order_that_died_of_itself_says_so),
+		CASE(a_challenge_that_failed_and_stays_pending_is_found_out),
+		CASE(an_answer_that_was_lost_is_given_again),
+		CASE(an_order_that_is_gone_makes_way_for_a_new_one),
+		CASE(an_order_that_cannot_be_asked_for_is_kept),
+		CASE(what_an_order_needs_is_there_and_of_the_CA),
+		CASE(an_order_has_no_more_authorizations_than_names_can_be),
+		CASE(a_profile_is_asked_for_if_it_is_offered),
+		CASE(a_profile_that_is_needed_is_not_left_out),
+		CASE(a_certificate_that_is_none_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("order", tests, NULL, NULL);
+}
