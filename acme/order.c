@@ -246,7 +246,8 @@ static int order_finalize(struct order *o, struct err *e)
 	const char *sent = doc_str(o->last.doc, "finalize");
 
 	TRY(acme_check_url(o->acme, "URL to finalize", sent, e));
-	ask.url = url = xstrdup(sent);
+	url = xstrdup(sent);
+	ask.url = url;
 	if (acme_post(o->acme, &ask, &o->last, e) == 0)
 		return o->last.doc == NULL ? order_read(o, e) : order_load(o, e);
 	if (problem_is(o->last.doc, "orderNotReady"))
