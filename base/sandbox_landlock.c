@@ -43,6 +43,7 @@
 
 #define CREATE_RULESET_VERSION 1u
 #define RULE_PATH_BENEATH      1
+#define RULE_NET_PORT          2
 
 struct ruleset {
 	uint64_t fs;
@@ -54,6 +55,11 @@ struct path_rule {
 	uint64_t allowed;
 	int32_t fd;
 } __attribute__((packed));
+
+struct port_rule {
+	uint64_t allowed;
+	uint64_t port;
+};
 
 /* What is forbidden unless a rule allows it, and how much of the struct a kernel of
  * that ABI knows (it refuses more). */
@@ -120,6 +126,20 @@ static int allow_paths(int ruleset, uint64_t fs, const struct sandbox *box,
 	return 0;
 }
 
+/* A worker may leave by an address that was configured: the port is the kernel's to
+ * choose, and nobody can be listened to. */
+static int allow_source_address(int ruleset, enum sandbox_kind kind, long abi,
+				struct err *e)
+{
+	const struct port_rule rule = { .allowed = NET_BIND, .port = 0 };
+
+	if (kind != SANDBOX_WORKER || abi < 4)
+		return 0;
+	if (syscall(SYS_landlock_add_rule, ruleset, RULE_NET_PORT, &rule, 0) != 0)
+		return err_sys(e, "landlock: allow a source address");
+	return 0;
+}
+
 int sandbox_landlock(const struct sandbox *box, unsigned *missing, struct err *e)
 {
 	long abi =
@@ -138,6 +158,7 @@ int sandbox_landlock(const struct sandbox *box, unsigned *missing, struct err *e
 	if (fd < 0)
 		return err_sys(e, "landlock: make a ruleset");
 	TRY(allow_paths(fd, r.fs, box, e));
+	TRY(allow_source_address(fd, box->kind, abi, e));
 	if (syscall(SYS_landlock_restrict_self, fd, 0) != 0)
 		return err_sys(e, "landlock: restrict");
 	return 0;

@@ -248,6 +248,26 @@ static void a_worker_resolves_names(void **state)
 	fake_dns_stop(&dns);
 }
 
+/* A connection may leave by a configured address. */
+static void takes_a_source_address(const char *arg)
+{
+	struct sockaddr_in a = { .sin_family = AF_INET,
+				 .sin_addr.s_addr = htonl(INADDR_LOOPBACK + 8) };
+	int s = socket(AF_INET, SOCK_STREAM, 0);
+
+	(void)arg;
+	NEED(s >= 0);
+	NEED(bind(s, (struct sockaddr *)&a, sizeof(a)) == 0);
+}
+
+static void a_worker_has_a_source_address(void **state)
+{
+	const struct sandbox box = inside_box(SANDBOX_WORKER, NULL, 0);
+
+	(void)state;
+	inside_run(&box, takes_a_source_address, NULL);
+}
+
 static int verify_any(int ok, X509_STORE_CTX *store)
 {
 	(void)ok;
@@ -289,6 +309,7 @@ int main(void)
 		cmocka_unit_test(
 		    a_config_role_reads_what_it_was_handed_and_seals_a_snapshot),
 		cmocka_unit_test(a_worker_resolves_names),
+		cmocka_unit_test(a_worker_has_a_source_address),
 		cmocka_unit_test(a_worker_starts_tls),
 	};
 
