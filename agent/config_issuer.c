@@ -293,6 +293,8 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 {
 	if (config_member(s, "url") == NULL && i->type != ISSUER_EXEC)
 		config_missing(r, s, "url", "where the CA is");
+	if (i->need_profile && i->profile.at == 0)
+		config_missing(r, s, "profile", "the one that is needed");
 	if (i->type != ISSUER_ACME)
 		config_later(r, config_member(s, "type"));
 }

@@ -114,6 +114,11 @@ static const struct fake_row rows[] = {
 	  "issuers = { name = \"x\"; type = \"local\"; url = \"https://ca.example/\"; "
 	  "};",
 	  "main.conf:1: issuers.x.url: found a setting that does not belong here\n" },
+	{ "a profile that is needed and not named", true,
+	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://a/\"; "
+	  "need_profile = true; };",
+	  "main.conf:1: issuers.x.profile: found nothing, expected the one that is "
+	  "needed\n" },
 	{ "eab without a key", true,
 	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
 	  "eab = { kid = \"k\"; }; };",

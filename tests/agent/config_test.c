@@ -81,6 +81,7 @@ static const char everything[] =
     "   eab = { kid = \"k\"; key_file = \"/etc/everleaf/secret\";\n"
     "     algorithm = \"HS384\"; };\n"
     "   trust = \"/etc/everleaf/ca.pem\"; profile = \"tlsserver\"; chain = \"R X1\";\n"
+    "   need_profile = true;\n"
     "   parallel = 4; account_key = \"ecdsa-p384\"; proxy = \"http://proxy:3128\";\n"
     "   source_address = \"192.0.2.1\"; ari = false;\n"
     "   challenge = { type = \"http-01\"; listen = \"[::]:80\"; }; },\n"
@@ -158,6 +159,7 @@ static void the_issuers_are_what_was_said(void **state)
 	assert_int_equal(i->type, ISSUER_ACME);
 	assert_string_equal(spec_text(&s, i->eab_kid), "k");
 	assert_int_equal(i->eab_mac, 1);
+	assert_int_equal(i->need_profile, 1);
 	assert_int_equal(i->parallel, 4);
 	assert_int_equal(i->account_key, KEY_ECDSA_P384);
 	assert_int_equal(i->ari, 0);
