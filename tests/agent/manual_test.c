@@ -114,7 +114,7 @@ static void the_config_of_the_readme_is_valid(void **state)
 
 	(void)state;
 	read_text("README.md", &readme);
-	begin = strstr(readme.data, "    certificates = (");
+	begin = strstr(readme.data, "    contact = \"mailto:");
 	assert_non_null(begin);
 	end = strstr(begin, "\n\n");
 	assert_non_null(end);
