@@ -9,6 +9,7 @@
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "base/err.h"
+#include "base/origin.h"
 #include "ca/local_dn.h"
 
 #define DAY_S 86400
@@ -107,7 +108,13 @@ static void read_url(struct config_reader *r, const config_setting_t *s, void *i
 	/* RFC 8555 6.1 and RFC 7030 3.3: HTTPS only. CMP protects itself. */
 	bool plain = i->type == ISSUER_CMP || i->type == ISSUER_CFSSL;
 
-	config_url(r, s, plain ? "http https" : "https", &i->url);
+	const char *url;
+
+	if (!config_url(r, s, plain ? "http https" : "https", &i->url) || plain)
+		return;
+	url = config_string(r, s, "a URL");
+	if (url != NULL && !origin_same(url, url)) /* the client would refuse it */
+		config_expected(r, s, "https://HOST[:PORT]/PATH");
 }
 
 static void read_trust(struct config_reader *r, const config_setting_t *s, void *into)

@@ -106,6 +106,11 @@ static const struct fake_row rows[] = {
 	  "issuers = { name = \"x\"; type = \"acme\"; url = \"http://ca.example/\"; };",
 	  "main.conf:1: issuers.x.url: found \"http://ca.example/\", expected a URL "
 	  "with https://\n" },
+	{ "acme with a user in its url", true,
+	  "issuers = { name = \"x\"; type = \"acme\"; url = "
+	  "\"https://me@ca.example/\"; };",
+	  "main.conf:1: issuers.x.url: found \"https://me@ca.example/\", expected "
+	  "https://HOST[:PORT]/PATH\n" },
 	{ "a url that is none", true,
 	  "issuers = { name = \"x\"; type = \"cmp\"; url = \"ca.example\"; };",
 	  "main.conf:1: issuers.x.url: found \"ca.example\", expected a URL with "
