@@ -14,8 +14,9 @@
  *     keeper_key.c        keys of certificates
  *     keeper_store.c      generations, files
  *     keeper_ca.c         the embedded CA
- *     keeper_lend.c       ACME accounts, the list of what workers may ask
+ *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them
+ *     keeper_account.c    ... ACME accounts
  *     keeper_challenge.c  http-01 tokens in webroots
  *     keeper_sweep.c      what crashes leave behind
  */
@@ -26,6 +27,8 @@
 #include "agent/lend.h"
 #include "agent/roles.h"
 #include "store/account.h"
+
+#define REASON_LAST 10 /* RFC 5280 5.3.1 */
 
 struct err;
 struct keeper_making;
@@ -90,13 +93,6 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 
 /* One request on a socket that was lent. Not 0: that socket is over. */
 int keeper_lent_answer(struct keeper_lent *l, struct err *e);
-int keeper_sign(void *lent, struct msg *m, struct err *e); /* SIGN_JWS */
-
-/* The account at the issuer of the ticket; *a is the keeper's. */
-int keeper_account(const struct keeper_lent *l, struct account **a, struct err *e);
-/* Its URL, NULL if it has none at the CA that is configured now. */
-const char *keeper_kid(const struct keeper_lent *l, const struct account *a);
-const struct spec_issuer *keeper_issuer(const struct keeper_lent *l);
 
 /* Keys that are made meanwhile (keymaker.h): where they will come from, at most
  * KEYMAKERS_MAX; one has come from `fd`: keep it and answer; let go of all. */

@@ -18,8 +18,6 @@
 #include "store/authority.h"
 #include "store/pending.h"
 
-#define REASON_LAST 10 /* RFC 5280 5.3.1; local_crl() knows which of them it takes */
-
 /* -- a CA between the disk (PEM) and memory -- */
 
 struct profile {

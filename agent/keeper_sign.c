@@ -1,9 +1,9 @@
-#include <fcntl.h>
+#include "agent/keeper_sign.h"
+
 #include <string.h>
 
 #include "acme/client.h"
 #include "acme/jws.h"
-#include "agent/keeper.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/base64url.h"
@@ -18,25 +18,13 @@
 #include "store/generation.h"
 #include "store/pending.h"
 
-#define LIMIT_EAB_KEY 4096 /* what CAs give has 32 to 64 bytes */
-
-/* One request to sign: all that its payload is made of. */
-struct work {
-	const struct keeper_lent *lent;
-	const struct keeper *keeper;
-	const struct spec_issuer *issuer;
-	const struct spec_cert *cert; /* NULL: the ticket is for the account alone */
-	struct account *account;
-	struct acme_ask ask; /* borrowed from the message */
-};
-
-static void open_object(struct json *j, struct buf *out)
+void payload_open(struct json *j, struct buf *out)
 {
 	json_begin(j, out);
 	json_open(j, NULL, '{');
 }
 
-static void close_object(struct json *j)
+void payload_close(struct json *j)
 {
 	json_close(j);
 	json_end(j);
@@ -50,143 +38,9 @@ static void put_base64(struct json *j, const char *key, const struct buf *data)
 	json_str(j, key, text.data);
 }
 
-/* -- the account -- */
-
-static void put_contact(const struct work *w, struct json *j)
-{
-	const char *contact = keeper_text(w->keeper, w->issuer->contact);
-
-	json_open(j, "contact", '[');
-	if (contact != NULL)
-		json_str(j, NULL, contact);
-	json_close(j);
-}
-
-static int read_eab_key(const char *path, struct buf *key, struct err *e)
-{
-	AUTO_BUF struct buf text = { 0 };
-
-	TRY(file_read(AT_FDCWD, path, LIMIT_EAB_KEY, &text, e));
-	if (!base64url_read(text.data, text.len, true, key) || key->len == 0)
-		return err_set(e, ERR_CONFIG, "%s is not the base64 of a key", path);
-	return 0;
-}
-
-static int put_eab(const struct work *w, struct json *j, struct err *e)
-{
-	const char *path = keeper_text(w->keeper, w->issuer->eab_key_file);
-	AUTO_BUF struct buf key = { 0 };
-	AUTO_BUF struct buf binding = { 0 };
-
-	if (read_eab_key(path, &key, e) < 0)
-		return err_wrap(e, "the key of the external account");
-	TRY(jws_bind(&(struct jws_eab){ .kid =
-					    keeper_text(w->keeper, w->issuer->eab_kid),
-					.url = w->ask.url,
-					.mac_key = key.data,
-					.mac_key_len = key.len,
-					.bits = 256 + 128 * (int)w->issuer->eab_mac },
-		     w->account->key, &binding, e));
-	json_document(j, "externalAccountBinding", &binding);
-	return 0;
-}
-
-/* RFC 8555 7.3. A key that the CA does not take makes way for one of another type, as
- * long as no account hangs on it. */
-static int new_account(const struct work *w, struct buf *out, struct err *e)
-{
-	enum key_type type = w->ask.key;
-	struct json j;
-
-	if (type != KEY_NONE && keeper_kid(w->lent, w->account) != NULL)
-		return err_set(e, ERR_PROTO,
-			       "the account is registered: its key stays");
-	if (type == KEY_NONE)
-		type = w->account->key != NULL ? key_type_of(w->account->key)
-					       : (enum key_type)w->issuer->account_key;
-	if (w->account->key == NULL || key_type_of(w->account->key) != type)
-		TRY(account_make_key(w->keeper->root,
-				     keeper_text(w->keeper, w->issuer->name), type,
-				     w->account, e));
-	open_object(&j, out);
-	put_contact(w, &j);
-	if (w->issuer->agree_terms)
-		json_bool(&j, "termsOfServiceAgreed", true);
-	if (w->issuer->eab_kid.at != 0)
-		TRY(put_eab(w, &j, e));
-	close_object(&j);
-	return 0;
-}
-
-static int find_account(const struct work *w, struct buf *out, struct err *e)
-{
-	struct json j;
-
-	(void)w;
-	(void)e;
-	open_object(&j, out);
-	json_bool(&j, "onlyReturnExisting", true);
-	close_object(&j);
-	return 0;
-}
-
-static int update_account(const struct work *w, struct buf *out, struct err *e)
-{
-	struct json j;
-
-	(void)e;
-	open_object(&j, out);
-	put_contact(w, &j);
-	close_object(&j);
-	return 0;
-}
-
-static int deactivate_account(const struct work *w, struct buf *out, struct err *e)
-{
-	struct json j;
-
-	(void)w;
-	(void)e;
-	open_object(&j, out);
-	json_str(&j, "status", "deactivated");
-	close_object(&j);
-	return 0;
-}
-
-static int put_change(const struct work *w, const char *kid, struct buf *out,
-		      struct err *e)
-{
-	AUTO_BUF struct buf old = { 0 };
-	struct json j;
-
-	TRY(jws_jwk(w->account->key, &old, e));
-	open_object(&j, out);
-	json_str(&j, "account", kid);
-	json_document(&j, "oldKey", &old);
-	close_object(&j);
-	return 0;
-}
-
-/* RFC 8555 7.3.5: signed by the new key within, by the old one around it. The new one is
- * on disk before the CA hears of it; one that is there already is meant. */
-static int roll_key(const struct work *w, struct buf *out, struct err *e)
-{
-	const char *kid = keeper_kid(w->lent, w->account);
-	AUTO_BUF struct buf change = { 0 };
-
-	TRY(put_change(w, kid, &change, e));
-	if (w->account->next == NULL)
-		TRY(account_make_next(w->keeper->root,
-				      keeper_text(w->keeper, w->issuer->name),
-				      (enum key_type)w->issuer->account_key, w->account,
-				      e));
-	return jws_sign(&(struct jws){ .key = w->account->next, .url = w->ask.url },
-			change.data, out, e);
-}
-
 /* -- the order -- */
 
-static int put_identifiers(const struct work *w, struct json *j, struct err *e)
+static int put_identifiers(const struct keeper_work *w, struct json *j, struct err *e)
 {
 	static const char *const types[NAME_KINDS] = {
 		[NAME_DNS] = "dns", [NAME_IP] = "ip"
@@ -208,7 +62,7 @@ static int put_identifiers(const struct work *w, struct json *j, struct err *e)
 	return 0;
 }
 
-static int new_order(const struct work *w, struct buf *out, struct err *e)
+static int new_order(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	const char *profile = keeper_text(w->keeper, w->issuer->profile);
 	struct json j;
@@ -216,15 +70,15 @@ static int new_order(const struct work *w, struct buf *out, struct err *e)
 	if (w->ask.profile != NULL &&
 	    (profile == NULL || strcmp(profile, w->ask.profile) != 0))
 		return err_set(e, ERR_PROTO, "not the configured profile");
-	open_object(&j, out);
+	payload_open(&j, out);
 	TRY(put_identifiers(w, &j, e));
 	if (w->ask.profile != NULL)
 		json_str(&j, "profile", w->ask.profile);
-	close_object(&j);
+	payload_close(&j);
 	return 0;
 }
 
-static int nothing(const struct work *w, struct buf *out, struct err *e)
+static int nothing(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	(void)w;
 	(void)e;
@@ -232,7 +86,7 @@ static int nothing(const struct work *w, struct buf *out, struct err *e)
 	return 0;
 }
 
-static int answer(const struct work *w, struct buf *out, struct err *e)
+static int answer(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	(void)w;
 	(void)e;
@@ -242,7 +96,7 @@ static int answer(const struct work *w, struct buf *out, struct err *e)
 
 /* = RFC 8555 11.1 "the public key of an account key pair MUST NOT be included in a
  * certificate." [keys] */
-static int finalize(const struct work *w, struct buf *out, struct err *e)
+static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	AUTO_KEY EVP_PKEY *key = NULL;
 	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
@@ -257,15 +111,15 @@ static int finalize(const struct work *w, struct buf *out, struct err *e)
 		return err_set(e, ERR_CONFIG,
 			       "the key of the account cannot be a certificate's too");
 	TRY(csr_make(key, names, w->cert->names.n, &der, e));
-	open_object(&j, out);
+	payload_open(&j, out);
 	put_base64(&j, "csr", &der);
-	close_object(&j);
+	payload_close(&j);
 	return 0;
 }
 
 /* -- revocation -- */
 
-static int read_of_generation(const struct work *w, const char *file, size_t max,
+static int read_of_generation(const struct keeper_work *w, const char *file, size_t max,
 			      struct buf *out, struct err *e)
 {
 	AUTO_FD int dir = -1;
@@ -275,7 +129,7 @@ static int read_of_generation(const struct work *w, const char *file, size_t max
 	return file_read(dir, file, max, out, e);
 }
 
-static int revocation(const struct work *w, struct buf *out, struct err *e)
+static int revocation(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_BUF struct buf der = { 0 };
@@ -285,11 +139,11 @@ static int revocation(const struct work *w, struct buf *out, struct err *e)
 	TRY(read_of_generation(w, "cert.pem", LIMIT_CHAIN_BYTES, &pem, e));
 	TRY(x509_chain_from_pem(pem.data, pem.len, &leaf, e));
 	TRY(x509_to_der(sk_X509_value(leaf, 0), &der, e));
-	open_object(&j, out);
+	payload_open(&j, out);
 	put_base64(&j, "certificate", &der);
 	if (w->lent->ticket.reason != 0)
 		json_int(&j, "reason", (int64_t)w->lent->ticket.reason);
-	close_object(&j);
+	payload_close(&j);
 	return 0;
 }
 
@@ -303,15 +157,15 @@ enum signer {
 };
 
 static const struct kind {
-	int (*payload)(const struct work *w, struct buf *out, struct err *e);
+	int (*payload)(const struct keeper_work *w, struct buf *out, struct err *e);
 	enum signer signer;
 } kinds[ASK_KINDS] = {
-	[ASK_NEW_ACCOUNT] = { new_account, BY_KEY },
-	[ASK_FIND_ACCOUNT] = { find_account, BY_KEY },
-	[ASK_FIND_ROLLED] = { find_account, BY_NEXT },
-	[ASK_UPDATE_ACCOUNT] = { update_account, BY_ACCOUNT },
-	[ASK_DEACTIVATE_ACCOUNT] = { deactivate_account, BY_ACCOUNT },
-	[ASK_ROLL_KEY] = { roll_key, BY_ACCOUNT },
+	[ASK_NEW_ACCOUNT] = { keeper_new_account, BY_KEY },
+	[ASK_FIND_ACCOUNT] = { keeper_find_account, BY_KEY },
+	[ASK_FIND_ROLLED] = { keeper_find_account, BY_NEXT },
+	[ASK_UPDATE_ACCOUNT] = { keeper_update_account, BY_ACCOUNT },
+	[ASK_DEACTIVATE_ACCOUNT] = { keeper_deactivate_account, BY_ACCOUNT },
+	[ASK_ROLL_KEY] = { keeper_roll_key, BY_ACCOUNT },
 	[ASK_NEW_ORDER] = { new_order, BY_ACCOUNT },
 	[ASK_FETCH] = { nothing, BY_ACCOUNT },
 	[ASK_ANSWER] = { answer, BY_ACCOUNT },
@@ -320,7 +174,7 @@ static const struct kind {
 	[ASK_REVOKE_BY_CERT] = { revocation, BY_CERT },
 };
 
-static int cert_key(const struct work *w, EVP_PKEY **key, struct err *e)
+static int cert_key(const struct keeper_work *w, EVP_PKEY **key, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
 
@@ -329,7 +183,7 @@ static int cert_key(const struct work *w, EVP_PKEY **key, struct err *e)
 }
 
 /* *key is another reference, the caller's. */
-static int take_key(const struct work *w, EVP_PKEY **key, struct err *e)
+static int take_key(const struct keeper_work *w, EVP_PKEY **key, struct err *e)
 {
 	enum signer signer = kinds[w->ask.kind].signer;
 	EVP_PKEY *of = signer == BY_NEXT ? w->account->next : w->account->key;
@@ -343,7 +197,7 @@ static int take_key(const struct work *w, EVP_PKEY **key, struct err *e)
 	return 0;
 }
 
-static int sign(const struct work *w, struct buf *out, struct err *e)
+static int sign(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	AUTO_KEY EVP_PKEY *key = NULL;
 	AUTO_BUF struct buf payload = { 0 };
@@ -389,11 +243,11 @@ static int check(const struct keeper_lent *l, uint64_t kind, uint64_t key,
 	return 0;
 }
 
-int keeper_sign(void *lent, struct msg *m, struct err *e)
+int keeper_sign_jws(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
 	const struct keeper *k = l->keeper;
-	struct work w = { .lent = l, .keeper = k, .issuer = keeper_issuer(l) };
+	struct keeper_work w = { .lent = l, .keeper = k, .issuer = keeper_issuer(l) };
 	AUTO_BUF struct buf jws = { 0 };
 	uint64_t kind = msg_get_u64(m), key;
 	uint32_t id = m->id;

@@ -1,0 +1,276 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "acme/client.h"
+#include "acme/jws.h"
+#include "agent/keeper_sign.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/base64url.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/json.h"
+#include "base/mem.h"
+#include "base/origin.h"
+
+#define LIMIT_EAB_KEY 4096 /* what CAs give has 32 to 64 bytes */
+
+/* -- on disk, and read once -- */
+
+const struct spec_issuer *keeper_issuer(const struct keeper_lent *l)
+{
+	return &l->keeper->start.spec.issuers[l->ticket.issuer];
+}
+
+static const char *issuer_name(const struct keeper_lent *l)
+{
+	return keeper_text(l->keeper, keeper_issuer(l)->name);
+}
+
+/* `account show` holds no lock: it leaves the disk as it is. */
+static bool may_write(const struct keeper_lent *l)
+{
+	return request_writes(&l->keeper->start.request);
+}
+
+int keeper_account(const struct keeper_lent *l, struct account **a, struct err *e)
+{
+	struct keeper_account *k = &l->keeper->accounts[l->ticket.issuer];
+
+	if (!k->is_read && l->keeper->root >= 0)
+		TRY(account_load(l->keeper->root, issuer_name(l), &k->disk, e));
+	k->is_read = true;
+	*a = &k->disk;
+	return 0;
+}
+
+static void forget_account(const struct keeper_lent *l)
+{
+	struct keeper_account *k = &l->keeper->accounts[l->ticket.issuer];
+
+	account_done(&k->disk);
+	k->is_read = false;
+}
+
+static bool is_of_issuer(const struct keeper_lent *l, const char *url)
+{
+	return strlen(url) <= LIMIT_ACME_URL &&
+	       origin_same(url, keeper_text(l->keeper, keeper_issuer(l)->url));
+}
+
+/* An issuer that is configured to be another CA since has no account there. */
+const char *keeper_kid(const struct keeper_lent *l, const struct account *a)
+{
+	return a->url != NULL && is_of_issuer(l, a->url) ? a->url : NULL;
+}
+
+/* -- what workers ask, and tell -- */
+
+int keeper_sign_account(void *lent, struct msg *m, struct err *e)
+{
+	const struct keeper_lent *l = lent;
+	AUTO_BUF struct buf thumbprint = { 0 };
+	struct account *a;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	TRY(keeper_account(l, &a, e));
+	if (a->key == NULL && lend_allows(l->ticket.what, ASK_NEW_ACCOUNT))
+		TRY(account_make_key(l->keeper->root, issuer_name(l),
+				     (enum key_type)keeper_issuer(l)->account_key, a,
+				     e));
+	if (a->key != NULL)
+		TRY(jws_thumbprint(a->key, &thumbprint, e));
+	msg_begin(m, SIGN_ACCOUNT, id);
+	msg_put_str(m, keeper_kid(l, a));
+	msg_put_str(m, thumbprint.data);
+	msg_put_u64(m, a->next != NULL);
+	return 0;
+}
+
+static int remember_url(const struct keeper_lent *l, struct account *a, const char *url,
+			struct err *e)
+{
+	if (a->key == NULL)
+		return err_set(e, ERR_PROTO, "there is no account to be registered");
+	if (url != NULL && !is_of_issuer(l, url))
+		return err_set(e, ERR_PROTO, "an account at another CA");
+	if (url == NULL ? a->url == NULL : a->url != NULL && strcmp(url, a->url) == 0)
+		return 0;
+	if (may_write(l))
+		TRY(account_save_url(l->keeper->root, issuer_name(l), url, e));
+	free(a->url);
+	a->url = url == NULL ? NULL : xstrdup(url);
+	return 0;
+}
+
+int keeper_sign_registered(void *lent, struct msg *m, struct err *e)
+{
+	const struct keeper_lent *l = lent;
+	const char *url = msg_get_str(m);
+	struct account *a;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	TRY(keeper_account(l, &a, e));
+	TRY(remember_url(l, a, *url == '\0' ? NULL : url, e));
+	msg_begin(m, SIGN_REGISTERED, id);
+	return 0;
+}
+
+/* The disk is read again: whatever failed on the way, it says what is. */
+int keeper_sign_rolled(void *lent, struct msg *m, struct err *e)
+{
+	const struct keeper_lent *l = lent;
+	bool taken = msg_get_u64(m) != 0;
+	struct account *a;
+	uint32_t id = m->id;
+	int rc = 0;
+
+	TRY(msg_end(m, e));
+	TRY(keeper_account(l, &a, e));
+	if (a->next != NULL && may_write(l)) {
+		rc = taken ? account_take_next(l->keeper->root, issuer_name(l), e)
+			   : account_drop_next(l->keeper->root, issuer_name(l), e);
+		forget_account(l);
+	}
+	msg_begin(m, SIGN_ROLLED, id);
+	return rc;
+}
+
+/* -- what is signed -- */
+
+static void put_contact(const struct keeper_work *w, struct json *j)
+{
+	const char *contact = keeper_text(w->keeper, w->issuer->contact);
+
+	json_open(j, "contact", '[');
+	if (contact != NULL)
+		json_str(j, NULL, contact);
+	json_close(j);
+}
+
+static int read_eab_key(const char *path, struct buf *key, struct err *e)
+{
+	AUTO_BUF struct buf text = { 0 };
+
+	TRY(file_read(AT_FDCWD, path, LIMIT_EAB_KEY, &text, e));
+	if (!base64url_read(text.data, text.len, true, key) || key->len == 0)
+		return err_set(e, ERR_CONFIG, "%s is not the base64 of a key", path);
+	return 0;
+}
+
+static int put_eab(const struct keeper_work *w, struct json *j, struct err *e)
+{
+	const char *path = keeper_text(w->keeper, w->issuer->eab_key_file);
+	AUTO_BUF struct buf key = { 0 };
+	AUTO_BUF struct buf binding = { 0 };
+
+	if (read_eab_key(path, &key, e) < 0)
+		return err_wrap(e, "the key of the external account");
+	TRY(jws_bind(&(struct jws_eab){ .kid =
+					    keeper_text(w->keeper, w->issuer->eab_kid),
+					.url = w->ask.url,
+					.mac_key = key.data,
+					.mac_key_len = key.len,
+					.bits = 256 + 128 * (int)w->issuer->eab_mac },
+		     w->account->key, &binding, e));
+	json_document(j, "externalAccountBinding", &binding);
+	return 0;
+}
+
+/* RFC 8555 7.3. A key that the CA does not take makes way for one of another type, as
+ * long as no account hangs on it. */
+int keeper_new_account(const struct keeper_work *w, struct buf *out, struct err *e)
+{
+	enum key_type type = w->ask.key;
+	struct json j;
+
+	if (type != KEY_NONE && keeper_kid(w->lent, w->account) != NULL)
+		return err_set(e, ERR_PROTO,
+			       "the account is registered: its key stays");
+	if (type == KEY_NONE)
+		type = w->account->key != NULL ? key_type_of(w->account->key)
+					       : (enum key_type)w->issuer->account_key;
+	if (w->account->key == NULL || key_type_of(w->account->key) != type)
+		TRY(account_make_key(w->keeper->root,
+				     keeper_text(w->keeper, w->issuer->name), type,
+				     w->account, e));
+	payload_open(&j, out);
+	put_contact(w, &j);
+	if (w->issuer->agree_terms)
+		json_bool(&j, "termsOfServiceAgreed", true);
+	if (w->issuer->eab_kid.at != 0)
+		TRY(put_eab(w, &j, e));
+	payload_close(&j);
+	return 0;
+}
+
+int keeper_find_account(const struct keeper_work *w, struct buf *out, struct err *e)
+{
+	struct json j;
+
+	(void)w;
+	(void)e;
+	payload_open(&j, out);
+	json_bool(&j, "onlyReturnExisting", true);
+	payload_close(&j);
+	return 0;
+}
+
+int keeper_update_account(const struct keeper_work *w, struct buf *out, struct err *e)
+{
+	struct json j;
+
+	(void)e;
+	payload_open(&j, out);
+	put_contact(w, &j);
+	payload_close(&j);
+	return 0;
+}
+
+int keeper_deactivate_account(const struct keeper_work *w, struct buf *out,
+			      struct err *e)
+{
+	struct json j;
+
+	(void)w;
+	(void)e;
+	payload_open(&j, out);
+	json_str(&j, "status", "deactivated");
+	payload_close(&j);
+	return 0;
+}
+
+static int put_change(const struct keeper_work *w, const char *kid, struct buf *out,
+		      struct err *e)
+{
+	AUTO_BUF struct buf old = { 0 };
+	struct json j;
+
+	TRY(jws_jwk(w->account->key, &old, e));
+	payload_open(&j, out);
+	json_str(&j, "account", kid);
+	json_document(&j, "oldKey", &old);
+	payload_close(&j);
+	return 0;
+}
+
+/* RFC 8555 7.3.5: signed by the new key within, by the old one around it. The new one is
+ * on disk before the CA hears of it; one that is there already is meant. */
+int keeper_roll_key(const struct keeper_work *w, struct buf *out, struct err *e)
+{
+	const char *kid = keeper_kid(w->lent, w->account);
+	AUTO_BUF struct buf change = { 0 };
+
+	TRY(put_change(w, kid, &change, e));
+	if (w->account->next == NULL)
+		TRY(account_make_next(w->keeper->root,
+				      keeper_text(w->keeper, w->issuer->name),
+				      (enum key_type)w->issuer->account_key, w->account,
+				      e));
+	return jws_sign(&(struct jws){ .key = w->account->next, .url = w->ask.url },
+			change.data, out, e);
+}
