@@ -46,7 +46,8 @@ struct acme_host {
 	/* The CA calls the account `kid`; NULL: it does not know it any more. */
 	int (*registered)(void *arg, const char *kid, struct err *e);
 	int (*rolled)(void *arg, bool taken, struct err *e);
-	/* Returns when the order's URL is durable and the tokens can be fetched. */
+	/* Returns when the order's URL is durable and the tokens can be fetched. URL
+	 * NULL: there is no order any more, it is forgotten. */
 	int (*checkpoint)(void *arg, const char *order_url,
 			  const struct acme_token *tokens, size_t n, struct err *e);
 };

@@ -126,7 +126,7 @@ static int order_read(struct order *o, struct err *e)
 	return order_load(o, e);
 }
 
-/* The one that was begun, or a new one where the CA does not know it any more. */
+/* The one that was begun, or a new one where that is of no use any more. */
 static int order_begin(struct order *o, struct err *e)
 {
 	int rc;
@@ -136,7 +136,9 @@ static int order_begin(struct order *o, struct err *e)
 	TRY(acme_check_url(o->acme, "URL of the order", o->want->url, e));
 	o->url = xstrdup(o->want->url);
 	rc = order_read(o, e);
-	if (rc == 0 || rc == ERR_LATER || o->last.http.status / 100 != 4)
+	if (rc == 0 && (o->status != ORDER_INVALID || o->polls > 0))
+		return 0;
+	if (rc != 0 && (rc == ERR_LATER || o->last.http.status / 100 != 4))
 		return rc;
 	free(TAKE(o->url));
 	return order_create(o, e);
@@ -211,6 +213,16 @@ static int present(struct order *o, const struct authzs *s, struct err *e)
 	return n == 0 ? 0 : host->checkpoint(host->arg, o->url, tokens, n, e);
 }
 
+/* Told before the reason is, from which it could not be seen. */
+static int order_over(struct order *o, const struct err *why, struct err *e)
+{
+	const struct acme_host *host = o->acme->host;
+
+	TRY(host->checkpoint(host->arg, NULL, NULL, 0, e));
+	*e = *why;
+	return e->code;
+}
+
 static int answer(struct order *o, const struct authzs *s, struct err *e)
 {
 	for (size_t i = 0; i < s->n; i++)
@@ -225,10 +237,8 @@ static int order_authorize(struct order *o, bool again, struct err *e)
 	AUTO_AUTHZS struct authzs s = { 0 };
 
 	TRY(authzs_read(o, again, &s, e));
-	if (s.n_failed > 0) {
-		*e = s.why;
-		return e->code;
-	}
+	if (s.n_failed > 0)
+		return order_over(o, &s.why, e);
 	if (again && o->polls % ORDER_ANSWER_POLLS != 0)
 		return 0;
 	TRY(present(o, &s, e));
@@ -277,13 +287,12 @@ static int order_failed(struct order *o, struct err *e)
 	struct err ignored; /* the order is dead, whatever can be learned of it */
 
 	(void)authzs_read(o, false, &s, &ignored);
-	if (s.n_failed > 0) {
-		*e = s.why;
-		return e->code;
-	}
-	if (error != NULL)
-		return problem_err_of(e, error);
-	return err_set(e, ERR_REFUSED, "the CA calls it invalid and does not say why");
+	if (s.n_failed == 0 && error != NULL)
+		problem_err_of(&s.why, error);
+	else if (s.n_failed == 0)
+		err_set(&s.why, ERR_REFUSED,
+			"the CA calls it invalid and does not say why");
+	return order_over(o, &s.why, e);
 }
 
 static int order_wait(const struct order *o, struct err *e)

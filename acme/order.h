@@ -6,10 +6,13 @@
  * ERR_LATER; err.retry_at_ms says when to come back, and the order's URL is all that
  * has to be kept to go on, in this process or in another.
  *
- * Whoever comes back to an order that the CA no longer knows, or that belongs to an
- * account that is gone, gets a new one in the same call: the host hears of its URL by
- * checkpoint(), as of any other, and puts it in the place of the old one. Any failure
- * but ERR_LATER, ERR_NET and ERR_SYS means that the order is dead.
+ * Whoever comes back to an order that is of no use any more (the CA does not know it, its
+ * account is gone, or it is invalid and `polls` is 0: nobody was there to be told) gets a
+ * new one in the same call: the host hears of its URL by checkpoint(), as of any other,
+ * and puts it in the place of the old one. An order that ends without a certificate is
+ * over with checkpoint(url NULL), before the reason is returned: a reason alone (ERR_NET)
+ * does not say whether the order can be gone on with. After ERR_LATER, ERR_NET and ERR_SYS
+ * it can, unless it is over; any other failure means that it is.
  */
 #pragma once
 

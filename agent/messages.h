@@ -65,7 +65,7 @@ enum message {
 	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
 
 	/* worker -> agent within WORKER_ORDER, answered by the same */
-	WORKER_CHECKPOINT, /* job, order URL, n, n * {challenge, name, token, key
+	WORKER_CHECKPOINT, /* job, order URL ("": it is over), n, n * {challenge, name, token, key
 			      authorization} -> . */
 
 	/* agent -> responder */

@@ -515,6 +515,64 @@ static void an_order_that_died_of_itself_says_so(void **state)
 	}
 }
 
+/* Or it would be come back to for ever: its reason is one that passes. */
+static void an_order_that_has_failed_is_over(void **state)
+{
+	static const struct ca_step at_once[] = {
+		CA_DIRECTORY,
+		NEW("invalid", ""),
+		AUTHZ(AUTHZ_OF("invalid", FAILED("1", "invalid"))),
+	};
+	static const struct ca_step later[] = {
+		CA_DIRECTORY,
+		READ("invalid", ""),
+		AUTHZ(AUTHZ_OF("invalid", FAILED("1", "invalid"))),
+	};
+	static const struct ca_step pending[] = {
+		CA_DIRECTORY,
+		READ("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", FAILED("1", "pending"))),
+	};
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	begin(&ca, state, at_once, N(at_once));
+	expect_failure(&ca, &want, ERR_NET, "no answer 1");
+	assert_non_null(strstr(ca.heard, "/o/1;order over;"));
+	want.url = url;
+	want.polls = 3;
+	begin(&ca, state, later, N(later));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	expect_failure(&ca, &want, ERR_NET, "no answer 1");
+	assert_string_equal(ca.heard, "order over;");
+	want.polls = ORDER_LOOK_POLLS;
+	begin(&ca, state, pending, N(pending));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	expect_failure(&ca, &want, ERR_NET, "no answer 1");
+	assert_string_equal(ca.heard, "order over;");
+}
+
+/* Nobody was there to be told of its end. */
+static void an_order_that_had_failed_before_makes_way_for_a_new_one(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		{ "POST /o/0 ", 200, "", ORDER_OF("invalid", "") },
+		NEW("valid", CERT),
+		DOWNLOAD,
+	};
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	snprintf(url, sizeof(url), "%s/o/0", ca.web->url);
+	want.url = url;
+	expect_plain_chain(&ca, &want);
+	assert_non_null(strstr(ca.heard, "/o/1;"));
+}
+
 /* A CA whose order stays pending when a challenge has failed. */
 static void a_challenge_that_failed_and_stays_pending_is_found_out(void **state)
 {
@@ -793,6 +851,8 @@ int main(void)
 		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),
 		CASE(an_invalid_order_says_why_name_by_name),
 		CASE(an_order_that_died_of_itself_says_so),
+		CASE(an_order_that_has_failed_is_over),
+		CASE(an_order_that_had_failed_before_makes_way_for_a_new_one),
 		CASE(a_challenge_that_failed_and_stays_pending_is_found_out),
 		CASE(an_answer_that_was_lost_is_given_again),
 		CASE(an_order_that_is_gone_makes_way_for_a_new_one),

@@ -141,7 +141,7 @@ static int checkpoint(void *arg, const char *order_url, const struct acme_token 
 	struct ca *ca = arg;
 
 	(void)e;
-	hear(ca, "order %s;", order_url);
+	hear(ca, "order %s;", order_url == NULL ? "over" : order_url);
 	for (size_t i = 0; i < n; i++)
 		hear(ca, "token %s %u %s %s;", tokens[i].name, tokens[i].way,
 		     tokens[i].token, tokens[i].authorization);

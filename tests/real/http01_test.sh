@@ -93,6 +93,17 @@ test_one_port_in_use_does_not_stop_the_others() {
 	says err "listen 127.0.0.1:$taken"
 }
 
+test_an_order_that_fails_leaves_no_token_and_the_next_run_orders_again() {
+	start_without_web # nobody is where the CA looks
+	acme
+	expect 1 everleaf renew
+	says err "connection"
+	no_token_is_left
+	expect 1 everleaf renew www
+	is 2 "$(pebble_asked /order-plz)"
+	no_token_is_left
+}
+
 # A CA that takes its time to look.
 slow_ca() {
 	export PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=4
