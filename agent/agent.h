@@ -83,6 +83,9 @@ bool agent_cut_off(const struct agent *a);
 /* What due() says of certificate `i` now. */
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
 
+/* The name of the issuer that it is asked of next. */
+const char *agent_issuer(const struct agent *a, uint32_t i);
+
 /* Anything has changed: at the end of this turn of the loop look for what is due and
  * begin it. */
 void agent_pass(struct agent *a);

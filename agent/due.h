@@ -94,6 +94,7 @@ struct cert {
 	uint8_t key;       /* enum key_type of the live leaf */
 	uint8_t usage;     /* USAGE_* of the live leaf */
 	uint8_t state;     /* enum job_state, for status */
+	uint8_t asked;     /* place in its list of the issuer to ask, see fallback.h */
 };
 
 _Static_assert(sizeof(struct cert) <= 128, "one of 100,000");

@@ -168,6 +168,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 		.failures =
 		    (uint16_t)(m->failures > UINT16_MAX ? UINT16_MAX : m->failures),
 		.state = (uint8_t)m->state,
+		.asked = (uint8_t)m->fallback.asked, /* LIMIT_ISSUERS are 20 */
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
 	check_held(&a->spec->certs[i], m, c);

@@ -59,15 +59,9 @@ static const char *action_of(const struct agent *a, const struct item *it)
 		return "write the files again";
 	if (it->due.why == WHY_NOT_SERVED)
 		return "run the hooks again";
+	if ((c->flags & CERT_ORDERED) != 0)
+		return "go on with its order";
 	return it->due.why == WHY_MISSING ? "issue" : "renew";
-}
-
-static const char *issuer_of(const struct agent *a, uint32_t i)
-{
-	const struct spec_cert *c = &a->spec->certs[i];
-
-	return spec_text(a->spec,
-			 a->spec->issuers[a->spec->numbers[c->issuers.first]].name);
 }
 
 static void print_json(const struct agent *a, const struct item *items, size_t n)
@@ -88,7 +82,7 @@ static void print_json(const struct agent *a, const struct item *items, size_t n
 		json_str(&j, "action", action_of(a, it));
 		json_str(&j, "why", never ? NULL : why_word(it->due.why));
 		json_time(&j, "at", never ? 0 : it->due.at);
-		json_str(&j, "issuer", issuer_of(a, it->cert));
+		json_str(&j, "issuer", agent_issuer(a, it->cert));
 		json_time(&j, "not_after", a->certs[it->cert].not_after);
 		json_close(&j);
 	}
@@ -117,7 +111,7 @@ static void put_row(struct table *t, const struct agent *a, const struct item *i
 		table_put(t, COLOR_NONE, "in %s (%s)",
 			  text_span_of(span, it->due.at - now),
 			  text_time(at, it->due.at));
-	table_put(t, COLOR_NONE, "%s", issuer_of(a, it->cert));
+	table_put(t, COLOR_NONE, "%s", agent_issuer(a, it->cert));
 }
 
 static void print_table(const struct agent *a, const struct item *items, size_t n,
@@ -157,10 +151,13 @@ static int check_item(const struct agent *a, const struct item *it)
 {
 	const struct spec_cert *c = &a->spec->certs[it->cert];
 
-	for (uint32_t i = 0; i < c->issuers.n; i++)
-		if (a->spec->issuers[a->spec->numbers[c->issuers.first + i]].type ==
-		    ISSUER_LOCAL)
+	for (uint32_t i = 0; i < c->issuers.n; i++) {
+		uint32_t n = a->spec->numbers[c->issuers.first + i];
+
+		if (a->spec->issuers[n].type == ISSUER_LOCAL ||
+		    a->spec->issuers[n].type == ISSUER_ACME)
 			return 0;
+	}
 	fprintf(
 	    stderr,
 	    "everleaf: %s: none of its issuers is of a type that is in this version\n",

@@ -120,12 +120,8 @@ static void put_names(const struct view *v, struct json *j)
 /* The issuer that it came from; before the first issue, the one that will be asked. */
 static const char *issuer_of(const struct view *v)
 {
-	const struct spec *s = v->agent->spec;
-	const struct list issuers = s->certs[v->i].issuers;
-
-	if (v->memory->issuer[0] != '\0')
-		return v->memory->issuer;
-	return spec_text(s, s->issuers[s->numbers[issuers.first]].name);
+	return v->memory->issuer[0] != '\0' ? v->memory->issuer
+					    : agent_issuer(v->agent, v->i);
 }
 
 static void put_number(struct json *j, const char *key, uint64_t n)
@@ -289,6 +285,7 @@ static void put_left(struct table *t, const struct view *v, enum table_color col
 static void put_row(struct table *t, const struct view *v)
 {
 	static const enum table_color colors[] = { COLOR_GOOD, COLOR_WARN, COLOR_BAD };
+	const bool parked = v->cert->state == JOB_PARKED;
 	char span[TEXT_SPAN_MAX];
 	enum health health;
 	const char *word = state_of(v, &health);
@@ -299,12 +296,15 @@ static void put_row(struct table *t, const struct view *v)
 	if (v->due.why == WHY_NONE)
 		table_put(t, COLOR_NONE, "-");
 	else if (v->due.at <= v->now)
-		table_put(t, COLOR_WARN, "%s, now", why_word(v->due.why));
+		table_put(t, COLOR_WARN, "%s, now",
+			  parked ? "parked" : why_word(v->due.why));
 	else
-		table_put(t, COLOR_NONE, "%s, in %s", why_word(v->due.why),
+		table_put(t, COLOR_NONE, "%s, in %s",
+			  parked ? "parked" : why_word(v->due.why),
 			  text_span_of(span, v->due.at - v->now));
 	if (v->memory->last_error[0] != '\0')
-		table_note(t, "last error: %s", v->memory->last_error);
+		table_note(t, "%s: %s", parked ? "parked" : "last error",
+			   v->memory->last_error);
 }
 
 static int print_table(struct agent *a, struct err *e)
