@@ -69,7 +69,7 @@ static void on_time(struct ev_loop *loop, ev_timer *timer, int events)
 }
 
 /* The job ends, and is due again when the CA said: that is no failure. */
-static void park_on_disk(struct agent *a, struct job *j, int64_t at_ms, const char *why)
+static void park_on_disk(struct agent *a, struct job *j)
 {
 	struct memory *m = &j->memory;
 	struct cert *c = &a->certs[j->cert];
@@ -79,8 +79,7 @@ static void park_on_disk(struct agent *a, struct job *j, int64_t at_ms, const ch
 	int rc;
 
 	m->state = JOB_PARKED;
-	m->retry_at = schedule_later_at((at_ms + 999) / 1000, clock_now());
-	snprintf(m->last_error, sizeof(m->last_error), "%s", why);
+	m->retry_at = schedule_later_at((j->until_ms + 999) / 1000, clock_now());
 	rc = agent_write(a, &e);
 	if (rc == 0)
 		rc = state_put(a->state, j->name, m, &e);
@@ -88,7 +87,7 @@ static void park_on_disk(struct agent *a, struct job *j, int64_t at_ms, const ch
 		rc = order_keep(a, j, m->retry_at, &e);
 	if (rc < 0)
 		log_error("%s: remember: %s", j->name, e.text);
-	text = xasprintf("until %s: %s", text_time(until, m->retry_at), why);
+	text = xasprintf("until %s: %s", text_time(until, m->retry_at), m->last_error);
 	agent_tell(a, j->name, "parked", 0, text);
 	c->retry_at = m->retry_at;
 	c->state = JOB_PARKED;
@@ -98,10 +97,10 @@ static void park_on_disk(struct agent *a, struct job *j, int64_t at_ms, const ch
 	agent_pass(a);
 }
 
-static bool stays_in_memory(const struct agent *a, const struct job *j, int64_t at_ms)
+static bool stays_in_memory(const struct agent *a, const struct job *j)
 {
-	return !a->stopping && at_ms <= a->wait_until_ms &&
-	       at_ms - clock_now_ms() < PARK_MEMORY_MS &&
+	return !a->stopping && j->until_ms <= a->wait_until_ms &&
+	       j->until_ms - clock_now_ms() < PARK_MEMORY_MS &&
 	       clock_boot_ms() - j->begun_ms < PARK_TOTAL_MS;
 }
 
@@ -118,16 +117,14 @@ int parking_begin(struct agent *a, struct job *j, struct err *e)
 static void park(struct agent *a, struct job *j, const struct err *e)
 {
 	int64_t now_ms = clock_now_ms();
-	int64_t at_ms = e->retry_at_ms > now_ms ? e->retry_at_ms : now_ms;
 
 	j->polls++;
+	j->until_ms = e->retry_at_ms > now_ms ? e->retry_at_ms : now_ms;
 	snprintf(j->memory.last_error, sizeof(j->memory.last_error), "%s", e->text);
-	if (!stays_in_memory(a, j, at_ms)) {
-		park_on_disk(a, j, at_ms, e->text);
-		return;
-	}
-	j->until_ms = at_ms;
-	job_enter(a, j, JOB_PARKED);
+	if (stays_in_memory(a, j))
+		job_enter(a, j, JOB_PARKED);
+	else
+		park_on_disk(a, j);
 }
 
 void job_park_all(struct agent *a)
@@ -137,7 +134,7 @@ void job_park_all(struct agent *a)
 	for (struct job *j = a->jobs; j != NULL; j = next) {
 		next = j->next;
 		if (j->state == JOB_PARKED)
-			park_on_disk(a, j, clock_now_ms(), j->memory.last_error);
+			park_on_disk(a, j);
 	}
 }
 

@@ -1,0 +1,715 @@
+/*
+ * job_order, job_park: an order at an ACME CA, with a keeper and a worker that say what
+ * the test wants. What is under way is on disk before anyone goes on; what a CA wants
+ * time for is gone on with, by this run or the next; and another issuer is asked where
+ * the first is of no use.
+ */
+#include "tests/agent/config_fake.h"
+#include "tests/scratch.h"
+
+#include <signal.h>
+#include <sys/socket.h>
+#include <time.h>
+
+#include "agent/agent.h"
+#include "agent/batch.h"
+#include "agent/challenge.h"
+#include "agent/commit.h"
+#include "agent/job.h"
+#include "agent/messages.h"
+#include "agent/pool.h"
+#include "agent/state_order.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+static const char config[] =
+    "agree_terms = true; contact = \"mailto:ops@example.org\";\n"
+    "issuers = (\n"
+    " { name = \"near\"; type = \"acme\"; url = \"https://near.example/dir\"; },\n"
+    " { name = \"far\"; type = \"acme\"; url = \"https://far.example/dir\"; } );\n"
+    "defaults = { challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };\n"
+    "certificates = (\n"
+    " { name = \"one\"; names = \"one.example\"; issuer = \"near\";\n"
+    "   challenge = ( { type = \"http-01\"; webroot = \"/srv/app\"; },\n"
+    "               { type = \"http-01\"; listen = \"[::]:80\"; } ); },\n"
+    " { name = \"two\"; names = \"two.example\"; issuer = [ \"near\", \"far\" ]; } "
+    ");\n";
+
+enum { ONE, TWO, CERTS };
+
+#define TOKEN "abcdefghijklmnopqrstuvwxyz"
+#define PRINT "0123456789012345678901234567890123456789012"
+
+struct world {
+	struct scratch *scratch;
+	struct fake fake;
+	struct spec spec;
+	struct request request;
+	struct agent agent;
+	int keeper; /* the other ends */
+	int super;
+	int worker; /* -1: none came */
+};
+
+static struct state *open_state(const struct world *w, bool read_only)
+{
+	struct state *s = NULL;
+	struct err e;
+
+	if (state_open(w->scratch->path, read_only, &s, &e) < 0)
+		fail_msg("%s", e.text);
+	return s;
+}
+
+static void open_pair(struct world *w, struct link *l, int *other)
+{
+	int sv[2];
+
+	assert_int_equal(socketpair(AF_UNIX,
+				    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+				    sv),
+			 0);
+	link_open(l, w->agent.loop, sv[0], 8, &w->agent);
+	*other = sv[1];
+}
+
+/* The agent begins, on what is on disk. */
+static void begin(struct world *w)
+{
+	struct agent *a = &w->agent;
+
+	*a = (struct agent){ .spec = &w->spec,
+			     .request = &w->request,
+			     .root = w->scratch->fd,
+			     .wait_until_ms = INT64_MAX };
+	a->start.host_id = "host";
+	a->state = open_state(w, false);
+	a->certs = xcalloc(CERTS, sizeof(*a->certs));
+	a->wanted = xcalloc(CERTS, sizeof(*a->wanted));
+	a->tried = xcalloc(CERTS, sizeof(*a->tried));
+	a->loop = ev_loop_new(EVFLAG_AUTO);
+	open_pair(w, &a->keeper, &w->keeper);
+	open_pair(w, &a->super, &w->super);
+	a->pool = pool_new(a);
+	a->batch = batch_new(a);
+	w->worker = -1;
+	challenge_begin(a);
+}
+
+static void end(struct world *w)
+{
+	struct agent *a = &w->agent;
+
+	while (a->jobs != NULL)
+		job_end(a, a->jobs);
+	challenge_free(a);
+	commit_free(a);
+	batch_free(a->batch);
+	pool_free(a->pool);
+	link_close(&a->keeper);
+	link_close(&a->super);
+	ev_loop_destroy(a->loop);
+	state_close(a->state);
+	free(a->certs);
+	free(a->wanted);
+	free(a->tried);
+	close(w->keeper);
+	close(w->super);
+	if (w->worker >= 0)
+		close(w->worker);
+}
+
+static int world_in(void **state)
+{
+	struct world *w = test_calloc(1, sizeof(*w));
+
+	if (scratch_in(state) < 0)
+		return -1;
+	w->scratch = *state;
+	if (mkdirat(w->scratch->fd, "archive", 0755) < 0)
+		return -1;
+	fake_spec(&w->fake, true, config, &w->spec);
+	w->request.command = COMMAND_AGENT;
+	begin(w);
+	*state = w;
+	return 0;
+}
+
+static int world_out(void **state)
+{
+	struct world *w = *state;
+	void *scratch = w->scratch;
+
+	end(w);
+	spec_done(&w->spec);
+	fake_done(&w->fake);
+	test_free(w);
+	return scratch_out(&scratch);
+}
+
+static void turn(struct world *w)
+{
+	for (int i = 0; i < 4; i++) {
+		ev_run(w->agent.loop, EVRUN_NOWAIT);
+		while (commit_turn(&w->agent))
+			;
+	}
+}
+
+/* What the agent says to `fd`; type 0: nothing. */
+static struct msg take(int fd)
+{
+	struct msg m = MSG_NONE;
+	struct err e;
+
+	if (fd < 0 || msg_recv(fd, &m, &e) < 0) {
+		msg_done(&m);
+		m.type = 0;
+	}
+	return m;
+}
+
+static void say(struct world *w, int fd, struct msg *m)
+{
+	struct err e;
+
+	if (msg_send(fd, m, &e) < 0)
+		fail_msg("%s", e.text);
+	msg_done(m);
+	turn(w);
+}
+
+/* A key is asked for; whether it must be a new one. */
+static bool give_key(struct world *w)
+{
+	struct msg m = take(w->keeper);
+	bool fresh;
+
+	assert_int_equal(m.type, KEEPER_KEY);
+	(void)msg_get_u64(&m);
+	fresh = msg_get_u64(&m) != 0;
+	msg_begin(&m, KEEPER_KEY, m.id);
+	msg_put_bytes(&m, "spki", 4);
+	say(w, w->keeper, &m);
+	return fresh;
+}
+
+static void give_worker(struct world *w)
+{
+	struct msg m = take(w->super);
+	int sv[2];
+
+	if (m.type == 0)
+		return; /* there is one */
+	assert_int_equal(m.type, SUP_WORKER);
+	assert_int_equal(socketpair(AF_UNIX,
+				    SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0,
+				    sv),
+			 0);
+	if (w->worker >= 0)
+		close(w->worker);
+	w->worker = sv[0];
+	msg_begin(&m, SUP_WORKER, m.id);
+	m.fd = sv[1];
+	say(w, w->super, &m);
+}
+
+struct asked {
+	uint32_t id; /* of the message */
+	uint64_t job;
+	uint64_t issuer;
+	char url[64];
+	uint64_t polls;
+};
+
+/* The worker is asked to order; what it is lent the keeper gets, too. */
+static struct asked take_order(struct world *w)
+{
+	struct msg m;
+	struct asked a = { 0 };
+
+	give_worker(w);
+	m = take(w->worker);
+	assert_int_equal(m.type, WORKER_ORDER);
+	assert_true(m.fd >= 0);
+	a.id = m.id;
+	a.job = msg_get_u64(&m);
+	a.issuer = msg_get_u64(&m);
+	(void)msg_get_u64(&m);
+	snprintf(a.url, sizeof(a.url), "%s", msg_get_str(&m));
+	a.polls = msg_get_u64(&m);
+	msg_done(&m);
+	m = take(w->keeper);
+	assert_int_equal(m.type, KEEPER_LEND);
+	assert_true(m.fd >= 0);
+	msg_begin(&m, KEEPER_LEND, m.id);
+	say(w, w->keeper, &m);
+	return a;
+}
+
+/* Certificate `cert` is due, up to where the worker has its order. */
+static struct asked order(struct world *w, uint32_t cert)
+{
+	job_begin(&w->agent, cert, WHY_MISSING);
+	turn(w);
+	(void)give_key(w);
+	return take_order(w);
+}
+
+static void checkpoint(struct world *w, uint64_t job, const char *url)
+{
+	struct msg m = MSG_NONE;
+
+	msg_begin(&m, WORKER_CHECKPOINT, 77);
+	msg_put_u64(&m, job);
+	msg_put_str(&m, url);
+	msg_put_u64(&m, 0);
+	say(w, w->worker, &m);
+}
+
+static void expect_go_on(const struct world *w)
+{
+	struct msg m = take(w->worker);
+
+	assert_int_equal(m.type, WORKER_CHECKPOINT);
+	assert_int_equal(m.id, 77);
+	msg_done(&m);
+}
+
+static void refuse(struct world *w, uint32_t id, const struct err *why)
+{
+	struct msg m = MSG_NONE;
+
+	msg_begin(&m, MSG_FAILED, id);
+	msg_put_err(&m, why);
+	say(w, w->worker, &m);
+}
+
+static void refuse_by(struct world *w, uint32_t id, enum err_code code)
+{
+	struct err why;
+
+	err_set(&why, code, "as the test wants");
+	refuse(w, id, &why);
+}
+
+static void wait_for(struct world *w, uint32_t id, int64_t ms)
+{
+	struct err why;
+
+	err_later(&why, clock_now_ms() + ms, "the CA wants time");
+	refuse(w, id, &why);
+}
+
+/* -- what is on disk -- */
+
+struct row {
+	bool found;
+	char url[64];
+	char issuer[16];
+	int64_t retry_at;
+	unsigned polls;
+};
+
+static int keep_row(void *arg, const struct order_row *o)
+{
+	struct row *r = arg;
+
+	r->found = true;
+	snprintf(r->url, sizeof(r->url), "%s", o->url);
+	snprintf(r->issuer, sizeof(r->issuer), "%s", o->issuer);
+	r->retry_at = o->retry_at;
+	r->polls = o->polls;
+	return 0;
+}
+
+static struct row row_of(const struct world *w, const char *name)
+{
+	struct state *s = open_state(w, true);
+	struct row r = { .found = false };
+	struct err e;
+
+	assert_int_equal(state_order_each(s, name, keep_row, &r, &e), 0);
+	state_close(s);
+	return r;
+}
+
+static struct memory memory_of(struct world *w, const char *name)
+{
+	struct memory m;
+	struct err e;
+	bool found;
+
+	assert_int_equal(agent_commit(&w->agent, &e), 0);
+	assert_int_equal(state_get(w->agent.state, name, &m, &found, &e), 0);
+	return m;
+}
+
+/* An order of an earlier run. */
+static void put_row(struct world *w, uint64_t wanted, const char *issuer,
+		    int64_t created_at)
+{
+	const struct order_row row = { .name = "one",
+				       .issuer = issuer,
+				       .url = "https://near.example/o/9",
+				       .wanted = wanted,
+				       .created_at = created_at,
+				       .polls = 5 };
+	struct err e;
+
+	assert_int_equal(agent_write(&w->agent, &e), 0);
+	assert_int_equal(state_order_put(w->agent.state, &row, &e), 0);
+	assert_int_equal(agent_commit(&w->agent, &e), 0);
+}
+
+/* -- tests -- */
+
+static void an_order_is_on_disk_before_the_worker_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	struct row row;
+
+	assert_string_equal(a.url, "");
+	assert_int_equal(a.polls, 0);
+	checkpoint(w, a.job, "https://near.example/o/1");
+	row = row_of(w, "one");
+	assert_true(row.found);
+	assert_string_equal(row.url, "https://near.example/o/1");
+	assert_string_equal(row.issuer, "near");
+	expect_go_on(w);
+	assert_true((w->agent.certs[ONE].flags & CERT_ORDERED) != 0);
+}
+
+static void an_order_that_is_over_is_forgotten_before_the_worker_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	checkpoint(w, a.job, "");
+	expect_go_on(w);
+	assert_false(row_of(w, "one").found);
+	refuse_by(w, a.id, ERR_NET);
+	assert_null(w->agent.jobs);
+	assert_int_equal(memory_of(w, "one").failures, 1);
+	assert_false((w->agent.certs[ONE].flags & CERT_ORDERED) != 0);
+}
+
+static void an_order_is_kept_where_it_can_be_gone_on_with(void **state)
+{
+	static const struct {
+		enum err_code code;
+		bool kept;
+	} rows[] = {
+		{ ERR_NET, true },      { ERR_SYS, true },     { ERR_BUSY, true },
+		{ ERR_REFUSED, false }, { ERR_PROTO, false },  { ERR_TRUST, false },
+		{ ERR_LIMIT, false },   { ERR_CONFIG, false },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct asked a = order(w, ONE);
+
+		checkpoint(w, a.job, "https://near.example/o/1");
+		expect_go_on(w);
+		refuse_by(w, a.id, rows[i].code);
+		assert_null(w->agent.jobs);
+		memory_of(w, "one"); /* commits */
+		if (row_of(w, "one").found != rows[i].kept)
+			fail_msg("row %zu", i);
+	}
+}
+
+static void a_short_wait_is_spent_in_memory_to_the_millisecond(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	int64_t from = clock_boot_ms();
+
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	wait_for(w, a.id, 30);
+	assert_int_equal(w->agent.jobs->state, JOB_PARKED);
+	while (w->agent.jobs->state == JOB_PARKED)
+		ev_run(w->agent.loop, EVRUN_ONCE);
+	assert_in_range(clock_boot_ms() - from, 29, 2000);
+	turn(w);
+	a = take_order(w);
+	assert_string_equal(a.url, "https://near.example/o/1");
+	assert_int_equal(a.polls, 1);
+	assert_int_equal(memory_of(w, "one").failures, 0);
+}
+
+static void expect_parked(struct world *w, int64_t retry_at)
+{
+	struct memory m = memory_of(w, "one");
+	struct row row = row_of(w, "one");
+
+	assert_null(w->agent.jobs);
+	assert_int_equal(m.failures, 0);
+	assert_int_equal(m.state, JOB_PARKED);
+	assert_in_range(m.retry_at, retry_at, retry_at + 2);
+	assert_true(row.found);
+	assert_true(row.retry_at == m.retry_at);
+	assert_int_equal(row.polls, 1);
+	assert_int_equal(w->agent.certs[ONE].state, JOB_PARKED);
+	assert_true(w->agent.certs[ONE].retry_at == m.retry_at);
+}
+
+static void a_long_wait_outlives_the_run(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	int64_t now = clock_now();
+
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	wait_for(w, a.id, 120000);
+	expect_parked(w, now + 120);
+	end(w);
+	begin(w);
+	a = order(w, ONE);
+	assert_string_equal(a.url, "https://near.example/o/1");
+	assert_int_equal(a.polls, 1);
+}
+
+static void a_run_waits_no_longer_than_it_was_told(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	int64_t now = clock_now();
+
+	w->agent.wait_until_ms = clock_now_ms() + 1000;
+	w->agent.tried[ONE] = true;
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	wait_for(w, a.id, 10000);
+	expect_parked(w, now + 10);
+	assert_false(w->agent.tried[ONE]);
+}
+
+static void a_run_that_stops_lets_go_of_what_waits(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	wait_for(w, a.id, 30000);
+	assert_int_equal(w->agent.jobs->state, JOB_PARKED);
+	job_park_all(&w->agent);
+	expect_parked(w, clock_now() + 29);
+	assert_non_null(strstr(memory_of(w, "one").last_error, "the CA wants time"));
+}
+
+static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
+    void **state)
+{
+	struct world *w = *state;
+	const uint64_t names = w->spec.certs[ONE].names_hash;
+	const struct {
+		uint64_t wanted;
+		const char *issuer;
+		int64_t created_at;
+		bool taken;
+	} rows[] = {
+		{ names, "near", clock_now() - 60, true },
+		{ names + 1, "near", clock_now() - 60, false },
+		{ names, "far", clock_now() - 60, false },
+		{ names, "near", clock_now() - 8 * 86400, false },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct asked a;
+		bool fresh;
+
+		put_row(w, rows[i].wanted, rows[i].issuer, rows[i].created_at);
+		job_begin(&w->agent, ONE, WHY_MISSING);
+		turn(w);
+		fresh = give_key(w);
+		a = take_order(w);
+		assert_string_equal(a.url,
+				    rows[i].taken ? "https://near.example/o/9" : "");
+		assert_int_equal(a.polls, rows[i].taken ? 5 : 0);
+		if (fresh == rows[i].taken) /* its key waits for it */
+			fail_msg("row %zu: the key", i);
+		refuse_by(w, a.id, ERR_REFUSED);
+		memory_of(w, "one");
+		assert_false(row_of(w, "one").found);
+	}
+}
+
+static void what_refuses_gives_way_to_the_next_at_once(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, TWO);
+
+	assert_int_equal(a.issuer, spec_issuer_called(&w->spec, "near"));
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	refuse_by(w, a.id, ERR_REFUSED);
+	a = take_order(w);
+	assert_int_equal(a.issuer, spec_issuer_called(&w->spec, "far"));
+	assert_string_equal(a.url, "");
+	assert_int_equal(memory_of(w, "two").fallback.asked, 1);
+	assert_false(row_of(w, "two").found);
+	refuse_by(w, a.id, ERR_REFUSED);
+	assert_null(w->agent.jobs); /* there is no third */
+	assert_int_equal(memory_of(w, "two").fallback.asked, 0);
+	assert_int_equal(memory_of(w, "two").failures, 1);
+}
+
+static void who_is_asked_outlives_the_run(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, TWO);
+
+	refuse_by(w, a.id, ERR_REFUSED);
+	a = take_order(w);
+	refuse_by(w, a.id, ERR_NET);
+	assert_null(w->agent.jobs);
+	(void)memory_of(w, "two");
+	end(w);
+	begin(w);
+	a = order(w, TWO);
+	assert_int_equal(a.issuer, spec_issuer_called(&w->spec, "far"));
+}
+
+static void a_CA_that_is_too_busy_for_long_gives_way_too(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, TWO);
+
+	wait_for(w, a.id, 2 * 3600 * 1000);
+	a = take_order(w);
+	assert_int_equal(a.issuer, spec_issuer_called(&w->spec, "far"));
+	assert_int_equal(memory_of(w, "two").failures, 0);
+}
+
+static void a_late_answer_is_nobodys(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	struct err e;
+
+	err_set(&e, ERR_SYS, "given up");
+	job_fail(&w->agent, w->agent.jobs, &e);
+	refuse_by(w, a.id, ERR_REFUSED);
+	assert_int_equal(memory_of(w, "one").failures, 1);
+}
+
+static void what_the_keeper_does_not_lend_ends_the_order(void **state)
+{
+	struct world *w = *state;
+	struct msg m;
+	struct err why;
+
+	job_begin(&w->agent, ONE, WHY_MISSING);
+	turn(w);
+	(void)give_key(w);
+	give_worker(w);
+	m = take(w->keeper);
+	assert_int_equal(m.type, KEEPER_LEND);
+	err_set(&why, ERR_CONFIG, "no such issuer");
+	close(m.fd);
+	m.fd = -1;
+	msg_begin(&m, MSG_FAILED, m.id);
+	msg_put_err(&m, &why);
+	say(w, w->keeper, &m);
+	assert_null(w->agent.jobs);
+	assert_non_null(strstr(memory_of(w, "one").last_error, "no such issuer"));
+}
+
+/* -- what a worker may not -- */
+
+static void send_token(struct world *w, uint64_t job, uint64_t challenge,
+		       const char *token, const char *authorization)
+{
+	struct msg m = MSG_NONE;
+
+	msg_begin(&m, WORKER_CHECKPOINT, 77);
+	msg_put_u64(&m, job);
+	msg_put_str(&m, "https://near.example/o/1");
+	msg_put_u64(&m, 1);
+	msg_put_u64(&m, challenge);
+	msg_put_str(&m, "one.example");
+	msg_put_str(&m, token);
+	msg_put_str(&m, authorization);
+	say(w, w->worker, &m);
+}
+
+static void tokens_are_presented_before_the_worker_goes_on(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	struct msg m;
+
+	send_token(w, a.job, w->spec.certs[ONE].challenges.first, TOKEN,
+		   TOKEN "." PRINT);
+	assert_true(row_of(w, "one").found);
+	m = take(w->worker);
+	assert_int_equal(m.type, 0);
+	m = take(w->keeper);
+	assert_int_equal(m.type, KEEPER_PRESENT);
+	msg_begin(&m, KEEPER_PRESENT, m.id);
+	say(w, w->keeper, &m);
+	expect_go_on(w);
+}
+
+static void what_a_worker_must_not_say_ends_it(void **state)
+{
+	struct world *w = *state;
+	const uint64_t first = w->spec.certs[ONE].challenges.first;
+	const struct {
+		uint64_t other_job;
+		uint64_t challenge;
+		const char *token;
+		const char *authorization;
+	} rows[] = {
+		{ 1, first, TOKEN, TOKEN "." PRINT },
+		{ 0, first + 2, TOKEN, TOKEN "." PRINT },
+		{ 0, UINT64_MAX, TOKEN, TOKEN "." PRINT },
+		{ 0, first, "../" TOKEN, "../" TOKEN "." PRINT },
+		{ 0, first, TOKEN, TOKEN "." PRINT "$(id)" },
+		{ 0, first, TOKEN, "<script>" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct asked a = order(w, ONE);
+		struct msg m;
+
+		send_token(w, a.job + rows[i].other_job, rows[i].challenge,
+			   rows[i].token, rows[i].authorization);
+		if (w->agent.jobs != NULL || row_of(w, "one").found)
+			fail_msg("row %zu", i);
+		m = take(w->keeper);
+		assert_int_equal(m.type, 0);
+	}
+}
+
+int main(void)
+{
+#define CASE(f) cmocka_unit_test_setup_teardown(f, world_in, world_out)
+	const struct CMUnitTest tests[] = {
+		CASE(an_order_is_on_disk_before_the_worker_goes_on),
+		CASE(an_order_that_is_over_is_forgotten_before_the_worker_goes_on),
+		CASE(an_order_is_kept_where_it_can_be_gone_on_with),
+		CASE(a_short_wait_is_spent_in_memory_to_the_millisecond),
+		CASE(a_long_wait_outlives_the_run),
+		CASE(a_run_waits_no_longer_than_it_was_told),
+		CASE(a_run_that_stops_lets_go_of_what_waits),
+		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
+		CASE(what_refuses_gives_way_to_the_next_at_once),
+		CASE(who_is_asked_outlives_the_run),
+		CASE(a_CA_that_is_too_busy_for_long_gives_way_too),
+		CASE(a_late_answer_is_nobodys),
+		CASE(what_the_keeper_does_not_lend_ends_the_order),
+		CASE(tokens_are_presented_before_the_worker_goes_on),
+		CASE(what_a_worker_must_not_say_ends_it),
+	};
+
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests_name("job_order", tests, NULL, NULL);
+}
