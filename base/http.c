@@ -194,6 +194,15 @@ static const char *stage(const struct http *h)
 			    : "its name cannot be looked up in time";
 }
 
+static int too_slow(const struct http *h, struct err *e)
+{
+	curl_off_t us = 0;
+
+	curl_easy_getinfo(h->easy, CURLINFO_TOTAL_TIME_T, &us);
+	return err_set(e, ERR_NET, "given up after %d.%d s: %s", (int)(us / 1000000),
+		       (int)(us / 100000 % 10), stage(h));
+}
+
 /* libcurl's words may repeat what the peer said. */
 static int failed(const struct http *h, CURLcode rc, enum err_code code, struct err *e)
 {
@@ -211,8 +220,7 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 	/* The codes are libcurl's, and many: all others mean that it was not reached. */
 	switch ((int)rc) {
 	case CURLE_OPERATION_TIMEDOUT:
-		return err_set(e, ERR_NET, "no answer within %ld s: %s",
-			       (deadline_ms(h) + 999) / 1000, stage(h));
+		return too_slow(h, e);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
 		return failed(h, rc, ERR_TRUST, e);

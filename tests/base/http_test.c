@@ -687,7 +687,7 @@ static void what_is_too_slow_ends_by_the_deadline(void **state)
 		web_fn *serve;
 		const char *says;
 	} rows[] = {
-		{ true, hangs, "it does not shake hands" },
+		{ true, hangs, "s: it does not shake hands" },
 		{ false, hangs_before_headers, "it does not answer" },
 		{ false, hangs_in_headers, "headers of its answer do not end" },
 		{ false, hangs_before_body, "no body follows" },
