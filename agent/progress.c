@@ -14,18 +14,20 @@ static bool is_wanted(const struct agent *a)
 
 void progress_show(struct agent *a)
 {
-	unsigned n_parked = 0, n_busy = 0;
+	unsigned n[JOB_STATES] = { 0 };
+	unsigned n_jobs = 0, n_installing;
 
 	if (!is_wanted(a) || a->jobs == NULL)
 		return;
-	for (const struct job *j = a->jobs; j != NULL; j = j->next) {
-		n_parked += j->state == JOB_PARKED;
-		n_busy += j->state != JOB_PARKED;
-	}
-	printf(CLEAR "ordering %u of %u", n_busy,
-	       n_busy + n_parked + a->n_left + a->n_ended);
-	if (n_parked > 0)
-		printf(", %u parked", n_parked);
+	for (const struct job *j = a->jobs; j != NULL; j = j->next, n_jobs++)
+		n[j->state]++;
+	n_installing = n[JOB_INSTALLING] + n[JOB_HOOKING] + n[JOB_PROBING];
+	printf(CLEAR "ordering %u of %u", n_jobs - n[JOB_PARKED] - n_installing,
+	       n_jobs + a->n_left + a->n_ended);
+	if (n[JOB_PARKED] > 0)
+		printf(", %u parked", n[JOB_PARKED]);
+	if (n_installing > 0)
+		printf(", %u installing", n_installing);
 	printf(", %u done", a->n_ended);
 	fflush(stdout);
 	a->report.in_progress = true;

@@ -1,7 +1,7 @@
 /*
  * progress: one line for who waits at a terminal, in place: what is under way.
  *
- *     ordering 12 of 100, 3 parked, 85 done
+ *     ordering 12 of 100, 3 parked, 40 installing, 45 done
  *
  * Only of `renew` and its like on a terminal, and not with NO_COLOR or --json or -q. It
  * comes with the first tick, so that a short run shows none, gives way to every line
