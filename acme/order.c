@@ -73,14 +73,6 @@ static const struct doc *authorizations(const struct order *o)
 
 /* -- create -- */
 
-static void leave_out_profile(struct order *o, struct acme_ask *ask)
-{
-	free(o->note);
-	o->note = xasprintf("the CA does not offer the profile %s; it was left out",
-			    o->want->profile);
-	ask->profile = NULL;
-}
-
 /* A profile that is not offered is left out, unless it is needed
  * (draft-ietf-acme-profiles 4: "SHOULD NOT" ask for one that is not listed). */
 static int send_new_order(struct order *o, struct err *e)
@@ -96,12 +88,12 @@ static int send_new_order(struct order *o, struct err *e)
 		return err_set(e, ERR_REFUSED, "the CA does not offer the profile %s",
 			       ask.profile);
 	if (!listed)
-		leave_out_profile(o, &ask);
+		ask.profile = NULL;
 	rc = acme_post(o->acme, &ask, &o->last, e);
 	if (rc == 0 || ask.profile == NULL || o->want->need_profile ||
 	    !problem_is(o->last.doc, "invalidProfile"))
 		return rc;
-	leave_out_profile(o, &ask);
+	ask.profile = NULL;
 	return acme_post(o->acme, &ask, &o->last, e);
 }
 
@@ -265,6 +257,19 @@ static int order_finalize(struct order *o, struct err *e)
 	return err_wrap(e, "finalize");
 }
 
+/* Told with the certificate: the order may have been made by another call. */
+static void note_profile(struct order *o)
+{
+	const char *wanted = o->want->profile;
+	const char *got = doc_str(o->last.doc, "profile");
+
+	if (wanted == NULL || (directory_has_profile(&o->acme->directory, wanted) &&
+			       (got == NULL || strcmp(got, wanted) == 0)))
+		return;
+	o->note =
+	    xasprintf("the CA does not offer the profile %s; it was left out", wanted);
+}
+
 static int order_download(struct order *o, struct buf *chain, struct err *e)
 {
 	AUTO_FREE char *url = NULL;
@@ -272,6 +277,7 @@ static int order_download(struct order *o, struct buf *chain, struct err *e)
 
 	TRY(acme_check_url(o->acme, "URL of the certificate", sent, e));
 	url = xstrdup(sent);
+	note_profile(o);
 	if (chain_fetch(o->acme, url, o->want->chain, chain, &o->note, e) < 0)
 		return err_wrap(e, "certificate");
 	return 0;

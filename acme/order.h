@@ -23,11 +23,13 @@ struct acme;
 struct buf;
 struct err;
 
-#define ORDER_AUTHZ_MAX    100 /* as many names as public CAs put in one certificate */
-#define ORDER_POLL_MS      5 /* the first wait where the CA names none; then doubled */
-#define ORDER_POLL_MAX_MS  60000 /* ... up to this */
-#define ORDER_LOOK_POLLS   4 /* at each 4th return, authorizations are looked at again */
-#define ORDER_ANSWER_POLLS 8 /* ... and at each 8th what is still pending is answered */
+#define ORDER_AUTHZ_MAX   100 /* as many names as public CAs put in one certificate */
+#define ORDER_POLL_MS     5   /* the first wait where the CA names none; then doubled */
+#define ORDER_POLL_MAX_MS 60000 /* ... up to this */
+#define ORDER_LOOK_POLLS  4 /* at each 4th return, authorizations are looked at again */
+/* ... and at each 12th, after 20 s, what is still pending is answered again. A CA may be
+ * slow without saying so, and a second answer may be a second validation. */
+#define ORDER_ANSWER_POLLS 12
 
 /* One way to show control of a name, in the order in which they are tried. */
 struct order_way {

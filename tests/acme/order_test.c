@@ -765,25 +765,56 @@ static void a_profile_is_asked_for_if_it_is_offered(void **state)
 {
 	static const struct ca_step steps[] = { CA_DIRECTORY, NEW("valid", CERT),
 						DOWNLOAD };
-	static const struct ca_step refused[] = {
-		CA_DIRECTORY,
-		{ "POST /new-order", 400, "", "{\"type\":\"" CA_T "invalidProfile\"}" },
-		NEW("valid", CERT),
-		DOWNLOAD,
+	static const struct ca_step echoed[] = {
+		CA_DIRECTORY, NEW("valid", CERT ",\"profile\":\"short\""), DOWNLOAD
 	};
 	struct order_want want = want_one();
 	struct ca ca;
 
 	want.profile = "short";
-	begin(&ca, state, steps, N(steps));
-	expect_plain_chain(&ca, &want);
-	assert_string_equal(ca.profile, "short");
 	for (int i = 0; i < 2; i++) {
-		AUTO_FREE char *note = NULL;
+		begin(&ca, state, i == 0 ? steps : echoed, N(steps));
+		expect_plain_chain(&ca, &want);
+		assert_string_equal(ca.profile, "short");
+	}
+}
 
-		want.profile = i == 0 ? "short" : "long";
-		begin(&ca, state, i == 0 ? refused : steps, i == 0 ? 4 : 3);
+static void a_profile_that_is_not_offered_is_left_out_and_that_is_said(void **state)
+{
+	static const struct ca_step unlisted[] = { CA_DIRECTORY, NEW("valid", CERT),
+						   DOWNLOAD };
+	static const struct ca_step refused[] = {
+		CA_DIRECTORY,
+		{ "POST /new-order", 400, "", "{\"type\":\"" CA_T "invalidProfile\"}" },
+		NEW("valid", CERT ",\"profile\":\"default\""),
+		DOWNLOAD,
+	};
+	/* It was left out when the order was made, before it was come back to. */
+	static const struct ca_step later[] = { CA_DIRECTORY, READ("valid", CERT),
+						DOWNLOAD };
+	static const struct {
+		const struct ca_step *steps;
+		size_t n;
+		const char *profile;
+		bool resumed;
+	} rows[] = {
+		{ unlisted, N(unlisted), "long", false },
+		{ refused, N(refused), "short", false },
+		{ later, N(later), "long", true },
+	};
+	struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(rows); i++) {
+		AUTO_FREE char *note = NULL;
+		char url[128];
+		struct ca ca;
+
+		want.profile = rows[i].profile;
+		begin(&ca, state, rows[i].steps, rows[i].n);
+		snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+		want.url = rows[i].resumed ? url : NULL;
 		note = expect_chain(&ca, &want);
+		assert_non_null(note);
 		assert_non_null(strstr(note, "it was left out"));
 		assert_string_equal(ca.profile, "");
 	}
@@ -860,6 +891,7 @@ int main(void)
 		CASE(what_an_order_needs_is_there_and_of_the_CA),
 		CASE(an_order_has_no_more_authorizations_than_names_can_be),
 		CASE(a_profile_is_asked_for_if_it_is_offered),
+		CASE(a_profile_that_is_not_offered_is_left_out_and_that_is_said),
 		CASE(a_profile_that_is_needed_is_not_left_out),
 		CASE(a_certificate_that_is_none_is_refused),
 	};
