@@ -104,10 +104,16 @@ test_an_order_that_fails_leaves_no_token_and_the_next_run_orders_again() {
 	no_token_is_left
 }
 
-# A CA that takes its time to look.
+# A CA that takes its time to look: three times, each after 0 to 5 seconds.
+export PEBBLE_VA_SLEEPTIME=5
 slow_ca() {
-	export PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=4
-	start_without_web
+	PEBBLE_VA_NOSLEEP=0 start_pebble own
+}
+
+responder_and_slow_ca() {
+	free_port
+	http=$port
+	slow_ca
 	way=$(by_listening "127.0.0.1:$http")
 	acme
 }
@@ -125,7 +131,7 @@ token_is_shown() { # as far as can be seen from outside
 }
 
 test_a_responder_that_is_killed_is_started_again_with_its_tokens() {
-	slow_ca
+	responder_and_slow_ca
 	renew_until_shown
 	kill -9 "$(role responder)"
 	wait "$run"
@@ -135,13 +141,53 @@ test_a_responder_that_is_killed_is_started_again_with_its_tokens() {
 }
 
 test_an_agent_that_is_killed_shows_its_tokens_again() {
-	slow_ca
+	responder_and_slow_ca
 	renew_until_shown
 	kill -9 "$(role agent)"
 	wait "$run"
 	is_live_of www 1 1
 	is 1 "$(pebble_asked /order-plz)"
 	not token_is_shown
+}
+
+# A run that was killed as a whole, with its token still in the webroot.
+leave_a_token() {
+	start_web
+	slow_ca
+	way=$(webroot)
+	acme
+	"$BUILD/everleaf" -c "$dir/everleaf.conf" renew >out 2>err &
+	run=$!
+	started $run
+	until_true 20 find_token
+	kill -9 "$run"
+	no_role_is_left
+	find_token
+}
+
+find_token() {
+	[ -n "$(find "$www" -type f)" ]
+}
+
+test_a_token_of_a_certificate_that_is_gone_is_taken_back() {
+	leave_a_token
+	config <<-C
+	certificates = ( { names = "localhost"; issuer = "local"; challenge = $way; } );
+	C
+	expect 0 everleaf renew
+	no_token_is_left
+}
+
+test_a_token_in_a_webroot_that_is_not_ours_any_more_is_told_of() {
+	leave_a_token
+	config <<-C
+	certificates = ( { names = "localhost"; issuer = "local"; } );
+	C
+	expect 0 everleaf renew
+	says err "www: $dir/$www is not in the configuration any more; the token "
+	find_token
+	expect 0 everleaf renew
+	is "" "$(cat err)"
 }
 
 run_tests "$@"
