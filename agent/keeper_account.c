@@ -90,6 +90,14 @@ int keeper_sign_account(void *lent, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* RFC 8555 7.3.6: there is no way back, and no other account for its key. */
+static int forget_deactivated(const struct keeper_lent *l, struct err *e)
+{
+	TRY(account_remove(l->keeper->root, issuer_name(l), e));
+	forget_account(l);
+	return 0;
+}
+
 static int remember_url(const struct keeper_lent *l, struct account *a, const char *url,
 			struct err *e)
 {
@@ -97,6 +105,8 @@ static int remember_url(const struct keeper_lent *l, struct account *a, const ch
 		return err_set(e, ERR_PROTO, "there is no account to be registered");
 	if (url != NULL && !is_of_issuer(l, url))
 		return err_set(e, ERR_PROTO, "an account at another CA");
+	if (url == NULL && l->ticket.what == LEND_DEACTIVATE)
+		return forget_deactivated(l, e);
 	if (url == NULL ? a->url == NULL : a->url != NULL && strcmp(url, a->url) == 0)
 		return 0;
 	if (may_write(l))

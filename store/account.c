@@ -228,6 +228,18 @@ int account_drop_next(int root, const char *issuer, struct err *e)
 	return 0;
 }
 
+/* The URL first: no crash may leave one that has no key. */
+int account_remove(int root, const char *issuer, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	TRY(open_found(root, issuer, &dir, e));
+	for (size_t i = N_FILES; dir >= 0 && i-- > 0;)
+		if (remove_file(dir, files[i], e) < 0)
+			return err_wrap(e, PLACE_ACCOUNTS "/%s", issuer);
+	return 0;
+}
+
 int account_sweep(int root, const char *issuer, struct err *e)
 {
 	AUTO_FD int dir = -1;

@@ -49,5 +49,8 @@ int account_make_next(int root, const char *issuer, enum key_type type,
 int account_take_next(int root, const char *issuer, struct err *e);
 int account_drop_next(int root, const char *issuer, struct err *e);
 
+/* It was deactivated: its keys are of no use to anyone any more. Fine if there are none. */
+int account_remove(int root, const char *issuer, struct err *e);
+
 /* Remove what crashes left beside the files. Fine if there is nothing. */
 int account_sweep(int root, const char *issuer, struct err *e);

@@ -479,6 +479,7 @@ static void accounts_are_found_updated_and_deactivated_as_the_rfc_says(void **st
 	AUTO_JOSE struct jose found;
 	AUTO_JOSE struct jose updated;
 	AUTO_JOSE struct jose gone;
+	char text[ERR_TEXT_MAX];
 
 	sign(fd, asked(ASK_FIND_ACCOUNT), &found);
 	assert_true(json_is_true(json_object_get(found.payload, "onlyReturnExisting")));
@@ -494,6 +495,11 @@ static void accounts_are_found_updated_and_deactivated_as_the_rfc_says(void **st
 	sign(end, asked(ASK_DEACTIVATE_ACCOUNT), &gone);
 	assert_string_equal(jose_str(gone.payload, "status"), "deactivated");
 	assert_true(jose_verifies(&gone, key));
+	/* It stays until the CA has done it. */
+	assert_true(scratch_has(s->scratch, "accounts/issuer/account.key"));
+	assert_int_equal(registered(end, "", text), 0);
+	assert_false(scratch_has(s->scratch, "accounts/issuer/account.key"));
+	assert_false(scratch_has(s->scratch, "accounts/issuer/account.json"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 

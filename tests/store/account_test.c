@@ -59,6 +59,7 @@ static void what_was_never_made_is_nothing(void **state)
 	assert_int_equal(account_take_next(s->fd, "le", &e), 0);
 	assert_int_equal(account_drop_next(s->fd, "le", &e), 0);
 	assert_int_equal(account_sweep(s->fd, "le", &e), 0);
+	assert_int_equal(account_remove(s->fd, "le", &e), 0);
 	assert_int_equal(scratch_count(s, "."), 0);
 }
 
@@ -79,6 +80,20 @@ static void a_key_and_its_url_are_kept(void **state)
 	assert_true(key_same_public(key, after.key));
 	save_url(s, NULL);
 	assert_false(scratch_has(s, "accounts/le/account.json"));
+}
+
+static void an_account_that_was_deactivated_is_nothing(void **state)
+{
+	const struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = make(s, KEY_ECDSA_P256);
+	AUTO_KEY EVP_PKEY *next = make_next(s);
+	struct account a;
+	struct err e;
+
+	save_url(s, "https://ca.example/acct/1");
+	assert_int_equal(account_remove(s->fd, "le", &e), 0);
+	a = load(s);
+	assert_true(a.key == NULL && a.next == NULL && a.url == NULL);
 }
 
 static void nobody_else_reads_it(void **state)
@@ -264,6 +279,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_was_never_made_is_nothing),
 		TEST(a_key_and_its_url_are_kept),
+		TEST(an_account_that_was_deactivated_is_nothing),
 		TEST(nobody_else_reads_it),
 		TEST(a_new_key_has_no_url_and_no_successor),
 		TEST(a_roll_over_keeps_both_keys_until_one_is_chosen),
