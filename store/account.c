@@ -18,7 +18,8 @@
 
 #define LIMIT_FILE LIMIT_KEY_BYTES
 
-static const char *const files[] = { KEY_FILE, NEXT_FILE, URL_FILE };
+/* In the order in which they go: no crash may leave a URL that has no key. */
+static const char *const files[] = { URL_FILE, NEXT_FILE, KEY_FILE };
 
 #define N_FILES (sizeof(files) / sizeof(files[0]))
 
@@ -228,13 +229,12 @@ int account_drop_next(int root, const char *issuer, struct err *e)
 	return 0;
 }
 
-/* The URL first: no crash may leave one that has no key. */
 int account_remove(int root, const char *issuer, struct err *e)
 {
 	AUTO_FD int dir = -1;
 
 	TRY(open_found(root, issuer, &dir, e));
-	for (size_t i = N_FILES; dir >= 0 && i-- > 0;)
+	for (size_t i = 0; dir >= 0 && i < N_FILES; i++)
 		if (remove_file(dir, files[i], e) < 0)
 			return err_wrap(e, PLACE_ACCOUNTS "/%s", issuer);
 	return 0;
