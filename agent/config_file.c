@@ -24,7 +24,7 @@ static void read_content(struct config_reader *r, const config_setting_t *s, voi
 		[CONTENT_PKCS12] = "pkcs12",
 		[CONTENT_DER] = "der",
 		[CONTENT_CA] = "ca",
-		[CONTENTS] = NULL,
+		[CONTENT_KINDS] = NULL,
 	};
 	struct spec_file *f = into;
 

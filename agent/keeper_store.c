@@ -15,19 +15,9 @@
 #include "store/generation.h"
 #include "store/pending.h"
 #include "store/publish.h"
+#include "store/set.h"
 
 #define STAMPS_MAX 4096 /* in one message */
-
-/* publish.h repeats the values because rooms do not look up. */
-_Static_assert((int)CONTENT_FULLCHAIN == (int)PUBLISH_FULLCHAIN &&
-		   (int)CONTENT_CERT == (int)PUBLISH_CERT &&
-		   (int)CONTENT_CHAIN == (int)PUBLISH_CHAIN &&
-		   (int)CONTENT_KEY == (int)PUBLISH_KEY &&
-		   (int)CONTENT_COMBINED == (int)PUBLISH_COMBINED &&
-		   (int)CONTENT_PKCS12 == (int)PUBLISH_PKCS12 &&
-		   (int)CONTENT_DER == (int)PUBLISH_DER &&
-		   (int)CONTENT_CA == (int)PUBLISH_CA,
-	       "contents of the two rooms");
 
 /* -- stamps: has anything of a certificate changed since it was last looked at? -- */
 
@@ -93,7 +83,7 @@ static struct publish_file file_of(const struct keeper *k, const struct spec_fil
 {
 	return (struct publish_file){
 		.path = keeper_text(k, f->path),
-		.content = (enum publish_content)f->content,
+		.content = { .kind = (enum content_kind)f->content },
 		.access = { .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
 			    .gid = f->gid == SPEC_NOBODY ? FILE_KEEP : f->gid,
 			    .mode = f->mode },
@@ -103,7 +93,7 @@ static struct publish_file file_of(const struct keeper *k, const struct spec_fil
 int keeper_audit(void *role, struct msg *m, struct err *e)
 {
 	const struct keeper *k = role;
-	AUTO_PUBLISH_SET struct publish_set set = { .key = { 0 } };
+	AUTO_SET struct set set = { .key = { 0 } };
 	const struct spec_cert *c;
 	uint64_t number = 0;
 	uint32_t id = m->id;
@@ -115,7 +105,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
 	pair = number == 0
 		   ? 0
-		   : publish_load(k->root, keeper_text(k, c->name), number, &set, &why);
+		   : set_load(k->root, keeper_text(k, c->name), number, &set, &why);
 	msg_begin(m, KEEPER_AUDIT, id);
 	msg_put_u64(m, pair < 0);
 	msg_put_u64(m, c->files.n);
@@ -252,7 +242,7 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
 	const struct keeper *k = role;
-	AUTO_PUBLISH_SET struct publish_set set = { .key = { 0 } };
+	AUTO_SET struct set set = { .key = { 0 } };
 	const struct spec_cert *c;
 	const char *name;
 	uint64_t number;
@@ -262,7 +252,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	number = msg_get_u64(m);
 	TRY(msg_end(m, e));
 	name = keeper_text(k, c->name);
-	TRY(publish_load(k->root, name, number, &set, e));
+	TRY(set_load(k->root, name, number, &set, e));
 	TRY(generation_live(k->root, name, number, e));
 	for (uint32_t i = 0; i < c->files.n; i++) {
 		struct publish_file f =

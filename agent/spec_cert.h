@@ -8,23 +8,12 @@
 
 #include "agent/event.h"
 #include "agent/spec_issuer.h"
-
-enum file_content {
-	CONTENT_FULLCHAIN,
-	CONTENT_CERT,
-	CONTENT_CHAIN,
-	CONTENT_KEY,
-	CONTENT_COMBINED, /* key, certificate, chain */
-	CONTENT_PKCS12,
-	CONTENT_DER, /* of the certificate */
-	CONTENT_CA,  /* the issuer's trust anchors */
-	CONTENTS,
-};
+#include "store/content.h"
 
 struct spec_file {
 	struct text path; /* absolute */
 	struct text password_file;
-	uint32_t content;
+	uint32_t content; /* enum content_kind */
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mode;

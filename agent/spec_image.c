@@ -111,7 +111,7 @@ static const struct field fields[] = {
 
 	FILE_(path, PATH, 1),
 	FILE_(password_file, PATH, 0),
-	FILE_(content, BELOW, CONTENTS),
+	FILE_(content, BELOW, CONTENT_KINDS),
 	FILE_(mode, BELOW, 01000),
 
 	PROBE(label, STRING, 0),

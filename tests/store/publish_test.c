@@ -26,15 +26,14 @@ static char *path_of(const struct scratch *s, const char *name)
 	return path;
 }
 
-static struct publish_file file_of(const struct scratch *s,
-				   enum publish_content content)
+static struct publish_file file_of(const struct scratch *s, enum content_kind content)
 {
 	return (struct publish_file){ path_of(s, "out/web.pem"),
-				      content,
+				      { .kind = content },
 				      { FILE_KEEP, FILE_KEEP, 0640 } };
 }
 
-static void write_ok(const struct publish_set *set, const struct publish_file *file)
+static void write_ok(const struct set *set, const struct publish_file *file)
 {
 	struct err e = { 0 };
 
@@ -42,7 +41,7 @@ static void write_ok(const struct publish_set *set, const struct publish_file *f
 		fail_msg("%s", e.text);
 }
 
-static unsigned audit(const struct publish_set *set, const struct publish_file *file)
+static unsigned audit(const struct set *set, const struct publish_file *file)
 {
 	unsigned differs = 99;
 	struct err e = { 0 };
@@ -55,8 +54,8 @@ static unsigned audit(const struct publish_set *set, const struct publish_file *
 static void a_published_file_is_exactly_as_configured(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_KEY);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_KEY);
 
 	make_set(&set);
 	assert_int_equal(audit(&set, &file), PUBLISH_MISSING);
@@ -70,8 +69,8 @@ static void a_published_file_is_exactly_as_configured(void **state)
 static void an_empty_chain_is_an_empty_file(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CHAIN);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CHAIN);
 
 	write_ok(&set, &file);
 	scratch_expect(s, "out/web.pem", "");
@@ -83,8 +82,8 @@ static void an_empty_chain_is_an_empty_file(void **state)
 static void what_is_already_so_is_not_written_again(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_COMBINED);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_COMBINED);
 	struct stat before, after, folder_before, folder_after;
 
 	make_set(&set);
@@ -104,14 +103,14 @@ static void what_is_already_so_is_not_written_again(void **state)
 static void a_new_content_is_a_new_file_a_second_later(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_KEY);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_KEY);
 	struct stat before, after;
 
 	make_set(&set);
 	write_ok(&set, &file);
 	before = scratch_stat(s, "out/web.pem");
-	file.content = PUBLISH_COMBINED;
+	file.content.kind = CONTENT_COMBINED;
 	assert_int_equal(audit(&set, &file), PUBLISH_CONTENT);
 	write_ok(&set, &file);
 	after = scratch_stat(s, "out/web.pem");
@@ -123,8 +122,8 @@ static void a_new_content_is_a_new_file_a_second_later(void **state)
 static void one_changed_byte_is_seen_and_mended(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CERT);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CERT);
 	int fd;
 
 	make_set(&set);
@@ -140,8 +139,8 @@ static void one_changed_byte_is_seen_and_mended(void **state)
 static void a_changed_mode_is_seen_and_mended(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CERT);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CERT);
 
 	make_set(&set);
 	write_ok(&set, &file);
@@ -154,8 +153,8 @@ static void a_changed_mode_is_seen_and_mended(void **state)
 static void a_file_that_its_owner_cannot_read_is_mended(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CERT);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CERT);
 
 	make_set(&set);
 	write_ok(&set, &file);
@@ -168,8 +167,8 @@ static void a_file_that_its_owner_cannot_read_is_mended(void **state)
 static void a_changed_owner_is_seen_and_mended(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CERT);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CERT);
 	struct stat st;
 
 	if (geteuid() != 0) {
@@ -194,8 +193,8 @@ static void a_changed_owner_is_seen_and_mended(void **state)
 static void an_owner_that_may_not_be_given_is_named_with_the_path(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CERT);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CERT);
 	struct err e;
 
 	make_set(&set);
@@ -216,8 +215,8 @@ static void an_owner_that_may_not_be_given_is_named_with_the_path(void **state)
 /* `at` is the place itself or that of the draft: neither is followed or replaced. */
 static void expect_refused(const struct scratch *s, const char *at)
 {
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_KEY);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_KEY);
 
 	make_set(&set);
 	for (enum plant p = 0; p < PLANTS; p++) {
@@ -251,8 +250,8 @@ static void what_is_planted_beside_the_place_is_refused(void **state)
 static void what_is_planted_is_reported_as_strange(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CHAIN);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CHAIN);
 
 	for (enum plant p = 0; p < PLANTS; p++) {
 		plant(s, p, "out/web.pem");
@@ -267,8 +266,8 @@ static void what_is_planted_is_reported_as_strange(void **state)
 static void a_folder_over_a_link_is_refused(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CHAIN);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CHAIN);
 	struct err e;
 
 	scratch_link(s, "out", "over");
@@ -282,8 +281,8 @@ static void a_folder_over_a_link_is_refused(void **state)
 static void a_missing_folder_is_an_error_and_not_made(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CHAIN);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CHAIN);
 	unsigned differs = 99;
 	struct err e;
 
@@ -299,8 +298,8 @@ static void a_missing_folder_is_an_error_and_not_made(void **state)
 static void only_absolute_paths_of_files_are_written(void **state)
 {
 	static const char *const paths[] = { "out/web.pem", "web.pem", "", "/tmp/" };
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(*state, PUBLISH_CHAIN);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(*state, CONTENT_CHAIN);
 	struct err e;
 
 	for (size_t i = 0; i < sizeof(paths) / sizeof(paths[0]); i++) {
@@ -312,8 +311,8 @@ static void only_absolute_paths_of_files_are_written(void **state)
 static void a_leftover_of_a_crash_goes_even_if_nothing_is_to_be_written(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_KEY);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_KEY);
 	ino_t inode;
 
 	make_set(&set);
@@ -330,8 +329,8 @@ static void a_leftover_of_a_crash_goes_even_if_nothing_is_to_be_written(void **s
 static void files_of_others_beside_ours_are_left_alone(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_CHAIN);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_CHAIN);
 
 	scratch_put(s, "out/other.pem", "other");
 	scratch_put(s, "out/.other.pem.everleaf", "in work");
@@ -343,8 +342,8 @@ static void files_of_others_beside_ours_are_left_alone(void **state)
 static void an_old_file_stays_when_the_new_one_cannot_be_rendered(void **state)
 {
 	struct scratch *s = *state;
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = file_of(s, PUBLISH_PKCS12);
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_PKCS12);
 	struct err e;
 
 	scratch_put(s, "out/web.pem", "old");

@@ -19,7 +19,7 @@
 /* What the keeper is asked for through a renewal and its end. */
 struct work {
 	const struct scratch *s;
-	const struct publish_set *set;
+	const struct set *set;
 	struct file_access access; /* of the key and the published file */
 	const char *path;          /* of the published file */
 };
@@ -44,15 +44,15 @@ static int issue(const struct work *w, struct err *e)
 
 static int publish(const struct work *w, struct err *e)
 {
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
-	struct publish_file file = { w->path, PUBLISH_COMBINED, w->access };
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = { w->path, { .kind = CONTENT_COMBINED }, w->access };
 	uint64_t number = 0;
 	unsigned differs = 99;
 
 	TRY(generation_current(w->s->fd, "web", &number, e));
-	TRY(publish_load(w->s->fd, "web", number, &set, e));
+	TRY(set_load(w->s->fd, "web", number, &set, e));
 	TRY(publish_write(&set, &file, e));
-	file.content = PUBLISH_KEY;
+	file.content.kind = CONTENT_KEY;
 	TRY(publish_write(&set, &file, e));
 	TRY(publish_audit(&set, &file, &differs, e));
 	return differs == 0 ? 0 : err_set(e, ERR_SYS, "differs: %u", differs);
@@ -115,7 +115,7 @@ static void run_inside(const struct work *w, const struct sandbox *box)
 static void run_as(struct scratch *s, uid_t uid, uint64_t capabilities,
 		   const struct file_access *access)
 {
-	AUTO_PUBLISH_SET struct publish_set set = { 0 };
+	AUTO_SET struct set set = { 0 };
 	static char path[PATH_MAX + 32];
 	struct work w = { s, &set, *access, path };
 	struct sandbox_path paths[] = { { s->path, SANDBOX_WRITE } };

@@ -3,7 +3,7 @@
 
 #include "base/err.h"
 #include "base/x509.h"
-#include "store/publish.h"
+#include "store/set.h"
 #include "tests/scratch.h"
 
 /* A certificate that `key` signs for itself. */
@@ -21,13 +21,13 @@ static inline void certify(EVP_PKEY *key, struct buf *pem)
 	assert_int_equal(x509_to_pem(cert, pem, &e), 0);
 }
 
-static inline void make_set(struct publish_set *set)
+static inline void make_set(struct set *set)
 {
 	AUTO_KEY EVP_PKEY *key = NULL;
 	AUTO_KEY EVP_PKEY *other = NULL;
 	struct err e;
 
-	*set = (struct publish_set){ 0 };
+	*set = (struct set){ .name = "web" };
 	assert_int_equal(key_make(KEY_ECDSA_P256, &key, &e), 0);
 	assert_int_equal(key_make(KEY_ECDSA_P256, &other, &e), 0);
 	assert_int_equal(key_to_pem(key, &set->key, &e), 0);

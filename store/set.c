@@ -1,0 +1,64 @@
+#include "store/set.h"
+
+#include <errno.h>
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/key.h"
+#include "base/x509.h"
+#include "store/generation.h"
+
+static int read_part(int dir, const char *file, bool needed, struct buf *out,
+		     struct err *e)
+{
+	if (file_read(dir, file, LIMIT_CHAIN_BYTES, out, e) == 0)
+		return 0;
+	return !needed && e->sysno == ENOENT ? 0 : e->code;
+}
+
+static int check_pair(const struct set *set, struct err *e)
+{
+	AUTO_KEY EVP_PKEY *key = NULL;
+	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
+	struct err why;
+
+	if (key_from_pem(set->key.data, set->key.len, &key, &why) < 0)
+		return err_set(e, ERR_TRUST, "privkey.pem: %s", why.text);
+	if (x509_chain_from_pem(set->cert.data, set->cert.len, &leaf, &why) < 0)
+		return err_set(e, ERR_TRUST, "cert.pem: %s", why.text);
+	if (!key_same_public(key, X509_get0_pubkey(sk_X509_value(leaf, 0))))
+		return err_set(e, ERR_TRUST, "privkey.pem is not the key of cert.pem");
+	return 0;
+}
+
+static int load(int dir, struct set *set, struct err *e)
+{
+	TRY(read_part(dir, "privkey.pem", true, &set->key, e));
+	TRY(read_part(dir, "cert.pem", true, &set->cert, e));
+	TRY(read_part(dir, "chain.pem", false, &set->chain, e));
+	TRY(read_part(dir, "ca.pem", false, &set->ca, e));
+	return check_pair(set, e);
+}
+
+int set_load(int root, const char *name, uint64_t number, struct set *set,
+	     struct err *e)
+{
+	AUTO_SET struct set got = { .name = name };
+	AUTO_FD int dir = -1;
+
+	TRY(generation_open(root, name, number, &dir, e));
+	if (load(dir, &got, e) < 0)
+		return err_wrap(e, "generation %d of %s", (int)number, name);
+	*set = got;
+	got = (struct set){ .name = NULL };
+	return 0;
+}
+
+void set_done(struct set *set)
+{
+	buf_done(&set->key);
+	buf_done(&set->cert);
+	buf_done(&set->chain);
+	buf_done(&set->ca);
+}

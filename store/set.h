@@ -1,0 +1,29 @@
+/*
+ * set: one generation, read back whole: what everything outside the store is made of.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "base/buf.h"
+
+struct err;
+
+struct set {
+	const char *name; /* of the certificate; borrowed */
+	struct buf key;   /* PKCS#8 PEM, privkey.pem */
+	struct buf cert;  /* the leaf, PEM, cert.pem */
+	struct buf chain; /* without the leaf, PEM, chain.pem; may be empty */
+	struct buf ca;    /* the issuer's trust anchors, PEM, ca.pem; may be empty */
+};
+
+#define AUTO_SET __attribute__((cleanup(set_done)))
+
+/*
+ * Read generation `number` of `name`; chain.pem and ca.pem need not be there. ERR_TRUST
+ * if its key is not its certificate's, or one of them cannot be read as what it is.
+ * `set` is written only on success.
+ */
+int set_load(int root, const char *name, uint64_t number, struct set *set,
+	     struct err *e);
+void set_done(struct set *set);

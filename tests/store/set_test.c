@@ -1,0 +1,120 @@
+/* set: a generation is read back whole, or not at all. */
+#include "tests/scratch.h"
+
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/x509.h"
+#include "store/generation.h"
+#include "store/set.h"
+#include "tests/store/sets.h"
+
+static const struct file_access private = { FILE_KEEP, FILE_KEEP, 0600 };
+
+/* Keep `set` as the next generation of "web"; parts that are empty are not written. */
+static uint64_t keep(const struct scratch *s, const struct set *set)
+{
+	const struct {
+		const char *file;
+		const struct buf *b;
+	} parts[] = { { "privkey.pem", &set->key },
+		      { "cert.pem", &set->cert },
+		      { "chain.pem", &set->chain },
+		      { "ca.pem", &set->ca } };
+	AUTO_GENERATION struct generation g = GENERATION_NONE;
+	uint64_t number = 0;
+	struct err e;
+
+	assert_int_equal(generation_begin(&g, s->fd, "web", &e), 0);
+	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (parts[i].b->len > 0)
+			assert_int_equal(generation_add(&g, parts[i].file,
+							parts[i].b->data,
+							parts[i].b->len, &private, &e),
+					 0);
+	assert_int_equal(generation_keep(&g, &number, &e), 0);
+	return number;
+}
+
+static void same(const struct buf *got, const struct buf *want)
+{
+	assert_int_equal(got->len, want->len);
+	assert_memory_equal(got->data, want->data, want->len);
+}
+
+static void a_generation_is_read_back_whole(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, got = { 0 };
+	struct err e;
+
+	make_set(&set);
+	assert_int_equal(set_load(s->fd, "web", keep(s, &set), &got, &e), 0);
+	same(&got.key, &set.key);
+	same(&got.cert, &set.cert);
+	same(&got.chain, &set.chain);
+	same(&got.ca, &set.ca);
+}
+
+static void chain_and_anchors_need_not_be_there(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, got = { 0 };
+	struct err e;
+
+	make_set(&set);
+	buf_done(&set.chain);
+	buf_done(&set.ca);
+	assert_int_equal(set_load(s->fd, "web", keep(s, &set), &got, &e), 0);
+	assert_int_equal(got.chain.len + got.ca.len, 0);
+}
+
+static void another_certificates_key_is_not_published(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, other = { 0 }, got = { 0 };
+	struct err e;
+
+	make_set(&set);
+	make_set(&other);
+	buf_done(&set.key);
+	buf_add(&set.key, other.key.data, other.key.len);
+	assert_int_equal(set_load(s->fd, "web", keep(s, &set), &got, &e), ERR_TRUST);
+	assert_string_equal(e.text,
+			    "generation 1 of web: privkey.pem is not the key of "
+			    "cert.pem");
+	assert_null(got.key.data);
+}
+
+static void what_cannot_be_read_is_not_published(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, got = { 0 };
+	struct err e;
+
+	make_set(&set);
+	keep(s, &set);
+	scratch_put(s, "archive/web/0000000001/cert.pem", "half a certif");
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "cert.pem"));
+	scratch_put(s, "archive/web/0000000001/privkey.pem", "");
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "privkey.pem"));
+	assert_int_equal(unlinkat(s->fd, "archive/web/0000000001/privkey.pem", 0), 0);
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_SYS);
+	assert_int_equal(set_load(s->fd, "web", 2, &got, &e), ERR_CONFIG);
+}
+
+#define TEST(f) cmocka_unit_test_setup_teardown(f, store_in, scratch_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(a_generation_is_read_back_whole),
+		TEST(chain_and_anchors_need_not_be_there),
+		TEST(another_certificates_key_is_not_published),
+		TEST(what_cannot_be_read_is_not_published),
+	};
+
+	return cmocka_run_group_tests_name("set", tests, NULL, NULL);
+}
