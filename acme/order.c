@@ -305,6 +305,7 @@ static int order_wait(const struct order *o, struct err *e)
 {
 	/* It was validated by some of them: what follows should take less long. */
 	unsigned polls = o->status == ORDER_PENDING ? o->polls : o->polls / 2;
+	int64_t now_ms = clock_now_ms();
 	int64_t at = o->last.retry_at_ms;
 	int64_t wait_ms = ORDER_POLL_MS;
 
@@ -312,8 +313,8 @@ static int order_wait(const struct order *o, struct err *e)
 		wait_ms *= 2;
 	if (wait_ms > ORDER_POLL_MAX_MS)
 		wait_ms = ORDER_POLL_MAX_MS;
-	if (at == 0)
-		at = clock_now_ms() + wait_ms;
+	if (at <= now_ms) /* none was named, or one that has passed by our clock */
+		at = now_ms + wait_ms;
 	return err_later(e, at, "%s",
 			 o->status == ORDER_PENDING ? "the CA validates its names"
 						    : "the CA makes the certificate");

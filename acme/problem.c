@@ -113,11 +113,15 @@ static int fill(struct err *e, enum err_code code, int64_t retry_at_ms,
 		const struct buf *text)
 {
 	const char *said = text->data == NULL ? "it says nothing more" : text->data;
+	const int64_t now_ms = clock_now_ms();
+	const int64_t soonest = now_ms + PROBLEM_SOON_S * INT64_C(1000);
 
 	if (code != ERR_LATER)
 		return err_set(e, code, "%s", said);
 	if (retry_at_ms == 0)
-		retry_at_ms = clock_now_ms() + PROBLEM_LATER_S * INT64_C(1000);
+		retry_at_ms = now_ms + PROBLEM_LATER_S * INT64_C(1000);
+	else if (retry_at_ms < soonest)
+		retry_at_ms = soonest;
 	return err_later(e, retry_at_ms, "%s", said);
 }
 

@@ -20,8 +20,10 @@
 struct doc;
 struct err;
 
-/* When no time was given with a refusal that time will mend. */
+/* When no time was given with a refusal that time will mend; and the soonest, whatever
+ * was given: one that is "at once", or that has passed by our clock, is asked for ever. */
 #define PROBLEM_LATER_S 3600
+#define PROBLEM_SOON_S  5
 
 /* Fill e from the answer; returns its code. `doc` may be NULL. */
 int problem_err(struct err *e, long status, const struct doc *doc, int64_t retry_at_ms);

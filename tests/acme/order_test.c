@@ -422,6 +422,8 @@ static void waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day(void **state
 		{ "Retry-After: Fri, 31 Dec 9999 23:59:59 GMT\r\n", 1, 86399000,
 		  86400000 },
 		{ "Retry-After: soon\r\n", 1, 0, 10 },
+		{ "Retry-After: 0\r\n", 7, 300, 640 },
+		{ "Retry-After: Sat, 01 Jan 2000 00:00:00 GMT\r\n", 7, 300, 640 },
 	};
 	struct order_want want = want_one();
 

@@ -117,6 +117,20 @@ static void the_time_is_the_CAs_or_an_hour(void **state)
 	clock_fake(0);
 }
 
+/* "Retry-After: 0", or a date by another clock than ours. */
+static void who_was_refused_is_not_back_at_once(void **state)
+{
+	struct err e;
+
+	(void)state;
+	clock_fake(NOW);
+	problem_err(&e, 503, NULL, NOW * 1000);
+	assert_int_equal(e.retry_at_ms, (NOW + PROBLEM_SOON_S) * 1000);
+	problem_err(&e, 429, NULL, 1);
+	assert_int_equal(e.retry_at_ms, (NOW + PROBLEM_SOON_S) * 1000);
+	clock_fake(0);
+}
+
 /* RFC 8555 6.7.1 */
 static void the_words_are_the_CAs_name_by_name(void **state)
 {
@@ -182,6 +196,7 @@ int main(void)
 		cmocka_unit_test(the_type_says_what_the_scheduler_does),
 		cmocka_unit_test(a_name_that_did_not_validate_may_do_so_later),
 		cmocka_unit_test(the_time_is_the_CAs_or_an_hour),
+		cmocka_unit_test(who_was_refused_is_not_back_at_once),
 		cmocka_unit_test(the_words_are_the_CAs_name_by_name),
 		cmocka_unit_test(a_compound_problem_is_what_it_consists_of),
 		cmocka_unit_test(a_person_is_told_where_to_act),
