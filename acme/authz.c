@@ -136,6 +136,15 @@ static void tell_failure(const struct doc *authz, const char *status, struct aut
 	err_set(why, ERR_NET, "%s: its authorization is %s", z->name, shown.data);
 }
 
+/* Before it is answered, an error is one of the last time. */
+static bool has_failed(const struct doc *challenge, bool again)
+{
+	const char *status = doc_str(challenge, "status");
+
+	return is(status, "invalid") || (again && is(status, "pending") &&
+					 doc_member(challenge, "error") != NULL);
+}
+
 static int read_authz(struct acme *a, const struct order_want *want,
 		      const struct doc *authz, bool again, struct authz *z,
 		      struct err *why, struct err *e)
@@ -149,9 +158,7 @@ static int read_authz(struct acme *a, const struct order_want *want,
 	if (is(status, "valid"))
 		return 0;
 	c = choose(want, authz, z);
-	if (!is(status, "pending") ||
-	    (again && c != NULL && is(doc_str(c, "status"), "pending") &&
-	     doc_member(c, "error") != NULL)) {
+	if (!is(status, "pending") || has_failed(c, again)) {
 		tell_failure(authz, status, z, why);
 		return 0;
 	}

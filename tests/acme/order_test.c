@@ -535,11 +535,20 @@ static void an_order_that_has_failed_is_over(void **state)
 		READ("pending", ""),
 		AUTHZ(AUTHZ_OF("pending", FAILED("1", "pending"))),
 	};
+	/* RFC 8555 7.1.6 ends the authorization with it; some CAs keep that pending. */
+	static const struct ca_step invalid[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", FAILED("1", "invalid"))),
+	};
 	struct order_want want = want_one();
 	char url[128];
 	struct ca ca;
 
 	begin(&ca, state, at_once, N(at_once));
+	expect_failure(&ca, &want, ERR_NET, "no answer 1");
+	assert_non_null(strstr(ca.heard, "/o/1;order over;"));
+	begin(&ca, state, invalid, N(invalid));
 	expect_failure(&ca, &want, ERR_NET, "no answer 1");
 	assert_non_null(strstr(ca.heard, "/o/1;order over;"));
 	want.url = url;
