@@ -6,9 +6,11 @@
 #include "acme/directory.h"
 #include "acme/problem.h"
 #include "acme/registration.h"
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/doc.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #define CONTACTS_MAX 10 /* that are shown */
@@ -58,9 +60,20 @@ static int post_account(struct acme *a, enum acme_ask_kind kind, struct buf *tex
 	return 0;
 }
 
+/* Which of two keys the CA has is asked (registration.h), not concluded from a refusal:
+ * it may be one of the same request sent again, whose first answer was lost. */
+static bool was_taken(struct acme *a)
+{
+	AUTO_FREE char *before = xstrdup(a->account.thumbprint);
+	struct err ignored; /* then it is asked next time */
+	bool known;
+
+	return registration_find(a, &known, &ignored) == 0 && known &&
+	       strcmp(a->account.thumbprint, before) != 0;
+}
+
 /* RFC 8555 7.3.5: the inner object is signed by the new key; the keeper makes both, and
- * the new key is durable before it does. Where no answer came, both keys stay, and the
- * next registration_find() asks which of them it is. */
+ * the new key is durable before it does. */
 static int roll_over(struct acme *a, struct err *e)
 {
 	struct acme_ask ask = { .kind = ASK_ROLL_KEY, .url = a->directory.key_change };
@@ -72,12 +85,7 @@ static int roll_over(struct acme *a, struct err *e)
 	rc = acme_send(a, &ask, &reply, e);
 	if (rc == 0)
 		return a->host->rolled(a->host->arg, true, e);
-	if (reply.http.status >= 400 && reply.http.status < 500) {
-		struct err ignored; /* what the CA said is the reason */
-
-		(void)a->host->rolled(a->host->arg, false, &ignored);
-	}
-	return rc;
+	return was_taken(a) ? 0 : rc;
 }
 
 static int step_of(struct acme *a, enum account_step step, struct buf *text,

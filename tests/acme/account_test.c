@@ -136,16 +136,19 @@ static void a_key_is_rolled_over_when_the_CA_has_taken_it(void **state)
 	ca_end(&ca);
 }
 
+#define IN_USE                                                               \
+	{                                                                    \
+		"POST /key-change", 409, "Location: @/a/2\r\n",              \
+		    "{\"type\":\"" CA_T "malformed\",\"detail\":\"in use\"}" \
+	}
+
 static void a_refused_roll_over_is_given_up_and_an_unclear_one_is_not(void **state)
 {
-	static const struct ca_step refused[] = {
-		CA_DIRECTORY,
-		{ "POST /key-change", 409, "Location: @/a/2\r\n",
-		  "{\"type\":\"" CA_T "malformed\",\"detail\":\"in use\"}" },
-	};
+	static const struct ca_step refused[] = { CA_DIRECTORY, IN_USE, NO_ACCOUNT };
 	static const struct ca_step unclear[] = {
 		CA_DIRECTORY,
 		{ "POST /key-change", 500, "", "" },
+		{ "POST /new-account", 500, "", "" },
 	};
 	struct ca ca;
 
@@ -157,6 +160,23 @@ static void a_refused_roll_over_is_given_up_and_an_unclear_one_is_not(void **sta
 	begin(&ca, state, unclear, N(unclear), true);
 	expect_failure(&ca, ACCOUNT_ROLLOVER, ERR_NET, "the CA answers 500");
 	assert_string_equal(ca.heard, "");
+	ca_end(&ca);
+}
+
+/* The request was sent twice: the refusal is of the second. */
+static void a_refused_roll_over_that_the_CA_has_taken_is_one(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		IN_USE,
+		{ "POST /new-account", 200, "Location: @/a/1\r\n", "{}" },
+		{ "POST /a/1", 200, "", OBJECT },
+	};
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps), true);
+	expect_text(&ca, ACCOUNT_ROLLOVER, "thumbprint THUMB2\n");
+	assert_string_equal(ca.heard, "rolled 1;");
 	ca_end(&ca);
 }
 
@@ -228,6 +248,7 @@ int main(void)
 		CASE(contacts_are_updated_and_an_account_ended_at_its_url),
 		CASE(a_key_is_rolled_over_when_the_CA_has_taken_it),
 		CASE(a_refused_roll_over_is_given_up_and_an_unclear_one_is_not),
+		CASE(a_refused_roll_over_that_the_CA_has_taken_is_one),
 		CASE(a_certificate_is_revoked_by_account_or_by_its_key),
 		CASE(what_is_revoked_already_is_revoked),
 		CASE(a_CA_may_be_unable_to),

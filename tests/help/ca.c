@@ -96,6 +96,8 @@ static int sign(void *arg, const struct acme_ask *ask, struct buf *jws, struct e
 	if (ask->kind == ASK_NEW_ORDER)
 		snprintf(ca->profile, sizeof(ca->profile), "%s",
 			 ask->profile == NULL ? "" : ask->profile);
+	if (ask->kind == ASK_ROLL_KEY)
+		ca->rolling = true;
 	ca->n_signed[ask->kind]++;
 	buf_printf(jws, "kind %u nonce %s url %s;", ask->kind, ask->nonce, ask->url);
 	return 0;
@@ -108,7 +110,8 @@ static int account(void *arg, struct acme_account *a, struct err *e)
 	(void)e;
 	*a = (struct acme_account){
 		.kid = ca->kid[0] == '\0' ? NULL : xstrdup(ca->kid),
-		.thumbprint = ca->no_key ? NULL : xstrdup("THUMB"),
+		.thumbprint =
+		    ca->no_key ? NULL : xstrdup(ca->rolled ? "THUMB2" : "THUMB"),
 		.rolling = ca->rolling,
 	};
 	return 0;
@@ -131,6 +134,7 @@ static int rolled(void *arg, bool taken, struct err *e)
 
 	(void)e;
 	ca->rolling = false;
+	ca->rolled = taken;
 	hear(ca, "rolled %d;", taken);
 	return 0;
 }

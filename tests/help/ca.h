@@ -51,6 +51,7 @@ struct ca {
 	char kid[LIMIT_ACME_URL]; /* "": not registered */
 	bool no_key;
 	bool rolling;
+	bool rolled;
 	unsigned n_signed[ASK_KINDS];
 	enum key_type keys[8]; /* of ASK_NEW_ACCOUNT */
 	char profile[32];      /* of the last ASK_NEW_ORDER */
