@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unistd.h>
 
 #include "acme/account.h"
@@ -51,7 +52,7 @@ static bool take_reason(struct request *r, const char *value)
 	};
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcmp(value, words[i].word) == 0) {
+		if (strcasecmp(value, words[i].word) == 0) {
 			r->reason = words[i].reason;
 			return true;
 		}
@@ -95,7 +96,7 @@ static const struct command_option options[OPTIONS] = {
 			  0, take_crit },
 	[OPTION_DAYS] = { "--days", "N", "only what happens in the next N days", 0,
 			  take_days },
-	[OPTION_REASON] = { "--reason", "R",
+	[OPTION_REASON] = { "--reason", "REASON",
 			    "CRLReason of RFC 5280 5.3.1, a word or a number "
 			    "(unspecified)",
 			    0, take_reason },

@@ -16,7 +16,7 @@
 #define CHALLENGES "acme-challenge"
 
 #define FOLDER_MODE 0755
-#define TRIES       16 /* who has the same webroot may remove the folder as we enter it */
+#define TRIES       64 /* who has the same webroot may remove the folder as we enter it */
 
 /* The way down. */
 struct way {
