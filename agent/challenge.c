@@ -190,7 +190,11 @@ static void on_presented(void *arg, uint32_t id, struct msg *m,
 	struct token *t = token_called(a->challenges, id);
 
 	(void)m;
-	if (t != NULL && t->state == TOKEN_PUT)
+	if (t == NULL || t->state != TOKEN_PUT)
+		return;
+	if (failed == NULL && !is_by_keeper(a, t))
+		responder_put(a, t);
+	else
 		token_put_done(a, t, failed);
 }
 
@@ -208,10 +212,7 @@ static void on_withdrawn(void *arg, uint32_t id, struct msg *m,
 static void put(struct agent *a, struct token *t)
 {
 	t->state = TOKEN_PUT;
-	if (is_by_keeper(a, t))
-		ask_keeper(a, t, KEEPER_PRESENT, on_presented);
-	else
-		responder_put(a, t);
+	ask_keeper(a, t, KEEPER_PRESENT, on_presented);
 }
 
 /* Requests to one role are done in the order they were made: it follows its put. */

@@ -1,6 +1,7 @@
 /*
  * challenge: tokens on their way to where a CA looks for them, and back.
  *
+ * The keeper looks at each: it may say nothing but the thumbprint of an account of ours.
  * http-01 by webroot is a file that the keeper writes; by `listen` an entry of the
  * responder, which is started with the first one and let go when all is quiet. Tokens
  * are rows of the state database before they are presented, and until they are

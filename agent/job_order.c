@@ -121,7 +121,8 @@ static bool is_listed(struct list l, uint64_t challenge)
 	return challenge >= l.first && challenge - l.first < l.n;
 }
 
-/* A worker that was taken over may not choose where tokens go, nor what they say. */
+/* A worker that was taken over may not choose where tokens go; nor what they say, which
+ * is for the keeper to judge (KEEPER_PRESENT). */
 static int take_tokens(const struct agent *a, const struct job *j, struct msg *m,
 		       struct challenge_token *tokens, size_t n, struct err *e)
 {

@@ -17,7 +17,7 @@
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them
  *     keeper_account.c    ... ACME accounts
- *     keeper_challenge.c  http-01 tokens in webroots
+ *     keeper_challenge.c  http-01 tokens
  *     keeper_sweep.c      what crashes leave behind
  */
 #pragma once
@@ -93,6 +93,9 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 
 /* One request on a socket that was lent. Not 0: that socket is over. */
 int keeper_lent_answer(struct keeper_lent *l, struct err *e);
+
+/* Whether it is that of an account of ours (RFC 7638). */
+bool keeper_has_thumbprint(const struct keeper *k, const char *thumbprint);
 
 /* Keys that are made meanwhile (keymaker.h): where they will come from, at most
  * KEYMAKERS_MAX; one has come from `fd`: keep it and answer; let go of all. */

@@ -35,15 +35,39 @@ static bool may_write(const struct keeper_lent *l)
 	return request_writes(&l->keeper->start.request);
 }
 
+static int load_account(const struct keeper *k, uint32_t issuer, struct account **a,
+			struct err *e)
+{
+	const char *name = keeper_text(k, k->start.spec.issuers[issuer].name);
+	struct keeper_account *of = &k->accounts[issuer];
+
+	if (!of->is_read && k->root >= 0)
+		TRY(account_load(k->root, name, &of->disk, e));
+	of->is_read = true;
+	*a = &of->disk;
+	return 0;
+}
+
 int keeper_account(const struct keeper_lent *l, struct account **a, struct err *e)
 {
-	struct keeper_account *k = &l->keeper->accounts[l->ticket.issuer];
+	return load_account(l->keeper, l->ticket.issuer, a, e);
+}
 
-	if (!k->is_read && l->keeper->root >= 0)
-		TRY(account_load(l->keeper->root, issuer_name(l), &k->disk, e));
-	k->is_read = true;
-	*a = &k->disk;
-	return 0;
+/* An account that cannot be read can use no token either. */
+bool keeper_has_thumbprint(const struct keeper *k, const char *thumbprint)
+{
+	for (uint32_t i = 0; i < k->start.spec.n[SPEC_ISSUERS]; i++) {
+		AUTO_BUF struct buf own = { 0 };
+		struct account *a;
+		struct err e;
+
+		if (k->start.spec.issuers[i].type == ISSUER_ACME &&
+		    load_account(k, i, &a, &e) == 0 && a->key != NULL &&
+		    jws_thumbprint(a->key, &own, &e) == 0 &&
+		    strcmp(own.data, thumbprint) == 0)
+			return true;
+	}
+	return false;
 }
 
 static void forget_account(const struct keeper_lent *l)

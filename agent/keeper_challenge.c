@@ -1,7 +1,8 @@
 /*
- * The keeper puts http-01 tokens into the webroots of the snapshot and takes them out
- * again. What anyone can fetch there is a token and an account's thumbprint; no message
- * can make it anything else.
+ * The keeper looks at all that is to be presented, and puts it into the webroots of the
+ * snapshot and takes it out again. What anyone can fetch is a token and the thumbprint of
+ * one of our accounts, no message can make it anything else: with another's thumbprint,
+ * a worker that was taken over would have names of this host certified for keys of its own.
  */
 #include <string.h>
 
@@ -11,16 +12,16 @@
 #include "base/err.h"
 #include "store/webroot.h"
 
+/* *webroot is NULL for what the responder answers. */
 static int find_webroot(const struct keeper *k, uint64_t n, const char **webroot,
 			struct err *e)
 {
 	const struct spec *s = &k->start.spec;
 
-	*webroot =
-	    n < s->n[SPEC_CHALLENGES] ? spec_text(s, s->challenges[n].webroot) : NULL;
-	if (*webroot == NULL)
-		return err_set(e, ERR_PROTO, "there is no challenge %llu by webroot",
+	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].type != CHALLENGE_HTTP_01)
+		return err_set(e, ERR_PROTO, "there is no challenge %llu of http-01",
 			       (unsigned long long)n);
+	*webroot = spec_text(s, s->challenges[n].webroot);
 	return 0;
 }
 
@@ -36,7 +37,10 @@ int keeper_present(void *role, struct msg *m, struct err *e)
 	TRY(find_webroot(role, challenge, &webroot, e));
 	if (!token_is_authorization(token, authorization))
 		return err_set(e, ERR_PROTO, "not a token and its key authorization");
-	TRY(webroot_put(webroot, token, authorization, e));
+	if (!keeper_has_thumbprint(role, authorization + strlen(token) + 1))
+		return err_set(e, ERR_PROTO, "a key authorization of somebody else");
+	if (webroot != NULL)
+		TRY(webroot_put(webroot, token, authorization, e));
 	msg_begin(m, KEEPER_PRESENT, id);
 	return 0;
 }
@@ -52,7 +56,8 @@ int keeper_withdraw(void *role, struct msg *m, struct err *e)
 	TRY(find_webroot(role, challenge, &webroot, e));
 	if (!token_is_valid(token, strlen(token)))
 		return err_set(e, ERR_PROTO, "not a token");
-	TRY(webroot_remove(webroot, token, e));
+	if (webroot != NULL)
+		TRY(webroot_remove(webroot, token, e));
 	msg_begin(m, KEEPER_WITHDRAW, id);
 	return 0;
 }

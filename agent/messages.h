@@ -45,7 +45,8 @@ enum message {
 	KEEPER_CA_REVOKE, /* issuer, serial, reason -> . */
 	KEEPER_CA_CRL,    /* issuer -> . ; it is in the store */
 	KEEPER_LEND,      /* enum lend, issuer, cert, generation, reason, fd -> . */
-	KEEPER_PRESENT,   /* challenge, token, key authorization -> . */
+	KEEPER_PRESENT,   /* challenge, token, key authorization -> . ; it may be shown,
+			     and is if it goes to a webroot */
 	KEEPER_WITHDRAW,  /* challenge, token -> . */
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */

@@ -54,6 +54,7 @@ struct stage {
 	const char *in_use; /* the supervisor cannot bind that */
 	bool dead;          /* a responder that comes dies at once */
 	bool silent;        /* nobody answers */
+	bool deaf;          /* the responder does not */
 };
 
 static uint32_t challenge_at(const struct spec *s, const char *where)
@@ -174,7 +175,7 @@ static void answer(const struct stage *s, int fd, struct msg *m, const char *tok
 	assert_int_equal(msg_send(fd, m, &e), 0);
 }
 
-/* "put 2 A": which of them by its first letter. */
+/* "put A": which of them by its first letter. */
 static void play_token(struct stage *s, int fd, struct msg *m)
 {
 	static const char *const words[] = {
@@ -183,12 +184,15 @@ static void play_token(struct stage *s, int fd, struct msg *m)
 		[RESPONDER_ADD] = "add",
 		[RESPONDER_REMOVE] = "remove",
 	};
+	const char *word = words[m->type];
 	AUTO_FREE char *token = NULL;
 	struct err e;
 
-	buf_printf(&s->asked, "%s", words[m->type]);
-	if (m->type == KEEPER_PRESENT || m->type == KEEPER_WITHDRAW)
+	if (m->type == KEEPER_WITHDRAW)
 		assert_int_equal(msg_get_u64(m), s->www);
+	if (m->type == KEEPER_PRESENT && msg_get_u64(m) != s->www)
+		word = "look at";
+	buf_puts(&s->asked, word);
 	token = xstrdup(msg_get_str(m));
 	if (m->type == KEEPER_PRESENT || m->type == RESPONDER_ADD)
 		assert_memory_equal(msg_get_str(m), token, strlen(token));
@@ -234,7 +238,7 @@ static bool play(struct stage *s)
 		play_token(s, s->keeper, &m);
 	while (msg_recv(s->super, &m, &e) == 0 && (any = true))
 		play_super(s, &m);
-	if (s->responder < 0)
+	if (s->responder < 0 || s->deaf)
 		return any;
 	while (msg_recv(s->responder, &m, &e) == 0 && (any = true))
 		play_token(s, s->responder, &m);
@@ -521,7 +525,7 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	present(s, "api", s->api, A, 7);
 	present(s, "other", s->other, B, 8);
 	run(s);
-	expect_asked(s, "start;add A;add B;");
+	expect_asked(s, "look at A;look at B;start;add A;add B;");
 	expect_told(s, "7: ok;8: ok;");
 	challenge_withdraw(&s->agent, "api");
 	run(s);
@@ -535,8 +539,39 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	expect_asked(s, "remove B;let go;");
 	present(s, "api", s->api, C, 9);
 	run(s);
-	expect_asked(s, "start;add C;");
+	expect_asked(s, "look at C;start;add C;");
 	expect_told(s, "9: ok;");
+}
+
+/* What a worker that was taken over would have it say. */
+static void what_the_keeper_would_not_show_the_responder_does_not(void **state)
+{
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	s->fail = A;
+	present(s, "api", s->api, A, 7);
+	run(s);
+	expect_asked(s, "look at A;");
+	expect_told(s, "7: no room;");
+	assert_false(challenge_busy(&s->agent));
+}
+
+static void one_that_is_withdrawn_while_it_is_looked_at_is_not_shown(void **state)
+{
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	s->silent = true;
+	present(s, "api", s->api, A, 7);
+	run(s);
+	challenge_withdraw(&s->agent, "api");
+	s->silent = false;
+	run(s);
+	commit(s);
+	expect_asked(s, "look at A;");
+	expect_told(s, "");
+	expect_rows(s, "");
 }
 
 static void an_address_in_use_fails_its_own_tokens_only(void **state)
@@ -549,7 +584,7 @@ static void an_address_in_use_fails_its_own_tokens_only(void **state)
 	present(s, "other", s->other, B, 8);
 	run(s);
 	expect_told(s, "7: in use;8: ok;");
-	expect_asked(s, "start;add B;");
+	expect_asked(s, "look at A;look at B;start;add B;");
 	present(s, "api", s->api, A, 9);
 	run(s);
 	expect_told(s, "9: in use;");
@@ -562,12 +597,12 @@ static void a_responder_that_dies_is_started_again_with_all_it_had(void **state)
 	challenge_begin(&s->agent);
 	present(s, "api", s->api, A, 7);
 	run(s);
-	s->silent = true;
+	s->deaf = true;
 	present(s, "other", s->other, B, 8);
 	run(s);
 	close(s->responder); /* one is shown, the other is on its way */
 	s->responder = -1;
-	s->silent = false;
+	s->deaf = false;
 	s->asked.len = 0;
 	run(s);
 	expect_asked(s, "start;add A;add B;");
@@ -591,7 +626,7 @@ static void a_responder_that_dies_with_nothing_to_do_is_let_be(void **state)
 	expect_asked(s, "");
 	present(s, "api", s->api, B, 8);
 	run(s);
-	expect_asked(s, "start;add B;");
+	expect_asked(s, "look at B;start;add B;");
 }
 
 static void a_token_is_gone_with_its_responder(void **state)
@@ -622,7 +657,7 @@ static void a_responder_that_always_dies_is_given_up(void **state)
 	present(s, "api", s->api, A, 7);
 	for (int i = 0; i < 10; i++)
 		run(s);
-	expect_asked(s, "start;start;start;start;start;");
+	expect_asked(s, "look at A;start;start;start;start;start;");
 	expect_told(s, "7: the responder died 5 times;");
 	assert_false(challenge_busy(&s->agent));
 	challenge_withdraw(&s->agent, "api");
@@ -670,7 +705,7 @@ static void a_token_with_an_order_is_presented_again(void **state)
 	challenge_begin(&s->agent);
 	assert_true(challenge_busy(&s->agent));
 	run(s);
-	expect_asked(s, "put A;start;add B;");
+	expect_asked(s, "look at B;put A;start;add B;");
 	expect_told(s, "");
 	expect_rows(s, "api B;www A;");
 	assert_false(challenge_busy(&s->agent));
@@ -763,6 +798,8 @@ int main(void)
 		CASE(a_token_of_two_orders_stays_until_both_are_done),
 		CASE(
 		    the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet),
+		CASE(what_the_keeper_would_not_show_the_responder_does_not),
+		CASE(one_that_is_withdrawn_while_it_is_looked_at_is_not_shown),
 		CASE(an_address_in_use_fails_its_own_tokens_only),
 		CASE(a_responder_that_dies_is_started_again_with_all_it_had),
 		CASE(a_responder_that_dies_with_nothing_to_do_is_let_be),

@@ -1,20 +1,23 @@
 /*
  * keeper_challenge: tokens go into the webroots of the configuration, whole and checked,
- * and come out of them. All through the keeper as it is exec'd, in its sandbox.
+ * and come out of them; what goes to the responder is checked too. All through the keeper
+ * as it is exec'd, in its sandbox.
  */
 #include <signal.h>
 
+#include "acme/jws.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "store/account.h"
 #include "tests/agent/config_fake.h"
 #include "tests/help/alone.h"
 #include "tests/scratch.h"
 
 #define TOKEN  "DGyRejmCefe7v4NfDGDKfA"
-#define PRINT  "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
+#define PRINT  "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI" /* nobody's here */
 #define FOLDER "www/.well-known/acme-challenge"
 
 #define TWO_32 (UINT64_C(1) << 32)
@@ -24,11 +27,14 @@ struct stage {
 	int snapshot;
 	uint32_t webroot; /* challenges of it, by number */
 	uint32_t listen;
+	char *authorization; /* of TOKEN, for the account of the second issuer */
 };
 
 static const char config[] =
     "state_dir = \"%s\"; agree_terms = true;"
-    "issuers = ( { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; } );"
+    "issuers = ( { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; },"
+    " { name = \"near\"; type = \"acme\"; url = \"https://near.example/d\"; },"
+    " { name = \"far\"; type = \"acme\"; url = \"https://far.example/d\"; } );"
     "certificates = ("
     " { names = \"a.example\"; issuer = \"lab\"; challenge ="
     "   { type = \"http-01\"; webroot = \"%s/www\"; }; },"
@@ -67,6 +73,20 @@ static int compile(struct stage *s)
 	return 0;
 }
 
+/* One issuer of ours has an account, the other has not. */
+static void make_account(struct stage *s)
+{
+	AUTO_ACCOUNT struct account a = { .key = NULL };
+	AUTO_BUF struct buf print = { 0 };
+	struct err e;
+
+	assert_int_equal(account_make_key(((struct scratch *)s->scratch)->fd, "far",
+					  KEY_ECDSA_P256, &a, &e),
+			 0);
+	assert_int_equal(jws_thumbprint(a.key, &print, &e), 0);
+	s->authorization = xasprintf(TOKEN ".%s", print.data);
+}
+
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
@@ -74,6 +94,7 @@ static int stage_in(void **state)
 	if (store_in(&s->scratch) < 0)
 		return -1;
 	scratch_mkdir(s->scratch, "www");
+	make_account(s);
 	*state = s;
 	return compile(s);
 }
@@ -84,6 +105,7 @@ static int stage_out(void **state)
 	int rc = scratch_out(&s->scratch);
 
 	close(s->snapshot);
+	free(s->authorization);
 	test_free(s);
 	return rc;
 }
@@ -125,24 +147,49 @@ static void a_token_is_put_into_its_webroot_and_taken_out(void **state)
 	const struct stage *s = *state;
 	struct alone a = begin(s);
 
-	granted(&a, s->webroot, TOKEN, TOKEN "." PRINT);
-	scratch_expect(s->scratch, FOLDER "/" TOKEN, TOKEN "." PRINT);
+	granted(&a, s->webroot, TOKEN, s->authorization);
+	scratch_expect(s->scratch, FOLDER "/" TOKEN, s->authorization);
 	granted(&a, s->webroot, TOKEN, NULL);
 	assert_int_equal(scratch_count(s->scratch, "www"), 0);
 	granted(&a, s->webroot, TOKEN, NULL);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
-static void a_challenge_without_a_webroot_is_refused(void **state)
+static void what_the_responder_answers_is_looked_at_and_not_written(void **state)
 {
 	const struct stage *s = *state;
-	const uint64_t wrong[] = { s->listen,           2,          TWO_32,
-				   TWO_32 + s->webroot, UINT64_MAX, UINT32_MAX };
+	struct alone a = begin(s);
+
+	granted(&a, s->listen, TOKEN, s->authorization);
+	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	granted(&a, s->listen, TOKEN, NULL);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Of a worker that was taken over: it would be certified for our names. */
+static void a_token_for_the_account_of_somebody_else_is_refused(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	char text[256];
+
+	assert_int_equal(ask(&a, s->webroot, TOKEN, TOKEN "." PRINT, text), ERR_PROTO);
+	assert_non_null(strstr(text, "of somebody else"));
+	assert_int_equal(ask(&a, s->listen, TOKEN, TOKEN "." PRINT, text), ERR_PROTO);
+	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_challenge_that_is_not_there_is_refused(void **state)
+{
+	const struct stage *s = *state;
+	const uint64_t wrong[] = { 2, TWO_32, TWO_32 + s->webroot, UINT64_MAX,
+				   UINT32_MAX };
 	struct alone a = begin(s);
 	char text[256];
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
-		assert_int_equal(ask(&a, wrong[i], TOKEN, TOKEN "." PRINT, text),
+		assert_int_equal(ask(&a, wrong[i], TOKEN, s->authorization, text),
 				 ERR_PROTO);
 		assert_non_null(strstr(text, "there is no challenge"));
 		assert_int_equal(ask(&a, wrong[i], TOKEN, NULL, text), ERR_PROTO);
@@ -198,7 +245,7 @@ static void a_webroot_that_is_gone_is_named(void **state)
 	assert_int_equal(unlinkat(((struct scratch *)s->scratch)->fd, "www",
 				  AT_REMOVEDIR),
 			 0);
-	assert_int_equal(ask(&a, s->webroot, TOKEN, TOKEN "." PRINT, text), ERR_SYS);
+	assert_int_equal(ask(&a, s->webroot, TOKEN, s->authorization, text), ERR_SYS);
 	assert_non_null(strstr(text, "/www: open it: No such file"));
 	granted(&a, s->webroot, TOKEN, NULL);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
@@ -209,7 +256,9 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
 	const struct CMUnitTest tests[] = {
 		CASE(a_token_is_put_into_its_webroot_and_taken_out),
-		CASE(a_challenge_without_a_webroot_is_refused),
+		CASE(what_the_responder_answers_is_looked_at_and_not_written),
+		CASE(a_token_for_the_account_of_somebody_else_is_refused),
+		CASE(a_challenge_that_is_not_there_is_refused),
 		CASE(nothing_but_a_token_and_a_thumbprint_is_written),
 		CASE(a_webroot_that_is_gone_is_named),
 	};
