@@ -47,6 +47,7 @@ enum keeper_state {
 /* The account at one issuer: read from disk when it is first needed, then kept. */
 struct keeper_account {
 	bool is_read;
+	bool lost; /* a worker says that the CA does not know its URL any more */
 	struct account disk;
 };
 

@@ -5,6 +5,7 @@
 #include "acme/client.h"
 #include "acme/jws.h"
 #include "agent/keeper_sign.h"
+#include "agent/log.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/base64url.h"
@@ -75,7 +76,7 @@ static void forget_account(const struct keeper_lent *l)
 	struct keeper_account *k = &l->keeper->accounts[l->ticket.issuer];
 
 	account_done(&k->disk);
-	k->is_read = false;
+	k->is_read = k->lost = false;
 }
 
 static bool is_of_issuer(const struct keeper_lent *l, const char *url)
@@ -85,9 +86,19 @@ static bool is_of_issuer(const struct keeper_lent *l, const char *url)
 }
 
 /* An issuer that is configured to be another CA since has no account there. */
+static bool is_registered(const struct keeper_lent *l, const struct account *a)
+{
+	return a->url != NULL && is_of_issuer(l, a->url);
+}
+
+static bool *is_lost(const struct keeper_lent *l)
+{
+	return &l->keeper->accounts[l->ticket.issuer].lost;
+}
+
 const char *keeper_kid(const struct keeper_lent *l, const struct account *a)
 {
-	return a->url != NULL && is_of_issuer(l, a->url) ? a->url : NULL;
+	return is_registered(l, a) && !*is_lost(l) ? a->url : NULL;
 }
 
 /* -- what workers ask, and tell -- */
@@ -122,6 +133,17 @@ static int forget_deactivated(const struct keeper_lent *l, struct err *e)
 	return 0;
 }
 
+/* What hangs on the URL (records in DNS, limits) has to be looked after by a person. */
+static void tell_new_url(const struct keeper_lent *l, const struct account *a,
+			 const char *url)
+{
+	if (is_registered(l, a))
+		log_warn("%s: the CA calls our account %s now, and %s no more",
+			 issuer_name(l), url, a->url);
+}
+
+/* That an account is lost is a worker's word, or a CA's on a bad day: the disk keeps it
+ * until there is another. */
 static int remember_url(const struct keeper_lent *l, struct account *a, const char *url,
 			struct err *e)
 {
@@ -131,12 +153,14 @@ static int remember_url(const struct keeper_lent *l, struct account *a, const ch
 		return err_set(e, ERR_PROTO, "an account at another CA");
 	if (url == NULL && l->ticket.what == LEND_DEACTIVATE)
 		return forget_deactivated(l, e);
-	if (url == NULL ? a->url == NULL : a->url != NULL && strcmp(url, a->url) == 0)
+	*is_lost(l) = url == NULL;
+	if (url == NULL || (a->url != NULL && strcmp(url, a->url) == 0))
 		return 0;
 	if (may_write(l))
 		TRY(account_save_url(l->keeper->root, issuer_name(l), url, e));
+	tell_new_url(l, a, url);
 	free(a->url);
-	a->url = url == NULL ? NULL : xstrdup(url);
+	a->url = xstrdup(url);
 	return 0;
 }
 
@@ -216,13 +240,13 @@ static int put_eab(const struct keeper_work *w, struct json *j, struct err *e)
 }
 
 /* RFC 8555 7.3. A key that the CA does not take makes way for one of another type, as
- * long as no account hangs on it. */
+ * long as no account ever hung on it. */
 int keeper_new_account(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	enum key_type type = w->ask.key;
 	struct json j;
 
-	if (type != KEY_NONE && keeper_kid(w->lent, w->account) != NULL)
+	if (type != KEY_NONE && is_registered(w->lent, w->account))
 		return err_set(e, ERR_PROTO,
 			       "the account is registered: its key stays");
 	if (type == KEY_NONE)

@@ -190,8 +190,8 @@ static int take_key(const struct keeper_work *w, EVP_PKEY **key, struct err *e)
 
 	if (signer == BY_CERT)
 		return cert_key(w, key, e);
-	if (of == NULL)
-		return err_set(e, ERR_PROTO, "there is no such key");
+	if (of == NULL) /* another worker has ended the roll-over meanwhile */
+		return err_set(e, ERR_BUSY, "there is no such key");
 	EVP_PKEY_up_ref(of);
 	*key = of;
 	return 0;
@@ -205,8 +205,9 @@ static int sign(const struct keeper_work *w, struct buf *out, struct err *e)
 
 	if (kinds[w->ask.kind].signer == BY_ACCOUNT) {
 		j.kid = keeper_kid(w->lent, w->account);
+		/* Or not any more: another worker makes it again. */
 		if (j.kid == NULL || w->account->key == NULL)
-			return err_set(e, ERR_PROTO, "there is no account yet");
+			return err_set(e, ERR_BUSY, "there is no account yet");
 	}
 	TRY(kinds[w->ask.kind].payload(w, &payload, e));
 	TRY(take_key(w, &key, e));

@@ -183,15 +183,14 @@ int account_save_url(int root, const char *issuer, const char *url, struct err *
 {
 	AUTO_BUF struct buf b = { 0 };
 	AUTO_FD int dir = -1;
-	int rc;
 
-	if (url != NULL && !is_url(url))
+	if (!is_url(url))
 		return err_set(e, ERR_PROTO, "the URL of the account is none");
 	TRY(open_made(root, issuer, &dir, e));
 	put_document(&b, url);
-	rc = url == NULL ? remove_file(dir, URL_FILE, e)
-			 : write_file(dir, URL_FILE, &b, e);
-	return rc < 0 ? err_wrap(e, PLACE_ACCOUNTS "/%s", issuer) : 0;
+	if (write_file(dir, URL_FILE, &b, e) < 0)
+		return err_wrap(e, PLACE_ACCOUNTS "/%s", issuer);
+	return 0;
 }
 
 int account_make_next(int root, const char *issuer, enum key_type type,

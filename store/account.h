@@ -38,8 +38,7 @@ void account_done(struct account *a);
 int account_make_key(int root, const char *issuer, enum key_type type,
 		     struct account *a, struct err *e);
 
-/* Remember what the CA calls it; NULL: it no longer exists there. ERR_PROTO for what
- * is no URL. */
+/* Remember what the CA calls it. ERR_PROTO for what is no URL. */
 int account_save_url(int root, const char *issuer, const char *url, struct err *e);
 
 /* Roll-over: make next.key (of `type`); take it; give it up. To take or give up what is

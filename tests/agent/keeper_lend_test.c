@@ -320,9 +320,38 @@ static void an_account_is_made_with_a_key_of_its_own_and_remembered(void **state
 	assert_string_equal(kid, KID);
 	scratch_expect(s->scratch, "accounts/issuer/account.json",
 		       "{\"version\":1,\"url\":\"" KID "\"}");
-	assert_int_equal(registered(fd, "", text), 0);
-	assert_false(scratch_has(s->scratch, "accounts/issuer/account.json"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* It is a worker's word. What the CA calls it then is told: records may hang on it. */
+static void an_account_that_is_lost_is_made_again_with_the_same_key(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
+	struct asked r = asked(ASK_NEW_ACCOUNT);
+	AUTO_JOSE struct jose again;
+	char kid[256], thumbprint[64], text[ERR_TEXT_MAX], said[1024];
+	bool rolling;
+
+	assert_int_equal(registered(fd, "", text), 0);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, "");
+	refused(fd, asked(ASK_FETCH), "no account yet");
+	scratch_expect(s->scratch, "accounts/issuer/account.json",
+		       "{\"version\":1,\"url\":\"" KID "\"}");
+	r.key = KEY_RSA_2048; /* would cost the account, were it there after all */
+	refused(fd, r, "is registered");
+	r.key = KEY_NONE;
+	sign(fd, r, &again);
+	assert_true(jose_verifies(&again, key));
+	assert_int_equal(registered(fd, KID "0", text), 0);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, KID "0");
+	assert_int_equal(alone_end(&a, said, sizeof(said)), 0);
+	assert_non_null(strstr(said, "issuer: the CA calls our account " KID
+				     "0 now, and " KID " no more"));
 }
 
 /* RFC 8555 7.3.4. The key of the CA is in a folder that the keeper may not write. */
@@ -1131,6 +1160,7 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
 	const struct CMUnitTest tests[] = {
 		CASE(an_account_is_made_with_a_key_of_its_own_and_remembered),
+		CASE(an_account_that_is_lost_is_made_again_with_the_same_key),
 		CASE(an_external_account_is_bound_where_one_is_configured),
 		CASE(an_eab_key_that_is_none_is_a_fault_of_the_configuration),
 		CASE(another_type_of_key_is_made_only_before_it_is_registered),

@@ -78,8 +78,6 @@ static void a_key_and_its_url_are_kept(void **state)
 	after = load(s);
 	assert_string_equal(after.url, URL);
 	assert_true(key_same_public(key, after.key));
-	save_url(s, NULL);
-	assert_false(scratch_has(s, "accounts/le/account.json"));
 }
 
 static void an_account_that_was_deactivated_is_nothing(void **state)
