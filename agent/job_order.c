@@ -19,6 +19,10 @@
 /* An order that took so long is none that a CA remembers. */
 #define ORDER_LIFE_S (7 * 86400)
 
+/* One, and one in the place of another that the CA does not know any more. A CA that
+ * forgets each would be sent new ones as fast as it answers. */
+#define ORDERS_MAX 2
+
 static const char *issuer_name(const struct agent *a, const struct job *j)
 {
 	return spec_text(a->spec, a->spec->issuers[j->issuer].name);
@@ -157,6 +161,8 @@ static int take_url(struct agent *a, struct job *j, const char *url, struct err 
 			       strlen(url));
 	if (j->order != NULL && strcmp(j->order, url) == 0)
 		return 0;
+	if (j->n_orders++ == ORDERS_MAX)
+		return err_set(e, ERR_PROTO, "the CA forgets each order that it makes");
 	order_over(a, j); /* the CA does not know that one any more */
 	j->order = xstrdup(url);
 	j->ordered_at = clock_now();
@@ -176,6 +182,8 @@ static int take_checkpoint(struct agent *a, uint32_t number, struct msg *m,
 
 	if (m->broken || j == NULL || job != number || n > ORDER_AUTHZ_MAX)
 		return err_set(e, ERR_PROTO, "a checkpoint of another job");
+	if (url[0] == '\0' && n > 0) /* nothing would take them back */
+		return err_set(e, ERR_PROTO, "tokens of no order");
 	TRY(take_tokens(a, j, m, tokens, n, e));
 	TRY(take_url(a, j, url, e));
 	j->checkpoint = m->id;

@@ -622,16 +622,44 @@ static void what_the_keeper_does_not_lend_ends_the_order(void **state)
 	assert_non_null(strstr(memory_of(w, "one").last_error, "no such issuer"));
 }
 
+/* "pending", "processing", and at the next look nobody knows it, again and again. */
+static void a_CA_that_forgets_each_order_is_not_asked_for_ever(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	AUTO_FREE char *url = NULL;
+
+	for (int i = 1; i <= 2; i++) {
+		free(url);
+		url = xasprintf("https://near.example/o/%d", i);
+		checkpoint(w, a.job, url);
+		expect_go_on(w);
+		wait_for(w, a.id, 1);
+		while (w->agent.jobs->state == JOB_PARKED)
+			ev_run(w->agent.loop, EVRUN_ONCE);
+		turn(w);
+		a = take_order(w);
+		assert_string_equal(a.url, url);
+	}
+	checkpoint(w, a.job, "https://near.example/o/3");
+	assert_null(w->agent.jobs);
+	assert_int_equal(memory_of(w, "one").failures, 1);
+	assert_non_null(strstr(memory_of(w, "one").last_error, "forgets each order"));
+	assert_false(row_of(w, "one").found);
+}
+
 /* -- what a worker may not -- */
 
-static void send_token(struct world *w, uint64_t job, uint64_t challenge,
-		       const char *token, const char *authorization)
+#define ORDER_URL "https://near.example/o/1"
+
+static void send_token(struct world *w, uint64_t job, const char *url,
+		       uint64_t challenge, const char *token, const char *authorization)
 {
 	struct msg m = MSG_NONE;
 
 	msg_begin(&m, WORKER_CHECKPOINT, 77);
 	msg_put_u64(&m, job);
-	msg_put_str(&m, "https://near.example/o/1");
+	msg_put_str(&m, url);
 	msg_put_u64(&m, 1);
 	msg_put_u64(&m, challenge);
 	msg_put_str(&m, "one.example");
@@ -646,7 +674,7 @@ static void tokens_are_presented_before_the_worker_goes_on(void **state)
 	struct asked a = order(w, ONE);
 	struct msg m;
 
-	send_token(w, a.job, w->spec.certs[ONE].challenges.first, TOKEN,
+	send_token(w, a.job, ORDER_URL, w->spec.certs[ONE].challenges.first, TOKEN,
 		   TOKEN "." PRINT);
 	assert_true(row_of(w, "one").found);
 	m = take(w->worker);
@@ -664,23 +692,25 @@ static void what_a_worker_must_not_say_ends_it(void **state)
 	const uint64_t first = w->spec.certs[ONE].challenges.first;
 	const struct {
 		uint64_t other_job;
+		const char *url;
 		uint64_t challenge;
 		const char *token;
 		const char *authorization;
 	} rows[] = {
-		{ 1, first, TOKEN, TOKEN "." PRINT },
-		{ 0, first + 2, TOKEN, TOKEN "." PRINT },
-		{ 0, UINT64_MAX, TOKEN, TOKEN "." PRINT },
-		{ 0, first, "../" TOKEN, "../" TOKEN "." PRINT },
-		{ 0, first, TOKEN, TOKEN "." PRINT "$(id)" },
-		{ 0, first, TOKEN, "<script>" },
+		{ 1, ORDER_URL, first, TOKEN, TOKEN "." PRINT },
+		{ 0, ORDER_URL, first + 2, TOKEN, TOKEN "." PRINT },
+		{ 0, ORDER_URL, UINT64_MAX, TOKEN, TOKEN "." PRINT },
+		{ 0, ORDER_URL, first, "../" TOKEN, "../" TOKEN "." PRINT },
+		{ 0, ORDER_URL, first, TOKEN, TOKEN "." PRINT "$(id)" },
+		{ 0, ORDER_URL, first, TOKEN, "<script>" },
+		{ 0, "", first, TOKEN, TOKEN "." PRINT },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct asked a = order(w, ONE);
 		struct msg m;
 
-		send_token(w, a.job + rows[i].other_job, rows[i].challenge,
+		send_token(w, a.job + rows[i].other_job, rows[i].url, rows[i].challenge,
 			   rows[i].token, rows[i].authorization);
 		if (w->agent.jobs != NULL || row_of(w, "one").found)
 			fail_msg("row %zu", i);
@@ -706,6 +736,7 @@ int main(void)
 		CASE(a_CA_that_is_too_busy_for_long_gives_way_too),
 		CASE(a_late_answer_is_nobodys),
 		CASE(what_the_keeper_does_not_lend_ends_the_order),
+		CASE(a_CA_that_forgets_each_order_is_not_asked_for_ever),
 		CASE(tokens_are_presented_before_the_worker_goes_on),
 		CASE(what_a_worker_must_not_say_ends_it),
 	};
