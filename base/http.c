@@ -13,6 +13,10 @@
 #include "base/origin.h"
 #include "base/text.h"
 
+/* A single header of more than 100 kB: CURLE_TOO_LARGE of libcurl 8.6; those before it say
+ * that they are out of memory. (Where it is really short, others notice first.) */
+#define TOO_LARGE 100
+
 struct http {
 	CURL *easy;                /* owned */
 	struct http_settings s;    /* strings borrowed */
@@ -219,13 +223,17 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 		return err_set(e, ERR_LIMIT, "its answer is too large (%s)", h->limit);
 	/* The codes are libcurl's, and many: all others mean that it was not reached. */
 	switch ((int)rc) {
+	case CURLE_OUT_OF_MEMORY:
+	case TOO_LARGE:
+		return err_set(e, ERR_LIMIT, "its answer is too large (one header)");
 	case CURLE_OPERATION_TIMEDOUT:
 		return too_slow(h, e);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
 		return failed(h, rc, ERR_TRUST, e);
 	case CURLE_SSL_CACERT_BADFILE:
-		return err_set(e, ERR_CONFIG, "%s holds no certificate to trust",
+		return err_set(e, ERR_CONFIG,
+			       "%s cannot be read or holds no certificate to trust",
 			       h->s.trust == NULL ? "the system's store" : h->s.trust);
 	case CURLE_INTERFACE_FAILED:
 		return err_set(e, ERR_CONFIG, "source_address %s is not of this host",
