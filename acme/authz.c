@@ -24,6 +24,7 @@ static bool is(const char *word, const char *other)
 
 static void show(struct buf *out, const char *word)
 {
+	buf_puts(out, ""); /* what is empty is shown as empty */
 	text_escape(out, word == NULL ? "?" : word, word == NULL ? 1 : strlen(word),
 		    SHOWN_MAX);
 }

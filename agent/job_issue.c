@@ -143,7 +143,8 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 	AUTO_BUF struct buf rest = { 0 };
 	AUTO_BUF struct buf meta = { 0 };
 
-	TRY(x509_chain_from_pem(j->chain.data, j->chain.len, &chain, e));
+	if (x509_chain_from_pem(j->chain.data, j->chain.len, &chain, e) < 0)
+		return err_wrap(e, "the CA's certificate");
 	TRY(verify(a, j, chain, e));
 	TRY(x509_facts(sk_X509_value(chain, 0), &j->facts, e));
 	TRY(x509_to_pem(sk_X509_value(chain, 0), &leaf, e));
