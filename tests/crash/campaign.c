@@ -162,17 +162,19 @@ static void report(const struct crash_case *c, const struct world *w,
 }
 
 static void run_point(struct campaign *m, const struct crash_case *c,
-		      const struct tracer_plan *plan, const struct check_facts *before)
+		      const struct tracer_plan *plan)
 {
 	struct tracer_result *r = calloc(1, sizeof(*r));
+	struct check_facts before;
 	struct world_command command;
 	char text[CHECK_WHY] = "";
 	const char *why = "it could not be traced";
 
 	world_restore(&m->world);
+	check_facts(c, &m->world, &before);
 	world_command(&m->world, c->command, &command);
 	if (tracer_run(command.argv, m->world.said, plan, r))
-		why = look(c, &m->world, plan, before, r, text);
+		why = look(c, &m->world, plan, &before, r, text);
 	if (!r->reached)
 		m->n_missed++;
 	else {
@@ -191,19 +193,21 @@ static void run_point(struct campaign *m, const struct crash_case *c,
 
 /* Undisturbed, and then once more: what the crashes are compared with. */
 static bool count(struct campaign *m, const struct crash_case *c,
-		  const struct check_facts *before, struct tracer_result *r)
+		  struct tracer_result *r)
 {
+	struct check_facts before;
 	const struct tracer_plan plan = { .what = TRACER_COUNT };
 	struct world_command command;
 	char text[CHECK_WHY] = "";
 	const char *why = "it could not be traced";
 
 	world_restore(&m->world);
+	check_facts(c, &m->world, &before);
 	world_command(&m->world, c->command, &command);
 	if (tracer_run(command.argv, m->world.said, &plan, r))
 		why = r->status != 0
 			  ? "an undisturbed run failed"
-			  : check_next(c, &m->world, before, true, false, text);
+			  : check_next(c, &m->world, &before, true, false, text);
 	if (why != NULL)
 		report(c, &m->world, &plan, r, why);
 	return why == NULL;
@@ -212,22 +216,20 @@ static bool count(struct campaign *m, const struct crash_case *c,
 bool campaign_case(struct campaign *m, const struct crash_case *c)
 {
 	struct tracer_result *r = calloc(1, sizeof(*r));
-	struct check_facts before;
 	struct points p = { NULL, 0 };
 	bool ok = case_prepare(c, &m->world);
 
-	check_facts(c, &m->world, &before);
 	if (!ok) {
 		printf("  %s: it could not be prepared\n", c->name);
 		print_said(&m->world, m->world.answer);
 	}
-	ok = ok && count(m, c, &before, r);
+	ok = ok && count(m, c, r);
 	if (ok) {
 		enumerate(r, &p);
 		sample(&p, r, m->per_case, m->seed);
 	}
 	for (size_t i = m->part; ok && i < p.n; i += m->parts)
-		run_point(m, c, &p.all[i], &before);
+		run_point(m, c, &p.all[i]);
 	free(p.all);
 	free(r);
 	return ok;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "tests/crash/acme_server.h"
 #include "tests/crash/world.h"
 
 /* Without users of its own a test run as root takes numbers that nobody has. */
@@ -13,7 +14,7 @@
 #define HEAD                                                   \
 	"state_dir = \"@/state\"; runtime_dir = \"@/run\";\n"  \
 	"issuers = ( { name = \"lab\"; type = \"local\";"      \
-	" subject = \"CN=Lab\"; intermediate = true; } );\n"   \
+	" subject = \"CN=Lab\"; intermediate = true; }%s );\n" \
 	"hooks = ( { name = \"h\"; run = [ \"@/hook\" ]; },\n" \
 	" { name = \"t\"; test = [ \"@/test\" ]; run = [ \"@/hook\" ]; } );\n"
 
@@ -30,6 +31,10 @@ static const char test[] = "#!/bin/sh\n"
 
 #define CERT(name, names, more) \
 	"{ name = \"" name "\"; names = [ " names " ]; issuer = \"lab\";" more " }"
+#define ACME                                                            \
+	"certificates = ( { name = \"www\"; names = [ \"www.example\"," \
+	" \"new.example\" ]; issuer = \"ca\"; hooks = \"h\";"           \
+	" challenge = { type = \"http-01\"; webroot = \"@/web\"; }; } );\n"
 #define ONE(names, more) "certificates = ( " CERT("www", names, more) " );\n"
 #define OLD              "\"www.example\""
 #define NEW              "\"www.example\", \"new.example\""
@@ -157,6 +162,24 @@ const struct crash_case crash_cases[] = {
 	  .orders = 1,
 	  .hook = true,
 	  .maybe = true },
+	{ .name = "acme-first",
+	  .certs = "www",
+	  .acme = true,
+	  .before = ACME,
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true },
+	{ .name = "acme-renewal",
+	  .certs = "www",
+	  .acme = true,
+	  .prepare = { "renew" },
+	  .before = ACME,
+	  .command = "renew www --force",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .maybe = true },
 	{ .name = "ca-crl",
 	  .certs = "www",
 	  .prepare = { "renew" },
@@ -169,10 +192,13 @@ const size_t n_crash_cases = sizeof(crash_cases) / sizeof(*crash_cases);
 
 static void configure(const struct world *w, const char *certificates)
 {
+	char issuer[512] = ", ";
 	char text[8192];
 
+	if (w->ca >= 0)
+		acme_server_configure(w, issuer + 2, sizeof(issuer) - 2);
 	snprintf(text, sizeof(text), "%s" HEAD "%s", geteuid() == 0 ? ROOTS : "",
-		 certificates);
+		 w->ca >= 0 ? issuer : "", certificates);
 	world_write(w, "everleaf.conf", text, 0644);
 }
 
@@ -182,6 +208,8 @@ static bool prepare(const struct crash_case *c, const struct world *w)
 
 	world_clear(w);
 	snprintf(path, sizeof(path), "%s/out", w->dir);
+	mkdir(path, 0755);
+	snprintf(path, sizeof(path), "%s/web", w->dir);
 	mkdir(path, 0755);
 	world_write(w, "hook", hook, 0755);
 	world_write(w, "test", test, 0755);

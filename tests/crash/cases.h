@@ -20,6 +20,7 @@ struct crash_case {
 	const char *next;    /* is run after it, and must put everything right */
 	unsigned orders;     /* certificates that are issued if nothing is cut */
 	unsigned live; /* the generation that is live in the end; 0: the highest */
+	bool acme;     /* the issuer "ca" is an ACME server */
 	bool hook;     /* the hook runs for each certificate */
 	bool maybe;    /* the next run need not do what was begun */
 };

@@ -15,6 +15,7 @@
 #include <sqlite3.h>
 
 #include "base/buf.h"
+#include "tests/crash/acme_server.h"
 #include "tests/crash/cases.h"
 #include "tests/crash/world.h"
 
@@ -106,6 +107,7 @@ void check_facts(const struct crash_case *c, const struct world *w,
 	}
 	f->issued = ask(w, "SELECT count(*) FROM event WHERE what = 'issued'");
 	f->pending = ask(w, "SELECT count(*) FROM hook");
+	f->ordered = acme_server_orders(w); /* which no restoring takes back */
 }
 
 /* -- pairs -- */
@@ -338,6 +340,7 @@ static const char *const welcome[] = {
 	"hook.log",
 	"test",
 	"out",
+	"web",
 	"state",
 	"state/lock",
 	"state/live",
@@ -345,6 +348,9 @@ static const char *const welcome[] = {
 	"state/ca",
 	"state/crl",
 	"state/accounts",
+	"state/accounts/ca",
+	"state/accounts/ca/account.key",
+	"state/accounts/ca/account.json",
 	"state/agent",
 	"state/agent/state.db",
 	"state/live/[a-z]*",
@@ -489,6 +495,8 @@ const char *check_next(const struct crash_case *c, const struct world *w,
 			return why;
 	if (after.issued > before->issued + c->orders + 1)
 		return wrong(why, "more than one order too many", c->name);
+	if (after.ordered > before->ordered + c->orders + 1)
+		return wrong(why, "more than one order too many at the CA", c->name);
 	if (after.pending > 0)
 		return wrong(why, "a hook is still owed", c->name);
 	return NULL;

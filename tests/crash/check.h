@@ -17,6 +17,7 @@ struct check_facts {
 	unsigned highest[CHECK_CERTS];
 	unsigned issued;
 	unsigned pending; /* hooks */
+	unsigned ordered; /* at the ACME server */
 };
 
 /* Each returns NULL, or what is wrong, in `why`. */

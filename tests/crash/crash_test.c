@@ -59,7 +59,7 @@ static void leaves_whole_pairs_and_no_litter(void **state)
 	};
 	bool ok;
 
-	assert_true(world_open(&m.world));
+	assert_true(world_open(&m.world, c->acme));
 	ok = campaign_case(&m, c);
 	world_done(&m.world);
 	print_figures(c->name, &m);

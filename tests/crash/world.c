@@ -15,6 +15,7 @@
 
 #include "base/err.h"
 #include "base/file.h"
+#include "tests/crash/acme_server.h"
 
 #define RUN_SECONDS   60
 #define STRAY_TRIES   200 /* of 10 ms: what a run leaves behind has so long to end */
@@ -32,7 +33,7 @@ static void find_program(struct world *w)
 	snprintf(w->program, sizeof(w->program), "%s/everleaf", exe);
 }
 
-bool world_open(struct world *w)
+bool world_open(struct world *w, bool with_ca)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -45,6 +46,9 @@ bool world_open(struct world *w)
 	snprintf(w->said, sizeof(w->said), "%s/said", w->base);
 	snprintf(w->answer, sizeof(w->answer), "%s/answer", w->base);
 	find_program(w);
+	w->ca = -1;
+	if (with_ca && !acme_server_start(w, &w->ca))
+		return false;
 	/* What a run leaves behind becomes ours, so that it is seen. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return true;
@@ -65,6 +69,8 @@ static void remove_tree(const char *path)
 
 void world_done(struct world *w)
 {
+	if (w->ca >= 0)
+		close(w->ca);
 	remove_tree(w->base);
 }
 

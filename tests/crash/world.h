@@ -4,6 +4,7 @@
  *
  *     BASE/w/{everleaf.conf,hook,hook.log,state/,out/}    where everleaf works
  *     BASE/kept/                                          what w was before the crash
+ *     BASE/ca/                                            an ACME server (acme_server.h)
  *     BASE/{said,answer}                                  what runs printed
  */
 #pragma once
@@ -22,6 +23,7 @@ struct world {
 	char said[160];    /* by the run that is cut */
 	char answer[160];  /* by another */
 	char program[160]; /* everleaf */
+	int ca;            /* owned; the server's life; -1: none */
 };
 
 struct world_command {
@@ -29,7 +31,8 @@ struct world_command {
 	char *argv[WORLD_WORDS + 1];
 };
 
-bool world_open(struct world *w);
+/* `with_ca`: an ACME server belongs to it. */
+bool world_open(struct world *w, bool with_ca);
 void world_done(struct world *w);
 
 /* Write `text` as w/NAME; each @ in it becomes the path of w. */

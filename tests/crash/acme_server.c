@@ -1,0 +1,82 @@
+#include "tests/crash/acme_server.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/buf.h"
+#include "tests/crash/world.h"
+
+#define START_TRIES 2000 /* of 10 ms */
+
+static void path_of(const struct world *w, const char *file, char out[256])
+{
+	snprintf(out, 256, "%s/ca/%s", w->base, file);
+}
+
+/* Twice removed, so that nobody waits for it. */
+static void spawn(const char *dir, int end)
+{
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		dup2(end, STDIN_FILENO);
+		if (fork() == 0) {
+			execl("tests/tools/ca", "ca", dir, (char *)NULL);
+			_exit(126);
+		}
+		_exit(0);
+	}
+	waitpid(pid, NULL, 0);
+}
+
+bool acme_server_start(const struct world *w, int *fd)
+{
+	char path[256];
+	int ends[2];
+
+	path_of(w, "", path);
+	if (mkdir(path, 0755) < 0 || pipe2(ends, O_CLOEXEC) < 0)
+		return false;
+	spawn(path, ends[0]);
+	close(ends[0]);
+	*fd = ends[1];
+	path_of(w, "port", path);
+	for (int i = 0; i < START_TRIES && access(path, F_OK) < 0; i++)
+		usleep(10000);
+	return access(path, F_OK) == 0;
+}
+
+void acme_server_configure(const struct world *w, char *out, size_t size)
+{
+	AUTO_BUF struct buf port = { 0 };
+	char path[256];
+
+	path_of(w, "port", path);
+	(void)world_read(w, path, &port);
+	path_of(w, "root.pem", path);
+	snprintf(out, size,
+		 "{ name = \"ca\"; type = \"acme\"; agree_terms = true;"
+		 " trust = \"%s\";"
+		 " url = \"https://localhost:%lu/directory\"; }",
+		 path, port.data == NULL ? 0 : strtoul(port.data, NULL, 10));
+}
+
+unsigned acme_server_orders(const struct world *w)
+{
+	AUTO_BUF struct buf log = { 0 };
+	char path[256];
+	unsigned n = 0;
+
+	path_of(w, "log", path);
+	if (!world_read(w, path, &log) || log.data == NULL)
+		return 0;
+	for (const char *at = strstr(log.data, "\norder "); at != NULL;
+	     at = strstr(at + 1, "\norder "))
+		n++;
+	return n;
+}
