@@ -35,7 +35,7 @@ skip() { # REASON
 	exit 77
 }
 
-started() { # PID: to be ended with the case
+started() { # PID: to be ended with the case, or a part of it that has a folder of its own
 	echo "$1" >>"$dir/pids"
 }
 
@@ -55,7 +55,7 @@ no_role_is_left() {
 
 clean_up() {
 	local pid
-	for pid in $(cat "$dir/pids" 2>/dev/null); do
+	for pid in $(cat "$dir/pids" "$dir"/*/pids 2>/dev/null); do
 		end "$pid"
 	done
 	no_role_is_left || {

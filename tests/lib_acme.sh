@@ -49,7 +49,7 @@ is_whole() { # NAME [ROOT]
 	local live=$dir/state/live/$1
 	is "$(openssl x509 -in "$live/cert.pem" -noout -pubkey)" \
 		"$(openssl pkey -in "$live/privkey.pem" -pubout)"
-	[ -z "${2-}" ] || openssl verify -CAfile "$2" -untrusted "$live/chain.pem" "$live/cert.pem"
+	[ -z "${2-}" ] || openssl verify -CAfile "$2" -untrusted "$live/fullchain.pem" "$live/cert.pem"
 }
 
 no_token_is_left() {
@@ -243,9 +243,10 @@ start_caddy() {
 	CADDY
 	HOME=$dir caddy run --config "$dir/Caddyfile" --adapter caddyfile >"$dir/caddy.out" 2>&1 &
 	started $!
-	trust=$dir/caddy/pki/authorities/local/root.crt
+	trust=$dir/root.pem
 	url=https://localhost:9444/acme/local/directory
-	until_true 20 curl -sf --cacert "$trust" "$url"
+	until_true 20 curl -sf --cacert "$dir/caddy/pki/authorities/local/root.crt" "$url"
+	cat "$dir/caddy/pki/authorities/local/root.crt" >"$trust"
 }
 
 start_step_ca() {

@@ -1,0 +1,254 @@
+#!/bin/bash
+# acme_answers: what a CA may say, though few do: the certificate comes nevertheless, and
+# nothing that everleaf sends breaks the RFC.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_acme.sh"
+
+# The CA says what is on stdin, and the first certificate is had.
+issues() { # [SETTINGS of the certificate [of the issuer]]
+	start_ca
+	acme "$@"
+	expect 0 timeout 60 "$BUILD/everleaf" -c everleaf.conf renew
+	is_live_of www 1 1
+	is_whole www
+	is "${orders-1}" "$(asked order)"
+	no_token_is_left
+	no_fault
+}
+
+test_a_ca_that_agrees_at_once_needs_seven_requests() {
+	issues </dev/null
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is 2 "$(asked directory)"
+	is 2 "$(asked order)"
+	is 2 "$(asked finalize)"
+	is 2 "$(asked cert)"
+	no_fault
+}
+
+# Directory, nonce and account are asked for once, and the connection is kept.
+test_many_certificates_share_connection_account_and_nonces() {
+	start_ca </dev/null
+	acme "names = \"www.example.org\"; } $(printf ', { names = "n%s.example.org"; }' {1..19} | sed 's/ }$//')" \
+		'parallel = 1;'
+	expect 0 everleaf renew
+	is 20 "$(ls state/live | wc -l)"
+	is 1 "$(asked connect)"
+	is 1 "$(asked directory)"
+	is 1 "$(asked nonce)"
+	[ "$(asked account)" -le 2 ]
+	[ "$(grep -cvE '^(connect|directory|nonce|account) ' ca/log)" -le $((20 * 9)) ]
+	no_fault
+}
+
+test_an_order_may_be_ready_at_once() {
+	issues <<-S
+	order * set status "ready"
+	S
+	is 0 "$(asked challenge)"
+}
+
+test_an_order_that_is_ready_needs_no_authorizations() {
+	issues <<-S
+	order * set status "ready"
+	order * unset authorizations
+	S
+	is 0 "$(asked authz)"
+}
+
+test_authorizations_may_be_none() {
+	issues <<-S
+	order * set status "ready"
+	order * set authorizations []
+	S
+}
+
+test_authorizations_may_be_valid_already() {
+	issues 'names = [ "a.example.org", "b.example.org" ];' <<-S
+	authz * set status "valid"
+	poll 1 set status "ready"
+	S
+	is 0 "$(asked challenge)"
+}
+
+test_an_order_may_be_processed_for_a_while() {
+	issues <<-S
+	finalize * set status "processing"
+	finalize * unset certificate
+	poll 2-4 set status "processing"
+	poll 2-4 unset certificate
+	S
+	is 1 "$(asked finalize)"
+}
+
+test_an_order_may_stay_pending_for_a_while() {
+	issues <<-S
+	poll 1-3 set status "pending"
+	S
+	is 1 "$(asked challenge)"
+}
+
+test_a_retry_after_in_seconds_is_kept() {
+	local begin=$SECONDS
+	issues <<-S
+	poll 1 set status "pending"
+	poll 1 header Retry-After: 2
+	S
+	[ $((SECONDS - begin)) -ge 2 ]
+	is 2 "$(asked poll)"
+}
+
+test_a_retry_after_may_be_a_date() {
+	local begin=$SECONDS
+	issues <<-S
+	poll 1 set status "pending"
+	poll 1 header Retry-After: $(LC_ALL=C TZ=GMT date -d '+3 seconds' '+%a, %d %b %Y %H:%M:%S GMT')
+	S
+	[ $((SECONDS - begin)) -ge 1 ]
+	[ "$(asked poll)" -le 3 ]
+}
+
+test_a_retry_after_in_the_past_or_of_nonsense_is_none() {
+	issues <<-S
+	poll 1-2 set status "pending"
+	poll 1 header Retry-After: Thu, 01 Jan 1970 00:00:00 GMT
+	poll 2 header Retry-After: soon
+	order * header Retry-After: -5
+	S
+}
+
+test_what_nobody_knows_is_passed_over() {
+	issues <<-S
+	directory * set newMagic "https://localhost/magic"
+	directory * set meta.caaIdentities [ "example.org", 7 ]
+	account * set magic {"a": [1, 2, null]}
+	order * set magic [[]]
+	order * set identifiers.0.magic true
+	authz * set challenges.0 {"type": "magic-99", "status": "magic", "url": 5}
+	authz * set challenges.2 {"type": "tls-alpn-01", "status": "pending"}
+	authz * set magic null
+	challenge * set validated 12
+	cert * header X-Magic: 1
+	S
+}
+
+test_a_challenge_that_is_under_way_already_is_waited_for() {
+	issues <<-S
+	challenge * conflict
+	S
+}
+
+test_ten_refused_nonces_in_a_row_are_borne() {
+	orders=11 issues <<-S
+	order 1-10 problem badNonce not this one
+	finalize 1-10 problem badNonce not this one
+	S
+}
+
+test_a_nonce_that_is_none_is_not_used() {
+	issues <<-S
+	account * header Replay-Nonce: a b=
+	order * header Replay-Nonce:
+	authz * header Replay-Nonce: $(printf 'x%.0s' {1..4000})
+	S
+}
+
+test_answers_without_a_nonce_are_followed_by_asking_for_one() {
+	issues <<-S
+	account * without Replay-Nonce
+	order * without Replay-Nonce
+	authz * without Replay-Nonce
+	challenge * without Replay-Nonce
+	S
+}
+
+test_urls_are_used_byte_for_byte() {
+	start_ca </dev/null
+	acme
+	expect 0 everleaf account ca register
+	script <<-S
+	any * sub /finalize/2 "/finalize/2?x=%2f%2F&y=a+b&%7e=~;!"
+	order 1 header Location: https://localhost:$(cat ca/port)/poll/2?
+	S
+	expect 0 everleaf renew
+	grep -qF '/finalize/2?x=%2f%2F&y=a+b&%7e=~;!' ca/log
+	grep -qF 'poll 1 /poll/2? ' ca/log
+	is_live_of www 1 1
+	no_fault
+}
+
+test_a_relative_location_is_no_url() {
+	start_ca <<-S
+	order * header Location: /poll/2
+	S
+	acme
+	expect 1 everleaf renew
+	says err /poll/2
+}
+
+test_what_is_made_may_be_answered_as_what_was_there() {
+	issues <<-S
+	account * status 200
+	order * status 200
+	S
+}
+
+test_an_account_that_is_gone_is_made_again() {
+	start_ca </dev/null
+	acme
+	expect 0 everleaf renew
+	script <<-S
+	order 2 problem accountDoesNotExist who are you
+	S
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	no_fault
+}
+
+test_an_account_key_that_the_ca_does_not_take_is_made_of_another_kind() {
+	start_ca <<-S
+	account 1 problem badSignatureAlgorithm use another
+	account 1 set algorithms [ "ES256" ]
+	S
+	acme 'names = "www.example.org";' 'account_key = "ed25519";'
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	openssl pkey -in state/accounts/ca/account.key -noout -text | has 'P-256'
+}
+
+test_a_leaf_without_a_chain_is_enough() {
+	issues <<-S
+	finalize * issue alone
+	S
+	is "" "$(cat state/live/www/chain.pem)"
+	openssl verify -partial_chain -CAfile ca/inter.pem state/live/www/cert.pem
+}
+
+test_a_content_type_may_have_parameters() {
+	issues <<-S
+	cert * header Content-Type: application/pem-certificate-chain; charset=utf-8
+	order * header Content-Type: application/json;charset="utf-8"
+	S
+}
+
+test_an_order_that_is_gone_when_it_is_come_back_to_is_made_anew() {
+	start_ca <<-S
+	poll 1 set status "pending"
+	poll 1 header Retry-After: 2
+	S
+	acme
+	expect 1 everleaf renew --wait 1s
+	says err "parked until"
+	script <<-S
+	poll 2 problem malformed no such order
+	poll 2 status 404
+	S
+	sleep 2
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	is 2 "$(asked order)"
+	no_token_is_left
+}
+
+run_tests "$@"
