@@ -1,5 +1,6 @@
 #include "agent/revoke.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -7,11 +8,13 @@
 #include "agent/agent.h"
 #include "agent/borrow.h"
 #include "agent/inventory.h"
+#include "agent/job.h"
 #include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/state_revoke.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -116,7 +119,8 @@ static int at_ca(const struct agent *a, const struct revoke_row *r, uint32_t cer
 	return by_ticket(r, issuer, cert, e);
 }
 
-/* What is live and revoked is due to be replaced. */
+/* What is live and revoked is due to be replaced, at once: an attempt that failed before
+ * was for a lesser reason. What a CA has said is kept to. */
 static int remember(struct agent *a, const struct revoke_row *r, uint32_t cert,
 		    struct err *e)
 {
@@ -130,6 +134,8 @@ static int remember(struct agent *a, const struct revoke_row *r, uint32_t cert,
 		return agent_commit(a, e);
 	TRY(state_get(a->state, r->name, &m, &found, e));
 	m.flags |= CERT_REVOKED;
+	if (m.state != JOB_PARKED)
+		m.retry_at = 0;
 	TRY(state_put(a->state, r->name, &m, e));
 	return agent_commit(a, e);
 }
@@ -179,6 +185,42 @@ static void drop(struct noted *noted)
 	free(noted->rows);
 }
 
+/* No client takes it any more, or nobody has it. */
+static bool is_past(const struct agent *a, const struct revoke_row *r)
+{
+	const uint32_t cert = spec_cert_called(a->spec, r->name);
+	struct x509_facts facts;
+	struct err e;
+
+	if (cert == SPEC_NOBODY)
+		return false;
+	if (inventory_facts(a, cert, r->generation, &facts, &e) < 0)
+		return e.sysno == ENOENT;
+	return facts.not_after <= clock_now();
+}
+
+static void not_done(struct agent *a, const struct revoke_row *r, const struct err *why)
+{
+	const unsigned long long generation = r->generation;
+	struct err e;
+
+	a->n_failed++;
+	if (!is_past(a, r)) {
+		log_error("%s: generation %llu is not revoked yet: %s; the next run "
+			  "tries again",
+			  r->name, generation, why->text);
+		return;
+	}
+	log_error(
+	    "%s: generation %llu is not revoked any more: it has ended, or is not "
+	    "in the store",
+	    r->name, generation);
+	if (agent_write(a, &e) < 0 ||
+	    state_revoke_done(a->state, r->name, r->generation, &e) < 0 ||
+	    agent_commit(a, &e) < 0)
+		log_error("%s: forget it: %s", r->name, e.text);
+}
+
 void revoke_noted(struct agent *a)
 {
 	struct noted noted = { .rows = NULL };
@@ -186,15 +228,8 @@ void revoke_noted(struct agent *a)
 
 	if (state_revoke_each(a->state, take, &noted, &e) < 0)
 		log_error("what is to be revoked: %s", e.text);
-	for (size_t i = 0; i < noted.n; i++) {
-		const struct revoke_row *r = &noted.rows[i];
-
-		if (do_one(a, r, &e) == 0)
-			continue;
-		log_error("%s: generation %llu is not revoked yet: %s; the next run "
-			  "tries again",
-			  r->name, (unsigned long long)r->generation, e.text);
-		a->n_failed++;
-	}
+	for (size_t i = 0; i < noted.n; i++)
+		if (do_one(a, &noted.rows[i], &e) < 0)
+			not_done(a, &noted.rows[i], &e);
 	drop(&noted);
 }

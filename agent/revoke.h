@@ -3,8 +3,9 @@
  *
  * What is asked for is a row of the state database before anything is done, and until
  * the CA has agreed: a run that was cut short, or whose CA could not be reached, leaves
- * it to the next one, which revokes what was meant and not its successor. With --replace
- * the new certificate is made live first, and only then is the old one revoked.
+ * it to the next one, which revokes what was meant and not its successor, as long as it
+ * has not ended of itself. With --replace the new certificate is made live first, and
+ * only then is the old one revoked.
  */
 #pragma once
 

@@ -35,6 +35,32 @@ test_what_was_revoked_is_replaced_with_a_new_key_by_the_next_run() {
 	[ "$(key 1)" != "$(key 2)" ]
 }
 
+test_what_was_revoked_does_not_wait_for_what_failed_before() {
+	lab
+	expect 0 everleaf renew
+	mv state/ca/lab/root.key kept
+	expect 1 everleaf renew --force www
+	mv kept state/ca/lab/root.key
+	expect 0 everleaf revoke www
+	expect 0 everleaf renew
+	is_live_of www 2 2
+}
+
+# Or each run would end with an error for ever.
+test_what_has_ended_before_it_could_be_revoked_is_left_alone() {
+	lab
+	sed -i 's/"CN=Lab CA";/& lifetime = "3s";/' everleaf.conf
+	expect 0 everleaf renew
+	mv state/ca/lab/root.key kept
+	expect 1 everleaf revoke www
+	says err "www: generation 1 is not revoked yet: "
+	sleep 3
+	expect 1 everleaf renew # cannot be replaced either
+	says err "www: generation 1 is not revoked any more: it has ended"
+	expect 1 everleaf renew
+	has_no "generation 1" <err
+}
+
 test_with_replace_the_new_one_is_live_before_the_old_one_is_revoked() {
 	lab
 	expect 0 everleaf renew
