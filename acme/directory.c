@@ -61,11 +61,24 @@ static int read_directory(struct acme *a, const struct doc *doc, struct err *e)
 	return 0;
 }
 
+/* What people mistype is answered by some other page, or by none. */
+static bool is_elsewhere(const struct acme_reply *reply, int rc)
+{
+	const long status = reply->http.status;
+
+	return rc == 0 ? reply->doc == NULL
+		       : rc == ERR_PROTO && (status == 404 || status / 100 == 3);
+}
+
 int directory_fetch(struct acme *a, struct err *e)
 {
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	int rc = acme_get(a, a->s.url, &reply, e);
 
+	if (is_elsewhere(&reply, rc))
+		rc = err_set(e, ERR_PROTO,
+			     "the CA answers %ld, with no directory: is the URL right?",
+			     reply.http.status);
 	if (rc == 0)
 		rc = read_directory(a, reply.doc, e);
 	if (rc == 0)

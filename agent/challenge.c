@@ -383,9 +383,10 @@ static int load(void *arg, const struct token_row *row)
 		t->where = place_of(a->spec, i);
 		return 0;
 	}
-	log_warn("%s: %s is not in the configuration any more; the token %s may still "
-		 "be there",
-		 row->name, row->where, row->token);
+	if (row->where[0] == '/') /* what listened went with its process */
+		log_warn("%s: %s is not in the configuration any more; the token %s "
+			 "may still be there",
+			 row->name, row->where, row->token);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <strings.h>
 
 #include <curl/curl.h>
+#include <openssl/x509_vfy.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -217,6 +218,27 @@ static int failed(const struct http *h, CURLcode rc, enum err_code code, struct 
 	return err_set(e, code, "%s", text.data == NULL ? "?" : text.data);
 }
 
+/* The reason is of the certificate itself (another name, expired), or it is whom we trust:
+ * then what to do is said, too. */
+static int not_trusted(const struct http *h, CURLcode rc, struct err *e)
+{
+	long verdict = X509_V_OK;
+
+	curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
+	failed(h, rc, ERR_TRUST, e);
+	switch (verdict) {
+	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
+	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
+	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
+	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
+		return err_wrap(e, "its root is not in %s: is trust the right file?",
+				h->s.trust == NULL ? "the system's store" : h->s.trust);
+	default:
+		return e->code;
+	}
+}
+
 static int judge(const struct http *h, CURLcode rc, struct err *e)
 {
 	if (h->limit != NULL)
@@ -230,7 +252,7 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 		return too_slow(h, e);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-		return failed(h, rc, ERR_TRUST, e);
+		return not_trusted(h, rc, e);
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(e, ERR_CONFIG,
 			       "%s cannot be read or holds no certificate to trust",

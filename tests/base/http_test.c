@@ -301,7 +301,9 @@ static void a_server_that_is_not_verified_is_not_spoken_to(void **state)
 	web_start(w, serves_all);
 	s = settings(w);
 	s.trust = NULL; /* the system's: it does not know ours */
-	expect_failure(&s, w->url, ERR_TRUST, "certificate");
+	expect_failure(
+	    &s, w->url, ERR_TRUST,
+	    "its root is not in the system's store: is trust the right file?");
 	scratch_put(w->scratch, "root.pem", "no certificate\n");
 	s.trust = w->trust;
 	expect_failure(&s, w->url, ERR_CONFIG, "holds no certificate to trust");

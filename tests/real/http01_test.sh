@@ -178,6 +178,18 @@ test_a_token_of_a_certificate_that_is_gone_is_taken_back() {
 	no_token_is_left
 }
 
+test_a_token_of_an_address_that_is_not_ours_any_more_is_gone() {
+	responder_and_slow_ca
+	renew_until_shown
+	kill -9 "$run"
+	no_role_is_left
+	config <<-C
+	certificates = ( { names = "localhost"; issuer = "local"; } );
+	C
+	expect 0 everleaf renew
+	is "" "$(cat err)"
+}
+
 test_a_token_in_a_webroot_that_is_not_ours_any_more_is_told_of() {
 	leave_a_token
 	config <<-C
