@@ -25,6 +25,7 @@ struct group {
 	unsigned workers; /* there, or on their way */
 	unsigned coming;  /* of them */
 	unsigned n_waiting;
+	bool proven; /* a worker has got somewhere there */
 	struct waiting *first;
 	struct waiting *last;
 };
@@ -119,6 +120,7 @@ static void on_done(void *arg, uint32_t number, struct msg *m, const struct err 
 
 	w->busy = false;
 	w->since_ms = clock_boot_ms();
+	w->group->proven = w->group->proven || m != NULL;
 	task.done(a, task.number, m, failed);
 	feed(w->pool, w->group);
 }
@@ -200,8 +202,12 @@ static void on_asked(void *arg, struct link *l, struct msg *m)
 		err_set(&e, ERR_PROTO, "message %u, which it may not send", m->type);
 		if (m->type == l->asks && w->busy && w->task.asked != NULL)
 			rc = w->task.asked(a, w->task.number, m, &e);
-		if (rc < 0)
+		if (rc < 0) {
 			drop(w, &e);
+			return;
+		}
+		w->group->proven = true;
+		feed(a->pool, w->group);
 		return;
 	}
 }
@@ -269,13 +275,14 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 	fail_waiting(a->pool, g, &e);
 }
 
-static void start_one(struct pool *p, struct group *g)
+/* False: there is no place; it is looked for again by the tick. */
+static bool start_one(struct pool *p, struct group *g)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct worker *w = free_place(p, g);
 
 	if (w == NULL)
-		return; /* looked for again by the tick */
+		return false;
 	w->place = COMING;
 	w->busy = false;
 	w->group = g;
@@ -283,19 +290,25 @@ static void start_one(struct pool *p, struct group *g)
 	g->coming++;
 	msg_begin(&m, probes(p, g) ? SUP_PROBE : SUP_WORKER, 0);
 	link_call(&p->agent->super, &m, on_started, (uint32_t)(w - p->workers));
+	return p->agent->super.fd >= 0;
 }
 
 static bool pays(const struct pool *p, const struct group *g)
 {
+	int64_t waited_ms;
+
 	if (g->first == NULL || g->workers >= g->most)
 		return false;
 	if (g->workers == 0)
 		return true;
 	if (probes(p, g)) /* they wait for others most of the time */
 		return g->n_waiting > g->coming;
+	waited_ms = clock_boot_ms() - g->first->since_ms;
+	if (!g->proven)
+		return g->coming == 0 && waited_ms > POOL_ALONE_MS;
 	if (g->n_waiting > g->workers * POOL_PER_WORKER)
 		return true;
-	return g->coming == 0 && clock_boot_ms() - g->first->since_ms > POOL_WAIT_MS;
+	return g->coming == 0 && waited_ms > POOL_WAIT_MS;
 }
 
 static void feed(struct pool *p, struct group *g)
@@ -308,8 +321,8 @@ static void feed(struct pool *p, struct group *g)
 		give(w, &next->task);
 		free(next);
 	}
-	if (pays(p, g))
-		start_one(p, g);
+	while (pays(p, g) && start_one(p, g))
+		;
 }
 
 /* -- for others -- */
