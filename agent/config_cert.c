@@ -302,6 +302,7 @@ static void read_cert(struct config_reader *r, const config_setting_t *s)
 	if (!config_group(r, s, rules, CERT, &c))
 		return;
 	check_issuers(r, s, &c);
+	config_files_fit(r, config_member(s, "files"), &c);
 	if (config_member(s, "csr") != NULL)
 		check_csr(r, s);
 	else

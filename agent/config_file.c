@@ -3,6 +3,7 @@
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "store/pkcs12.h"
 
 #define LIMIT_FILES 100 /* of one certificate */
 
@@ -26,10 +27,56 @@ static void read_content(struct config_reader *r, const config_setting_t *s, voi
 		[CONTENT_CA] = "ca",
 		[CONTENT_KINDS] = NULL,
 	};
-	struct spec_file *f = into;
 
-	if (config_choice(r, s, words, &f->content) && f->content == CONTENT_PKCS12)
-		config_later(r, s);
+	config_choice(r, s, words, &((struct spec_file *)into)->content);
+}
+
+static void read_order(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	static const char *const words[] = { "key-first", "cert-first", NULL };
+
+	config_choice(r, s, words, &((struct spec_file *)into)->cert_first);
+}
+
+static void read_format(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	static const char *const words[] = {
+		[CONTENT_KEY_PKCS8] = "pkcs8",
+		[CONTENT_KEY_TRADITIONAL] = "traditional",
+		[CONTENT_KEY_DER] = "der",
+		[CONTENT_KEY_FORMS] = NULL,
+	};
+
+	config_choice(r, s, words, &((struct spec_file *)into)->key_form);
+}
+
+/* The form that PKCS#12 then has. */
+static void read_p12(struct config_reader *r, const config_setting_t *s,
+		     struct spec_file *f, enum content_p12 form)
+{
+	uint32_t wanted = 0;
+
+	if (!config_bool(r, s, &wanted) || wanted == 0)
+		return;
+	if (f->p12 != CONTENT_P12_MODERN)
+		config_error(r, s, "found it, expected legacy or pbmac1, not both");
+	else
+		f->p12 = form;
+}
+
+static void read_legacy(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	read_p12(r, s, into, CONTENT_P12_LEGACY);
+}
+
+static void read_pbmac1(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	read_p12(r, s, into, CONTENT_P12_PBMAC1);
+	if (((struct spec_file *)into)->p12 == CONTENT_P12_PBMAC1 &&
+	    !pkcs12_has_pbmac1())
+		config_expected(r, s,
+				"false: OpenSSL 3.4 is needed, and this is built with "
+				"an older one");
 }
 
 static void read_owner(struct config_reader *r, const config_setting_t *s, void *into)
@@ -57,9 +104,16 @@ static void read_password(struct config_reader *r, const config_setting_t *s,
 }
 
 static const struct config_rule rules[] = {
-	{ "path", read_path, 0 },   { "content", read_content, CONFIG_FOR_CERT },
-	{ "owner", read_owner, 0 }, { "group", read_group, 0 },
-	{ "mode", read_mode, 0 },   { "password_file", read_password, CONFIG_FOR_CERT },
+	{ "path", read_path, 0 },
+	{ "content", read_content, CONFIG_FOR_CERT },
+	{ "order", read_order, CONFIG_FOR_CERT },
+	{ "format", read_format, CONFIG_FOR_CERT },
+	{ "legacy", read_legacy, CONFIG_FOR_CERT },
+	{ "pbmac1", read_pbmac1, CONFIG_FOR_CERT },
+	{ "owner", read_owner, 0 },
+	{ "group", read_group, 0 },
+	{ "mode", read_mode, 0 },
+	{ "password_file", read_password, CONFIG_FOR_CERT },
 	{ NULL, NULL, 0 },
 };
 
@@ -69,6 +123,35 @@ void config_key_mode(struct config_reader *r, const config_setting_t *s, uint32_
 		config_expected(r, s, "a mode that keeps the private key from others");
 }
 
+#define IS(kind) (1u << (CONTENT_##kind))
+#define HAS_KEY  (IS(KEY) | IS(COMBINED))
+
+/* What a setting is for. */
+static const struct belongs {
+	const char *setting;
+	uint32_t contents;
+	const char *unless;
+} belongs[] = {
+	{ "order", IS(COMBINED), "content is not combined" },
+	{ "format", HAS_KEY, "content is not key or combined" },
+	{ "legacy", IS(PKCS12), "content is not pkcs12" },
+	{ "pbmac1", IS(PKCS12), "content is not pkcs12" },
+	{ "password_file", HAS_KEY | IS(PKCS12),
+	  "content is not pkcs12, key or combined" },
+};
+
+static void check_settings(struct config_reader *r, const config_setting_t *s,
+			   const struct spec_file *f)
+{
+	for (size_t i = 0; i < sizeof(belongs) / sizeof(belongs[0]); i++) {
+		const config_setting_t *m = config_member(s, belongs[i].setting);
+
+		if (m != NULL && (belongs[i].contents & 1u << f->content) == 0)
+			config_error(r, m, "found it, expected none: %s",
+				     belongs[i].unless);
+	}
+}
+
 static void check_password(struct config_reader *r, const config_setting_t *s,
 			   const struct spec_file *f)
 {
@@ -76,9 +159,14 @@ static void check_password(struct config_reader *r, const config_setting_t *s,
 
 	if (f->content == CONTENT_PKCS12 && password == NULL)
 		config_missing(r, s, "password_file", "the path of its password");
-	if (f->content != CONTENT_PKCS12 && password != NULL)
+	/* The older forms have an encryption of their own, with MD5. */
+	if (f->key_form == CONTENT_KEY_TRADITIONAL && password != NULL)
 		config_error(r, password,
-			     "found it, expected none: content is not pkcs12");
+			     "found it, expected none: only format = \"pkcs8\" and "
+			     "\"der\" can be encrypted");
+	if (f->key_form == CONTENT_KEY_DER && f->content == CONTENT_COMBINED)
+		config_expected(r, config_member(s, "format"),
+				"\"pkcs8\" or \"traditional\" in a combined file");
 }
 
 static void read_file(struct config_reader *r, const config_setting_t *s, uint32_t what,
@@ -94,11 +182,12 @@ static void read_file(struct config_reader *r, const config_setting_t *s, uint32
 		return;
 	if (config_member(s, "path") == NULL)
 		config_missing(r, s, "path", "where it is to be written");
+	check_settings(r, s, f);
 	check_password(r, s, f);
-	with_key = f->content == CONTENT_KEY || f->content == CONTENT_COMBINED;
+	with_key = ((HAS_KEY | IS(PKCS12)) & 1u << f->content) != 0;
 	if (f->mode == MODE_UNSET)
-		f->mode = with_key || f->content == CONTENT_PKCS12 ? 0600 : 0644;
-	else if (with_key)
+		f->mode = with_key ? 0600 : 0644;
+	else if (with_key && f->password_file.at == 0)
 		config_key_mode(r, config_member(s, "mode"), f->mode);
 }
 
@@ -113,4 +202,17 @@ void config_files(struct config_reader *r, const config_setting_t *s, uint32_t w
 	for (unsigned i = 0; i < n; i++)
 		read_file(r, config_item(s, i), what, &files[i]);
 	*out = snapshot_add(r->b, SPEC_FILES, files, n);
+}
+
+void config_files_fit(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_cert *c)
+{
+	const struct spec_file *files = snapshot_records(r->b, SPEC_FILES);
+
+	for (uint32_t i = 0; c->key == KEY_ED25519 && i < c->files.n; i++)
+		if (files[c->files.first + i].key_form == CONTENT_KEY_TRADITIONAL)
+			config_expected(
+			    r, config_member(config_item(s, i), "format"),
+			    "\"pkcs8\" or \"der\", as an ed25519 key has no "
+			    "older form");
 }

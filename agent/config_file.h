@@ -12,3 +12,7 @@ void config_files(struct config_reader *r, const config_setting_t *s, uint32_t w
 
 /* `mode` at `s`, of a file with a private key in it: not for everyone to read. */
 void config_key_mode(struct config_reader *r, const config_setting_t *s, uint32_t mode);
+
+/* Whether the files at `s` can hold a key of the type that `c` has. */
+void config_files_fit(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_cert *c);

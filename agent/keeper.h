@@ -12,7 +12,8 @@
  *     keeper_role.c       begin, the list of what the agent may ask
  *     keeper_serve.c      the loop
  *     keeper_key.c        keys of certificates
- *     keeper_store.c      generations, files
+ *     keeper_store.c      generations
+ *     keeper_files.c      files outside the store
  *     keeper_ca.c         the embedded CA
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them

@@ -112,60 +112,90 @@ static int by_path(const void *a, const void *b)
 	return strcmp(x->path, y->path);
 }
 
-/* Our own, then the folder of each configured file and each webroot: each once. The
- * array and the paths but the first are owned by the caller. */
-static struct sandbox_path *folders(const struct keeper *k, const char *state_dir,
-				    size_t *n)
+struct paths {
+	struct sandbox_path *all; /* owned, and their paths */
+	size_t n;
+};
+
+static void add_path(struct paths *p, char *path, enum sandbox_right right)
 {
-	const struct spec *s = &k->start.spec;
-	size_t most = s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES] + s->n[SPEC_ISSUERS];
-	struct sandbox_path *paths = xcalloc(most + 1, sizeof(*paths));
-	size_t all = 1, kept = 1;
+	p->all[p->n++] = (struct sandbox_path){ path, right };
+}
+
+/* Those from `first` on, sorted, each once. */
+static void unique(struct paths *p, size_t first)
+{
+	size_t kept = first;
+
+	qsort(p->all + first, p->n - first, sizeof(*p->all), by_path);
+	for (size_t i = first; i < p->n; i++)
+		if (kept > first && strcmp(p->all[kept - 1].path, p->all[i].path) == 0)
+			free((void *)(uintptr_t)p->all[i].path);
+		else
+			p->all[kept++] = p->all[i];
+	p->n = kept;
+}
+
+static void add_folders(struct paths *p, const struct spec *s)
+{
+	size_t first = p->n;
 
 	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++) {
 		const char *path = spec_text(s, s->files[i].path);
 
-		paths[all++].path = xstrndup(path, (size_t)(strrchr(path, '/') - path));
+		add_path(p, xstrndup(path, (size_t)(strrchr(path, '/') - path)),
+			 SANDBOX_WRITE);
 	}
 	for (uint32_t i = 0; i < s->n[SPEC_CHALLENGES]; i++)
 		if (s->challenges[i].webroot.at != 0)
-			paths[all++].path =
-			    xstrdup(spec_text(s, s->challenges[i].webroot));
-	qsort(paths + 1, all - 1, sizeof(*paths), by_path);
-	for (size_t i = 1; i < all; i++) {
-		if (kept > 1 && strcmp(paths[kept - 1].path, paths[i].path) == 0)
-			free((void *)(uintptr_t)paths[i].path);
-		else
-			paths[kept++] =
-			    (struct sandbox_path){ paths[i].path, SANDBOX_WRITE };
-	}
+			add_path(p, xstrdup(spec_text(s, s->challenges[i].webroot)),
+				 SANDBOX_WRITE);
+	unique(p, first);
+}
+
+static void add_secrets(struct paths *p, const struct spec *s)
+{
+	size_t first = p->n;
+
 	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
 		if (s->issuers[i].eab_key_file.at != 0)
-			paths[kept++] = (struct sandbox_path){
-				xstrdup(spec_text(s, s->issuers[i].eab_key_file)),
-				SANDBOX_READ
-			};
-	paths[0] = (struct sandbox_path){ state_dir, SANDBOX_WRITE };
-	*n = kept;
-	return paths;
+			add_path(p, xstrdup(spec_text(s, s->issuers[i].eab_key_file)),
+				 SANDBOX_READ);
+	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++)
+		if (s->files[i].password_file.at != 0)
+			add_path(p, xstrdup(spec_text(s, s->files[i].password_file)),
+				 SANDBOX_READ);
+	unique(p, first);
+}
+
+/* Our own, the folder of each configured file, each webroot, each file with a secret. */
+static struct paths paths_of(const struct spec *s)
+{
+	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES] +
+		      s->n[SPEC_ISSUERS];
+	struct paths p = { .all = xcalloc(most, sizeof(*p.all)) };
+
+	add_path(&p, xstrdup(spec_text(s, s->global->state_dir)), SANDBOX_WRITE);
+	add_folders(&p, s);
+	add_secrets(&p, s);
+	return p;
 }
 
 static int confine(struct keeper *k, struct err *e)
 {
 	const char *state_dir =
 	    spec_text(&k->start.spec, k->start.spec.global->state_dir);
-	struct sandbox_path *paths;
-	size_t n;
+	struct paths p;
 	int rc;
 
 	k->root = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (k->root < 0 && request_writes(&k->start.request))
 		return err_sys(e, "open %s", state_dir);
-	paths = folders(k, state_dir, &n);
-	rc = role_confine(&k->start, paths, n, e);
-	for (size_t i = 1; i < n; i++)
-		free((void *)(uintptr_t)paths[i].path);
-	free(paths);
+	p = paths_of(&k->start.spec);
+	rc = role_confine(&k->start, p.all, p.n, e);
+	for (size_t i = 0; i < p.n; i++)
+		free((void *)(uintptr_t)p.all[i].path);
+	free(p.all);
 	return rc;
 }
 

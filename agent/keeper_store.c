@@ -1,7 +1,5 @@
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/keeper.h"
 #include "agent/messages.h"
@@ -14,115 +12,6 @@
 #include "base/x509.h"
 #include "store/generation.h"
 #include "store/pending.h"
-#include "store/publish.h"
-#include "store/set.h"
-
-#define STAMPS_MAX 4096 /* in one message */
-
-/* -- stamps: has anything of a certificate changed since it was last looked at? -- */
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h ^= v + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
-	return h * 0xff51afd7ed558ccdu;
-}
-
-static uint64_t stamp_of(int dir, const char *path, uint64_t h)
-{
-	struct stat st;
-
-	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return mix(h, 1);
-	h = mix(h, (uint64_t)st.st_ino);
-	h = mix(h, (uint64_t)st.st_size);
-	h = mix(h, (uint64_t)st.st_mtim.tv_sec * 1000000000u +
-		       (uint64_t)st.st_mtim.tv_nsec);
-	h = mix(h, (uint64_t)st.st_ctim.tv_sec * 1000000000u +
-		       (uint64_t)st.st_ctim.tv_nsec);
-	return mix(h,
-		   (uint64_t)st.st_mode << 32 ^ (uint64_t)st.st_uid << 16 ^ st.st_gid);
-}
-
-static uint64_t stamp_cert(const struct keeper *k, const struct spec_cert *c)
-{
-	const struct spec *s = &k->start.spec;
-	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
-	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
-	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, 0));
-
-	for (uint32_t i = 0; i < c->files.n; i++)
-		h = stamp_of(k->root, spec_text(s, s->files[c->files.first + i].path),
-			     h);
-	return h;
-}
-
-int keeper_stamp(void *role, struct msg *m, struct err *e)
-{
-	const struct keeper *k = role;
-	uint64_t first = msg_get_u64(m);
-	uint64_t n = msg_get_u64(m);
-	AUTO_FREE uint64_t *stamps = NULL;
-	uint32_t id = m->id;
-
-	TRY(msg_end(m, e));
-	if (n > STAMPS_MAX || first > k->start.spec.n[SPEC_CERTS] ||
-	    n > k->start.spec.n[SPEC_CERTS] - first)
-		return err_set(e, ERR_PROTO,
-			       "stamps of certificates that are not there");
-	stamps = xcalloc(n, sizeof(*stamps));
-	for (uint64_t i = 0; i < n; i++)
-		stamps[i] = stamp_cert(k, &k->start.spec.certs[first + i]);
-	msg_begin(m, KEEPER_STAMP, id);
-	msg_put_bytes(m, stamps, n * sizeof(*stamps));
-	return 0;
-}
-
-/* -- files -- */
-
-static struct publish_file file_of(const struct keeper *k, const struct spec_file *f)
-{
-	return (struct publish_file){
-		.path = keeper_text(k, f->path),
-		.content = { .kind = (enum content_kind)f->content },
-		.access = { .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
-			    .gid = f->gid == SPEC_NOBODY ? FILE_KEEP : f->gid,
-			    .mode = f->mode },
-	};
-}
-
-int keeper_audit(void *role, struct msg *m, struct err *e)
-{
-	const struct keeper *k = role;
-	AUTO_SET struct set set = { .key = { 0 } };
-	const struct spec_cert *c;
-	uint64_t number = 0;
-	uint32_t id = m->id;
-	struct err why;
-	int pair;
-
-	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
-	TRY(msg_end(m, e));
-	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
-	pair = number == 0
-		   ? 0
-		   : set_load(k->root, keeper_text(k, c->name), number, &set, &why);
-	msg_begin(m, KEEPER_AUDIT, id);
-	msg_put_u64(m, pair < 0);
-	msg_put_u64(m, c->files.n);
-	for (uint32_t i = 0; i < c->files.n; i++) {
-		struct publish_file f =
-		    file_of(k, &k->start.spec.files[c->files.first + i]);
-		unsigned differs = PUBLISH_MISSING;
-
-		if (pair == 0 && number != 0 &&
-		    publish_audit(&set, &f, &differs, e) < 0)
-			differs = PUBLISH_STRANGE;
-		msg_put_u64(m, differs);
-	}
-	return 0;
-}
-
-/* -- generations -- */
 
 struct arrival {
 	const char *leaf; /* PEM, borrowed from the message, as are the next three */
@@ -236,32 +125,6 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 		return err_wrap(e, "store %s", keeper_text(k, c->name));
 	msg_begin(m, KEEPER_STORE, id);
 	msg_put_u64(m, number);
-	return 0;
-}
-
-int keeper_live(void *role, struct msg *m, struct err *e)
-{
-	const struct keeper *k = role;
-	AUTO_SET struct set set = { .key = { 0 } };
-	const struct spec_cert *c;
-	const char *name;
-	uint64_t number;
-	uint32_t id = m->id;
-
-	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
-	number = msg_get_u64(m);
-	TRY(msg_end(m, e));
-	name = keeper_text(k, c->name);
-	TRY(set_load(k->root, name, number, &set, e));
-	TRY(generation_live(k->root, name, number, e));
-	for (uint32_t i = 0; i < c->files.n; i++) {
-		struct publish_file f =
-		    file_of(k, &k->start.spec.files[c->files.first + i]);
-
-		TRY(publish_write(&set, &f, e));
-	}
-	msg_begin(m, KEEPER_LIVE, id);
-	msg_put_u64(m, stamp_cert(k, c));
 	return 0;
 }
 

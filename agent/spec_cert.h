@@ -13,7 +13,10 @@
 struct spec_file {
 	struct text path; /* absolute */
 	struct text password_file;
-	uint32_t content; /* enum content_kind */
+	uint32_t content;    /* enum content_kind */
+	uint32_t key_form;   /* enum content_key */
+	uint32_t p12;        /* enum content_p12 */
+	uint32_t cert_first; /* combined */
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mode;

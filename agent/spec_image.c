@@ -112,6 +112,9 @@ static const struct field fields[] = {
 	FILE_(path, PATH, 1),
 	FILE_(password_file, PATH, 0),
 	FILE_(content, BELOW, CONTENT_KINDS),
+	FILE_(key_form, BELOW, CONTENT_KEY_FORMS),
+	FILE_(p12, BELOW, CONTENT_P12_FORMS),
+	FILE_(cert_first, BELOW, 2),
 	FILE_(mode, BELOW, 01000),
 
 	PROBE(label, STRING, 0),

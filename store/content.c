@@ -2,6 +2,8 @@
 
 #include "base/err.h"
 #include "base/x509.h"
+#include "store/keyfile.h"
+#include "store/pkcs12.h"
 #include "store/set.h"
 
 /* Blocks follow each other on lines of their own. */
@@ -36,6 +38,20 @@ static void add_fullchain(struct buf *out, const struct set *set)
 	add_pem(out, &set->chain);
 }
 
+static int add_combined(struct buf *out, const struct set *set, const struct content *c,
+			struct err *e)
+{
+	AUTO_BUF struct buf key = { 0 };
+
+	TRY(keyfile_render(set, c, &key, e));
+	if (!c->cert_first)
+		add_pem(out, &key);
+	add_fullchain(out, set);
+	if (c->cert_first)
+		add_pem(out, &key);
+	return 0;
+}
+
 static int render(const struct set *set, const struct content *c, struct buf *out,
 		  struct err *e)
 {
@@ -50,21 +66,19 @@ static int render(const struct set *set, const struct content *c, struct buf *ou
 		add_pem(out, &set->chain);
 		return 0;
 	case CONTENT_KEY:
-		add_pem(out, &set->key);
-		return 0;
+		return keyfile_render(set, c, out, e);
 	case CONTENT_COMBINED:
-		add_pem(out, &set->key);
-		add_fullchain(out, set);
-		return 0;
+		return add_combined(out, set, c, e);
+	case CONTENT_PKCS12:
+		return pkcs12_render(set, c, out, e);
 	case CONTENT_DER:
 		return add_der(out, &set->cert, e);
 	case CONTENT_CA:
 		return add_ca(out, set, e);
-	case CONTENT_PKCS12:
 	case CONTENT_KINDS:
 		break;
 	}
-	return err_set(e, ERR_CONFIG, "pkcs12: not in this version");
+	return err_set(e, ERR_CONFIG, "there is no such content");
 }
 
 int content_render(const struct set *set, const struct content *content,

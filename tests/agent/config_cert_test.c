@@ -301,16 +301,6 @@ static const struct fake_row rows[] = {
 	  "main.conf:1: certificates.a.example.files.content: found \"pem\", expected "
 	  "one of \"fullchain\" \"cert\" \"chain\" \"key\" \"combined\" \"pkcs12\" "
 	  "\"der\" \"ca\"\n" },
-	{ "pkcs12 without a password", true,
-	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
-	  "= \"/srv/app/x\"; content = \"pkcs12\"; }; };",
-	  "main.conf:1: certificates.a.example.files.password_file: found nothing, "
-	  "expected the path of its password\n" },
-	{ "a password for nothing", true,
-	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
-	  "= \"/srv/app/x\"; password_file = \"/etc/everleaf/secret\"; }; };",
-	  "main.conf:1: certificates.a.example.files.password_file: found it, expected "
-	  "none: content is not pkcs12\n" },
 	{ "a secret that is not there", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/srv/app/x\"; content = \"pkcs12\"; password_file = "

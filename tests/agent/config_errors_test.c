@@ -356,8 +356,7 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    "\"https://ca.example/\"; };\n"
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
 	    "  optional = \"b.example\";\n"
-	    "  files = { path = \"/srv/app/x\"; content = \"pkcs12\";"
-	    " password_file = \"/etc/everleaf/secret\"; }; },\n"
+	    "},\n"
 	    "{ name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; } );\n"
 	    "crls = { name = \"c\"; url = \"http://a/\"; ca = "
 	    "\"/etc/everleaf/ca.pem\"; };\n";
@@ -370,7 +369,6 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    fake_warned(&f),
 	    "main.conf:1: http: not in this version\n"
 	    "main.conf:2: issuers.corp.type: not in this version\n"
-	    "main.conf:5: certificates.a.example.files.content: not in this version\n"
 	    "main.conf:4: certificates.a.example.optional: not in this version\n"
 	    "main.conf:6: certificates.x.csr: not in this version\n"
 	    "main.conf:7: crls.c: not in this version\n"

@@ -176,4 +176,149 @@ test_a_live_key_that_is_not_its_certificates_is_replaced() {
 	is "$(openssl x509 -in tls/combined -noout -pubkey)" "$(openssl pkey -in tls/combined -pubout)"
 }
 
+password() { # WORDS: $dir/pass holds them
+	printf '%s\n' "$1" >pass
+	chmod 600 pass
+}
+
+secret() { echo "password_file = \"$dir/pass\";"; }
+
+p12_key() { # FILE PASSWORD: the public key of what is in it
+	openssl pkcs12 -in "$1" -passin "pass:$2" -nocerts -nodes 2>/dev/null | openssl pkey -pubout
+}
+
+test_a_combined_file_may_begin_with_the_certificate() {
+	local set=state/live/www
+	www "$(file combined combined 'order = "cert-first";')"
+	expect 0 everleaf renew
+	cat $set/cert.pem $set/chain.pem $set/privkey.pem | cmp tls/combined -
+}
+
+test_a_key_is_there_in_the_form_that_was_asked_for() {
+	local set=state/live/www
+	www "$(file old key 'format = "traditional";'), $(file der key 'format = "der";'),
+		$(file both combined 'format = "traditional";')"
+	expect 0 everleaf renew
+	openssl pkey -in $set/privkey.pem -traditional | cmp tls/old -
+	openssl pkcs8 -topk8 -nocrypt -in $set/privkey.pem -outform DER | cmp tls/der -
+	head -n 1 tls/both | has "BEGIN EC PRIVATE KEY"
+	is "600 600 600" "$(stat -c %a tls/old tls/der tls/both | xargs)"
+}
+
+test_a_key_is_encrypted_with_its_password() {
+	password "correct horse"
+	www "$(file pem key "$(secret)"), $(file der key "format = \"der\"; $(secret)"),
+		$(file both combined "$(secret)")"
+	expect 0 everleaf renew
+	head -n 1 tls/pem | has "BEGIN ENCRYPTED PRIVATE KEY"
+	openssl pkey -in tls/pem -passin "pass:correct horse" | cmp state/live/www/privkey.pem -
+	openssl pkcs8 -in tls/der -inform DER -passin "pass:correct horse" | cmp state/live/www/privkey.pem -
+	openssl pkey -in tls/both -passin "pass:correct horse" | cmp state/live/www/privkey.pem -
+	not openssl pkey -in tls/pem -passin pass:wrong
+	openssl asn1parse -in tls/pem | has aes-256-cbc
+}
+
+test_pkcs12_holds_all_of_it_under_the_name() {
+	password secret
+	www "$(file p12 pkcs12 "$(secret)")"
+	expect 0 everleaf renew
+	is 600 "$(stat -c %a tls/p12)"
+	openssl pkcs12 -in tls/p12 -passin pass:secret -nodes -info >all 2>said
+	is 2 "$(grep -c BEGIN.CERTIFICATE all)"
+	is 2 "$(grep -c 'friendlyName: www' all)"
+	is "$(openssl pkey -in state/live/www/privkey.pem -pubout)" "$(p12_key tls/p12 secret)"
+	openssl pkcs12 -in tls/p12 -passin pass:secret -clcerts -nokeys | openssl x509 | cmp state/live/www/cert.pem -
+	has "MAC: sha256" <said
+	is 2 "$(grep -c 'PBES2, PBKDF2, AES-256-CBC' said)"
+	not openssl pkcs12 -in tls/p12 -passin pass:Secret -nodes
+}
+
+test_legacy_pkcs12_has_what_old_readers_know() {
+	password secret
+	www "$(file p12 pkcs12 "legacy = true; $(secret)")"
+	expect 0 everleaf renew
+	openssl pkcs12 -in tls/p12 -passin pass:secret -nodes -info >all 2>said
+	has "MAC: sha1" <said
+	is 2 "$(grep -c 'pbeWithSHA1And3-KeyTripleDES-CBC' said)"
+	is "$(openssl pkey -in state/live/www/privkey.pem -pubout)" "$(p12_key tls/p12 secret)"
+}
+
+test_what_is_encrypted_is_not_written_again_while_nothing_changes() {
+	local before
+	password secret
+	www "$(file p12 pkcs12 "$(secret)"), $(file key key "$(secret)")"
+	expect 0 everleaf renew
+	before=$(stat -c '%i %Z' tls/p12 tls/key)
+	touch tls/p12 # a look at it in full
+	expect 0 everleaf plan
+	has_no files-differ <out
+	expect 0 everleaf renew
+	is "$(stat -c %i tls/p12 tls/key)" "$(cut -d ' ' -f 1 <<<"$before")"
+	is 0 "$(events www repaired)"
+}
+
+test_a_changed_byte_of_pkcs12_is_repaired() {
+	password secret
+	www "$(file p12 pkcs12 "$(secret)")"
+	expect 0 everleaf renew
+	cp tls/p12 good
+	printf x | dd of=tls/p12 bs=1 seek=300 conv=notrunc 2>/dev/null
+	expect 0 everleaf plan
+	says out files-differ
+	expect 0 everleaf renew
+	cmp good tls/p12
+	is_live_of www 1 1
+}
+
+test_a_new_password_makes_a_new_file_and_no_issue() {
+	password first
+	www "$(file p12 pkcs12 "$(secret)")"
+	expect 0 everleaf renew
+	password second
+	expect 0 everleaf renew
+	not openssl pkcs12 -in tls/p12 -passin pass:first -nodes
+	is "$(openssl pkey -in state/live/www/privkey.pem -pubout)" "$(p12_key tls/p12 second)"
+	is_live_of www 1 1
+}
+
+test_what_is_configured_otherwise_is_written_otherwise() {
+	www "$(file x cert)"
+	expect 0 everleaf renew
+	www "$(file x fullchain)"
+	expect 0 everleaf renew
+	cmp tls/x state/live/www/fullchain.pem
+	www "$(file x combined)"
+	expect 0 everleaf renew
+	www "$(file x combined 'order = "cert-first";')"
+	expect 0 everleaf renew
+	head -n 1 tls/x | has "BEGIN CERTIFICATE"
+	www "$(file x combined 'order = "cert-first"; mode = "0640";')"
+	expect 0 everleaf renew
+	is 640 "$(stat -c %a tls/x)"
+	is_live_of www 1 1
+}
+
+test_a_password_that_is_missing_leaves_the_file_alone() {
+	password secret
+	www "$(file p12 pkcs12 "$(secret)")"
+	expect 0 everleaf renew
+	cp tls/p12 good
+	: >pass
+	expect 1 everleaf renew --force www
+	says err "$dir/pass: there is no password in its first line"
+	cmp good tls/p12
+	password secret
+	expect 0 everleaf renew www
+	is "$(openssl pkey -in state/live/www/privkey.pem -pubout)" "$(p12_key tls/p12 secret)"
+}
+
+test_a_password_that_others_read_is_an_error_of_configuration() {
+	password secret
+	chmod 644 pass
+	www "$(file p12 pkcs12 "$(secret)")"
+	expect 2 everleaf renew
+	says err "others cannot read"
+	[ ! -e state ]
+}
+
 run_tests "$@"

@@ -343,7 +343,7 @@ static void an_old_file_stays_when_the_new_one_cannot_be_rendered(void **state)
 {
 	struct scratch *s = *state;
 	AUTO_SET struct set set = { 0 };
-	struct publish_file file = file_of(s, CONTENT_PKCS12);
+	struct publish_file file = file_of(s, CONTENT_CA);
 	struct err e;
 
 	scratch_put(s, "out/web.pem", "old");

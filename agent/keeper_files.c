@@ -1,0 +1,201 @@
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/keeper.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "store/generation.h"
+#include "store/publish.h"
+#include "store/set.h"
+
+#define STAMPS_MAX          4096 /* in one message */
+#define LIMIT_PASSWORD_FILE 4096 /* bytes */
+
+/* -- stamps: has anything of a certificate changed since it was last looked at? -- */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h ^= v + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
+	return h * 0xff51afd7ed558ccdu;
+}
+
+static uint64_t stamp_of(int dir, const char *path, uint64_t h)
+{
+	struct stat st;
+
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return mix(h, 1);
+	h = mix(h, (uint64_t)st.st_ino);
+	h = mix(h, (uint64_t)st.st_size);
+	h = mix(h, (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+		       (uint64_t)st.st_mtim.tv_nsec);
+	h = mix(h, (uint64_t)st.st_ctim.tv_sec * 1000000000u +
+		       (uint64_t)st.st_ctim.tv_nsec);
+	return mix(h,
+		   (uint64_t)st.st_mode << 32 ^ (uint64_t)st.st_uid << 16 ^ st.st_gid);
+}
+
+/* What is asked for is part of it: what was whole as "cert" is not as "fullchain". */
+static uint64_t stamp_file(const struct spec *s, const struct spec_file *f, uint64_t h)
+{
+	h = stamp_of(AT_FDCWD, spec_text(s, f->path), h);
+	if (f->password_file.at != 0)
+		h = stamp_of(AT_FDCWD, spec_text(s, f->password_file), h);
+	h = mix(h, (uint64_t)f->content << 32 ^ f->cert_first);
+	h = mix(h, (uint64_t)f->key_form << 32 ^ f->p12);
+	return mix(h, (uint64_t)f->mode << 32 ^ (uint64_t)f->uid << 16 ^ f->gid);
+}
+
+static uint64_t stamp_cert(const struct keeper *k, const struct spec_cert *c)
+{
+	const struct spec *s = &k->start.spec;
+	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
+	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
+	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, 0));
+
+	for (uint32_t i = 0; i < c->files.n; i++)
+		h = stamp_file(s, &s->files[c->files.first + i], h);
+	return h;
+}
+
+int keeper_stamp(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	uint64_t first = msg_get_u64(m);
+	uint64_t n = msg_get_u64(m);
+	AUTO_FREE uint64_t *stamps = NULL;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	if (n > STAMPS_MAX || first > k->start.spec.n[SPEC_CERTS] ||
+	    n > k->start.spec.n[SPEC_CERTS] - first)
+		return err_set(e, ERR_PROTO,
+			       "stamps of certificates that are not there");
+	stamps = xcalloc(n, sizeof(*stamps));
+	for (uint64_t i = 0; i < n; i++)
+		stamps[i] = stamp_cert(k, &k->start.spec.certs[first + i]);
+	msg_begin(m, KEEPER_STAMP, id);
+	msg_put_bytes(m, stamps, n * sizeof(*stamps));
+	return 0;
+}
+
+/* -- passwords -- */
+
+/* The first line, as others read such files too. The configuration was refused unless
+ * it is closed to others. */
+static int read_password(const char *path, struct buf *password, struct err *e)
+{
+	AUTO_BUF struct buf text = { 0 };
+	size_t len;
+
+	TRY(file_read(AT_FDCWD, path, LIMIT_PASSWORD_FILE, &text, e));
+	len = text.len == 0 ? 0 : strcspn(text.data, "\r\n");
+	if (len == 0)
+		return err_set(e, ERR_CONFIG,
+			       "%s: there is no password in its first line", path);
+	if (len < text.len && text.data[len] == '\0')
+		return err_set(e, ERR_CONFIG, "%s: a NUL byte is in the password",
+			       path);
+	buf_add(password, text.data, len);
+	return 0;
+}
+
+/* -- files -- */
+
+/* What a file of `f` is to be, as long as `password` lives. */
+static int file_of(const struct keeper *k, const struct spec_file *f,
+		   struct buf *password, struct publish_file *file, struct err *e)
+{
+	if (f->password_file.at != 0)
+		TRY(read_password(keeper_text(k, f->password_file), password, e));
+	*file = (struct publish_file){
+		.path = keeper_text(k, f->path),
+		.content = { .kind = (enum content_kind)f->content,
+			     .key = (enum content_key)f->key_form,
+			     .p12 = (enum content_p12)f->p12,
+			     .cert_first = f->cert_first != 0,
+			     .password = password->data },
+		.access = { .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
+			    .gid = f->gid == SPEC_NOBODY ? FILE_KEEP : f->gid,
+			    .mode = f->mode },
+	};
+	return 0;
+}
+
+static int audit(const struct keeper *k, const struct spec_file *f,
+		 const struct set *set, unsigned *differs, struct err *e)
+{
+	AUTO_BUF struct buf password = { 0 };
+	struct publish_file file;
+
+	TRY(file_of(k, f, &password, &file, e));
+	return publish_audit(set, &file, differs, e);
+}
+
+static int write_file(const struct keeper *k, const struct spec_file *f,
+		      const struct set *set, struct err *e)
+{
+	AUTO_BUF struct buf password = { 0 };
+	struct publish_file file;
+
+	TRY(file_of(k, f, &password, &file, e));
+	return publish_write(set, &file, e);
+}
+
+int keeper_audit(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_SET struct set set = { .key = { 0 } };
+	const struct spec_cert *c;
+	uint64_t number = 0;
+	uint32_t id = m->id;
+	struct err why;
+	int pair;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	TRY(msg_end(m, e));
+	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
+	pair = number == 0
+		   ? 0
+		   : set_load(k->root, keeper_text(k, c->name), number, &set, &why);
+	msg_begin(m, KEEPER_AUDIT, id);
+	msg_put_u64(m, pair < 0);
+	msg_put_u64(m, c->files.n);
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
+		unsigned differs = PUBLISH_MISSING;
+
+		if (pair == 0 && number != 0 && audit(k, f, &set, &differs, e) < 0)
+			differs = PUBLISH_STRANGE;
+		msg_put_u64(m, differs);
+	}
+	return 0;
+}
+
+int keeper_live(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_SET struct set set = { .key = { 0 } };
+	const struct spec_cert *c;
+	const char *name;
+	uint64_t number;
+	uint32_t id = m->id;
+
+	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	number = msg_get_u64(m);
+	TRY(msg_end(m, e));
+	name = keeper_text(k, c->name);
+	TRY(set_load(k->root, name, number, &set, e));
+	TRY(generation_live(k->root, name, number, e));
+	for (uint32_t i = 0; i < c->files.n; i++)
+		TRY(write_file(k, &k->start.spec.files[c->files.first + i], &set, e));
+	msg_begin(m, KEEPER_LIVE, id);
+	msg_put_u64(m, stamp_cert(k, c));
+	return 0;
+}

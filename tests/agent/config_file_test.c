@@ -1,0 +1,159 @@
+/* config_file: what a file can hold, and which settings are for which content. */
+#include "tests/agent/config_fake.h"
+
+#include "store/pkcs12.h"
+
+#define AT "main.conf:2: certificates.a.example.files"
+
+/* The certificate stands in the first line, its file in the second. */
+#define FILES(settings) CERT("", settings)
+#define CERT(more, settings)                                               \
+	"certificates = { names = \"a.example\"; issuer = \"local\";" more \
+	"\n files = { path = \"/srv/app/x\"; " settings " }; };"
+#define SECRET "password_file = \"/etc/everleaf/secret\";"
+
+static const struct fake_row rows[] = {
+	{ "pkcs12 without a password", true, FILES("content = \"pkcs12\";"),
+	  AT ".password_file: found nothing, expected the path of its password\n" },
+	{ "a password for nothing", true, FILES("content = \"fullchain\"; " SECRET),
+	  AT ".password_file: found it, expected none: content is not pkcs12, key or "
+	     "combined\n" },
+	{ "an order of one thing", true,
+	  FILES("content = \"key\"; order = \"cert-first\";"),
+	  AT ".order: found it, expected none: content is not combined\n" },
+	{ "an order that is none", true,
+	  FILES("content = \"combined\"; order = \"chain-first\";"),
+	  AT ".order: found \"chain-first\", expected one of \"key-first\" "
+	     "\"cert-first\"\n" },
+	{ "a format without a key", true, FILES("format = \"pkcs8\";"),
+	  AT ".format: found it, expected none: content is not key or combined\n" },
+	{ "a format that is none", true,
+	  FILES("content = \"key\"; format = \"pkcs1\";"),
+	  AT ".format: found \"pkcs1\", expected one of \"pkcs8\" \"traditional\" "
+	     "\"der\"\n" },
+	{ "a combined file in DER", true,
+	  FILES("content = \"combined\"; format = \"der\";"),
+	  AT ".format: found \"der\", expected \"pkcs8\" or \"traditional\" in a "
+	     "combined file\n" },
+	{ "a traditional key with a password", true,
+	  FILES("content = \"key\"; format = \"traditional\"; " SECRET),
+	  AT ".password_file: found it, expected none: only format = \"pkcs8\" and "
+	     "\"der\" can be encrypted\n" },
+	{ "a traditional ed25519 key", true,
+	  CERT("key = \"ed25519\";", "content = \"key\"; format = \"traditional\";"),
+	  AT ".format: found \"traditional\", expected \"pkcs8\" or \"der\", as an "
+	     "ed25519 key has no older form\n" },
+	{ "legacy for no pkcs12", true, FILES("content = \"key\"; legacy = true;"),
+	  AT ".legacy: found it, expected none: content is not pkcs12\n" },
+	{ "pbmac1 for no pkcs12", true, FILES("pbmac1 = false;"),
+	  AT ".pbmac1: found it, expected none: content is not pkcs12\n" },
+	{ "a key for everyone", true, FILES("content = \"combined\"; mode = \"0644\";"),
+	  AT ".mode: found \"0644\", expected a mode that keeps the private key from "
+	     "others\n" },
+	{ "a password that others read", true,
+	  FILES("content = \"pkcs12\"; password_file = \"/etc/everleaf/open\";"),
+	  AT ".password_file: found \"/etc/everleaf/open\", expected a file that "
+	     "others cannot read or change, mode 0600: it has 0644\n" },
+};
+
+static void each_mistake_in_a_file_is_named(void **state)
+{
+	(void)state;
+	fake_refuses(rows, sizeof(rows) / sizeof(rows[0]));
+}
+
+static void pbmac1_needs_an_openssl_that_has_it(void **state)
+{
+	static const struct fake_row row[] = {
+		{ "pbmac1", true, FILES("content = \"pkcs12\"; pbmac1 = true; " SECRET),
+		  AT ".pbmac1: found true, expected false: OpenSSL 3.4 is needed, and "
+		     "this is built with an older one\n" },
+	};
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	if (!pkcs12_has_pbmac1()) {
+		fake_refuses(row, 1);
+		return;
+	}
+	fake_spec(&f, true, row[0].text, &s);
+	assert_int_equal(s.files[0].p12, CONTENT_P12_PBMAC1);
+	fake_done(&f);
+}
+
+static void legacy_and_pbmac1_exclude_each_other(void **state)
+{
+	struct fake f = { 0 };
+	AUTO_FD int fd = -1;
+	static const char text[] =
+	    FILES("content = \"pkcs12\"; legacy = true; pbmac1 = "
+		  "true; " SECRET);
+
+	(void)state;
+	assert_int_equal(fake_compile(&f, true, text, strlen(text), &fd), ERR_CONFIG);
+	assert_string_equal(fake_said(&f), AT
+			    ".pbmac1: found it, expected legacy or pbmac1, not both\n");
+	fake_done(&f);
+}
+
+static struct spec_file read_one(const char *text)
+{
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+	struct spec_file file;
+
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(fake_warned(&f), "");
+	assert_int_equal(s.n[SPEC_FILES], 1);
+	file = s.files[0];
+	fake_done(&f);
+	return file;
+}
+
+static void the_defaults_are_those_of_the_manual(void **state)
+{
+	struct spec_file f = read_one(FILES(""));
+
+	(void)state;
+	assert_int_equal(f.content, CONTENT_FULLCHAIN);
+	assert_int_equal(f.mode, 0644);
+	f = read_one(FILES("content = \"combined\";"));
+	assert_int_equal(f.mode, 0600);
+	assert_int_equal(f.cert_first, 0);
+	assert_int_equal(f.key_form, CONTENT_KEY_PKCS8);
+	f = read_one(FILES("content = \"pkcs12\";" SECRET));
+	assert_int_equal(f.mode, 0600);
+	assert_int_equal(f.p12, CONTENT_P12_MODERN);
+}
+
+static void what_is_asked_for_is_what_is_kept(void **state)
+{
+	struct spec_file f = read_one(FILES("content = \"combined\"; order = "
+					    "\"cert-first\"; format = "
+					    "\"traditional\";"));
+
+	(void)state;
+	assert_int_equal(f.cert_first, 1);
+	assert_int_equal(f.key_form, CONTENT_KEY_TRADITIONAL);
+	f = read_one(
+	    FILES("content = \"key\"; format = \"der\"; mode = \"0644\";" SECRET));
+	assert_int_equal(f.key_form, CONTENT_KEY_DER);
+	assert_int_equal(f.mode, 0644); /* it is encrypted */
+	assert_int_not_equal(f.password_file.at, 0);
+	f = read_one(FILES("content = \"pkcs12\"; legacy = true;" SECRET));
+	assert_int_equal(f.p12, CONTENT_P12_LEGACY);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(each_mistake_in_a_file_is_named),
+		cmocka_unit_test(pbmac1_needs_an_openssl_that_has_it),
+		cmocka_unit_test(legacy_and_pbmac1_exclude_each_other),
+		cmocka_unit_test(the_defaults_are_those_of_the_manual),
+		cmocka_unit_test(what_is_asked_for_is_what_is_kept),
+	};
+
+	return cmocka_run_group_tests_name("config_file", tests, NULL, NULL);
+}
