@@ -1,12 +1,15 @@
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "acme/account.h"
 #include "agent/agent.h"
 #include "agent/borrow.h"
 #include "agent/lend.h"
 #include "agent/messages.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/text.h"
 
 static const enum lend rights[ACCOUNT_STEPS] = {
 	[ACCOUNT_SHOW] = LEND_UPDATE,           [ACCOUNT_REGISTER] = LEND_REGISTER,
@@ -30,10 +33,26 @@ static int issuer_of(struct agent *a, uint32_t *issuer, struct err *e)
 	return 0;
 }
 
+/* It comes from a worker: what is in it besides lines is not for a terminal. */
+static void print(const char *text)
+{
+	AUTO_BUF struct buf safe = { 0 };
+
+	while (*text != '\0') {
+		size_t len = strcspn(text, "\n");
+
+		text_escape(&safe, text, len, SIZE_MAX);
+		buf_puts(&safe, "\n");
+		text += len + (text[len] == '\n');
+	}
+	fputs(safe.data == NULL ? "" : safe.data, stdout);
+}
+
 int agent_account(struct agent *a, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct lend_ticket t = { .cert = SPEC_NOBODY };
+	const char *text;
 
 	TRY(issuer_of(a, &t.issuer, e));
 	t.what = rights[a->request->step];
@@ -42,10 +61,9 @@ int agent_account(struct agent *a, struct err *e)
 	msg_put_u64(&m, a->request->step);
 	if (borrow(&t, &m, e) < 0)
 		return err_wrap(e, "account at %s", a->request->names[0]);
-	if ((a->request->flags & REQUEST_QUIET) == 0)
-		fputs(msg_get_str(&m), stdout);
-	else
-		(void)msg_get_str(&m);
+	text = msg_get_str(&m);
 	TRY(msg_end(&m, e));
+	if ((a->request->flags & REQUEST_QUIET) == 0)
+		print(text);
 	return EXIT_SUCCESS;
 }
