@@ -17,7 +17,9 @@ static void ask_keeper(struct agent *a, const struct job *j, struct msg *m)
 	link_call(&a->keeper, m, job_answered, j->id);
 }
 
-/* An order that is gone on with has been made for the key that waits. */
+/* The one that waits is a new one, whatever order it was made for, unless it is the live
+ * one that is used again (reuse_key): that is not certified once more after a
+ * revocation, though the order was begun before. */
 int keying_begin(struct agent *a, struct job *j, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
@@ -25,7 +27,7 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 	(void)e;
 	msg_begin(&m, KEEPER_KEY, 0);
 	msg_put_u64(&m, j->cert);
-	msg_put_u64(&m, j->order == NULL && why_needs_new_key(j->why));
+	msg_put_u64(&m, why_needs_new_key(j->why));
 	ask_keeper(a, j, &m);
 	return 0;
 }
