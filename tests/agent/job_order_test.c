@@ -21,6 +21,7 @@
 #include "agent/state_order.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "tests/help/certs.h"
 
 static const char config[] =
     "agree_terms = true; contact = \"mailto:ops@example.org\";\n"
@@ -541,6 +542,54 @@ static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
 	}
 }
 
+/* Generation 1 of `one`, for these names. */
+static void store(const struct world *w, const char *names)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_BUF struct buf pem = { 0 };
+	const struct cert_plan plan = { .key = key,
+					.issuer_key = key,
+					.from = clock_now() - 60,
+					.to = clock_now() + 86400,
+					.names = names };
+	X509 *cert = certs_make(&plan);
+	struct err e;
+
+	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
+	X509_free(cert);
+	(void)mkdirat(w->scratch->fd, "archive/one", 0755);
+	(void)mkdirat(w->scratch->fd, "archive/one/0000000001", 0755);
+	scratch_put(w->scratch, "archive/one/0000000001/cert.pem", pem.data);
+}
+
+static void what_was_stored_when_a_crash_came_is_not_ordered_again(void **state)
+{
+	const struct {
+		const char *names;
+		int64_t ordered_at;
+		bool taken;
+	} rows[] = {
+		{ "DNS:other.example", clock_now() - 60, false },
+		{ "DNS:one.example", clock_now() + 60, false }, /* an older one */
+		{ "DNS:one.example", clock_now() - 60, true },
+	};
+	struct world *w = *state;
+	const uint64_t wanted = w->spec.certs[ONE].names_hash;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		store(w, rows[i].names);
+		put_row(w, wanted, "near", rows[i].ordered_at);
+		job_begin(&w->agent, ONE, WHY_MISSING);
+		if ((w->agent.jobs->generation == 1) != rows[i].taken)
+			fail_msg("row %zu", i);
+		if (!rows[i].taken)
+			job_end(&w->agent, w->agent.jobs);
+	}
+	assert_int_equal(memory_of(w, "one").held, 1); /* to be installed */
+	assert_false(row_of(w, "one").found);
+	assert_true(w->agent.jobs->state >= JOB_INSTALLING);
+}
+
 static void what_refuses_gives_way_to_the_next_at_once(void **state)
 {
 	struct world *w = *state;
@@ -731,6 +780,7 @@ int main(void)
 		CASE(a_run_waits_no_longer_than_it_was_told),
 		CASE(a_run_that_stops_lets_go_of_what_waits),
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
+		CASE(what_was_stored_when_a_crash_came_is_not_ordered_again),
 		CASE(what_refuses_gives_way_to_the_next_at_once),
 		CASE(who_is_asked_outlives_the_run),
 		CASE(a_CA_that_is_too_busy_for_long_gives_way_too),
