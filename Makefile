@@ -118,8 +118,11 @@ crash: all $(B)/tests/crash/crash_test ## kill -9 at every file system call (mak
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
-bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program
-	@BUILD=$(B) tests/bench/run
+scale: all $(TOOLS) ## a thousand certificates while half of the nonces are refused
+	@BUILD=$(B) tests/scale/nonces
+
+bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program and other clients
+	@BUILD=$(B) tests/bench/run && BUILD=$(B) tests/bench/acme
 
 layers: ## rooms look at base/ only, programs need only their libraries
 banned: ## functions that have no place here
@@ -173,7 +176,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps peers check cases crash fresh bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps peers check cases crash fresh scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
