@@ -12,6 +12,7 @@
  *     keeper_role.c       begin, the list of what the agent may ask
  *     keeper_serve.c      the loop
  *     keeper_key.c        keys of certificates
+ *     keeper_waiting.c    ... those that wait for their certificate
  *     keeper_store.c      generations
  *     keeper_files.c      files outside the store
  *     keeper_ca.c         the embedded CA
@@ -27,9 +28,11 @@
 
 #include "agent/lend.h"
 #include "agent/roles.h"
+#include "base/buf.h"
 #include "store/account.h"
 
-#define REASON_LAST 10 /* RFC 5280 5.3.1 */
+#define REASON_LAST 10  /* RFC 5280 5.3.1 */
+#define KEEPER_KEYS 128 /* twice as many as there are jobs at once */
 
 struct err;
 struct keeper_making;
@@ -52,6 +55,20 @@ struct keeper_account {
 	struct account disk;
 };
 
+/*
+ * What this process knows of one certificate by its own doing. An order needs its key
+ * three times, and to read one takes as long as five signatures: so it stays until its
+ * certificate has come. The disk is ahead of this: a key is durable before it is here,
+ * nobody else writes there, and what is not here is read from there.
+ */
+struct keeper_key {
+	const struct spec_cert *cert; /* borrowed; NULL: of none */
+	EVP_PKEY *key;                /* owned, it waits; NULL: none does */
+	struct buf spki;              /* of it */
+	uint64_t
+	    stored; /* a generation that its own key was just stored with; 0: none */
+};
+
 /* A socket that was lent. */
 struct keeper_lent {
 	struct keeper *keeper;
@@ -67,6 +84,7 @@ struct keeper {
 	struct keeper_lent *lent;        /* owned, LEND_MAX */
 	size_t n_lent;
 	struct keeper_making *making; /* owned: keys that are asked for and not there */
+	struct keeper_key keys[KEEPER_KEYS]; /* by number of the certificate */
 };
 
 enum keeper_state keeper_state_for(const struct request *r);
@@ -104,6 +122,21 @@ bool keeper_has_thumbprint(const struct keeper *k, const char *thumbprint);
 size_t keeper_making_fill(const struct keeper *k, struct pollfd *p);
 int keeper_making_answer(struct keeper *k, int fd, struct err *e);
 void keeper_making_end(struct keeper *k);
+
+/* The key that waits for the certificate of `c`: *waits is borrowed until something else
+ * is asked of the keeper, and has no key if none waits. */
+int keeper_waiting(struct keeper *k, const struct spec_cert *c,
+		   struct keeper_key **waits, struct err *e);
+/* `key`, which is durable, waits from now on. The caller keeps its own reference. */
+int keeper_waiting_set(struct keeper *k, const struct spec_cert *c, EVP_PKEY *key,
+		       struct err *e);
+/* It does not wait any more: it was stored with its certificate as that generation. */
+void keeper_waiting_stored(struct keeper *k, const struct spec_cert *c,
+			   uint64_t number);
+/* Whether that generation was stored by this process, with the key that it is for. */
+bool keeper_has_stored(const struct keeper *k, const struct spec_cert *c,
+		       uint64_t number);
+void keeper_waiting_end(struct keeper *k);
 
 /* Remove what runs that were cut short have left. What cannot be removed is logged. */
 void keeper_sweep(const struct keeper *k);

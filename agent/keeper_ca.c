@@ -157,8 +157,8 @@ static int issue(const struct keeper *k, uint64_t issuer, const struct local_req
 
 int keeper_issue(void *role, struct msg *m, struct err *e)
 {
-	const struct keeper *k = role;
-	AUTO_KEY EVP_PKEY *key = NULL;
+	struct keeper *k = role;
+	struct keeper_key *waits;
 	AUTO_FREE struct name *names = NULL;
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf anchors = { 0 };
@@ -171,14 +171,14 @@ int keeper_issue(void *role, struct msg *m, struct err *e)
 	TRY(msg_end(m, e));
 	if (!keeper_issues(k, c, issuer))
 		return err_set(e, ERR_PROTO, "not an issuer of this certificate");
-	TRY(pending_load(k->root, keeper_text(k, c->name), &key, e));
-	if (key == NULL)
+	TRY(keeper_waiting(k, c, &waits, e));
+	if (waits->key == NULL)
 		return err_set(e, ERR_PROTO, "there is no key that waits");
 	names = keeper_names(k, c);
 	TRY(issue(k, issuer,
 		  &(struct local_request){ .names = names,
 					   .n_names = c->names.n,
-					   .public_key = key,
+					   .public_key = waits->key,
 					   .usage = c->usage },
 		  &chain, &anchors, e));
 	msg_begin(m, KEEPER_ISSUE, id);

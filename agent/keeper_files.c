@@ -178,6 +178,18 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* Key and certificate are checked against each other before a link or a file leads to
+ * them: now, or when this very process stored them. */
+static int load(const struct keeper *k, const struct spec_cert *c, uint64_t number,
+		struct set *set, struct err *e)
+{
+	const char *name = keeper_text(k, c->name);
+
+	if (!keeper_has_stored(k, c, number))
+		return set_load(k->root, name, number, set, e);
+	return c->files.n == 0 ? 0 : set_read(k->root, name, number, set, e);
+}
+
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
 	const struct keeper *k = role;
@@ -191,7 +203,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	number = msg_get_u64(m);
 	TRY(msg_end(m, e));
 	name = keeper_text(k, c->name);
-	TRY(set_load(k->root, name, number, &set, e));
+	TRY(load(k, c, number, &set, e));
 	TRY(generation_live(k->root, name, number, e));
 	for (uint32_t i = 0; i < c->files.n; i++)
 		TRY(write_file(k, &k->start.spec.files[c->files.first + i], &set, e));

@@ -56,13 +56,16 @@ static bool takes_long(const struct spec_cert *c)
 	       c->key == KEY_RSA_4096;
 }
 
-static int put_answer(const EVP_PKEY *key, uint32_t id, struct msg *m, struct err *e)
+/* `key` is durable. */
+static int put_answer(struct keeper *k, const struct spec_cert *c, EVP_PKEY *key,
+		      uint32_t id, struct msg *m, struct err *e)
 {
-	AUTO_BUF struct buf spki = { 0 };
+	struct keeper_key *waits;
 
-	TRY(key_to_spki(key, &spki, e));
+	TRY(keeper_waiting_set(k, c, key, e));
+	TRY(keeper_waiting(k, c, &waits, e));
 	msg_begin(m, KEEPER_KEY, id);
-	msg_put_bytes(m, spki.data, spki.len);
+	msg_put_bytes(m, waits->spki.data, waits->spki.len);
 	return 0;
 }
 
@@ -133,7 +136,7 @@ static int finish(struct keeper *k, struct keeper_making *w, struct msg *m,
 
 	TRY(keymaker_take(&w->maker, &key, e));
 	TRY(pending_keep(k->root, name_of(k, w->cert), key, e));
-	return put_answer(key, w->id, m, e);
+	return put_answer(k, w->cert, key, w->id, m, e);
 }
 
 size_t keeper_making_fill(const struct keeper *k, struct pollfd *p)
@@ -196,7 +199,7 @@ static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
 	}
 	if (key == NULL)
 		TRY(make_now(k, c, &key, e));
-	return put_answer(key, id, m, e);
+	return put_answer(k, c, key, id, m, e);
 }
 
 int keeper_key(void *role, struct msg *m, struct err *e)

@@ -87,6 +87,7 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	k->lent = xcalloc(LEND_MAX, sizeof(*k->lent));
 	rc = serve(k, rules, n, e);
 	keeper_making_end(k);
+	keeper_waiting_end(k);
 	for (size_t i = 0; i < k->n_lent; i++)
 		end_lent(&k->lent[i]);
 	for (uint32_t i = 0; i < n_issuers; i++)

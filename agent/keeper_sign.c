@@ -16,7 +16,6 @@
 #include "base/names.h"
 #include "base/origin.h"
 #include "store/generation.h"
-#include "store/pending.h"
 
 void payload_open(struct json *j, struct buf *out)
 {
@@ -98,19 +97,18 @@ static int answer(const struct keeper_work *w, struct buf *out, struct err *e)
  * certificate." [keys] */
 static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 {
-	AUTO_KEY EVP_PKEY *key = NULL;
 	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
 	AUTO_BUF struct buf der = { 0 };
+	struct keeper_key *waits;
 	struct json j;
 
-	TRY(pending_load(w->keeper->root, keeper_text(w->keeper, w->cert->name), &key,
-			 e));
-	if (key == NULL)
+	TRY(keeper_waiting(w->lent->keeper, w->cert, &waits, e));
+	if (waits->key == NULL)
 		return err_set(e, ERR_PROTO, "there is no key that waits");
-	if (key_same_public(key, w->account->key))
+	if (key_same_public(waits->key, w->account->key))
 		return err_set(e, ERR_CONFIG,
 			       "the key of the account cannot be a certificate's too");
-	TRY(csr_make(key, names, w->cert->names.n, &der, e));
+	TRY(csr_make(waits->key, names, w->cert->names.n, &der, e));
 	payload_open(&j, out);
 	put_base64(&j, "csr", &der);
 	payload_close(&j);

@@ -9,7 +9,7 @@
 #include "base/file.h"
 #include "base/key.h"
 #include "base/mem.h"
-#include "base/x509.h"
+#include "base/spki.h"
 #include "store/generation.h"
 #include "store/pending.h"
 
@@ -44,19 +44,20 @@ static int check_form(const char *file, const char *pem, struct err *e)
 }
 
 /* The pending key, if it is the one that the leaf certifies. */
-static int match_key(const struct keeper *k, const char *name, struct arrival *a,
+static int match_key(struct keeper *k, const struct spec_cert *c, struct arrival *a,
 		     struct err *e)
 {
-	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
-	AUTO_KEY EVP_PKEY *key = NULL;
+	AUTO_BUF struct buf spki = { 0 };
+	struct keeper_key *waits;
 
-	TRY(x509_chain_from_pem(a->leaf, strlen(a->leaf), &leaf, e));
-	TRY(pending_load(k->root, name, &key, e));
-	if (key == NULL)
+	TRY(spki_of_pem(a->leaf, strlen(a->leaf), &spki, e));
+	TRY(keeper_waiting(k, c, &waits, e));
+	if (waits->key == NULL)
 		return err_set(e, ERR_TRUST, "there is no key that waits for it");
-	if (!key_same_public(key, X509_get0_pubkey(sk_X509_value(leaf, 0))))
+	if (spki.len != waits->spki.len ||
+	    memcmp(spki.data, waits->spki.data, spki.len) != 0)
 		return err_set(e, ERR_TRUST, "it is for another key than ours");
-	return key_to_pem(key, &a->key, e);
+	return key_to_pem(waits->key, &a->key, e);
 }
 
 static int add(struct generation *g, const char *file, const char *data, size_t len,
@@ -88,7 +89,7 @@ static int write_files(struct generation *g, const struct spec_cert *c,
 	return add(g, "meta.json", a->meta, strlen(a->meta), &open_to_all, e);
 }
 
-static int store(const struct keeper *k, const struct spec_cert *c, struct arrival *a,
+static int store(struct keeper *k, const struct spec_cert *c, struct arrival *a,
 		 uint64_t *number, struct err *e)
 {
 	const char *name = keeper_text(k, c->name);
@@ -97,16 +98,17 @@ static int store(const struct keeper *k, const struct spec_cert *c, struct arriv
 	TRY(check_form("cert.pem", a->leaf, e));
 	TRY(check_form("chain.pem", a->chain, e));
 	TRY(check_form("ca.pem", a->anchors, e));
-	TRY(match_key(k, name, a, e));
+	TRY(match_key(k, c, a, e));
 	TRY(generation_begin(&g, k->root, name, e));
 	TRY(write_files(&g, c, a, e));
 	TRY(generation_keep(&g, number, e));
+	keeper_waiting_stored(k, c, *number);
 	return pending_drop(k->root, name, e);
 }
 
 int keeper_store(void *role, struct msg *m, struct err *e)
 {
-	const struct keeper *k = role;
+	struct keeper *k = role;
 	const struct spec_cert *c;
 	struct arrival a = { .leaf = NULL };
 	uint64_t number = 0;

@@ -6,7 +6,7 @@
  * publish_audit() tells which files are not what the live generation says, and
  * publishing again finishes the work: there is no journal to lose.
  *
- * Use: set_load() once, then publish_write() or publish_audit() for each file.
+ * Use: set_load() (or set_read()) once, then publish_write() or publish_audit() for each file.
  */
 #pragma once
 

@@ -32,23 +32,35 @@ static int check_pair(const struct set *set, struct err *e)
 	return 0;
 }
 
-static int load(int dir, struct set *set, struct err *e)
+static int read_parts(int dir, struct set *set, struct err *e)
 {
 	TRY(read_part(dir, "privkey.pem", true, &set->key, e));
 	TRY(read_part(dir, "cert.pem", true, &set->cert, e));
 	TRY(read_part(dir, "chain.pem", false, &set->chain, e));
-	TRY(read_part(dir, "ca.pem", false, &set->ca, e));
-	return check_pair(set, e);
+	return read_part(dir, "ca.pem", false, &set->ca, e);
 }
 
-int set_load(int root, const char *name, uint64_t number, struct set *set,
+int set_read(int root, const char *name, uint64_t number, struct set *set,
 	     struct err *e)
 {
 	AUTO_SET struct set got = { .name = name };
 	AUTO_FD int dir = -1;
 
 	TRY(generation_open(root, name, number, &dir, e));
-	if (load(dir, &got, e) < 0)
+	if (read_parts(dir, &got, e) < 0)
+		return err_wrap(e, "generation %d of %s", (int)number, name);
+	*set = got;
+	got = (struct set){ .name = NULL };
+	return 0;
+}
+
+int set_load(int root, const char *name, uint64_t number, struct set *set,
+	     struct err *e)
+{
+	AUTO_SET struct set got = { .name = NULL };
+
+	TRY(set_read(root, name, number, &got, e));
+	if (check_pair(&got, e) < 0)
 		return err_wrap(e, "generation %d of %s", (int)number, name);
 	*set = got;
 	got = (struct set){ .name = NULL };

@@ -26,4 +26,7 @@ struct set {
  */
 int set_load(int root, const char *name, uint64_t number, struct set *set,
 	     struct err *e);
+/* ... for a caller who has checked the pair when he stored that generation. */
+int set_read(int root, const char *name, uint64_t number, struct set *set,
+	     struct err *e);
 void set_done(struct set *set);

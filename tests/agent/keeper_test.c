@@ -316,6 +316,66 @@ static void what_is_not_for_its_own_key_is_not_stored(void **state)
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
+static void a_key_is_read_from_disk_where_it_was_made_by_another_keeper(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s, COMMAND_RENEW);
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FREE char *leaf = NULL;
+	char text[256];
+	struct row row = { KEEPER_STORE, { U(0), U(0), S(""), S(""), S("{}") }, "" };
+
+	granted(s, &a, (struct row){ KEEPER_KEY, { U(0), U(0) }, NULL });
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+	a = begin(s, COMMAND_RENEW);
+	assert_int_equal(ask(s, &a,
+			     &(struct row){ KEEPER_ISSUE, { U(0), OF(LAB) }, NULL }, &m,
+			     text),
+			 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+	leaf = xstrdup(msg_get_str(&m));
+	a = begin(s, COMMAND_RENEW);
+	row.fields[1] = (struct field)S(leaf);
+	granted(s, &a, row);
+	granted(s, &a, (struct row){ KEEPER_LIVE, { U(0), U(1) }, NULL });
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void what_another_keeper_has_stored_is_checked_before_it_is_live(void **state)
+{
+	static const struct row live = { KEEPER_LIVE,
+					 { U(0), U(1) },
+					 "not the key of cert.pem" };
+	const struct stage *s = *state;
+	struct alone a = begin(s, COMMAND_RENEW);
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FREE char *other = NULL;
+	char text[256];
+	struct row row = { KEEPER_STORE, { U(0), U(0), S(""), S(""), S("{}") }, "" };
+
+	for (uint64_t cert = 0; cert < 2; cert++) {
+		const struct row issue = { KEEPER_ISSUE,
+					   { U(cert),
+					     U(cert == 0 ? s->lab : s->other) },
+					   NULL };
+
+		granted(s, &a, (struct row){ KEEPER_KEY, { U(cert), U(0) }, NULL });
+		assert_int_equal(ask(s, &a, &issue, &m, text), 0);
+		if (cert == 1)
+			other = xstrdup(msg_get_str(&m));
+		else
+			row.fields[1] = (struct field)S(xstrdup(msg_get_str(&m)));
+	}
+	granted(s, &a, row);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+	scratch_put(s->scratch, "archive/api/0000000001/cert.pem", other);
+	a = begin(s, COMMAND_RENEW);
+	all_refused(s, &a, &live, 1);
+	assert_false(scratch_has(s->scratch, "live/api"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+	free((void *)(uintptr_t)row.fields[1].string);
+}
+
 static void a_name_that_leads_elsewhere_is_not_forgotten(void **state)
 {
 	static const struct row rows[] = {
@@ -443,6 +503,8 @@ int main(void)
 		CASE(fields_that_are_not_the_expected_ones_are_refused),
 		CASE(numbers_out_of_range_are_refused),
 		CASE(what_is_not_for_its_own_key_is_not_stored),
+		CASE(a_key_is_read_from_disk_where_it_was_made_by_another_keeper),
+		CASE(what_another_keeper_has_stored_is_checked_before_it_is_live),
 		CASE(a_name_that_leads_elsewhere_is_not_forgotten),
 		CASE(only_an_embedded_ca_signs_and_only_what_is_well_formed),
 		CASE(what_is_no_message_ends_the_keeper),

@@ -84,6 +84,9 @@ static void another_certificates_key_is_not_published(void **state)
 			    "generation 1 of web: privkey.pem is not the key of "
 			    "cert.pem");
 	assert_null(got.key.data);
+	/* ... but by who has checked it himself */
+	assert_int_equal(set_read(s->fd, "web", 1, &got, &e), 0);
+	same(&got.key, &other.key);
 }
 
 static void what_cannot_be_read_is_not_published(void **state)
