@@ -187,15 +187,22 @@ int authz_read(struct acme *a, const struct order_want *want, const char *url,
 	return rc == 0 ? 0 : err_wrap(e, "authorization");
 }
 
-int authz_answer(struct acme *a, const struct authz *z, struct err *e)
+/* RFC 8555 7.1.6 */
+static bool is_open(const char *status)
+{
+	return is(status, "pending") || is(status, "processing");
+}
+
+int authz_answer(struct acme *a, const struct authz *z, bool *open, struct err *e)
 {
 	struct acme_ask ask = { .kind = ASK_ANSWER, .url = z->challenge };
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	int rc = acme_post(a, &ask, &reply, e);
 
-	if (rc == 0 || reply.http.status == 409)
-		return 0;
-	return err_wrap(e, "%s: challenge", z->name);
+	if (rc < 0 && reply.http.status != 409)
+		return err_wrap(e, "%s: challenge", z->name);
+	*open = rc == 0 && is_open(doc_str(reply.doc, "status"));
+	return 0;
 }
 
 void authz_done(struct authz *z)

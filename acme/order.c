@@ -215,11 +215,18 @@ static int order_over(struct order *o, const struct err *why, struct err *e)
 	return e->code;
 }
 
-static int answer(struct order *o, const struct authzs *s, struct err *e)
+/* *open: the CA has said of one of them that there is no outcome yet. */
+static int answer(struct order *o, const struct authzs *s, bool *open, struct err *e)
 {
-	for (size_t i = 0; i < s->n; i++)
-		if (s->list[i].challenge != NULL && !s->list[i].answered)
-			TRY(authz_answer(o->acme, &s->list[i], e));
+	*open = false;
+	for (size_t i = 0; i < s->n; i++) {
+		bool one_open;
+
+		if (s->list[i].challenge == NULL || s->list[i].answered)
+			continue;
+		TRY(authz_answer(o->acme, &s->list[i], &one_open, e));
+		*open = *open || one_open;
+	}
 	return 0;
 }
 
@@ -227,6 +234,7 @@ static int answer(struct order *o, const struct authzs *s, struct err *e)
 static int order_authorize(struct order *o, bool again, struct err *e)
 {
 	AUTO_AUTHZS struct authzs s = { 0 };
+	bool open;
 
 	TRY(authzs_read(o, again, &s, e));
 	if (s.n_failed > 0)
@@ -234,8 +242,9 @@ static int order_authorize(struct order *o, bool again, struct err *e)
 	if (again && o->polls % ORDER_ANSWER_POLLS != 0)
 		return 0;
 	TRY(present(o, &s, e));
-	TRY(answer(o, &s, e));
-	return order_read(o, e);
+	TRY(answer(o, &s, &open, e));
+	/* Nothing but "pending" could be read of the order now. */
+	return open ? 0 : order_read(o, e);
 }
 
 /* -- finalize, download -- */

@@ -102,9 +102,9 @@ static void expect_failure(struct ca *ca, const struct order_want *want, int cod
 	{                                   \
 		"POST /z/1 ", 200, "", body \
 	}
-#define ANSWER                               \
-	{                                    \
-		"POST /ch/1 ", 200, "", HTTP \
+#define ANSWER                                                   \
+	{                                                        \
+		"POST /ch/1 ", 200, "", "{\"status\":\"valid\"}" \
 	}
 #define FINALIZE(status, more)                                         \
 	{                                                              \
@@ -382,6 +382,27 @@ static void waiting_is_left_to_who_asked(void **state)
 	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
 	begin(&ca, state, processing, N(processing));
 	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+}
+
+static void an_order_is_not_read_before_it_can_have_an_outcome(void **state)
+{
+	static const char *const words[] = { "pending", "processing" };
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	for (size_t i = 0; i < N(words); i++) {
+		char said[64];
+		const struct ca_step steps[] = {
+			CA_DIRECTORY,
+			NEW("pending", ""),
+			AUTHZ(AUTHZ_OF("pending", HTTP)),
+			{ "POST /ch/1 ", 200, "", said },
+		};
+
+		snprintf(said, sizeof(said), "{\"status\":\"%s\"}", words[i]);
+		begin(&ca, state, steps, N(steps));
+		assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+	}
 }
 
 static void who_comes_back_reads_the_order_only(void **state)
@@ -889,6 +910,7 @@ int main(void)
 		CASE(no_way_is_said_with_what_is_offered),
 		CASE(what_is_no_token_goes_nowhere),
 		CASE(waiting_is_left_to_who_asked),
+		CASE(an_order_is_not_read_before_it_can_have_an_outcome),
 		CASE(who_comes_back_reads_the_order_only),
 		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),
 		CASE(an_invalid_order_says_why_name_by_name),
