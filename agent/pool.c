@@ -25,7 +25,8 @@ struct group {
 	unsigned workers; /* there, or on their way */
 	unsigned coming;  /* of them */
 	unsigned n_waiting;
-	bool proven; /* a worker has got somewhere there */
+	bool proven;     /* a worker has got somewhere there */
+	int64_t pace_ms; /* of the fastest task; 0: none has been done */
 	struct waiting *first;
 	struct waiting *last;
 };
@@ -112,14 +113,24 @@ static bool probes(const struct pool *p, const struct group *g)
 
 static void feed(struct pool *p, struct group *g);
 
+static void measure(struct group *g, int64_t ms)
+{
+	if (ms < POOL_PACE_MS)
+		ms = POOL_PACE_MS;
+	if (g->pace_ms == 0 || ms < g->pace_ms)
+		g->pace_ms = ms;
+}
+
 static void on_done(void *arg, uint32_t number, struct msg *m, const struct err *failed)
 {
 	struct agent *a = arg;
 	struct worker *w = &a->pool->workers[number];
 	struct pool_task task = w->task;
+	int64_t now = clock_boot_ms();
 
+	measure(w->group, now - w->since_ms);
 	w->busy = false;
-	w->since_ms = clock_boot_ms();
+	w->since_ms = now;
 	w->group->proven = w->group->proven || m != NULL;
 	task.done(a, task.number, m, failed);
 	feed(w->pool, w->group);
@@ -296,6 +307,7 @@ static bool start_one(struct pool *p, struct group *g)
 static bool pays(const struct pool *p, const struct group *g)
 {
 	int64_t waited_ms;
+	const int64_t pace_ms = g->pace_ms > 0 ? g->pace_ms : POOL_PACE_MS;
 
 	if (g->first == NULL || g->workers >= g->most)
 		return false;
@@ -306,7 +318,7 @@ static bool pays(const struct pool *p, const struct group *g)
 	waited_ms = clock_boot_ms() - g->first->since_ms;
 	if (!g->proven)
 		return g->coming == 0 && waited_ms > POOL_ALONE_MS;
-	if (g->n_waiting > g->workers * POOL_PER_WORKER)
+	if (g->n_waiting * pace_ms > g->workers * (pace_ms + POOL_START_MS))
 		return true;
 	return g->coming == 0 && waited_ms > POOL_WAIT_MS;
 }
