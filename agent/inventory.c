@@ -54,12 +54,49 @@ static const char *cert_path(char path[CERT_PATH], const struct agent *a, uint32
 	return path;
 }
 
+static bool stamp_of(const struct agent *a, const char *path, struct file_stamp *stamp)
+{
+	struct stat st;
+
+	if (fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return false;
+	put_stamp(stamp, &st);
+	return true;
+}
+
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
-		    struct x509_facts *facts, struct err *e)
+		    const struct memory *m, struct x509_facts *facts, struct err *e)
+{
+	struct file_stamp stamp;
+	char path[CERT_PATH];
+
+	cert_path(path, a, i, number);
+	if (m == NULL || m->generation != number || !stamp_of(a, path, &stamp) ||
+	    memcmp(&stamp, &m->stamp, sizeof(stamp)) != 0)
+		return facts_of_file(a->root, path, facts, e);
+	*facts = m->facts;
+	return 0;
+}
+
+void inventory_stored(const struct agent *a, uint32_t i, uint64_t number,
+		      struct file_stamp *stamp)
 {
 	char path[CERT_PATH];
 
-	return facts_of_file(a->root, cert_path(path, a, i, number), facts, e);
+	if (!stamp_of(a, cert_path(path, a, i, number), stamp))
+		*stamp = (struct file_stamp){ .inode = 0 }; /* it is looked at again */
+}
+
+void inventory_live(struct memory *m, uint64_t number, const struct x509_facts *facts,
+		    const struct file_stamp *stamp)
+{
+	if (m->generation == number)
+		return;
+	m->generation = number;
+	m->facts = *facts;
+	m->stamp = *stamp;
+	m->flags &= ~(unsigned)KEPT_FLAGS;
+	m->disk_stamp = 0;
 }
 
 /* The generation that live/NAME points at; 0: none. */
@@ -111,7 +148,6 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 {
 	uint64_t number = live_number(a, agent_cert_name(a, i));
 	struct file_stamp stamp;
-	struct stat st;
 	struct err e;
 	char path[CERT_PATH];
 
@@ -119,10 +155,8 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 		forget_live(m);
 		return 0;
 	}
-	if (fstatat(a->root, cert_path(path, a, i, number), &st, AT_SYMLINK_NOFOLLOW) <
-	    0)
+	if (!stamp_of(a, cert_path(path, a, i, number), &stamp))
 		return CERT_PRESENT | CERT_UNREADABLE;
-	put_stamp(&stamp, &st);
 	if (m->generation == number && memcmp(&stamp, &m->stamp, sizeof(stamp)) == 0)
 		return CERT_PRESENT;
 	if (facts_of_file(a->root, path, &m->facts, &e) < 0) {

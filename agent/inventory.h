@@ -13,6 +13,7 @@
 
 struct agent;
 struct err;
+struct file_stamp;
 struct memory;
 
 /* All of them. The keeper is asked directly: the loop must not run yet. */
@@ -27,6 +28,14 @@ struct x509_facts;
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,
 			   const struct x509_facts *facts);
 
-/* The leaf of generation `number`: its facts. ERR_SYS, ERR_PROTO. */
+/* The leaf of generation `number`: its facts. Those that `m` remembers, unless that is
+ * NULL or its file is another one now. ERR_SYS, ERR_PROTO. */
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
-		    struct x509_facts *facts, struct err *e);
+		    const struct memory *m, struct x509_facts *facts, struct err *e);
+
+/* What was just stored as generation `number`, and what it is when it has become live:
+ * its facts are those that were verified, as long as its file is the same. */
+void inventory_stored(const struct agent *a, uint32_t i, uint64_t number,
+		      struct file_stamp *stamp);
+void inventory_live(struct memory *m, uint64_t number, const struct x509_facts *facts,
+		    const struct file_stamp *stamp);

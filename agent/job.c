@@ -248,7 +248,7 @@ void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event)
 
 	j->alarms = 1u << event;
 	j->generation = a->certs[cert].generation;
-	if (inventory_facts(a, cert, j->generation, &j->facts, &e) < 0)
+	if (inventory_facts(a, cert, j->generation, NULL, &j->facts, &e) < 0)
 		log_warn("%s: %s", j->name, e.text);
 	job_end(a, j);
 }

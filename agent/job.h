@@ -85,6 +85,7 @@ struct job {
 	struct buf chain;            /* PEM, leaf first, as it came */
 	struct buf anchors;          /* PEM */
 	struct x509_facts facts;     /* of the generation to install */
+	struct file_stamp stored;    /* of its leaf, when this job has stored it */
 	struct x509_facts old_facts; /* of `previous` */
 	uint64_t generation;         /* to install; 0: not stored yet */
 	uint64_t previous;           /* live before; 0: none */

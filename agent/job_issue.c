@@ -1,6 +1,7 @@
 #include <stdio.h>
 
 #include "agent/agent.h"
+#include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
@@ -191,5 +192,6 @@ int verifying_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 {
 	j->generation = msg_get_u64(m);
 	TRY(msg_end(m, e));
+	inventory_stored(a, j->cert, j->generation, &j->stored);
 	return job_stored(a, j, e);
 }

@@ -20,7 +20,7 @@ static void look_at_old(struct agent *a, struct job *j)
 
 	if (j->previous == 0 || (c->flags & CERT_UNREADABLE) != 0)
 		return;
-	if (inventory_facts(a, j->cert, j->previous, &j->old_facts, &e) < 0)
+	if (inventory_facts(a, j->cert, j->previous, &j->memory, &j->old_facts, &e) < 0)
 		log_warn("%s: generation %llu cannot be gone back to: %s", j->name,
 			 (unsigned long long)j->previous, e.text);
 	else
@@ -36,7 +36,7 @@ static bool take_held(struct agent *a, struct job *j)
 
 	if (!due_installs_held(c, clock_now()) || (c->flags & CERT_ASKED) != 0)
 		return false;
-	if (inventory_facts(a, j->cert, c->held, &j->facts, &e) == 0 &&
+	if (inventory_facts(a, j->cert, c->held, NULL, &j->facts, &e) == 0 &&
 	    j->facts.names_hash == j->memory.held_names_hash &&
 	    (j->spec->usage & ~j->facts.usage) == 0) {
 		j->generation = c->held;
@@ -92,7 +92,7 @@ static int take_live(struct agent *a, struct job *j, struct err *e)
 	struct owing owing = { a, j };
 
 	j->generation = a->certs[j->cert].generation;
-	TRY(inventory_facts(a, j->cert, j->generation, &j->facts, e));
+	TRY(inventory_facts(a, j->cert, j->generation, &j->memory, &j->facts, e));
 	TRY(state_hook_each(a->state, j->name, take_owed, &owing, e));
 	if (j->owed && j->previous != j->generation)
 		look_at_old(a, j);
@@ -125,7 +125,7 @@ static int take_stored(struct agent *a, struct job *j, struct err *e)
 	TRY(generation_list(a->root, j->name, &numbers, &n, e));
 	number = n == 0 ? 0 : numbers[n - 1];
 	if (number <= j->previous || stored_at(a, j, number) < j->ordered_at ||
-	    inventory_facts(a, j->cert, number, &facts, e) < 0 ||
+	    inventory_facts(a, j->cert, number, NULL, &facts, e) < 0 ||
 	    facts.names_hash != j->spec->names_hash ||
 	    facts.key != (enum key_type)j->spec->key)
 		return 0;
@@ -160,5 +160,5 @@ int job_prepare_rollback(struct agent *a, struct job *j, struct err *e)
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
 	j->previous = a->certs[j->cert].generation;
 	look_at_old(a, j);
-	return inventory_facts(a, j->cert, j->generation, &j->facts, e);
+	return inventory_facts(a, j->cert, j->generation, NULL, &j->facts, e);
 }

@@ -98,7 +98,7 @@ static int by_keeper(const struct agent *a, const struct revoke_row *r, uint32_t
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct x509_facts facts;
 
-	TRY(inventory_facts(a, cert, r->generation, &facts, e));
+	TRY(inventory_facts(a, cert, r->generation, NULL, &facts, e));
 	msg_begin(&m, KEEPER_CA_REVOKE, 0);
 	msg_put_u64(&m, issuer);
 	msg_put_str(&m, facts.serial);
@@ -194,7 +194,7 @@ static bool is_past(const struct agent *a, const struct revoke_row *r)
 
 	if (cert == SPEC_NOBODY)
 		return false;
-	if (inventory_facts(a, cert, r->generation, &facts, &e) < 0)
+	if (inventory_facts(a, cert, r->generation, NULL, &facts, &e) < 0)
 		return e.sysno == ENOENT;
 	return facts.not_after <= clock_now();
 }

@@ -16,7 +16,7 @@ static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
 	struct x509_facts facts;
 	struct err e;
 
-	return inventory_facts(a, cert, number, &facts, &e) == 0 &&
+	return inventory_facts(a, cert, number, NULL, &facts, &e) == 0 &&
 	       facts.not_after > clock_now();
 }
 

@@ -355,6 +355,8 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	if (!j->installed && !j->undone)
 		remember_half_done(j, m);
 	TRY(remember_hooks(b, j, e));
+	if (j->installed)
+		inventory_live(m, j->generation, &j->facts, &j->stored);
 	TRY(inventory_refresh(a, j->cert, m, e));
 	if (j->stamp != 0)
 		m->disk_stamp = j->stamp; /* the keeper has just looked at all of it */
