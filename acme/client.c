@@ -8,15 +8,12 @@
 #include "acme/problem.h"
 #include "acme/registration.h"
 #include "base/auto.h"
+#include "base/base64url.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/origin.h"
 #include "base/text.h"
-
-#define BASE64URL                    \
-	"ABCDEFGHIJKLMNOPQRSTUVWXYZ" \
-	"abcdefghijklmnopqrstuvwxyz0123456789-_"
 
 int acme_open(struct acme *a, const struct acme_settings *s,
 	      const struct acme_host *host, struct err *e)
@@ -69,7 +66,7 @@ static void keep_nonce(struct acme *a, const struct http_reply *reply)
 	const char *nonce = http_header(reply, "replay-nonce", NULL);
 	size_t len = nonce == NULL ? 0 : strlen(nonce);
 
-	if (len == 0 || len > LIMIT_NONCE || strspn(nonce, BASE64URL) != len)
+	if (len > LIMIT_NONCE || !base64url_is(nonce, len))
 		return;
 	free(a->nonce);
 	a->nonce = xstrdup(nonce);

@@ -2,22 +2,13 @@
 
 #include <string.h>
 
-#define THUMBPRINT_LEN 43 /* SHA-256 in base64url (RFC 7638) */
+#include "base/base64url.h"
 
-static bool is_base64url(char c)
-{
-	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-	       (c >= '0' && c <= '9') || c == '-' || c == '_';
-}
+#define THUMBPRINT_LEN 43 /* SHA-256 in base64url (RFC 7638) */
 
 bool token_is_valid(const char *token, size_t len)
 {
-	if (len < TOKEN_MIN || len > TOKEN_MAX)
-		return false;
-	for (size_t i = 0; i < len; i++)
-		if (!is_base64url(token[i]))
-			return false;
-	return true;
+	return len >= TOKEN_MIN && len <= TOKEN_MAX && base64url_is(token, len);
 }
 
 /* = RFC 8555 8.1 "keyAuthorization = token || '.' || base64url(Thumbprint(accountKey))" */

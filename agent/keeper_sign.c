@@ -216,11 +216,9 @@ static int sign(const struct keeper_work *w, struct buf *out, struct err *e)
 /* RFC 8555 6.5.2. Those of some CAs are letters of base64url that encode nothing. */
 static bool is_nonce(const char *nonce)
 {
-	size_t len =
-	    strspn(nonce, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-			  "0123456789-_");
+	size_t len = strlen(nonce);
 
-	return len > 0 && len <= LIMIT_NONCE && nonce[len] == '\0';
+	return len <= LIMIT_NONCE && base64url_is(nonce, len);
 }
 
 static int check(const struct keeper_lent *l, uint64_t kind, uint64_t key,

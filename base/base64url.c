@@ -84,3 +84,11 @@ bool base64url_read(const char *text, size_t len, bool lenient, struct buf *out)
 	buf_add(out, got.data, got.len);
 	return true;
 }
+
+bool base64url_is(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (digit(text[i], false) < 0)
+			return false;
+	return len > 0;
+}

@@ -116,6 +116,18 @@ static void a_nul_is_not_taken_for_the_end(void **state)
 	assert_false(base64url_read("\0\0\0\0", 4, true, &out));
 }
 
+static void letters_of_it_are_told_from_others(void **state)
+{
+	(void)state;
+	assert_true(base64url_is("AZaz09-_", 8));
+	assert_true(base64url_is("A", 1)); /* encodes nothing */
+	assert_false(base64url_is("", 0));
+	assert_false(base64url_is("a=", 2));
+	assert_false(base64url_is("a+", 2));
+	assert_false(base64url_is("a\0b", 3));
+	assert_false(base64url_is("\xe4", 1));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -123,6 +135,7 @@ int main(void)
 		cmocka_unit_test(every_byte_of_every_length_comes_back),
 		cmocka_unit_test(what_is_not_base64url_is_refused_and_leaves_nothing),
 		cmocka_unit_test(a_nul_is_not_taken_for_the_end),
+		cmocka_unit_test(letters_of_it_are_told_from_others),
 	};
 
 	return cmocka_run_group_tests_name("base64url", tests, NULL, NULL);
