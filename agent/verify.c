@@ -285,8 +285,9 @@ static int verify_usages(const struct view *v, X509_STORE *store, struct err *e)
 	return 0;
 }
 
-/* An ACME CA has none: it was trusted for its TLS. Else the store holds the issuer's anchors and nothing that the system trusts. An anchor
- * need not be a root: it is what the configuration says it is. */
+/* An ACME CA has none: it was trusted for its TLS. Else the store holds the issuer's
+ * anchors and nothing that the system trusts. An anchor need not be a root: it is what
+ * the configuration says it is. */
 static int check_trust(const struct view *v, struct err *e)
 {
 	X509_STORE *store;
