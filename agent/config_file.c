@@ -1,5 +1,7 @@
 #include "agent/config_file.h"
 
+#include <string.h>
+
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
@@ -9,9 +11,11 @@
 
 #define MODE_UNSET UINT32_MAX
 
-static void read_path(struct config_reader *r, const config_setting_t *s, void *into)
+static void read_later(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_output(r, s, &((struct spec_file *)into)->path);
+	(void)r; /* what a path may be depends on the content */
+	(void)s;
+	(void)into;
 }
 
 static void read_content(struct config_reader *r, const config_setting_t *s, void *into)
@@ -25,6 +29,8 @@ static void read_content(struct config_reader *r, const config_setting_t *s, voi
 		[CONTENT_PKCS12] = "pkcs12",
 		[CONTENT_DER] = "der",
 		[CONTENT_CA] = "ca",
+		[CONTENT_HASHED] = "hashed",
+		[CONTENT_SDS] = "sds",
 		[CONTENT_KINDS] = NULL,
 	};
 
@@ -104,7 +110,7 @@ static void read_password(struct config_reader *r, const config_setting_t *s,
 }
 
 static const struct config_rule rules[] = {
-	{ "path", read_path, 0 },
+	{ "path", read_later, 0 },
 	{ "content", read_content, CONFIG_FOR_CERT },
 	{ "order", read_order, CONFIG_FOR_CERT },
 	{ "format", read_format, CONFIG_FOR_CERT },
@@ -152,6 +158,29 @@ static void check_settings(struct config_reader *r, const config_setting_t *s,
 	}
 }
 
+static void read_path(struct config_reader *r, const config_setting_t *s,
+		      struct spec_file *f)
+{
+	const config_setting_t *path = config_member(s, "path");
+	const char *end;
+
+	if (path == NULL) {
+		config_missing(r, s, "path", "where it is to be written");
+		return;
+	}
+	if (f->content == CONTENT_HASHED) {
+		config_output_folder(r, path, &f->path);
+		return;
+	}
+	if (!config_output(r, path, &f->path) || f->content != CONTENT_SDS)
+		return;
+	end = strrchr(config_setting_get_string(path), '.');
+	if (end == NULL || strcmp(end, ".json") != 0)
+		config_expected(r, path,
+				"a path that ends in .json: by that Envoy knows "
+				"what it is");
+}
+
 static void check_password(struct config_reader *r, const config_setting_t *s,
 			   const struct spec_file *f)
 {
@@ -180,11 +209,10 @@ static void read_file(struct config_reader *r, const config_setting_t *s, uint32
 		f->content = CONTENT_CERT; /* PEM */
 	if (!config_group(r, s, rules, what, f))
 		return;
-	if (config_member(s, "path") == NULL)
-		config_missing(r, s, "path", "where it is to be written");
+	read_path(r, s, f);
 	check_settings(r, s, f);
 	check_password(r, s, f);
-	with_key = ((HAS_KEY | IS(PKCS12)) & 1u << f->content) != 0;
+	with_key = ((HAS_KEY | IS(PKCS12) | IS(SDS)) & 1u << f->content) != 0;
 	if (f->mode == MODE_UNSET)
 		f->mode = with_key ? 0600 : 0644;
 	else if (with_key && f->password_file.at == 0)

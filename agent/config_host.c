@@ -218,22 +218,22 @@ static bool is_in_folder(struct config_reader *r, const config_setting_t *s,
 	return folder_fits(r, s, folder, "a file in ");
 }
 
-static bool is_below(const char *path, const char *folder)
+static bool is_within(const char *path, const char *folder)
 {
 	size_t len = folder == NULL ? 0 : strlen(folder);
 
-	return len > 0 && strncmp(path, folder, len) == 0 && path[len] == '/';
+	return len > 0 && strncmp(path, folder, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
 }
 
-bool config_output(struct config_reader *r, const config_setting_t *s, struct text *out)
+/* `path` is written by the setting `s`, and by no other. */
+static bool claim(struct config_reader *r, const config_setting_t *s, const char *path,
+		  struct text *out)
 {
-	const char *path = config_path(r, s);
 	const struct config_entry *before;
 	struct text key;
 
-	if (path == NULL || !is_in_folder(r, s, path))
-		return false;
-	if (is_below(path, snapshot_string(r->b, r->global.state_dir))) {
+	if (is_within(path, snapshot_string(r->b, r->global.state_dir))) {
 		config_expected(r, s, "a file outside of state_dir");
 		return false;
 	}
@@ -249,6 +249,21 @@ bool config_output(struct config_reader *r, const config_setting_t *s, struct te
 		config_index_add(&r->paths, key, 0, s);
 	*out = key;
 	return true;
+}
+
+bool config_output(struct config_reader *r, const config_setting_t *s, struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	return path != NULL && is_in_folder(r, s, path) && claim(r, s, path, out);
+}
+
+bool config_output_folder(struct config_reader *r, const config_setting_t *s,
+			  struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	return path != NULL && folder_fits(r, s, path, "") && claim(r, s, path, out);
 }
 
 /* NULL: it may be run. */

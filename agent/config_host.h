@@ -36,6 +36,10 @@ bool config_present(struct config_reader *r, const config_setting_t *s,
 bool config_output(struct config_reader *r, const config_setting_t *s,
 		   struct text *out);
 
+/* The same, of a folder whose files we write. */
+bool config_output_folder(struct config_reader *r, const config_setting_t *s,
+			  struct text *out);
+
 /* A folder that we write to: it is there and is not one of the system's own. */
 bool config_folder(struct config_reader *r, const config_setting_t *s,
 		   struct text *out);

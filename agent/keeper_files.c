@@ -11,6 +11,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "store/generation.h"
+#include "store/hashed.h"
 #include "store/publish.h"
 #include "store/set.h"
 
@@ -41,10 +42,30 @@ static uint64_t stamp_of(int dir, const char *path, uint64_t h)
 		   (uint64_t)st.st_mode << 32 ^ (uint64_t)st.st_uid << 16 ^ st.st_gid);
 }
 
+/* In whatever order the folder gives them. */
+static int add_stamp(void *sum, int dir, const char *name, struct err *e)
+{
+	(void)e;
+	*(uint64_t *)sum += stamp_of(dir, name, 0);
+	return 0;
+}
+
+static uint64_t stamp_folder(const char *path, uint64_t h)
+{
+	uint64_t sum = 0;
+	struct err e;
+
+	if (hashed_each(path, add_stamp, &sum, &e) < 0)
+		return mix(h, 2);
+	return mix(h, sum);
+}
+
 /* What is asked for is part of it: what was whole as "cert" is not as "fullchain". */
 static uint64_t stamp_file(const struct spec *s, const struct spec_file *f, uint64_t h)
 {
 	h = stamp_of(AT_FDCWD, spec_text(s, f->path), h);
+	if (f->content == CONTENT_HASHED)
+		h = stamp_folder(spec_text(s, f->path), h);
 	if (f->password_file.at != 0)
 		h = stamp_of(AT_FDCWD, spec_text(s, f->password_file), h);
 	h = mix(h, (uint64_t)f->content << 32 ^ f->cert_first);
@@ -169,10 +190,10 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	msg_put_u64(m, c->files.n);
 	for (uint32_t i = 0; i < c->files.n; i++) {
 		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
-		unsigned differs = PUBLISH_MISSING;
+		unsigned differs = TARGET_MISSING;
 
 		if (pair == 0 && number != 0 && audit(k, f, &set, &differs, e) < 0)
-			differs = PUBLISH_STRANGE;
+			differs = TARGET_STRANGE;
 		msg_put_u64(m, differs);
 	}
 	return 0;

@@ -32,10 +32,9 @@ static int check_room(const struct keeper *k, const struct spec_cert *c, struct 
 {
 	TRY(file_room(k->root, ROOM_BYTES, ROOM_FILES, e));
 	for (uint32_t i = 0; i < c->files.n; i++) {
-		const char *path =
-		    keeper_text(k, k->start.spec.files[c->files.first + i].path);
+		const struct spec *s = &k->start.spec;
 		AUTO_FREE char *folder =
-		    xstrndup(path, (size_t)(strrchr(path, '/') - path));
+		    keeper_folder(s, &s->files[c->files.first + i]);
 		AUTO_FD int dir = -1;
 
 		TRY(file_open_dir(AT_FDCWD, folder, &dir, e));

@@ -23,7 +23,9 @@ static void sweep_cert(const struct keeper *k, const struct spec_cert *c)
 	for (uint32_t i = 0; i < c->files.n; i++) {
 		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
 
-		tell(publish_sweep(keeper_text(k, f->path), &e), &e);
+		tell(publish_sweep(keeper_text(k, f->path),
+				   (enum content_kind)f->content, &e),
+		     &e);
 	}
 }
 

@@ -33,7 +33,7 @@ enum message {
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
-	KEEPER_AUDIT,      /* cert -> pair (0 whole, 1 not), n, n * PUBLISH_* */
+	KEEPER_AUDIT,      /* cert -> pair (0 whole, 1 not), n, n * TARGET_* */
 	KEEPER_KEY,   /* cert, whether it must be a new one -> SubjectPublicKeyInfo */
 	KEEPER_ISSUE, /* cert, issuer -> chain PEM, anchors PEM */
 	KEEPER_STORE, /* cert, leaf PEM, chain PEM, anchors PEM, meta.json -> generation */

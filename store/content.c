@@ -4,6 +4,7 @@
 #include "base/x509.h"
 #include "store/keyfile.h"
 #include "store/pkcs12.h"
+#include "store/sds.h"
 #include "store/set.h"
 
 /* Blocks follow each other on lines of their own. */
@@ -75,10 +76,14 @@ static int render(const struct set *set, const struct content *c, struct buf *ou
 		return add_der(out, &set->cert, e);
 	case CONTENT_CA:
 		return add_ca(out, set, e);
+	case CONTENT_SDS:
+		sds_render(set, out);
+		return 0;
+	case CONTENT_HASHED:
 	case CONTENT_KINDS:
 		break;
 	}
-	return err_set(e, ERR_CONFIG, "there is no such content");
+	return err_set(e, ERR_CONFIG, "this is not one file");
 }
 
 int content_render(const struct set *set, const struct content *content,

@@ -21,8 +21,10 @@ enum content_kind {
 	CONTENT_KEY,
 	CONTENT_COMBINED, /* key, leaf, chain */
 	CONTENT_PKCS12,
-	CONTENT_DER, /* the leaf */
-	CONTENT_CA,  /* the issuer's trust anchors; ERR_CONFIG if there are none */
+	CONTENT_DER,    /* the leaf */
+	CONTENT_CA,     /* the issuer's trust anchors; ERR_CONFIG if there are none */
+	CONTENT_HASHED, /* ... as a folder of files: hashed.h */
+	CONTENT_SDS,    /* key, leaf, chain for Envoy */
 	CONTENT_KINDS,
 };
 
@@ -49,6 +51,6 @@ struct content {
 	const char *password; /* borrowed; NULL: none. PKCS#12 needs one */
 };
 
-/* The bytes of `content` for `set`; `out` is replaced. */
+/* The bytes of `content`, which is one file, for `set`; `out` is replaced. */
 int content_render(const struct set *set, const struct content *content,
 		   struct buf *out, struct err *e);

@@ -12,12 +12,13 @@
 
 #include "base/file.h"
 #include "store/content.h"
+#include "store/target.h"
 
 struct err;
 struct set;
 
 struct publish_file {
-	const char *path; /* absolute, borrowed */
+	const char *path; /* absolute, borrowed; of a folder for CONTENT_HASHED */
 	struct content content;
 	struct file_access access;
 };
@@ -30,15 +31,9 @@ struct publish_file {
 int publish_write(const struct set *set, const struct publish_file *file,
 		  struct err *e);
 
-/* Remove what a crash left of the file called `path` beside its place. */
-int publish_sweep(const char *path, struct err *e);
+/* Remove what a crash left of a file of that kind called `path` beside its place. */
+int publish_sweep(const char *path, enum content_kind kind, struct err *e);
 
-#define PUBLISH_MISSING (1u << 0)
-#define PUBLISH_CONTENT (1u << 1) /* other bytes than we would write, or unreadable */
-#define PUBLISH_OWNER   (1u << 2)
-#define PUBLISH_MODE    (1u << 3)
-#define PUBLISH_STRANGE (1u << 4) /* not a regular file with one name */
-
-/* *differs: PUBLISH_* of what is there now; with MISSING or STRANGE that alone. */
+/* *differs: TARGET_* of target.h of what is there now. */
 int publish_audit(const struct set *set, const struct publish_file *file,
 		  unsigned *differs, struct err *e);

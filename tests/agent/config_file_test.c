@@ -50,6 +50,32 @@ static const struct fake_row rows[] = {
 	{ "a key for everyone", true, FILES("content = \"combined\"; mode = \"0644\";"),
 	  AT ".mode: found \"0644\", expected a mode that keeps the private key from "
 	     "others\n" },
+	{ "an SDS file that Envoy would not know", true, FILES("content = \"sds\";"),
+	  AT ".path: found \"/srv/app/x\", expected a path that ends in .json: by that "
+	     "Envoy knows what it is\n" },
+	{ "an SDS file for everyone", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\";\n files = { "
+	  "path = "
+	  "\"/srv/app/x.json\"; content = \"sds\"; mode = \"0644\"; }; };",
+	  AT ".mode: found \"0644\", expected a mode that keeps the private key from "
+	     "others\n" },
+	{ "a hashed folder that is not there", true, FILES("content = \"hashed\";"),
+	  AT ".path: found \"/srv/app/x\", expected a folder that exists\n" },
+	{ "a hashed folder of the system", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\";\n files = { "
+	  "path = "
+	  "\"/etc\"; content = \"hashed\"; }; };",
+	  AT ".path: found \"/etc\", expected a folder of its own, not one of the "
+	     "system's\n" },
+	{ "a hashed folder of two certificates", true,
+	  "certificates = ( { names = \"b.example\"; issuer = \"local\"; files = { "
+	  "path = "
+	  "\"/srv/app\"; content = \"hashed\"; }; },"
+	  "\n { names = \"a.example\"; issuer = \"local\"; files = { path = "
+	  "\"/srv/app\"; content = \"hashed\"; }; } );",
+	  AT
+	  ".path: found \"/srv/app\" again, expected another path: main.conf:1 writes "
+	  "it\n" },
 	{ "a password that others read", true,
 	  FILES("content = \"pkcs12\"; password_file = \"/etc/everleaf/open\";"),
 	  AT ".password_file: found \"/etc/everleaf/open\", expected a file that "

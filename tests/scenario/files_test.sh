@@ -321,4 +321,46 @@ test_a_password_that_others_read_is_an_error_of_configuration() {
 	[ ! -e state ]
 }
 
+test_a_hashed_folder_is_where_openssl_finds_the_anchor() {
+	mkdir -p tls/cas
+	www "$(file cas hashed)"
+	expect 0 everleaf renew
+	is 1 "$(ls -A tls/cas | wc -l)"
+	is "$(openssl x509 -in state/ca/lab/root.pem -noout -hash).0" "$(ls -A tls/cas)"
+	openssl verify -no-CAfile -no-CAstore -CApath tls/cas -untrusted state/live/www/chain.pem \
+		state/live/www/cert.pem
+	mv tls/cas/* tls/cas/gone
+	expect 0 everleaf plan
+	says out files-differ
+	expect 0 everleaf renew
+	is_live_of www 1 1
+}
+
+test_a_file_in_a_hashed_folder_that_was_changed_is_repaired() {
+	mkdir -p tls/cas
+	www "$(file cas hashed)"
+	expect 0 everleaf renew
+	echo tampered >>"$(echo tls/cas/*)"
+	expect 0 everleaf plan
+	says out files-differ
+	expect 0 everleaf renew
+	not grep -q tampered tls/cas/*
+	expect 0 everleaf plan
+	has_no files-differ <out
+}
+
+test_sds_is_what_envoy_reads() {
+	www "$(file www.json sds)"
+	expect 0 everleaf renew
+	is 600 "$(stat -c %a tls/www.json)"
+	is 1 "$(json 'resources.#' <tls/www.json)"
+	is www "$(json resources.0.name <tls/www.json)"
+	is type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret \
+		"$(json 'resources.0.@type' <tls/www.json)"
+	json resources.0.tls_certificate.private_key.inline_string <tls/www.json | sed '$d' |
+		cmp state/live/www/privkey.pem -
+	json resources.0.tls_certificate.certificate_chain.inline_string <tls/www.json | sed '$d' |
+		cmp state/live/www/fullchain.pem -
+}
+
 run_tests "$@"

@@ -236,6 +236,26 @@ static void what_is_encrypted_is_the_same_each_time(void **state)
 	}
 }
 
+static void sds_is_one_secret_of_the_name_of_the_certificate(void **state)
+{
+	AUTO_SET struct set set = { 0 };
+	AUTO_BUF struct buf got = { 0 };
+
+	(void)state;
+	set.name = "www";
+	buf_puts(&set.key, "key\n");
+	buf_puts(&set.cert, "cert\n");
+	buf_puts(&set.chain, "chain\n");
+	ok(&set, &(struct content){ .kind = CONTENT_SDS }, &got);
+	assert_string_equal(
+	    got.data,
+	    "{\"resources\":[{\"@type\":\"type.googleapis.com/"
+	    "envoy.extensions.transport_sockets.tls.v3.Secret\",\"name\":\"www\","
+	    "\"tls_certificate\":{\"certificate_chain\":{\"inline_string\":"
+	    "\"cert\\nchain\\n\"},\"private_key\":{\"inline_string\":\"key\\n\"}}}]}"
+	    "\n");
+}
+
 static void what_cannot_be_rendered_is_a_matter_of_configuration(void **state)
 {
 	AUTO_SET struct set set = { 0 };
@@ -260,6 +280,7 @@ int main(void)
 		cmocka_unit_test(a_key_in_der_is_pkcs8),
 		cmocka_unit_test(an_encrypted_key_opens_with_its_password_alone),
 		cmocka_unit_test(what_is_encrypted_is_the_same_each_time),
+		cmocka_unit_test(sds_is_one_secret_of_the_name_of_the_certificate),
 		cmocka_unit_test(what_cannot_be_rendered_is_a_matter_of_configuration),
 	};
 

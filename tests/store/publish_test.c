@@ -58,7 +58,7 @@ static void a_published_file_is_exactly_as_configured(void **state)
 	struct publish_file file = file_of(s, CONTENT_KEY);
 
 	make_set(&set);
-	assert_int_equal(audit(&set, &file), PUBLISH_MISSING);
+	assert_int_equal(audit(&set, &file), TARGET_MISSING);
 	write_ok(&set, &file);
 	scratch_expect(s, "out/web.pem", set.key.data);
 	assert_int_equal(scratch_stat(s, "out/web.pem").st_mode & 07777, 0640);
@@ -76,7 +76,7 @@ static void an_empty_chain_is_an_empty_file(void **state)
 	scratch_expect(s, "out/web.pem", "");
 	assert_int_equal(audit(&set, &file), 0);
 	scratch_put(s, "out/web.pem", "x");
-	assert_int_equal(audit(&set, &file), PUBLISH_CONTENT);
+	assert_int_equal(audit(&set, &file), TARGET_CONTENT);
 }
 
 static void what_is_already_so_is_not_written_again(void **state)
@@ -111,7 +111,7 @@ static void a_new_content_is_a_new_file_a_second_later(void **state)
 	write_ok(&set, &file);
 	before = scratch_stat(s, "out/web.pem");
 	file.content.kind = CONTENT_COMBINED;
-	assert_int_equal(audit(&set, &file), PUBLISH_CONTENT);
+	assert_int_equal(audit(&set, &file), TARGET_CONTENT);
 	write_ok(&set, &file);
 	after = scratch_stat(s, "out/web.pem");
 	assert_int_not_equal(before.st_ino, after.st_ino);
@@ -131,7 +131,7 @@ static void one_changed_byte_is_seen_and_mended(void **state)
 	fd = openat(s->fd, "out/web.pem", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(pwrite(fd, "X", 1, 40), 1);
 	close(fd);
-	assert_int_equal(audit(&set, &file), PUBLISH_CONTENT);
+	assert_int_equal(audit(&set, &file), TARGET_CONTENT);
 	write_ok(&set, &file);
 	scratch_expect(s, "out/web.pem", set.cert.data);
 }
@@ -145,7 +145,7 @@ static void a_changed_mode_is_seen_and_mended(void **state)
 	make_set(&set);
 	write_ok(&set, &file);
 	assert_int_equal(fchmodat(s->fd, "out/web.pem", 04640, 0), 0);
-	assert_int_equal(audit(&set, &file), PUBLISH_MODE);
+	assert_int_equal(audit(&set, &file), TARGET_MODE);
 	write_ok(&set, &file);
 	assert_int_equal(scratch_stat(s, "out/web.pem").st_mode & 07777, 0640);
 }
@@ -183,9 +183,9 @@ static void a_changed_owner_is_seen_and_mended(void **state)
 	assert_int_equal(st.st_gid, 44);
 	assert_int_equal(audit(&set, &file), 0);
 	assert_int_equal(fchownat(s->fd, "out/web.pem", 33, 45, 0), 0);
-	assert_int_equal(audit(&set, &file), PUBLISH_OWNER);
+	assert_int_equal(audit(&set, &file), TARGET_OWNER);
 	assert_int_equal(fchownat(s->fd, "out/web.pem", 34, 44, 0), 0);
-	assert_int_equal(audit(&set, &file), PUBLISH_OWNER);
+	assert_int_equal(audit(&set, &file), TARGET_OWNER);
 	write_ok(&set, &file);
 	assert_int_equal(audit(&set, &file), 0);
 }
@@ -255,7 +255,7 @@ static void what_is_planted_is_reported_as_strange(void **state)
 
 	for (enum plant p = 0; p < PLANTS; p++) {
 		plant(s, p, "out/web.pem");
-		if (audit(&set, &file) != PUBLISH_STRANGE)
+		if (audit(&set, &file) != TARGET_STRANGE)
 			fail_msg("%s", plant_word(p));
 		assert_int_equal(unlinkat(s->fd, "out/web.pem",
 					  p == PLANT_DIR ? AT_REMOVEDIR : 0),

@@ -1,0 +1,13 @@
+/*
+ * sds: a certificate for Envoy's secret discovery service, from a file.
+ *
+ * The document is a DiscoveryResponse in JSON with one resource, a Secret of the name of
+ * the certificate; key and chain stand in it, so that one rename changes both. Envoy
+ * looks at the file again when it is renamed into its place, which is how we write.
+ */
+#pragma once
+
+struct buf;
+struct set;
+
+void sds_render(const struct set *set, struct buf *out);
