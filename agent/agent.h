@@ -76,6 +76,9 @@ struct agent {
 /* The name of certificate number `i`. */
 const char *agent_cert_name(const struct agent *a, uint32_t i);
 
+/* Which configuration this is, never 0: what failed under another one is tried now. */
+uint64_t agent_config_id(const struct agent *a);
+
 /* Whether keeper or supervisor are gone: what fails now fails for that reason alone, and
  * is begun again from disk. */
 bool agent_cut_off(const struct agent *a);

@@ -23,6 +23,14 @@ const char *agent_cert_name(const struct agent *a, uint32_t i)
 	return spec_text(a->spec, a->spec->certs[i].name);
 }
 
+uint64_t agent_config_id(const struct agent *a)
+{
+	uint64_t id;
+
+	memcpy(&id, a->spec->global->digest, sizeof(id));
+	return id == 0 ? 1 : id;
+}
+
 bool agent_cut_off(const struct agent *a)
 {
 	return a->loop != NULL && (a->keeper.fd < 0 || a->super.fd < 0);

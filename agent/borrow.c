@@ -1,11 +1,16 @@
 #include "agent/borrow.h"
 
+#include <sys/socket.h>
+#include <sys/time.h>
+
 #include "agent/lend.h"
 #include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
 #include "base/auto.h"
 #include "base/err.h"
+
+#define BORROW_S 180 /* longer than any CA that means it takes */
 
 static int start_worker(int *worker, struct err *e)
 {
@@ -18,6 +23,21 @@ static int start_worker(int *worker, struct err *e)
 	return *worker < 0 ? err_set(e, ERR_PROTO, "no worker came") : 0;
 }
 
+/* A worker may try for long; a person does not wait for ever. */
+static int ask_worker(int worker, struct msg *m, struct err *e)
+{
+	const struct timeval patience = { .tv_sec = BORROW_S };
+	int rc;
+
+	if (setsockopt(worker, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience)) <
+	    0)
+		return err_sys(e, "bound the wait for a worker");
+	rc = link_ask(worker, m, e);
+	if (rc == ERR_BUSY)
+		return err_set(e, ERR_NET, "it was not done within %d s", BORROW_S);
+	return rc;
+}
+
 int borrow(const struct lend_ticket *t, struct msg *m, struct err *e)
 {
 	AUTO_MSG struct msg lent = MSG_NONE;
@@ -26,5 +46,5 @@ int borrow(const struct lend_ticket *t, struct msg *m, struct err *e)
 	TRY(start_worker(&worker, e));
 	TRY(lend_begin(t, &lent, &m->fd, e));
 	TRY(link_ask(ROLE_FD_PEER, &lent, e));
-	return link_ask(worker, m, e);
+	return ask_worker(worker, m, e);
 }

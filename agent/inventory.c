@@ -196,7 +196,9 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 	uint32_t flags = look_at_live(a, i, m);
 
 	*c = (struct cert){
-		.retry_at = m->retry_at,
+		.retry_at = m->failed_by != 0 && m->failed_by != agent_config_id(a)
+				? 0
+				: m->retry_at,
 		.generation = m->generation,
 		.issuer = issuer_number(a, m->issuer),
 		.failures =

@@ -112,6 +112,7 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	m->retry_at = schedule_retry_at(e->code, m->failures, now, m->facts.not_after,
 					schedule_draw(a->start.host_id, j->name,
 						      strlen(j->name)));
+	m->failed_by = agent_config_id(a);
 	m->state = JOB_IDLE;
 	snprintf(m->last_error, sizeof(m->last_error), "%s", e->text);
 	if (agent_write(a, &se) < 0 || state_put(a->state, j->name, m, &se) < 0)

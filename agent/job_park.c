@@ -81,6 +81,7 @@ static void park_on_disk(struct agent *a, struct job *j)
 
 	m->state = JOB_PARKED;
 	m->retry_at = schedule_later_at((j->until_ms + 999) / 1000, clock_now());
+	m->failed_by = 0; /* the CA asked for it, whatever the configuration says */
 	rc = agent_write(a, &e);
 	if (rc == 0)
 		rc = state_put(a->state, j->name, m, &e);
@@ -141,9 +142,12 @@ void job_park_all(struct agent *a)
 
 /* -- after a failure -- */
 
-/* What may be gone on with another time. */
-static bool keeps_order(int code)
+/* What may be gone on with another time. On the way to the CA, trust and configuration
+ * are about the way; once there is a chain they are about what the order has brought. */
+static bool keeps_order(const struct job *j, int code)
 {
+	if (code == ERR_TRUST || code == ERR_CONFIG)
+		return j->state == JOB_ORDERING;
 	return code == ERR_LATER || code == ERR_NET || code == ERR_SYS ||
 	       code == ERR_BUSY;
 }
@@ -166,7 +170,7 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 		park(a, j, e);
 		return true;
 	}
-	if (!keeps_order(e->code))
+	if (!keeps_order(j, e->code))
 		order_over(a, j);
 	return false;
 }

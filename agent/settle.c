@@ -284,6 +284,7 @@ static void remember_failure(const struct agent *a, const struct job *j,
 	    schedule_retry_at(j->err.code, m->failures, clock_now(), m->facts.not_after,
 			      schedule_draw(a->start.host_id, j->name,
 					    strlen(j->name)));
+	m->failed_by = agent_config_id(a);
 	snprintf(m->last_error, sizeof(m->last_error), "%s", j->err.text);
 }
 

@@ -49,6 +49,7 @@ static void put_memory(struct query *q, const char *name, const struct memory *m
 	query_put_text(q, m->last_error);
 	query_put_int(q, m->fallback.asked);
 	query_put_int(q, m->fallback.failures);
+	query_put_int(q, (int64_t)m->failed_by);
 }
 
 static void get_facts(struct query *q, struct memory *m)
@@ -97,6 +98,7 @@ static void get_memory(struct query *q, struct memory *m)
 	snprintf(m->last_error, sizeof(m->last_error), "%s", query_get_text(q));
 	m->fallback.asked = (unsigned)query_get_int(q);
 	m->fallback.failures = (unsigned)query_get_int(q);
+	m->failed_by = (uint64_t)query_get_int(q);
 }
 
 int state_get(struct state *s, const char *name, struct memory *m, bool *found,

@@ -11,7 +11,7 @@
 	" fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key," \
 	" usage, is_ca, renew_at, retry_at, last_success_at, installed_run,"        \
 	" changed_at, held, held_not_after, held_names_hash, held_key, failures,"   \
-	" flags, state, issuer, last_error, asked, asked_failures"
+	" flags, state, issuer, last_error, asked, asked_failures, failed_by"
 #define HOOK_COLUMNS   "name, hook, generation, previous, test_passed, was_up"
 #define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
 #define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls"
@@ -45,6 +45,7 @@ static const char upgrade[] =
     "ALTER TABLE certificate ADD COLUMN installed_run DEFAULT 0;"
     "ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
     "ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
+    "ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;"
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
     "PRAGMA user_version = 2;"
     "COMMIT;";
@@ -52,7 +53,8 @@ static const char upgrade[] =
 /* What is temporary is found first, and is nowhere in the file. */
 static const char upgrade_view[] =
     "CREATE TEMP VIEW certificate AS"
-    " SELECT *, 0 AS installed_run, 0 AS asked, 0 AS asked_failures"
+    " SELECT *, 0 AS installed_run, 0 AS asked, 0 AS asked_failures,"
+    " 0 AS failed_by"
     " FROM main.certificate;"
     "CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS
     "CREATE TEMP TABLE " MAKE_REVOKED;
@@ -60,7 +62,7 @@ static const char upgrade_view[] =
 static const char *const texts[STATEMENTS] = {
 	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
 	[CERT_PUT] = "INSERT OR REPLACE INTO certificate (" CERT_COLUMNS
-		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?,?)",
+		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?,?,?)",
 	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
 	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
 	[HOOK_PUT] =

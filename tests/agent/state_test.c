@@ -79,6 +79,7 @@ static struct memory full_memory(void)
 		.state = 7,
 		.issuer = "lab \"1\"",
 		.fallback = { 3, 2 },
+		.failed_by = UINT64_MAX - 7,
 		.last_error = "order: \xc3\xa9; DROP TABLE certificate; --'",
 	};
 
@@ -107,6 +108,7 @@ static void expect_same(const struct memory *a, const struct memory *b)
 	assert_true(a->renew_at == b->renew_at && a->retry_at == b->retry_at);
 	assert_true(a->last_success_at == b->last_success_at);
 	assert_true(a->installed_run == b->installed_run);
+	assert_true(a->failed_by == b->failed_by);
 	assert_true(a->held == b->held && a->held_not_after == b->held_not_after);
 	assert_true(a->held_names_hash == b->held_names_hash);
 	assert_int_equal(a->held_key, b->held_key);

@@ -313,6 +313,20 @@ test_a_CA_that_is_gone_three_times_gives_way_to_the_next() {
 	says err "ordering: gone"
 }
 
+test_what_failed_is_tried_again_once_the_configuration_is_another() {
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; excluded = [ "localhost" ]; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "lab"; } );
+	C
+	expect 1 everleaf renew
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; excluded = [ "localhost" ]; } );
+	certificates = ( { name = "www"; names = "example.org"; issuer = "lab"; } );
+	C
+	expect 0 everleaf renew
+	is_live_of www 1 1
+}
+
 test_what_failed_waits_and_is_tried_now_when_it_is_named() {
 	config <<-C
 	issuers = ( { name = "lab"; type = "local"; excluded = [ "localhost" ]; } );
