@@ -11,11 +11,15 @@
 #include <sys/stat.h>
 #include <sys/statvfs.h>
 #include <sys/syscall.h>
+#include <sys/xattr.h>
 #include <unistd.h>
 
+#include "base/acl.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+
+#define LABEL_MAX 1024 /* bytes; what the tools of SELinux print has 60 */
 
 /* A file on its way to the disk. */
 struct draft {
@@ -98,6 +102,22 @@ static int move_mtime(int fd, const struct draft *d)
 	return futimens(fd, times);
 }
 
+int file_open(int at, const char *path, int *file, struct err *e)
+{
+	/* O_NONBLOCK: a FIFO would have us wait for whoever planted it. */
+	AUTO_FD int fd = open_at(at, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	struct stat st;
+
+	if (fd < 0)
+		return open_err(path, e);
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "look at %s", path);
+	if (!S_ISREG(st.st_mode))
+		return err_set(e, ERR_SYS, "%s is not a regular file", path);
+	*file = take_fd(&fd);
+	return 0;
+}
+
 /* Only what differs is asked for, so that an ordinary user's own files pass. */
 static int give(int fd, const struct file_access *access)
 {
@@ -114,6 +134,42 @@ static int give(int fd, const struct file_access *access)
 	return fchown(fd, uid, gid);
 }
 
+/* Where SELinux does not run nobody but root may set a label, and nobody needs it;
+ * where it does, the kernel has given a new file the label of its folder. */
+static void keep_label(int fd, int old)
+{
+	static const char name[] = "security.selinux";
+	char was[LABEL_MAX], is[LABEL_MAX];
+	ssize_t n = fgetxattr(old, name, was, sizeof(was));
+
+	if (n > 0 && (fgetxattr(fd, name, is, sizeof(is)) != n ||
+		      memcmp(was, is, (size_t)n) != 0))
+		(void)fsetxattr(fd, name, was, (size_t)n, 0);
+}
+
+/* Who was let in to the file that this one takes the place of, by those that it belongs
+ * to, still is. A new owner begins anew. */
+static int keep_access(int fd, const struct draft *d, struct err *e)
+{
+	AUTO_FD int old = -1;
+	struct stat was, is;
+	struct acl acl;
+	struct err why;
+
+	if (d->older < 0 || file_open(d->older, d->older_name, &old, &why) < 0)
+		return 0;
+	if (fstat(old, &was) < 0 || fstat(fd, &is) < 0)
+		return err_sys(e, "look at %s", d->name);
+	if (was.st_uid != is.st_uid)
+		return 0;
+	keep_label(fd, old);
+	TRY(acl_read(old, &acl, e));
+	if (acl.n == 0)
+		return 0;
+	acl_put_mode(&acl, d->access->mode);
+	return acl_write(fd, &acl, e);
+}
+
 static int fill(int *fd, const struct draft *d, struct err *e)
 {
 	if (write_all(*fd, d->data, d->len) < 0)
@@ -125,6 +181,8 @@ static int fill(int *fd, const struct draft *d, struct err *e)
 			       (int)d->access->uid, (int)d->access->gid);
 	if (fchmod(*fd, d->access->mode & 0777) < 0)
 		return err_sys(e, "set the mode of %s", d->name);
+	if (keep_access(*fd, d, e) < 0)
+		return err_wrap(e, "%s", d->name);
 	if (!d->unsynced && fsync(*fd) < 0)
 		return err_sys(e, "sync %s", d->name);
 	/* Some network file systems say only now that there was no room. */
@@ -208,17 +266,10 @@ int file_enter_dir(int at, const char *path, int *dir, struct err *e)
 
 int file_read(int at, const char *path, size_t max, struct buf *out, struct err *e)
 {
-	/* O_NONBLOCK: a FIFO would have us wait for whoever planted it. */
-	AUTO_FD int fd = open_at(at, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	AUTO_FD int fd = -1;
 	AUTO_BUF struct buf got = { 0 };
-	struct stat st;
 
-	if (fd < 0)
-		return open_err(path, e);
-	if (fstat(fd, &st) < 0)
-		return err_sys(e, "look at %s", path);
-	if (!S_ISREG(st.st_mode))
-		return err_set(e, ERR_SYS, "%s is not a regular file", path);
+	TRY(file_open(at, path, &fd, e));
 	TRY(read_all(fd, path, max, &got, e));
 	buf_done(out);
 	*out = got;

@@ -34,8 +34,12 @@ int file_open_dir(int at, const char *path, int *dir, struct err *e);
 /* As file_open_dir(), where we may pass but need not be allowed to list (O_PATH). */
 int file_enter_dir(int at, const char *path, int *dir, struct err *e);
 
+/* Open the regular file `path` for reading. What is not one is refused (ERR_SYS) and
+ * never waited for. */
+int file_open(int at, const char *path, int *file, struct err *e);
+
 /* Read the regular file `path` of at most `max` bytes; `out` is replaced. ERR_LIMIT if
- * it is larger. What is not a regular file is refused (ERR_SYS) and never waited for. */
+ * it is larger; else as file_open(). */
 int file_read(int at, const char *path, size_t max, struct buf *out, struct err *e);
 
 /* False if there is nothing there; a link counts as something. */
@@ -46,6 +50,8 @@ bool file_exists(int at, const char *path);
  * always the same for that name (a leftover of a crash is removed), written, owned,
  * moded, fsynced; mtime at least one second after that of the file it replaces; then
  * renamed over `name`, whatever that is short of a directory, and `dir` fsynced.
+ * From a file of the same owner it takes over the access control list, as far as that
+ * names users and groups, and the SELinux label where the kernel lets us.
  * ERR_SYS; then `name` is as before, unless it was the last fsync that failed: then it
  * is new, and may be the old one again after a power cut.
  */
@@ -58,8 +64,9 @@ int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
 			const struct file_access *access, struct err *e);
 
 /* As file_write(), for a new name in a directory that no one reads yet: no temporary
- * name, no rename, and the directory is not synced. The mtime moves against the file
- * of that name below `older` (-1: there is none). */
+ * name, no rename, and the directory is not synced. The file of that name below
+ * `older` (-1: there is none) is what the mtime moves against, and whose access control
+ * list and label it takes over. */
 int file_create(int dir, const char *name, const void *data, size_t len,
 		const struct file_access *access, int older, struct err *e);
 

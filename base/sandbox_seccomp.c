@@ -170,10 +170,14 @@ static const struct rule agent_rules[] = {
 };
 
 /* With CAP_CHOWN and CAP_FOWNER a path is power over files that Landlock does not
- * guard (owner, mode, times): only forms that take a descriptor. */
+ * guard (owner, mode, times, attributes): only forms that take a descriptor, which it
+ * guards when it is opened. fsetxattr() sets access control lists there and nothing that
+ * fchmod() and fchown() could not as well: for file capabilities it takes CAP_SETFCAP,
+ * for trusted attributes CAP_SYS_ADMIN. */
 static const int keeper_calls[] = {
 	SCMP_SYS(close_range),   SCMP_SYS(fchown),
-	SCMP_SYS(fdatasync),     SCMP_SYS(fsync),
+	SCMP_SYS(fdatasync),     SCMP_SYS(fgetxattr),
+	SCMP_SYS(fsetxattr),     SCMP_SYS(fsync),
 	SCMP_SYS(ftruncate),     SCMP_SYS(inotify_add_watch),
 	SCMP_SYS(inotify_init1), SCMP_SYS(inotify_rm_watch),
 	SCMP_SYS(memfd_create),  SCMP_SYS(mkdirat),

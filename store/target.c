@@ -5,20 +5,36 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/acl.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
 
-static unsigned compare_stat(const struct stat *st, const struct file_access *access)
+/* With an access control list the mode shows what is named in it at most, in the place
+ * of what the group may. */
+static mode_t mode_of(const struct target *t, const struct stat *st)
+{
+	AUTO_FD int fd = -1;
+	struct acl acl;
+	struct err e;
+
+	if (file_open(t->dir, t->name, &fd, &e) < 0 || acl_read(fd, &acl, &e) < 0 ||
+	    acl.n == 0)
+		return st->st_mode & 07777;
+	return (st->st_mode & 07707) | (mode_t)acl_group(&acl) << 3;
+}
+
+static unsigned compare_stat(const struct target *t, const struct stat *st,
+			     const struct file_access *access)
 {
 	unsigned differs = 0;
 
 	if ((access->uid != FILE_KEEP && access->uid != st->st_uid) ||
 	    (access->gid != FILE_KEEP && access->gid != st->st_gid))
 		differs |= TARGET_OWNER;
-	if ((st->st_mode & 07777) != (access->mode & 0777))
+	if (mode_of(t, st) != (access->mode & 0777))
 		differs |= TARGET_MODE;
 	return differs;
 }
@@ -69,7 +85,7 @@ int target_audit(const struct target *t, const struct buf *want,
 	*differs = TARGET_STRANGE;
 	if (!S_ISREG(st.st_mode) || st.st_nlink != 1)
 		return 0;
-	*differs = compare_stat(&st, access);
+	*differs = compare_stat(t, &st, access);
 	return compare_bytes(t, want, differs, e);
 }
 

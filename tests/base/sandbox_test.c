@@ -157,6 +157,23 @@ static bool sets_an_attribute(const struct ground *g)
 	return setxattr(g->inside_file, "user.x", "1", 1, 0) == 0;
 }
 
+static bool sets_an_attribute_of_what_is_open(const struct ground *g)
+{
+	int fd = open(g->inside_file, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 && fsetxattr(fd, "user.x", "1", 1, 0) == 0;
+}
+
+/* Read when the program is run: with it, it has CAP_SETUID. */
+static bool sets_file_capabilities(const struct ground *g)
+{
+	static const uint32_t image[] = { 0x02000001, 1u << 7, 0, 0, 0 };
+	int fd = open(g->inside_file, O_RDONLY | O_CLOEXEC);
+
+	return fd >= 0 &&
+	       fsetxattr(fd, "security.capability", image, sizeof(image), 0) == 0;
+}
+
 static void every_file_attack_is_refused_to_every_kind(void **state)
 {
 	static const struct attack rows[] = {
@@ -185,6 +202,9 @@ static void every_file_attack_is_refused_to_every_kind(void **state)
 		{ "fchmod 02755", makes_setgid, SECCOMP, 0 },
 		{ "create a file as 04755", creates_setuid, SECCOMP, 0 },
 		{ "setxattr", sets_an_attribute, SECCOMP, 0 },
+		{ "fsetxattr inside", sets_an_attribute_of_what_is_open,
+		  SECCOMP | FILES, FOR(KEEPER) },
+		{ "file capabilities", sets_file_capabilities, SECCOMP | FILES, 0 },
 	};
 
 	attack_rows(*state, rows, sizeof(rows) / sizeof(*rows));

@@ -363,4 +363,24 @@ test_sds_is_what_envoy_reads() {
 		cmp state/live/www/fullchain.pem -
 }
 
+test_who_was_let_in_to_a_file_still_is_after_a_renewal() {
+	command -v setfacl >/dev/null || skip "setfacl (Debian: acl) is not installed"
+	www "$(file key key), $(file cert cert)"
+	expect 0 everleaf renew
+	setfacl -m u:61101:r tls/key || skip "this file system has no access control lists"
+	setfacl -m u:61101:r state/live/www/privkey.pem
+	expect 0 everleaf plan
+	has_no files-differ <out
+	expect 0 everleaf renew --force www
+	cmp tls/key state/live/www/privkey.pem
+	for key in tls/key state/live/www/privkey.pem; do
+		getfacl -cnp $key | has '^user:61101:r--'
+		getfacl -cnp $key | has '^group::---'
+		getfacl -cnp $key | has '^other::---'
+	done
+	expect 0 everleaf plan
+	has_no files-differ <out
+	is 0 "$(getfacl -cnps tls/cert | wc -l)"
+}
+
 run_tests "$@"

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "base/acl.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "store/publish.h"
@@ -190,6 +191,37 @@ static void a_changed_owner_is_seen_and_mended(void **state)
 	assert_int_equal(audit(&set, &file), 0);
 }
 
+/* Who is named in an access control list is let in by whoever made it; what the mode
+ * then shows as the group's is the mask. */
+static void an_access_control_list_is_no_difference(void **state)
+{
+	const struct acl acl = { 5,
+				 { { ACL_OWNER, 6, 0 },
+				   { ACL_USER, 6, 61101 },
+				   { ACL_GROUP_OF_FILE, 4, 0 },
+				   { ACL_MASK, 6, 0 },
+				   { ACL_OTHER, 0, 0 } } };
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 };
+	struct publish_file file = file_of(s, CONTENT_KEY);
+	AUTO_FD int fd = -1;
+	struct err e;
+
+	make_set(&set);
+	write_ok(&set, &file);
+	fd = openat(s->fd, "out/web.pem", O_RDONLY | O_CLOEXEC);
+	if (acl_write(fd, &acl, &e) < 0) {
+		print_message("skipped: %s\n", e.text);
+		skip();
+	}
+	assert_int_equal(scratch_stat(s, "out/web.pem").st_mode & 0777, 0660);
+	assert_int_equal(audit(&set, &file), 0);
+	file.access.mode = 0600;
+	assert_int_equal(audit(&set, &file), TARGET_MODE);
+	write_ok(&set, &file);
+	assert_int_equal(audit(&set, &file), 0);
+}
+
 static void an_owner_that_may_not_be_given_is_named_with_the_path(void **state)
 {
 	struct scratch *s = *state;
@@ -364,6 +396,7 @@ int main(void)
 		TEST(a_changed_mode_is_seen_and_mended),
 		TEST(a_file_that_its_owner_cannot_read_is_mended),
 		TEST(a_changed_owner_is_seen_and_mended),
+		TEST(an_access_control_list_is_no_difference),
 		TEST(an_owner_that_may_not_be_given_is_named_with_the_path),
 		TEST(what_is_planted_in_the_place_is_refused),
 		TEST(what_is_planted_beside_the_place_is_refused),
