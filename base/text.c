@@ -94,6 +94,87 @@ const char *text_time(char out[TEXT_TIME_MAX], int64_t at)
 	return out;
 }
 
+/* -- RFC 3339 5.6 -- */
+
+/* `n` digits, a number from `min` to `max`. */
+static bool number(const char **s, int n, int min, int max, int *v)
+{
+	*v = 0;
+	for (int i = 0; i < n; i++) {
+		if (**s < '0' || **s > '9')
+			return false;
+		*v = *v * 10 + *(*s)++ - '0';
+	}
+	return *v >= min && *v <= max;
+}
+
+static bool skip(const char **s, const char *any)
+{
+	if (**s == '\0' || strchr(any, **s) == NULL)
+		return false;
+	++*s;
+	return true;
+}
+
+static bool read_date_time(const char **s, struct tm *tm)
+{
+	return number(s, 4, 0, 9999, &tm->tm_year) && skip(s, "-") &&
+	       number(s, 2, 1, 12, &tm->tm_mon) && skip(s, "-") &&
+	       number(s, 2, 1, 31, &tm->tm_mday) && skip(s, "Tt") &&
+	       number(s, 2, 0, 23, &tm->tm_hour) && skip(s, ":") &&
+	       number(s, 2, 0, 59, &tm->tm_min) && skip(s, ":") &&
+	       number(s, 2, 0, 60, &tm->tm_sec);
+}
+
+static bool pass_fraction(const char **s)
+{
+	int digit;
+
+	if (!skip(s, "."))
+		return true;
+	if (!number(s, 1, 0, 9, &digit))
+		return false;
+	while (**s >= '0' && **s <= '9')
+		++*s;
+	return true;
+}
+
+static bool read_offset(const char **s, int *seconds)
+{
+	const int sign = **s == '-' ? -1 : 1;
+	int hours, minutes;
+
+	*seconds = 0;
+	if (skip(s, "Zz"))
+		return true;
+	if (!skip(s, "+-") || !number(s, 2, 0, 23, &hours) || !skip(s, ":") ||
+	    !number(s, 2, 0, 59, &minutes))
+		return false;
+	*seconds = sign * (hours * 3600 + minutes * 60);
+	return true;
+}
+
+bool text_time_read(const char *word, int64_t *at)
+{
+	struct tm tm = { 0 };
+	int offset_s, day;
+	int64_t t;
+
+	if (!read_date_time(&word, &tm) || !pass_fraction(&word) ||
+	    !read_offset(&word, &offset_s) || *word != '\0')
+		return false;
+	tm.tm_year -= 1900;
+	tm.tm_mon -= 1;
+	if (tm.tm_sec == 60) /* a leap second: Unix time has none */
+		tm.tm_sec = 59;
+	day = tm.tm_mday;
+	t = timegm(&tm);
+	if (tm.tm_mday != day) /* the 31st of a month of 30 days */
+		return false;
+	*at = t - offset_s;
+	return true;
+}
+
 const char *text_span_of(char out[TEXT_SPAN_MAX], int64_t seconds)
 {
 	uint64_t left = (uint64_t)seconds, first, second;

@@ -20,6 +20,10 @@ bool text_u64(const char *word, uint64_t max, uint64_t *v); /* decimal digits on
  * Returns `out`. */
 const char *text_time(char out[TEXT_TIME_MAX], int64_t at);
 
+/* RFC 3339, of any offset, fractions of a second cut off; false: not that, and nothing
+ * else before or after it. */
+bool text_time_read(const char *word, int64_t *at);
+
 /* The two largest units of a span, "29d 23h", "4m 10s", "30d", "now" for 0 and below. */
 const char *text_span_of(char out[TEXT_SPAN_MAX], int64_t seconds);
 

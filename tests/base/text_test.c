@@ -129,6 +129,76 @@ static void a_time_is_rfc_3339_in_utc(void **state)
 		assert_string_equal(text_time(out, rows[i].at), rows[i].text);
 }
 
+static void a_time_of_any_zone_is_read_as_utc(void **state)
+{
+	static const struct {
+		const char *text;
+		int64_t at;
+	} rows[] = {
+		{ "1970-01-01T00:00:00Z", 0 },
+		{ "2026-11-21T04:23:20Z", 1795235000 },
+		{ "2026-11-21t04:23:20z", 1795235000 },
+		{ "2026-11-21T04:23:20.999999999Z", 1795235000 },
+		{ "2026-11-21T05:23:20+01:00", 1795235000 },
+		{ "2026-11-20T22:53:20-05:30", 1795235000 },
+		{ "2026-11-21T04:23:20-00:00", 1795235000 },
+		{ "2024-02-29T00:00:00Z", 1709164800 },
+		{ "2016-12-31T23:59:60Z", 1483228799 },
+		{ "0000-01-01T00:00:00Z", -62167219200 },
+		{ "9999-12-31T23:59:59Z", 253402300799 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t at = 77;
+
+		if (!text_time_read(rows[i].text, &at) || at != rows[i].at)
+			fail_msg("%s: %lld", rows[i].text, (long long)at);
+	}
+}
+
+static void what_is_no_rfc_3339_is_no_time(void **state)
+{
+	static const char *const rows[] = {
+		"",
+		"now",
+		"1795235000",
+		"2026-11-21",
+		"2026-11-21T04:23:20",
+		"2026-11-21T04:23Z",
+		"2026-11-21 04:23:20Z",
+		" 2026-11-21T04:23:20Z",
+		"2026-11-21T04:23:20Z ",
+		"2026-11-21T04:23:20ZZ",
+		"2026-11-21T04:23:20.Z",
+		"2026-11-21T04:23:20,5Z",
+		"2026-11-21T04:23:20+0100",
+		"2026-11-21T04:23:20+24:00",
+		"2026-11-21T04:23:20+01:60",
+		"2026-11-21T04:23:20+1:00",
+		"2026-13-21T04:23:20Z",
+		"2026-00-21T04:23:20Z",
+		"2026-11-31T04:23:20Z",
+		"2026-11-00T04:23:20Z",
+		"2025-02-29T04:23:20Z",
+		"2026-11-21T24:00:00Z",
+		"2026-11-21T04:60:00Z",
+		"2026-11-21T04:23:61Z",
+		"+026-11-21T04:23:20Z",
+		"-026-11-21T04:23:20Z",
+		"12026-11-21T04:23:20Z",
+		"2026-1-21T04:23:20Z",
+		"Sat, 21 Nov 2026 04:23:20 GMT",
+	};
+	int64_t at = 77;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (text_time_read(rows[i], &at))
+			fail_msg("\"%s\" is a time", rows[i]);
+	assert_true(at == 77);
+}
+
 static void a_span_is_told_in_its_two_largest_units(void **state)
 {
 	static const struct {
@@ -247,6 +317,8 @@ int main(void)
 		cmocka_unit_test(a_size_is_counted_in_1024s),
 		cmocka_unit_test(a_number_is_digits_up_to_its_limit),
 		cmocka_unit_test(a_time_is_rfc_3339_in_utc),
+		cmocka_unit_test(a_time_of_any_zone_is_read_as_utc),
+		cmocka_unit_test(what_is_no_rfc_3339_is_no_time),
 		cmocka_unit_test(a_span_is_told_in_its_two_largest_units),
 		cmocka_unit_test(hex_is_lower_case),
 		cmocka_unit_test(only_the_shortest_form_of_a_character_is_utf8),
