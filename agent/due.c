@@ -20,14 +20,21 @@ static int64_t ready_at(const struct cert *cert, int64_t now)
 	return cert->retry_at;
 }
 
-static int64_t moment_of(const struct spec_cert *spec, const struct cert *cert)
+/* Of the moment too there is a reason. */
+static int64_t moment_of(const struct spec_cert *spec, const struct cert *cert,
+			 enum why *why)
 {
 	int64_t last = schedule_last_at(cert->not_before, cert->not_after);
 	int64_t at = cert->renew_at;
 
+	*why = WHY_EXPIRING;
 	if (at == 0)
 		at =
 		    schedule_renew_at(spec, cert->not_before, cert->not_after, 0, NULL);
+	if (cert->ari_at != 0)
+		at = cert->ari_at;
+	if (cert->ari_at != 0 && at <= last)
+		*why = WHY_ARI;
 	return at < last ? at : last;
 }
 
@@ -86,15 +93,15 @@ struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 	       const struct cert *cert, int64_t now)
 {
 	int64_t at = ready_at(cert, now);
-	int64_t moment = moment_of(spec, cert);
-	enum why why = unusable(cert);
+	enum why why = unusable(cert), age;
+	int64_t moment = moment_of(spec, cert, &age);
 
 	if (why == WHY_NONE)
 		why = differs(spec, issuers, cert);
 	if (why == WHY_NONE)
-		why = moment <= at ? WHY_EXPIRING : wanting(spec, cert, at);
+		why = moment <= at ? age : wanting(spec, cert, at);
 	if (why == WHY_NONE)
-		return (struct due){ WHY_EXPIRING, moment };
+		return (struct due){ age, moment };
 	return (struct due){ why, at };
 }
 
@@ -104,10 +111,10 @@ bool due_installs_held(const struct cert *cert, int64_t now)
 	       !has(cert, CERT_ROLLED_BACK) && cert->held_not_after > now;
 }
 
-bool why_needs_new_key(enum why why)
+bool due_needs_new_key(enum why why, const struct cert *cert, int64_t now)
 {
 	return why == WHY_MISSING || why == WHY_REVOKED || why == WHY_UNTRUSTED ||
-	       why == WHY_KEY_DIFFERS;
+	       why == WHY_KEY_DIFFERS || (why == WHY_ARI && cert->ari_end <= now);
 }
 
 const char *why_word(enum why why)

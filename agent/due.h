@@ -14,12 +14,13 @@
  *     key-differs     ) the configuration asks for something else than is live (not
  *     issuer-differs  ) looked at after a roll-back by hand)
  *     profile-differs )
+ *     ari             its moment has come, and it is the one that its CA suggests
  *     expiring        its moment has come, or it has expired
  *     asked           by a person; or an earlier attempt is held: it is installed; or
  *                     its order is under way: it is gone on with
  *     files-differ    repaired, unless on_drift is "report"
  *     not-served      hooks are owed, or proof failed
- *     expiring        its moment, in the future
+ *     ari, expiring   its moment, in the future
  *
  * What brings a new certificate stands before what mends the old one, for it writes the
  * files and runs the hooks too, and a hook that never succeeds must not keep a person's
@@ -27,7 +28,8 @@
  *
  * The moment (schedule.h) is drawn once for each serial and lies in cert.renew_at, the
  * one of schedule_rolled_back_at() after a roll-back by hand; not drawn yet, it is that
- * of draw 0, and it is never later than schedule_last_at().
+ * of draw 0. What the CA suggests (RFC 9773) takes its place: a point of a window, drawn
+ * once too, in cert.ari_at. Neither is later than schedule_last_at().
  *
  * After a failure cert.retry_at holds everything back until then, even what was asked
  * for: whoever asks to try again now sets it to 0. One that is further away than
@@ -88,6 +90,9 @@ struct cert {
 	uint64_t generation; /* live; 0: none */
 	uint64_t held;       /* proved bad in use, installed next; 0: none */
 	int64_t held_not_after;
+	int64_t ari_at;     /* the point that was drawn in the CA's window; 0: none */
+	int64_t ari_end;    /* ... of which this is the end */
+	int64_t ari_ask_at; /* when the CA is asked for it again, see ari.h */
 	uint32_t flags;
 	uint32_t issuer; /* number of the issuer it came from; SPEC_NOBODY: not known */
 	uint16_t failures; /* in a row */
@@ -95,6 +100,7 @@ struct cert {
 	uint8_t usage;     /* USAGE_* of the live leaf */
 	uint8_t state;     /* enum job_state, for status */
 	uint8_t asked;     /* place in its list of the issuer to ask, see fallback.h */
+	bool ari_asking;   /* the CA is being asked: nothing is decided meanwhile */
 };
 
 _Static_assert(sizeof(struct cert) <= 128, "one of 100,000");
@@ -113,8 +119,9 @@ struct due due(const struct spec_cert *spec, const uint32_t *issuers,
  * after a roll-back by hand, which it would undo. */
 bool due_installs_held(const struct cert *cert, int64_t now);
 
-/* Must the next certificate have a new key, whatever reuse_key says? */
-bool why_needs_new_key(enum why why);
+/* Must the next certificate have a new key, whatever reuse_key says? A window that is over
+ * is how a CA says that it will revoke. */
+bool due_needs_new_key(enum why why, const struct cert *cert, int64_t now);
 
 /* "expiring", "names-differ", ...: as INTERFACE.md prints them. Static. */
 const char *why_word(enum why why);

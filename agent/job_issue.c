@@ -28,7 +28,7 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 	(void)e;
 	msg_begin(&m, KEEPER_KEY, 0);
 	msg_put_u64(&m, j->cert);
-	msg_put_u64(&m, why_needs_new_key(j->why));
+	msg_put_u64(&m, due_needs_new_key(j->why, &a->certs[j->cert], clock_now()));
 	ask_keeper(a, j, &m);
 	return 0;
 }

@@ -91,6 +91,12 @@ int64_t schedule_renew_at(const struct spec_cert *spec, int64_t not_before,
 	return earlier(not_after, before + fraction(life / 20, draw));
 }
 
+/* = RFC 9773 4.2 "Select a uniform random time within the suggested window." [window] */
+int64_t schedule_point(int64_t start, int64_t end, uint32_t draw)
+{
+	return later(start, fraction(span(start, end), draw));
+}
+
 int64_t schedule_rolled_back_at(int64_t renew_at, int64_t not_before, int64_t not_after,
 				int64_t now)
 {

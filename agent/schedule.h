@@ -28,6 +28,10 @@ uint32_t schedule_draw(const char *host_id, const void *serial, size_t len);
 int64_t schedule_renew_at(const struct spec_cert *spec, int64_t not_before,
 			  int64_t not_after, uint32_t draw, int *clamped);
 
+/* The point of [start, end), start < end, that `draw` chooses: what the CA suggests
+ * (RFC 9773) takes the place of the formula. */
+int64_t schedule_point(int64_t start, int64_t end, uint32_t draw);
+
 /* notAfter - L/20: no renewal moment is later. */
 int64_t schedule_last_at(int64_t not_before, int64_t not_after);
 

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -162,6 +163,38 @@ static void waited_since_ever(struct world *w)
 	w->cert.retry_at = INT64_MIN;
 }
 
+static void ari(struct world *w, int64_t at, int64_t end)
+{
+	w->cert.ari_at = BORN + at;
+	w->cert.ari_end = BORN + end;
+}
+
+static void window_sooner(struct world *w)
+{
+	ari(w, 40 * D, 41 * D);
+}
+
+static void window_later(struct world *w)
+{
+	ari(w, 70 * D, 71 * D);
+}
+
+static void window_too_late(struct world *w)
+{
+	ari(w, 89 * D, 90 * D);
+}
+
+static void window_over(struct world *w)
+{
+	ari(w, -H, -H / 2);
+}
+
+static void window_and_other_names(struct world *w)
+{
+	window_over(w);
+	other_names(w);
+}
+
 #define P CERT_PRESENT
 
 static const struct row {
@@ -209,6 +242,24 @@ static const struct row {
 	  WHY_EXPIRING, -D },
 	{ "ended before it began", 90 * D, D, 0, P, ends_before_it_begins, WHY_EXPIRING,
 	  D },
+	/* the window of its CA, RFC 9773 */
+	{ "a window sooner", 90 * D, 30 * D, 0, P, window_sooner, WHY_ARI, 40 * D },
+	{ "a second early for it", 90 * D, 40 * D - 1, 0, P, window_sooner, WHY_ARI,
+	  40 * D },
+	{ "in the window", 90 * D, 40 * D + H, 0, P, window_sooner, WHY_ARI,
+	  40 * D + H },
+	{ "past the window", 90 * D, 50 * D, 0, P, window_sooner, WHY_ARI, 50 * D },
+	{ "a window later", 90 * D, 60 * D + H, 0, P, window_later, WHY_ARI, 70 * D },
+	{ "a window too late", 90 * D, D, 0, P, window_too_late, WHY_EXPIRING,
+	  85 * D + 12 * H },
+	{ "a window before its birth", 90 * D, D, 0, P, window_over, WHY_ARI, D },
+	{ "a window and a retry", 90 * D, D, D + H, P, window_over, WHY_ARI, D + H },
+	{ "a window and hooks owed", 90 * D, D, 0, P | CERT_HOOKS_PENDING, window_over,
+	  WHY_ARI, D },
+	{ "a window and names", 90 * D, D, 0, P, window_and_other_names,
+	  WHY_NAMES_DIFFER, D },
+	{ "a window, and revoked", 90 * D, D, 0, P | CERT_REVOKED, window_sooner,
+	  WHY_REVOKED, D },
 	/* unusable */
 	{ "missing", 90 * D, D, 0, 0, no_facts, WHY_MISSING, D },
 	{ "missing, all flags up", 90 * D, D, 0, ~P & ~HELD, no_facts, WHY_MISSING, D },
@@ -426,11 +477,51 @@ static void a_held_generation_is_installed_if_it_is_good_and_wanted(void **state
 
 static void a_key_that_may_be_known_or_is_lost_is_not_used_again(void **state)
 {
+	const struct cert c = { .ari_at = BORN, .ari_end = BORN + D };
+
 	(void)state;
 	for (int why = WHY_NONE; why < WHYS; why++)
-		assert_int_equal(why_needs_new_key((enum why)why),
+		assert_int_equal(due_needs_new_key((enum why)why, &c, BORN),
 				 why == WHY_MISSING || why == WHY_REVOKED ||
 				     why == WHY_UNTRUSTED || why == WHY_KEY_DIFFERS);
+}
+
+/* A CA that will revoke a certificate says so by a window in the past. */
+static void after_its_window_a_certificate_gets_a_new_key(void **state)
+{
+	const struct cert c = { .ari_at = BORN, .ari_end = BORN + D };
+
+	(void)state;
+	assert_false(due_needs_new_key(WHY_ARI, &c, BORN + D - 1));
+	assert_true(due_needs_new_key(WHY_ARI, &c, BORN + D));
+	assert_false(due_needs_new_key(WHY_EXPIRING, &c, BORN + D));
+}
+
+/* The window of a certificate of six days is one of 3.2 hours; each of a thousand hosts
+ * finds its point in it, and they are spread over all of it. */
+static void every_renewal_of_a_short_life_is_within_its_window(void **state)
+{
+	static const struct row r = { "", 160 * H, 0, 0, P, NULL, WHY_NONE, 0 };
+	const int64_t start = BORN + 80 * H - 96 * M, end = start + 192 * M;
+	unsigned bins[16] = { 0 };
+
+	(void)state;
+	for (unsigned seed = 0; seed < 1000; seed++) {
+		struct world w = world_of(&r);
+		char host[16];
+		struct due d;
+
+		snprintf(host, sizeof(host), "host-%u", seed);
+		w.cert.ari_at =
+		    schedule_point(start, end, schedule_draw(host, "04AB", 4));
+		w.cert.ari_end = end;
+		d = due(&w.spec, w.issuers, &w.cert, BORN + H);
+		assert_int_equal(d.why, WHY_ARI);
+		assert_true(d.at >= start && d.at < end);
+		bins[(d.at - start) * 16 / (end - start)]++;
+	}
+	for (size_t i = 0; i < 16; i++) /* 62 +- 4 sigma */
+		assert_in_range(bins[i], 31, 93);
 }
 
 static void each_reason_has_its_word(void **state)
@@ -455,6 +546,8 @@ int main(void)
 		cmocka_unit_test(
 		    a_held_generation_is_installed_if_it_is_good_and_wanted),
 		cmocka_unit_test(a_key_that_may_be_known_or_is_lost_is_not_used_again),
+		cmocka_unit_test(after_its_window_a_certificate_gets_a_new_key),
+		cmocka_unit_test(every_renewal_of_a_short_life_is_within_its_window),
 		cmocka_unit_test(each_reason_has_its_word),
 	};
 

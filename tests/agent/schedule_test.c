@@ -285,6 +285,18 @@ static void more_failures_wait_longer(void **state)
 	}
 }
 
+/* = RFC 9773 4.2 [window] */
+static void a_window_has_a_point_for_each_draw(void **state)
+{
+	(void)state;
+	assert_true(schedule_point(BORN, BORN + D, 0) == BORN);
+	assert_true(schedule_point(BORN, BORN + D, MIDDLE) == BORN + D / 2);
+	assert_true(schedule_point(BORN, BORN + D, UINT32_MAX) == BORN + D - 1);
+	assert_true(schedule_point(BORN, BORN + 1, UINT32_MAX) == BORN);
+	assert_true(schedule_point(-62167219200, 253402300799, MIDDLE) > 0);
+	assert_true(schedule_point(INT64_MIN, INT64_MAX, UINT32_MAX) < INT64_MAX);
+}
+
 static void a_peer_says_when_but_not_never(void **state)
 {
 	(void)state;
@@ -312,6 +324,7 @@ int main(void)
 		cmocka_unit_test(a_lock_is_tried_again_in_seconds),
 		cmocka_unit_test(no_wait_is_out_of_bounds_however_many_failures),
 		cmocka_unit_test(more_failures_wait_longer),
+		cmocka_unit_test(a_window_has_a_point_for_each_draw),
 		cmocka_unit_test(a_peer_says_when_but_not_never),
 	};
 
