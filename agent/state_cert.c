@@ -147,6 +147,7 @@ int state_forget(struct state *s, const char *name, struct err *e)
 	TRY(drop(s, SERVED_DROP, name, e));
 	TRY(drop(s, ORDER_DROP, name, e));
 	TRY(drop(s, REVOKES_DROP, name, e));
+	TRY(drop(s, ARI_DROP, name, e));
 	return drop(s, CERT_DROP, name, e);
 }
 

@@ -17,6 +17,7 @@
 #define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls"
 #define TOKEN_COLUMNS  "name, place, token, authorization"
 #define REVOKE_COLUMNS "name, generation, issuer, reason, by_key, replace"
+#define ARI_COLUMNS    "name, generation, start_at, end_at, renew_at, ask_at, explanation"
 #define EVENT_COLUMNS  "at, name, what, generation, text"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
@@ -27,6 +28,7 @@
 #define MAKE_REVOKED                                                               \
 	"revocation (" REVOKE_COLUMNS ", PRIMARY KEY (name, generation)) WITHOUT " \
 	"ROWID;"
+#define MAKE_ARI "ari (" ARI_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
 
 static const char schema[] =
     "BEGIN;"
@@ -35,6 +37,7 @@ static const char schema[] =
     "CREATE TABLE served (" SERVED_COLUMNS ", PRIMARY KEY (name, endpoint))"
     " WITHOUT ROWID;"
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
+    "CREATE TABLE " MAKE_ARI
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
     "PRAGMA user_version = 2;" /* STATE_FORMAT */
@@ -47,7 +50,7 @@ static const char upgrade[] =
     "ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
     "ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;"
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
-    "PRAGMA user_version = 2;"
+    "CREATE TABLE " MAKE_ARI "PRAGMA user_version = 2;"
     "COMMIT;";
 
 /* What is temporary is found first, and is nowhere in the file. */
@@ -57,7 +60,7 @@ static const char upgrade_view[] =
     " 0 AS failed_by"
     " FROM main.certificate;"
     "CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS
-    "CREATE TEMP TABLE " MAKE_REVOKED;
+    "CREATE TEMP TABLE " MAKE_REVOKED "CREATE TEMP TABLE " MAKE_ARI;
 
 static const char *const texts[STATEMENTS] = {
 	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
@@ -94,6 +97,11 @@ static const char *const texts[STATEMENTS] = {
 	[REVOKES_DROP] = "DELETE FROM revocation WHERE name = ?",
 	[REVOKE_EACH] =
 	    "SELECT " REVOKE_COLUMNS " FROM revocation ORDER BY name, generation",
+	[ARI_PUT] =
+	    "INSERT OR REPLACE INTO ari (" ARI_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
+	[ARI_DROP] = "DELETE FROM ari WHERE name = ?",
+	[ARI_EACH] = "SELECT " ARI_COLUMNS " FROM ari ORDER BY name",
+	[ARI_EACH_OF] = "SELECT " ARI_COLUMNS " FROM ari WHERE name = ?",
 	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
 	[EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id",

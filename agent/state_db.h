@@ -36,6 +36,10 @@ enum statement {
 	REVOKE_DROP,
 	REVOKES_DROP,
 	REVOKE_EACH,
+	ARI_PUT,
+	ARI_DROP,
+	ARI_EACH,
+	ARI_EACH_OF,
 	EVENT_PUT,
 	EVENT_PRUNE,
 	EVENT_EACH,
@@ -43,7 +47,7 @@ enum statement {
 	STATEMENTS,
 };
 
-/* PRAGMA user_version. 2: orders and tokens, and which issuer is asked next. */
+/* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. */
 #define STATE_FORMAT 2
 
 struct state {

@@ -9,6 +9,7 @@
 #include <time.h>
 
 #include "agent/state.h"
+#include "agent/state_ari.h"
 #include "agent/state_order.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -220,6 +221,14 @@ static int never_order(void *arg, const struct order_row *o)
 	return 0;
 }
 
+static int never_ari(void *arg, const struct ari_row *r)
+{
+	(void)arg;
+	(void)r;
+	fail_msg("there is nothing to find");
+	return 0;
+}
+
 static void expect_kept(struct state *st)
 {
 	struct memory m;
@@ -233,6 +242,7 @@ static void expect_kept(struct state *st)
 	assert_string_equal(m.last_error, "a bad day");
 	assert_int_equal(rows_of(st), 1);
 	assert_int_equal(state_order_each(st, NULL, never_order, NULL, &e), 0);
+	assert_int_equal(state_ari_each(st, NULL, never_ari, NULL, &e), 0);
 }
 
 static void an_older_format_is_brought_to_ours_with_all_that_is_in_it(void **state)
