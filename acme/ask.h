@@ -34,6 +34,7 @@ struct acme_ask {
 	const char *url;
 	const char *nonce;
 	const char *profile; /* new order: as configured, or NULL for none */
+	bool replaces; /* new order: say which certificate it replaces (RFC 9773 5) */
 	/* New account: another kind of key, because the CA does not take ours
 	 * (badSignatureAlgorithm); KEY_NONE: as configured. */
 	enum key_type key;

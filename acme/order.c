@@ -73,15 +73,41 @@ static const struct doc *authorizations(const struct order *o)
 
 /* -- create -- */
 
+/* What a CA says to `replaces` (RFC 9773 5, 7.4): it has been replaced, or it is not known,
+ * or another account's, or of other names. The order is what matters. */
+static bool refuses_replaces(const struct acme_reply *reply)
+{
+	return reply->http.status == 404 || reply->http.status == 409 ||
+	       problem_is(reply->doc, "alreadyReplaced") ||
+	       problem_is(reply->doc, "malformed") ||
+	       problem_is(reply->doc, "unauthorized");
+}
+
+/* Whether less may be asked for, now that the CA has refused `ask`; each is left out once. */
+static bool give_way(const struct order *o, struct acme_ask *ask)
+{
+	if (ask->replaces && refuses_replaces(&o->last)) {
+		ask->replaces = false;
+		return true;
+	}
+	if (ask->profile != NULL && !o->want->need_profile &&
+	    problem_is(o->last.doc, "invalidProfile")) {
+		ask->profile = NULL;
+		return true;
+	}
+	return false;
+}
+
 /* A profile that is not offered is left out, unless it is needed
- * (draft-ietf-acme-profiles 4: "SHOULD NOT" ask for one that is not listed). */
+ * (draft-ietf-acme-profiles 4: "SHOULD NOT" ask for one that is not listed); and a CA
+ * without renewal information need not know of `replaces`. */
 static int send_new_order(struct order *o, struct err *e)
 {
+	const struct acme_directory *d = &o->acme->directory;
 	struct acme_ask ask = { .kind = ASK_NEW_ORDER,
-				.url = o->acme->directory.new_order,
+				.url = d->new_order,
 				.profile = o->want->profile };
-	bool listed = ask.profile == NULL ||
-		      directory_has_profile(&o->acme->directory, ask.profile);
+	bool listed = ask.profile == NULL || directory_has_profile(d, ask.profile);
 	int rc;
 
 	if (!listed && o->want->need_profile)
@@ -89,12 +115,11 @@ static int send_new_order(struct order *o, struct err *e)
 			       ask.profile);
 	if (!listed)
 		ask.profile = NULL;
-	rc = acme_post(o->acme, &ask, &o->last, e);
-	if (rc == 0 || ask.profile == NULL || o->want->need_profile ||
-	    !problem_is(o->last.doc, "invalidProfile"))
-		return rc;
-	ask.profile = NULL;
-	return acme_post(o->acme, &ask, &o->last, e);
+	ask.replaces = o->want->replaces && d->renewal_info != NULL;
+	do
+		rc = acme_post(o->acme, &ask, &o->last, e);
+	while (rc < 0 && give_way(o, &ask));
+	return rc;
 }
 
 static int order_create(struct order *o, struct err *e)

@@ -48,6 +48,7 @@ struct order_want {
 	const char *chain;   /* a name, a SHA-256 in hex, "shortest"; NULL: the CA's */
 	const char *url;     /* NULL: a new order */
 	unsigned polls;      /* how often it has been come back to */
+	bool replaces;       /* a new one takes the place of a certificate (RFC 9773) */
 };
 
 /*

@@ -7,6 +7,7 @@
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     pool.c         workers
+ *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
  *     commit.c       one commit for all that a turn of the loop has written
  *     print_*.c      what people see
@@ -26,6 +27,7 @@
 #include "agent/state.h"
 #include "base/err.h"
 
+struct ari_ask;
 struct batch;
 struct challenges;
 struct commit;
@@ -51,6 +53,8 @@ struct agent {
 	struct pool *pool;
 	struct job *jobs; /* list, newest first */
 	struct batch *batch;
+	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
+	unsigned n_ari;
 	struct challenges *challenges; /* see challenge.h */
 	struct job *alarms; /* ended jobs that hooks are told of, see alarm.h */
 	uint32_t alarm_at;  /* what they are told next */

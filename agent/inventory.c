@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "agent/agent.h"
+#include "agent/ari.h"
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -385,12 +386,16 @@ int inventory_load(struct agent *a, struct err *e)
 	}
 	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
 	TRY(state_order_each(a->state, NULL, take_order, a, e));
+	TRY(ari_load(a, e));
 	return look_at_files(a, stamps, e);
 }
 
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e)
 {
+	const struct cert before = a->certs[i];
+
 	(void)e;
 	fill(a, i, m);
+	ari_keep(&a->certs[i], &before);
 	return 0;
 }

@@ -13,8 +13,10 @@
 #include "agent/messages.h"
 #include "agent/pool.h"
 #include "agent/state_order.h"
+#include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "store/generation.h"
 
 /* An order that took so long is none that a CA remembers. */
 #define ORDER_LIFE_S (7 * 86400)
@@ -203,22 +205,42 @@ static void on_lent(void *arg, uint32_t number, struct msg *m, const struct err 
 		job_answered(arg, number, m, failed);
 }
 
+/* The generation that a new certificate takes the place of at its CA: what is live, if it
+ * came from there and nothing has come since (which the CA would call its replacement). */
+static uint64_t replaced(const struct agent *a, const struct job *j)
+{
+	AUTO_FREE uint64_t *numbers = NULL;
+	struct err e;
+	size_t n = 0;
+
+	if (j->previous == 0 || a->spec->issuers[j->issuer].ari == 0 ||
+	    (a->certs[j->cert].flags & CERT_UNREADABLE) != 0 ||
+	    strcmp(j->memory.issuer, issuer_name(a, j)) != 0 ||
+	    generation_list(a->root, j->name, &numbers, &n, &e) < 0)
+		return 0;
+	return n > 0 && numbers[n - 1] == j->previous ? j->previous : 0;
+}
+
 static int make_order(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 {
 	AUTO_MSG struct msg lent = MSG_NONE;
 	const struct job *j = job_called(a, number);
+	uint64_t generation;
 
 	if (j == NULL)
 		return err_set(e, ERR_BUSY, "the job has ended");
+	generation = replaced(a, j);
 	msg_begin(m, WORKER_ORDER, 0);
 	msg_put_u64(m, j->id);
 	msg_put_u64(m, j->issuer);
 	msg_put_u64(m, j->cert);
 	msg_put_str(m, j->order);
 	msg_put_u64(m, j->polls);
+	msg_put_u64(m, generation != 0);
 	TRY(lend_begin(&(struct lend_ticket){ .what = LEND_ORDER,
 					      .issuer = j->issuer,
-					      .cert = j->cert },
+					      .cert = j->cert,
+					      .generation = generation },
 		       &lent, &m->fd, e));
 	link_call(&a->keeper, &lent, on_lent, number);
 	return 0;

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "acme/ari.h"
 #include "acme/client.h"
 #include "acme/jws.h"
 #include "agent/messages.h"
@@ -37,6 +38,27 @@ static void put_base64(struct json *j, const char *key, const struct buf *data)
 	json_str(j, key, text.data);
 }
 
+/* -- what there is -- */
+
+static int read_of_generation(const struct keeper_work *w, const char *file, size_t max,
+			      struct buf *out, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	TRY(generation_open(w->keeper->root, keeper_text(w->keeper, w->cert->name),
+			    w->lent->ticket.generation, &dir, e));
+	return file_read(dir, file, max, out, e);
+}
+
+static int leaf_of_generation(const struct keeper_work *w, STACK_OF(X509) * *leaf,
+			      struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+
+	TRY(read_of_generation(w, "cert.pem", LIMIT_CHAIN_BYTES, &pem, e));
+	return x509_chain_from_pem(pem.data, pem.len, leaf, e);
+}
+
 /* -- the order -- */
 
 static int put_identifiers(const struct keeper_work *w, struct json *j, struct err *e)
@@ -61,6 +83,21 @@ static int put_identifiers(const struct keeper_work *w, struct json *j, struct e
 	return 0;
 }
 
+/* = RFC 9773 5 "This unique identifier is constructed in the same way as the path component
+ * for GET requests described in Section 4.1." [replaces] The worker has no say in it. */
+static int put_replaces(const struct keeper_work *w, struct json *j, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
+	AUTO_BUF struct buf id = { 0 };
+
+	if (w->lent->ticket.generation == 0)
+		return err_set(e, ERR_PROTO, "the order replaces nothing");
+	TRY(leaf_of_generation(w, &leaf, e));
+	if (ari_id(sk_X509_value(leaf, 0), &id))
+		json_str(j, "replaces", id.data);
+	return 0;
+}
+
 static int new_order(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	const char *profile = keeper_text(w->keeper, w->issuer->profile);
@@ -73,6 +110,8 @@ static int new_order(const struct keeper_work *w, struct buf *out, struct err *e
 	TRY(put_identifiers(w, &j, e));
 	if (w->ask.profile != NULL)
 		json_str(&j, "profile", w->ask.profile);
+	if (w->ask.replaces)
+		TRY(put_replaces(w, &j, e));
 	payload_close(&j);
 	return 0;
 }
@@ -117,25 +156,13 @@ static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 
 /* -- revocation -- */
 
-static int read_of_generation(const struct keeper_work *w, const char *file, size_t max,
-			      struct buf *out, struct err *e)
-{
-	AUTO_FD int dir = -1;
-
-	TRY(generation_open(w->keeper->root, keeper_text(w->keeper, w->cert->name),
-			    w->lent->ticket.generation, &dir, e));
-	return file_read(dir, file, max, out, e);
-}
-
 static int revocation(const struct keeper_work *w, struct buf *out, struct err *e)
 {
-	AUTO_BUF struct buf pem = { 0 };
 	AUTO_BUF struct buf der = { 0 };
 	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
 	struct json j;
 
-	TRY(read_of_generation(w, "cert.pem", LIMIT_CHAIN_BYTES, &pem, e));
-	TRY(x509_chain_from_pem(pem.data, pem.len, &leaf, e));
+	TRY(leaf_of_generation(w, &leaf, e));
 	TRY(x509_to_der(sk_X509_value(leaf, 0), &der, e));
 	payload_open(&j, out);
 	put_base64(&j, "certificate", &der);
@@ -253,6 +280,7 @@ int keeper_sign_jws(void *lent, struct msg *m, struct err *e)
 	w.ask.nonce = msg_get_str(m);
 	w.ask.profile = msg_get_str(m);
 	key = msg_get_u64(m);
+	w.ask.replaces = msg_get_u64(m) != 0;
 	TRY(msg_end(m, e));
 	TRY(check(l, kind, key, &w.ask, e));
 	w.ask.kind = (enum acme_ask_kind)kind;

@@ -33,10 +33,11 @@ enum lend {
 /* What a ticket is for. */
 struct lend_ticket {
 	enum lend what;
-	uint32_t issuer;     /* number in the snapshot */
-	uint32_t cert;       /* SPEC_NOBODY: for the account alone */
-	uint64_t generation; /* LEND_REVOKE */
-	uint64_t reason;     /* ... RFC 5280 5.3.1; 0: none is told */
+	uint32_t issuer; /* number in the snapshot */
+	uint32_t cert;   /* SPEC_NOBODY: for the account alone */
+	/* LEND_REVOKE: what is revoked; LEND_ORDER: what the order replaces, 0: nothing. */
+	uint64_t generation;
+	uint64_t reason; /* ... RFC 5280 5.3.1; 0: none is told */
 };
 
 /* Whether `what` includes that `kind` is signed. (What the CA calls the account, and

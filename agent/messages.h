@@ -51,7 +51,8 @@ enum message {
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */
 	SIGN_ACCOUNT = 60, /* -> account URL, thumbprint, whether a roll-over is open */
-	SIGN_JWS, /* enum acme_ask_kind, URL, nonce, profile, enum key_type -> JWS */
+	SIGN_JWS, /* enum acme_ask_kind, URL, nonce, profile, enum key_type, replaces ->
+			     JWS */
 	SIGN_REGISTERED, /* account URL; "": it exists no more -> . */
 	SIGN_ROLLED,     /* whether the CA has taken the new key -> . */
 
@@ -60,10 +61,12 @@ enum message {
 			      verdict, seen, detail */
 
 	/* agent -> worker */
-	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, fd to the keeper ->
-			      chain PEM, note */
+	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, fd to the
+			      keeper -> chain PEM, note */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
 	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
+	WORKER_ARI, /* issuer, what it calls a certificate (RFC 9773) -> whether it says
+			      anything, start, end, ask_at, URL */
 
 	/* worker -> agent within WORKER_ORDER, answered by the same */
 	WORKER_CHECKPOINT, /* job, order URL ("": it is over), n, n * {challenge, name, token, key

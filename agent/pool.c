@@ -363,7 +363,7 @@ void pool_answer(struct pool *p, uint32_t number, struct msg *m)
 		struct worker *w = &p->workers[i];
 
 		if (w->place != THERE || w->link.fd < 0 || !w->busy ||
-		    w->task.number != number || probes(p, w->group))
+		    w->task.number != number || w->task.asked == NULL)
 			continue;
 		if (msg_send(w->link.fd, m, &e) < 0)
 			drop(w, &e);

@@ -3,7 +3,9 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/ari.h"
 #include "agent/job.h"
+#include "agent/state_ari.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -162,6 +164,40 @@ static int put_lists(struct view *v, struct json *j, struct err *e)
 	return 0;
 }
 
+struct ari_view {
+	const struct view *view;
+	void *into;
+	bool put;
+};
+
+static int put_window(void *arg, const struct ari_row *row)
+{
+	struct ari_view *w = arg;
+	struct json *j = w->into;
+
+	if (row->start_at == 0 || !ari_counts(w->view->agent, w->view->i, row))
+		return 0;
+	w->put = true;
+	json_open(j, "ari", '{');
+	json_time(j, "start", row->start_at);
+	json_time(j, "end", row->end_at);
+	json_str(j, "explanation_url",
+		 row->explanation[0] == '\0' ? NULL : row->explanation);
+	json_close(j);
+	return 0;
+}
+
+static int put_ari(const struct view *v, struct json *j, struct err *e)
+{
+	struct ari_view w = { v, j, false };
+
+	TRY(state_ari_each(v->agent->state, agent_cert_name(v->agent, v->i), put_window,
+			   &w, e));
+	if (!w.put)
+		json_str(j, "ari", NULL);
+	return 0;
+}
+
 static int put_json(struct view *v, struct json *j, struct err *e)
 {
 	const bool never = v->due.why == WHY_NONE;
@@ -184,7 +220,7 @@ static int put_json(struct view *v, struct json *j, struct err *e)
 	json_time(j, "last_success", v->memory->last_success_at);
 	TRY(put_lists(v, j, e));
 	json_bool(j, "revoked", (v->cert->flags & CERT_REVOKED) != 0);
-	json_str(j, "ari", NULL);
+	TRY(put_ari(v, j, e));
 	json_close(j);
 	return 0;
 }
@@ -307,6 +343,17 @@ static void put_row(struct table *t, const struct view *v)
 			   v->memory->last_error);
 }
 
+/* Why the CA would have it renewed, in its own words. */
+static int note_ari(void *arg, const struct ari_row *row)
+{
+	struct ari_view *w = arg;
+
+	if (row->start_at != 0 && row->explanation[0] != '\0' &&
+	    ari_counts(w->view->agent, w->view->i, row))
+		table_note(w->into, "its CA explains when: %s", row->explanation);
+	return 0;
+}
+
 static int print_table(struct agent *a, struct err *e)
 {
 	static const char *const heads[] = { "NAME", "STATE", "LEFT", "NEXT" };
@@ -322,6 +369,9 @@ static int print_table(struct agent *a, struct err *e)
 			continue;
 		v = look(a, i, now);
 		put_row(&t, &v);
+		if (v.cert->ari_at != 0)
+			TRY(state_ari_each(a->state, agent_cert_name(a, i), note_ari,
+					   &(struct ari_view){ &v, &t, false }, e));
 	}
 	if (a->request->n_names == 0)
 		TRY(state_each(a->state, put_unmanaged, &u, e));

@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/alarm.h"
+#include "agent/ari.h"
 #include "agent/batch.h"
 #include "agent/challenge.h"
 #include "agent/commit.h"
@@ -70,7 +71,7 @@ static struct candidate *decide(const struct agent *a, size_t *n, int64_t *next)
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
 		struct due d;
 
-		if (!a->wanted[i] || a->tried[i])
+		if (!a->wanted[i] || a->tried[i] || a->certs[i].ari_asking)
 			continue;
 		d = agent_due(a, i, now);
 		if (d.why != WHY_NONE && d.at <= now)
@@ -98,7 +99,7 @@ static void finish_if_done(struct agent *a, bool more)
 {
 	struct err e;
 
-	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a))
+	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a) || ari_busy(a))
 		return;
 	challenge_rest(a);
 	if (alarm_next(a))
@@ -121,14 +122,16 @@ void agent_pass(struct agent *a)
 static void pass(struct agent *a)
 {
 	struct candidate *list;
-	int64_t next;
+	int64_t next, ask_at;
 	size_t n;
 
 	a->look = false;
 	a->passing = true;
 	if (a->stopping)
 		job_park_all(a);
+	ask_at = ari_pass(a);
 	list = decide(a, &n, &next);
+	next = ask_at < next ? ask_at : next;
 	a->n_left = (unsigned)n;
 	for (size_t i = 0; i < n && !a->stopping && !agent_cut_off(a); i++) {
 		if (!may_begin(a))
@@ -141,7 +144,8 @@ static void pass(struct agent *a)
 	}
 	free(list);
 	a->passing = false;
-	if ((a->jobs != NULL || challenge_busy(a)) && !ev_is_active(&a->tick))
+	if ((a->jobs != NULL || challenge_busy(a) || ari_busy(a)) &&
+	    !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
 	if (next != INT64_MAX) {
 		ev_periodic_stop(a->loop, &a->alarm);
@@ -170,6 +174,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	job_check_limits(a);
 	pool_check(a->pool);
 	challenge_check(a);
+	ari_check(a);
 	batch_check(a);
 	if (a->jobs == NULL)
 		agent_pass(a);
@@ -246,6 +251,7 @@ static void close_loop(struct agent *a)
 		job_end(a, a->jobs);
 	commit_free(a);
 	challenge_free(a);
+	ari_free(a);
 	alarm_free(a);
 	batch_free(a->batch);
 	pool_free(a->pool);

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include "acme/account.h"
+#include "acme/ari_fetch.h"
 #include "acme/order.h"
 #include "agent/link.h"
 #include "agent/messages.h"
@@ -57,6 +58,7 @@ static int host_sign(void *worker, const struct acme_ask *ask, struct buf *jws,
 	msg_put_str(&m, ask->nonce);
 	msg_put_str(&m, ask->profile);
 	msg_put_u64(&m, ask->key);
+	msg_put_u64(&m, ask->replaces);
 	TRY(link_ask(w->lent, &m, e));
 	signed_ = msg_get_str(&m);
 	TRY(msg_end(&m, e));
@@ -155,6 +157,17 @@ static int open_client(struct worker *w, uint32_t issuer, struct err *e)
 	return 0;
 }
 
+static int serve(struct worker *w, uint64_t issuer, struct err *e)
+{
+	if (w->issuer != SPEC_NOBODY && issuer != w->issuer)
+		return err_set(e, ERR_PROTO, "this worker serves another issuer");
+	if (issuer >= w->spec->n[SPEC_ISSUERS] ||
+	    w->spec->issuers[issuer].type != ISSUER_ACME)
+		return err_set(e, ERR_PROTO, "issuer %llu does not speak ACME",
+			       (unsigned long long)issuer);
+	return w->issuer == SPEC_NOBODY ? open_client(w, (uint32_t)issuer, e) : 0;
+}
+
 /* Begin a task at `issuer` with the socket that came with it. */
 static int begin_task(struct worker *w, uint64_t issuer, struct msg *m, struct err *e)
 {
@@ -163,13 +176,7 @@ static int begin_task(struct worker *w, uint64_t issuer, struct msg *m, struct e
 	w->lent = lent;
 	if (lent < 0)
 		return err_set(e, ERR_PROTO, "nobody who signs for it");
-	if (w->issuer != SPEC_NOBODY && issuer != w->issuer)
-		return err_set(e, ERR_PROTO, "this worker serves another issuer");
-	if (issuer >= w->spec->n[SPEC_ISSUERS] ||
-	    w->spec->issuers[issuer].type != ISSUER_ACME)
-		return err_set(e, ERR_PROTO, "issuer %llu does not speak ACME",
-			       (unsigned long long)issuer);
-	return w->issuer == SPEC_NOBODY ? open_client(w, (uint32_t)issuer, e) : 0;
+	return serve(w, issuer, e);
 }
 
 static void end_task(struct worker *w)
@@ -246,7 +253,8 @@ static void want_init(const struct worker *worker, uint64_t cert, struct want *w
 
 /* -- tasks -- */
 
-static int do_order(struct worker *w, uint64_t cert, const char *url, uint64_t polls,
+/* `given`: url, polls and replaces of it. */
+static int do_order(struct worker *w, uint64_t cert, const struct order_want *given,
 		    struct buf *chain, char **note, struct err *e)
 {
 	AUTO_WANT struct want want = { 0 };
@@ -255,8 +263,9 @@ static int do_order(struct worker *w, uint64_t cert, const char *url, uint64_t p
 		return err_set(e, ERR_PROTO, "there is no certificate %llu",
 			       (unsigned long long)cert);
 	want_init(w, cert, &want);
-	want.order.url = or_null(url);
-	want.order.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
+	want.order.url = given->url;
+	want.order.polls = given->polls;
+	want.order.replaces = given->replaces;
 	TRY(order_advance(&w->acme, &want.order, chain, note, e));
 	if (chain->len > LIMIT_CHAIN_SENT)
 		return err_set(e, ERR_LIMIT, "the chain has %zu bytes", chain->len);
@@ -268,20 +277,22 @@ int worker_order(void *worker, struct msg *m, struct err *e)
 	struct worker *w = worker;
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_FREE char *note = NULL;
+	struct order_want want = { .url = NULL };
 	uint64_t issuer, cert, polls;
-	const char *url;
 	uint32_t id = m->id;
 	int rc;
 
 	w->job = msg_get_u64(m);
 	issuer = msg_get_u64(m);
 	cert = msg_get_u64(m);
-	url = msg_get_str(m);
+	want.url = or_null(msg_get_str(m));
 	polls = msg_get_u64(m);
+	want.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
+	want.replaces = msg_get_u64(m) != 0;
 	TRY(msg_end(m, e));
 	rc = begin_task(w, issuer, m, e);
 	if (rc == 0)
-		rc = do_order(w, cert, url, polls, &chain, &note, e);
+		rc = do_order(w, cert, &want, &chain, &note, e);
 	end_task(w);
 	if (rc < 0)
 		return rc;
@@ -329,5 +340,28 @@ int worker_revoke(void *worker, struct msg *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	msg_begin(m, WORKER_REVOKE, id);
+	return 0;
+}
+
+/* Nothing is signed, so there is nobody who signs. */
+int worker_ari(void *worker, struct msg *m, struct err *e)
+{
+	struct worker *w = worker;
+	const uint64_t issuer = msg_get_u64(m);
+	const char *cert = msg_get_str(m);
+	AUTO_FREE char *explanation = NULL;
+	struct ari_answer answer;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	TRY(serve(w, issuer, e));
+	TRY(ari_fetch(&w->acme, cert, &answer, e));
+	explanation = answer.explanation;
+	msg_begin(m, WORKER_ARI, id);
+	msg_put_u64(m, answer.offered);
+	msg_put_i64(m, answer.window.start);
+	msg_put_i64(m, answer.window.end);
+	msg_put_i64(m, answer.ask_at);
+	msg_put_str(m, explanation);
 	return 0;
 }

@@ -221,6 +221,7 @@ struct asked {
 	uint64_t issuer;
 	char url[64];
 	uint64_t polls;
+	bool replaces;
 };
 
 /* The worker is asked to order; what it is lent the keeper gets, too. */
@@ -239,6 +240,7 @@ static struct asked take_order(struct world *w)
 	(void)msg_get_u64(&m);
 	snprintf(a.url, sizeof(a.url), "%s", msg_get_str(&m));
 	a.polls = msg_get_u64(&m);
+	a.replaces = msg_get_u64(&m) != 0;
 	msg_done(&m);
 	m = take(w->keeper);
 	assert_int_equal(m.type, KEEPER_LEND);

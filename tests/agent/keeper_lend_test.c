@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "acme/ari.h"
 #include "acme/client.h"
 #include "agent/lend.h"
 #include "agent/messages.h"
@@ -182,6 +183,7 @@ struct asked {
 	const char *nonce;
 	const char *profile;
 	uint64_t key;
+	bool replaces;
 };
 
 static int try_sign(int fd, const struct asked *r, char **jws, char text[ERR_TEXT_MAX])
@@ -195,6 +197,7 @@ static int try_sign(int fd, const struct asked *r, char **jws, char text[ERR_TEX
 	msg_put_str(&m, r->nonce);
 	msg_put_str(&m, r->profile);
 	msg_put_u64(&m, r->key);
+	msg_put_u64(&m, r->replaces);
 	rc = exchange(fd, &m, text);
 	if (rc != 0)
 		return rc;
@@ -205,7 +208,7 @@ static int try_sign(int fd, const struct asked *r, char **jws, char text[ERR_TEX
 
 static struct asked asked(enum acme_ask_kind kind)
 {
-	return (struct asked){ kind, CA "/x", "bm9uY2U", "", KEY_NONE };
+	return (struct asked){ kind, CA "/x", "bm9uY2U", "", KEY_NONE, false };
 }
 
 static void sign(int fd, struct asked r, struct jose *j)
@@ -768,20 +771,17 @@ static void the_key_of_the_account_is_never_put_into_a_certificate(void **state)
 
 /* -- revocation, RFC 8555 7.6 -- */
 
-static EVP_PKEY *have_certificate(const struct stage *s, struct buf *der)
+/* Generation 1 of `a`. */
+static void keep(const struct stage *s, X509 *cert, const EVP_PKEY *key)
 {
 	const struct scratch *dir = s->scratch;
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
-	EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
-	    .key = key, .issuer_key = key, .from = 0, .to = 4102444800 });
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_BUF struct buf key_pem = { 0 };
 	uint64_t number;
 	struct err e;
 
-	assert_int_equal(x509_to_der(cert, der, &e), 0);
 	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
 	assert_int_equal(key_to_pem(key, &key_pem, &e), 0);
 	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
@@ -792,7 +792,34 @@ static EVP_PKEY *have_certificate(const struct stage *s, struct buf *der)
 			 0);
 	assert_int_equal(generation_keep(&g, &number, &e), 0);
 	assert_int_equal(number, 1);
+}
+
+static EVP_PKEY *have_certificate(const struct stage *s, struct buf *der)
+{
+	EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
+	    .key = key, .issuer_key = key, .from = 0, .to = 4102444800 });
+	struct err e;
+
+	assert_int_equal(x509_to_der(cert, der, &e), 0);
+	keep(s, cert, key);
 	return key;
+}
+
+/* One that names the key that signed it. */
+static X509 *have_signed(const struct stage *s)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *ca = certs_make(
+	    &(struct cert_plan){ .key = key, .subject = "CA", .to = 4102444800 });
+	X509 *cert = certs_make(&(struct cert_plan){ .key = key,
+						     .issuer = ca,
+						     .issuer_key = key,
+						     .serial = "87654321",
+						     .to = 4102444800 });
+
+	keep(s, cert, key);
+	return cert;
 }
 
 static void a_generation_is_revoked_by_the_account_or_by_its_own_key(void **state)
@@ -819,6 +846,34 @@ static void a_generation_is_revoked_by_the_account_or_by_its_own_key(void **stat
 	by = jose_key(json_object_get(own.header, "jwk"));
 	assert_true(key_same_public(by, key));
 	assert_true(jose_verifies(&own, NULL));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* = RFC 9773 5 [replaces] Which certificate that is the agent says, and no worker. */
+static void an_order_replaces_what_its_ticket_says(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *account_key = have_account(s, "issuer", KID);
+	AUTO_BUF struct buf id = { 0 };
+	AUTO_X509 X509 *cert = have_signed(s);
+	struct alone a = begin_renew(s);
+	struct lend_ticket t = { LEND_ORDER, s->issuer, API, 0, 0 };
+	struct asked r = asked(ASK_NEW_ORDER);
+	AUTO_JOSE struct jose j;
+	AUTO_FD int none = -1;
+	AUTO_FD int fd = -1;
+	char text[ERR_TEXT_MAX];
+
+	assert_non_null(account_key);
+	r.replaces = true;
+	assert_int_equal(try_lend(&a, &t, &none, text), 0);
+	refused(none, r, "the order replaces nothing");
+	t.generation = 1;
+	assert_int_equal(try_lend(&a, &t, &fd, text), 0);
+	sign(fd, r, &j);
+	assert_true(ari_id(cert, &id));
+	assert_string_equal(jose_str(j.payload, "replaces"), id.data);
+	assert_int_equal(json_object_size(j.payload), 2);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -1176,6 +1231,7 @@ int main(void)
 		CASE(an_order_is_finalized_for_the_key_that_waits),
 		CASE(the_key_of_the_account_is_never_put_into_a_certificate),
 		CASE(a_generation_is_revoked_by_the_account_or_by_its_own_key),
+		CASE(an_order_replaces_what_its_ticket_says),
 		CASE(what_is_not_there_is_not_revoked_and_no_reason_is_none),
 		CASE(a_ticket_is_only_for_what_the_command_needs),
 		CASE(a_ticket_is_for_an_issuer_of_the_certificate),

@@ -138,6 +138,8 @@ static void sign_jws(struct stage *s, struct msg *in, struct msg *m)
 	buf_printf(&s->asked, "%s %s;", words[kind], url + strlen(s->web->url));
 	(void)msg_get_str(in);
 	(void)msg_get_u64(in);
+	if (msg_get_u64(in) != 0)
+		buf_puts(&s->asked, "replaces;");
 	msg_put_str(m, nonce);
 }
 
@@ -237,6 +239,7 @@ static bool ask_order(struct stage *s, uint64_t issuer, uint64_t cert, const cha
 	msg_put_u64(m, cert);
 	msg_put_str(m, url);
 	msg_put_u64(m, 0);
+	msg_put_u64(m, 1);
 	return ask(s, m, e);
 }
 
@@ -440,6 +443,67 @@ static void accounts_are_shown_and_certificates_revoked(void **state)
 	end(s);
 }
 
+#define ARI_DIRECTORY                                                         \
+	{                                                                     \
+		"GET /dir", 200, "",                                          \
+		    "{\"newNonce\":\"@/nonce\",\"newAccount\":\"@/account\"," \
+		    "\"newOrder\":\"@/new-order\",\"renewalInfo\":\"@/ari\"}" \
+	}
+
+/* No keeper is lent: there is nothing to sign. */
+static void what_a_ca_says_of_renewals_is_told(void **state)
+{
+	static const struct ca_step steps[] = {
+		ARI_DIRECTORY,
+		{ "GET /ari/AB.CD ", 200, "Retry-After: 60\r\n",
+		  "{\"suggestedWindow\":{\"start\":\"2026-11-21T00:00:00Z\","
+		  "\"end\":\"2026-11-22T00:00:00Z\"},"
+		  "\"explanationURL\":\"https://ca.example/why\"}" },
+		{ "GET /ari/AB.CD ", 404, "", "" },
+	};
+	struct stage *s = *state;
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+	struct err e;
+
+	begin(s, steps, N(steps));
+	for (int i = 0; i < 2; i++) {
+		msg_begin(&m, WORKER_ARI, 3);
+		msg_put_u64(&m, s->issuer);
+		msg_put_str(&m, "AB.CD");
+		assert_int_equal(alone_ask(&s->worker, &m, text, sizeof(text)) == 0,
+				 i == 0);
+		if (i > 0)
+			break;
+		assert_int_equal(msg_get_u64(&m), 1);
+		assert_true(msg_get_i64(&m) == 1795219200);
+		assert_true(msg_get_i64(&m) == 1795305600);
+		assert_true(msg_get_i64(&m) >= clock_now());
+		assert_string_equal(msg_get_str(&m), "https://ca.example/why");
+		assert_int_equal(msg_end(&m, &e), 0);
+	}
+	end(s);
+}
+
+static void a_new_order_says_what_it_replaces(void **state)
+{
+	static const struct ca_step steps[] = {
+		ARI_DIRECTORY,
+		NEW("\"@/z/1\""),
+		AUTHZ("1", "a.test"),
+		{ "POST /ch/1", 200, "", "{}" },
+		VALID,
+		DOWNLOAD,
+	};
+	struct stage *s = *state;
+
+	begin(s, steps, N(steps));
+	expect_order(s, PLAIN, "");
+	assert_non_null(
+	    strstr(s->asked.data, "account;new order /new-order;replaces;"));
+	end(s);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
@@ -450,6 +514,8 @@ int main(void)
 		CASE(what_the_agent_cannot_keep_is_not_gone_on_with),
 		CASE(a_worker_outlives_its_keeper),
 		CASE(a_task_without_a_keeper_is_none),
+		CASE(what_a_ca_says_of_renewals_is_told),
+		CASE(a_new_order_says_what_it_replaces),
 		CASE(accounts_are_shown_and_certificates_revoked),
 	};
 

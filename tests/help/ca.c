@@ -96,6 +96,7 @@ static int sign(void *arg, const struct acme_ask *ask, struct buf *jws, struct e
 	if (ask->kind == ASK_NEW_ORDER)
 		snprintf(ca->profile, sizeof(ca->profile), "%s",
 			 ask->profile == NULL ? "" : ask->profile);
+	ca->n_replaces += ask->replaces;
 	if (ask->kind == ASK_ROLL_KEY)
 		ca->rolling = true;
 	ca->n_signed[ask->kind]++;

@@ -55,6 +55,7 @@ struct ca {
 	unsigned n_signed[ASK_KINDS];
 	enum key_type keys[8]; /* of ASK_NEW_ACCOUNT */
 	char profile[32];      /* of the last ASK_NEW_ORDER */
+	unsigned n_replaces;   /* ASK_NEW_ORDER that said so */
 	char heard[4096];      /* "url https://..;" "token NAME WAY TOKEN AUTH;" ... */
 };
 
