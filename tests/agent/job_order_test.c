@@ -406,9 +406,9 @@ static void an_order_is_kept_where_it_can_be_gone_on_with(void **state)
 		enum err_code code;
 		bool kept;
 	} rows[] = {
-		{ ERR_NET, true },      { ERR_SYS, true },     { ERR_BUSY, true },
-		{ ERR_REFUSED, false }, { ERR_PROTO, false },  { ERR_TRUST, false },
-		{ ERR_LIMIT, false },   { ERR_CONFIG, false },
+		{ ERR_NET, true },      { ERR_SYS, true },    { ERR_BUSY, true },
+		{ ERR_REFUSED, false }, { ERR_PROTO, false }, { ERR_TRUST, true },
+		{ ERR_LIMIT, false },   { ERR_CONFIG, true },
 	};
 	struct world *w = *state;
 
