@@ -149,4 +149,34 @@ test_the_agent_goes_on_with_an_order_after_it_was_stopped() {
 	no_token_is_left
 }
 
+# A roll-over whose answer is lost: the CA has taken the new key, or it has not.
+rolls_over() { # SCRIPT of the roll-over
+	start_ca <<<"roll 1 hold stop$1"
+	touch ca/stop
+	acme
+	expect 0 everleaf renew
+	"$BUILD/everleaf" -c "$dir/everleaf.conf" account ca rollover >run.out 2>run.err &
+	run=$!
+	started $run
+	until_true 20 test -e ca/stop.here
+	cp state/accounts/ca/account.key old.key
+	kill -9 "$run"
+	go_on
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is 1 "$(grep -c '"termsOfServiceAgreed"' ca/log)"
+	[ ! -e state/accounts/ca/next.key ]
+	no_fault
+}
+
+test_a_roll_over_that_was_taken_but_not_heard_of_is_found_out() {
+	rolls_over ""
+	not cmp -s old.key state/accounts/ca/account.key
+}
+
+test_a_roll_over_that_was_never_taken_leaves_the_old_key() {
+	rolls_over $'\nroll 1 nothing'
+	cmp old.key state/accounts/ca/account.key
+}
+
 run_tests "$@"
