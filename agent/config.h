@@ -51,6 +51,10 @@ struct config_host {
 		    struct buf *home, struct err *e);
 	int (*group)(void *arg, const char *name, uint32_t *gid, struct err *e);
 	int (*look)(void *arg, const char *path, struct config_look *look);
+	/* Left empty if the user `uid`, or with SPEC_NOBODY a member of `gid`, may pass
+	 * the folder; else why not. NULL: nobody wants to know. */
+	void (*reach)(void *arg, const char *folder, uint32_t uid, uint32_t gid,
+		      struct buf *why);
 	/* An error, or a warning (that does not make the configuration invalid). */
 	void (*report)(void *arg, bool warning, const char *file, unsigned line,
 		       const char *text);

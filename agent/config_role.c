@@ -94,6 +94,20 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 	return msg_end(m, &e);
 }
 
+static void ask_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
+		      struct buf *why)
+{
+	struct msg *m = &((struct asker *)arg)->msg;
+	struct err e;
+
+	msg_begin(m, CONFIG_REACH, 0);
+	msg_put_str(m, folder);
+	msg_put_u64(m, uid);
+	msg_put_u64(m, gid);
+	if (link_ask(ROLE_FD_SUPERVISOR, m, &e) == 0)
+		buf_puts(why, msg_get_str(m));
+}
+
 /* Errors go to whoever started us; it is the one thing that this role prints. */
 static void report(void *arg, bool warning, const char *file, unsigned line,
 		   const char *text)
@@ -122,6 +136,7 @@ static int work(struct role_start *s, struct err *e)
 		.user = ask_user,
 		.group = ask_group,
 		.look = ask_look,
+		.reach = asker.warn ? ask_reach : NULL,
 		.report = report,
 	};
 	AUTO_FD int snapshot = -1;

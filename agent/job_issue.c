@@ -6,6 +6,7 @@
 #include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/reachcall.h"
 #include "agent/verify.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -155,6 +156,7 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 		TRY(x509_to_pem(sk_X509_value(chain, i), &rest, e));
 	TRY(put_anchors(j, chain, &anchors, e));
 	put_meta(a, j, &meta);
+	reachcall(a, j->cert);
 	msg_begin(&m, KEEPER_STORE, 0);
 	msg_put_u64(&m, j->cert);
 	msg_put_str(&m, leaf.data);

@@ -148,5 +148,3 @@ bool keeper_issues(const struct keeper *k, const struct spec_cert *c, uint64_t i
 /* The names of `c`: an owned array of borrowed strings, c->names.n. */
 struct name *keeper_names(const struct keeper *k, const struct spec_cert *c);
 const char *keeper_text(const struct keeper *k, struct text t);
-/* The folder that `f` is written in; owned. */
-char *keeper_folder(const struct spec *s, const struct spec_file *f);

@@ -34,7 +34,7 @@ static int check_room(const struct keeper *k, const struct spec_cert *c, struct 
 	for (uint32_t i = 0; i < c->files.n; i++) {
 		const struct spec *s = &k->start.spec;
 		AUTO_FREE char *folder =
-		    keeper_folder(s, &s->files[c->files.first + i]);
+		    spec_file_folder(s, &s->files[c->files.first + i]);
 		AUTO_FD int dir = -1;
 
 		TRY(file_open_dir(AT_FDCWD, folder, &dir, e));

@@ -102,15 +102,6 @@ const char *keeper_text(const struct keeper *k, struct text t)
 	return spec_text(&k->start.spec, t);
 }
 
-char *keeper_folder(const struct spec *s, const struct spec_file *f)
-{
-	const char *path = spec_text(s, f->path);
-
-	if (f->content == CONTENT_HASHED)
-		return xstrdup(path);
-	return xstrndup(path, (size_t)(strrchr(path, '/') - path));
-}
-
 /* -- the sandbox: what is written, and the secrets that are read -- */
 
 static int by_path(const void *a, const void *b)
@@ -150,7 +141,7 @@ static void add_folders(struct paths *p, const struct spec *s)
 	size_t first = p->n;
 
 	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++)
-		add_path(p, keeper_folder(s, &s->files[i]), SANDBOX_WRITE);
+		add_path(p, spec_file_folder(s, &s->files[i]), SANDBOX_WRITE);
 	for (uint32_t i = 0; i < s->n[SPEC_CHALLENGES]; i++)
 		if (s->challenges[i].webroot.at != 0)
 			add_path(p, xstrdup(spec_text(s, s->challenges[i].webroot)),

@@ -22,13 +22,15 @@ enum message {
 	CONFIG_USER,         /* name -> uid, gid, home */
 	CONFIG_GROUP,        /* name -> gid */
 	CONFIG_LOOK,         /* path -> errno, mode, uid, gid, others_write */
-	CONFIG_DONE,         /* fd of the snapshot. -> none */
+	CONFIG_REACH, /* folder, uid, gid of who is not a user -> why not, or "" */
+	CONFIG_DONE,  /* fd of the snapshot. -> none */
 
 	/* agent -> supervisor */
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */
 	SUP_WORKER,    /* for a CA -> fd */
 	SUP_PROBE,     /* -> fd */
+	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */
 	SUP_RESPONDER, /* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */

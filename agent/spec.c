@@ -93,3 +93,12 @@ const char **spec_words(const struct spec *s, struct list l)
 		words[i] = spec_text(s, s->words[l.first + i]);
 	return words;
 }
+
+char *spec_file_folder(const struct spec *s, const struct spec_file *f)
+{
+	const char *path = s->text + f->path.at; /* always set, see spec_image.c */
+
+	if (f->content == CONTENT_HASHED)
+		return xstrdup(path);
+	return xstrndup(path, (size_t)(strrchr(path, '/') - path));
+}

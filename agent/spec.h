@@ -75,6 +75,9 @@ void spec_done(struct spec *s);
 /* The string t, or NULL if it is not set. Borrowed from the map. */
 const char *spec_text(const struct spec *s, struct text t);
 
+/* The folder that `f` is written in; owned. */
+char *spec_file_folder(const struct spec *s, const struct spec_file *f);
+
 /* The number of the certificate, issuer or hook called `name`, or SPEC_NOBODY. */
 uint32_t spec_cert_called(const struct spec *s, const char *name);
 uint32_t spec_issuer_called(const struct spec *s, const char *name);

@@ -79,6 +79,7 @@ static const struct msg_rule rules[] = {
 	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
 	{ SUP_PROBE, 1u << KEEPER_RENEWS, on_worker },
 	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
+	{ SUP_REACH, 1u << KEEPER_RENEWS, super_reach },
 };
 
 static struct super_proc *proc_of(struct super *s, enum role role)

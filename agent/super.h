@@ -7,6 +7,7 @@
  *       super_config.c   start the config role, answer what it asks, get the snapshot
  *       super_store.c    make the state directory, take the lock
  *       super_role.c     start and end roles
+ *       super_reach.c    who can read what is written
  *       super_responder.c  bind sockets, start the responder on them
  *       super.c          one loop: signals, roles, hooks, until the agent has ended
  *
@@ -104,6 +105,10 @@ int super_reap(struct super_proc *p);
 
 /* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
 void super_end_roles(struct super *s, int patience_ms);
+
+/* super_reach.c: what the config role and the agent ask (messages.h). */
+int super_reach_config(void *role, struct msg *m, struct err *e);
+int super_reach(void *role, struct msg *m, struct err *e);
 
 /*
  * super_responder.c: what the challenges listen on, bound with the first SUP_RESPONDER.

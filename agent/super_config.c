@@ -213,9 +213,9 @@ static int on_done(void *role, struct msg *m, struct err *e)
 }
 
 static const struct msg_rule rules[] = {
-	{ CONFIG_INCLUDE, 1, on_include }, { CONFIG_USER, 1, on_user },
-	{ CONFIG_GROUP, 1, on_group },     { CONFIG_LOOK, 1, on_look },
-	{ CONFIG_DONE, 1, on_done },
+	{ CONFIG_INCLUDE, 1, on_include },       { CONFIG_USER, 1, on_user },
+	{ CONFIG_GROUP, 1, on_group },           { CONFIG_LOOK, 1, on_look },
+	{ CONFIG_REACH, 1, super_reach_config }, { CONFIG_DONE, 1, on_done },
 };
 
 /* One question, one answer. A refusal is an answer too. */

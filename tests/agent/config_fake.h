@@ -26,6 +26,7 @@ struct fake {
 	size_t at;
 	unsigned n_looks;
 	bool no_users;
+	const char *closed;    /* why nobody reaches any folder; NULL: nobody asks */
 	const char *secret;    /* looks like a file that only its owner reads */
 	const struct idn *idn; /* borrowed; NULL: this host has none */
 };
@@ -125,6 +126,17 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	return 0;
 }
 
+static inline void fake_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
+			      struct buf *why)
+{
+	if (uid == SPEC_NOBODY)
+		buf_printf(why, "%s for group %u: %s", folder, gid,
+			   ((struct fake *)arg)->closed);
+	else
+		buf_printf(why, "%s for user %u: %s", folder, uid,
+			   ((struct fake *)arg)->closed);
+}
+
 static inline void fake_report(void *arg, bool warning, const char *file, unsigned line,
 			       const char *text)
 {
@@ -148,6 +160,7 @@ static inline struct config_host fake_host(struct fake *f, bool is_root)
 		.user = fake_user,
 		.group = fake_group,
 		.look = fake_look,
+		.reach = f->closed == NULL ? NULL : fake_reach,
 		.report = fake_report,
 	};
 }

@@ -171,6 +171,28 @@ static void what_is_asked_for_is_what_is_kept(void **state)
 	assert_int_equal(f.p12, CONTENT_P12_LEGACY);
 }
 
+static void who_cannot_get_at_a_file_is_warned_of(void **state)
+{
+	static const char text[] =
+	    "certificates = { names = \"a.example\"; issuer = \"local\"; files = (\n"
+	    " { path = \"/srv/app/a\"; owner = \"haproxy\"; },\n"
+	    " { path = \"/srv/app/b\"; group = \"ssl-cert\"; mode = \"0640\"; },\n"
+	    " { path = \"/srv/app/c\"; group = \"ssl-cert\"; mode = \"0600\"; },\n"
+	    " { path = \"/srv/app/d\"; owner = \"root\"; group = \"0\"; } ); };";
+	struct fake f = { .closed = "closed" };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(
+	    fake_warned(&f),
+	    "main.conf:2: certificates.a.example.files[0].owner: \"haproxy\" cannot "
+	    "read it there: /srv/app for user 90: closed\n"
+	    "main.conf:3: certificates.a.example.files[1].group: \"ssl-cert\" cannot "
+	    "read it there: /srv/app for group 110: closed\n");
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -179,6 +201,7 @@ int main(void)
 		cmocka_unit_test(legacy_and_pbmac1_exclude_each_other),
 		cmocka_unit_test(the_defaults_are_those_of_the_manual),
 		cmocka_unit_test(what_is_asked_for_is_what_is_kept),
+		cmocka_unit_test(who_cannot_get_at_a_file_is_warned_of),
 	};
 
 	return cmocka_run_group_tests_name("config_file", tests, NULL, NULL);

@@ -383,4 +383,24 @@ test_who_was_let_in_to_a_file_still_is_after_a_renewal() {
 	is 0 "$(getfacl -cnps tls/cert | wc -l)"
 }
 
+test_who_cannot_get_at_a_file_is_named_before_and_when_it_is_written() {
+	is_root || skip "needs root: nothing can be given to others"
+	mkdir -p tls/closed
+	chmod 700 tls/closed
+	www "$(file closed/key key 'owner = "61007";'), $(file key key 'owner = "61007";'),
+		$(file closed/cert cert 'group = "61008"; mode = "0640";')"
+	expect 0 everleaf check
+	says err "files[0].owner: \"61007\" cannot read it there: $dir/tls/closed is closed to it: mode 0700, user 0, group 0"
+	says err "files[2].group: \"61008\" cannot read it there"
+	has_no 'files.1.' <err
+	expect 0 everleaf renew
+	says err "www: $dir/tls/closed/key: user 61007 cannot read it: $dir/tls/closed is closed to it"
+	chgrp 61008 tls/closed
+	chmod 711 tls/closed
+	expect 0 everleaf check
+	has_no 'cannot read' <err
+	expect 0 everleaf renew --force www
+	has_no 'cannot read' <err
+}
+
 run_tests "$@"

@@ -1,0 +1,39 @@
+#include "agent/reachcall.h"
+
+#include "agent/agent.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+
+static void on_answer(void *arg, uint32_t number, struct msg *m,
+		      const struct err *failed)
+{
+	const struct agent *a = arg;
+	const char *why = failed == NULL ? msg_get_str(m) : "";
+
+	if (why[0] != '\0')
+		log_warn("%s: %s", agent_cert_name(a, number), why);
+}
+
+/* Without root nobody has them but ourselves. */
+static bool is_for_others(const struct agent *a, const struct spec_cert *c)
+{
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		const struct spec_file *f = &a->spec->files[c->files.first + i];
+
+		if ((f->uid != 0 && f->uid != SPEC_NOBODY) ||
+		    (f->gid != 0 && f->gid != SPEC_NOBODY))
+			return true;
+	}
+	return false;
+}
+
+void reachcall(struct agent *a, uint32_t cert)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	if (!is_for_others(a, &a->spec->certs[cert]))
+		return;
+	msg_begin(&m, SUP_REACH, 0);
+	msg_put_u64(&m, cert);
+	link_call(&a->super, &m, on_answer, cert);
+}
