@@ -41,6 +41,7 @@ enum place {
 struct worker {
 	enum place place;
 	bool busy;
+	bool met; /* the CA: its first task is done */
 	struct pool *pool;
 	struct group *group;
 	struct pool_task task; /* while busy */
@@ -113,12 +114,17 @@ static bool probes(const struct pool *p, const struct group *g)
 
 static void feed(struct pool *p, struct group *g);
 
-static void measure(struct group *g, int64_t ms)
+/* The first task of a worker, with all that has to be got ready for it, tells nothing of
+ * the others. */
+static void measure(struct worker *w, int64_t ms)
 {
+	struct group *g = w->group;
+
 	if (ms < POOL_PACE_MS)
 		ms = POOL_PACE_MS;
-	if (g->pace_ms == 0 || ms < g->pace_ms)
+	if (w->met && (g->pace_ms == 0 || ms < g->pace_ms))
 		g->pace_ms = ms;
+	w->met = true;
 }
 
 static void on_done(void *arg, uint32_t number, struct msg *m, const struct err *failed)
@@ -128,7 +134,7 @@ static void on_done(void *arg, uint32_t number, struct msg *m, const struct err 
 	struct pool_task task = w->task;
 	int64_t now = clock_boot_ms();
 
-	measure(w->group, now - w->since_ms);
+	measure(w, now - w->since_ms);
 	w->busy = false;
 	w->since_ms = now;
 	w->group->proven = w->group->proven || m != NULL;
@@ -296,6 +302,7 @@ static bool start_one(struct pool *p, struct group *g)
 		return false;
 	w->place = COMING;
 	w->busy = false;
+	w->met = false;
 	w->group = g;
 	g->workers++;
 	g->coming++;
@@ -304,10 +311,23 @@ static bool start_one(struct pool *p, struct group *g)
 	return p->agent->super.fd >= 0;
 }
 
+/* Each is at a task that takes long: perhaps the CA is slow, or does not answer. */
+static bool all_take_long(const struct pool *p, const struct group *g, int64_t now)
+{
+	for (size_t i = 0; i < POOL_MAX; i++) {
+		const struct worker *w = &p->workers[i];
+
+		if (w->group == g && (w->place == COMING || w->place == THERE) &&
+		    (!w->busy || now - w->since_ms <= POOL_LONG_MS))
+			return false;
+	}
+	return true;
+}
+
 static bool pays(const struct pool *p, const struct group *g)
 {
-	int64_t waited_ms;
 	const int64_t pace_ms = g->pace_ms > 0 ? g->pace_ms : POOL_PACE_MS;
+	const int64_t now = clock_boot_ms();
 
 	if (g->first == NULL || g->workers >= g->most)
 		return false;
@@ -315,12 +335,11 @@ static bool pays(const struct pool *p, const struct group *g)
 		return true;
 	if (probes(p, g)) /* they wait for others most of the time */
 		return g->n_waiting > g->coming;
-	waited_ms = clock_boot_ms() - g->first->since_ms;
 	if (!g->proven)
-		return g->coming == 0 && waited_ms > POOL_ALONE_MS;
+		return g->coming == 0 && now - g->first->since_ms > POOL_ALONE_MS;
 	if (g->n_waiting * pace_ms > g->workers * (pace_ms + POOL_START_MS))
 		return true;
-	return g->coming == 0 && waited_ms > POOL_WAIT_MS;
+	return all_take_long(p, g, now);
 }
 
 static void feed(struct pool *p, struct group *g)

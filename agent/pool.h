@@ -7,9 +7,10 @@
  * A worker is not free: a process, a handshake, a directory. The first comes with the
  * first task; another only when it pays: when those that are there, going on as fast as
  * the fastest task so far, would take longer for what waits than one more takes to come
- * and do its first. So many short orders at a CA nearby are cleared by a few workers,
+ * and begin. So many short orders at a CA nearby are cleared by a few workers,
  * and a CA that is far away is asked by as many at once as it may be (`parallel`). One
- * that has become slow is found out by how long something waits.
+ * that has become slow is found out by how long each of its tasks takes; that something
+ * waits for long says nothing: a busy host is not helped by more processes.
  *
  * Until a worker has got somewhere at an issuer it stays alone there: it may be finding
  * or making the account, which is one thing and not eight at a time.
@@ -28,9 +29,9 @@ struct pool;
 #define POOL_MAX      36 /* in all; SUPER_PROCS leaves room for the other roles */
 #define POOL_PROBES   4  /* of them probe; no issuer takes their place */
 #define POOL_IDLE_MS  30000
-#define POOL_START_MS 20    /* of a processor, until a worker has begun */
+#define POOL_START_MS 100   /* until a worker is at its second task, on a busy host */
 #define POOL_PACE_MS  1     /* of a task, before any has told more */
-#define POOL_WAIT_MS  400   /* a task that waits for longer brings one more */
+#define POOL_LONG_MS  200   /* each is at one task for so long: one more helps */
 #define POOL_ALONE_MS 10000 /* an issuer that says nothing is asked by others, too */
 
 /* Longer than a probe can take, and longer than an order of as many names as there may
