@@ -183,6 +183,11 @@ static int fill(int *fd, const struct draft *d, struct err *e)
 		return err_sys(e, "set the mode of %s", d->name);
 	if (keep_access(*fd, d, e) < 0)
 		return err_wrap(e, "%s", d->name);
+	return 0;
+}
+
+static int settle(int *fd, const struct draft *d, struct err *e)
+{
 	if (!d->unsynced && fsync(*fd) < 0)
 		return err_sys(e, "sync %s", d->name);
 	/* Some network file systems say only now that there was no room. */
@@ -191,7 +196,8 @@ static int fill(int *fd, const struct draft *d, struct err *e)
 	return 0;
 }
 
-static int put(const struct draft *d, struct err *e)
+/* With `left` the rest is the caller's: file_settle(). */
+static int put(const struct draft *d, int *left, struct err *e)
 {
 	/* Closed to everyone else: a key must never be readable, not even for the
 	 * moment before fchmod(). */
@@ -204,8 +210,12 @@ static int put(const struct draft *d, struct err *e)
 	/* What could not be synced once is never tried again on the same file: the
 	 * kernel may have dropped its pages and would say yes. */
 	rc = fill(&fd, d, e);
+	if (rc == 0 && left == NULL)
+		rc = settle(&fd, d, e);
 	if (rc < 0)
 		(void)unlinkat(d->dir, d->name, 0);
+	else if (left != NULL)
+		*left = take_fd(&fd);
 	return rc;
 }
 
@@ -294,7 +304,7 @@ static int replace(const struct draft *d, const char *name, struct err *e)
 	TRY(temp_name(temp, name, e));
 	TRY(file_sweep(d->dir, name, e));
 	beside.name = temp;
-	TRY(put(&beside, e));
+	TRY(put(&beside, NULL, e));
 	if (renameat(d->dir, temp, d->dir, name) == 0)
 		return 0;
 	err_sys(e, "rename %s to %s", temp, name);
@@ -322,11 +332,21 @@ int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
 }
 
 int file_create(int dir, const char *name, const void *data, size_t len,
-		const struct file_access *access, int older, struct err *e)
+		const struct file_access *access, int older, int *fd, struct err *e)
 {
 	const struct draft d = { dir, name, older, name, data, len, access, false };
 
-	return put(&d, e);
+	TRY(put(&d, fd, e));
+	/* A hint: what comes of it file_settle() is told. */
+	(void)sync_file_range(*fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+	return 0;
+}
+
+int file_settle(int *fd, const char *name, struct err *e)
+{
+	const struct draft d = { .name = name };
+
+	return settle(fd, &d, e);
 }
 
 int file_sweep(int dir, const char *name, struct err *e)

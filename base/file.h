@@ -64,11 +64,17 @@ int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
 			const struct file_access *access, struct err *e);
 
 /* As file_write(), for a new name in a directory that no one reads yet: no temporary
- * name, no rename, and the directory is not synced. The file of that name below
- * `older` (-1: there is none) is what the mtime moves against, and whose access control
- * list and label it takes over. */
+ * name, no rename, and the directory is not synced. The file of that name below `older`
+ * (-1: there is none) is what the mtime moves against, and whose access control list and
+ * label it takes over. Its bytes are on their way to the disk, and there when
+ * file_settle() has ended *fd, the caller's: so the disk is waited for once for many
+ * files. */
 int file_create(int dir, const char *name, const void *data, size_t len,
-		const struct file_access *access, int older, struct err *e);
+		const struct file_access *access, int older, int *fd, struct err *e);
+
+/* Sync and close *fd, of `name`; it is -1 if it was closed. ERR_SYS: it may be on disk or
+ * not, and asking again would not tell. */
+int file_settle(int *fd, const char *name, struct err *e);
 
 /* Remove what a crash of file_write() can leave of `name` below `dir`. What stands
  * there and cannot be a file of ours is left alone: ERR_SYS. */

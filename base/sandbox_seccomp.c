@@ -184,9 +184,9 @@ static const int keeper_calls[] = {
 	SCMP_SYS(openat2),       SCMP_SYS(pipe2),
 	SCMP_SYS(pwrite64),      SCMP_SYS(rename),
 	SCMP_SYS(renameat),      SCMP_SYS(renameat2),
-	SCMP_SYS(symlinkat),     SCMP_SYS(umask),
-	SCMP_SYS(unlink),        SCMP_SYS(unlinkat),
-	SCMP_SYS(wait4),
+	SCMP_SYS(symlinkat),     SCMP_SYS(sync_file_range),
+	SCMP_SYS(umask),         SCMP_SYS(unlink),
+	SCMP_SYS(unlinkat),      SCMP_SYS(wait4),
 };
 
 /* A child that makes keys: in the same sandbox, it can do nothing that the keeper cannot. */

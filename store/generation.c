@@ -1,5 +1,6 @@
 #include "store/generation.h"
 
+#include <assert.h>
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -109,6 +110,8 @@ static void close_all(struct generation *g)
 	auto_fd_(&g->dir);
 	auto_fd_(&g->stage);
 	auto_fd_(&g->older);
+	for (size_t i = 0; i < g->n_files; i++)
+		auto_fd_(&g->files[i]);
 	*g = (struct generation)GENERATION_NONE;
 }
 
@@ -210,13 +213,19 @@ int generation_begin(struct generation *g, int root, const char *name, struct er
 int generation_add(struct generation *g, const char *file, const void *data, size_t len,
 		   const struct file_access *access, struct err *e)
 {
-	return file_create(g->stage, file, data, len, access, g->older, e);
+	assert(g->n_files < GENERATION_FILES);
+	TRY(file_create(g->stage, file, data, len, access, g->older,
+			&g->files[g->n_files], e));
+	g->n_files++;
+	return 0;
 }
 
 int generation_keep(struct generation *g, uint64_t *number, struct err *e)
 {
 	struct number_text text = number_text(g->number);
 
+	for (size_t i = 0; i < g->n_files; i++)
+		TRY(file_settle(&g->files[i], "a file of " PLACE_STAGE, e));
 	if (fsync(g->stage) < 0)
 		return err_sys(e, "sync " PLACE_STAGE);
 	if (renameat(g->dir, PLACE_STAGE, g->dir, text.s) < 0)

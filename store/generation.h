@@ -33,11 +33,15 @@
 struct err;
 struct file_access;
 
+#define GENERATION_FILES 8 /* at most, in one */
+
 struct generation {
 	int dir;         /* archive/NAME, owned */
 	int stage;       /* archive/NAME/.stage, owned */
 	int older;       /* the generation before this one, owned; -1: none */
 	uint64_t number; /* the number it will have, one more than the highest */
+	size_t n_files;
+	int files[GENERATION_FILES]; /* on their way to the disk, owned */
 };
 
 #define AUTO_GENERATION __attribute__((cleanup(generation_drop)))
@@ -53,7 +57,7 @@ struct generation {
  */
 int generation_begin(struct generation *g, int root, const char *name, struct err *e);
 
-/* Write `len` bytes as `file`; they are on disk when this returns. */
+/* Write `len` bytes as `file`; generation_keep() waits until they are on disk. */
 int generation_add(struct generation *g, const char *file, const void *data, size_t len,
 		   const struct file_access *access, struct err *e);
 

@@ -125,14 +125,15 @@ static void the_next_generation_takes_it_over(void **state)
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
 	struct scratch *s = *state;
 	struct acl acl = list(0, 4, 4);
-	AUTO_FD int one = -1, two = -1;
+	AUTO_FD int one = -1, two = -1, made = -1;
 	struct err e;
 
 	assert_int_equal(file_make_dir(s->fd, "1", 0711, &one, &e), 0);
 	assert_int_equal(file_make_dir(s->fd, "2", 0711, &two, &e), 0);
 	scratch_put(s, "1/privkey.pem", "old");
 	give(s, "1/privkey.pem", &acl);
-	assert_int_equal(file_create(two, "privkey.pem", "new", 3, &access, one, &e),
+	assert_int_equal(file_create(two, "privkey.pem", "new", 3, &access, one, &made,
+				     &e),
 			 0);
 	acl = acl_of(s, "2/privkey.pem");
 	assert_int_equal(acl.n, 6);

@@ -61,6 +61,7 @@ static void a_name_does_not_lead_out_of_its_folder(void **state)
 					     "/tmp/everleaf-out" };
 	struct scratch *s = *state;
 	AUTO_FD int in = -1;
+	int fd = -1;
 	struct err e;
 
 	scratch_mkdir(s, "in");
@@ -70,8 +71,8 @@ static void a_name_does_not_lead_out_of_its_folder(void **state)
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		if (file_write(in, names[i], "x", 1, &ours, &e) == 0)
 			fail_msg("%s was written", names[i]);
-	assert_true(file_create(in, "../out", "x", 1, &ours, -1, &e) < 0);
-	assert_true(file_create(in, "link/out", "x", 1, &ours, -1, &e) < 0);
+	assert_true(file_create(in, "../out", "x", 1, &ours, -1, &fd, &e) < 0);
+	assert_true(file_create(in, "link/out", "x", 1, &ours, -1, &fd, &e) < 0);
 	assert_false(scratch_has(s, "out"));
 	assert_int_equal(scratch_count(s, "other"), 0);
 }
@@ -82,10 +83,12 @@ static void a_file_is_created_only_where_there_is_none(void **state)
 
 	for (enum plant p = 0; p < PLANTS; p++) {
 		struct err e = { 0 };
+		int fd = -1;
 
 		plant(s, p, "a");
-		assert_int_equal(file_create(s->fd, "a", "x", 1, &ours, -1, &e),
+		assert_int_equal(file_create(s->fd, "a", "x", 1, &ours, -1, &fd, &e),
 				 ERR_SYS);
+		assert_int_equal(fd, -1);
 		assert_int_equal(e.sysno, EEXIST);
 		scratch_expect(s, "victim", "untouched");
 		unplant(s, p, "a");

@@ -202,14 +202,17 @@ static void a_created_file_is_a_second_after_the_older_one(void **state)
 {
 	struct scratch *s = *state;
 	AUTO_FD int older = -1;
+	AUTO_FD int a = -1, b = -1;
 	struct stat old, new;
 	struct err e;
 
 	scratch_mkdir(s, "older");
 	scratch_put(s, "older/a", "one");
 	older = openat(s->fd, "older", O_PATH | O_DIRECTORY | O_CLOEXEC);
-	assert_int_equal(file_create(s->fd, "a", "two", 3, &ours, older, &e), 0);
-	assert_int_equal(file_create(s->fd, "b", "two", 3, &ours, older, &e), 0);
+	assert_int_equal(file_create(s->fd, "a", "two", 3, &ours, older, &a, &e), 0);
+	assert_int_equal(file_create(s->fd, "b", "two", 3, &ours, older, &b, &e), 0);
+	assert_int_equal(file_settle(&a, "a", &e), 0);
+	assert_int_equal(a, -1);
 	old = scratch_stat(s, "older/a");
 	new = scratch_stat(s, "a");
 	assert_true(mtime_ns(&new) >= mtime_ns(&old) + 1000000000);
