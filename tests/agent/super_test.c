@@ -88,7 +88,7 @@ static void put_hook(struct msg *m, uint64_t hook, size_t n_values)
 
 static void play_everything(void)
 {
-	static const uint32_t listed[] = { SUP_HOOK, SUP_WORKER, SUP_PROBE,
+	static const uint32_t listed[] = { SUP_HOOK, SUP_WORKER, SUP_PROBE, SUP_REACH,
 					   SUP_RESPONDER };
 
 	all_refused(listed, sizeof(listed) / sizeof(*listed));
@@ -198,10 +198,10 @@ static int play_keeper(void)
 
 static void play_config_everything(void)
 {
-	static const uint32_t listed[] = { CONFIG_INCLUDE, CONFIG_USER, CONFIG_GROUP,
-					   CONFIG_LOOK, CONFIG_DONE };
+	static const uint32_t listed[] = { CONFIG_INCLUDE, CONFIG_USER,  CONFIG_GROUP,
+					   CONFIG_LOOK,    CONFIG_REACH, CONFIG_DONE };
 
-	all_refused(listed, 5);
+	all_refused(listed, sizeof(listed) / sizeof(*listed));
 }
 
 static void play_config_names(void)
