@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -18,11 +19,16 @@ static void path_of(const struct world *w, const char *file, char out[256])
 	snprintf(out, 256, "%s/ca/%s", w->base, file);
 }
 
-/* Twice removed, so that nobody waits for it. */
+/* Twice removed, so that nobody waits for it: not adopted either, by who reaps what the
+ * roles leave (world.c). */
 static void spawn(const char *dir, int end)
 {
-	pid_t pid = fork();
+	int reaps = 0;
+	pid_t pid;
 
+	prctl(PR_GET_CHILD_SUBREAPER, &reaps);
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
+	pid = fork();
 	if (pid == 0) {
 		dup2(end, STDIN_FILENO);
 		if (fork() == 0) {
@@ -32,6 +38,7 @@ static void spawn(const char *dir, int end)
 		_exit(0);
 	}
 	waitpid(pid, NULL, 0);
+	prctl(PR_SET_CHILD_SUBREAPER, reaps);
 }
 
 bool acme_server_start(const struct world *w, int *fd)
