@@ -243,6 +243,19 @@ test_legacy_pkcs12_has_what_old_readers_know() {
 	is "$(openssl pkey -in state/live/www/privkey.pem -pubout)" "$(p12_key tls/p12 secret)"
 }
 
+test_pbmac1_is_made_or_refused_before_anything_is_done() {
+	password secret
+	www "$(file p12 pkcs12 "pbmac1 = true; $(secret)")"
+	if ! everleaf check 2>err; then
+		says err "OpenSSL 3.4 is needed"
+		expect 2 everleaf renew
+		return
+	fi
+	expect 0 everleaf renew
+	openssl pkcs12 -in tls/p12 -passin pass:secret -nodes -info -out all 2>said
+	has PBMAC1 <said
+}
+
 test_what_is_encrypted_is_not_written_again_while_nothing_changes() {
 	local before
 	password secret
