@@ -18,6 +18,36 @@
 #include "base/err.h"
 #include "base/mem.h"
 
+/* -- noting -- */
+
+struct search {
+	const char *name;
+	bool found;
+};
+
+static int is_it(void *arg, const struct revoke_row *r)
+{
+	struct search *s = arg;
+
+	s->found = s->found || strcmp(r->name, s->name) == 0;
+	return 0;
+}
+
+/* Begun again: this very run may have noted it before, and even have done it. */
+static int begun_before(struct agent *a, const struct memory *m, bool replace,
+			bool *begun, struct err *e)
+{
+	struct search s = { .name = a->request->names[0] };
+
+	*begun = false;
+	if ((a->request->flags & REQUEST_AGAIN) == 0)
+		return 0;
+	TRY(state_revoke_each(a->state, is_it, &s, e));
+	*begun = s.found || (replace ? m->installed_run == a->request->run
+				     : (m->flags & CERT_REVOKED) != 0);
+	return 0;
+}
+
 int revoke_ask(struct agent *a, struct err *e)
 {
 	const bool replace = (a->request->flags & REQUEST_REPLACE) != 0;
@@ -31,17 +61,17 @@ int revoke_ask(struct agent *a, struct err *e)
 		.replace = replace,
 	};
 	struct memory m;
-	bool found;
+	bool found, begun;
 
 	for (uint32_t k = 0; k < a->spec->n[SPEC_CERTS]; k++)
 		a->tried[k] = k != i || !replace;
 	if (row.generation == 0)
 		return err_set(e, ERR_CONFIG,
 			       "%s: nothing is live that could be revoked", name);
-	/* Begun again, this run has noted it already, and may have replaced it. */
-	if ((a->request->flags & REQUEST_AGAIN) != 0)
-		return 0;
 	TRY(state_get(a->state, name, &m, &found, e));
+	TRY(begun_before(a, &m, replace, &begun, e));
+	if (begun)
+		return 0;
 	row.issuer = m.issuer;
 	if (!found || spec_issuer_called(a->spec, m.issuer) == SPEC_NOBODY)
 		return err_set(e, ERR_CONFIG,
