@@ -33,7 +33,7 @@ uint64_t agent_config_id(const struct agent *a)
 
 bool agent_cut_off(const struct agent *a)
 {
-	return a->loop != NULL && (a->keeper.fd < 0 || a->super.fd < 0);
+	return a->loop != NULL && (link_is_over(&a->keeper) || link_is_over(&a->super));
 }
 
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now)

@@ -342,6 +342,22 @@ static void whoever_closes_a_link_hears_nothing_more(void **state)
 	assert_int_equal(end->n_gone, 0);
 }
 
+/* What others tell in the same turn, because of that, may come first. */
+static void that_the_other_role_is_gone_is_known_before_it_is_told(void **state)
+{
+	struct end *end = *state;
+
+	ask(end, 0);
+	assert_false(link_is_over(&end->link));
+	close(end->other);
+	end->other = -1;
+	assert_true(link_is_over(&end->link));
+	assert_int_equal(end->n_gone, 0);
+	turn(end);
+	assert_int_equal(end->n_gone, 1);
+	assert_true(link_is_over(&end->link));
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, end_open, end_close)
@@ -354,6 +370,7 @@ int main(void)
 		CASE(what_answers_nothing_is_given_to_nobody_who_asked),
 		CASE(what_the_other_role_asks_is_no_answer),
 		CASE(when_the_other_role_is_gone_each_is_told_once),
+		CASE(that_the_other_role_is_gone_is_known_before_it_is_told),
 		CASE(what_is_no_message_is_the_end_of_the_link),
 		CASE(a_question_that_waits_keeps_its_descriptor),
 		CASE(whoever_closes_a_link_hears_nothing_more),
