@@ -9,6 +9,11 @@
  * has said that socket is for. No peer can keep it from serving the others: a worker
  * that does not take its answers loses its socket.
  *
+ * It may write below the folders that the configuration names as they were when it began.
+ * One that was replaced or mounted over since is another folder, and closed to it: then
+ * the keeper does not answer but ends, supervisor and agent begin again from disk as
+ * after a crash, and the next keeper is let into what is there now.
+ *
  *     keeper_role.c       begin, the list of what the agent may ask
  *     keeper_serve.c      the loop
  *     keeper_key.c        keys of certificates
@@ -85,6 +90,8 @@ struct keeper {
 	size_t n_lent;
 	struct keeper_making *making; /* owned: keys that are asked for and not there */
 	struct keeper_key keys[KEEPER_KEYS]; /* by number of the certificate */
+	int64_t begun_ms;                    /* clock_boot_ms() */
+	bool shut_out;                       /* it ends, see keeper_failed() */
 };
 
 enum keeper_state keeper_state_for(const struct request *r);
@@ -110,6 +117,15 @@ int keeper_withdraw(void *role, struct msg *m, struct err *e);
  * supervisor lets go. */
 int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 		 struct err *e);
+
+/*
+ * What has to be said of a request that failed for `e` on a path of the configuration
+ * outside the state directory: e->code; or 0 with nothing to say in `m`, where the sandbox
+ * may be what is in the way and this keeper ends. Once in KEEPER_ANEW_MS: who swaps folders
+ * for ever has his own files fail, and nobody else's.
+ */
+#define KEEPER_ANEW_MS 60000
+int keeper_failed(struct keeper *k, struct msg *m, const struct err *e);
 
 /* One request on a socket that was lent. Not 0: that socket is over. */
 int keeper_lent_answer(struct keeper_lent *l, struct err *e);

@@ -39,8 +39,8 @@ int keeper_present(void *role, struct msg *m, struct err *e)
 		return err_set(e, ERR_PROTO, "not a token and its key authorization");
 	if (!keeper_has_thumbprint(role, authorization + strlen(token) + 1))
 		return err_set(e, ERR_PROTO, "a key authorization of somebody else");
-	if (webroot != NULL)
-		TRY(webroot_put(webroot, token, authorization, e));
+	if (webroot != NULL && webroot_put(webroot, token, authorization, e) < 0)
+		return keeper_failed(role, m, e);
 	msg_begin(m, KEEPER_PRESENT, id);
 	return 0;
 }
@@ -56,8 +56,8 @@ int keeper_withdraw(void *role, struct msg *m, struct err *e)
 	TRY(find_webroot(role, challenge, &webroot, e));
 	if (!token_is_valid(token, strlen(token)))
 		return err_set(e, ERR_PROTO, "not a token");
-	if (webroot != NULL)
-		TRY(webroot_remove(webroot, token, e));
+	if (webroot != NULL && webroot_remove(webroot, token, e) < 0)
+		return keeper_failed(role, m, e);
 	msg_begin(m, KEEPER_WITHDRAW, id);
 	return 0;
 }

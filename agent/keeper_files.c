@@ -171,7 +171,7 @@ static int write_file(const struct keeper *k, const struct spec_file *f,
 
 int keeper_audit(void *role, struct msg *m, struct err *e)
 {
-	const struct keeper *k = role;
+	struct keeper *k = role;
 	AUTO_SET struct set set = { .key = { 0 } };
 	const struct spec_cert *c;
 	uint64_t number = 0;
@@ -192,8 +192,11 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
 		unsigned differs = TARGET_MISSING;
 
-		if (pair == 0 && number != 0 && audit(k, f, &set, &differs, e) < 0)
+		if (pair == 0 && number != 0 && audit(k, f, &set, &differs, e) < 0) {
+			if (keeper_failed(k, m, e) == 0)
+				return 0;
 			differs = TARGET_STRANGE;
+		}
 		msg_put_u64(m, differs);
 	}
 	return 0;
@@ -213,7 +216,7 @@ static int load(const struct keeper *k, const struct spec_cert *c, uint64_t numb
 
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
-	const struct keeper *k = role;
+	struct keeper *k = role;
 	AUTO_SET struct set set = { .key = { 0 } };
 	const struct spec_cert *c;
 	const char *name;
@@ -227,7 +230,9 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	TRY(load(k, c, number, &set, e));
 	TRY(generation_live(k->root, name, number, e));
 	for (uint32_t i = 0; i < c->files.n; i++)
-		TRY(write_file(k, &k->start.spec.files[c->files.first + i], &set, e));
+		if (write_file(k, &k->start.spec.files[c->files.first + i], &set, e) <
+		    0)
+			return keeper_failed(k, m, e);
 	msg_begin(m, KEEPER_LIVE, id);
 	msg_put_u64(m, stamp_cert(k, c));
 	return 0;

@@ -189,7 +189,8 @@ static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
 	AUTO_KEY EVP_PKEY *key = NULL;
 	uint32_t id = m->id;
 
-	TRY(check_room(k, c, e));
+	if (check_room(k, c, e) < 0)
+		return keeper_failed(k, m, e);
 	TRY(pending_find(k->root, name_of(k, c), (enum key_type)c->key,
 			 !fresh && c->reuse_key != 0, &key, e));
 	if (key == NULL && takes_long(c)) {

@@ -7,6 +7,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
@@ -197,7 +198,7 @@ static int confine(struct keeper *k, struct err *e)
 
 int keeper_role(void)
 {
-	struct keeper k = { .root = -1 };
+	struct keeper k = { .root = -1, .begun_ms = clock_boot_ms() };
 	struct err e;
 	int rc = role_begin(ROLE_KEEPER, &k.start, &e);
 
@@ -214,5 +215,7 @@ int keeper_role(void)
 		log_error("%s", e.text);
 	auto_fd_(&k.root);
 	role_end(&k.start);
+	if (k.shut_out)
+		return EXIT_AGAIN;
 	return rc < 0 ? EXIT_SANDBOX : EXIT_SUCCESS;
 }

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <unistd.h>
@@ -5,6 +6,9 @@
 #include "agent/keeper.h"
 #include "agent/keymaker.h"
 #include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/super.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -57,13 +61,38 @@ static void serve_lent(struct keeper *k, const struct pollfd *p)
 	k->n_lent = kept;
 }
 
+/* No more often than the supervisor takes for a fault that lasts. */
+_Static_assert(KEEPER_ANEW_MS >= SUPER_QUIET_MS, "it would give up");
+
+static bool may_end(const struct keeper *k)
+{
+	return k->state != KEEPER_LOOKS &&
+	       ((k->start.request.flags & REQUEST_AGAIN) == 0 ||
+		clock_boot_ms() - k->begun_ms > KEEPER_ANEW_MS);
+}
+
+/* EACCES: Landlock's, or that of a folder which a user who is not root may not write;
+ * one look more is the price for not telling them apart. ENOENT is no reason: what is
+ * there again at the next attempt is refused with EACCES. */
+int keeper_failed(struct keeper *k, struct msg *m, const struct err *e)
+{
+	if (e->sysno != EACCES || !may_end(k))
+		return e->code;
+	log_warn("%s: perhaps its folder was replaced or mounted over: the keeper "
+		 "begins anew",
+		 e->text);
+	k->shut_out = true;
+	m->type = MSG_LATER;
+	return 0;
+}
+
 static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 		 struct err *e)
 {
 	struct pollfd p[PLACES];
 	size_t at_lent;
 
-	for (;;) {
+	while (!k->shut_out) {
 		if (poll(p, fill(k, p, &at_lent), -1) < 0)
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
@@ -75,6 +104,7 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 		if (p[AT_AGENT].revents != 0)
 			TRY(role_answer(ROLE_FD_PEER, rules, n, k->state, k, e));
 	}
+	return 0;
 }
 
 int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,

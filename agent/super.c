@@ -248,7 +248,8 @@ static int turn(struct super *s, int sigfd)
 				status = ended;
 			if (role == ROLE_RESPONDER && ended >= 0)
 				super_responder_ended(s, ended);
-			if (role != ROLE_AGENT && ended > 0 && ended < 128)
+			if (role != ROLE_AGENT && ended > 0 && ended < 128 &&
+			    ended != EXIT_AGAIN)
 				log_warn("the %s ended with status %d", role_name(role),
 					 ended);
 		}
@@ -274,7 +275,7 @@ static bool start_over(struct super *s, int status)
 		return false;
 	}
 	s->cut = true;
-	log_warn("agent or keeper died (status %d): starting again from disk", status);
+	log_warn("agent or keeper ended (status %d): starting again from disk", status);
 	return true;
 }
 
