@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/state_damage.h"
 #include "agent/state_db.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -77,11 +79,55 @@ static int open_writable(struct state *s, const char *path, struct err *e)
 	return version < STATE_FORMAT ? db_upgrade(s, e) : 0;
 }
 
+/* As a URI of a file that nobody changes: SQLite looks for no log, and makes none. */
+static char *immutable_uri(const char *path)
+{
+	AUTO_BUF struct buf out = { 0 };
+
+	buf_puts(&out, "file:");
+	for (; *path != '\0'; path++)
+		if (strchr("%?#", *path) != NULL)
+			buf_printf(&out, "%%%02x", (unsigned char)*path);
+		else
+			buf_add(&out, path, 1);
+	buf_puts(&out, "?immutable=1");
+	return xstrdup(out.data);
+}
+
+/* Who has the file open to write has this beside it, and who reads makes it: on a disk
+ * that is full or read-only nobody can. */
+static bool has_index(const char *path)
+{
+	AUTO_FREE char *index = xasprintf("%s-shm", path);
+
+	return access(index, F_OK) == 0;
+}
+
+/* How SQLite says that it could not make it: no right, no room, a disk that fails. */
+static bool lacks_index(int rc)
+{
+	return (rc & 0xff) == SQLITE_CANTOPEN || (rc & 0xff) == SQLITE_READONLY ||
+	       (rc & 0xff) == SQLITE_IOERR;
+}
+
+static int open_without_index(struct state *s, const char *path, int *version)
+{
+	AUTO_FREE char *uri = immutable_uri(path);
+
+	close_file(s);
+	return open_file(s, uri, SQLITE_OPEN_READONLY | SQLITE_OPEN_URI, version);
+}
+
 /* *version 0: there is nothing in it yet. */
 static int open_readable(struct state *s, const char *path, int *version, struct err *e)
 {
+	const bool is_open = has_index(path);
+	int rc = open_file(s, path, SQLITE_OPEN_READONLY, version);
+
 	s->read_only = true;
-	if (open_file(s, path, SQLITE_OPEN_READONLY, version) != SQLITE_OK)
+	if (lacks_index(rc) && !is_open)
+		rc = open_without_index(s, path, version);
+	if (rc != SQLITE_OK)
 		return db_err(s, e, path);
 	TRY(db_run(s, "PRAGMA temp_store = MEMORY;", e));
 	return *version > 0 && *version < STATE_FORMAT ? db_upgrade(s, e) : 0;

@@ -12,6 +12,9 @@
  * and begun anew: at once if that shows when it is opened, else, after the err of the
  * call that met it, when it is closed.
  *
+ * On a disk that is full or has become read-only what the file holds can still be read;
+ * what only the log of a run that was killed holds cannot.
+ *
  * Any number of readers may stand beside the one writer. A reader who is root leaves
  * nothing that the agent's user does not own: SQLite sees to that.
  */

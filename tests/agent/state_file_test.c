@@ -432,6 +432,15 @@ static void fills_again(const char *dir)
 		_exit(1);
 }
 
+static void finds_five(const char *dir)
+{
+	struct state *st = open_it(dir, true);
+
+	if (rows_of(st) != 5)
+		_exit(1);
+	state_close(st);
+}
+
 static void a_reader_who_is_root_locks_no_one_out(void **state)
 {
 	const struct scratch *s = *state;
@@ -455,6 +464,20 @@ static void a_reader_who_is_root_locks_no_one_out(void **state)
 	for (size_t i = 0; i < 3; i++)
 		if (scratch_has(s, files[i]))
 			assert_int_equal(scratch_stat(s, files[i]).st_uid, NOBODY);
+}
+
+/* As on a disk that is full or read-only: beside the file nothing can be made. */
+static void who_can_make_no_file_reads_it_all_the_same(void **state)
+{
+	const struct scratch *s = *state;
+
+	if (inside_needs_root("another user's database"))
+		skip();
+	fill(s->path, 5);
+	assert_false(scratch_has(s, "state.db-shm"));
+	assert_int_equal(fchmod(s->fd, 0555), 0);
+	as_nobody(s->path, finds_five);
+	assert_int_equal(scratch_count(s, "."), 1);
 }
 
 static void lives(const char *dir)
@@ -537,6 +560,7 @@ int main(void)
 		KEPT(at_most_three_damaged_files_are_kept),
 		KEPT(values_out_of_range_do_no_harm),
 		KEPT(a_reader_who_is_root_locks_no_one_out),
+		KEPT(who_can_make_no_file_reads_it_all_the_same),
 		KEPT(all_of_it_works_inside_the_agents_sandbox),
 		KEPT(a_hosting_box_fits),
 	};
