@@ -62,6 +62,9 @@ clean_up() {
 		say_why "a role of everleaf is left behind"
 		return 1
 	}
+	for pid in $(tac "$dir/mounts" 2>/dev/null); do
+		umount -l "$pid"
+	done
 }
 
 # Whether it was a server, not everleaf, that failed in a case: it is tried again then.
