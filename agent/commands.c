@@ -72,6 +72,7 @@ enum option {
 	OPTION_REASON,
 	OPTION_REPLACE,
 	OPTION_BY_KEY,
+	OPTION_YES,
 	OPTIONS,
 };
 
@@ -106,6 +107,8 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_BY_KEY] = { "--by-key", NULL,
 			    "sign with the certificate's key, not the account's",
 			    REQUEST_BY_KEY, NULL },
+	[OPTION_YES] = { "--yes", NULL, "deactivate without asking", REQUEST_YES,
+			 NULL },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -226,8 +229,8 @@ static const struct command_row rows[] = {
 	  "the account at an ACME issuer",
 	  "update tells the CA the contacts of the configuration; rollover gives the "
 	  "account\n"
-	  "a new key.\n",
-	  COMMAND_ACCOUNT, 2, 2, 0, take_account },
+	  "a new key; deactivate gives it up for ever.\n",
+	  COMMAND_ACCOUNT, 2, 2, BIT(OPTION_YES), take_account },
 	{ "revoke", "NAME", "revoke the live certificate at its CA",
 	  "Without --replace it stays live, and is replaced by the next run.\n",
 	  COMMAND_REVOKE, 1, 1,

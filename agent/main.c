@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include "agent/commands.h"
+#include "agent/confirm.h"
 #include "agent/log.h"
 #include "agent/roles.h"
 #include "agent/super.h"
@@ -80,7 +81,7 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 	if (rc == 0 && strcmp(row->word, "version") == 0)
 		version_print();
 	else if (rc == 0)
-		rc = supervise(&r, path);
+		rc = confirm(&r, STDIN_FILENO) ? supervise(&r, path) : EXIT_USAGE;
 	command_done(&r);
 	return rc;
 }

@@ -43,6 +43,7 @@ enum command {
 #define REQUEST_COLOR   (1u << 10) /* ... and NO_COLOR is not set */
 #define REQUEST_SWEEP   (1u << 11) /* the supervisor's: the run before was cut short */
 #define REQUEST_AGAIN   (1u << 12) /* ... this run has begun this once already */
+#define REQUEST_YES     (1u << 13) /* what cannot be undone is meant */
 
 #define LIMIT_REQUEST_NAMES 1000 /* more do not fit a command line a person writes */
 #define LIMIT_REQUEST_INPUT (32 * 1024)

@@ -99,6 +99,8 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "revoke www mail", EXIT_USAGE, 0, 0, 0 },
 		{ "account le show", 0, COMMAND_ACCOUNT, 0, 1 },
 		{ "account le deactivate", 0, COMMAND_ACCOUNT, 0, 1 },
+		{ "account le deactivate --yes", 0, COMMAND_ACCOUNT, REQUEST_YES, 1 },
+		{ "renew --yes", EXIT_USAGE, 0, 0, 0 },
 		{ "account le", EXIT_USAGE, 0, 0, 0 },
 		{ "account le sell", EXIT_USAGE, 0, 0, 0 },
 	};

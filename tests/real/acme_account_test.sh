@@ -114,7 +114,10 @@ test_an_account_that_was_deactivated_is_followed_by_another_with_another_key() {
 	expect 0 everleaf renew
 	account_url >first
 	cp state/accounts/ca/account.key before
-	expect 0 account deactivate
+	expect 2 account deactivate
+	says err "say --yes"
+	cmp before state/accounts/ca/account.key
+	expect 0 account deactivate --yes
 	[ ! -e state/accounts/ca/account.key ]
 	expect 0 everleaf renew --force www
 	is_live_of www 2 2
