@@ -4,9 +4,9 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "acme/client.h"
+#include "acme/weblink.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -78,28 +78,6 @@ static bool matches(STACK_OF(X509) * chain, const char *wanted)
 
 /* -- alternates -- */
 
-/* One of the links of a Link header: its URL from `at`, which is moved on; NULL: there
- * is no other. RFC 8288 3: <url>;rel="alternate", <url>;... */
-static char *next_link(const char **at, bool *alternate)
-{
-	const char *open = strchr(*at, '<');
-	const char *close = open == NULL ? NULL : strchr(open, '>');
-	const char *end;
-	const char *rel;
-
-	if (close == NULL)
-		return NULL;
-	for (end = close; *end != '\0' && *end != ','; end++)
-		if (*end == '"' && strchr(end + 1, '"') != NULL)
-			end = strchr(end + 1, '"');
-	rel = strcasestr(close, "rel=");
-	if (rel != NULL)
-		rel += rel[4] == '"' ? 5 : 4;
-	*alternate = rel != NULL && rel < end && strncasecmp(rel, "alternate", 9) == 0;
-	*at = end;
-	return xstrndup(open + 1, (size_t)(close - open - 1));
-}
-
 struct alternates {
 	char *urls[LIMIT_ALTERNATES]; /* owned */
 	size_t n;
@@ -119,14 +97,11 @@ static void find_alternates(const struct acme_reply *reply, struct alternates *l
 
 	while ((value = http_header(&reply->http, "link", value)) != NULL) {
 		const char *at = value;
-		bool alternate;
 		char *url;
 
-		while ((url = next_link(&at, &alternate)) != NULL) {
-			if (alternate && l->n < LIMIT_ALTERNATES)
-				l->urls[l->n++] = TAKE(url);
-			free(url);
-		}
+		while (l->n < LIMIT_ALTERNATES &&
+		       (url = weblink_next(&at, "alternate")) != NULL)
+			l->urls[l->n++] = url;
 	}
 }
 
