@@ -80,8 +80,7 @@ static int roll_over(struct acme *a, struct err *e)
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	int rc;
 
-	if (ask.url == NULL)
-		return err_set(e, ERR_REFUSED, "the CA cannot change a key");
+	TRY(directory_need(a, "keyChange", ask.url, e));
 	rc = acme_send(a, &ask, &reply, e);
 	if (rc == 0)
 		return a->host->rolled(a->host->arg, true, e);
@@ -138,8 +137,7 @@ int account_revoke(struct acme *a, bool by_cert, struct err *e)
 	if (!by_cert)
 		TRY(need(a, e));
 	ask.url = a->directory.revoke_cert;
-	if (ask.url == NULL)
-		return err_set(e, ERR_REFUSED, "the CA cannot revoke");
+	TRY(directory_need(a, "revokeCert", ask.url, e));
 	rc = acme_send(a, &ask, &reply, e);
 	if (rc < 0 && problem_is(reply.doc, "alreadyRevoked"))
 		return 0;

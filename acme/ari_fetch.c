@@ -38,6 +38,7 @@ int ari_fetch(struct acme *a, const char *id, struct ari_answer *answer, struct 
 		TRY(directory_fetch(a, e));
 	if (a->directory.renewal_info == NULL)
 		return 0;
+	TRY(directory_need(a, "renewalInfo", a->directory.renewal_info, e));
 	url = xasprintf("%s/%s", a->directory.renewal_info, id);
 	if (acme_get(a, url, &reply, e) < 0 || read_answer(&reply, answer, e) < 0)
 		return err_wrap(e, "renewal information");

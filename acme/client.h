@@ -59,13 +59,12 @@ struct acme_settings {
 	struct http_settings http; /* its origin is that of `url` */
 };
 
-/* URLs of the directory (RFC 8555 7.1.1), owned, all of its own origin; NULL: the CA has
- * none. */
+/* URLs of the directory (RFC 8555 7.1.1), owned. */
 struct acme_directory {
-	char *new_nonce;
+	char *new_nonce; /* these three of its own origin */
 	char *new_account;
 	char *new_order;
-	char *revoke_cert;
+	char *revoke_cert; /* for these ask directory_need(); NULL: the CA has none */
 	char *key_change;
 	char *renewal_info;
 	char *terms;

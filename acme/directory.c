@@ -8,7 +8,8 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define TERMS_MAX 200 /* bytes of the URL that a person is told */
+#define TERMS_MAX 200                  /* bytes of the URL that a person is told */
+#define URL_KEPT  (LIMIT_ACME_URL + 1) /* one that is too long stays so */
 
 static const struct field {
 	const char *key;
@@ -30,10 +31,10 @@ static int read_urls(struct acme *a, const struct doc *doc, struct err *e)
 		const char *url = doc_str(doc, f->key);
 		char **slot = (char **)(void *)((char *)&a->directory + f->at);
 
-		if (url == NULL && !f->needed)
-			continue;
-		TRY(acme_check_url(a, f->key, url, e));
-		*slot = xstrdup(url);
+		if (f->needed)
+			TRY(acme_check_url(a, f->key, url, e));
+		if (url != NULL)
+			*slot = xstrndup(url, URL_KEPT);
 	}
 	return 0;
 }
@@ -85,6 +86,14 @@ int directory_fetch(struct acme *a, struct err *e)
 		return 0;
 	directory_done(&a->directory);
 	return err_wrap(e, "directory %s", a->s.url);
+}
+
+int directory_need(const struct acme *a, const char *what, const char *url,
+		   struct err *e)
+{
+	if (url == NULL)
+		return err_set(e, ERR_REFUSED, "the CA has no %s", what);
+	return acme_check_url(a, what, url, e);
 }
 
 bool directory_has_profile(const struct acme_directory *d, const char *name)

@@ -234,7 +234,31 @@ static void a_CA_may_be_unable_to(void **state)
 
 	begin(&ca, state, steps, N(steps), true);
 	assert_int_equal(account_revoke(&ca.acme, false, &e), ERR_REFUSED);
-	expect_failure(&ca, ACCOUNT_ROLLOVER, ERR_REFUSED, "cannot change a key");
+	assert_string_equal(e.text, "the CA has no revokeCert");
+	expect_failure(&ca, ACCOUNT_ROLLOVER, ERR_REFUSED, "the CA has no keyChange");
+	ca_end(&ca);
+}
+
+/* It takes away what it is for, and nothing else. */
+static void a_url_of_another_origin_is_not_used(void **state)
+{
+	static const struct ca_step steps[] = {
+		{ "GET /dir", 200, "",
+		  "{\"newNonce\":\"@/nonce\",\"newAccount\":\"@/new-account\","
+		  "\"newOrder\":\"@/new-order\",\"keyChange\":\"https://e.test/k\","
+		  "\"revokeCert\":\"http://127.0.0.1/r\"}" },
+		{ "POST /a/1", 200, "", OBJECT },
+	};
+	struct ca ca;
+	struct err e;
+
+	begin(&ca, state, steps, N(steps), true);
+	expect_text(&ca, ACCOUNT_SHOW, "status     valid\n");
+	expect_failure(&ca, ACCOUNT_ROLLOVER, ERR_PROTO,
+		       "keyChange is \"https://e.test/k\", which is not of https://");
+	assert_int_equal(account_revoke(&ca.acme, false, &e), ERR_PROTO);
+	assert_non_null(strstr(e.text, "revokeCert is \"http://127.0.0.1/r\""));
+	assert_int_equal(ca.n_signed[ASK_ROLL_KEY] + ca.n_signed[ASK_REVOKE], 0);
 	ca_end(&ca);
 }
 
@@ -252,6 +276,7 @@ int main(void)
 		CASE(a_certificate_is_revoked_by_account_or_by_its_key),
 		CASE(what_is_revoked_already_is_revoked),
 		CASE(a_CA_may_be_unable_to),
+		CASE(a_url_of_another_origin_is_not_used),
 	};
 
 	return cmocka_run_group_tests_name("account", tests, NULL, NULL);

@@ -82,6 +82,25 @@ static void a_ca_may_say_nothing_of_renewals(void **state)
 	ca_end(&ca);
 }
 
+static void renewals_are_asked_about_at_the_ca_itself(void **state)
+{
+	static const struct ca_step steps[] = {
+		{ "GET /dir", 200, "",
+		  "{\"newNonce\":\"@/nonce\","
+		  "\"newAccount\":\"@/new-account\","
+		  "\"newOrder\":\"@/new-order\","
+		  "\"renewalInfo\":\"https://e.test/ari\"}" }
+	};
+	struct ari_answer answer;
+	struct ca ca;
+	struct err e;
+
+	begin(&ca, state, steps, N(steps));
+	assert_int_equal(ari_fetch(&ca.acme, "AB.CD", &answer, &e), ERR_PROTO);
+	assert_non_null(strstr(e.text, "renewalInfo is \"https://e.test/ari\""));
+	ca_end(&ca);
+}
+
 static void what_is_no_window_is_no_answer(void **state)
 {
 	static const struct ca_step rows[] = {
@@ -243,6 +262,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_window_is_asked_for_without_account_or_signature),
 		CASE(a_ca_may_say_nothing_of_renewals),
+		CASE(renewals_are_asked_about_at_the_ca_itself),
 		CASE(what_is_no_window_is_no_answer),
 		CASE(a_ca_that_wants_time_is_given_it),
 		CASE(an_order_says_what_it_replaces_where_the_ca_knows_of_it),
