@@ -18,11 +18,12 @@
 	"hooks = ( { name = \"h\"; run = [ \"@/hook\" ]; },\n" \
 	" { name = \"t\"; test = [ \"@/test\" ]; run = [ \"@/hook\" ]; } );\n"
 
-/* Says which generation it has seen. */
+/* Says which generation it has seen, and so that a power cut does not take it back. */
 static const char hook[] = "#!/bin/sh\n"
 			   "for n in $EVERLEAF_NAMES; do\n"
 			   "echo \"$n $(readlink @/state/live/$n)\"\n"
-			   "done >>@/hook.log\n";
+			   "done >>@/hook.log\n"
+			   "sync @/hook.log\n";
 
 /* Refuses every generation but the first while w/refuse is there. */
 static const char test[] = "#!/bin/sh\n"

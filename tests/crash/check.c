@@ -10,70 +10,18 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509.h>
 #include <sqlite3.h>
 
 #include "base/buf.h"
 #include "tests/crash/acme_server.h"
 #include "tests/crash/cases.h"
+#include "tests/crash/sets.h"
 #include "tests/crash/world.h"
 
 static const char *wrong(char why[CHECK_WHY], const char *what, const char *on)
 {
 	snprintf(why, CHECK_WHY, "%.200s: %.250s", on, what);
 	return why;
-}
-
-/* -- names -- */
-
-/* Number `i` of the words in `text`; false: there are fewer. */
-static bool word(const char *text, unsigned i, char out[64])
-{
-	const char *at = text == NULL ? "" : text;
-	size_t n = strcspn(at, " ");
-
-	for (; i > 0 && at[n] == ' '; i--) {
-		at += n + 1;
-		n = strcspn(at, " ");
-	}
-	if (i > 0 || n == 0)
-		return false;
-	snprintf(out, 64, "%.*s", (int)n, at);
-	return true;
-}
-
-static unsigned live_of(const struct world *w, const char *cert)
-{
-	char path[PATH_MAX];
-	char to[PATH_MAX] = "";
-	const char *slash;
-
-	snprintf(path, sizeof(path), "%s/state/live/%s", w->dir, cert);
-	if (readlink(path, to, sizeof(to) - 1) < 0)
-		return 0;
-	slash = strrchr(to, '/');
-	return slash == NULL ? 0 : (unsigned)strtoul(slash + 1, NULL, 10);
-}
-
-static unsigned highest_of(const struct world *w, const char *cert)
-{
-	char path[PATH_MAX];
-	unsigned highest = 0;
-	const struct dirent *f;
-	DIR *d;
-
-	snprintf(path, sizeof(path), "%s/state/archive/%s", w->dir, cert);
-	d = opendir(path);
-	while (d != NULL && (f = readdir(d)) != NULL) {
-		unsigned long n = strtoul(f->d_name, NULL, 10);
-
-		if (n > highest)
-			highest = (unsigned)n;
-	}
-	if (d != NULL)
-		closedir(d);
-	return highest;
 }
 
 static unsigned ask(const struct world *w, const char *sql)
@@ -101,74 +49,16 @@ void check_facts(const struct crash_case *c, const struct world *w,
 	char cert[64];
 
 	*f = (struct check_facts){ 0 };
-	for (unsigned i = 0; i < CHECK_CERTS && word(c->certs, i, cert); i++) {
-		f->live[i] = live_of(w, cert);
-		f->highest[i] = highest_of(w, cert);
+	for (unsigned i = 0; i < CHECK_CERTS && sets_word(c->certs, i, cert); i++) {
+		f->live[i] = sets_live(w, cert);
+		f->highest[i] = sets_highest(w, cert);
 	}
 	f->issued = ask(w, "SELECT count(*) FROM event WHERE what = 'issued'");
 	f->pending = ask(w, "SELECT count(*) FROM hook");
 	f->ordered = acme_server_orders(w); /* which no restoring takes back */
 }
 
-/* -- pairs -- */
-
-static EVP_PKEY *key_in(const struct buf *b)
-{
-	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
-	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
-
-	BIO_free(bio);
-	return key;
-}
-
-static X509 *cert_in(const struct buf *b)
-{
-	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
-	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
-
-	BIO_free(bio);
-	return cert;
-}
-
-static bool is_pair(const struct buf *key_pem, const struct buf *cert_pem)
-{
-	EVP_PKEY *key = key_in(key_pem);
-	X509 *cert = cert_in(cert_pem);
-	bool ok = key != NULL && cert != NULL && X509_check_private_key(cert, key) == 1;
-
-	EVP_PKEY_free(key);
-	X509_free(cert);
-	return ok;
-}
-
-struct set {
-	struct buf key, cert, chain, full;
-};
-
-static void set_done(struct set *s)
-{
-	buf_done(&s->key);
-	buf_done(&s->cert);
-	buf_done(&s->chain);
-	buf_done(&s->full);
-}
-
-static bool read_at(const struct world *w, const char *dir, const char *file,
-		    struct buf *out)
-{
-	char path[PATH_MAX];
-
-	snprintf(path, sizeof(path), "%s/%s", dir, file);
-	return world_read(w, path, out);
-}
-
-static bool read_set(const struct world *w, const char *dir, struct set *s)
-{
-	return read_at(w, dir, "privkey.pem", &s->key) &&
-	       read_at(w, dir, "cert.pem", &s->cert) &&
-	       read_at(w, dir, "chain.pem", &s->chain) &&
-	       read_at(w, dir, "fullchain.pem", &s->full);
-}
+/* -- sets -- */
 
 static const char *check_set(const struct world *w, const char *dir,
 			     char why[CHECK_WHY])
@@ -176,9 +66,9 @@ static const char *check_set(const struct world *w, const char *dir,
 	struct set s = { .key = { 0 } };
 	const char *text = NULL;
 
-	if (!read_set(w, dir, &s))
+	if (!set_read(w, dir, &s))
 		text = wrong(why, "not all of its files are there", dir);
-	else if (!is_pair(&s.key, &s.cert))
+	else if (!sets_is_pair(&s.key, &s.cert))
 		text = wrong(why, "the key is not the certificate's", dir);
 	else if (s.full.len != s.cert.len + s.chain.len ||
 		 memcmp(s.full.data, s.cert.data, s.cert.len) != 0)
@@ -192,8 +82,8 @@ static const char *check_sets(const struct world *w, const char *cert,
 			      char why[CHECK_WHY])
 {
 	char path[PATH_MAX];
-	unsigned highest = highest_of(w, cert);
-	unsigned live = live_of(w, cert);
+	unsigned highest = sets_highest(w, cert);
+	unsigned live = sets_live(w, cert);
 	struct stat st;
 
 	for (unsigned i = 1; i <= highest; i++) {
@@ -211,50 +101,6 @@ static const char *check_sets(const struct world *w, const char *cert,
 
 /* -- files -- */
 
-/* What `file` ("www.der") holds for a set. */
-static void render(const char *file, const struct set *s, struct buf *out)
-{
-	const char *content = strrchr(file, '.') + 1;
-
-	if (strcmp(content, "der") == 0) {
-		X509 *cert = cert_in(&s->cert);
-		unsigned char *der = NULL;
-		int n = cert == NULL ? 0 : i2d_X509(cert, &der);
-
-		buf_add(out, der, n > 0 ? (size_t)n : 0);
-		OPENSSL_free(der);
-		X509_free(cert);
-		return;
-	}
-	buf_add(out, s->key.data, s->key.len);
-	if (strcmp(content, "combined") == 0)
-		buf_add(out, s->full.data, s->full.len);
-}
-
-static bool same(const struct buf *a, const struct buf *b)
-{
-	return a->len == b->len &&
-	       (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
-}
-
-/* Whether out/FILE is what generation `number` says. */
-static bool is_of(const struct world *w, const char *file, const struct buf *got,
-		  unsigned number)
-{
-	AUTO_BUF struct buf want = { 0 };
-	struct set s = { .key = { 0 } };
-	char dir[PATH_MAX];
-	bool ok;
-
-	snprintf(dir, sizeof(dir), "state/archive/%.*s/%010u", (int)strcspn(file, "."),
-		 file, number);
-	ok = read_set(w, dir, &s);
-	if (ok)
-		render(file, &s, &want);
-	set_done(&s);
-	return ok && same(got, &want);
-}
-
 /* Absent, as before, or one generation's. */
 static const char *check_file_cut(const struct world *w, const char *file,
 				  char why[CHECK_WHY])
@@ -269,10 +115,10 @@ static const char *check_file_cut(const struct world *w, const char *file,
 	if (!world_read(w, path, &got))
 		return NULL;
 	snprintf(path, sizeof(path), "%s/out/%s", w->kept, file);
-	if (world_read(w, path, &old) && same(&got, &old))
+	if (world_read(w, path, &old) && sets_same(&got, &old))
 		return NULL;
-	for (unsigned i = highest_of(w, cert); i > 0; i--)
-		if (is_of(w, file, &got, i))
+	for (unsigned i = sets_highest(w, cert); i > 0; i--)
+		if (sets_is_of(w, file, &got, i))
 			return NULL;
 	return wrong(why, "it is neither old nor new", file);
 }
@@ -289,7 +135,7 @@ static const char *check_file_next(const struct world *w, const char *file,
 	snprintf(path, sizeof(path), "out/%s", file);
 	if (!world_read(w, path, &got))
 		return wrong(why, "it is missing", file);
-	if (!is_of(w, file, &got, live_of(w, cert)))
+	if (!sets_is_of(w, file, &got, sets_live(w, cert)))
 		return wrong(why, "it is not what is live", file);
 	snprintf(path, sizeof(path), "%s/out/%s", w->dir, file);
 	if (stat(path, &st) < 0 ||
@@ -309,7 +155,7 @@ static bool unchanged(const struct world *w, const char *file)
 	snprintf(path, sizeof(path), "%s/%s", w->kept, file);
 	if (!world_read(w, path, &old))
 		return true;
-	return world_read(w, file, &got) && same(&got, &old);
+	return world_read(w, file, &got) && sets_same(&got, &old);
 }
 
 static const char *check_ca(const struct world *w, char why[CHECK_WHY])
@@ -327,7 +173,7 @@ static const char *check_ca(const struct world *w, char why[CHECK_WHY])
 	for (int i = 0; i < 4; i += 2)
 		if (world_read(w, kept[0], &cert) &&
 		    !(world_read(w, kept[i], &cert) &&
-		      world_read(w, kept[i + 1], &key) && is_pair(&key, &cert)))
+		      world_read(w, kept[i + 1], &key) && sets_is_pair(&key, &cert)))
 			return wrong(why, "the CA is there, but not whole", kept[i]);
 	return NULL;
 }
@@ -420,7 +266,7 @@ static const char *check_hook(const struct world *w, const char *cert,
 
 	snprintf(head, sizeof(head), "%s ", cert);
 	snprintf(want, sizeof(want), "%s ../archive/%s/%010u\n", cert, cert,
-		 live_of(w, cert));
+		 sets_live(w, cert));
 	if (!world_read(w, "hook.log", &log) || log.len == 0)
 		return wrong(why, "no hook has run", cert);
 	for (const char *at = log.data; *at != '\0'; at = strchr(at, '\n') + 1) {
@@ -441,10 +287,10 @@ const char *check_cut(const struct crash_case *c, const struct world *w,
 {
 	char name[64];
 
-	for (unsigned i = 0; word(c->certs, i, name); i++)
+	for (unsigned i = 0; sets_word(c->certs, i, name); i++)
 		if (check_sets(w, name, why) != NULL)
 			return why;
-	for (unsigned i = 0; word(c->files, i, name); i++)
+	for (unsigned i = 0; sets_word(c->files, i, name); i++)
 		if (check_file_cut(w, name, why) != NULL)
 			return why;
 	return check_ca(w, why);
@@ -459,9 +305,9 @@ static const char *check_cert(const struct crash_case *c, const struct world *w,
 	unsigned highest;
 	bool is_new;
 
-	word(c->certs, i, cert);
-	live = live_of(w, cert);
-	highest = highest_of(w, cert);
+	sets_word(c->certs, i, cert);
+	live = sets_live(w, cert);
+	highest = sets_highest(w, cert);
 	is_new = c->live != 0 ? live == c->live : live == highest;
 	if (live == 0)
 		return wrong(why, "nothing is live", cert);
@@ -484,13 +330,13 @@ const char *check_next(const struct crash_case *c, const struct world *w,
 	    find_litter(w, "", c->maybe, failed, why) != NULL)
 		return why;
 	check_facts(c, w, &after);
-	for (unsigned i = 0; word(c->certs, i, name); i++) {
+	for (unsigned i = 0; sets_word(c->certs, i, name); i++) {
 		if (check_cert(c, w, before, i, whole, why) != NULL)
 			return why;
 		if (after.highest[i] > before->highest[i] + c->orders + 1)
 			return wrong(why, "too many generations", name);
 	}
-	for (unsigned i = 0; word(c->files, i, name); i++)
+	for (unsigned i = 0; sets_word(c->files, i, name); i++)
 		if (check_file_next(w, name, why) != NULL)
 			return why;
 	if (after.issued > before->issued + c->orders + 1)

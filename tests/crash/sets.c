@@ -1,0 +1,164 @@
+#include "tests/crash/sets.h"
+
+#include <dirent.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <openssl/pem.h>
+#include <openssl/x509.h>
+
+#include "tests/crash/world.h"
+
+/* -- names -- */
+
+bool sets_word(const char *text, unsigned i, char out[64])
+{
+	const char *at = text == NULL ? "" : text;
+	size_t n = strcspn(at, " ");
+
+	for (; i > 0 && at[n] == ' '; i--) {
+		at += n + 1;
+		n = strcspn(at, " ");
+	}
+	if (i > 0 || n == 0)
+		return false;
+	snprintf(out, 64, "%.*s", (int)n, at);
+	return true;
+}
+
+unsigned sets_live(const struct world *w, const char *cert)
+{
+	char path[PATH_MAX];
+	char to[PATH_MAX] = "";
+	const char *slash;
+
+	snprintf(path, sizeof(path), "%s/state/live/%s", w->dir, cert);
+	if (readlink(path, to, sizeof(to) - 1) < 0)
+		return 0;
+	slash = strrchr(to, '/');
+	return slash == NULL ? 0 : (unsigned)strtoul(slash + 1, NULL, 10);
+}
+
+unsigned sets_highest(const struct world *w, const char *cert)
+{
+	char path[PATH_MAX];
+	unsigned highest = 0;
+	const struct dirent *f;
+	DIR *d;
+
+	snprintf(path, sizeof(path), "%s/state/archive/%s", w->dir, cert);
+	d = opendir(path);
+	while (d != NULL && (f = readdir(d)) != NULL) {
+		unsigned long n = strtoul(f->d_name, NULL, 10);
+
+		if (n > highest)
+			highest = (unsigned)n;
+	}
+	if (d != NULL)
+		closedir(d);
+	return highest;
+}
+
+/* -- pairs -- */
+
+static EVP_PKEY *key_in(const struct buf *b)
+{
+	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
+	EVP_PKEY *key = PEM_read_bio_PrivateKey(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return key;
+}
+
+static X509 *cert_in(const struct buf *b)
+{
+	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
+	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
+
+	BIO_free(bio);
+	return cert;
+}
+
+bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem)
+{
+	EVP_PKEY *key = key_in(key_pem);
+	X509 *cert = cert_in(cert_pem);
+	bool ok = key != NULL && cert != NULL && X509_check_private_key(cert, key) == 1;
+
+	EVP_PKEY_free(key);
+	X509_free(cert);
+	return ok;
+}
+
+void set_done(struct set *s)
+{
+	buf_done(&s->key);
+	buf_done(&s->cert);
+	buf_done(&s->chain);
+	buf_done(&s->full);
+}
+
+static bool read_at(const struct world *w, const char *dir, const char *file,
+		    struct buf *out)
+{
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "%s/%s", dir, file);
+	return world_read(w, path, out);
+}
+
+bool set_read(const struct world *w, const char *dir, struct set *s)
+{
+	return read_at(w, dir, "privkey.pem", &s->key) &&
+	       read_at(w, dir, "cert.pem", &s->cert) &&
+	       read_at(w, dir, "chain.pem", &s->chain) &&
+	       read_at(w, dir, "fullchain.pem", &s->full);
+}
+
+/* -- files -- */
+
+/* What `file` ("www.der") holds for a set. */
+static void render(const char *file, const struct set *s, struct buf *out)
+{
+	const char *content = strrchr(file, '.') + 1;
+
+	if (strcmp(content, "der") == 0) {
+		X509 *cert = cert_in(&s->cert);
+		unsigned char *der = NULL;
+		int n = cert == NULL ? 0 : i2d_X509(cert, &der);
+
+		buf_add(out, der, n > 0 ? (size_t)n : 0);
+		OPENSSL_free(der);
+		X509_free(cert);
+		return;
+	}
+	buf_add(out, s->key.data, s->key.len);
+	if (strcmp(content, "combined") == 0)
+		buf_add(out, s->full.data, s->full.len);
+}
+
+bool sets_same(const struct buf *a, const struct buf *b)
+{
+	return a->len == b->len &&
+	       (a->len == 0 || memcmp(a->data, b->data, a->len) == 0);
+}
+
+bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
+		unsigned number)
+{
+	AUTO_BUF struct buf want = { 0 };
+	struct set s = { .key = { 0 } };
+	char dir[PATH_MAX];
+	bool ok;
+
+	snprintf(dir, sizeof(dir), "state/archive/%.*s/%010u", (int)strcspn(file, "."),
+		 file, number);
+	ok = set_read(w, dir, &s);
+	if (ok)
+		render(file, &s, &want);
+	set_done(&s);
+	return ok && sets_same(got, &want);
+}

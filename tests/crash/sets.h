@@ -1,0 +1,34 @@
+/*
+ * sets: what is found on the disk, read with the plain calls of the C library and
+ * OpenSSL.
+ */
+#pragma once
+
+#include <stdbool.h>
+
+#include "base/buf.h"
+
+struct world;
+
+/* Number `i` of the words in `text`; false: there are fewer. */
+bool sets_word(const char *text, unsigned i, char out[64]);
+
+/* The generation of `cert` that live/CERT leads to, and the highest; 0: none. */
+unsigned sets_live(const struct world *w, const char *cert);
+unsigned sets_highest(const struct world *w, const char *cert);
+
+/* The files of one generation. */
+struct set {
+	struct buf key, cert, chain, full;
+};
+
+/* Read those below `dir`, which is below w/. False: one is missing. */
+bool set_read(const struct world *w, const char *dir, struct set *s);
+void set_done(struct set *s);
+
+bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem);
+bool sets_same(const struct buf *a, const struct buf *b);
+
+/* Whether `got`, read from out/FILE, is what generation `number` says. */
+bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
+		unsigned number);
