@@ -87,10 +87,12 @@ static int take_lock(struct super *s, int root, struct err *e)
 		return err_set(e, ERR_BUSY, "another run holds the lock (process %s)",
 			       pid[0] == '\0' ? "unknown" : pid);
 	}
-	/* Who ends in good order takes its number out. */
+	/* Who ends in good order takes its number out. It is synced, so that a power cut
+	 * that leaves something lying about leaves the number, too. */
 	s->cut = pread(fd, pid, sizeof(pid), 0) > 0;
 	snprintf(pid, sizeof(pid), "%d\n", getpid());
-	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0)
+	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0 ||
+	    fsync(fd) < 0)
 		return err_sys(e, "write the lock");
 	s->lock = take_fd(&fd);
 	return 0;
