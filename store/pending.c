@@ -25,17 +25,34 @@ static int read_key(int dir, const char *path, EVP_PKEY **key, struct err *e)
 	return 0;
 }
 
-static int live_key(int root, const char *name, EVP_PKEY **key, struct err *e)
+/* Of generation `number`; 0: there is none. */
+static int key_of(int root, const char *name, uint64_t number, EVP_PKEY **key,
+		  struct err *e)
 {
 	AUTO_FD int dir = -1;
-	uint64_t number = 0;
 
 	*key = NULL;
-	TRY(generation_current(root, name, &number, e));
 	if (number == 0)
 		return 0;
 	TRY(generation_open(root, name, number, &dir, e));
 	return read_key(dir, KEY_FILE, key, e);
+}
+
+static int live_key(int root, const char *name, EVP_PKEY **key, struct err *e)
+{
+	uint64_t number = 0;
+
+	TRY(generation_current(root, name, &number, e));
+	return key_of(root, name, number, key, e);
+}
+
+static int newest_key(int root, const char *name, EVP_PKEY **key, struct err *e)
+{
+	AUTO_FREE uint64_t *numbers = NULL;
+	size_t n = 0;
+
+	TRY(generation_list(root, name, &numbers, &n, e));
+	return key_of(root, name, n == 0 ? 0 : numbers[n - 1], key, e);
 }
 
 /* What cannot be read as a key is no key: here, that is never a reason to stop. */
@@ -108,13 +125,32 @@ int pending_drop(int root, const char *name, struct err *e)
 	return dir < 0 ? 0 : file_remove_dir(dir, PLACE_PENDING, e);
 }
 
+/* What is in a generation does not wait any more: a crash came before pending_drop(), or
+ * a power cut that took it back. */
+static int is_wanted(int root, const char *name, int dir, bool *wanted, struct err *e)
+{
+	AUTO_KEY EVP_PKEY *waiting = NULL;
+	AUTO_KEY EVP_PKEY *newest = NULL;
+
+	*wanted = file_exists(dir, PLACE_PENDING "/" KEY_FILE);
+	if (!*wanted)
+		return 0;
+	TRY(load_any(pending_load, root, name, &waiting, e));
+	TRY(load_any(newest_key, root, name, &newest, e));
+	*wanted =
+	    waiting == NULL || newest == NULL || !key_same_public(waiting, newest);
+	return 0;
+}
+
 int pending_sweep(int root, const char *name, struct err *e)
 {
 	AUTO_FD int dir = -1;
+	bool wanted = false;
 
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
-	/* Removing the rest removes the draft of a key, too. */
-	if (dir < 0 || file_exists(dir, PLACE_PENDING "/" KEY_FILE))
+	if (dir < 0)
 		return 0;
-	return file_remove_dir(dir, PLACE_PENDING, e);
+	TRY(is_wanted(root, name, dir, &wanted, e));
+	/* Removing the rest removes the draft of a key, too. */
+	return wanted ? 0 : file_remove_dir(dir, PLACE_PENDING, e);
 }

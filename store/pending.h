@@ -34,5 +34,6 @@ int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e);
 /* Remove it. Fine if there is none. */
 int pending_drop(int root, const char *name, struct err *e);
 
-/* Remove what a crash left of it. A key that was made stays: the next order uses it. */
+/* Remove what a crash left of it. A key that was made stays, as the next order uses it,
+ * but for that of the newest generation: it does not wait any more. */
 int pending_sweep(int root, const char *name, struct err *e);

@@ -225,6 +225,33 @@ static void a_leftover_of_a_crash_is_removed(void **state)
 	assert_int_equal(scratch_count(s, "archive/web/.pending"), 1);
 }
 
+static void a_sweep_leaves_the_key_that_waits(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *old = get(s, KEY_ECDSA_P256, 0);
+	AUTO_KEY EVP_PKEY *key = NULL, *there = NULL;
+	struct err e;
+
+	install(s, old);
+	key = get(s, KEY_ECDSA_P256, 0);
+	assert_int_equal(pending_sweep(s->fd, "web", &e), 0);
+	there = load(s);
+	assert_non_null(there);
+	assert_true(key_same_public(key, there));
+}
+
+static void a_sweep_removes_a_key_that_is_in_a_generation(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 0);
+	struct err e;
+
+	install(s, key);
+	assert_int_equal(unlinkat(s->fd, "live/web", 0), 0);
+	assert_int_equal(pending_sweep(s->fd, "web", &e), 0);
+	assert_int_equal(scratch_count(s, "archive/web"), 1);
+}
+
 static void nothing_live_is_changed(void **state)
 {
 	struct scratch *s = *state;
@@ -273,6 +300,8 @@ int main(void)
 		TEST(reuse_without_a_live_key_makes_one),
 		TEST(what_is_no_key_gives_way_to_one),
 		TEST(a_leftover_of_a_crash_is_removed),
+		TEST(a_sweep_leaves_the_key_that_waits),
+		TEST(a_sweep_removes_a_key_that_is_in_a_generation),
 		TEST(nothing_live_is_changed),
 		TEST(a_disk_that_fails_is_not_taken_for_no_key),
 	};
