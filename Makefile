@@ -115,6 +115,9 @@ cases: ## run all, then note in tests/cases how many cases there are
 crash: all $(B)/tests/crash/crash_test ## kill -9 at every file system call (make check: a sample)
 	CRASH=all $(B)/tests/crash/crash_test
 
+power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as root (make check: a sample)
+	POWER=all $(B)/tests/crash/power_test
+
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
@@ -176,7 +179,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps peers check cases crash fresh scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps peers check cases crash power fresh scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \

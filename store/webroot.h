@@ -7,7 +7,8 @@
  * WEBROOT is opened without following links, the file is made with O_EXCL beside its
  * place and renamed into it, nothing is opened for writing that was there before.
  * WEBROOT itself may be a link or lead over links: where it leads, the web server goes
- * as well. No fsync: after a crash the token is presented again.
+ * as well. No fsync: after a crash the token is presented again. After
+ * a power cut one that was withdrawn may be back, with its folders; what it says is public.
  *
  * Files and folders that we make can be read by all, whatever the umask is; a folder
  * that is there keeps owner and mode.

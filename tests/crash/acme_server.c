@@ -4,12 +4,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include "base/buf.h"
+#include "tests/crash/orphan.h"
 #include "tests/crash/world.h"
 
 #define START_TRIES 2000 /* of 10 ms */
@@ -17,28 +16,6 @@
 static void path_of(const struct world *w, const char *file, char out[256])
 {
 	snprintf(out, 256, "%s/ca/%s", w->base, file);
-}
-
-/* Twice removed, so that nobody waits for it: not adopted either, by who reaps what the
- * roles leave (world.c). */
-static void spawn(const char *dir, int end)
-{
-	int reaps = 0;
-	pid_t pid;
-
-	prctl(PR_GET_CHILD_SUBREAPER, &reaps);
-	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	pid = fork();
-	if (pid == 0) {
-		dup2(end, STDIN_FILENO);
-		if (fork() == 0) {
-			execl("tests/tools/ca", "ca", dir, (char *)NULL);
-			_exit(126);
-		}
-		_exit(0);
-	}
-	waitpid(pid, NULL, 0);
-	prctl(PR_SET_CHILD_SUBREAPER, reaps);
 }
 
 bool acme_server_start(const struct world *w, int *fd)
@@ -49,7 +26,11 @@ bool acme_server_start(const struct world *w, int *fd)
 	path_of(w, "", path);
 	if (mkdir(path, 0755) < 0 || pipe2(ends, O_CLOEXEC) < 0)
 		return false;
-	spawn(path, ends[0]);
+	if (orphan_fork()) {
+		dup2(ends[0], STDIN_FILENO);
+		execl("tests/tools/ca", "ca", path, (char *)NULL);
+		_exit(126);
+	}
 	close(ends[0]);
 	*fd = ends[1];
 	path_of(w, "port", path);

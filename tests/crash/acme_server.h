@@ -9,8 +9,7 @@
 
 struct world;
 
-/* Start it in BASE/ca. To be called before the test takes in what others leave behind: the
- * server is nobody's child. It ends when *fd is closed. False: it did not start. */
+/* Start it in BASE/ca. It ends when *fd is closed. False: it did not start. */
 bool acme_server_start(const struct world *w, int *fd);
 
 /* The issuer "ca" that it is, as a line of configuration. */

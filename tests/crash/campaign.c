@@ -30,7 +30,7 @@ static void enumerate(const struct tracer_result *r, struct points *p)
 {
 	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
 		for (unsigned k = 1; k <= r->n[roles[i]] && k <= TRACER_CALLS; k++) {
-			struct tracer_plan plan = { TRACER_KILL, roles[i], k, 0 };
+			struct tracer_plan plan = { TRACER_KILL, roles[i], k, 0, -1 };
 
 			add(p, &plan);
 			if (!r->changes[roles[i]][k - 1])
@@ -136,7 +136,9 @@ static const char *look(const struct crash_case *c, const struct world *w,
 		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
 		return why;
 	}
-	return check_next(c, w, before, r->status == 0, plan->what == TRACER_ERRNO,
+	return check_next(c, w, before,
+			  (r->status == 0 ? CHECK_WHOLE : 0) |
+			      (plan->what == TRACER_ERRNO ? CHECK_FAILED : 0),
 			  why);
 }
 
@@ -207,7 +209,7 @@ static bool count(struct campaign *m, const struct crash_case *c,
 	if (tracer_run(command.argv, m->world.said, &plan, r))
 		why = r->status != 0
 			  ? "an undisturbed run failed"
-			  : check_next(c, &m->world, &before, true, false, text);
+			  : check_next(c, &m->world, &before, CHECK_WHOLE, text);
 	if (why != NULL)
 		report(c, &m->world, &plan, r, why);
 	return why == NULL;

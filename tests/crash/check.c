@@ -63,17 +63,17 @@ void check_facts(const struct crash_case *c, const struct world *w,
 static const char *check_set(const struct world *w, const char *dir,
 			     char why[CHECK_WHY])
 {
-	struct set s = { .key = { 0 } };
+	struct sets_files s = { .key = { 0 } };
 	const char *text = NULL;
 
-	if (!set_read(w, dir, &s))
+	if (!sets_read(w, dir, &s))
 		text = wrong(why, "not all of its files are there", dir);
 	else if (!sets_is_pair(&s.key, &s.cert))
 		text = wrong(why, "the key is not the certificate's", dir);
 	else if (s.full.len != s.cert.len + s.chain.len ||
 		 memcmp(s.full.data, s.cert.data, s.cert.len) != 0)
 		text = wrong(why, "fullchain.pem is not cert.pem and chain.pem", dir);
-	set_done(&s);
+	sets_done(&s);
 	return text;
 }
 
@@ -221,8 +221,21 @@ static bool is_welcome(const char *name)
 	return false;
 }
 
-static const char *find_litter(const struct world *w, const char *below, bool key_waits,
-			       bool old_stays, char why[CHECK_WHY])
+/* What need not be swept. */
+static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
+{
+	const char *file = strrchr(name, '/') == NULL ? name : strrchr(name, '/') + 1;
+
+	if (c->maybe && strcmp(file, ".pending") == 0)
+		return true;
+	if ((how & CHECK_FAILED) != 0 && strcmp(file, ".old") == 0)
+		return true;
+	/* A token is not synced, nor is that it was withdrawn. */
+	return (how & CHECK_POWER) != 0 && strcmp(name, "web/.well-known") == 0;
+}
+
+static const char *find_litter(const struct crash_case *c, const struct world *w,
+			       const char *below, unsigned how, char why[CHECK_WHY])
 {
 	char path[PATH_MAX];
 	char name[PATH_MAX];
@@ -238,15 +251,13 @@ static const char *find_litter(const struct world *w, const char *below, bool ke
 			continue;
 		snprintf(name, sizeof(name), "%.2000s%s%s", below,
 			 below[0] == '\0' ? "" : "/", f->d_name);
-		if (key_waits && strcmp(f->d_name, ".pending") == 0)
-			continue;
-		if (old_stays && strcmp(f->d_name, ".old") == 0)
+		if (may_stay(c, how, name))
 			continue;
 		snprintf(path, sizeof(path), "%.200s/%.3000s", w->dir, name);
 		if (!is_welcome(name))
 			found = wrong(why, "it was left lying about", name);
 		else if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			found = find_litter(w, name, key_waits, old_stays, why);
+			found = find_litter(c, w, name, how, why);
 	}
 	if (d != NULL)
 		closedir(d);
@@ -269,6 +280,10 @@ static const char *check_hook(const struct world *w, const char *cert,
 		 sets_live(w, cert));
 	if (!world_read(w, "hook.log", &log) || log.len == 0)
 		return wrong(why, "no hook has run", cert);
+	/* The lines of a hook that had no time to sync them. */
+	for (size_t i = 0; i < log.len; i++)
+		if (log.data[i] == '\0')
+			log.data[i] = '\n';
 	for (const char *at = log.data; *at != '\0'; at = strchr(at, '\n') + 1) {
 		if (strncmp(at, head, strlen(head)) == 0)
 			last = at;
@@ -320,14 +335,14 @@ static const char *check_cert(const struct crash_case *c, const struct world *w,
 }
 
 const char *check_next(const struct crash_case *c, const struct world *w,
-		       const struct check_facts *before, bool whole, bool failed,
+		       const struct check_facts *before, unsigned how,
 		       char why[CHECK_WHY])
 {
+	const bool whole = (how & CHECK_WHOLE) != 0;
 	struct check_facts after;
 	char name[64];
 
-	if (check_cut(c, w, why) != NULL ||
-	    find_litter(w, "", c->maybe, failed, why) != NULL)
+	if (check_cut(c, w, why) != NULL || find_litter(c, w, "", how, why) != NULL)
 		return why;
 	check_facts(c, w, &after);
 	for (unsigned i = 0; sets_word(c->certs, i, name); i++) {

@@ -30,8 +30,11 @@ void check_facts(const struct crash_case *c, const struct world *w,
 const char *check_cut(const struct crash_case *c, const struct world *w,
 		      char why[CHECK_WHY]);
 
-/* After the next run. `whole`: the cut run said that it had done all.  `failed`: a
- * call of it did, so what could not be removed may still be there. */
+/* After the next run, how the one before it ended. */
+#define CHECK_WHOLE  (1u << 0) /* it said that it had done all */
+#define CHECK_FAILED (1u << 1) /* a call did: what could not be removed may be there */
+#define CHECK_POWER  (1u << 2) /* the power went: what was not synced may be back */
+
 const char *check_next(const struct crash_case *c, const struct world *w,
-		       const struct check_facts *before, bool whole, bool failed,
+		       const struct check_facts *before, unsigned how,
 		       char why[CHECK_WHY]);

@@ -93,7 +93,7 @@ bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem)
 	return ok;
 }
 
-void set_done(struct set *s)
+void sets_done(struct sets_files *s)
 {
 	buf_done(&s->key);
 	buf_done(&s->cert);
@@ -110,7 +110,7 @@ static bool read_at(const struct world *w, const char *dir, const char *file,
 	return world_read(w, path, out);
 }
 
-bool set_read(const struct world *w, const char *dir, struct set *s)
+bool sets_read(const struct world *w, const char *dir, struct sets_files *s)
 {
 	return read_at(w, dir, "privkey.pem", &s->key) &&
 	       read_at(w, dir, "cert.pem", &s->cert) &&
@@ -121,7 +121,7 @@ bool set_read(const struct world *w, const char *dir, struct set *s)
 /* -- files -- */
 
 /* What `file` ("www.der") holds for a set. */
-static void render(const char *file, const struct set *s, struct buf *out)
+static void render(const char *file, const struct sets_files *s, struct buf *out)
 {
 	const char *content = strrchr(file, '.') + 1;
 
@@ -150,15 +150,15 @@ bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
 		unsigned number)
 {
 	AUTO_BUF struct buf want = { 0 };
-	struct set s = { .key = { 0 } };
+	struct sets_files s = { .key = { 0 } };
 	char dir[PATH_MAX];
 	bool ok;
 
 	snprintf(dir, sizeof(dir), "state/archive/%.*s/%010u", (int)strcspn(file, "."),
 		 file, number);
-	ok = set_read(w, dir, &s);
+	ok = sets_read(w, dir, &s);
 	if (ok)
 		render(file, &s, &want);
-	set_done(&s);
+	sets_done(&s);
 	return ok && sets_same(got, &want);
 }

@@ -18,13 +18,13 @@ unsigned sets_live(const struct world *w, const char *cert);
 unsigned sets_highest(const struct world *w, const char *cert);
 
 /* The files of one generation. */
-struct set {
+struct sets_files {
 	struct buf key, cert, chain, full;
 };
 
 /* Read those below `dir`, which is below w/. False: one is missing. */
-bool set_read(const struct world *w, const char *dir, struct set *s);
-void set_done(struct set *s);
+bool sets_read(const struct world *w, const char *dir, struct sets_files *s);
+void sets_done(struct sets_files *s);
 
 bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem);
 bool sets_same(const struct buf *a, const struct buf *b);

@@ -15,6 +15,8 @@
 
 #include <seccomp.h>
 
+#include "tests/crash/volume.h"
+
 #define PROCS_MAX 256
 
 struct proc {
@@ -63,7 +65,8 @@ const char *tracer_role_word(enum tracer_role role)
 
 const char *tracer_what_word(enum tracer_what what)
 {
-	static const char *const words[] = { "count", "kill", "kill-tree", "errno" };
+	static const char *const words[] = { "count", "kill", "kill-tree", "errno",
+					     "cut" };
 
 	return words[what];
 }
@@ -192,6 +195,14 @@ static void kill_all(struct tracer *t)
 			kill(t->procs[i].pid, SIGKILL);
 }
 
+/* The disk first: no process gets as far as its next call. */
+static void cut(struct tracer *t)
+{
+	if (!volume_cut(t->plan->handle))
+		t->r->reached = false;
+	kill_all(t);
+}
+
 static void on_call(struct tracer *t, struct proc *p)
 {
 	struct __ptrace_syscall_info info;
@@ -215,6 +226,8 @@ static void on_call(struct tracer *t, struct proc *p)
 			kill(p->pid, SIGKILL);
 		else if (t->plan->what == TRACER_TREE)
 			kill_all(t);
+		else if (t->plan->what == TRACER_CUT)
+			cut(t);
 		else
 			fail_call(p->pid, t->plan->error);
 	}

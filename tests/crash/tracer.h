@@ -26,6 +26,7 @@ enum tracer_what {
 	TRACER_KILL,  /* the process */
 	TRACER_TREE,  /* every process, as if the machine had stopped */
 	TRACER_ERRNO, /* the call is not made and fails */
+	TRACER_CUT,   /* every process, once the file system of `handle` is cut off */
 };
 
 #define TRACER_CALLS 4096 /* of one role that are told apart */
@@ -35,6 +36,7 @@ struct tracer_plan {
 	enum tracer_role role;
 	unsigned at; /* the first call is 1 */
 	int error;   /* errno */
+	int handle;  /* of a volume */
 };
 
 struct tracer_result {

@@ -121,7 +121,7 @@ bool world_read(const struct world *w, const char *name, struct buf *out)
 	return file_read(AT_FDCWD, real, FILE_READ_MAX, out, &e) == 0;
 }
 
-static int run(char *const argv[], const char *out, int seconds)
+int world_exec(char *const argv[], const char *out, int seconds)
 {
 	pid_t pid = fork();
 	int status = 0;
@@ -152,7 +152,7 @@ static void copy(const char *from, const char *to)
 			 NULL };
 
 	remove_tree(to);
-	run(argv, "/dev/null", RUN_SECONDS);
+	world_exec(argv, "/dev/null", RUN_SECONDS);
 }
 
 void world_keep(const struct world *w)
@@ -184,8 +184,7 @@ void world_command(const struct world *w, const char *words, struct world_comman
 	c->argv[n] = NULL;
 }
 
-/* True if no child is left; those that are get time to end. */
-static bool no_stray(void)
+bool world_no_stray(void)
 {
 	for (int i = 0; i < STRAY_TRIES; i++) {
 		pid_t pid = waitpid(-1, NULL, WNOHANG);
@@ -204,6 +203,6 @@ int world_run(const struct world *w, const char *words)
 	int status;
 
 	world_command(w, words, &c);
-	status = run(c.argv, w->answer, RUN_SECONDS);
-	return no_stray() ? status : 125;
+	status = world_exec(c.argv, w->answer, RUN_SECONDS);
+	return world_no_stray() ? status : 125;
 }

@@ -47,8 +47,14 @@ void world_keep(const struct world *w);    /* kept = w */
 void world_restore(const struct world *w); /* w = kept */
 void world_clear(const struct world *w);
 
+/* Run argv, what it prints in the file `out`. Its exit status; 124: it took too long. */
+int world_exec(char *const argv[], const char *out, int seconds);
+
 /* "renew www" with the program and the configuration of `w` before it. */
 void world_command(const struct world *w, const char *words, struct world_command *c);
+
+/* True if no child is left; those that are get time to end. */
+bool world_no_stray(void);
 
 /* Run it untraced. Its exit status; 124: it took too long; 125: it left a process. */
 int world_run(const struct world *w, const char *words);

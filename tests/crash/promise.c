@@ -1,0 +1,123 @@
+#include "tests/crash/promise.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "tests/crash/cases.h"
+#include "tests/crash/sets.h"
+#include "tests/crash/world.h"
+
+#define PROMISES_MAX 16
+
+/* What may be live: the last that was said in time, and whatever is said after it. */
+struct allowed {
+	unsigned numbers[PROMISES_MAX];
+	unsigned n;
+	bool said; /* the first of them was said */
+	bool any;  /* nothing was said, and what would have been is not known */
+};
+
+/* The generation of `cert` that is live by what the line `at` says; 0: not told. */
+static unsigned told_by(const char *at, const char *cert)
+{
+	static const char *const words[] = { "installed generation ",
+					     "rolled-back to generation ",
+					     "repaired generation " };
+	char head[96];
+	const char *line_end = strchr(at, '\n');
+	const char *found;
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		snprintf(head, sizeof(head), ": %s: %s", cert, words[i]);
+		found = strstr(at, head);
+		if (found != NULL && line_end != NULL && found < line_end)
+			return (unsigned)strtoul(found + strlen(head), NULL, 10);
+	}
+	return 0;
+}
+
+static void allow(const char *cert, unsigned before, const char *all, size_t n_said,
+		  struct allowed *a)
+{
+	const char *end;
+
+	*a = (struct allowed){ .numbers = { before }, .n = 1 };
+	for (const char *at = all; (end = strchr(at, '\n')) != NULL; at = end + 1) {
+		unsigned number = told_by(at, cert);
+
+		if (number == 0)
+			continue;
+		if ((size_t)(end - all) < n_said) {
+			a->said = true;
+			a->n = 0;
+		}
+		if (a->n < PROMISES_MAX)
+			a->numbers[a->n++] = number;
+	}
+	a->any = !a->said && strstr(all, "\nended ") == NULL;
+}
+
+static bool file_is_allowed(const struct world *w, const char *file,
+			    const struct allowed *a)
+{
+	AUTO_BUF struct buf got = { 0 };
+	char path[96];
+
+	snprintf(path, sizeof(path), "out/%s", file);
+	if (!world_read(w, path, &got))
+		return false;
+	for (unsigned i = 0; i < a->n; i++)
+		if (sets_is_of(w, file, &got, a->numbers[i]))
+			return true;
+	return false;
+}
+
+static const char *check_files(const struct crash_case *c, const struct world *w,
+			       const char *cert, const struct allowed *a,
+			       char why[CHECK_WHY])
+{
+	size_t len = strlen(cert);
+	char file[64];
+
+	for (unsigned i = 0; a->said && sets_word(c->files, i, file); i++)
+		if (strncmp(file, cert, len) == 0 && file[len] == '.' &&
+		    !file_is_allowed(w, file, a)) {
+			snprintf(why, CHECK_WHY, "%s: it is not what was said", file);
+			return why;
+		}
+	return NULL;
+}
+
+static bool is_allowed(unsigned live, const struct allowed *a)
+{
+	if (a->any)
+		return true;
+	for (unsigned i = 0; i < a->n; i++)
+		if (a->numbers[i] == live)
+			return true;
+	return false;
+}
+
+const char *promise_check(const struct crash_case *c, const struct world *w,
+			  const struct check_facts *before, const char *all,
+			  size_t n_said, char why[CHECK_WHY])
+{
+	struct allowed a;
+	char cert[64];
+
+	for (unsigned i = 0; i < CHECK_CERTS && sets_word(c->certs, i, cert); i++) {
+		unsigned live = sets_live(w, cert);
+
+		allow(cert, before->live[i], all, n_said, &a);
+		if (!is_allowed(live, &a)) {
+			snprintf(why, CHECK_WHY, "%s: generation %u is live, %s was %u",
+				 cert, live, a.said ? "said" : "before",
+				 a.n > 0 ? a.numbers[0] : 0);
+			return why;
+		}
+		if (check_files(c, w, cert, &a, why) != NULL)
+			return why;
+	}
+	return NULL;
+}
