@@ -20,7 +20,7 @@ MAINS := agent/main.c agent/net_main.c agent/ca_main.c
 # What each program may need (make layers reads it back from the binaries).
 PKGS      := libcrypto libconfig sqlite3 libseccomp
 NET_PKGS  := libcrypto libssl libseccomp
-NET_EXTRA := libcurl jansson libmicrohttpd ldns
+NET_EXTRA := libcurl jansson ldns
 
 # Variants live beside each other: make SAN=1, make COV=1, make CC=clang.
 PROGRAMS   = $(B)/everleaf $(B)/everleaf-net $(B)/everleaf-ca

@@ -1,247 +1,168 @@
 #include "agent/responder.h"
 
 #include <assert.h>
+#include <errno.h>
 #include <fcntl.h>
-#include <limits.h>
-#include <microhttpd.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
+#include "agent/responder_reply.h"
 #include "agent/responder_tokens.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
-/* = RFC 8555 8.3 "The path at which the resource is provisioned is comprised of the fixed
- * prefix "/.well-known/acme-challenge/", followed by the "token" value in the challenge." */
-#define PREFIX "/.well-known/acme-challenge/"
-
-#define REQUEST_BYTES 2048 /* of memory for a request; CAs send less than 500 */
+#define REQUEST_BYTES 2048 /* of a header; CAs send less than 500 */
+#define ACCEPTS       64   /* at once, before those who are here are heard again */
 
 struct connection {
-	int fd; /* libmicrohttpd's */
+	int fd; /* owned */
 	int64_t until_ms;
-};
-
-/* One listening socket and those who came through it. */
-struct door {
-	struct responder *responder; /* borrowed */
-	struct MHD_Daemon *daemon;
-	size_t max;
-	size_t n;
-	struct connection open[RESPONDER_CONNECTIONS]; /* oldest first */
+	struct in6_addr from;
+	bool answered; /* what else comes is thrown away; unread it cuts the answer */
+	size_t len;
+	char in[REQUEST_BYTES + 1];
 };
 
 struct responder {
 	struct responder_tokens tokens;
-	struct MHD_Response *not_found;
-	struct MHD_Response *not_allowed;
+	size_t n_listeners;
+	int listeners[RESPONDER_LISTENERS]; /* borrowed */
 	size_t n;
-	struct door doors[RESPONDER_LISTENERS];
+	struct connection *open[RESPONDER_CONNECTIONS]; /* owned, oldest first */
 };
 
 /* -------- who is connected */
 
-/* libmicrohttpd sees the end of input, and closes. */
-static void cut(const struct connection *c)
+static void cut(struct responder *r, size_t i)
 {
-	(void)shutdown(c->fd, SHUT_RDWR);
+	close(r->open[i]->fd);
+	free(r->open[i]);
+	r->n--;
+	memmove(r->open + i, r->open + i + 1, (r->n - i) * sizeof(*r->open));
 }
 
-static void connected(struct door *d, int fd)
+static void cut_the_late(struct responder *r)
 {
-	size_t keep = d->max - d->max / 16; /* a place is free for whoever comes next */
+	const int64_t now = clock_boot_ms();
 
-	assert(d->n < d->max);
-	d->open[d->n++] =
-	    (struct connection){ fd, clock_boot_ms() + RESPONDER_SECONDS * 1000 };
-	if (d->n > keep)
-		cut(&d->open[d->n - keep - 1]); /* those before it are cut already */
+	while (r->n > 0 && r->open[0]->until_ms <= now)
+		cut(r, 0);
 }
 
-static void disconnected(struct door *d, int fd)
+/* One that came by IPv4 is the same whatever the socket it came to. */
+static struct in6_addr address_of(const struct sockaddr_storage *sa)
 {
-	size_t i = 0;
+	struct in6_addr mapped = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
 
-	while (i < d->n && d->open[i].fd != fd)
-		i++;
-	assert(i < d->n);
-	d->n--;
-	memmove(d->open + i, d->open + i + 1, (d->n - i) * sizeof(*d->open));
+	if (sa->ss_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)sa)->sin6_addr;
+	memcpy(mapped.s6_addr + 12, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+	return mapped;
 }
 
-static void on_connection(void *door, struct MHD_Connection *c, void **context,
-			  enum MHD_ConnectionNotificationCode what)
+static bool has_enough(const struct responder *r, const struct in6_addr *from)
 {
-	int fd =
-	    MHD_get_connection_info(c, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	size_t n = 0;
 
-	(void)context;
-	if (what == MHD_CONNECTION_NOTIFY_STARTED)
-		connected(door, fd);
-	else
-		disconnected(door, fd);
+	for (size_t i = 0; i < r->n; i++)
+		n += memcmp(&r->open[i]->from, from, sizeof(*from)) == 0;
+	return n >= RESPONDER_PER_ADDRESS;
 }
 
-static void cut_the_late(struct door *d)
+static void welcome(struct responder *r, int fd, const struct in6_addr *from)
 {
-	int64_t now = clock_boot_ms();
+	struct connection *c;
 
-	for (size_t i = 0; i < d->n; i++) {
-		if (d->open[i].until_ms > now)
-			continue;
-		cut(&d->open[i]);
-		d->open[i].until_ms = now + RESPONDER_SECONDS * 1000;
+	if (has_enough(r, from)) {
+		close(fd);
+		return;
+	}
+	if (r->n == RESPONDER_CONNECTIONS)
+		cut(r, 0);
+	c = xcalloc(1, sizeof(*c));
+	c->fd = fd;
+	c->from = *from;
+	c->until_ms = clock_boot_ms() + RESPONDER_SECONDS * 1000;
+	r->open[r->n++] = c;
+}
+
+static void accept_from(struct responder *r, int listener)
+{
+	for (int i = 0; i < ACCEPTS; i++) {
+		struct sockaddr_storage sa = { 0 };
+		socklen_t len = sizeof(sa);
+		int fd = accept4(listener, (struct sockaddr *)&sa, &len,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct in6_addr from = address_of(&sa);
+
+		if (fd < 0)
+			return;
+		welcome(r, fd, &from);
 	}
 }
 
 /* -------- requests */
 
-static enum MHD_Result answer_token(struct MHD_Connection *c, const char *authorization)
+static void answer(struct connection *c, const struct buf *reply)
 {
-	/* A copy: the token may be withdrawn while it is sent. */
-	struct MHD_Response *r =
-	    MHD_create_response_from_buffer(strlen(authorization),
-					    (void *)(uintptr_t)authorization,
-					    MHD_RESPMEM_MUST_COPY);
-	enum MHD_Result rc = MHD_NO;
-
-	if (r == NULL)
-		return MHD_NO;
-	if (MHD_add_response_header(r, "Content-Type", "application/octet-stream") ==
-		MHD_YES &&
-	    MHD_add_response_header(r, "Connection", "close") == MHD_YES)
-		rc = MHD_queue_response(c, MHD_HTTP_OK, r);
-	MHD_destroy_response(r);
-	return rc;
+	/* It fits into what the kernel keeps of a new connection. */
+	(void)send(c->fd, reply->data, reply->len, MSG_NOSIGNAL);
+	(void)shutdown(c->fd, SHUT_WR);
+	c->answered = true;
+	c->len = 0;
 }
 
-static const char *find(const struct responder *r, struct MHD_Connection *c,
-			const char *path)
+/* Take what has come; false: the connection is over. */
+static bool hear(const struct responder *r, struct connection *c)
 {
-	if (strncmp(path, PREFIX, strlen(PREFIX)) != 0 ||
-	    MHD_get_connection_values(c, MHD_GET_ARGUMENT_KIND, NULL, NULL) != 0)
-		return NULL;
-	return responder_tokens_find(&r->tokens, path + strlen(PREFIX));
-}
+	ssize_t n = recv(c->fd, c->in + c->len, REQUEST_BYTES - c->len, 0);
+	AUTO_BUF struct buf reply = { 0 };
 
-/* Answered as soon as the header is there: what a body would say is not read. */
-static enum MHD_Result on_request(void *door, struct MHD_Connection *c,
-				  const char *path, const char *method,
-				  const char *version, const char *upload,
-				  size_t *upload_size, void **context)
-{
-	const struct responder *r = ((const struct door *)door)->responder;
-	const char *authorization;
-
-	(void)version;
-	(void)upload;
-	(void)upload_size;
-	(void)context;
-	if (strcmp(method, "GET") != 0 && strcmp(method, "HEAD") != 0)
-		return MHD_queue_response(c, MHD_HTTP_METHOD_NOT_ALLOWED,
-					  r->not_allowed);
-	authorization = find(r, c, path);
-	if (authorization == NULL)
-		return MHD_queue_response(c, MHD_HTTP_NOT_FOUND, r->not_found);
-	return answer_token(c, authorization);
-}
-
-/* Paths are compared as they were sent: a token has no other spelling. */
-static size_t on_escape(void *door, struct MHD_Connection *c, char *text)
-{
-	(void)door;
-	(void)c;
-	return strlen(text);
+	if (n <= 0)
+		return n < 0 && (errno == EAGAIN || errno == EINTR);
+	if (c->answered)
+		return true;
+	c->len += (size_t)n;
+	c->in[c->len] = '\0';
+	if (responder_reply(&r->tokens, c->in, c->len == REQUEST_BYTES, &reply))
+		answer(c, &reply);
+	return true;
 }
 
 /* -------- the life of a responder */
 
-static struct MHD_Response *empty_response(const char *header, const char *value)
-{
-	struct MHD_Response *r =
-	    MHD_create_response_from_buffer(0, NULL, MHD_RESPMEM_PERSISTENT);
-
-	if (r != NULL)
-		(void)MHD_add_response_header(r, "Connection", "close");
-	if (r != NULL && header != NULL)
-		(void)MHD_add_response_header(r, header, value);
-	return r;
-}
-
-static int open_door(struct door *d, int listener, struct err *e)
-{
-	const struct MHD_OptionItem options[] = {
-		{ MHD_OPTION_CONNECTION_LIMIT, (intptr_t)d->max, NULL },
-		{ MHD_OPTION_PER_IP_CONNECTION_LIMIT, RESPONDER_PER_ADDRESS, NULL },
-		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, REQUEST_BYTES, NULL },
-		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, d },
-		{ MHD_OPTION_UNESCAPE_CALLBACK, (intptr_t)on_escape, d },
-		{ MHD_OPTION_END, 0, NULL },
-	};
-	int flags = fcntl(listener, F_GETFL);
-
-	if (flags < 0 || fcntl(listener, F_SETFL, flags | O_NONBLOCK) != 0)
-		return err_sys(e, "responder: listening socket");
-	d->daemon = MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, d,
-				     MHD_OPTION_LISTEN_SOCKET, listener,
-				     MHD_OPTION_ARRAY, options, MHD_OPTION_END);
-	if (d->daemon == NULL)
-		return err_sys(e, "responder: start");
-	return 0;
-}
-
-static int open_doors(struct responder *r, const int *listeners, size_t n,
-		      struct err *e)
-{
-	r->not_found = empty_response(NULL, NULL);
-	r->not_allowed = empty_response("Allow", "GET, HEAD");
-	if (r->not_found == NULL || r->not_allowed == NULL)
-		return err_set(e, ERR_SYS, "responder: no memory");
-	for (size_t i = 0; i < n; i++) {
-		r->doors[i].responder = r;
-		r->doors[i].max = RESPONDER_CONNECTIONS / n;
-		TRY(open_door(&r->doors[i], listeners[i], e));
-		r->n++;
-	}
-	return 0;
-}
-
 int responder_new(const int *listeners, size_t n, struct responder **out, struct err *e)
 {
-	struct responder *r = xcalloc(1, sizeof(*r));
-	int rc;
+	struct responder *r;
 
 	assert(n <= RESPONDER_LISTENERS);
-	rc = open_doors(r, listeners, n, e);
-	if (rc < 0)
-		responder_free(r);
-	else
-		*out = r;
-	return rc;
-}
+	for (size_t i = 0; i < n; i++) {
+		int flags = fcntl(listeners[i], F_GETFL);
 
-/* Stopping a daemon would close its listener, which is not ours. */
-static void close_door(struct door *d)
-{
-	(void)MHD_quiesce_daemon(d->daemon);
-	MHD_stop_daemon(d->daemon);
+		if (flags < 0 || fcntl(listeners[i], F_SETFL, flags | O_NONBLOCK) != 0)
+			return err_sys(e, "responder: listening socket");
+	}
+	r = xcalloc(1, sizeof(*r));
+	memcpy(r->listeners, listeners, n * sizeof(*listeners));
+	r->n_listeners = n;
+	*out = r;
+	return 0;
 }
 
 void responder_free(struct responder *r)
 {
 	if (r == NULL)
 		return;
-	for (size_t i = 0; i < r->n; i++)
-		close_door(&r->doors[i]);
-	if (r->not_found != NULL)
-		MHD_destroy_response(r->not_found);
-	if (r->not_allowed != NULL)
-		MHD_destroy_response(r->not_allowed);
+	while (r->n > 0)
+		cut(r, r->n - 1);
 	responder_tokens_done(&r->tokens);
 	free(r);
 }
@@ -264,53 +185,37 @@ void responder_clear(struct responder *r)
 
 size_t responder_poll(const struct responder *r, struct pollfd *fds)
 {
+	for (size_t i = 0; i < r->n_listeners; i++)
+		*fds++ = (struct pollfd){ .fd = r->listeners[i], .events = POLLIN };
 	for (size_t i = 0; i < r->n; i++)
-		fds[i] = (struct pollfd){
-			.fd = MHD_get_daemon_info(r->doors[i].daemon,
-						  MHD_DAEMON_INFO_EPOLL_FD)
-				  ->epoll_fd,
-			.events = POLLIN,
-		};
-	return r->n;
-}
-
-static int64_t sooner(int64_t a, int64_t b)
-{
-	return a < b ? a : b;
+		*fds++ = (struct pollfd){ .fd = r->open[i]->fd, .events = POLLIN };
+	return r->n_listeners + r->n;
 }
 
 int responder_timeout_ms(const struct responder *r)
 {
-	int64_t wait = INT_MAX, now = clock_boot_ms();
-	unsigned MHD_LONG_LONG theirs;
+	int64_t left;
 
-	for (size_t i = 0; i < r->n; i++) {
-		const struct door *d = &r->doors[i];
-
-		if (MHD_get_timeout(d->daemon, &theirs) == MHD_YES)
-			wait =
-			    sooner(wait, theirs > INT_MAX ? INT_MAX : (int64_t)theirs);
-		for (size_t k = 0; k < d->n; k++)
-			wait = sooner(wait, d->open[k].until_ms - now);
-	}
-	return wait == INT_MAX ? -1 : wait < 0 ? 0 : (int)wait;
+	if (r->n == 0)
+		return -1;
+	left = r->open[0]->until_ms - clock_boot_ms();
+	return left < 0 ? 0 : (int)left;
 }
 
-void responder_run(struct responder *r)
+void responder_run(struct responder *r, const struct pollfd *fds)
 {
-	for (size_t i = 0; i < r->n; i++) {
-		cut_the_late(&r->doors[i]);
-		(void)MHD_run(r->doors[i].daemon);
-	}
+	/* From the last to the first: who goes moves those after him. */
+	for (size_t i = r->n; i-- > 0;)
+		if (fds[r->n_listeners + i].revents != 0 && !hear(r, r->open[i]))
+			cut(r, i);
+	cut_the_late(r);
+	for (size_t i = 0; i < r->n_listeners; i++)
+		if (fds[i].revents != 0)
+			accept_from(r, r->listeners[i]);
 }
 
 size_t responder_drain(struct responder *r)
 {
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++) {
-		(void)MHD_quiesce_daemon(r->doors[i].daemon);
-		n += r->doors[i].n;
-	}
-	return n;
+	r->n_listeners = 0;
+	return r->n;
 }

@@ -86,7 +86,7 @@ static int take_listeners(struct respond *r, struct err *e)
 /* Until the agent or the supervisor lets go. */
 static int serve(struct respond *r, struct err *e)
 {
-	struct pollfd fds[2 + RESPONDER_LISTENERS];
+	struct pollfd fds[2 + RESPONDER_POLLFDS];
 
 	for (;;) {
 		size_t n = 2 + responder_poll(r->responder, fds + 2);
@@ -104,7 +104,7 @@ static int serve(struct respond *r, struct err *e)
 				       sizeof(rules) / sizeof(*rules), 0, r, e);
 		if (rc < 0)
 			return e->code == ERR_NET ? 0 : rc;
-		responder_run(r->responder);
+		responder_run(r->responder, fds + 2);
 	}
 }
 

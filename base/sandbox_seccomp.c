@@ -235,8 +235,7 @@ static const struct list {
 	size_t n;
 } lists[] = {
 	{ ALL, all_calls, N(all_calls) },
-	{ FOR(AGENT) | FOR(KEEPER) | FOR(WORKER) | FOR(RESPONDER), loop_calls,
-	  N(loop_calls) },
+	{ FOR(AGENT) | FOR(KEEPER) | FOR(WORKER), loop_calls, N(loop_calls) },
 	{ FOR(AGENT) | FOR(KEEPER) | FOR(WORKER), look_calls, N(look_calls) },
 	{ FOR(AGENT) | FOR(WORKER) | FOR(RESPONDER), serve_calls, N(serve_calls) },
 	{ FOR(CONFIG), config_calls, N(config_calls) },

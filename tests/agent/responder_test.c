@@ -17,7 +17,9 @@
 
 #include "agent/responder.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/sandbox.h"
 #include "tests/help/visit.h"
 
@@ -106,6 +108,17 @@ static void everything_else_is_not_found(void **state)
 	}
 }
 
+/* = RFC 9110 6.6.1 "An origin server with a clock MUST generate a Date header field" */
+static void a_reply_has_its_date(void **state)
+{
+	AUTO_FREE char *text = NULL;
+
+	clock_fake(784111777);
+	text = visit_get(*state, "GET", PATH TOKEN);
+	clock_fake(0);
+	assert_non_null(strstr(text, "\r\nDate: Sun, 06 Nov 1994 08:49:37 GMT\r\n"));
+}
+
 static void without_date(char *text)
 {
 	char *date = strstr(text, "Date: ");
@@ -139,13 +152,88 @@ static void other_methods_are_not_allowed(void **state)
 	}
 }
 
+/* However much of it comes, the answer arrives. */
 static void a_body_is_not_read(void **state)
 {
-	static const char request[] = "POST / HTTP/1.1\r\nHost: a\r\n"
-				      "Content-Length: 1000000000\r\n\r\nabc";
-	AUTO_FREE char *text = visit_ask(*state, request, sizeof(request) - 1);
+	static const char header[] = "POST / HTTP/1.1\r\nHost: a\r\n"
+				     "Content-Length: 1000000000\r\n\r\n";
+	static char request[50000];
+	AUTO_FREE char *text = NULL;
 
+	memset(request, 'a', sizeof(request));
+	memcpy(request, header, sizeof(header) - 1);
+	text = visit_ask(*state, request, sizeof(request));
 	visit_expect(text, "405", "body");
+}
+
+/* = RFC 9112 3.2 "A server MUST respond with a 400 (Bad Request) status code to any
+ * HTTP/1.1 request message that lacks a Host header field" */
+static void a_request_names_one_host(void **state)
+{
+	static const struct {
+		const char *request;
+		const char *status;
+	} rows[] = {
+		{ "GET / HTTP/1.1\r\n\r\n", "400" },
+		{ "GET / HTTP/1.1\r\nhOST: a\r\n\r\n", "404" },
+		{ "GET / HTTP/1.1\r\nA: b\r\nHost:\r\nC: d\r\n\r\n", "404" },
+		{ "GET / HTTP/1.1\r\nHost: a\r\nHost: a\r\n\r\n", "400" },
+		{ "GET / HTTP/1.1\r\nX-Host: a\r\n\r\n", "400" },
+		{ "GET / HTTP/1.1\r\n\r\nHost: a\r\n", "400" },
+		{ "GET / HTTP/1.0\r\n\r\n", "404" },
+		{ "GET / HTTP/1.0\r\nHost: a\r\n\r\n", "404" },
+		{ "GET / HTTP/1.0\r\nHost: a\r\nHost: b\r\n\r\n", "400" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO_FREE char *text =
+		    visit_ask(*state, rows[i].request, strlen(rows[i].request));
+
+		visit_expect(text, rows[i].status, rows[i].request);
+	}
+}
+
+static void what_is_no_http_1_is_refused(void **state)
+{
+	static const char *const lines[] = {
+		"",
+		"GET",
+		"GET ",
+		"GET " PATH TOKEN,
+		"GET " PATH TOKEN " ",
+		"GET  " PATH TOKEN " HTTP/1.1",
+		"GET " PATH TOKEN "  HTTP/1.1",
+		"GET " PATH TOKEN "\tHTTP/1.1",
+		"GET " PATH TOKEN " HTTP/1.1 ",
+		"GET " PATH TOKEN " HTTP/2.0",
+		"GET " PATH TOKEN " http/1.1",
+		" GET " PATH TOKEN " HTTP/1.1",
+	};
+
+	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++) {
+		AUTO_FREE char *request = xasprintf("%s\r\nHost: a\r\n\r\n", lines[i]);
+		AUTO_FREE char *text = visit_ask(*state, request, strlen(request));
+
+		visit_expect(text, "400", lines[i]);
+		assert_null(strstr(text, THUMB));
+	}
+}
+
+/* A header comes in as many pieces as it likes. */
+static void a_request_may_come_byte_by_byte(void **state)
+{
+	static const char request[] = "GET " PATH TOKEN " HTTP/1.1\r\nHost: a\r\n\r\n";
+	const struct visit *b = *state;
+	AUTO_FD int fd = visit_client(b, INADDR_LOOPBACK);
+	AUTO_FREE char *text = NULL;
+	bool closed;
+
+	for (size_t i = 0; i < sizeof(request) - 1; i++) {
+		visit_say(fd, request + i, 1);
+		visit_turn(b->responder);
+	}
+	text = visit_hear(b->responder, fd, 1000, &closed);
+	visit_expect(text, "200", "byte by byte");
 }
 
 static void garbage_gets_nothing_and_harms_nothing(void **state)
@@ -198,8 +286,12 @@ static void a_request_that_is_too_large_is_refused(void **state)
 	memset(request + n, 'x', sizeof(request) - (size_t)n);
 	memcpy(request + sizeof(request) - 4, "\r\n\r\n", 4);
 	text = visit_ask(b, request, sizeof(request));
-	assert_null(strstr(text, "200 OK"));
-	assert_null(strstr(text, THUMB));
+	visit_expect(text, "431", "its header");
+	free(TAKE(text));
+	memset(request, 'x', sizeof(request));
+	memcpy(request, "GET /", 5);
+	text = visit_ask(b, request, sizeof(request));
+	visit_expect(text, "414", "its target");
 }
 
 static void a_connection_has_one_request(void **state)
@@ -262,6 +354,8 @@ static void a_drained_responder_leaves_new_clients_to_the_next(void **state)
 	visit_say(early, "TP/1.1\r\nHost: a\r\n\r\n", 19);
 	early_text = visit_hear(b->responder, early, 2000, &closed);
 	visit_expect(early_text, "200", "the one that was there");
+	shutdown(early, SHUT_RDWR);
+	visit_turn(b->responder);
 	assert_int_equal(responder_drain(b->responder), 0);
 	responder_free(next.responder);
 }
@@ -319,9 +413,13 @@ int main(void)
 		TEST(head_is_get_without_the_body),
 		TEST(a_request_as_cas_make_it_fits),
 		TEST(everything_else_is_not_found),
+		TEST(a_reply_has_its_date),
 		TEST(a_near_miss_cannot_be_told_from_a_stranger),
 		TEST(other_methods_are_not_allowed),
 		TEST(a_body_is_not_read),
+		TEST(a_request_names_one_host),
+		TEST(what_is_no_http_1_is_refused),
+		TEST(a_request_may_come_byte_by_byte),
 		TEST(garbage_gets_nothing_and_harms_nothing),
 		TEST(a_request_that_is_too_large_is_refused),
 		TEST(a_connection_has_one_request),

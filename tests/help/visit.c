@@ -80,13 +80,13 @@ void visit_say(int fd, const void *data, size_t len)
 /* One turn of the role's loop, at most 50 ms; less if `fd` (-1: none) has something. */
 static void turn_beside(struct responder *r, int fd)
 {
-	struct pollfd fds[RESPONDER_LISTENERS + 1];
+	struct pollfd fds[RESPONDER_POLLFDS + 1];
 	size_t n = responder_poll(r, fds);
 	int wait = responder_timeout_ms(r);
 
 	fds[n] = (struct pollfd){ .fd = fd, .events = POLLIN };
 	(void)poll(fds, n + 1, wait < 0 || wait > 50 ? 50 : wait);
-	responder_run(r);
+	responder_run(r, fds);
 }
 
 void visit_turn(struct responder *r)
