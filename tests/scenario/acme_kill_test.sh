@@ -29,6 +29,11 @@ not_running() {
 	! kill -0 "$run" 2>/dev/null
 }
 
+# All at once: nobody is there to hear the answer any more.
+kill_everything() {
+	kill -9 "$run" "$(role agent)" "$(role keeper)" "$(role worker)"
+}
+
 # Whatever the run brought about: now it is there, and was ordered once; twice if the CA's
 # first answer was lost.
 everything_is_well() { # STEP
@@ -86,7 +91,7 @@ test_everything_killed_at_once_at_any_stage_is_taken_up_by_the_next_run() {
 	local step
 	for step in $stages; do
 		in_the_middle_of "$step"
-		kill -9 "$run" "$(role agent)" "$(role keeper)" "$(role worker)"
+		kill_everything
 		go_on
 		everything_is_well "$step"
 	done
@@ -106,7 +111,7 @@ test_what_was_issued_but_not_stored_is_downloaded() {
 test_tokens_that_a_crash_left_are_taken_back_even_if_nobody_wants_the_certificate_any_more() {
 	in_the_middle_of challenge
 	is 2 "$(find "$www" -type f | wc -l)"
-	kill -9 "$run" "$(role agent)" "$(role keeper)" "$(role worker)"
+	kill_everything
 	go_on
 	is 2 "$(find "$www" -type f | wc -l)"
 	config <<-C
@@ -160,7 +165,7 @@ rolls_over() { # SCRIPT of the roll-over
 	started $run
 	until_true 20 test -e ca/stop.here
 	cp state/accounts/ca/account.key old.key
-	kill -9 "$run"
+	kill_everything
 	go_on
 	expect 0 everleaf renew --force www
 	is_live_of www 2 2
