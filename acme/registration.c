@@ -67,15 +67,20 @@ static int find(struct acme *a, bool *known, struct err *e)
 	return *known ? take_account(a, &reply, e) : 0;
 }
 
-/* Which of the two keys did the CA keep? */
+/* Which of the two keys did the CA keep? One that it has as another account's (7.3.5, 409)
+ * is not this one's. */
 static int end_roll_over(struct acme *a, struct err *e)
 {
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	bool taken;
 
 	TRY(look_for(a, ASK_FIND_ROLLED, &reply, &taken, e));
+	if (taken)
+		TRY(acme_check_url(a, "URL of the account", reply.location, e));
+	if (taken && a->account.kid != NULL)
+		taken = strcmp(reply.location, a->account.kid) == 0;
 	TRY(a->host->rolled(a->host->arg, taken, e));
-	return load(a, e);
+	return taken ? take_account(a, &reply, e) : load(a, e);
 }
 
 /* The directory, and what the keeper knows. */

@@ -179,6 +179,32 @@ int keeper_sign_registered(void *lent, struct msg *m, struct err *e)
 }
 
 /* The disk is read again: whatever failed on the way, it says what is. */
+static int end_roll_over(const struct keeper_lent *l, bool taken, struct err *e)
+{
+	const int root = l->keeper->root;
+	int rc = taken ? account_take_next(root, issuer_name(l), e)
+		       : account_drop_next(root, issuer_name(l), e);
+
+	forget_account(l);
+	return rc;
+}
+
+/* For this process: people who look at an account change nothing, and whoever talks to a
+ * CA for a certificate has no say in which key is the account's. */
+static void believe_rolled(const struct keeper_lent *l, struct account *a, bool taken)
+{
+	EVP_PKEY **gone = taken ? &a->key : &a->next;
+
+	EVP_PKEY_free(*gone);
+	*gone = NULL;
+	if (taken)
+		a->key = TAKE(a->next);
+	if (may_write(l))
+		log_warn("%s: a roll-over of its account was cut short: everleaf "
+			 "account %s rollover ends it",
+			 issuer_name(l), issuer_name(l));
+}
+
 int keeper_sign_rolled(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
@@ -189,11 +215,10 @@ int keeper_sign_rolled(void *lent, struct msg *m, struct err *e)
 
 	TRY(msg_end(m, e));
 	TRY(keeper_account(l, &a, e));
-	if (a->next != NULL && may_write(l)) {
-		rc = taken ? account_take_next(l->keeper->root, issuer_name(l), e)
-			   : account_drop_next(l->keeper->root, issuer_name(l), e);
-		forget_account(l);
-	}
+	if (a->next != NULL && may_write(l) && lend_ends_roll_over(l->ticket.what))
+		rc = end_roll_over(l, taken, e);
+	else if (a->next != NULL)
+		believe_rolled(l, a, taken);
 	msg_begin(m, SIGN_ROLLED, id);
 	return rc;
 }

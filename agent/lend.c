@@ -26,6 +26,11 @@ bool lend_allows(enum lend what, enum acme_ask_kind kind)
 	return what < LENDS && kind < ASK_KINDS && (allowed[what] & 1u << kind) != 0;
 }
 
+bool lend_ends_roll_over(enum lend what)
+{
+	return what != LEND_ORDER && what != LEND_REVOKE;
+}
+
 int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e)
 {
 	int sv[2];

@@ -44,6 +44,11 @@ struct lend_ticket {
  * which of two keys it knows, can be told on every ticket: all begin by asking.) */
 bool lend_allows(enum lend what, enum acme_ask_kind kind);
 
+/* Whether a roll-over that was cut short is ended by who has it: the other key is
+ * destroyed. Where not, what a worker says of the two holds for this process, and the disk
+ * keeps both. */
+bool lend_ends_roll_over(enum lend what);
+
 /* The agent's half: begin KEEPER_LEND in `m`, which owns the keeper's end; *worker is
  * the other, the caller's. */
 int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e);

@@ -176,7 +176,7 @@ static void a_refused_roll_over_that_the_CA_has_taken_is_one(void **state)
 
 	begin(&ca, state, steps, N(steps), true);
 	expect_text(&ca, ACCOUNT_ROLLOVER, "thumbprint THUMB2\n");
-	assert_string_equal(ca.heard, "rolled 1;");
+	assert_true(strncmp(ca.heard, "rolled 1;", 9) == 0);
 	ca_end(&ca);
 }
 

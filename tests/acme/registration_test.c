@@ -370,24 +370,53 @@ static void a_key_that_the_CA_does_not_take_is_replaced(void **state)
 	ca_end(&ca);
 }
 
+/* Which account the CA says the new key is of, if any. */
 static void a_roll_over_that_was_cut_short_is_ended(void **state)
 {
-	static const struct ca_step taken[] = {
-		CA_DIRECTORY,
+	static const struct ca_step answers[] = {
 		{ "POST /new-account", 200, "Location: @/a/1\r\n", "{}" },
+		NO_ACCOUNT,
+		{ "POST /new-account", 200, "Location: @/a/2\r\n", "{}" },
 	};
-	static const struct ca_step not_taken[] = { CA_DIRECTORY, NO_ACCOUNT };
 	struct ca ca;
 
-	for (int i = 0; i < 2; i++) {
-		start(&ca, state, i == 0 ? taken : not_taken, 2);
+	for (size_t i = 0; i < N(answers); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, answers[i] };
+
+		start(&ca, state, steps, N(steps));
 		snprintf(ca.kid, sizeof(ca.kid), "%s/a/1", ca.web->url);
 		ca.rolling = true;
 		expect_ready(&ca);
 		assert_int_equal(ca.n_signed[ASK_FIND_ROLLED], 1);
-		assert_string_equal(ca.heard, i == 0 ? "rolled 1;" : "rolled 0;");
+		assert_true(strncmp(ca.heard, i == 0 ? "rolled 1;" : "rolled 0;", 9) ==
+			    0);
 		ca_end(&ca);
 	}
+}
+
+/* What nobody remembers is learned with it; without it, nothing is. */
+static void the_account_of_a_new_key_is_where_the_CA_says(void **state)
+{
+	static const struct ca_step found[] = {
+		CA_DIRECTORY,
+		{ "POST /new-account", 200, "Location: @/a/1\r\n", "{}" },
+	};
+	static const struct ca_step lost[] = {
+		CA_DIRECTORY,
+		{ "POST /new-account", 200, "", "{}" },
+	};
+	struct ca ca;
+
+	start(&ca, state, found, N(found));
+	ca.rolling = true;
+	expect_ready(&ca);
+	assert_string_equal(ca.kid, ca_text(&ca, "@/a/1"));
+	ca_end(&ca);
+	start(&ca, state, lost, N(lost));
+	ca.rolling = true;
+	expect_failure(&ca, ERR_PROTO, "the CA sends no URL of the account");
+	assert_string_equal(ca.heard, "");
+	ca_end(&ca);
 }
 
 static void an_account_that_is_gone_is_made_again_once(void **state)
@@ -428,6 +457,7 @@ int main(void)
 		CASE(an_account_without_a_place_or_life_is_none),
 		CASE(a_key_that_the_CA_does_not_take_is_replaced),
 		CASE(a_roll_over_that_was_cut_short_is_ended),
+		CASE(the_account_of_a_new_key_is_where_the_CA_says),
 		CASE(an_account_that_is_gone_is_made_again_once),
 	};
 

@@ -590,12 +590,17 @@ static void a_roll_over_is_signed_by_both_keys_and_can_be_asked_again(void **sta
 
 /* Killed between any two steps: the next keeper knows that it is open, speaks as either
  * key, and takes what the CA says. */
-static void a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next(
+static void a_roll_over_that_was_cut_short_is_ended_by_who_looks_after_the_account(
     void **state)
 {
 	const struct stage *s = *state;
 
-	for (int taken = 0; taken < 2; taken++) {
+	for (int i = 0; i < 6; i++) {
+		static const enum lend rights[] = { LEND_UPDATE, LEND_ORDER,
+						    LEND_REVOKE };
+		const enum lend what = rights[i / 2];
+		const int taken = i % 2;
+		const bool ends = what == LEND_UPDATE;
 		AUTO_KEY EVP_PKEY *old = have_account(s, "issuer", KID);
 		struct alone cut = begin(s, COMMAND_ACCOUNT, 3);
 		AUTO_FD int fd = lend(&cut, LEND_ROLLOVER, s->issuer, SPEC_NOBODY);
@@ -605,6 +610,7 @@ static void a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next(
 		AUTO_JOSE struct jose j;
 		AUTO_JOSE struct jose find;
 		AUTO_JOSE struct jose find_rolled;
+		AUTO_JOSE struct jose again;
 		char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
 		struct alone a;
 		bool rolling = false;
@@ -613,8 +619,8 @@ static void a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next(
 		kill(cut.pid, SIGKILL);
 		alone_end(&cut, NULL, 0);
 		disk = on_disk(s, "issuer");
-		a = begin_renew(s);
-		next = lend(&a, LEND_ORDER, s->issuer, API);
+		a = ends ? begin(s, COMMAND_ACCOUNT, 2) : begin_renew(s);
+		next = lend(&a, what, s->issuer, ends ? SPEC_NOBODY : API);
 		assert_int_equal(account(next, kid, thumbprint, &rolling), 0);
 		assert_true(rolling);
 		sign(next, asked(ASK_FIND_ACCOUNT), &find);
@@ -626,9 +632,13 @@ static void a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next(
 		assert_int_equal(account(next, kid, thumbprint, &rolling), 0);
 		assert_false(rolling);
 		assert_string_equal(kid, KID);
+		sign(next, asked(ASK_FIND_ACCOUNT), &again);
+		assert_true(jose_holds("ES256", taken ? disk.next : old, &again.input,
+				       &again.signature));
 		after = on_disk(s, "issuer");
-		assert_true(key_same_public(after.key, taken ? disk.next : old));
-		assert_null(after.next);
+		assert_true(
+		    key_same_public(after.key, taken && ends ? disk.next : old));
+		assert_int_equal(after.next == NULL, ends);
 		assert_int_equal(alone_end(&a, NULL, 0), 0);
 	}
 }
@@ -1224,7 +1234,8 @@ int main(void)
 		CASE(an_account_of_another_ca_is_not_this_one_s),
 		CASE(accounts_are_found_updated_and_deactivated_as_the_rfc_says),
 		CASE(a_roll_over_is_signed_by_both_keys_and_can_be_asked_again),
-		CASE(a_roll_over_that_was_cut_short_is_settled_by_whoever_comes_next),
+		CASE(
+		    a_roll_over_that_was_cut_short_is_ended_by_who_looks_after_the_account),
 		CASE(what_a_crash_left_beside_an_account_is_swept),
 		CASE(an_order_has_the_names_of_the_certificate),
 		CASE(a_fetch_is_empty_and_an_answer_an_empty_object),

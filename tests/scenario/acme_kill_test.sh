@@ -170,7 +170,12 @@ rolls_over() { # SCRIPT of the roll-over
 	expect 0 everleaf renew --force www
 	is_live_of www 2 2
 	is 1 "$(grep -c '"termsOfServiceAgreed"' ca/log)"
+	says err "ca: a roll-over of its account was cut short"
+	cmp old.key state/accounts/ca/account.key
+	[ -e state/accounts/ca/next.key ]
+	expect 0 everleaf account ca update
 	[ ! -e state/accounts/ca/next.key ]
+	expect 0 everleaf renew --force www
 	no_fault
 }
 
