@@ -148,9 +148,10 @@ static int order_begin(struct order *o, struct err *e)
 {
 	int rc;
 
-	if (o->want->url == NULL)
+	/* Or one of the CA that this issuer was before. */
+	if (o->want->url == NULL ||
+	    acme_check_url(o->acme, "order", o->want->url, e) < 0)
 		return order_create(o, e);
-	TRY(acme_check_url(o->acme, "URL of the order", o->want->url, e));
 	o->url = xstrdup(o->want->url);
 	rc = order_read(o, e);
 	if (rc == 0 && (o->status != ORDER_INVALID || o->polls > 0))

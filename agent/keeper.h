@@ -57,6 +57,7 @@ enum keeper_state {
 struct keeper_account {
 	bool is_read;
 	bool lost; /* a worker says that the CA does not know its URL any more */
+	struct buf folder; /* its name below accounts/, see store/account.h */
 	struct account disk;
 };
 

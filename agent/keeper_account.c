@@ -30,6 +30,12 @@ static const char *issuer_name(const struct keeper_lent *l)
 	return keeper_text(l->keeper, keeper_issuer(l)->name);
 }
 
+/* Of an account that has been read. */
+static const char *folder(const struct keeper_lent *l)
+{
+	return l->keeper->accounts[l->ticket.issuer].folder.data;
+}
+
 /* `account show` holds no lock: it leaves the disk as it is. */
 static bool may_write(const struct keeper_lent *l)
 {
@@ -39,11 +45,15 @@ static bool may_write(const struct keeper_lent *l)
 static int load_account(const struct keeper *k, uint32_t issuer, struct account **a,
 			struct err *e)
 {
-	const char *name = keeper_text(k, k->start.spec.issuers[issuer].name);
+	const struct spec_issuer *i = &k->start.spec.issuers[issuer];
 	struct keeper_account *of = &k->accounts[issuer];
 
-	if (!of->is_read && k->root >= 0)
-		TRY(account_load(k->root, name, &of->disk, e));
+	if (!of->is_read && k->root >= 0 && i->url.at != 0) {
+		buf_done(&of->folder);
+		TRY(account_folder(k->root, keeper_text(k, i->name),
+				   keeper_text(k, i->url), &of->folder, e));
+		TRY(account_load(k->root, of->folder.data, &of->disk, e));
+	}
 	of->is_read = true;
 	*a = &of->disk;
 	return 0;
@@ -101,6 +111,22 @@ const char *keeper_kid(const struct keeper_lent *l, const struct account *a)
 	return is_registered(l, a) && !*is_lost(l) ? a->url : NULL;
 }
 
+/* What is known of the issuer belongs to its CA, and so does the key that is made. */
+static int make_key(const struct keeper_lent *l, enum key_type type, struct account *a,
+		    struct err *e)
+{
+	const char *ca = keeper_text(l->keeper, keeper_issuer(l)->url);
+
+	TRY(account_claim(l->keeper->root, folder(l), ca, e));
+	TRY(account_make_key(l->keeper->root, folder(l), type, a, e));
+	if (strcmp(folder(l), issuer_name(l)) != 0)
+		log_warn(
+		    "%s: it is another CA now, %s: a new account is in accounts/%s, "
+		    "and the one before stays in accounts/%s",
+		    issuer_name(l), ca, folder(l), issuer_name(l));
+	return 0;
+}
+
 /* -- what workers ask, and tell -- */
 
 int keeper_sign_account(void *lent, struct msg *m, struct err *e)
@@ -113,9 +139,7 @@ int keeper_sign_account(void *lent, struct msg *m, struct err *e)
 	TRY(msg_end(m, e));
 	TRY(keeper_account(l, &a, e));
 	if (a->key == NULL && lend_allows(l->ticket.what, ASK_NEW_ACCOUNT))
-		TRY(account_make_key(l->keeper->root, issuer_name(l),
-				     (enum key_type)keeper_issuer(l)->account_key, a,
-				     e));
+		TRY(make_key(l, (enum key_type)keeper_issuer(l)->account_key, a, e));
 	if (a->key != NULL)
 		TRY(jws_thumbprint(a->key, &thumbprint, e));
 	msg_begin(m, SIGN_ACCOUNT, id);
@@ -128,7 +152,7 @@ int keeper_sign_account(void *lent, struct msg *m, struct err *e)
 /* RFC 8555 7.3.6: there is no way back, and no other account for its key. */
 static int forget_deactivated(const struct keeper_lent *l, struct err *e)
 {
-	TRY(account_remove(l->keeper->root, issuer_name(l), e));
+	TRY(account_remove(l->keeper->root, folder(l), e));
 	forget_account(l);
 	return 0;
 }
@@ -157,7 +181,7 @@ static int remember_url(const struct keeper_lent *l, struct account *a, const ch
 	if (url == NULL || (a->url != NULL && strcmp(url, a->url) == 0))
 		return 0;
 	if (may_write(l))
-		TRY(account_save_url(l->keeper->root, issuer_name(l), url, e));
+		TRY(account_save_url(l->keeper->root, folder(l), url, e));
 	tell_new_url(l, a, url);
 	free(a->url);
 	a->url = xstrdup(url);
@@ -182,8 +206,8 @@ int keeper_sign_registered(void *lent, struct msg *m, struct err *e)
 static int end_roll_over(const struct keeper_lent *l, bool taken, struct err *e)
 {
 	const int root = l->keeper->root;
-	int rc = taken ? account_take_next(root, issuer_name(l), e)
-		       : account_drop_next(root, issuer_name(l), e);
+	int rc = taken ? account_take_next(root, folder(l), e)
+		       : account_drop_next(root, folder(l), e);
 
 	forget_account(l);
 	return rc;
@@ -278,9 +302,7 @@ int keeper_new_account(const struct keeper_work *w, struct buf *out, struct err 
 		type = w->account->key != NULL ? key_type_of(w->account->key)
 					       : (enum key_type)w->issuer->account_key;
 	if (w->account->key == NULL || key_type_of(w->account->key) != type)
-		TRY(account_make_key(w->keeper->root,
-				     keeper_text(w->keeper, w->issuer->name), type,
-				     w->account, e));
+		TRY(make_key(w->lent, type, w->account, e));
 	payload_open(&j, out);
 	put_contact(w, &j);
 	if (w->issuer->agree_terms)
@@ -350,8 +372,7 @@ int keeper_roll_key(const struct keeper_work *w, struct buf *out, struct err *e)
 
 	TRY(put_change(w, kid, &change, e));
 	if (w->account->next == NULL)
-		TRY(account_make_next(w->keeper->root,
-				      keeper_text(w->keeper, w->issuer->name),
+		TRY(account_make_next(w->keeper->root, folder(w->lent),
 				      (enum key_type)w->issuer->account_key, w->account,
 				      e));
 	return jws_sign(&(struct jws){ .key = w->account->next, .url = w->ask.url },

@@ -120,8 +120,10 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	keeper_waiting_end(k);
 	for (size_t i = 0; i < k->n_lent; i++)
 		end_lent(&k->lent[i]);
-	for (uint32_t i = 0; i < n_issuers; i++)
+	for (uint32_t i = 0; i < n_issuers; i++) {
 		account_done(&k->accounts[i].disk);
+		buf_done(&k->accounts[i].folder);
+	}
 	free(k->lent);
 	free(k->accounts);
 	return rc < 0 && e->code == ERR_NET ? 0 : rc;

@@ -1,6 +1,7 @@
 #include "agent/keeper.h"
 
 #include "agent/log.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "store/authority.h"
 #include "store/generation.h"
@@ -29,6 +30,18 @@ static void sweep_cert(const struct keeper *k, const struct spec_cert *c)
 	}
 }
 
+static void sweep_account(const struct keeper *k, const struct spec_issuer *i)
+{
+	AUTO_BUF struct buf folder = { 0 };
+	struct err e;
+	int rc = account_folder(k->root, keeper_text(k, i->name),
+				keeper_text(k, i->url), &folder, &e);
+
+	if (rc == 0)
+		rc = account_sweep(k->root, folder.data, &e);
+	tell(rc, &e);
+}
+
 void keeper_sweep(const struct keeper *k)
 {
 	const struct spec *s = &k->start.spec;
@@ -41,7 +54,7 @@ void keeper_sweep(const struct keeper *k)
 
 		if (s->issuers[i].type == ISSUER_LOCAL)
 			tell(authority_sweep(k->root, name, &e), &e);
-		if (s->issuers[i].type == ISSUER_ACME)
-			tell(account_sweep(k->root, name, &e), &e);
+		if (s->issuers[i].type == ISSUER_ACME && s->issuers[i].url.at != 0)
+			sweep_account(k, &s->issuers[i]);
 	}
 }

@@ -8,18 +8,22 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/json.h"
 #include "base/mem.h"
+#include "base/origin.h"
+#include "base/text.h"
 #include "store/place.h"
 
 #define KEY_FILE  "account.key"
 #define NEXT_FILE "next.key"
 #define URL_FILE  "account.json"
+#define CA_FILE   "directory"
 
 #define LIMIT_FILE LIMIT_KEY_BYTES
 
 /* In the order in which they go: no crash may leave a URL that has no key. */
-static const char *const files[] = { URL_FILE, NEXT_FILE, KEY_FILE };
+static const char *const files[] = { URL_FILE, NEXT_FILE, KEY_FILE, CA_FILE };
 
 #define N_FILES (sizeof(files) / sizeof(files[0]))
 
@@ -124,6 +128,92 @@ static int read_url(int dir, char **url, struct err *e)
 		*url = TAKE(got);
 	return 0;
 }
+
+/* -- of which CA -- */
+
+#define HASH_SHOWN 8 /* bytes: what nobody meets by chance */
+
+static bool is_line(const struct buf *b, const char *line)
+{
+	return b->len == strlen(line) && memcmp(b->data, line, b->len) == 0;
+}
+
+static int has_folder(int root, const char *name, bool *has, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	TRY(open_found(root, name, &dir, e));
+	*has = dir >= 0;
+	return 0;
+}
+
+static int is_of(int root, const char *name, const char *directory, bool *is,
+		 struct err *e)
+{
+	AUTO_FREE char *line = xasprintf("%s\n", directory);
+	AUTO_BUF struct buf said = { 0 };
+	AUTO_FREE char *url = NULL;
+	AUTO_FD int dir = -1;
+
+	*is = true;
+	TRY(open_found(root, name, &dir, e));
+	if (dir < 0)
+		return 0;
+	if (file_read(dir, CA_FILE, LIMIT_FILE, &said, e) == 0) {
+		*is = is_line(&said, line);
+		return 0;
+	}
+	if (e->sysno != ENOENT)
+		return e->code;
+	TRY(read_url(dir, &url, e));
+	*is = url == NULL || origin_same(url, directory);
+	return 0;
+}
+
+static void put_hashed(const char *issuer, const char *directory, struct buf *out)
+{
+	char hex[2 * HASH_SHOWN + 1];
+	uint8_t sum[HASH_LEN];
+	struct hash h;
+
+	hash_begin(&h);
+	hash_add(&h, directory, strlen(directory));
+	hash_end(&h, sum);
+	text_hex(hex, sum, HASH_SHOWN);
+	buf_printf(out, "%s@%s", issuer, hex);
+}
+
+int account_folder(int root, const char *issuer, const char *directory,
+		   struct buf *folder, struct err *e)
+{
+	AUTO_BUF struct buf hashed = { 0 };
+	bool has, is;
+
+	put_hashed(issuer, directory, &hashed);
+	TRY(has_folder(root, hashed.data, &has, e));
+	TRY(is_of(root, issuer, directory, &is, e));
+	buf_puts(folder, has || !is ? hashed.data : issuer);
+	return 0;
+}
+
+int account_claim(int root, const char *issuer, const char *directory, struct err *e)
+{
+	AUTO_FREE char *line = xasprintf("%s\n", directory);
+	AUTO_BUF struct buf there = { 0 };
+	AUTO_FD int dir = -1;
+
+	TRY(open_made(root, issuer, &dir, e));
+	if (file_read(dir, CA_FILE, LIMIT_FILE, &there, e) == 0 &&
+	    is_line(&there, line))
+		return 0;
+	buf_done(&there);
+	buf_puts(&there, line);
+	if (write_file(dir, CA_FILE, &there, e) < 0)
+		return err_wrap(e, PLACE_ACCOUNTS "/%s", issuer);
+	return 0;
+}
+
+/* -- the account -- */
 
 int account_load(int root, const char *issuer, struct account *a, struct err *e)
 {

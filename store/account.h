@@ -1,7 +1,12 @@
 /*
  * account: the key of an ACME account, and what the CA calls it, on disk.
  *
- *     <root>/accounts/letsencrypt/{account.key account.json [next.key]}    0700, keeper's
+ *     <root>/accounts/letsencrypt/{directory account.key account.json [next.key]}    0700
+ *
+ * `directory` says at which CA it is: no two have the same key. An issuer that is
+ * configured to be another CA gets another folder, letsencrypt@HASH, of the hash of the
+ * URL of that CA's directory; nothing is moved, and the first folder is the issuer's again
+ * when its CA is.
  *
  * account.key is PKCS#8 and durable before the CA hears of it; account.json ({"version":
  * 1,"url":...}) is written once the CA has answered. next.key exists while a roll-over
@@ -15,6 +20,7 @@
 
 #include "base/key.h"
 
+struct buf;
 struct err;
 
 struct account {
@@ -24,6 +30,15 @@ struct account {
 };
 
 #define AUTO_ACCOUNT __attribute__((cleanup(account_done)))
+
+/* The folder of `issuer` at the CA whose directory is at the URL `directory` is added to
+ * `folder`: "issuer" in all that follows. What does not say of which CA it is belongs to
+ * any, but for a URL at another server. */
+int account_folder(int root, const char *issuer, const char *directory,
+		   struct buf *folder, struct err *e);
+
+/* From now on the folder is of the CA at `directory`. Before its key is made. */
+int account_claim(int root, const char *issuer, const char *directory, struct err *e);
 
 /*
  * What there is of `issuer`; nothing is fine, and an account.json that we have not

@@ -357,6 +357,45 @@ static void an_account_that_is_lost_is_made_again_with_the_same_key(void **state
 				     "0 now, and " KID " no more"));
 }
 
+/* Its URL in the configuration has changed: no CA sees a key that another one knows. */
+static void an_issuer_that_is_another_ca_now_gets_another_account(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *old = have_account(s, "issuer", KID);
+	AUTO_KEY EVP_PKEY *own = NULL;
+	AUTO_ACCOUNT struct account before = { 0 };
+	AUTO_JOSE struct jose j;
+	char kid[256], thumbprint[64], text[ERR_TEXT_MAX], said[1024];
+	struct alone a;
+	bool rolling;
+	int fd;
+
+	scratch_put(s->scratch, "accounts/issuer/directory",
+		    "https://ca.example/staging/directory\n");
+	a = begin_renew(s);
+	fd = lend(&a, LEND_ORDER, s->issuer, API);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, "");
+	sign(fd, asked(ASK_NEW_ACCOUNT), &j);
+	own = jose_key(json_object_get(j.header, "jwk"));
+	assert_false(key_same_public(own, old));
+	assert_int_equal(registered(fd, KID "7", text), 0);
+	close(fd);
+	assert_int_equal(alone_end(&a, said, sizeof(said)), 0);
+	assert_non_null(strstr(said, "issuer: it is another CA now, https://"));
+	assert_int_equal(scratch_count(s->scratch, "accounts"), 2);
+	before = on_disk(s, "issuer");
+	assert_true(key_same_public(before.key, old));
+	assert_string_equal(before.url, KID);
+	/* The next run finds it; and the first one, as soon as it is that CA again. */
+	a = begin_renew(s);
+	fd = lend(&a, LEND_ORDER, s->issuer, API);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, KID "7");
+	close(fd);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
 /* RFC 8555 7.3.4. The key of the CA is in a folder that the keeper may not write. */
 static void an_external_account_is_bound_where_one_is_configured(void **state)
 {
@@ -1226,6 +1265,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(an_account_is_made_with_a_key_of_its_own_and_remembered),
 		CASE(an_account_that_is_lost_is_made_again_with_the_same_key),
+		CASE(an_issuer_that_is_another_ca_now_gets_another_account),
 		CASE(an_external_account_is_bound_where_one_is_configured),
 		CASE(an_eab_key_that_is_none_is_a_fault_of_the_configuration),
 		CASE(another_type_of_key_is_made_only_before_it_is_registered),

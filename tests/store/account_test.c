@@ -255,6 +255,68 @@ static void a_sweep_removes_drafts_and_nothing_else(void **state)
 	assert_int_equal(scratch_count(s, "accounts/le"), 3);
 }
 
+#define CA    "https://ca.example/directory"
+#define OTHER "https://ca.example/other/directory"
+
+static const char *folder_of(const struct scratch *s, const char *directory)
+{
+	static char text[64];
+	AUTO_BUF struct buf folder = { 0 };
+	struct err e;
+
+	if (account_folder(s->fd, "le", directory, &folder, &e) < 0)
+		fail_msg("%s", e.text);
+	snprintf(text, sizeof(text), "%s", folder.data);
+	return text;
+}
+
+static void claim(const struct scratch *s, const char *folder, const char *directory)
+{
+	struct err e;
+
+	if (account_claim(s->fd, folder, directory, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static void each_ca_has_a_folder_of_its_own(void **state)
+{
+	const struct scratch *s = *state;
+	char hashed[64];
+
+	assert_string_equal(folder_of(s, CA), "le");
+	claim(s, "le", CA);
+	claim(s, "le", CA);
+	scratch_expect(s, "accounts/le/directory", CA "\n");
+	assert_int_equal(scratch_stat(s, "accounts/le/directory").st_mode & 07777,
+			 0600);
+	assert_string_equal(folder_of(s, CA), "le");
+	snprintf(hashed, sizeof(hashed), "%s", folder_of(s, OTHER));
+	assert_string_not_equal(hashed, "le");
+	assert_true(strncmp(hashed, "le@", 3) == 0 && strlen(hashed) == 3 + 16);
+	claim(s, hashed, OTHER);
+	assert_string_equal(folder_of(s, CA), "le"); /* it is that one's again */
+	assert_string_equal(folder_of(s, OTHER), hashed);
+	assert_string_not_equal(folder_of(s, CA "2"), hashed);
+	/* Somebody has taken the first one away: the other's stays where it is. */
+	assert_int_equal(unlinkat(s->fd, "accounts/le/directory", 0), 0);
+	assert_string_equal(folder_of(s, OTHER), hashed);
+}
+
+/* Made before it was written down whose they are. */
+static void an_account_without_a_ca_belongs_to_the_server_of_its_url(void **state)
+{
+	const struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = make(s, KEY_ECDSA_P256);
+
+	assert_non_null(key);
+	assert_string_equal(folder_of(s, "https://other.example/dir"), "le");
+	save_url(s, URL);
+	assert_string_equal(folder_of(s, OTHER), "le");
+	assert_string_not_equal(folder_of(s, "https://other.example/dir"), "le");
+	scratch_put(s, "accounts/le/directory", "");
+	assert_string_not_equal(folder_of(s, OTHER), "le");
+}
+
 static void a_name_that_leads_elsewhere_is_refused(void **state)
 {
 	static const char *const rows[] = { "", ".", "..", "../x", "a/b", ".a" };
@@ -287,6 +349,8 @@ int main(void)
 		TEST(a_key_that_cannot_be_read_is_told_and_not_replaced),
 		TEST(a_url_without_a_key_is_nothing),
 		TEST(a_sweep_removes_drafts_and_nothing_else),
+		TEST(each_ca_has_a_folder_of_its_own),
+		TEST(an_account_without_a_ca_belongs_to_the_server_of_its_url),
 		TEST(a_name_that_leads_elsewhere_is_refused),
 	};
 

@@ -1,0 +1,72 @@
+#!/bin/bash
+# acme_account: which account speaks to which CA.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_acme.sh"
+
+# The issuer `ca` is the scripted CA in the folder $1 from now on.
+is_at() { # FOLDER
+	url=https://localhost:$(cat "$1/port")/directory
+	trust=$dir/$1/root.pem
+	acme
+}
+
+# Two CAs: $first is the port of the one in ca, the other is in ca2.
+two_cas() { # the script of the first on stdin
+	start_ca
+	first=$(cat ca/port)
+	ca=ca2 start_ca </dev/null
+	is_at ca
+}
+
+test_another_url_is_another_account_with_another_key() {
+	two_cas </dev/null
+	expect 0 everleaf renew
+	cp -r state/accounts/ca before
+	is_at ca2
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	says err "it is another CA now"
+	diff -r before state/accounts/ca
+	is 2 "$(ls state/accounts | wc -l)"
+	not cmp -s state/accounts/ca/account.key state/accounts/ca@*/account.key
+	not grep -q "localhost:$first" ca2/log
+	not grep '^fault' ca/log ca2/log
+	# Back again, and there again: both are known.
+	is_at ca
+	expect 0 everleaf renew --force www
+	is_at ca2
+	expect 0 everleaf renew --force www
+	is 1 "$(grep -c '"termsOfServiceAgreed"' ca/log)"
+	is 1 "$(grep -c '"termsOfServiceAgreed"' ca2/log)"
+	not grep '^fault' ca/log ca2/log
+}
+
+test_each_account_is_given_up_for_itself() {
+	two_cas </dev/null
+	expect 0 everleaf renew
+	is_at ca2
+	expect 2 everleaf account ca show
+	says err "there is no account at"
+	expect 0 everleaf account ca register
+	expect 0 everleaf account ca deactivate --yes
+	[ -e state/accounts/ca/account.key ]
+	not ls state/accounts/ca@*/account.key
+	is_at ca
+	expect 0 everleaf account ca show
+	says out "localhost:$first"
+}
+
+test_an_order_at_the_ca_before_is_left_there() {
+	two_cas <<-S
+	poll * set status "pending"
+	poll * header Retry-After: 3600
+	S
+	expect 1 everleaf renew --wait 1s
+	is_at ca2
+	expect 0 everleaf renew --force www
+	is_live_of www 1 1
+	no_token_is_left
+	not grep -q "localhost:$first" ca2/log
+}
+
+run_tests "$@"
