@@ -72,9 +72,11 @@ struct agent {
 	struct err
 	    lost; /* why a transaction was not committed; code 0: none was lost */
 	struct commit *commits; /* see commit.h */
+	char ready[64];         /* what the supervisor was told last, see SUP_READY */
 	bool stopping;
-	bool over;  /* all is done that was to be: the loop ends */
-	int status; /* exit status once the loop ends */
+	int64_t patience_ms; /* ... clock_boot_ms(): no longer than this */
+	bool over;           /* all is done that was to be: the loop ends */
+	int status;          /* exit status once the loop ends */
 };
 
 /* The name of certificate number `i`. */

@@ -135,8 +135,9 @@ void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event);
 /* Fail what has been in its state for too long; waiting behind others does not count. */
 void job_check_limits(struct agent *a);
 
-/* Let go of all that are parked in memory: their orders are kept. */
-void job_park_all(struct agent *a);
+/* The run is to end: let go of all that nobody works on. What is parked in memory is
+ * parked on disk; what waits for its key or for a worker has nothing to lose. */
+void job_rest_all(struct agent *a);
 
 /* Whether any job is on its way to its batch: the batch waits for it. */
 bool job_any_alone(const struct agent *a);

@@ -4,6 +4,7 @@
 #include "agent/agent.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
+#include "agent/pool.h"
 #include "agent/schedule.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -129,7 +130,15 @@ static void park(struct agent *a, struct job *j, const struct err *e)
 		park_on_disk(a, j);
 }
 
-void job_park_all(struct agent *a)
+/* A key that comes later waits for the next job. */
+static bool nobody_works(struct agent *a, const struct job *j)
+{
+	if (j->state == JOB_ORDERING)
+		return pool_take_back(a->pool, j->id, job_answered);
+	return j->state == JOB_KEYING;
+}
+
+void job_rest_all(struct agent *a)
 {
 	struct job *next;
 
@@ -137,6 +146,8 @@ void job_park_all(struct agent *a)
 		next = j->next;
 		if (j->state == JOB_PARKED)
 			park_on_disk(a, j);
+		else if (nobody_works(a, j))
+			job_end(a, j);
 	}
 }
 

@@ -164,6 +164,20 @@ size_t listen_bind(struct listen *l)
 	return n;
 }
 
+static void inherit(struct listen_address *a, struct listen *from)
+{
+	for (size_t k = 0; k < from->n && a->fd < 0; k++)
+		if (is_same(a, &from->list[k]) && a->v6_only == from->list[k].v6_only)
+			a->fd = take_fd(&from->list[k].fd);
+}
+
+void listen_inherit(struct listen *l, struct listen *from)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (l->list[i].by == i)
+			inherit(&l->list[i], from);
+}
+
 void listen_close(struct listen *l)
 {
 	for (size_t i = 0; i < l->n; i++) {

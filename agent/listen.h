@@ -43,4 +43,7 @@ void listen_add(struct listen *l, const char *text);
  * is in `failed` ("": it has one, perhaps another's). */
 size_t listen_bind(struct listen *l);
 
+/* Take over the sockets of `from` whose addresses are those of `l`. */
+void listen_inherit(struct listen *l, struct listen *from);
+
 void listen_close(struct listen *l);

@@ -31,6 +31,7 @@ enum message {
 	SUP_WORKER,    /* for a CA -> fd */
 	SUP_PROBE,     /* -> fd */
 	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */
+	SUP_READY,     /* what comes next: the agent decides. -> none */
 	SUP_RESPONDER, /* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */

@@ -374,6 +374,35 @@ void pool_call(struct pool *p, const struct pool_task *task)
 	feed(p, g);
 }
 
+static bool take_back(struct group *g, uint32_t number, link_done *done)
+{
+	struct waiting *before = NULL;
+
+	for (struct waiting *w = g->first; w != NULL; before = w, w = w->next) {
+		if (w->task.number != number || w->task.done != done)
+			continue;
+		if (before == NULL) {
+			free(shift(g));
+			return true;
+		}
+		before->next = w->next;
+		if (g->last == w)
+			g->last = before;
+		g->n_waiting--;
+		free(w);
+		return true;
+	}
+	return false;
+}
+
+bool pool_take_back(struct pool *p, uint32_t number, link_done *done)
+{
+	for (unsigned i = 0; i <= p->n_issuers; i++)
+		if (take_back(&p->groups[i], number, done))
+			return true;
+	return false;
+}
+
 void pool_answer(struct pool *p, uint32_t number, struct msg *m)
 {
 	struct err e;

@@ -57,6 +57,10 @@ void pool_free(struct pool *p);
 
 void pool_call(struct pool *p, const struct pool_task *task);
 
+/* Take back a task that no worker has taken up: true, and it is as if it had never been
+ * asked for. */
+bool pool_take_back(struct pool *p, uint32_t number, link_done *done);
+
 /* Answer what the worker that does task `number` of an issuer has asked. */
 void pool_answer(struct pool *p, uint32_t number, struct msg *m);
 

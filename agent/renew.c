@@ -1,6 +1,8 @@
 #include "agent/renew.h"
 
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/alarm.h"
@@ -29,6 +31,9 @@
 #define KEEPER_AT_ONCE 8
 #define FAR_FUTURE     4102444800. /* 2100: armed, and never comes */
 #define TICK_S         0.25
+
+/* For what is under way when the run is to end: less than the supervisor waits. */
+#define STOP_MS 6000
 
 /* The keeper does one thing after the other. If it says nothing for so long, a disk or a
  * key generator hangs, and both of us begin again from disk. */
@@ -118,6 +123,29 @@ void agent_pass(struct agent *a)
 	a->look = true;
 }
 
+/* Say that we decide, and what comes next, to whom it may concern. */
+static void tell_ready(struct agent *a, int64_t next)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[sizeof(a->ready)] = "at work";
+	char at[TEXT_TIME_MAX];
+	struct err e;
+
+	if (a->request->command != COMMAND_AGENT || a->stopping || agent_cut_off(a))
+		return;
+	if (a->jobs == NULL && next == INT64_MAX)
+		snprintf(text, sizeof(text), "nothing to look after");
+	else if (a->jobs == NULL)
+		snprintf(text, sizeof(text), "next step at %s", text_time(at, next));
+	if (strcmp(text, a->ready) == 0)
+		return;
+	memcpy(a->ready, text, sizeof(text));
+	msg_begin(&m, SUP_READY, 0);
+	msg_put_str(&m, text);
+	if (msg_send(a->super.fd, &m, &e) < 0)
+		log_warn("say what comes next: %s", e.text);
+}
+
 /* Decide first, act after. */
 static void pass(struct agent *a)
 {
@@ -128,7 +156,7 @@ static void pass(struct agent *a)
 	a->look = false;
 	a->passing = true;
 	if (a->stopping)
-		job_park_all(a);
+		job_rest_all(a);
 	ask_at = ari_pass(a);
 	list = decide(a, &n, &next);
 	next = ask_at < next ? ask_at : next;
@@ -153,6 +181,7 @@ static void pass(struct agent *a)
 		ev_periodic_start(a->loop, &a->alarm);
 	}
 	batch_check(a);
+	tell_ready(a, next);
 	finish_if_done(a, n > 0 || next != INT64_MAX ||
 			      a->request->command == COMMAND_AGENT);
 }
@@ -168,6 +197,13 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		log_error("the keeper says nothing any more");
 		err_set(&e, ERR_NET, "the keeper says nothing any more");
 		link_drop(&a->keeper, &e);
+		return;
+	}
+	if (a->stopping && clock_boot_ms() > a->patience_ms) {
+		log_warn("not everything could be finished: it is gone on with at the "
+			 "next start");
+		a->status = EXIT_FAILURE;
+		ev_break(a->loop, EVBREAK_ALL);
 		return;
 	}
 	progress_show(a);
@@ -219,6 +255,7 @@ static void on_other(void *arg, struct link *l, struct msg *m)
 	if (m->type != ROLE_STOP)
 		return;
 	a->stopping = true;
+	a->patience_ms = clock_boot_ms() + STOP_MS;
 	agent_pass(a);
 }
 
@@ -397,7 +434,7 @@ int agent_renew(struct agent *a, struct err *e)
 	/* Cut off, what is not committed is done again, as after any crash. */
 	if (!agent_cut_off(a) && agent_commit(a, e) < 0)
 		log_error("remember: %s", e->text);
-	if (a->status == 0 && !agent_cut_off(a))
+	if (a->status == 0 && !a->stopping && !agent_cut_off(a))
 		revoke_noted(a);
 	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
 		tell_waiting(a);

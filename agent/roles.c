@@ -95,22 +95,22 @@ static int check_socket(int fd, struct err *e)
 	return 0;
 }
 
-static void begin_log(const struct role_start *s)
+void role_log(enum role role, const struct request *r, const struct spec *s)
 {
-	const struct spec_global *g = s->spec.global;
+	const struct spec_global *g = s->global;
 	uint32_t level = g == NULL ? LEVEL_INFO : g->log_level;
 	enum log_form form = LOG_TEXT;
 
-	if (s->request.command == COMMAND_AGENT && g != NULL)
+	if (r->command == COMMAND_AGENT && g != NULL)
 		form = g->log_json ? LOG_JSON : LOG_LOGFMT;
 	/* Progress is for who looks on; a timer is told what is wrong. */
-	else if ((s->request.flags & REQUEST_TTY) == 0 && level > LEVEL_WARNING)
+	else if ((r->flags & REQUEST_TTY) == 0 && level > LEVEL_WARNING)
 		level = LEVEL_WARNING;
-	if (s->request.flags & REQUEST_QUIET)
+	if (r->flags & REQUEST_QUIET)
 		level = LEVEL_ERROR;
-	if (s->request.flags & REQUEST_VERBOSE)
+	if (r->flags & REQUEST_VERBOSE)
 		level = LEVEL_DEBUG;
-	log_setup(form, level, role_name(s->role));
+	log_setup(form, level, role_name(role));
 }
 
 int role_begin(enum role role, struct role_start *s, struct err *e)
@@ -123,7 +123,7 @@ int role_begin(enum role role, struct role_start *s, struct err *e)
 	TRY(read_start(s, e));
 	if (role != ROLE_CONFIG)
 		TRY(spec_map(ROLE_FD_SNAPSHOT, &s->spec, e));
-	begin_log(s);
+	role_log(role, &s->request, &s->spec);
 	return 0;
 }
 

@@ -77,6 +77,9 @@ void role_start_put(struct msg *m, const struct role_start *s);
 /* Check the descriptors, take ROLE_START, map the snapshot, set up the log. */
 int role_begin(enum role role, struct role_start *s, struct err *e);
 
+/* Set up the log as request and configuration have it; ROLES: of the supervisor. */
+void role_log(enum role role, const struct request *r, const struct spec *s);
+
 /* Enter the sandbox of the role as the snapshot's user. `paths` as in sandbox.h. */
 int role_confine(struct role_start *s, const struct sandbox_path *paths, size_t n,
 		 struct err *e);

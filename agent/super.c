@@ -10,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/signalfd.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 
@@ -43,6 +42,7 @@ static int on_hook(void *role, struct msg *m, struct err *e)
 	if (start.call.names[0] == '\0')
 		start.call.names = NULL;
 	TRY(msg_end(m, e));
+	m->type = MSG_LATER; /* when it has ended */
 	if (hook >= s->spec.n[SPEC_HOOKS])
 		return err_set(e, ERR_PROTO, "there is no hook %llu",
 			       (unsigned long long)hook);
@@ -73,24 +73,29 @@ static int on_worker(void *super, struct msg *m, struct err *e)
 	return 0;
 }
 
-/* Who only looks needs neither. */
+/* It decides from now on, and this is what comes next. */
+static int on_ready(void *super, struct msg *m, struct err *e)
+{
+	struct super *s = super;
+
+	(void)msg_get_str(m);
+	TRY(msg_end(m, e));
+	if (s->peace_ms > clock_boot_ms() + SUPER_PEACE_MS)
+		s->peace_ms = clock_boot_ms() + SUPER_PEACE_MS;
+	m->type = MSG_LATER; /* never */
+	return 0;
+}
+
+/* Who only looks needs none of them. */
 static const struct msg_rule rules[] = {
 	{ SUP_HOOK, 1u << KEEPER_RENEWS, on_hook },
 	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
 	{ SUP_PROBE, 1u << KEEPER_RENEWS, on_worker },
 	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
 	{ SUP_REACH, 1u << KEEPER_RENEWS, super_reach },
+	{ SUP_READY, 1u << KEEPER_RENEWS, on_ready },
 };
 
-static struct super_proc *proc_of(struct super *s, enum role role)
-{
-	for (size_t i = 0; i < SUPER_PROCS; i++)
-		if (s->procs[i].process.pidfd >= 0 && s->procs[i].role == role)
-			return &s->procs[i];
-	return NULL;
-}
-
-/* A hook is answered when it has ended, everything else at once. */
 static int serve(struct super *s, struct super_proc *p, struct err *e)
 {
 	struct msg *m = &s->msg;
@@ -104,18 +109,16 @@ static int serve(struct super *s, struct super_proc *p, struct err *e)
 			       role_name(p->role));
 	rc = msg_dispatch(rules, sizeof(rules) / sizeof(*rules),
 			  keeper_state_for(s->request), s, m, e);
-	if (rc == 0 && m->type == SUP_HOOK)
-		return 0;
 	if (rc < 0) {
 		msg_begin(m, MSG_FAILED, id);
 		msg_put_err(m, e);
 	}
-	return msg_send(p->sock, m, e);
+	return m->type == MSG_LATER ? 0 : msg_send(p->sock, m, e);
 }
 
 static void report_hooks(struct super *s)
 {
-	struct super_proc *agent = proc_of(s, ROLE_AGENT);
+	struct super_proc *agent = super_role(s, ROLE_AGENT);
 	struct hookrun_result r;
 	struct err e;
 
@@ -151,32 +154,6 @@ static int start_core(struct super *s, struct err *e)
 			   &(struct super_fds){ s->snapshot, b, s->lock }, &p, e);
 }
 
-/* Begin to stop: the agent finishes what must not be cut. */
-static void stop(struct super *s, int signo)
-{
-	struct super_proc *agent = proc_of(s, ROLE_AGENT);
-	struct err e;
-
-	if (s->stopping)
-		return;
-	log_info("%s: stopping", signo == SIGINT ? "interrupted" : "asked to end");
-	s->stopping = true;
-	s->stop_ms = clock_boot_ms() + SUPER_ASK_MS;
-	msg_begin(&s->msg, ROLE_STOP, 0);
-	if (agent != NULL && msg_send(agent->sock, &s->msg, &e) < 0)
-		log_warn("stop: %s", e.text);
-}
-
-static void read_signal(struct super *s, int sigfd)
-{
-	struct signalfd_siginfo info;
-
-	/* SIGCHLD is only there to wake us: hookrun_step() looks after strays. */
-	if (read(sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
-	    info.ssi_signo != SIGCHLD)
-		stop(s, (int)info.ssi_signo);
-}
-
 static void check_socket(struct super *s, struct super_proc *p)
 {
 	struct err e = { 0 };
@@ -207,8 +184,10 @@ static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
 static int poll_timeout(const struct super *s)
 {
 	int64_t at = hookrun_wake_ms(s->hooks);
-	int64_t left;
+	int64_t left = super_grant_ms(s);
 
+	if (left < at)
+		at = left;
 	if (s->stopping && s->stop_ms < at)
 		at = s->stop_ms;
 	if (s->listen_until_ms != 0 && s->listen_until_ms < at)
@@ -231,7 +210,8 @@ static int turn(struct super *s, int sigfd)
 	if (poll(fds, n, poll_timeout(s)) < 0 && errno != EINTR)
 		log_warn("poll: %s", strerror(errno));
 	if (fds[0].revents != 0)
-		read_signal(s, sigfd);
+		super_heed(s, sigfd);
+	super_grant(s);
 	hookrun_step(s->hooks);
 	report_hooks(s);
 	super_responder_check(s);
@@ -284,6 +264,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 	int status;
 
 	do {
+		s->peace_ms = clock_boot_ms() + SUPER_BEGIN_MS;
 		if (start_core(s, e) < 0) {
 			super_end_roles(s, 0);
 			return e->code;
@@ -299,21 +280,6 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 }
 
 /* -- beginning -- */
-
-static int open_signals(struct err *e)
-{
-	sigset_t set;
-	int fd;
-
-	sigemptyset(&set);
-	sigaddset(&set, SIGTERM);
-	sigaddset(&set, SIGINT);
-	sigaddset(&set, SIGHUP);
-	sigaddset(&set, SIGCHLD);
-	sigprocmask(SIG_BLOCK, &set, NULL);
-	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
-	return fd < 0 ? err_sys(e, "signalfd") : fd;
-}
 
 static int exit_status(const struct err *e)
 {
@@ -347,20 +313,24 @@ static void say_valid(const struct super *s)
 
 static int run(struct super *s, struct err *e)
 {
-	AUTO_FD int sigfd = open_signals(e);
+	AUTO_FD int sigfd = super_signals(e);
 	int status;
 
 	if (sigfd < 0)
 		return e->code;
-	TRY(super_configure(s, e));
+	TRY(super_configure(s, &s->snapshot, &s->spec, e));
 	if (s->request->command == COMMAND_CHECK) {
 		say_valid(s);
 		return EXIT_SUCCESS;
 	}
 	TRY(super_store(s, e));
+	if (s->is_daemon)
+		role_log(ROLES, s->request, &s->spec);
 	s->hooks = hookruns_new(&s->spec);
 	super_listens(s);
-	status = run_tree(s, sigfd, e);
+	do
+		status = run_tree(s, sigfd, e);
+	while (super_next(s, status));
 	if (status == EXIT_SUCCESS)
 		super_release(s);
 	hookruns_free(s->hooks);
@@ -376,9 +346,11 @@ static void finish(struct super *s)
 	free(s->host_id);
 	auto_fd_(&s->config);
 	auto_fd_(&s->snapshot);
+	auto_fd_(&s->next_snapshot);
 	auto_fd_(&s->lock);
 	listen_close(&s->listen);
 	spec_done(&s->spec);
+	spec_done(&s->next_spec);
 	msg_done(&s->msg);
 }
 
@@ -394,11 +366,14 @@ static uint64_t draw(void)
 
 int supervise(const struct request *request, const char *path)
 {
-	struct super s = { .request = request, .path = path, .msg = MSG_NONE };
+	struct super s = { .request = request,
+			   .path = path,
+			   .is_daemon = request->command == COMMAND_AGENT,
+			   .msg = MSG_NONE };
 	struct err e = { 0 };
 	int status;
 
-	s.config = s.snapshot = s.lock = -1;
+	s.config = s.snapshot = s.next_snapshot = s.lock = -1;
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		s.procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };

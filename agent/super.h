@@ -10,6 +10,12 @@
  *       super_reach.c    who can read what is written
  *       super_responder.c  bind sockets, start the responder on them
  *       super.c          one loop: signals, roles, hooks, until the agent has ended
+ *       super_daemon.c   for `agent`: what is wished while it runs, and the next tree
+ *
+ * The daemon is tree after tree: whatever is to be another (the configuration, what there
+ * is on disk) begins with other roles, as at the first start. The agent that is there
+ * takes no new job and has SUPER_ASK_MS for those it has; lock, sockets and hooks that
+ * run stay with us.
  *
  * An agent or keeper that dies is started again with the other one, from disk, at most
  * SUPER_RESTARTS times; a worker that dies is one failed job, which the agent sees.
@@ -34,6 +40,18 @@ struct hookruns;
 #define SUPER_PROCS    40    /* agent, keeper, responder and a pool of workers */
 #define SUPER_STOP_MS  10000
 #define SUPER_ASK_MS   7000 /* of them: for what must not be cut; hooks need 2 s to die */
+
+/* A tree is left in peace for so long after it has begun to decide, or a storm of signals
+ * would keep it from its work. One that does not come so far is not waited for. */
+#define SUPER_PEACE_MS 1000
+#define SUPER_BEGIN_MS 60000
+
+/* What the supervisor is asked for while it runs. */
+enum super_wish {
+	WISH_LOOK = 1,   /* look at everything now */
+	WISH_RELOAD = 2, /* ... with another configuration, if it is valid */
+	WISH_END = 4,
+};
 
 struct super_proc {
 	enum role role;
@@ -63,23 +81,41 @@ struct super {
 	int64_t restarted_ms; /* clock_boot_ms() of the last */
 	bool
 	    cut; /* the run before did not end in good order, or this has begun again */
+	bool is_daemon;
+	unsigned wishes;  /* enum super_wish, not granted yet */
+	int64_t peace_ms; /* until then nothing but WISH_END is granted */
 	bool stopping;
-	int64_t stop_ms; /* when patience ends */
+	int64_t stop_ms;   /* when patience ends */
+	bool again;        /* another tree follows the one that stops, */
+	int next_snapshot; /* on this; -1: on the one that there is */
+	struct spec next_spec;
 	struct msg msg;
 };
 
 /* Do `request` with the configuration at `path`: an exit status of INTERFACE.md. */
 int supervise(const struct request *request, const char *path);
 
-/* super_config.c: 0 with s->snapshot and s->spec; ERR_CONFIG: it is not valid, and why
- * has been said on stderr. */
-int super_configure(struct super *s, struct err *e);
+/* super_config.c: 0 with a snapshot, mapped; ERR_CONFIG: the configuration is not valid,
+ * and why has been said on stderr. */
+int super_configure(struct super *s, int *snapshot, struct spec *spec, struct err *e);
 
 /* super_places.c: where this installation, this user and this host have their things. */
 void super_places(struct super *s);
 
 /* ... and who the config role becomes as root, before `users` is known. */
 void super_config_user(uint32_t *uid, uint32_t *gid);
+
+/* super_daemon.c: the descriptor that signals come from; take one. */
+int super_signals(struct err *e);
+void super_heed(struct super *s, int sigfd);
+
+/* Grant what is wished and may be by now; each turn of the loop. As clock_boot_ms(): when
+ * there will be something to grant, INT64_MAX: never. */
+void super_grant(struct super *s);
+int64_t super_grant_ms(const struct super *s);
+
+/* The tree has ended with `status`: whether another one is to be started. */
+bool super_next(struct super *s, int status);
 
 /* super_store.c: say in the lock that this run has ended in good order. */
 void super_release(struct super *s);
@@ -103,6 +139,12 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
  * slot is free afterwards. */
 int super_reap(struct super_proc *p);
 
+/* The first that runs as `role`, or NULL. */
+struct super_proc *super_role(struct super *s, enum role role);
+
+/* Let go of its socket, wait until `until_ms` (clock_boot_ms()), kill it then. */
+void super_end_role(struct super_proc *p, int64_t until_ms);
+
 /* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
 void super_end_roles(struct super *s, int patience_ms);
 
@@ -114,11 +156,13 @@ int super_reach(void *role, struct msg *m, struct err *e);
  * super_responder.c: what the challenges listen on, bound with the first SUP_RESPONDER.
  * The sockets outlive a responder that dies for a while, so that the next one answers
  * who has come in between. They are closed when one has ended in good order: then the
- * agent has let go of it, and the port is free for others.
+ * agent has let go of it, and the port is free for others; not if it is to be followed
+ * by another, whose addresses they are then if it has the same.
  */
 #define SUPER_LISTEN_MS 5000
 
 void super_listens(struct super *s);
+void super_listens_anew(struct super *s); /* s->spec is another */
 int super_responder(void *role, struct msg *m, struct err *e);
 void super_responder_ended(struct super *s, int status);
 /* Close what nobody has asked for in that while; each turn of the loop. */

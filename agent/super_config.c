@@ -23,6 +23,8 @@
 struct asking {
 	struct super *super;
 	struct super_proc *proc;
+	int *snapshot;
+	struct spec *spec;
 	char *pattern; /* of the include that is being read, owned */
 	glob_t found;
 	size_t next;
@@ -207,9 +209,9 @@ static int on_done(void *role, struct msg *m, struct err *e)
 	struct asking *a = role;
 
 	TRY(msg_end(m, e));
-	a->super->snapshot = msg_take_fd(m);
+	*a->snapshot = msg_take_fd(m);
 	a->done = true;
-	return spec_map(a->super->snapshot, &a->super->spec, e);
+	return spec_map(*a->snapshot, a->spec, e);
 }
 
 static const struct msg_rule rules[] = {
@@ -256,12 +258,14 @@ static int serve(struct asking *a, struct err *e)
 	return 0;
 }
 
-int super_configure(struct super *s, struct err *e)
+int super_configure(struct super *s, int *snapshot, struct spec *spec, struct err *e)
 {
-	struct asking a = { .super = s };
+	struct asking a = { .super = s, .snapshot = snapshot, .spec = spec };
 	struct super_fds fds = { .snapshot = -1, .peer = -1, .lock = -1 };
 	int rc;
 
+	auto_fd_(&s->config);
+	s->config = -1;
 	TRY(open_config(s->path, &s->config, e));
 	fds.snapshot = s->config;
 	TRY(super_start(s, ROLE_CONFIG, &fds, &a.proc, e));
@@ -269,7 +273,7 @@ int super_configure(struct super *s, struct err *e)
 	if (a.pattern != NULL)
 		globfree(&a.found);
 	free(a.pattern);
-	super_end_roles(s, SUPER_STOP_MS);
+	super_end_role(a.proc, clock_boot_ms() + SUPER_STOP_MS);
 	if (rc == ERR_NET) /* the role has said what is wrong, and ended */
 		return err_set(e, ERR_CONFIG, "%s: not valid; nothing was done",
 			       s->path);

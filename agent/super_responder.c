@@ -16,6 +16,16 @@ void super_listens(struct super *s)
 	}
 }
 
+void super_listens_anew(struct super *s)
+{
+	struct listen before = s->listen;
+
+	s->listen = (struct listen){ .n = 0 };
+	super_listens(s);
+	listen_inherit(&s->listen, &before);
+	listen_close(&before);
+}
+
 static int hand_over(struct super *s, const struct super_proc *p, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
@@ -96,7 +106,7 @@ static void let_go(struct super *s)
 
 void super_responder_ended(struct super *s, int status)
 {
-	if (status == 0)
+	if (status == 0 && !s->again)
 		let_go(s);
 	else
 		s->listen_until_ms = clock_boot_ms() + SUPER_LISTEN_MS;

@@ -502,7 +502,7 @@ static void a_run_that_stops_lets_go_of_what_waits(void **state)
 	expect_go_on(w);
 	wait_for(w, a.id, 30000);
 	assert_int_equal(w->agent.jobs->state, JOB_PARKED);
-	job_park_all(&w->agent);
+	job_rest_all(&w->agent);
 	expect_parked(w, clock_now() + 29);
 	assert_non_null(strstr(memory_of(w, "one").last_error, "the CA wants time"));
 }

@@ -259,6 +259,28 @@ static void one_too_many_is_passed_over(void **state)
 	assert_int_equal(l.n, RESPONDER_LISTENERS);
 }
 
+static void the_sockets_of_addresses_that_stay_are_taken_over(void **state)
+{
+	const char *stays = at("127.0.0.1", free_port());
+	const char *goes = at("127.0.0.1", free_port());
+	struct listen old = { .n = 0 }, l = { .n = 0 };
+
+	(void)state;
+	listen_add(&old, goes);
+	listen_add(&old, stays);
+	assert_int_equal(listen_bind(&old), 2);
+	listen_add(&l, at("127.0.0.1", free_port()));
+	listen_add(&l, stays);
+	listen_inherit(&l, &old);
+	listen_close(&old);
+	assert_int_equal(l.list[0].fd, -1);
+	assert_true(connects(stays));
+	assert_false(connects(goes));
+	assert_int_equal(listen_bind(&l), 2);
+	listen_close(&l);
+	assert_false(connects(stays));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -272,6 +294,7 @@ int main(void)
 		cmocka_unit_test(an_address_of_another_host_says_so),
 		cmocka_unit_test(closing_frees_the_port_at_once),
 		cmocka_unit_test(one_too_many_is_passed_over),
+		cmocka_unit_test(the_sockets_of_addresses_that_stay_are_taken_over),
 	};
 
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);

@@ -453,6 +453,25 @@ static void what_waits_when_the_pool_goes_is_told_nothing_more(void **state)
 	assert_false(p->told[1] || p->told[2]);
 }
 
+static void what_no_worker_has_taken_up_can_be_taken_back(void **state)
+{
+	struct play *p = *state;
+
+	for (uint32_t i = 0; i < 4; i++)
+		call_of(p, NEAR, i);
+	assert_int_equal(supervise(p, false), 1);
+	assert_false(pool_take_back(p->agent.pool, 0, on_done)); /* it is at work */
+	assert_true(pool_take_back(p->agent.pool, 3, on_done));
+	assert_true(pool_take_back(p->agent.pool, 1, on_done));
+	assert_false(pool_take_back(p->agent.pool, 1, on_done));
+	assert_false(pool_take_back(p->agent.pool, 2, NULL)); /* another's */
+	call_of(p, NEAR, 5);
+	for (int i = 0; i < 3; i++)
+		assert_true(work(p, 0));
+	assert_true(p->told[0] && p->told[2] && p->told[5]);
+	assert_false(p->told[1] || p->told[3]);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, play_in, play_out)
@@ -471,6 +490,7 @@ int main(void)
 		CASE(where_no_worker_comes_the_question_fails),
 		CASE(where_a_second_worker_does_not_come_the_first_does_it_all),
 		CASE(what_waits_when_the_pool_goes_is_told_nothing_more),
+		CASE(what_no_worker_has_taken_up_can_be_taken_back),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
