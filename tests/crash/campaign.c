@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/roles.h"
 #include "base/buf.h"
 #include "tests/crash/check.h"
 
@@ -38,10 +39,13 @@ static void enumerate(const struct tracer_result *r, struct points *p)
 			plan.what = TRACER_TREE;
 			add(p, &plan);
 			plan.what = TRACER_ERRNO;
-			for (int e = 0; roles[i] == TRACER_KEEPER && e < 3; e++) {
+			for (int e = 0; e < 3; e++) {
 				plan.error = errors[e];
 				add(p, &plan);
 			}
+			plan.what = TRACER_ONWARD;
+			plan.error = k % 2 == 0 ? ENOSPC : EROFS;
+			add(p, &plan);
 		}
 }
 
@@ -101,15 +105,34 @@ static bool said(const struct world *w, const char *text)
 	       strstr(out.data, text) != NULL;
 }
 
-/* A call that failed: all is well, or it is said what failed, and why. */
+/* A call that failed: all is well, or it is said what failed, and why. SQLite has words
+ * of its own. */
 static const char *check_errno(const struct world *w, const struct tracer_plan *plan,
 			       const struct tracer_result *r, char why[CHECK_WHY])
 {
-	if (r->status == 0 || said(w, strerror(plan->error)))
+	if (r->status == 0 || said(w, strerror(plan->error)) || said(w, "state.db: "))
 		return NULL;
 	snprintf(why, CHECK_WHY, "exit %d without \"%s\"", r->status,
 		 strerror(plan->error));
 	return why;
+}
+
+static bool is_failure(const struct tracer_plan *plan)
+{
+	return plan->what == TRACER_ERRNO || plan->what == TRACER_ONWARD;
+}
+
+/* What is run next. What has failed waits, unless it is named. */
+static const char *next_of(const struct crash_case *c, bool failed, char out[128])
+{
+	snprintf(out, 128, "renew %s", c->certs);
+	return failed && strncmp(c->next, "renew", 5) == 0 ? out : c->next;
+}
+
+/* Who was forgotten is known no more. */
+static bool is_next_status(const struct crash_case *c, int status)
+{
+	return status == 0 || (c->gone != NULL && status == EXIT_NO_NAME);
 }
 
 static const char *look(const struct crash_case *c, const struct world *w,
@@ -118,8 +141,8 @@ static const char *look(const struct crash_case *c, const struct world *w,
 			char why[CHECK_WHY])
 {
 	/* A hook whose process is killed before it begins has failed. */
-	bool failed = (plan->what == TRACER_ERRNO || plan->role == TRACER_SPAWN) &&
-		      r->status == 1;
+	bool failed =
+	    (is_failure(plan) || plan->role == TRACER_SPAWN) && r->status == 1;
 	char next[128];
 	int status;
 
@@ -127,18 +150,16 @@ static const char *look(const struct crash_case *c, const struct world *w,
 		return "it hung";
 	if (check_cut(c, w, why) != NULL)
 		return why;
-	if (plan->what == TRACER_ERRNO && check_errno(w, plan, r, why) != NULL)
+	if (is_failure(plan) && check_errno(w, plan, r, why) != NULL)
 		return why;
-	/* What has failed waits, unless it is named. */
-	snprintf(next, sizeof(next), "renew %s", c->certs);
-	status = world_run(w, failed ? next : c->next);
-	if (status != 0) {
+	status = world_run(w, next_of(c, failed, next));
+	if (!is_next_status(c, status)) {
 		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
 		return why;
 	}
 	return check_next(c, w, before,
 			  (r->status == 0 ? CHECK_WHOLE : 0) |
-			      (plan->what == TRACER_ERRNO ? CHECK_FAILED : 0),
+			      (is_failure(plan) ? CHECK_FAILED : 0),
 			  why);
 }
 
@@ -154,9 +175,10 @@ static void report(const struct crash_case *c, const struct world *w,
 		   const struct tracer_plan *plan, const struct tracer_result *r,
 		   const char *why)
 {
-	printf("  %s: %s %s %u %s%s%s (exit %d): %s\n", c->name,
-	       tracer_what_word(plan->what), tracer_role_word(plan->role), plan->at,
-	       r->call, plan->error != 0 ? " " : "",
+	printf("  %s/%s: %s %s %u %s%s%s (exit %d): %s\n", c->name,
+	       layout_word(w->layout), tracer_what_word(plan->what),
+	       tracer_role_word(plan->role), plan->at, r->call,
+	       plan->error != 0 ? " " : "",
 	       plan->error != 0 ? strerrorname_np(plan->error) : "", r->status, why);
 	print_said(w, w->said);
 	print_said(w, w->answer);

@@ -1,7 +1,7 @@
 /*
  * campaign: every case, cut at chosen calls of each role, and looked at afterwards.
  *
- * A point is {case, what, role, K, errno}. It counts only if the K-th call was there, so
+ * A point is {case, layout, what, role, K, errno}. It counts only if the K-th call was there, so
  * that a run in which nothing was cut proves nothing.
  */
 #pragma once
@@ -22,7 +22,7 @@ struct campaign {
 	unsigned n_missed;
 	unsigned n_failed;
 	unsigned n_by_role[TRACER_ROLES];
-	unsigned n_by_what[4];
+	unsigned n_by_what[TRACER_WHATS];
 };
 
 /* False: it could not be prepared, or an undisturbed run is not as it should be. */

@@ -5,6 +5,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <sqlite3.h>
+
+#include "base/buf.h"
 #include "tests/crash/acme_server.h"
 #include "tests/crash/world.h"
 
@@ -35,16 +38,17 @@ static const char test[] = "#!/bin/sh\n"
 #define ACME                                                            \
 	"certificates = ( { name = \"www\"; names = [ \"www.example\"," \
 	" \"new.example\" ]; issuer = \"ca\"; hooks = \"h\";"           \
-	" challenge = { type = \"http-01\"; webroot = \"@/web\"; }; } );\n"
+	" challenge = { type = \"http-01\"; webroot = \"@/web\"; };$ } );\n"
 #define ONE(names, more) "certificates = ( " CERT("www", names, more) " );\n"
 #define OLD              "\"www.example\""
 #define NEW              "\"www.example\", \"new.example\""
 #define HOOK             " hooks = \"h\";"
-#define FILES                                                                    \
-	" files = ( { path = \"@/out/www.combined\"; content = \"combined\"; }," \
-	" { path = \"@/out/www.der\"; content = \"der\"; mode = \"0644\"; },"    \
-	" { path = \"@/out/www.key\"; content = \"key\"; } );"
-#define ALL_FILES "www.combined www.der www.key"
+#define FILES(access)                                                                 \
+	" files = ( { path = \"@/out/www.combined\"; content = \"combined\"; " access \
+	"}, { path = \"@/out/www.der\"; content = \"der\"; " access                   \
+	"}, { path = \"@/out/www.key\"; content = \"key\"; " access "} );"
+#define GIVEN       "mode = \"0640\"; "
+#define GIVEN_GROUP "group = \"64107\"; " GIVEN
 
 static void drift(const struct world *w)
 {
@@ -61,10 +65,52 @@ static void refuse(const struct world *w)
 	world_remove(w, "refuse");
 }
 
+static int collect(void *sql, int n, char **values, char **names)
+{
+	(void)names;
+	for (int i = 0; i < n; i++)
+		buf_printf(sql, "%s;", values[i]);
+	return 0;
+}
+
+/* As the first version made it: what has come since goes. */
+static void age_state(const struct world *w)
+{
+	static const char *const sql[] = {
+		"SELECT 'ALTER TABLE certificate DROP COLUMN ' || name"
+		" FROM pragma_table_info('certificate') WHERE name NOT IN ('name',"
+		" 'inode', 'size', 'mtime_ns', 'ctime_ns', 'disk_stamp', 'generation',"
+		" 'serial', 'fingerprint', 'spki_hash', 'not_before', 'not_after',"
+		" 'names_hash', 'n_names', 'key', 'usage', 'is_ca', 'renew_at',"
+		" 'retry_at', 'last_success_at', 'changed_at', 'held', "
+		"'held_not_after',"
+		" 'held_names_hash', 'held_key', 'failures', 'flags', 'state', "
+		"'issuer',"
+		" 'last_error')",
+		"SELECT 'DROP TABLE ' || name FROM sqlite_schema WHERE type = 'table'"
+		" AND name NOT IN ('certificate', 'hook', 'served', 'event')",
+	};
+	AUTO_BUF struct buf all = { 0 };
+	char path[256];
+	sqlite3 *db = NULL;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/state/agent/state.db", w->dir);
+	rc = sqlite3_open(path, &db);
+	for (size_t i = 0; i < sizeof(sql) / sizeof(*sql) && rc == SQLITE_OK; i++)
+		rc = sqlite3_exec(db, sql[i], collect, &all, NULL);
+	buf_puts(&all, "PRAGMA user_version = 1;");
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, all.data, NULL, NULL, NULL);
+	sqlite3_close(db);
+	if (rc != SQLITE_OK)
+		world_remove(w, "everleaf.conf"); /* so that it is seen */
+}
+
 const struct crash_case crash_cases[] = {
 	{ .name = "first-issue",
 	  .certs = "www",
-	  .before = ONE(OLD, HOOK),
+	  .before = ONE(OLD, HOOK "$"),
 	  .command = "renew",
 	  .next = "renew",
 	  .orders = 1,
@@ -72,8 +118,8 @@ const struct crash_case crash_cases[] = {
 	{ .name = "new-key",
 	  .certs = "www",
 	  .prepare = { "renew" },
-	  .before = ONE(OLD, HOOK),
-	  .conf = ONE(NEW, HOOK),
+	  .before = ONE(OLD, HOOK "$"),
+	  .conf = ONE(NEW, HOOK "$"),
 	  .command = "renew",
 	  .next = "renew",
 	  .orders = 1,
@@ -81,45 +127,64 @@ const struct crash_case crash_cases[] = {
 	{ .name = "same-key",
 	  .certs = "www",
 	  .prepare = { "renew" },
-	  .before = ONE(OLD, HOOK " reuse_key = true;"),
-	  .conf = ONE(NEW, HOOK " reuse_key = true;"),
-	  .command = "renew",
-	  .next = "renew",
-	  .orders = 1,
-	  .hook = true },
-	{ .name = "files",
-	  .certs = "www",
-	  .files = ALL_FILES,
-	  .prepare = { "renew" },
-	  .before = ONE(OLD, HOOK FILES),
-	  .conf = ONE(NEW, HOOK FILES),
+	  .before = ONE(OLD, HOOK " reuse_key = true;$"),
+	  .conf = ONE(NEW, HOOK " reuse_key = true;$"),
 	  .command = "renew",
 	  .next = "renew",
 	  .orders = 1,
 	  .hook = true },
 	{ .name = "files-only-reported",
 	  .certs = "www",
-	  .files = ALL_FILES,
 	  .prepare = { "renew" },
-	  .before = ONE(OLD, FILES " on_drift = \"report\";"),
-	  .conf = ONE(NEW, FILES " on_drift = \"report\";"),
+	  .before = ONE(OLD, " on_drift = \"report\";$"),
+	  .conf = ONE(NEW, " on_drift = \"report\";$"),
 	  .command = "renew",
 	  .next = "renew",
-	  .orders = 1 },
+	  .orders = 1,
+	  .files_only = true },
+	{ .name = "files-added",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .before = ONE(OLD, HOOK),
+	  .conf = ONE(OLD, HOOK "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .files_only = true,
+	  .hook = true },
+	{ .name = "files-removed",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .before = ONE(OLD, HOOK "$"),
+	  .conf = ONE(NEW, HOOK),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .files_only = true,
+	  .hook = true,
+	  .end = CASE_FILES_STAY },
+	{ .name = "owner-changed",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .before = ONE(OLD, HOOK "$"),
+	  .conf = ONE(OLD, HOOK "%"),
+	  .command = "renew",
+	  .next = "renew",
+	  .files_only = true,
+	  .hook = true,
+	  .end = CASE_FILES_GIVEN },
 	{ .name = "drift",
 	  .certs = "www",
-	  .files = ALL_FILES,
 	  .prepare = { "renew" },
 	  .twist = drift,
-	  .before = ONE(OLD, HOOK FILES),
+	  .before = ONE(OLD, HOOK "$"),
 	  .command = "renew",
 	  .next = "renew",
+	  .files_only = true,
 	  .hook = true },
 	{ .name = "rollback",
 	  .certs = "www",
-	  .files = ALL_FILES,
 	  .prepare = { "renew", "renew www --force", "renew www --force" },
-	  .before = ONE(OLD, HOOK FILES),
+	  .before = ONE(OLD, HOOK "$"),
 	  .command = "rollback www",
 	  .next = "renew",
 	  .live = 2,
@@ -127,18 +192,16 @@ const struct crash_case crash_cases[] = {
 	  .maybe = true },
 	{ .name = "held",
 	  .certs = "www",
-	  .files = ALL_FILES,
 	  .prepare = { "renew" },
 	  .twist = refuse,
-	  .before = ONE(OLD, " hooks = \"t\";" FILES),
+	  .before = ONE(OLD, " hooks = \"t\";$"),
 	  .command = "renew www",
 	  .next = "renew www",
 	  .live = 2,
 	  .hook = true },
 	{ .name = "two",
 	  .certs = "www mail",
-	  .files = ALL_FILES,
-	  .before = "certificates = ( " CERT("www", OLD, HOOK FILES) ", " CERT(
+	  .before = "certificates = ( " CERT("www", OLD, HOOK "$") ", " CERT(
 	      "mail", "\"mail.example\"", HOOK) " );\n",
 	  .command = "renew",
 	  .next = "renew",
@@ -147,22 +210,52 @@ const struct crash_case crash_cases[] = {
 	{ .name = "prune",
 	  .certs = "www",
 	  .prepare = { "renew", "renew www --force" },
-	  .before = ONE(OLD, HOOK " keep = 2;"),
-	  .conf = ONE(NEW, HOOK " keep = 1;"),
+	  .before = ONE(OLD, HOOK " keep = 2;$"),
+	  .conf = ONE(NEW, HOOK " keep = 1;$"),
 	  .command = "renew",
 	  .next = "renew",
 	  .orders = 1,
 	  .hook = true },
 	{ .name = "forced",
 	  .certs = "www",
-	  .files = ALL_FILES,
 	  .prepare = { "renew" },
-	  .before = ONE(OLD, HOOK FILES),
+	  .before = ONE(OLD, HOOK "$"),
 	  .command = "renew www --force",
 	  .next = "renew",
 	  .orders = 1,
 	  .hook = true,
 	  .maybe = true },
+	{ .name = "replace",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .before = ONE(OLD, HOOK "$"),
+	  .command = "revoke www --replace",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .maybe = true,
+	  .revoked = true },
+	{ .name = "forget",
+	  .certs = "mail",
+	  .prepare = { "renew", "renew www --force" },
+	  .before = "certificates = ( " CERT("www", OLD, HOOK "$") ", " CERT(
+	      "mail", "\"mail.example\"", HOOK) " );\n",
+	  .conf = "certificates = ( " CERT("mail", "\"mail.example\"", HOOK) " );\n",
+	  .command = "forget www",
+	  .next = "forget www",
+	  .hook = true,
+	  .end = CASE_FILES_STAY,
+	  .gone = "www" },
+	{ .name = "state-upgrade",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .twist = age_state,
+	  .before = ONE(OLD, HOOK "$"),
+	  .conf = ONE(NEW, HOOK "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true },
 	{ .name = "acme-first",
 	  .certs = "www",
 	  .acme = true,
@@ -184,22 +277,58 @@ const struct crash_case crash_cases[] = {
 	{ .name = "ca-crl",
 	  .certs = "www",
 	  .prepare = { "renew" },
-	  .before = ONE(OLD, HOOK),
+	  .before = ONE(OLD, HOOK "$"),
 	  .command = "ca lab crl",
 	  .next = "renew",
 	  .hook = true },
 };
 const size_t n_crash_cases = sizeof(crash_cases) / sizeof(*crash_cases);
 
+const char *layout_word(enum layout layout)
+{
+	return layout == LAYOUT_LIVE ? "live" : "files";
+}
+
+const char *layout_files(enum layout layout)
+{
+	return layout == LAYOUT_LIVE ? "" : "www.combined www.der www.key";
+}
+
+bool layout_fits(enum layout layout, const struct crash_case *c)
+{
+	return layout != LAYOUT_LIVE || !c->files_only;
+}
+
+static const char *files_for(char mark)
+{
+	if (mark == '$')
+		return FILES("");
+	return geteuid() == 0 ? FILES(GIVEN_GROUP) : FILES(GIVEN);
+}
+
+/* `certificates` with the files of the layout put in. */
+static void put_files(char *out, size_t size, const struct world *w,
+		      const char *certificates)
+{
+	size_t n = strcspn(certificates, "$%");
+	const char *rest = certificates + n;
+
+	snprintf(out, size, "%.*s%s%s", (int)n, certificates,
+		 *rest == '\0' || w->layout == LAYOUT_LIVE ? "" : files_for(*rest),
+		 *rest == '\0' ? "" : rest + 1);
+}
+
 static void configure(const struct world *w, const char *certificates)
 {
 	char issuer[512] = ", ";
+	char filled[4096];
 	char text[8192];
 
 	if (w->ca >= 0)
 		acme_server_configure(w, issuer + 2, sizeof(issuer) - 2);
+	put_files(filled, sizeof(filled), w, certificates);
 	snprintf(text, sizeof(text), "%s" HEAD "%s", geteuid() == 0 ? ROOTS : "",
-		 w->ca >= 0 ? issuer : "", certificates);
+		 w->ca >= 0 ? issuer : "", filled);
 	world_write(w, "everleaf.conf", text, 0644);
 }
 

@@ -1,7 +1,6 @@
 #include "tests/crash/check.h"
 
 #include <dirent.h>
-#include <fnmatch.h>
 #include <ftw.h>
 #include <limits.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "base/buf.h"
 #include "tests/crash/acme_server.h"
 #include "tests/crash/cases.h"
+#include "tests/crash/litter.h"
 #include "tests/crash/sets.h"
 #include "tests/crash/world.h"
 
@@ -123,29 +123,6 @@ static const char *check_file_cut(const struct world *w, const char *file,
 	return wrong(why, "it is neither old nor new", file);
 }
 
-static const char *check_file_next(const struct world *w, const char *file,
-				   char why[CHECK_WHY])
-{
-	AUTO_BUF struct buf got = { 0 };
-	char path[PATH_MAX];
-	char cert[64];
-	struct stat st;
-
-	snprintf(cert, sizeof(cert), "%.*s", (int)strcspn(file, "."), file);
-	snprintf(path, sizeof(path), "out/%s", file);
-	if (!world_read(w, path, &got))
-		return wrong(why, "it is missing", file);
-	if (!sets_is_of(w, file, &got, sets_live(w, cert)))
-		return wrong(why, "it is not what is live", file);
-	snprintf(path, sizeof(path), "%s/out/%s", w->dir, file);
-	if (stat(path, &st) < 0 ||
-	    (st.st_mode & 07777) != (strstr(file, ".der") != NULL ? 0644 : 0600))
-		return wrong(why, "its mode is another", file);
-	return NULL;
-}
-
-/* -- the CA -- */
-
 static bool unchanged(const struct world *w, const char *file)
 {
 	AUTO_BUF struct buf got = { 0 };
@@ -157,6 +134,44 @@ static bool unchanged(const struct world *w, const char *file)
 		return true;
 	return world_read(w, file, &got) && sets_same(&got, &old);
 }
+
+static bool is_given(const struct stat *st)
+{
+	return (st->st_mode & 07777) == CASE_GIVEN_MODE &&
+	       (geteuid() != 0 || st->st_gid == CASE_GIVEN_GROUP);
+}
+
+static bool is_ours(const struct stat *st, const char *file)
+{
+	return (st->st_mode & 07777) ==
+		   (strstr(file, ".der") != NULL ? 0644u : 0600u) &&
+	       st->st_gid != CASE_GIVEN_GROUP;
+}
+
+static const char *check_file_next(const struct crash_case *c, const struct world *w,
+				   const char *file, char why[CHECK_WHY])
+{
+	AUTO_BUF struct buf got = { 0 };
+	char path[PATH_MAX];
+	char cert[64];
+	struct stat st;
+
+	snprintf(cert, sizeof(cert), "%.*s", (int)strcspn(file, "."), file);
+	snprintf(path, sizeof(path), "out/%s", file);
+	if (c->end == CASE_FILES_STAY)
+		return unchanged(w, path) ? NULL : wrong(why, "it was touched", file);
+	if (!world_read(w, path, &got))
+		return wrong(why, "it is missing", file);
+	if (!sets_is_of(w, file, &got, sets_live(w, cert)))
+		return wrong(why, "it is not what is live", file);
+	snprintf(path, sizeof(path), "%s/out/%s", w->dir, file);
+	if (stat(path, &st) < 0 ||
+	    !(c->end == CASE_FILES_GIVEN ? is_given(&st) : is_ours(&st, file)))
+		return wrong(why, "its mode or group is another", file);
+	return NULL;
+}
+
+/* -- the CA -- */
 
 static const char *check_ca(const struct world *w, char why[CHECK_WHY])
 {
@@ -178,90 +193,33 @@ static const char *check_ca(const struct world *w, char why[CHECK_WHY])
 	return NULL;
 }
 
-/* -- litter -- */
-
-static const char *const welcome[] = {
-	"everleaf.conf",
-	"hook",
-	"hook.log",
-	"test",
-	"out",
-	"web",
-	"state",
-	"state/lock",
-	"state/live",
-	"state/archive",
-	"state/ca",
-	"state/crl",
-	"state/accounts",
-	"state/accounts/ca",
-	"state/accounts/ca/account.key",
-	"state/accounts/ca/account.json",
-	"state/agent",
-	"state/agent/state.db",
-	"state/live/[a-z]*",
-	"state/archive/[a-z]*",
-	"state/archive/[a-z]*/[0-9]*",
-	"state/archive/[a-z]*/[0-9]*/[a-z]*",
-	"state/ca/lab",
-	"state/ca/lab/root.pem",
-	"state/ca/lab/root.key",
-	"state/ca/lab/intermediate.pem",
-	"state/ca/lab/intermediate.key",
-	"state/ca/lab/crl.pem",
-	"state/ca/lab/crl.der",
-	"out/[a-z]*",
-};
-
-static bool is_welcome(const char *name)
+/* Once it is replaced, and not before. */
+static const char *check_revoked(const struct world *w, const char *cert,
+				 unsigned before, char why[CHECK_WHY])
 {
-	for (size_t i = 0; i < sizeof(welcome) / sizeof(*welcome); i++)
-		if (fnmatch(welcome[i], name, FNM_PATHNAME) == 0)
-			return true;
-	return false;
+	if (sets_is_revoked(w, cert, before) == (sets_live(w, cert) != before))
+		return NULL;
+	return wrong(why,
+		     sets_live(w, cert) == before ? "it is revoked, and still live"
+						  : "it was replaced, and not revoked",
+		     cert);
 }
 
-/* What need not be swept. */
-static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
-{
-	const char *file = strrchr(name, '/') == NULL ? name : strrchr(name, '/') + 1;
+/* -- what is forgotten -- */
 
-	if (c->maybe && strcmp(file, ".pending") == 0)
-		return true;
-	if ((how & CHECK_FAILED) != 0 && strcmp(file, ".old") == 0)
-		return true;
-	/* A token is not synced, nor is that it was withdrawn. */
-	return (how & CHECK_POWER) != 0 && strcmp(name, "web/.well-known") == 0;
-}
-
-static const char *find_litter(const struct crash_case *c, const struct world *w,
-			       const char *below, unsigned how, char why[CHECK_WHY])
+static const char *check_gone(const struct world *w, const char *cert,
+			      char why[CHECK_WHY])
 {
 	char path[PATH_MAX];
-	char name[PATH_MAX];
-	const char *found = NULL;
-	const struct dirent *f;
+	char sql[128];
 	struct stat st;
-	DIR *d;
 
-	snprintf(path, sizeof(path), "%s/%s", w->dir, below);
-	d = opendir(path);
-	while (d != NULL && found == NULL && (f = readdir(d)) != NULL) {
-		if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
-			continue;
-		snprintf(name, sizeof(name), "%.2000s%s%s", below,
-			 below[0] == '\0' ? "" : "/", f->d_name);
-		if (may_stay(c, how, name))
-			continue;
-		snprintf(path, sizeof(path), "%.200s/%.3000s", w->dir, name);
-		if (!is_welcome(name))
-			found = wrong(why, "it was left lying about", name);
-		else if (lstat(path, &st) == 0 && S_ISDIR(st.st_mode))
-			found = find_litter(c, w, name, how, why);
-	}
-	if (d != NULL)
-		closedir(d);
-	return found;
+	snprintf(path, sizeof(path), "%s/state/archive/%s", w->dir, cert);
+	snprintf(sql, sizeof(sql), "SELECT count(*) FROM certificate WHERE name = '%s'",
+		 cert);
+	if (lstat(path, &st) == 0 || sets_live(w, cert) != 0 || ask(w, sql) != 0)
+		return wrong(why, "something of it is left", cert);
+	return NULL;
 }
 
 /* -- hooks -- */
@@ -305,7 +263,9 @@ const char *check_cut(const struct crash_case *c, const struct world *w,
 	for (unsigned i = 0; sets_word(c->certs, i, name); i++)
 		if (check_sets(w, name, why) != NULL)
 			return why;
-	for (unsigned i = 0; sets_word(c->files, i, name); i++)
+	if (c->gone != NULL && check_sets(w, c->gone, why) != NULL)
+		return why;
+	for (unsigned i = 0; sets_word(layout_files(w->layout), i, name); i++)
 		if (check_file_cut(w, name, why) != NULL)
 			return why;
 	return check_ca(w, why);
@@ -331,7 +291,25 @@ static const char *check_cert(const struct crash_case *c, const struct world *w,
 			     cert);
 	if (c->orders > 0 && (whole || !c->maybe) && live == before->live[i])
 		return wrong(why, "the old generation is live", cert);
+	if (c->revoked && check_revoked(w, cert, before->live[i], why) != NULL)
+		return why;
 	return c->hook ? check_hook(w, cert, why) : NULL;
+}
+
+static const char *check_counts(const struct crash_case *c,
+				const struct check_facts *before,
+				const struct check_facts *after, char why[CHECK_WHY])
+{
+	char name[64];
+
+	for (unsigned i = 0; sets_word(c->certs, i, name); i++)
+		if (after->highest[i] > before->highest[i] + c->orders + 1)
+			return wrong(why, "too many generations", name);
+	if (after->issued > before->issued + c->orders + 1)
+		return wrong(why, "more than one order too many", c->name);
+	if (after->ordered > before->ordered + c->orders + 1)
+		return wrong(why, "more than one order too many at the CA", c->name);
+	return after->pending > 0 ? wrong(why, "a hook is still owed", c->name) : NULL;
 }
 
 const char *check_next(const struct crash_case *c, const struct world *w,
@@ -342,23 +320,16 @@ const char *check_next(const struct crash_case *c, const struct world *w,
 	struct check_facts after;
 	char name[64];
 
-	if (check_cut(c, w, why) != NULL || find_litter(c, w, "", how, why) != NULL)
+	if (check_cut(c, w, why) != NULL || litter_find(c, w, "", how, why) != NULL)
 		return why;
 	check_facts(c, w, &after);
-	for (unsigned i = 0; sets_word(c->certs, i, name); i++) {
+	for (unsigned i = 0; sets_word(c->certs, i, name); i++)
 		if (check_cert(c, w, before, i, whole, why) != NULL)
 			return why;
-		if (after.highest[i] > before->highest[i] + c->orders + 1)
-			return wrong(why, "too many generations", name);
-	}
-	for (unsigned i = 0; sets_word(c->files, i, name); i++)
-		if (check_file_next(w, name, why) != NULL)
+	for (unsigned i = 0; sets_word(layout_files(w->layout), i, name); i++)
+		if (check_file_next(c, w, name, why) != NULL)
 			return why;
-	if (after.issued > before->issued + c->orders + 1)
-		return wrong(why, "more than one order too many", c->name);
-	if (after.ordered > before->ordered + c->orders + 1)
-		return wrong(why, "more than one order too many at the CA", c->name);
-	if (after.pending > 0)
-		return wrong(why, "a hook is still owed", c->name);
-	return NULL;
+	if (c->gone != NULL && check_gone(w, c->gone, why) != NULL)
+		return why;
+	return check_counts(c, before, &after, why);
 }

@@ -231,6 +231,7 @@ const char *power_open(struct power *p, const struct crash_case *c,
 	if (!world_open(&p->world, c->acme))
 		return "no folder can be made";
 	p->crash = c;
+	p->world.layout = LAYOUT_FILES;
 	reason = open_disk(p, kind);
 	if (reason == NULL && !volume_make(&p->volume)) {
 		power_done(p);

@@ -73,14 +73,14 @@ static bool file_is_allowed(const struct world *w, const char *file,
 	return false;
 }
 
-static const char *check_files(const struct crash_case *c, const struct world *w,
-			       const char *cert, const struct allowed *a,
-			       char why[CHECK_WHY])
+static const char *check_files(const struct world *w, const char *cert,
+			       const struct allowed *a, char why[CHECK_WHY])
 {
 	size_t len = strlen(cert);
 	char file[64];
 
-	for (unsigned i = 0; a->said && sets_word(c->files, i, file); i++)
+	for (unsigned i = 0; a->said && sets_word(layout_files(w->layout), i, file);
+	     i++)
 		if (strncmp(file, cert, len) == 0 && file[len] == '.' &&
 		    !file_is_allowed(w, file, a)) {
 			snprintf(why, CHECK_WHY, "%s: it is not what was said", file);
@@ -116,7 +116,7 @@ const char *promise_check(const struct crash_case *c, const struct world *w,
 				 a.n > 0 ? a.numbers[0] : 0);
 			return why;
 		}
-		if (check_files(c, w, cert, &a, why) != NULL)
+		if (check_files(w, cert, &a, why) != NULL)
 			return why;
 	}
 	return NULL;

@@ -162,3 +162,35 @@ bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
 	sets_done(&s);
 	return ok && sets_same(got, &want);
 }
+
+static X509_CRL *crl_of(const struct world *w)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	X509_CRL *crl;
+	BIO *bio;
+
+	if (!world_read(w, "state/ca/lab/crl.pem", &pem))
+		return NULL;
+	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
+	crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	return crl;
+}
+
+bool sets_is_revoked(const struct world *w, const char *cert, unsigned number)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	X509_REVOKED *row = NULL;
+	X509_CRL *crl = crl_of(w);
+	X509 *leaf = NULL;
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "state/archive/%s/%010u/cert.pem", cert, number);
+	if (world_read(w, path, &pem))
+		leaf = cert_in(&pem);
+	if (crl != NULL && leaf != NULL)
+		X509_CRL_get0_by_cert(crl, &row, leaf);
+	X509_CRL_free(crl);
+	X509_free(leaf);
+	return row != NULL;
+}

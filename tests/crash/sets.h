@@ -32,3 +32,6 @@ bool sets_same(const struct buf *a, const struct buf *b);
 /* Whether `got`, read from out/FILE, is what generation `number` says. */
 bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
 		unsigned number);
+
+/* Whether generation `number` of `cert` is in the list of the CA "lab". */
+bool sets_is_revoked(const struct world *w, const char *cert, unsigned number);

@@ -31,7 +31,6 @@ struct tracer {
 	struct tracer_result *r;
 	struct proc procs[PROCS_MAX];
 	pid_t first;
-	bool done; /* the plan is carried out */
 };
 
 static const char *const reading[] = {
@@ -65,8 +64,8 @@ const char *tracer_role_word(enum tracer_role role)
 
 const char *tracer_what_word(enum tracer_what what)
 {
-	static const char *const words[] = { "count", "kill", "kill-tree", "errno",
-					     "cut" };
+	static const char *const words[] = { "count", "kill",   "kill-tree",
+					     "errno", "onward", "cut" };
 
 	return words[what];
 }
@@ -163,6 +162,9 @@ static bool creates(pid_t pid, const char *name, const uint64_t *args)
 
 static bool is_changing(pid_t pid, const char *name, const uint64_t *args)
 {
+	/* What is said stands in no file of ours. */
+	if (strcmp(name, "write") == 0 && args[0] <= STDERR_FILENO)
+		return false;
 	for (size_t i = 0; i < COUNT(changing); i++)
 		if (strcmp(changing[i], name) == 0)
 			return creates(pid, name, args);
@@ -203,11 +205,37 @@ static void cut(struct tracer *t)
 	kill_all(t);
 }
 
+static void carry_out(struct tracer *t, struct proc *p, const char *name)
+{
+	t->r->reached = true;
+	if (t->r->call[0] == '\0')
+		snprintf(t->r->call, sizeof(t->r->call), "%s", name);
+	if (t->plan->what == TRACER_KILL)
+		kill(p->pid, SIGKILL);
+	else if (t->plan->what == TRACER_TREE)
+		kill_all(t);
+	else if (t->plan->what == TRACER_CUT)
+		cut(t);
+	else
+		fail_call(p->pid, t->plan->error);
+}
+
+/* Is it the turn of this call, the n-th of its role? */
+static bool is_meant(const struct tracer *t, const struct proc *p, unsigned n,
+		     bool changes)
+{
+	if (t->plan->what == TRACER_COUNT || p->role != t->plan->role)
+		return false;
+	return n == t->plan->at ||
+	       (n > t->plan->at && changes && t->plan->what == TRACER_ONWARD);
+}
+
 static void on_call(struct tracer *t, struct proc *p)
 {
 	struct __ptrace_syscall_info info;
 	struct tracer_result *r = t->r;
 	unsigned n = ++r->n[p->role];
+	bool changes;
 	char *name;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) < 0)
@@ -215,22 +243,11 @@ static void on_call(struct tracer *t, struct proc *p)
 	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)info.seccomp.nr);
 	if (name == NULL)
 		return;
+	changes = is_changing(p->pid, name, (const uint64_t *)info.seccomp.args);
 	if (n <= TRACER_CALLS && t->plan->what == TRACER_COUNT)
-		r->changes[p->role][n - 1] =
-		    is_changing(p->pid, name, (const uint64_t *)info.seccomp.args);
-	if (!t->done && t->plan->what != TRACER_COUNT && p->role == t->plan->role &&
-	    n == t->plan->at) {
-		t->done = r->reached = true;
-		snprintf(r->call, sizeof(r->call), "%s", name);
-		if (t->plan->what == TRACER_KILL)
-			kill(p->pid, SIGKILL);
-		else if (t->plan->what == TRACER_TREE)
-			kill_all(t);
-		else if (t->plan->what == TRACER_CUT)
-			cut(t);
-		else
-			fail_call(p->pid, t->plan->error);
-	}
+		r->changes[p->role][n - 1] = changes;
+	if (is_meant(t, p, n, changes))
+		carry_out(t, p, name);
 	free(name);
 }
 

@@ -1,7 +1,7 @@
 /*
  * tracer: run a command with all its descendants under ptrace, count the file system
  * calls of each role, and at the K-th of one role kill it, kill all, or let that call
- * fail.
+ * fail, alone or with all that follow.
  *
  * strace counts per process and applies to all of them alike; here the role is known
  * from what was exec'd ("everleaf role-keeper"), and a call is counted before it is
@@ -22,11 +22,13 @@ enum tracer_role {
 };
 
 enum tracer_what {
-	TRACER_COUNT, /* only count */
-	TRACER_KILL,  /* the process */
-	TRACER_TREE,  /* every process, as if the machine had stopped */
-	TRACER_ERRNO, /* the call is not made and fails */
-	TRACER_CUT,   /* every process, once the file system of `handle` is cut off */
+	TRACER_COUNT,  /* only count */
+	TRACER_KILL,   /* the process */
+	TRACER_TREE,   /* every process, as if the machine had stopped */
+	TRACER_ERRNO,  /* the call is not made and fails */
+	TRACER_ONWARD, /* ... and so does each after it that may change the disk */
+	TRACER_CUT,    /* every process, once the file system of `handle` is cut off */
+	TRACER_WHATS,
 };
 
 #define TRACER_CALLS 4096 /* of one role that are told apart */

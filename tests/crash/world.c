@@ -10,6 +10,7 @@
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,12 +34,22 @@ static void find_program(struct world *w)
 	snprintf(w->program, sizeof(w->program), "%s/everleaf", exe);
 }
 
+/* A container may have it without the right to run hooks in it. */
+static bool is_good_memory(const char *path)
+{
+	struct statvfs v;
+
+	return access(path, W_OK) == 0 && statvfs(path, &v) == 0 &&
+	       (v.f_flag & ST_NOEXEC) == 0;
+}
+
 bool world_open(struct world *w, bool with_ca)
 {
 	const char *tmp = getenv("TMPDIR");
 
-	snprintf(w->base, sizeof(w->base), "%.90s/everleaf-crash.XXXXXX",
-		 tmp != NULL ? tmp : "/tmp");
+	if (tmp == NULL)
+		tmp = is_good_memory("/dev/shm") ? "/dev/shm" : "/tmp";
+	snprintf(w->base, sizeof(w->base), "%.90s/everleaf-crash.XXXXXX", tmp);
 	if (mkdtemp(w->base) == NULL || chmod(w->base, 0755) < 0)
 		return false;
 	snprintf(w->dir, sizeof(w->dir), "%s/w", w->base);
@@ -47,6 +58,8 @@ bool world_open(struct world *w, bool with_ca)
 	snprintf(w->answer, sizeof(w->answer), "%s/answer", w->base);
 	find_program(w);
 	w->ca = -1;
+	/* The server is nobody's child, whatever case came before. */
+	prctl(PR_SET_CHILD_SUBREAPER, 0);
 	if (with_ca && !acme_server_start(w, &w->ca))
 		return false;
 	/* What a run leaves behind becomes ours, so that it is seen. */

@@ -24,6 +24,7 @@ struct world {
 	char answer[160];  /* by another */
 	char program[160]; /* everleaf */
 	int ca;            /* owned; the server's life; -1: none */
+	unsigned layout;   /* enum layout of cases.h */
 };
 
 struct world_command {
@@ -31,7 +32,8 @@ struct world_command {
 	char *argv[WORLD_WORDS + 1];
 };
 
-/* `with_ca`: an ACME server belongs to it. */
+/* In memory where that can be had: no power is cut, so nothing has to reach a disk.
+ * `with_ca`: an ACME server belongs to it. */
 bool world_open(struct world *w, bool with_ca);
 void world_done(struct world *w);
 
