@@ -33,6 +33,7 @@ struct order {
 	struct acme *acme;             /* borrowed */
 	const struct order_want *want; /* borrowed */
 	char *url;                     /* owned; NULL until it is known */
+	const char *profile;           /* that is asked for; NULL: none (any more) */
 	unsigned polls;                /* how long to wait goes by them */
 	enum order_status status;
 	struct acme_reply last; /* the order object as it was last sent */
@@ -84,7 +85,7 @@ static bool refuses_replaces(const struct acme_reply *reply)
 }
 
 /* Whether less may be asked for, now that the CA has refused `ask`; each is left out once. */
-static bool give_way(const struct order *o, struct acme_ask *ask)
+static bool give_way(struct order *o, struct acme_ask *ask)
 {
 	if (ask->replaces && refuses_replaces(&o->last)) {
 		ask->replaces = false;
@@ -92,7 +93,7 @@ static bool give_way(const struct order *o, struct acme_ask *ask)
 	}
 	if (ask->profile != NULL && !o->want->need_profile &&
 	    problem_is(o->last.doc, "invalidProfile")) {
-		ask->profile = NULL;
+		ask->profile = o->profile = NULL;
 		return true;
 	}
 	return false;
@@ -104,17 +105,16 @@ static bool give_way(const struct order *o, struct acme_ask *ask)
 static int send_new_order(struct order *o, struct err *e)
 {
 	const struct acme_directory *d = &o->acme->directory;
-	struct acme_ask ask = { .kind = ASK_NEW_ORDER,
-				.url = d->new_order,
-				.profile = o->want->profile };
-	bool listed = ask.profile == NULL || directory_has_profile(d, ask.profile);
+	struct acme_ask ask = { .kind = ASK_NEW_ORDER, .url = d->new_order };
+	bool listed = o->profile == NULL || directory_has_profile(d, o->profile);
 	int rc;
 
 	if (!listed && o->want->need_profile)
 		return err_set(e, ERR_REFUSED, "the CA does not offer the profile %s",
-			       ask.profile);
+			       o->profile);
 	if (!listed)
-		ask.profile = NULL;
+		o->profile = NULL;
+	ask.profile = o->profile;
 	ask.replaces = o->want->replaces && d->renewal_info != NULL;
 	do
 		rc = acme_post(o->acme, &ask, &o->last, e);
@@ -298,8 +298,9 @@ static void note_profile(struct order *o)
 	const char *wanted = o->want->profile;
 	const char *got = doc_str(o->last.doc, "profile");
 
-	if (wanted == NULL || (directory_has_profile(&o->acme->directory, wanted) &&
-			       (got == NULL || strcmp(got, wanted) == 0)))
+	if (wanted == NULL ||
+	    (o->profile != NULL && directory_has_profile(&o->acme->directory, wanted) &&
+	     (got == NULL || strcmp(got, wanted) == 0)))
 		return;
 	o->note =
 	    xasprintf("the CA does not offer the profile %s; it was left out", wanted);
@@ -355,9 +356,8 @@ static int order_wait(const struct order *o, struct err *e)
 						    : "the CA makes the certificate");
 }
 
-static int advance(struct order *o, struct buf *chain, struct err *e)
+static int go_on(struct order *o, struct buf *chain, struct err *e)
 {
-	TRY(order_begin(o, e));
 	if (o->status == ORDER_PENDING && o->polls % ORDER_LOOK_POLLS == 0)
 		TRY(order_authorize(o, o->polls > 0, e));
 	if (o->status == ORDER_READY)
@@ -376,10 +376,34 @@ static int advance(struct order *o, struct buf *chain, struct err *e)
 	return order_wait(o, e);
 }
 
+/* Found out when the certificate was to be made: as a refusal, or as why it is invalid. */
+static bool is_refused_for_profile(const struct order *o)
+{
+	return o->profile != NULL && !o->want->need_profile &&
+	       (problem_is(o->last.doc, "invalidProfile") ||
+		problem_is(doc_member(o->last.doc, "error"), "invalidProfile"));
+}
+
+static int advance(struct order *o, struct buf *chain, struct err *e)
+{
+	int rc;
+
+	TRY(order_begin(o, e));
+	rc = go_on(o, chain, e);
+	if (rc != ERR_REFUSED || !is_refused_for_profile(o))
+		return rc;
+	o->profile = NULL;
+	free(TAKE(o->url));
+	TRY(order_create(o, e));
+	return go_on(o, chain, e);
+}
+
 int order_advance(struct acme *a, const struct order_want *want, struct buf *chain,
 		  char **note, struct err *e)
 {
-	AUTO_ORDER struct order o = { .acme = a, .want = want, .polls = want->polls };
+	AUTO_ORDER struct order o = {
+		.acme = a, .want = want, .profile = want->profile, .polls = want->polls
+	};
 	int rc;
 
 	*note = NULL;

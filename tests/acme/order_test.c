@@ -821,6 +821,23 @@ static void a_profile_that_is_not_offered_is_left_out_and_that_is_said(void **st
 		NEW("valid", CERT ",\"profile\":\"default\""),
 		DOWNLOAD,
 	};
+	/* Found out only now: another order, without. */
+	static const struct ca_step at_the_end[] = {
+		CA_DIRECTORY,
+		NEW("ready", ""),
+		{ "POST /o/1/finalize ", 400, "",
+		  "{\"type\":\"" CA_T "invalidProfile\"}" },
+		NEW("valid", CERT),
+		DOWNLOAD,
+	};
+	static const struct ca_step invalid[] = {
+		CA_DIRECTORY,
+		{ "POST /o/1 ", 200, "",
+		  "{\"status\":\"invalid\",\"error\":{\"type\":\"" CA_T
+		  "invalidProfile\"}}" },
+		NEW("valid", CERT),
+		DOWNLOAD,
+	};
 	/* It was left out when the order was made, before it was come back to. */
 	static const struct ca_step later[] = { CA_DIRECTORY, READ("valid", CERT),
 						DOWNLOAD };
@@ -832,6 +849,8 @@ static void a_profile_that_is_not_offered_is_left_out_and_that_is_said(void **st
 	} rows[] = {
 		{ unlisted, N(unlisted), "long", false },
 		{ refused, N(refused), "short", false },
+		{ at_the_end, N(at_the_end), "short", false },
+		{ invalid, N(invalid), "short", true },
 		{ later, N(later), "long", true },
 	};
 	struct order_want want = want_one();
@@ -842,6 +861,7 @@ static void a_profile_that_is_not_offered_is_left_out_and_that_is_said(void **st
 		struct ca ca;
 
 		want.profile = rows[i].profile;
+		want.polls = rows[i].resumed ? 1 : 0; /* somebody is there to be told */
 		begin(&ca, state, rows[i].steps, rows[i].n);
 		snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
 		want.url = rows[i].resumed ? url : NULL;

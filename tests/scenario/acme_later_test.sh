@@ -166,6 +166,21 @@ test_a_profile_that_is_refused_is_left_out_if_it_is_only_preferred() {
 	is 2 "$(asked order)"
 }
 
+test_a_profile_that_is_refused_at_the_end_costs_one_order_more() {
+	start_ca <<-S
+	directory * set meta.profiles {"short": "six days"}
+	finalize 1 problem invalidProfile not for you
+	S
+	acme 'names = "www.example.org";' 'profile = "short";'
+	expect 0 everleaf renew
+	says err "the profile short; it was left out"
+	is_live_of www 1 1
+	is 2 "$(asked order)"
+	is 1 "$(grep '^order ' ca/log | grep -c '"profile"')"
+	no_token_is_left
+	no_fault
+}
+
 # -- the list of issuers --
 
 two_cas() { # script of the first on stdin
