@@ -17,7 +17,7 @@
  *     ari             its moment has come, and it is the one that its CA suggests
  *     expiring        its moment has come, or it has expired
  *     asked           by a person; or an earlier attempt is held: it is installed; or
- *                     its order is under way: it is gone on with
+ *                     a CA wants time or its order is under way: it is gone on with
  *     files-differ    repaired, unless on_drift is "report"
  *     not-served      hooks are owed, or proof failed
  *     ari, expiring   its moment, in the future
@@ -79,6 +79,7 @@ enum why {
 #define CERT_ASKED       (1u << 8) /* renew --force, or revoke --replace */
 #define CERT_HELD_GOOD   (1u << 9) /* the held generation is what the config asks for */
 #define CERT_ORDERED     (1u << 10) /* a CA has an order of it */
+#define CERT_PARKED      (1u << 11) /* a CA wants time, with an order or before */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {

@@ -212,7 +212,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 	if (a->memories != NULL)
 		a->memories[i] = *m;
 	if (m->state == JOB_PARKED)
-		c->flags |= CERT_ORDERED;
+		c->flags |= CERT_PARKED;
 	/* A switch that was cut short: files, hooks and proof are made up for. */
 	if (flags != 0 && m->state >= JOB_INSTALLING)
 		c->flags |= CERT_HOOKS_PENDING;

@@ -94,7 +94,7 @@ static void park_on_disk(struct agent *a, struct job *j)
 	agent_tell(a, j->name, "parked", 0, text);
 	c->retry_at = m->retry_at;
 	c->state = JOB_PARKED;
-	c->flags |= CERT_ORDERED;
+	c->flags |= CERT_PARKED;
 	a->tried[j->cert] = false; /* a run that is still there then goes on */
 	job_end(a, j);
 	agent_pass(a);

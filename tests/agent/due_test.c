@@ -335,6 +335,11 @@ static const struct row {
 	{ "asked while hooks are owed", 90 * D, D, 0,
 	  P | CERT_ASKED | CERT_FILES_DIFFER | CERT_HOOKS_PENDING, NULL, WHY_ASKED, D },
 	{ "asked, retry", 90 * D, D, D + M, P | CERT_ASKED, NULL, WHY_ASKED, D + M },
+	{ "an order is under way", 90 * D, D, 0, P | CERT_ORDERED, NULL, WHY_ASKED, D },
+	{ "a CA wants time", 90 * D, D, D + H, P | CERT_PARKED, NULL, WHY_ASKED,
+	  D + H },
+	{ "a CA wants time, and there is none yet", 90 * D, D, D + H, CERT_PARKED, NULL,
+	  WHY_MISSING, D + H },
 	/* files, hooks, proof */
 	{ "files differ", 90 * D, D, 0, P | CERT_FILES_DIFFER, NULL, WHY_FILES_DIFFER,
 	  D },

@@ -26,6 +26,11 @@ parked() { # MINUTES: until then nothing is asked
 	is 0 "$(status_of www failures)"
 }
 
+plans() { # WORDS: what is done with the only certificate next
+	everleaf plan --json >plan
+	is "$1" "$(json plan.0.action <plan)"
+}
+
 test_too_many_requests_is_a_time_and_no_failure() {
 	fails "slow down" <<-S
 	order * problem rateLimited slow down
@@ -33,6 +38,7 @@ test_too_many_requests_is_a_time_and_no_failure() {
 	order * header Retry-After: 7200
 	S
 	parked 120
+	plans issue
 }
 
 test_too_many_requests_without_a_time_is_an_hour() {
@@ -66,10 +72,24 @@ test_an_order_that_must_wait_for_a_day_is_parked_and_gone_on_with() {
 	poll 1 header Retry-After: 99999999999999999999
 	S
 	parked 1440
+	plans "go on with its order"
 	expect 0 everleaf renew www
 	is_live_of www 1 1
 	is 1 "$(asked order)"
 	no_token_is_left
+}
+
+test_a_renewal_that_must_wait_before_there_is_an_order_is_one_still() {
+	start_ca <<-S
+	order 2 problem rateLimited slow down
+	order 2 header Retry-After: 7200
+	S
+	acme
+	expect 0 everleaf renew
+	expect 1 everleaf renew --force www
+	plans renew
+	expect 0 everleaf renew www
+	is_live_of www 2 2
 }
 
 test_a_server_error_is_tried_again_after_a_minute() {
