@@ -114,8 +114,10 @@ bool due_installs_held(const struct cert *cert, int64_t now)
 
 bool due_needs_new_key(enum why why, const struct cert *cert, int64_t now)
 {
+	const bool is_over = cert->ari_end != 0 && cert->ari_end <= now;
+
 	return why == WHY_MISSING || why == WHY_REVOKED || why == WHY_UNTRUSTED ||
-	       why == WHY_KEY_DIFFERS || (why == WHY_ARI && cert->ari_end <= now);
+	       why == WHY_KEY_DIFFERS || (is_over && why != WHY_EXPIRING);
 }
 
 const char *why_word(enum why why)

@@ -121,7 +121,8 @@ struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 bool due_installs_held(const struct cert *cert, int64_t now);
 
 /* Must the next certificate have a new key, whatever reuse_key says? A window that is over
- * is how a CA says that it will revoke. */
+ * is how a CA says that it will revoke, whatever else is the reason; but one that was
+ * later than is safe has been waited for by nobody (WHY_EXPIRING). */
 bool due_needs_new_key(enum why why, const struct cert *cert, int64_t now);
 
 /* "expiring", "names-differ", ...: as INTERFACE.md prints them. Static. */

@@ -499,6 +499,9 @@ static void after_its_window_a_certificate_gets_a_new_key(void **state)
 	(void)state;
 	assert_false(due_needs_new_key(WHY_ARI, &c, BORN + D - 1));
 	assert_true(due_needs_new_key(WHY_ARI, &c, BORN + D));
+	assert_false(due_needs_new_key(WHY_NAMES_DIFFER, &c, BORN + D - 1));
+	assert_true(due_needs_new_key(WHY_NAMES_DIFFER, &c, BORN + D));
+	assert_true(due_needs_new_key(WHY_ASKED, &c, BORN + D));
 	assert_false(due_needs_new_key(WHY_EXPIRING, &c, BORN + D));
 }
 

@@ -97,6 +97,21 @@ test_a_window_in_the_past_is_now_and_with_a_new_key() {
 	no_fault
 }
 
+# What the CA will revoke may have other names by now: that is another reason, first told.
+test_a_window_in_the_past_is_a_new_key_for_other_names_too() {
+	local key
+	have 'names = "www.example.org"; reuse_key = true;' <<-S
+	directory * ari
+	renewal * window -3600 -1800
+	S
+	key=$(openssl x509 -in state/live/www/cert.pem -noout -pubkey)
+	acme 'names = [ "www.example.org", "new.example.org" ]; reuse_key = true;'
+	everleaf plan --json | json plan.0.why | has names-differ
+	expect 0 everleaf renew
+	is_live_of www 2 2
+	not [ "$key" = "$(openssl x509 -in state/live/www/cert.pem -noout -pubkey)" ]
+}
+
 test_a_ca_that_calls_each_new_certificate_due_is_not_asked_in_a_circle() {
 	have <<-S
 	directory * ari
