@@ -148,12 +148,11 @@ static void keep_label(int fd, int old)
 }
 
 /* Who was let in to the file that this one takes the place of, by those that it belongs
- * to, still is. A new owner begins anew. */
-static int keep_access(int fd, const struct draft *d, struct err *e)
+ * to. A new owner begins anew. */
+static int older_access(int fd, const struct draft *d, struct acl *acl, struct err *e)
 {
 	AUTO_FD int old = -1;
 	struct stat was, is;
-	struct acl acl;
 	struct err why;
 
 	if (d->older < 0 || file_open(d->older, d->older_name, &old, &why) < 0)
@@ -163,7 +162,18 @@ static int keep_access(int fd, const struct draft *d, struct err *e)
 	if (was.st_uid != is.st_uid)
 		return 0;
 	keep_label(fd, old);
-	TRY(acl_read(old, &acl, e));
+	return acl_read(old, acl, e);
+}
+
+/* A list that the folder gives to each new file would take from its group what the mode
+ * says. */
+static int keep_access(int fd, const struct draft *d, struct err *e)
+{
+	struct acl acl = { .n = 0 };
+
+	TRY(older_access(fd, d, &acl, e));
+	if (acl.n == 0)
+		TRY(acl_read(fd, &acl, e));
 	if (acl.n == 0)
 		return 0;
 	acl_put_mode(&acl, d->access->mode);

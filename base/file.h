@@ -51,7 +51,8 @@ bool file_exists(int at, const char *path);
  * moded, fsynced; mtime at least one second after that of the file it replaces; then
  * renamed over `name`, whatever that is short of a directory, and `dir` fsynced.
  * From a file of the same owner it takes over the access control list, as far as that
- * names users and groups, and the SELinux label where the kernel lets us.
+ * names users and groups, and the SELinux label where the kernel lets us. Where `dir`
+ * has a list for new files, that says of owner, group and others what the mode does.
  * ERR_SYS; then `name` is as before, unless it was the last fsync that failed: then it
  * is new, and may be the old one again after a power cut.
  */

@@ -156,6 +156,30 @@ static void a_new_owner_begins_without(void **state)
 	assert_int_equal(scratch_stat(s, "a").st_mode & 07777, 0600);
 }
 
+static void a_list_of_the_folder_takes_nothing_from_the_mode(void **state)
+{
+	/* As `setfacl -d` leaves it: version, then tag, what it may, whose. */
+	static const uint32_t given[] = { 2,    0x70001, NONE, 0x40002, ALICE, 0x00004,
+					  NONE, 0x70010, NONE, 0x00020, NONE };
+	struct scratch *s = *state;
+	struct acl acl;
+
+	if (fsetxattr(s->fd, "system.posix_acl_default", given, sizeof(given), 0) < 0) {
+		assert_int_equal(errno, EOPNOTSUPP);
+		print_message(
+		    "skipped: this file system has no access control lists\n");
+		skip();
+	}
+	write_as(s, "a", FILE_KEEP, 0640);
+	acl = acl_of(s, "a");
+	assert_int_equal(acl_group(&acl), 4);
+	assert_int_equal(perm_of(&acl, ACL_USER), 4);
+	assert_int_equal(perm_of(&acl, ACL_OTHER), 0);
+	write_as(s, "b", FILE_KEEP, 0600);
+	acl = acl_of(s, "b");
+	assert_int_equal(perm_of(&acl, ACL_MASK), 0);
+}
+
 static void that_of_what_is_no_file_is_not_taken_over(void **state)
 {
 	struct scratch *s = *state;
@@ -198,6 +222,7 @@ int main(void)
 		TEST(owner_group_and_others_are_as_the_mode_says),
 		TEST(the_next_generation_takes_it_over),
 		TEST(a_new_owner_begins_without),
+		TEST(a_list_of_the_folder_takes_nothing_from_the_mode),
 		TEST(that_of_what_is_no_file_is_not_taken_over),
 		TEST(a_label_is_kept),
 	};
