@@ -247,10 +247,19 @@ void config_cert_defaults(struct config_reader *r)
 	};
 }
 
+/* Its live set is for its owner too. */
+static void check_reach(struct config_reader *r, const config_setting_t *s,
+			const struct spec_cert *c)
+{
+	config_reach(r, s, snapshot_string(r->b, r->global.state_dir), c->uid, c->gid,
+		     c->mode);
+}
+
 void config_defaults(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	(void)into;
-	config_group(r, s, rules, DEFAULTS, &r->defaults);
+	if (config_group(r, s, rules, DEFAULTS, &r->defaults))
+		check_reach(r, s, &r->defaults);
 }
 
 static void check_issuers(struct config_reader *r, const config_setting_t *s,
@@ -308,6 +317,7 @@ static void read_cert(struct config_reader *r, const config_setting_t *s)
 	else
 		config_names(r, s, &c);
 	config_ways(r, s, &c);
+	check_reach(r, s, &c);
 	name_it(r, s, &c);
 }
 

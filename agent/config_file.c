@@ -200,25 +200,18 @@ static void check_password(struct config_reader *r, const config_setting_t *s,
 				"\"pkcs8\" or \"traditional\" in a combined file");
 }
 
-/* `who` is what was configured; `uid` or, with SPEC_NOBODY, `gid` what it is. */
 static void check_reach(struct config_reader *r, const config_setting_t *s,
-			const struct spec_file *f, const char *who, uint32_t uid,
-			uint32_t gid)
+			const struct spec_file *f)
 {
-	const config_setting_t *at = config_member(s, who);
 	const char *path = snapshot_string(r->b, f->path);
 	AUTO_FREE char *folder = NULL;
-	AUTO_BUF struct buf why = { 0 };
 
-	if (r->host->reach == NULL || at == NULL || path == NULL)
+	if (path == NULL)
 		return;
 	folder = f->content == CONTENT_HASHED
 		     ? xstrdup(path)
 		     : xstrndup(path, (size_t)(strrchr(path, '/') - path));
-	r->host->reach(r->host->arg, folder, uid, gid, &why);
-	if (why.len > 0)
-		config_warn(r, at, "\"%s\" cannot read it there: %s",
-			    config_setting_get_string(at), why.data);
+	config_reach(r, s, folder, f->uid, f->gid, f->mode);
 }
 
 static void read_file(struct config_reader *r, const config_setting_t *s, uint32_t what,
@@ -240,10 +233,7 @@ static void read_file(struct config_reader *r, const config_setting_t *s, uint32
 		f->mode = with_key ? 0600 : 0644;
 	else if (with_key && f->password_file.at == 0)
 		config_key_mode(r, config_member(s, "mode"), f->mode);
-	if (f->uid != 0 && f->uid != SPEC_NOBODY)
-		check_reach(r, s, f, "owner", f->uid, SPEC_NOBODY);
-	if (f->gid != 0 && f->gid != SPEC_NOBODY && (f->mode & 0040) != 0)
-		check_reach(r, s, f, "group", SPEC_NOBODY, f->gid);
+	check_reach(r, s, f);
 }
 
 void config_files(struct config_reader *r, const config_setting_t *s, uint32_t what,

@@ -330,3 +330,28 @@ bool config_program(struct config_reader *r, const config_setting_t *s,
 	word = config_setting_get_string(config_item(s, 0));
 	return config_program_fits(r, s, word);
 }
+
+static void ask_reach(struct config_reader *r, const config_setting_t *at,
+		      const char *folder, uint32_t uid, uint32_t gid)
+{
+	AUTO_BUF struct buf why = { 0 };
+
+	r->host->reach(r->host->arg, folder, uid, gid, &why);
+	if (why.len > 0)
+		config_warn(r, at, "\"%s\" cannot read it there: %s",
+			    config_setting_get_string(at), why.data);
+}
+
+void config_reach(struct config_reader *r, const config_setting_t *s,
+		  const char *folder, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	const config_setting_t *owner = config_member(s, "owner");
+	const config_setting_t *group = config_member(s, "group");
+
+	if (r->host->reach == NULL)
+		return;
+	if (owner != NULL && uid != 0 && uid != SPEC_NOBODY)
+		ask_reach(r, owner, folder, uid, SPEC_NOBODY);
+	if (group != NULL && gid != 0 && gid != SPEC_NOBODY && (mode & 0040) != 0)
+		ask_reach(r, group, folder, SPEC_NOBODY, gid);
+}

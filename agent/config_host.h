@@ -55,3 +55,8 @@ bool config_exists(struct config_reader *r, const char *path);
 /* Whether the program `word` is there and safe; `at` is where it is asked for. */
 bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 			 const char *word);
+
+/* Warn where the folder is closed to the owner `uid` that `s` names for what is in it, or,
+ * where `mode` lets them read, to members of its group `gid`. */
+void config_reach(struct config_reader *r, const config_setting_t *s,
+		  const char *folder, uint32_t uid, uint32_t gid, uint32_t mode);

@@ -14,17 +14,22 @@ static void on_answer(void *arg, uint32_t number, struct msg *m,
 		log_warn("%s: %s", agent_cert_name(a, number), why);
 }
 
+static bool is_other(uint32_t id)
+{
+	return id != 0 && id != SPEC_NOBODY;
+}
+
 /* Without root nobody has them but ourselves. */
 static bool is_for_others(const struct agent *a, const struct spec_cert *c)
 {
-	for (uint32_t i = 0; i < c->files.n; i++) {
+	bool found = is_other(c->uid) || is_other(c->gid);
+
+	for (uint32_t i = 0; !found && i < c->files.n; i++) {
 		const struct spec_file *f = &a->spec->files[c->files.first + i];
 
-		if ((f->uid != 0 && f->uid != SPEC_NOBODY) ||
-		    (f->gid != 0 && f->gid != SPEC_NOBODY))
-			return true;
+		found = is_other(f->uid) || is_other(f->gid);
 	}
-	return false;
+	return found;
 }
 
 void reachcall(struct agent *a, uint32_t cert)

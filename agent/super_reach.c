@@ -71,8 +71,22 @@ int super_reach_config(void *role, struct msg *m, struct err *e)
 /* What it says is a reason to warn; that a folder is missing comes out otherwise. */
 static bool is_closed(const char *folder, uint32_t uid, uint32_t gid, struct err *e)
 {
-	return uid != 0 && (uid != SPEC_NOBODY || gid != SPEC_NOBODY) &&
+	return (uid != SPEC_NOBODY || gid != SPEC_NOBODY) &&
 	       reach(folder, uid, gid, e) == ERR_CONFIG;
+}
+
+/* To its owner, or to its group where that may read what is in it. */
+static bool is_closed_to(const char *folder, uint32_t uid, uint32_t gid, uint32_t mode,
+			 struct err *e)
+{
+	if (uid != 0 && is_closed(folder, uid, SPEC_NOBODY, e))
+		err_wrap(e, "user %u cannot read it", uid);
+	else if (gid != 0 && (mode & 0040) != 0 &&
+		 is_closed(folder, SPEC_NOBODY, gid, e))
+		err_wrap(e, "group %u cannot read it", gid);
+	else
+		return false;
+	return true;
 }
 
 static bool file_is_closed(const struct spec *s, const struct spec_file *f,
@@ -80,15 +94,20 @@ static bool file_is_closed(const struct spec *s, const struct spec_file *f,
 {
 	AUTO_FREE char *folder = spec_file_folder(s, f);
 
-	if (is_closed(folder, f->uid, SPEC_NOBODY, e))
-		err_wrap(e, "%s: user %u cannot read it", spec_text(s, f->path),
-			 f->uid);
-	else if (f->gid != 0 && (f->mode & 0040) != 0 &&
-		 is_closed(folder, SPEC_NOBODY, f->gid, e))
-		err_wrap(e, "%s: group %u cannot read it", spec_text(s, f->path),
-			 f->gid);
-	else
+	if (!is_closed_to(folder, f->uid, f->gid, f->mode, e))
 		return false;
+	err_wrap(e, "%s", spec_text(s, f->path));
+	return true;
+}
+
+static bool live_is_closed(const struct spec *s, const struct spec_cert *c,
+			   struct err *e)
+{
+	const char *state = spec_text(s, s->global->state_dir);
+
+	if (!is_closed_to(state, c->uid, c->gid, c->mode, e))
+		return false;
+	err_wrap(e, "%s/live/%s", state, spec_text(s, c->name));
 	return true;
 }
 
@@ -99,13 +118,14 @@ int super_reach(void *role, struct msg *m, struct err *e)
 	uint32_t id = m->id;
 	const struct spec_cert *c;
 	struct err why;
-	bool closed = false;
+	bool closed;
 
 	TRY(msg_end(m, e));
 	if (n >= s->spec.n[SPEC_CERTS])
 		return err_set(e, ERR_PROTO, "there is no certificate %llu",
 			       (unsigned long long)n);
 	c = &s->spec.certs[n];
+	closed = live_is_closed(&s->spec, c, &why);
 	for (uint32_t i = 0; !closed && i < c->files.n; i++)
 		closed =
 		    file_is_closed(&s->spec, &s->spec.files[c->files.first + i], &why);

@@ -416,4 +416,33 @@ test_who_cannot_get_at_a_file_is_named_before_and_when_it_is_written() {
 	has_no 'cannot read' <err
 }
 
+test_who_cannot_get_at_the_live_set_is_named_too() {
+	is_root || skip "needs root: nothing can be given to others"
+	install -d -m 750 -g 61001 closed # the agent may pass
+	www "$(file cert cert)" 'owner = "61007"; group = "61008"; mode = "0640";'
+	sed -i "s|$dir/state|$dir/closed/state|" everleaf.conf
+	expect 0 everleaf check
+	says err "owner: \"61007\" cannot read it there: $dir/closed is closed to it"
+	says err "group: \"61008\" cannot read it there: $dir/closed is closed to it"
+	expect 0 everleaf renew
+	says err "www: $dir/closed/state/live/www: user 61007 cannot read it: $dir/closed is closed"
+	chmod 751 closed
+	expect 0 everleaf check
+	has_no 'cannot read' <err
+	expect 0 everleaf renew --force www
+	has_no 'cannot read' <err
+}
+
+test_a_group_may_read_what_is_born_in_a_folder_with_a_list_for_new_files() {
+	is_root || skip "needs root: nothing can be given to others"
+	command -v setfacl >/dev/null || skip "setfacl (Debian: acl) is not installed"
+	www "$(file key key 'group = "61008"; mode = "0640";')"
+	setfacl -d -m u:61101:r,g::---,o::--- tls || skip "this file system has no access control lists"
+	expect 0 everleaf renew
+	getfacl -cnp tls/key | has '^group::r--'
+	touch tls/key # a look at it in full
+	expect 0 everleaf plan
+	has_no files-differ <out
+}
+
 run_tests "$@"
