@@ -47,6 +47,14 @@ test_java_reads_pkcs12() { java_reads; }
 
 test_java_reads_legacy_pkcs12() { java_reads "legacy = true;"; }
 
+test_java_reads_a_certificate_in_der_and_trust_anchors() {
+	has_program keytool "a JRE"
+	www "$(file cert.der der), $(file ca ca)"
+	keytool -printcert -file tls/cert.der | tr -d : | tr A-Z a-z | has "sha256 $(live_leaf www)"
+	keytool -importcert -noprompt -alias lab -file tls/ca -keystore anchors -storepass "another one" 2>/dev/null
+	keytool -list -alias lab -keystore anchors -storepass "another one" | has trustedCertEntry
+}
+
 # -- nginx --
 
 nginx_reads() { # CERTIFICATE KEY [SETTINGS]
@@ -132,13 +140,18 @@ test_curl_trusts_by_the_bundle_and_the_folder_and_shows_pkcs12() {
 test_node_reads_pkcs12_and_encrypted_keys() {
 	has_program node nodejs
 	www "$(file p12 pkcs12 "$(secret)"), $(file old.p12 pkcs12 "legacy = true; $(secret)"),
-		$(file key key "$(secret)"), $(file der key "format = \"der\"; $(secret)"), $(file full fullchain)"
+		$(file key key "$(secret)"), $(file der key "format = \"der\"; $(secret)"), $(file full fullchain),
+		$(file cert.der der), $(file ca ca)"
 	node -e '
 		const fs = require("fs"), tls = require("tls"), crypto = require("crypto");
 		const passphrase = "correct horse", read = (f) => fs.readFileSync("tls/" + f);
 		tls.createSecureContext({ pfx: read("p12"), passphrase });
 		tls.createSecureContext({ pfx: read("old.p12"), passphrase });
 		tls.createSecureContext({ cert: read("full"), key: read("key"), passphrase });
+		tls.createSecureContext({ ca: read("ca") });
+		const ca = new crypto.X509Certificate(read("ca"));
+		if (!ca.verify(ca.publicKey)) throw "not of itself";
+		new crypto.X509Certificate(read("cert.der"));
 		crypto.createPrivateKey({ key: read("der"), format: "der", type: "pkcs8", passphrase });
 	'
 }
