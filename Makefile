@@ -118,6 +118,9 @@ crash: all $(B)/tests/crash/crash_test ## kill -9 at every file system call (mak
 power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as root (make check: a sample)
 	POWER=all $(B)/tests/crash/power_test
 
+readers: all $(TOOLS) ## who reads while sets change, and who may not (make check: a sample)
+	READERS=all tests/scenario/readers_test.sh
+
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
@@ -179,7 +182,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps peers check cases crash power fresh scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps peers check cases crash power readers fresh scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
