@@ -67,6 +67,14 @@ bool ari_url_is_plain(const char *url)
 	return true;
 }
 
+/* = RFC 9773 4.3.3 "On receiving a temporary error, clients SHOULD do exponential backoff
+ * with a capped number of tries. If all tries are exhausted, clients MUST treat the request
+ * as a long-term error." [errors] */
+int64_t ari_retry_at(bool temporary, unsigned n, int64_t now)
+{
+	return now + (temporary && n < ARI_TRIES ? ARI_SOON_S << n : ARI_ERROR_S);
+}
+
 int64_t ari_ask_at(int64_t asked, int64_t now)
 {
 	if (asked == 0)

@@ -38,3 +38,9 @@ bool ari_url_is_plain(const char *url);
 
 /* When to ask again, if it was `asked` for (0: no time was named). */
 int64_t ari_ask_at(int64_t asked, int64_t now);
+
+/* ... after the n-th failure in a row (n >= 1): a `temporary` one (no answer, or the CA's
+ * own fault) is tried again after two minutes, then twice as long; the ARI_TRIES-th, and
+ * any other, after six hours (4.3.3). */
+#define ARI_TRIES 6
+int64_t ari_retry_at(bool temporary, unsigned n, int64_t now);

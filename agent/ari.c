@@ -137,12 +137,28 @@ static void look_up(struct agent *a, uint32_t i, struct known *k)
 	k->row.explanation = k->explanation.data;
 }
 
-static void remember_failure(struct agent *a, uint32_t i, int64_t ask_at)
+/* Nothing that could be known: asked again later. */
+static void remember_nothing(struct agent *a, uint32_t i, int64_t ask_at)
 {
 	struct known k;
 
 	look_up(a, i, &k);
 	k.row.ask_at = ask_at;
+	k.row.failures = 0;
+	put(a, i, &k.row);
+	buf_done(&k.explanation);
+}
+
+static void remember_failure(struct agent *a, uint32_t i, const struct err *why)
+{
+	const int64_t now = clock_now();
+	struct known k;
+
+	look_up(a, i, &k);
+	k.row.failures++;
+	k.row.ask_at = why->code == ERR_LATER
+			   ? ari_ask_at(why->retry_at_ms / 1000, now)
+			   : ari_retry_at(why->code == ERR_NET, k.row.failures, now);
 	put(a, i, &k.row);
 	buf_done(&k.explanation);
 }
@@ -198,7 +214,7 @@ static int take_answer(struct agent *a, const struct ari_ask *ask, struct msg *m
 	if (row.explanation[0] != '\0' && !ari_url_is_plain(row.explanation))
 		row.explanation = "";
 	if (!offered)
-		remember_failure(a, ask->cert, now + ARI_LATE_S);
+		remember_nothing(a, ask->cert, now + ARI_LATE_S);
 	else if (row.start_at >= row.end_at)
 		return err_set(e, ERR_PROTO, "a window that is none");
 	else
@@ -206,17 +222,11 @@ static int take_answer(struct agent *a, const struct ari_ask *ask, struct msg *m
 	return 0;
 }
 
-/* = RFC 9773 4.3.3 "On receiving a long-term error, clients MUST make the next renewalInfo
- * request as soon as possible after six hours have passed" [errors] */
 static void take_failure(struct agent *a, uint32_t i, const struct err *e)
 {
-	const int64_t now = clock_now();
-
 	log_info("%s: its CA does not say when to renew it: %s", agent_cert_name(a, i),
 		 e->text);
-	remember_failure(a, i,
-			 e->code == ERR_LATER ? ari_ask_at(e->retry_at_ms / 1000, now)
-					      : now + ARI_ERROR_S);
+	remember_failure(a, i, e);
 }
 
 /* -- asking -- */
@@ -325,7 +335,7 @@ static void begin(struct agent *a, uint32_t i)
 	if (rc < 0)
 		take_failure(a, i, &e);
 	else if (ask->id.len == 0)
-		remember_failure(a, i, ARI_NEVER);
+		remember_nothing(a, i, ARI_NEVER);
 	if (rc < 0 || ask->id.len == 0) {
 		ask_free(ask);
 		return;

@@ -76,7 +76,7 @@ static int open_writable(struct state *s, const char *path, struct err *e)
 	TRY(db_run(s, settings, e));
 	if (version == 0)
 		return db_make_schema(s, e);
-	return version < STATE_FORMAT ? db_upgrade(s, e) : 0;
+	return version < STATE_FORMAT ? db_upgrade(s, version, e) : 0;
 }
 
 /* As a URI of a file that nobody changes: SQLite looks for no log, and makes none. */
@@ -130,7 +130,7 @@ static int open_readable(struct state *s, const char *path, int *version, struct
 	if (rc != SQLITE_OK)
 		return db_err(s, e, path);
 	TRY(db_run(s, "PRAGMA temp_store = MEMORY;", e));
-	return *version > 0 && *version < STATE_FORMAT ? db_upgrade(s, e) : 0;
+	return *version > 0 && *version < STATE_FORMAT ? db_upgrade(s, *version, e) : 0;
 }
 
 int state_open(const char *dir, bool read_only, struct state **out, struct err *e)

@@ -15,6 +15,7 @@ int state_ari_put(struct state *s, const struct ari_row *r, struct err *e)
 	query_put_int(&q, r->renew_at);
 	query_put_int(&q, r->ask_at);
 	query_put_text(&q, r->explanation);
+	query_put_int(&q, r->failures);
 	return query_run(s, &q, e);
 }
 
@@ -39,6 +40,7 @@ int state_ari_each(struct state *s, const char *name,
 		r.renew_at = query_get_int(&q);
 		r.ask_at = query_get_int(&q);
 		r.explanation = query_get_text(&q);
+		r.failures = (unsigned)query_get_int(&q);
 		rc = each(arg, &r);
 		if (rc < 0) {
 			query_end(&q);

@@ -17,6 +17,7 @@ struct ari_row {
 	int64_t renew_at;        /* the point of it that was drawn; 0 with start_at */
 	int64_t ask_at;          /* when to ask again */
 	const char *explanation; /* URL; "": none */
+	unsigned failures;       /* to ask, in a row */
 };
 
 int state_ari_put(struct state *s, const struct ari_row *r, struct err *e);

@@ -16,9 +16,12 @@
 #define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
 #define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls"
 #define TOKEN_COLUMNS  "name, place, token, authorization"
-#define REVOKE_COLUMNS "name, generation, issuer, reason, by_key, replace"
-#define ARI_COLUMNS    "name, generation, start_at, end_at, renew_at, ask_at, explanation"
-#define EVENT_COLUMNS  "at, name, what, generation, text"
+#define REVOKE_COLUMNS                                                                 \
+	"name, generation, issuer, reason, by_key, replace, retry_at, failures, code," \
+	" last_error"
+#define ARI_COLUMNS \
+	"name, generation, start_at, end_at, renew_at, ask_at, explanation, failures"
+#define EVENT_COLUMNS "at, name, what, generation, text"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
 
@@ -40,27 +43,43 @@ static const char schema[] =
     "CREATE TABLE " MAKE_ARI
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 2;" /* STATE_FORMAT */
+    "PRAGMA user_version = 3;" /* STATE_FORMAT */
     "COMMIT;";
 
-static const char upgrade[] =
-    "BEGIN IMMEDIATE;"
-    "ALTER TABLE certificate ADD COLUMN installed_run DEFAULT 0;"
-    "ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
-    "ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
-    "ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;"
-    "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
-    "CREATE TABLE " MAKE_ARI "PRAGMA user_version = 2;"
-    "COMMIT;";
-
-/* What is temporary is found first, and is nowhere in the file. */
-static const char upgrade_view[] =
-    "CREATE TEMP VIEW certificate AS"
-    " SELECT *, 0 AS installed_run, 0 AS asked, 0 AS asked_failures,"
-    " 0 AS failed_by"
-    " FROM main.certificate;"
-    "CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS
-    "CREATE TEMP TABLE " MAKE_REVOKED "CREATE TEMP TABLE " MAKE_ARI;
+/* From each older format to ours: of the file, and of what is seen of one that is only
+ * read. What is temporary is found first, and is nowhere in the file. */
+static const struct {
+	const char *file;
+	const char *view;
+} upgrades[STATE_FORMAT] = {
+	[1] = { "BEGIN IMMEDIATE;"
+		"ALTER TABLE certificate ADD COLUMN installed_run DEFAULT 0;"
+		"ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
+		"ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
+		"ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;"
+		"CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS
+		"CREATE TABLE " MAKE_REVOKED "CREATE TABLE " MAKE_ARI
+		"PRAGMA user_version = 3;"
+		"COMMIT;",
+		"CREATE TEMP VIEW certificate AS"
+		" SELECT *, 0 AS installed_run, 0 AS asked, 0 AS asked_failures,"
+		" 0 AS failed_by"
+		" FROM main.certificate;"
+		"CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS
+		"CREATE TEMP TABLE " MAKE_REVOKED "CREATE TEMP TABLE " MAKE_ARI },
+	[2] = { "BEGIN IMMEDIATE;"
+		"ALTER TABLE revocation ADD COLUMN retry_at DEFAULT 0;"
+		"ALTER TABLE revocation ADD COLUMN failures DEFAULT 0;"
+		"ALTER TABLE revocation ADD COLUMN code DEFAULT 0;"
+		"ALTER TABLE revocation ADD COLUMN last_error DEFAULT '';"
+		"ALTER TABLE ari ADD COLUMN failures DEFAULT 0;"
+		"PRAGMA user_version = 3;"
+		"COMMIT;",
+		"CREATE TEMP VIEW revocation AS"
+		" SELECT *, 0 AS retry_at, 0 AS failures, 0 AS code, '' AS last_error"
+		" FROM main.revocation;"
+		"CREATE TEMP VIEW ari AS SELECT *, 0 AS failures FROM main.ari;" },
+};
 
 static const char *const texts[STATEMENTS] = {
 	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
@@ -91,14 +110,14 @@ static const char *const texts[STATEMENTS] = {
 	[TOKEN_EACH] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY name, token",
 	[TOKEN_EACH_OF] = "SELECT " TOKEN_COLUMNS " FROM token"
 			  " WHERE name = ? ORDER BY token",
-	[REVOKE_PUT] = "INSERT OR REPLACE INTO revocation (" REVOKE_COLUMNS
-		       ") VALUES (?,?,?,?,?,?)",
+	[REVOKE_PUT] =
+	    "INSERT OR REPLACE INTO revocation (" REVOKE_COLUMNS ") VALUES (" Q10 ")",
 	[REVOKE_DROP] = "DELETE FROM revocation WHERE name = ? AND generation = ?",
 	[REVOKES_DROP] = "DELETE FROM revocation WHERE name = ?",
 	[REVOKE_EACH] =
 	    "SELECT " REVOKE_COLUMNS " FROM revocation ORDER BY name, generation",
 	[ARI_PUT] =
-	    "INSERT OR REPLACE INTO ari (" ARI_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
+	    "INSERT OR REPLACE INTO ari (" ARI_COLUMNS ") VALUES (?,?,?,?,?,?,?,?)",
 	[ARI_DROP] = "DELETE FROM ari WHERE name = ?",
 	[ARI_EACH] = "SELECT " ARI_COLUMNS " FROM ari ORDER BY name",
 	[ARI_EACH_OF] = "SELECT " ARI_COLUMNS " FROM ari WHERE name = ?",
@@ -141,9 +160,10 @@ int db_make_schema(struct state *s, struct err *e)
 	return db_run(s, schema, e);
 }
 
-int db_upgrade(struct state *s, struct err *e)
+int db_upgrade(struct state *s, int format, struct err *e)
 {
-	return db_run(s, s->read_only ? upgrade_view : upgrade, e);
+	return db_run(s, s->read_only ? upgrades[format].view : upgrades[format].file,
+		      e);
 }
 
 int query_begin(struct state *s, enum statement which, struct query *q, struct err *e)

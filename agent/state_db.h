@@ -47,8 +47,9 @@ enum statement {
 	STATEMENTS,
 };
 
-/* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. */
-#define STATE_FORMAT 2
+/* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
+ * revocation or a question about a renewal has failed so far. */
+#define STATE_FORMAT 3
 
 struct state {
 	sqlite3 *db;
@@ -71,9 +72,9 @@ int db_run(struct state *s, const char *sql, struct err *e);
 /* Make the tables in an empty file, all or none. */
 int db_make_schema(struct state *s, struct err *e);
 
-/* Bring a file of an older format to ours, all or nothing of it. A file that is only
- * read stays as it is, and looks as if it had been brought there. */
-int db_upgrade(struct state *s, struct err *e);
+/* Bring a file of an older format, from 1 on, to ours, all or nothing of it. A file that
+ * is only read stays as it is, and looks as if it had been brought there. */
+int db_upgrade(struct state *s, int format, struct err *e);
 
 /* A statement being run: values go in and come out one after the other. */
 struct query {

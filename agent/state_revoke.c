@@ -14,6 +14,10 @@ int state_revoke_put(struct state *s, const struct revoke_row *r, struct err *e)
 	query_put_int(&q, (int64_t)r->reason);
 	query_put_int(&q, r->by_key);
 	query_put_int(&q, r->replace);
+	query_put_int(&q, r->retry_at);
+	query_put_int(&q, r->failures);
+	query_put_int(&q, r->code);
+	query_put_text(&q, r->last_error);
 	return query_run(s, &q, e);
 }
 
@@ -46,6 +50,10 @@ int state_revoke_each(struct state *s,
 		r.reason = (uint64_t)query_get_int(&q);
 		r.by_key = query_get_int(&q) != 0;
 		r.replace = query_get_int(&q) != 0;
+		r.retry_at = query_get_int(&q);
+		r.failures = (unsigned)query_get_int(&q);
+		r.code = (int)query_get_int(&q);
+		r.last_error = query_get_text(&q);
 		rc = each(arg, &r);
 		if (rc < 0) {
 			query_end(&q);

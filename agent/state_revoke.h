@@ -14,6 +14,10 @@ struct revoke_row {
 	uint64_t reason;    /* RFC 5280 5.3.1 */
 	bool by_key;        /* signed by the certificate's key */
 	bool replace;       /* not while it is live */
+	int64_t retry_at;   /* not before; 0: at once */
+	unsigned failures;
+	int code;               /* enum err_code of the last one */
+	const char *last_error; /* what it said */
 };
 
 int state_revoke_put(struct state *s, const struct revoke_row *r, struct err *e);

@@ -182,6 +182,18 @@ static void a_ca_is_asked_again_between_a_minute_and_a_day(void **state)
 	assert_true(ari_ask_at(INT64_MIN, 1000) == 1060);
 }
 
+/* = RFC 9773 4.3.3 [errors] */
+static void after_a_failure_a_ca_is_asked_soon_and_then_every_six_hours(void **state)
+{
+	static const int64_t waits[] = { 120, 240, 480, 960, 1920, 21600, 21600 };
+
+	(void)state;
+	for (unsigned n = 1; n <= sizeof(waits) / sizeof(*waits); n++)
+		assert_true(ari_retry_at(true, n, 1000) == 1000 + waits[n - 1]);
+	assert_true(ari_retry_at(true, UINT32_MAX, 1000) == 1000 + 21600);
+	assert_true(ari_retry_at(false, 1, 1000) == 1000 + 21600);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -190,6 +202,8 @@ int main(void)
 		cmocka_unit_test(a_window_has_a_beginning_and_a_later_end),
 		cmocka_unit_test(what_is_shown_is_a_plain_url),
 		cmocka_unit_test(a_ca_is_asked_again_between_a_minute_and_a_day),
+		cmocka_unit_test(
+		    after_a_failure_a_ca_is_asked_soon_and_then_every_six_hours),
 	};
 
 	return cmocka_run_group_tests_name("ari", tests, NULL, NULL);

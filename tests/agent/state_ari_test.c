@@ -33,7 +33,8 @@ static void put(struct state *st, const char *name, uint64_t generation)
 				   .end_at = 4,
 				   .renew_at = 2,
 				   .ask_at = INT64_MAX,
-				   .explanation = "https://ca.example/" };
+				   .explanation = "https://ca.example/",
+				   .failures = 3 };
 	struct err e;
 
 	if (state_ari_put(st, &r, &e) < 0)
@@ -45,6 +46,7 @@ static int add(void *arg, const struct ari_row *r)
 	assert_true(r->start_at == 1 && r->end_at == 4 && r->renew_at == 2);
 	assert_true(r->ask_at == INT64_MAX);
 	assert_string_equal(r->explanation, "https://ca.example/");
+	assert_int_equal(r->failures, 3);
 	buf_printf(arg, "%s=%u ", r->name, (unsigned)r->generation);
 	return 0;
 }

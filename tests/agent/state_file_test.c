@@ -11,6 +11,7 @@
 #include "agent/state.h"
 #include "agent/state_ari.h"
 #include "agent/state_order.h"
+#include "agent/state_revoke.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -181,7 +182,7 @@ static void a_newer_format_is_read_and_not_written(void **state)
 
 	fill(s->path, 2);
 	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
-	       "PRAGMA user_version = 3;");
+	       "PRAGMA user_version = 4;");
 	st = open_it(s->path, false);
 	assert_int_equal(rows_of(st), 2);
 	assert_int_equal(state_begin(st, &e), ERR_CONFIG);
@@ -243,6 +244,76 @@ static void expect_kept(struct state *st)
 	assert_int_equal(rows_of(st), 1);
 	assert_int_equal(state_order_each(st, NULL, never_order, NULL, &e), 0);
 	assert_int_equal(state_ari_each(st, NULL, never_ari, NULL, &e), 0);
+}
+
+/* What came with it, of the certificate 'www'. */
+static void make_format_2(const struct scratch *s)
+{
+	make_format_1(s);
+	sql(s,
+	    "ALTER TABLE certificate ADD COLUMN installed_run DEFAULT 0;"
+	    "ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
+	    "ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
+	    "ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;"
+	    "CREATE TABLE acme_order (name, issuer, url, wanted, created_at, retry_at,"
+	    " polls, PRIMARY KEY (name)) WITHOUT ROWID;"
+	    "CREATE TABLE token (name, place, token, authorization,"
+	    " PRIMARY KEY (name, token)) WITHOUT ROWID;"
+	    "CREATE TABLE revocation (name, generation, issuer, reason, by_key,"
+	    " replace, PRIMARY KEY (name, generation)) WITHOUT ROWID;"
+	    "CREATE TABLE ari (name, generation, start_at, end_at, renew_at, ask_at,"
+	    " explanation, PRIMARY KEY (name)) WITHOUT ROWID;"
+	    "INSERT INTO revocation VALUES ('www', 3, 'ca', 4, 0, 1);"
+	    "INSERT INTO ari VALUES ('www', 3, 10, 20, 15, 12, 'https://ca.example/');"
+	    "PRAGMA user_version = 2;");
+}
+
+static int note_revocation(void *arg, const struct revoke_row *r)
+{
+	++*(unsigned *)arg;
+	assert_true(r->generation == 3 && r->reason == 4 && !r->by_key && r->replace);
+	assert_true(r->retry_at == 0 && r->failures == 0 && r->code == 0);
+	assert_string_equal(r->last_error, "");
+	return 0;
+}
+
+static int note_ari(void *arg, const struct ari_row *r)
+{
+	++*(unsigned *)arg;
+	assert_true(r->end_at == 20 && r->ask_at == 12 && r->failures == 0);
+	assert_string_equal(r->explanation, "https://ca.example/");
+	return 0;
+}
+
+static void expect_both(struct state *st)
+{
+	unsigned n = 0;
+	struct err e;
+
+	assert_int_equal(state_revoke_each(st, note_revocation, &n, &e), 0);
+	assert_int_equal(state_ari_each(st, "www", note_ari, &n, &e), 0);
+	assert_int_equal(n, 2);
+}
+
+static void the_second_format_is_brought_to_ours_and_read_as_it_is(void **state)
+{
+	const struct scratch *s = *state;
+	struct revoke_row r = { .name = "www", .generation = 4, .issuer = "ca" };
+	struct state *st;
+	struct err e;
+
+	make_format_2(s);
+	for (int i = 0; i < 4; i++) {
+		st = open_it(s->path, i < 2);
+		expect_both(st);
+		state_close(st);
+	}
+	st = open_it(s->path, false);
+	assert_int_equal(state_begin(st, &e), 0);
+	assert_int_equal(state_revoke_put(st, &r, &e), 0);
+	assert_int_equal(state_revoke_done(st, "www", 4, &e), 0);
+	assert_int_equal(state_commit(st, &e), 0);
+	state_close(st);
 }
 
 static void an_older_format_is_brought_to_ours_with_all_that_is_in_it(void **state)
@@ -553,6 +624,7 @@ int main(void)
 		KEPT(a_newer_format_is_read_and_not_written),
 		KEPT(an_older_format_is_brought_to_ours_with_all_that_is_in_it),
 		KEPT(an_older_format_is_read_and_left_as_it_is),
+		KEPT(the_second_format_is_brought_to_ours_and_read_as_it_is),
 		KEPT(what_was_opened_for_reading_is_not_written),
 		KEPT(a_file_that_is_no_database_is_set_aside),
 		KEPT(damage_met_while_reading_is_set_aside_when_closed),

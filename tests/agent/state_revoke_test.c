@@ -27,16 +27,25 @@ static void end(struct state *st)
 
 static int add(void *arg, const struct revoke_row *r)
 {
-	buf_printf(arg, "%s %d by %s for %d%s%s\n", r->name, (int)r->generation,
+	buf_printf(arg, "%s %d by %s for %d%s%s", r->name, (int)r->generation,
 		   r->issuer, (int)r->reason, r->by_key ? " by key" : "",
 		   r->replace ? " replaced" : "");
+	if (r->failures > 0)
+		buf_printf(arg, ", %u: %d %s until %d", r->failures, r->code,
+			   r->last_error, (int)r->retry_at);
+	buf_puts(arg, "\n");
 	return 0;
 }
 
 static void what_is_noted_stays_until_it_is_done(void **state)
 {
-	const struct revoke_row first = { "www", 3, "corp", 1, true, false };
-	const struct revoke_row second = { "www", 4, "corp", 4, false, true };
+	const struct revoke_row first = { .name = "www",
+					  .generation = 3,
+					  .issuer = "corp",
+					  .reason = 1,
+					  .by_key = true };
+	const struct revoke_row second = { "www", 4,    "corp", 4,  false,
+					   true,  1000, 2,      -3, "no way" };
 	AUTO_BUF struct buf before = { 0 };
 	AUTO_BUF struct buf after = { 0 };
 	struct state *st = begin(*state);
@@ -48,13 +57,15 @@ static void what_is_noted_stays_until_it_is_done(void **state)
 	end(st);
 	st = begin(*state);
 	assert_int_equal(state_revoke_each(st, add, &before, &e), 0);
-	assert_string_equal(before.data, "www 3 by corp for 1 by key\n"
-					 "www 4 by corp for 4 replaced\n");
+	assert_string_equal(before.data,
+			    "www 3 by corp for 1 by key\n"
+			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
 	assert_int_equal(state_revoke_done(st, "www", 3, &e), 0);
 	end(st);
 	st = begin(*state);
 	assert_int_equal(state_revoke_each(st, add, &after, &e), 0);
-	assert_string_equal(after.data, "www 4 by corp for 4 replaced\n");
+	assert_string_equal(after.data,
+			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
 	end(st);
 }
 
