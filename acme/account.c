@@ -141,5 +141,9 @@ int account_revoke(struct acme *a, bool by_cert, struct err *e)
 	rc = acme_send(a, &ask, &reply, e);
 	if (rc < 0 && problem_is(reply.doc, "alreadyRevoked"))
 		return 0;
+	/* A certificate that it does not know, a reason that it does not take: it will not
+	 * another time. */
+	if (rc == ERR_PROTO && reply.http.status / 100 == 4)
+		e->code = ERR_REFUSED;
 	return rc < 0 ? err_wrap(e, "revoke") : 0;
 }

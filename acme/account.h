@@ -24,5 +24,5 @@ int account_step(struct acme *a, enum account_step step, struct buf *text,
 		 struct err *e);
 
 /* Revoke what the keeper was told to revoke; it signs. One that is revoked already is
- * no failure. */
+ * no failure; what the CA blames us for is ERR_REFUSED. */
 int account_revoke(struct acme *a, bool by_cert, struct err *e);

@@ -6,6 +6,7 @@
 #include "agent/ari.h"
 #include "agent/job.h"
 #include "agent/state_ari.h"
+#include "agent/state_revoke.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -253,6 +254,40 @@ static int put_unmanaged(void *arg, const char *name, const struct memory *m)
 	return 0;
 }
 
+/* -- what is to be revoked -- */
+
+static int put_revocation(void *arg, const struct revoke_row *r)
+{
+	struct json *j = arg; /* NULL: lines for people */
+	char at[TEXT_TIME_MAX];
+
+	if (j == NULL) {
+		printf("%s: generation %llu is to be revoked%s%s%s%s\n", r->name,
+		       (unsigned long long)r->generation,
+		       r->retry_at == 0 ? "" : ", tried again ",
+		       r->retry_at == 0 ? "" : text_time(at, r->retry_at),
+		       r->failures == 0 ? "" : "; last error: ", r->last_error);
+		return 0;
+	}
+	json_open(j, NULL, '{');
+	json_str(j, "name", r->name);
+	json_int(j, "generation", (int64_t)r->generation);
+	json_str(j, "issuer", r->issuer);
+	json_int(j, "reason", (int64_t)r->reason);
+	json_time(j, "next_at", r->retry_at);
+	json_int(j, "failures", r->failures);
+	json_str(j, "last_error", r->failures == 0 ? NULL : r->last_error);
+	json_close(j);
+	return 0;
+}
+
+static int put_revocations(const struct agent *a, struct json *j, struct err *e)
+{
+	if (a->request->n_names > 0)
+		return 0;
+	return state_revoke_each(a->state, put_revocation, j, e);
+}
+
 static void put_head(const struct agent *a, struct json *j)
 {
 	json_int(j, "version", 1);
@@ -287,6 +322,9 @@ static int print_json(struct agent *a, struct err *e)
 	json_open(&j, "unmanaged", '[');
 	if (a->request->n_names == 0)
 		TRY(state_each(a->state, put_unmanaged, &u, e));
+	json_close(&j);
+	json_open(&j, "revocations", '[');
+	TRY(put_revocations(a, &j, e));
 	json_close(&j);
 	json_open(&j, "crls", '[');
 	json_close(&j);
@@ -376,6 +414,7 @@ static int print_table(struct agent *a, struct err *e)
 	if (a->request->n_names == 0)
 		TRY(state_each(a->state, put_unmanaged, &u, e));
 	table_print(&t, stdout);
+	TRY(put_revocations(a, NULL, e));
 	if (a->start.missing != 0)
 		printf("this kernel: %s\n", sandbox_missing(a->start.missing));
 	return EXIT_SUCCESS;

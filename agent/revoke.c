@@ -12,11 +12,13 @@
 #include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/schedule.h"
 #include "agent/state_revoke.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 /* -- noting -- */
 
@@ -177,8 +179,6 @@ static int do_one(struct agent *a, const struct revoke_row *r, struct err *e)
 	if (cert == SPEC_NOBODY)
 		return err_set(e, ERR_CONFIG,
 			       "it is not in the configuration any more");
-	if (waits(a, r, cert))
-		return err_set(e, ERR_LATER, "it has to be replaced first");
 	TRY(at_ca(a, r, cert, e));
 	TRY(remember(a, r, cert, e));
 	if (a->report.lines)
@@ -202,6 +202,7 @@ static int take(void *arg, const struct revoke_row *r)
 	noted->rows[noted->n] = *r;
 	noted->rows[noted->n].name = xstrdup(r->name);
 	noted->rows[noted->n].issuer = xstrdup(r->issuer);
+	noted->rows[noted->n].last_error = xstrdup(r->last_error);
 	noted->n++;
 	return 0;
 }
@@ -211,6 +212,7 @@ static void drop(struct noted *noted)
 	for (size_t i = 0; i < noted->n; i++) {
 		free((void *)(uintptr_t)noted->rows[i].name);
 		free((void *)(uintptr_t)noted->rows[i].issuer);
+		free((void *)(uintptr_t)noted->rows[i].last_error);
 	}
 	free(noted->rows);
 }
@@ -229,26 +231,120 @@ static bool is_past(const struct agent *a, const struct revoke_row *r)
 	return facts.not_after <= clock_now();
 }
 
-static void not_done(struct agent *a, const struct revoke_row *r, const struct err *why)
+static void forget_past(struct agent *a, const struct revoke_row *r)
 {
-	const unsigned long long generation = r->generation;
 	struct err e;
 
-	a->n_failed++;
-	if (!is_past(a, r)) {
-		log_error("%s: generation %llu is not revoked yet: %s; the next run "
-			  "tries again",
-			  r->name, generation, why->text);
-		return;
-	}
-	log_error(
-	    "%s: generation %llu is not revoked any more: it has ended, or is not "
-	    "in the store",
-	    r->name, generation);
+	log_warn("%s: generation %llu is not revoked any more: it has ended, or is not "
+		 "in the store",
+		 r->name, (unsigned long long)r->generation);
 	if (agent_write(a, &e) < 0 ||
 	    state_revoke_done(a->state, r->name, r->generation, &e) < 0 ||
 	    agent_commit(a, &e) < 0)
 		log_error("%s: forget it: %s", r->name, e.text);
+}
+
+/* -- what was not done -- */
+
+static int64_t retry_at(const struct agent *a, const struct revoke_row *r,
+			const struct err *why)
+{
+	const int64_t now = clock_now();
+
+	if (why->code == ERR_CONFIG) /* whoever mends it does not wait */
+		return 0;
+	if (why->code == ERR_LATER)
+		return schedule_later_at(why->retry_at_ms / 1000, now);
+	return schedule_retry_at(why->code, r->failures + 1, now, 0,
+				 schedule_draw(a->start.host_id, r->name,
+					       strlen(r->name)));
+}
+
+/* Told once: a CA that does not want to says nothing else tomorrow. */
+static bool was_refused(const struct revoke_row *r)
+{
+	return r->code == ERR_REFUSED;
+}
+
+static char *describe(const struct agent *a, const struct revoke_row *r,
+		      const struct err *why)
+{
+	const uint32_t cert = spec_cert_called(a->spec, r->name);
+	const bool live =
+	    cert != SPEC_NOBODY && a->certs[cert].generation == r->generation;
+
+	if (why->code != ERR_REFUSED)
+		return xstrdup(why->text);
+	return xasprintf("%s; it is asked again once a day until the certificate has "
+			 "ended%s%s%s",
+			 why->text, live ? "; try everleaf revoke " : "",
+			 live ? r->name : "",
+			 live ? " with --by-key or another --reason" : "");
+}
+
+static void not_done(struct agent *a, const struct revoke_row *r, const struct err *why)
+{
+	AUTO_FREE char *text = describe(a, r, why);
+	const bool told = was_refused(r) && why->code == ERR_REFUSED;
+	struct revoke_row row = *r;
+	struct err e;
+
+	row.retry_at = retry_at(a, r, why);
+	row.failures++;
+	row.code = why->code;
+	row.last_error = why->text;
+	if (agent_write(a, &e) < 0 || state_revoke_put(a->state, &row, &e) < 0)
+		log_error("%s: remember: %s", r->name, e.text);
+	if (!told) {
+		a->n_failed++;
+		log_error("%s: generation %llu is not revoked: %s", r->name,
+			  (unsigned long long)r->generation, text);
+		agent_tell(a, r->name, "not-revoked", r->generation, text);
+	}
+	if (agent_commit(a, &e) < 0)
+		log_error("%s: remember: %s", r->name, e.text);
+}
+
+/* Its time has not come, and nobody asks for it now. */
+static bool holds_back(const struct agent *a, const struct revoke_row *r, int64_t now)
+{
+	const uint32_t cert = spec_cert_called(a->spec, r->name);
+	const bool named =
+	    a->request->n_names > 0 && cert != SPEC_NOBODY && a->wanted[cert];
+
+	return !named && r->retry_at > now && r->retry_at - now <= SCHEDULE_WAIT_MAX;
+}
+
+static void tell_waiting(struct agent *a, const struct revoke_row *r)
+{
+	char at[TEXT_TIME_MAX];
+
+	if (was_refused(r))
+		return;
+	a->n_failed++;
+	log_error("%s: generation %llu is not revoked yet, and not tried again before "
+		  "%s: %s",
+		  r->name, (unsigned long long)r->generation,
+		  text_time(at, r->retry_at), r->last_error);
+}
+
+static void see_to(struct agent *a, const struct revoke_row *r)
+{
+	const uint32_t cert = spec_cert_called(a->spec, r->name);
+	struct err e;
+
+	if (is_past(a, r)) {
+		forget_past(a, r);
+	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {
+		a->n_failed++;
+		log_error("%s: generation %llu is not revoked yet: it has to be "
+			  "replaced first",
+			  r->name, (unsigned long long)r->generation);
+	} else if (holds_back(a, r, clock_now())) {
+		tell_waiting(a, r);
+	} else if (do_one(a, r, &e) < 0) {
+		not_done(a, r, &e);
+	}
 }
 
 void revoke_noted(struct agent *a)
@@ -259,7 +355,6 @@ void revoke_noted(struct agent *a)
 	if (state_revoke_each(a->state, take, &noted, &e) < 0)
 		log_error("what is to be revoked: %s", e.text);
 	for (size_t i = 0; i < noted.n; i++)
-		if (do_one(a, &noted.rows[i], &e) < 0)
-			not_done(a, &noted.rows[i], &e);
+		see_to(a, &noted.rows[i]);
 	drop(&noted);
 }

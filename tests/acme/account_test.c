@@ -222,6 +222,36 @@ static void what_is_revoked_already_is_revoked(void **state)
 	ca_end(&ca);
 }
 
+/* Whose fault it is says whether it is worth asking again. */
+static void what_is_wrong_with_a_revocation_has_a_class(void **state)
+{
+	static const struct {
+		struct ca_step answer;
+		int code;
+	} rows[] = {
+		{ { "POST /revoke", 403, "", "{\"type\":\"" CA_T "unauthorized\"}" },
+		  ERR_REFUSED },
+		{ { "POST /revoke", 404, "", "{\"type\":\"" CA_T "malformed\"}" },
+		  ERR_REFUSED },
+		{ { "POST /revoke", 400, "", "" }, ERR_REFUSED },
+		{ { "POST /revoke", 429, "", "" }, ERR_LATER },
+		{ { "POST /revoke", 400, "Retry-After: 60\r\n", "" }, ERR_LATER },
+		{ { "POST /revoke", 500, "", "" }, ERR_NET },
+		{ { "POST /revoke", 302, "", "" }, ERR_PROTO },
+	};
+
+	for (size_t i = 0; i < N(rows); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, rows[i].answer };
+		struct ca ca;
+		struct err e;
+
+		begin(&ca, state, steps, N(steps), true);
+		if (account_revoke(&ca.acme, false, &e) != rows[i].code)
+			fail_msg("row %zu: %d %s", i, e.code, e.text);
+		ca_end(&ca);
+	}
+}
+
 static void a_CA_may_be_unable_to(void **state)
 {
 	static const struct ca_step steps[] = {
@@ -275,6 +305,7 @@ int main(void)
 		CASE(a_refused_roll_over_that_the_CA_has_taken_is_one),
 		CASE(a_certificate_is_revoked_by_account_or_by_its_key),
 		CASE(what_is_revoked_already_is_revoked),
+		CASE(what_is_wrong_with_a_revocation_has_a_class),
 		CASE(a_CA_may_be_unable_to),
 		CASE(a_url_of_another_origin_is_not_used),
 	};

@@ -1,5 +1,5 @@
 #!/bin/bash
-# acme_account: which account speaks to which CA.
+# acme_account: which account speaks to which CA, and what a CA says to a revocation.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../lib_acme.sh"
 
@@ -67,6 +67,77 @@ test_an_order_at_the_ca_before_is_left_there() {
 	is_live_of www 1 1
 	no_token_is_left
 	not grep -q "localhost:$first" ca2/log
+}
+
+# -- revocation --
+
+noted() { # PATH: of what is to be revoked
+	everleaf status --json | json "revocations.$1"
+}
+
+# Some day later.
+later() {
+	python3 - "$dir/state/agent/state.db" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1])
+	db.execute("UPDATE revocation SET retry_at = 1")
+	db.commit()
+	P
+}
+
+test_a_refused_revocation_is_an_error_once_and_tried_each_day() {
+	start_ca <<-S
+	revoke * problem badRevocationReason not that one
+	S
+	acme
+	expect 0 everleaf renew
+	expect 1 everleaf revoke www --reason superseded
+	says err 'www: generation 1 is not revoked: revoke: the CA answers 400: badRevocationReason: "not that one"'
+	says err "try everleaf revoke www with --by-key or another --reason"
+	is 1 "$(events www not-revoked)"
+	is 1 "$(noted '#')"
+	noted 0.last_error | has "not that one"
+	everleaf status | has "www: generation 1 is to be revoked, tried again"
+	expect 0 everleaf renew
+	is 1 "$(asked revoke)"
+	later
+	expect 0 everleaf renew
+	is 2 "$(asked revoke)"
+	is 1 "$(events www not-revoked)"
+	is 2 "$(noted 0.failures)"
+	# Another reason: asked at once.
+	script <<<""
+	rm ca/script
+	expect 0 everleaf revoke www --reason keyCompromise
+	is 0 "$(noted '#')"
+	is 3 "$(asked revoke)"
+	is 1 "$(events www revoked)"
+}
+
+test_a_ca_that_cannot_be_asked_is_tried_again_like_for_a_renewal() {
+	start_ca <<-S
+	revoke 1 status 500
+	S
+	acme
+	expect 0 everleaf renew
+	expect 1 everleaf revoke www
+	expect 1 everleaf renew
+	says err "www: generation 1 is not revoked yet, and not tried again before"
+	is 1 "$(asked revoke)"
+	expect 0 everleaf renew www
+	is 2 "$(asked revoke)"
+	is 0 "$(noted '#')"
+}
+
+test_what_is_revoked_already_is_done() {
+	start_ca <<-S
+	revoke * problem alreadyRevoked long ago
+	S
+	acme
+	expect 0 everleaf renew
+	expect 0 everleaf revoke www
+	is 0 "$(noted '#')"
+	is revoked "$(status_of www health)"
 }
 
 run_tests "$@"

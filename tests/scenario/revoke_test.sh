@@ -53,7 +53,7 @@ test_what_has_ended_before_it_could_be_revoked_is_left_alone() {
 	expect 0 everleaf renew
 	mv state/ca/lab/root.key kept
 	expect 1 everleaf revoke www
-	says err "www: generation 1 is not revoked yet: "
+	says err "www: generation 1 is not revoked: "
 	sleep 3
 	expect 1 everleaf renew # cannot be replaced either
 	says err "www: generation 1 is not revoked any more: it has ended"
