@@ -31,6 +31,7 @@ struct ari_ask;
 struct batch;
 struct challenges;
 struct commit;
+struct control;
 struct job;
 struct pool;
 
@@ -71,8 +72,9 @@ struct agent {
 	bool writing;          /* a transaction is open */
 	struct err
 	    lost; /* why a transaction was not committed; code 0: none was lost */
-	struct commit *commits; /* see commit.h */
-	char ready[64];         /* what the supervisor was told last, see SUP_READY */
+	struct commit *commits;  /* see commit.h */
+	struct control *control; /* see control.h; NULL: nobody can ask */
+	char ready[64];          /* what the supervisor was told last, see SUP_READY */
 	bool stopping;
 	int64_t patience_ms; /* ... clock_boot_ms(): no longer than this */
 	bool over;           /* all is done that was to be: the loop ends */

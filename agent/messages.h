@@ -32,6 +32,7 @@ enum message {
 	SUP_PROBE,     /* -> fd */
 	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */
 	SUP_READY,     /* what comes next: the agent decides. -> none */
+	SUP_ASKED,     /* struct request, fd of who asked -> . ; control.h */
 	SUP_RESPONDER, /* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */
@@ -83,6 +84,11 @@ enum message {
 	/* supervisor -> responder, after ROLE_START */
 	RESPONDER_LISTEN = 90, /* fd of a listening socket. -> none */
 	RESPONDER_READY,       /* all are there: begin to accept. -> none */
+
+	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
+	CONTROL_ASK = 100, /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
+	CONTROL_OUTPUT,    /* 0 stdout, 1 stderr; fd. -> none */
+	CONTROL_DONE,      /* exit status. -> none */
 
 	MESSAGES, /* one more than the last */
 };

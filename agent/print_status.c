@@ -292,9 +292,14 @@ static void put_head(const struct agent *a, struct json *j)
 {
 	json_int(j, "version", 1);
 	json_open(j, "agent", '{');
-	json_bool(j, "running", false);
-	json_str(j, "since", NULL);
-	json_str(j, "pid", NULL);
+	json_bool(j, "running", a->start.agent_pid != 0);
+	if (a->start.agent_pid == 0) {
+		json_str(j, "since", NULL);
+		json_str(j, "pid", NULL);
+	} else {
+		json_time(j, "since", a->start.agent_since);
+		json_int(j, "pid", a->start.agent_pid);
+	}
 	json_close(j);
 	json_str(j, "sandbox", sandbox_missing(a->start.missing));
 }
@@ -398,6 +403,7 @@ static int print_table(struct agent *a, struct err *e)
 	AUTO_TABLE struct table t;
 	struct unmanaged u = { .agent = a, .table = &t };
 	int64_t now = clock_now();
+	char since[TEXT_TIME_MAX];
 
 	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 4);
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
@@ -415,6 +421,10 @@ static int print_table(struct agent *a, struct err *e)
 		TRY(state_each(a->state, put_unmanaged, &u, e));
 	table_print(&t, stdout);
 	TRY(put_revocations(a, NULL, e));
+	if (a->start.agent_pid != 0)
+		printf("the agent runs as process %lld since %s\n",
+		       (long long)a->start.agent_pid,
+		       text_time(since, a->start.agent_since));
 	if (a->start.missing != 0)
 		printf("this kernel: %s\n", sandbox_missing(a->start.missing));
 	return EXIT_SUCCESS;

@@ -10,6 +10,7 @@
 #include "agent/batch.h"
 #include "agent/challenge.h"
 #include "agent/commit.h"
+#include "agent/control.h"
 #include "agent/event.h"
 #include "agent/job.h"
 #include "agent/log.h"
@@ -280,12 +281,14 @@ static void open_loop(struct agent *a)
 	/* One periodic always armed, or libev wakes each minute to look for a jump of
 	 * the clock. */
 	ev_periodic_start(a->loop, &a->alarm);
+	control_begin(a);
 }
 
 static void close_loop(struct agent *a)
 {
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
+	control_free(a);
 	commit_free(a);
 	challenge_free(a);
 	ari_free(a);

@@ -32,6 +32,21 @@ bool request_writes(const struct request *r)
 	return true;
 }
 
+const char *request_word(enum command command)
+{
+	static const char *const words[COMMANDS] = {
+		[COMMAND_AGENT] = "agent",         [COMMAND_RENEW] = "renew",
+		[COMMAND_STATUS] = "status",       [COMMAND_PLAN] = "plan",
+		[COMMAND_CHECK] = "check",         [COMMAND_HISTORY] = "history",
+		[COMMAND_ROLLBACK] = "rollback",   [COMMAND_FORGET] = "forget",
+		[COMMAND_CA_INIT] = "ca init",     [COMMAND_CA_SIGN] = "ca sign",
+		[COMMAND_CA_REVOKE] = "ca revoke", [COMMAND_CA_CRL] = "ca crl",
+		[COMMAND_ACCOUNT] = "account",     [COMMAND_REVOKE] = "revoke",
+	};
+
+	return command < COMMANDS ? words[command] : "";
+}
+
 void request_put(struct msg *m, const struct request *r)
 {
 	msg_put_u64(m, r->command);

@@ -67,6 +67,9 @@ struct request {
 /* Whether the command changes anything on disk: it needs the lock and the owner. */
 bool request_writes(const struct request *r);
 
+/* "renew", as on the command line. Static. */
+const char *request_word(enum command command);
+
 /* Put it into a message, and read it back; the strings then live as long as m's
  * content. A message that is no request leaves m->broken set. */
 void request_put(struct msg *m, const struct request *r);

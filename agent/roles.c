@@ -60,6 +60,8 @@ void role_start_put(struct msg *m, const struct role_start *s)
 	msg_put_str(m, s->home_runtime);
 	msg_put_str(m, s->hooks_dir);
 	msg_put_str(m, s->config_path);
+	msg_put_i64(m, s->agent_pid);
+	msg_put_i64(m, s->agent_since);
 }
 
 static int read_start(struct role_start *s, struct err *e)
@@ -78,6 +80,8 @@ static int read_start(struct role_start *s, struct err *e)
 	s->home_runtime = msg_get_str(m);
 	s->hooks_dir = msg_get_str(m);
 	s->config_path = msg_get_str(m);
+	s->agent_pid = msg_get_i64(m);
+	s->agent_since = msg_get_i64(m);
 	return msg_end(m, e);
 }
 
@@ -98,11 +102,14 @@ static int check_socket(int fd, struct err *e)
 void role_log(enum role role, const struct request *r, const struct spec *s)
 {
 	const struct spec_global *g = s->global;
+	const bool is_agent = r->command == COMMAND_AGENT && g != NULL;
 	uint32_t level = g == NULL ? LEVEL_INFO : g->log_level;
 	enum log_form form = LOG_TEXT;
 
-	if (r->command == COMMAND_AGENT && g != NULL)
+	if (is_agent)
 		form = g->log_json ? LOG_JSON : LOG_LOGFMT;
+	else if (role == ROLES)
+		level = LEVEL_INFO;
 	/* Progress is for who looks on; a timer is told what is wrong. */
 	else if ((r->flags & REQUEST_TTY) == 0 && level > LEVEL_WARNING)
 		level = LEVEL_WARNING;

@@ -41,7 +41,8 @@ enum role {
 #define ROLE_FD_SNAPSHOT   4 /* config: the main configuration file */
 #define ROLE_FD_PEER       5 /* agent and keeper: each other; worker: the agent */
 #define ROLE_FD_LOCK       6 /* held by who writes, so that it outlives the supervisor */
-#define ROLE_FD_LAST       6
+#define ROLE_FD_CONTROL    7 /* agent: the control socket, listening, see control.h */
+#define ROLE_FD_LAST       7
 
 #define EXIT_USAGE   2 /* usage or configuration */
 #define EXIT_LOCKED  3
@@ -61,6 +62,8 @@ struct role_start {
 	const char *home_runtime;
 	const char *hooks_dir;
 	const char *config_path;
+	int64_t agent_pid; /* of an agent that runs beside this one; 0: none does */
+	int64_t agent_since;
 	struct spec spec; /* not mapped for config */
 	unsigned missing; /* SANDBOX_NO_* of this kernel */
 };

@@ -13,6 +13,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "agent/control.h"
 #include "agent/hookrun.h"
 #include "agent/keeper.h"
 #include "agent/log.h"
@@ -66,8 +67,8 @@ static int on_worker(void *super, struct msg *m, struct err *e)
 		return err_sys(e, "socketpair");
 	agents = sv[0];
 	workers = sv[1];
-	TRY(super_start(s, role, &(struct super_fds){ s->snapshot, workers, -1 }, &p,
-			e));
+	TRY(super_start(s, role, &(struct super_fds){ s->snapshot, workers, -1, -1 },
+			&p, e));
 	msg_begin(&s->msg, type, id);
 	s->msg.fd = take_fd(&agents);
 	return 0;
@@ -94,6 +95,7 @@ static const struct msg_rule rules[] = {
 	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
 	{ SUP_REACH, 1u << KEEPER_RENEWS, super_reach },
 	{ SUP_READY, 1u << KEEPER_RENEWS, on_ready },
+	{ SUP_ASKED, 1u << KEEPER_RENEWS, super_asked },
 };
 
 static int serve(struct super *s, struct super_proc *p, struct err *e)
@@ -148,10 +150,12 @@ static int start_core(struct super *s, struct err *e)
 		return err_sys(e, "socketpair");
 	a = sv[0];
 	b = sv[1];
-	TRY(super_start(s, ROLE_KEEPER, &(struct super_fds){ s->snapshot, a, s->lock },
-			&p, e));
+	TRY(super_start(s, ROLE_KEEPER,
+			&(struct super_fds){ s->snapshot, a, s->lock, -1 }, &p, e));
 	return super_start(s, ROLE_AGENT,
-			   &(struct super_fds){ s->snapshot, b, s->lock }, &p, e);
+			   &(struct super_fds){ s->snapshot, b, s->lock,
+						s->asked.listener },
+			   &p, e);
 }
 
 static void check_socket(struct super *s, struct super_proc *p)
@@ -167,6 +171,9 @@ static void check_socket(struct super *s, struct super_proc *p)
 	p->sock = -1;
 }
 
+#define POLL_ASKED (1 + 2 * SUPER_PROCS)
+#define POLL_FIXED (POLL_ASKED + 1)
+
 static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){ .fd = sigfd, .events = POLLIN };
@@ -177,9 +184,10 @@ static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
 		fds[2 + 2 * i] =
 		    (struct pollfd){ .fd = p->process.pidfd, .events = POLLIN };
 	}
+	fds[POLL_ASKED] = (struct pollfd){
+		.fd = s->asked.begun && !s->asked.gone ? s->asked.conn : -1,
+	};
 }
-
-#define POLL_PROCS (1 + 2 * SUPER_PROCS)
 
 static int poll_timeout(const struct super *s)
 {
@@ -201,8 +209,8 @@ static int poll_timeout(const struct super *s)
 /* One round. Returns the agent's exit status, or -1 while it runs. */
 static int turn(struct super *s, int sigfd)
 {
-	struct pollfd fds[POLL_PROCS + 2 * HOOKRUN_MAX];
-	size_t n = POLL_PROCS;
+	struct pollfd fds[POLL_FIXED + 2 * HOOKRUN_MAX];
+	size_t n = POLL_FIXED;
 	int status = -1;
 
 	poll_set(s, sigfd, fds);
@@ -211,6 +219,7 @@ static int turn(struct super *s, int sigfd)
 		log_warn("poll: %s", strerror(errno));
 	if (fds[0].revents != 0)
 		super_heed(s, sigfd);
+	s->asked.gone = s->asked.gone || fds[POLL_ASKED].revents != 0;
 	super_grant(s);
 	hookrun_step(s->hooks);
 	report_hooks(s);
@@ -259,10 +268,22 @@ static bool start_over(struct super *s, int status)
 	return true;
 }
 
+/* Runs are told apart by chance alone: a clock jumps, a number of a process comes again. */
+static uint64_t draw(void)
+{
+	uint64_t run;
+	const ssize_t n = getrandom(&run, sizeof(run), 0);
+
+	assert(n == (ssize_t)sizeof(run)); /* so few bytes never fail, getrandom(2) */
+	return run;
+}
+
 static int run_tree(struct super *s, int sigfd, struct err *e)
 {
 	int status;
 
+	s->run = draw();
+	s->restarts = 0;
 	do {
 		s->peace_ms = clock_boot_ms() + SUPER_BEGIN_MS;
 		if (start_core(s, e) < 0) {
@@ -311,6 +332,18 @@ static void say_valid(const struct super *s)
 	puts("");
 }
 
+/* The lock is held: by an agent, which does it, or by another run. */
+static int ask_agent(struct super *s, struct err *e)
+{
+	struct err why;
+	int status = control_ask(spec_text(&s->spec, s->spec.global->runtime_dir),
+				 s->request, &why);
+
+	if (status < 0 && status != ERR_BUSY)
+		*e = why;
+	return status < 0 ? e->code : status;
+}
+
 static int run(struct super *s, struct err *e)
 {
 	AUTO_FD int sigfd = super_signals(e);
@@ -323,14 +356,21 @@ static int run(struct super *s, struct err *e)
 		say_valid(s);
 		return EXIT_SUCCESS;
 	}
-	TRY(super_store(s, e));
-	if (s->is_daemon)
+	if (s->request->command == COMMAND_STATUS)
+		control_look(spec_text(&s->spec, s->spec.global->runtime_dir),
+			     &s->agent_pid, &s->agent_since);
+	if (super_store(s, e) < 0)
+		return e->code == ERR_BUSY && !s->is_daemon ? ask_agent(s, e) : e->code;
+	if (s->is_daemon) {
 		role_log(ROLES, s->request, &s->spec);
+		super_asked_listen(s);
+	}
 	s->hooks = hookruns_new(&s->spec);
 	super_listens(s);
 	do
 		status = run_tree(s, sigfd, e);
-	while (super_next(s, status));
+	while (super_next(s, &status));
+	super_asked_unlisten(s);
 	if (status == EXIT_SUCCESS)
 		super_release(s);
 	hookruns_free(s->hooks);
@@ -348,20 +388,11 @@ static void finish(struct super *s)
 	auto_fd_(&s->snapshot);
 	auto_fd_(&s->next_snapshot);
 	auto_fd_(&s->lock);
+	auto_fd_(&s->asked.listener);
 	listen_close(&s->listen);
 	spec_done(&s->spec);
 	spec_done(&s->next_spec);
 	msg_done(&s->msg);
-}
-
-/* Runs are told apart by chance alone: a clock jumps, a number of a process comes again. */
-static uint64_t draw(void)
-{
-	uint64_t run;
-	const ssize_t n = getrandom(&run, sizeof(run), 0);
-
-	assert(n == (ssize_t)sizeof(run)); /* so few bytes never fail, getrandom(2) */
-	return run;
 }
 
 int supervise(const struct request *request, const char *path)
@@ -374,10 +405,11 @@ int supervise(const struct request *request, const char *path)
 	int status;
 
 	s.config = s.snapshot = s.next_snapshot = s.lock = -1;
+	s.asked.listener = s.asked.conn = s.asked.out[0] = s.asked.out[1] = -1;
+	s.asked.msg = (struct msg)MSG_NONE;
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		s.procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
-	s.run = draw();
 	s.is_root = geteuid() == 0;
 	umask(022); /* what we make is for roles of other users, too */
 	super_places(&s);

@@ -11,9 +11,11 @@
  *       super_responder.c  bind sockets, start the responder on them
  *       super.c          one loop: signals, roles, hooks, until the agent has ended
  *       super_daemon.c   for `agent`: what is wished while it runs, and the next tree
+ *       super_asked.c    ... what a person asks of it, and the control socket
  *
  * The daemon is tree after tree: whatever is to be another (the configuration, what there
- * is on disk) begins with other roles, as at the first start. The agent that is there
+ * is on disk) begins with other roles, as at the first start, and what a person
+ * asks for is done by a tree of its own (control.h). The agent that is there
  * takes no new job and has SUPER_ASK_MS for those it has; lock, sockets and hooks that
  * run stay with us.
  *
@@ -50,13 +52,27 @@ struct hookruns;
 enum super_wish {
 	WISH_LOOK = 1,   /* look at everything now */
 	WISH_RELOAD = 2, /* ... with another configuration, if it is valid */
-	WISH_END = 4,
+	WISH_ASKED = 4,  /* do s->asked */
+	WISH_END = 8,
 };
 
 struct super_proc {
 	enum role role;
 	struct spawned process; /* pidfd -1: free */
 	int sock;               /* owned */
+};
+
+/* What a person has asked of the agent, see control.h. */
+struct super_asked {
+	int listener; /* the control socket; -1: there is none */
+	int conn;     /* owned; who asked; -1: nobody */
+	uid_t uid;
+	struct msg msg; /* owned; of the request */
+	struct request request;
+	const struct request *own; /* ours, meanwhile */
+	int out[2]; /* owned; what the tree says, or while it runs our own streams */
+	bool begun; /* its tree is the one that runs */
+	bool gone;  /* who asked does not wait any more */
 };
 
 struct super {
@@ -89,6 +105,9 @@ struct super {
 	bool again;        /* another tree follows the one that stops, */
 	int next_snapshot; /* on this; -1: on the one that there is */
 	struct spec next_spec;
+	struct super_asked asked;
+	int64_t agent_pid; /* for `status`, as in struct role_start */
+	int64_t agent_since;
 	struct msg msg;
 };
 
@@ -114,8 +133,18 @@ void super_heed(struct super *s, int sigfd);
 void super_grant(struct super *s);
 int64_t super_grant_ms(const struct super *s);
 
-/* The tree has ended with `status`: whether another one is to be started. */
-bool super_next(struct super *s, int status);
+/* The tree has ended with *status: whether another one is to be started. If not it is
+ * the exit status. */
+bool super_next(struct super *s, int *status);
+
+/* super_asked.c: the control socket, at the start and at the end; without one the agent
+ * does its work all the same. */
+void super_asked_listen(struct super *s);
+void super_asked_unlisten(struct super *s);
+/* ... SUP_ASKED; the next tree is for what was asked, if anything was; it has ended. */
+int super_asked(void *role, struct msg *m, struct err *e);
+bool super_asked_begin(struct super *s);
+void super_asked_end(struct super *s, int status);
 
 /* super_store.c: say in the lock that this run has ended in good order. */
 void super_release(struct super *s);
@@ -124,13 +153,14 @@ void super_release(struct super *s);
 int super_store(struct super *s, struct err *e);
 
 /*
- * super_role.c. Start `role` with what is in `fds` at ROLE_FD_SNAPSHOT, _PEER and _LOCK
- * (-1: closed; all stay the caller's) and send it ROLE_START. Returns its slot.
+ * super_role.c. Start `role` with what is in `fds` at ROLE_FD_SNAPSHOT, _PEER, _LOCK and
+ * _CONTROL (-1: closed; all stay the caller's) and send it ROLE_START. Returns its slot.
  */
 struct super_fds {
 	int snapshot;
 	int peer;
 	int lock;
+	int control;
 };
 int super_start(struct super *s, enum role role, const struct super_fds *fds,
 		struct super_proc **proc, struct err *e);

@@ -261,7 +261,9 @@ static int serve(struct asking *a, struct err *e)
 int super_configure(struct super *s, int *snapshot, struct spec *spec, struct err *e)
 {
 	struct asking a = { .super = s, .snapshot = snapshot, .spec = spec };
-	struct super_fds fds = { .snapshot = -1, .peer = -1, .lock = -1 };
+	struct super_fds fds = {
+		.snapshot = -1, .peer = -1, .lock = -1, .control = -1
+	};
 	int rc;
 
 	auto_fd_(&s->config);

@@ -117,7 +117,8 @@ static bool reload(struct super *s)
 
 int64_t super_grant_ms(const struct super *s)
 {
-	return s->wishes == 0 || s->stopping ? INT64_MAX : s->peace_ms;
+	return s->wishes == 0 || s->stopping || s->asked.begun ? INT64_MAX
+							       : s->peace_ms;
 }
 
 void super_grant(struct super *s)
@@ -130,11 +131,18 @@ void super_grant(struct super *s)
 			stop(s);
 		return;
 	}
+	if (s->asked.begun) { /* what else is wished waits for its end */
+		if (s->asked.gone && !s->stopping)
+			stop(s);
+		return;
+	}
 	if (wishes == 0 || s->stopping || clock_boot_ms() < s->peace_ms)
 		return;
 	s->wishes = 0;
-	if ((wishes & WISH_RELOAD) != 0 && !reload(s) && (wishes & WISH_LOOK) == 0)
+	if (wishes == WISH_RELOAD && !reload(s))
 		return;
+	if (wishes != WISH_RELOAD && (wishes & WISH_RELOAD) != 0)
+		(void)reload(s);
 	if ((wishes & WISH_LOOK) != 0)
 		log_info("looking at everything");
 	s->again = true;
@@ -157,14 +165,21 @@ static void use_next(struct super *s)
 	spec_done(&before);
 }
 
-bool super_next(struct super *s, int status)
+bool super_next(struct super *s, int *status)
 {
-	if (!s->again)
+	const bool again = s->again || s->asked.begun;
+
+	s->cut = *status != EXIT_SUCCESS;
+	if (s->asked.begun) {
+		super_asked_end(s, *status < 0 ? EXIT_FAILURE : *status);
+		*status = EXIT_SUCCESS; /* which was not ours */
+	}
+	if (!again || (s->wishes & WISH_END) != 0)
 		return false;
 	s->again = s->stopping = false;
-	s->restarts = 0;
-	s->cut = status != EXIT_SUCCESS;
 	if (s->next_snapshot >= 0)
 		use_next(s);
+	if (super_asked_begin(s))
+		role_log(ROLES, s->request, &s->spec);
 	return true;
 }

@@ -57,7 +57,7 @@ static int start(struct super *s, int *agents, struct err *e)
 	ours = sv[0];
 	theirs = sv[1];
 	TRY(super_start(s, ROLE_RESPONDER,
-			&(struct super_fds){ s->snapshot, theirs, -1 }, &p, e));
+			&(struct super_fds){ s->snapshot, theirs, -1, -1 }, &p, e));
 	TRY(hand_over(s, p, e));
 	*agents = take_fd(&ours);
 	s->listen_until_ms = 0;

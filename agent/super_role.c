@@ -121,6 +121,8 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		.home_runtime = s->home_runtime,
 		.hooks_dir = s->hooks_dir,
 		.config_path = s->path,
+		.agent_pid = s->agent_pid,
+		.agent_since = s->agent_since,
 	};
 
 	start.request.run = s->run;
@@ -163,6 +165,7 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
 	c.fds[ROLE_FD_SNAPSHOT] = fds->snapshot;
 	c.fds[ROLE_FD_PEER] = fds->peer;
 	c.fds[ROLE_FD_LOCK] = fds->lock;
+	c.fds[ROLE_FD_CONTROL] = fds->control;
 	TRY(send_start(s, role, ours, e));
 	TRY(spawn(run_child, &c, &p->process, e));
 	p->role = role;

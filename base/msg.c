@@ -98,7 +98,7 @@ static void attach_fd(struct msghdr *h, char *room, size_t size, int fd)
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 }
 
-int msg_send(int sock, struct msg *m, struct err *e)
+static int deliver(int sock, struct msg *m, int flags, struct err *e)
 {
 	struct head head = { .type = m->type, .id = m->id };
 	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(int))] = { 0 };
@@ -110,17 +110,30 @@ int msg_send(int sock, struct msg *m, struct err *e)
 	memcpy(m->data, &head, sizeof(head));
 	if (m->fd >= 0)
 		attach_fd(&h, room, sizeof(room), m->fd);
-	while (sendmsg(sock, &h, MSG_NOSIGNAL) < 0) {
-		struct pollfd writable = { .fd = sock, .events = POLLOUT };
-
+	while (sendmsg(sock, &h, flags | MSG_NOSIGNAL) < 0) {
 		if (errno == EAGAIN)
-			(void)poll(&writable, 1, -1);
-		else if (errno == EPIPE || errno == ECONNRESET)
+			return err_set(e, ERR_BUSY, "the other role does not listen");
+		if (errno == EPIPE || errno == ECONNRESET)
 			return err_set(e, ERR_NET, "the other role is gone");
-		else if (errno != EINTR)
+		if (errno != EINTR)
 			return err_sys(e, "send message %u", m->type);
 	}
 	return 0;
+}
+
+int msg_offer(int sock, struct msg *m, struct err *e)
+{
+	return deliver(sock, m, MSG_DONTWAIT, e);
+}
+
+int msg_send(int sock, struct msg *m, struct err *e)
+{
+	struct pollfd writable = { .fd = sock, .events = POLLOUT };
+	int rc;
+
+	while ((rc = deliver(sock, m, 0, e)) == ERR_BUSY)
+		(void)poll(&writable, 1, -1);
+	return rc;
 }
 
 void msg_move(struct msg *to, struct msg *m)
@@ -131,14 +144,25 @@ void msg_move(struct msg *to, struct msg *m)
 	m->fd = -1;
 }
 
+/* There is room for two (CMSG_SPACE rounds up), and whoever sends two means no good: none
+ * of them may stay open. */
 static int received_fd(struct msghdr *h)
 {
 	int fd = -1;
 
-	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c))
-		if (c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS &&
-		    c->cmsg_len == CMSG_LEN(sizeof(int)))
-			memcpy(&fd, CMSG_DATA(c), sizeof(fd));
+	for (struct cmsghdr *c = CMSG_FIRSTHDR(h); c != NULL; c = CMSG_NXTHDR(h, c)) {
+		if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS)
+			continue;
+		for (size_t at = 0; CMSG_LEN(at + sizeof(fd)) <= c->cmsg_len;
+		     at += sizeof(fd)) {
+			auto_fd_(&fd);
+			memcpy(&fd, CMSG_DATA(c) + at, sizeof(fd));
+		}
+		if (c->cmsg_len != CMSG_LEN(sizeof(fd))) {
+			auto_fd_(&fd);
+			fd = -1;
+		}
+	}
 	return fd;
 }
 

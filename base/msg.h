@@ -53,6 +53,9 @@ void msg_put_bytes(struct msg *m, const void *data, size_t len);
  * other role is gone. Waits while the socket is full. */
 int msg_send(int sock, struct msg *m, struct err *e);
 
+/* The same without waiting, for a peer that may not listen: ERR_BUSY, it is full. */
+int msg_offer(int sock, struct msg *m, struct err *e);
+
 /* Hand m's content and descriptor to *to (uninitialized), no larger than it need be;
  * m can be begun again. */
 void msg_move(struct msg *to, struct msg *m);

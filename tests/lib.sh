@@ -204,6 +204,42 @@ is_live_of() { # NAME LIVE ISSUED
 	is "$2 of $3" "$(live "$1") of $(events "$1" issued)"
 }
 
+# -- the daemon --
+
+# $run is its process, agent.err what it says.
+start_agent() {
+	"$BUILD/everleaf" -c "$dir/everleaf.conf" agent >"$dir/agent.out" 2>"$dir/agent.err" </dev/null &
+	run=$!
+	started $run
+}
+
+stop_agent() { # [STATUS]
+	local got=0
+	kill -TERM $run
+	wait $run || got=$?
+	is "${1-0}" $got
+}
+
+said_times() { # WORDS
+	grep -cF -- "$1" "$dir/agent.err" || :
+}
+
+said() { # WORDS [TIMES]
+	[ "$(said_times "$1")" -ge "${2-1}" ]
+}
+
+has_role() { # NAME
+	(fail() { exit 1; } && role "$1")
+}
+
+nothing_is_pending() { # NAME
+	[ "$(status_of "$1" hooks_pending)" = "[]" ]
+}
+
+has_live() { # NAME NUMBER
+	[ "$(live "$1")" = "$2" ]
+}
+
 # -- certificates --
 
 leaf_of() { # FILE: SHA-256 of its first certificate

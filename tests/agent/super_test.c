@@ -88,8 +88,9 @@ static void put_hook(struct msg *m, uint64_t hook, size_t n_values)
 
 static void play_everything(void)
 {
-	static const uint32_t listed[] = { SUP_HOOK,  SUP_WORKER, SUP_PROBE,
-					   SUP_REACH, SUP_READY,  SUP_RESPONDER };
+	static const uint32_t listed[] = { SUP_HOOK,     SUP_WORKER, SUP_PROBE,
+					   SUP_REACH,    SUP_READY,  SUP_ASKED,
+					   SUP_RESPONDER };
 
 	all_refused(listed, sizeof(listed) / sizeof(*listed));
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -88,6 +89,63 @@ static void a_descriptor_travels_with_its_message(void **state)
 }
 
 /* Everything that makes a message not the one that was expected. */
+static size_t open_descriptors(void)
+{
+	size_t n = 0;
+
+	for (int fd = 0; fd < 64; fd++)
+		n += fcntl(fd, F_GETFD) >= 0;
+	return n;
+}
+
+static void a_message_with_two_descriptors_leaves_none_open(void **state)
+{
+	const int fds[2] = { STDIN_FILENO, STDOUT_FILENO };
+	_Alignas(struct cmsghdr) char room[CMSG_SPACE(sizeof(fds))] = { 0 };
+	uint32_t head[2] = { 7, 1 };
+	struct iovec iov = { head, sizeof(head) };
+	struct msghdr h = { .msg_iov = &iov,
+			    .msg_iovlen = 1,
+			    .msg_control = room,
+			    .msg_controllen = sizeof(room) };
+	struct cmsghdr *c = CMSG_FIRSTHDR(&h);
+	AUTO_MSG struct msg in = MSG_NONE;
+	struct pair p;
+	size_t before;
+	struct err e;
+
+	(void)state;
+	pair_open(&p);
+	c->cmsg_level = SOL_SOCKET;
+	c->cmsg_type = SCM_RIGHTS;
+	c->cmsg_len = CMSG_LEN(sizeof(fds));
+	memcpy(CMSG_DATA(c), fds, sizeof(fds));
+	before = open_descriptors();
+	assert_int_equal(sendmsg(p.a, &h, 0), sizeof(head));
+	(void)msg_recv(p.b, &in, &e);
+	assert_int_equal(in.fd, -1);
+	assert_int_equal(open_descriptors(), before);
+	pair_close(&p);
+}
+
+static void an_offer_does_not_wait_for_who_does_not_listen(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct pair p;
+	struct err e;
+	int n = 0;
+
+	(void)state;
+	pair_open(&p);
+	fcntl(p.a, F_SETFL, 0); /* it would block */
+	msg_begin(&m, 7, 1);
+	msg_put_str(&m, "is anybody there?");
+	while (msg_offer(p.a, &m, &e) == 0)
+		assert_true(++n < 100000);
+	assert_int_equal(e.code, ERR_BUSY);
+	pair_close(&p);
+}
+
 static void a_message_that_is_not_the_expected_one_is_refused(void **state)
 {
 	AUTO_MSG struct msg out = MSG_NONE, in = MSG_NONE;
@@ -305,6 +363,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(fields_come_out_as_they_went_in),
 		cmocka_unit_test(a_descriptor_travels_with_its_message),
+		cmocka_unit_test(a_message_with_two_descriptors_leaves_none_open),
+		cmocka_unit_test(an_offer_does_not_wait_for_who_does_not_listen),
 		cmocka_unit_test(a_message_that_is_not_the_expected_one_is_refused),
 		cmocka_unit_test(a_string_with_a_hole_in_it_is_refused),
 		cmocka_unit_test(what_does_not_fit_is_not_sent),

@@ -2,45 +2,11 @@
 # agent: the daemon, from its start to its end: what it does by itself, and on signals.
 . "$(dirname "$0")/../lib.sh"
 
-# $run is its process, agent.err what it says.
-start_agent() {
-	"$BUILD/everleaf" -c "$dir/everleaf.conf" agent >"$dir/agent.out" 2>"$dir/agent.err" </dev/null &
-	run=$!
-	started $run
-}
-
-stop_agent() { # [STATUS]
-	local got=0
-	kill -TERM $run
-	wait $run || got=$?
-	is "${1-0}" $got
-}
-
-said_times() { # WORDS
-	grep -cF -- "$1" "$dir/agent.err" || :
-}
-
-said() { # WORDS [TIMES]
-	[ "$(said_times "$1")" -ge "${2-1}" ]
-}
-
 www() { # [SETTINGS of the certificate] [MORE]
 	config <<-C
 	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; ${1-} } );
 	${2-}
 	C
-}
-
-has_role() { # NAME
-	(role "$1")
-}
-
-nothing_is_pending() { # NAME
-	[ "$(status_of "$1" hooks_pending)" = "[]" ]
-}
-
-has_live() { # NAME NUMBER
-	[ "$(live "$1")" = "$2" ]
 }
 
 test_it_gets_what_is_missing_stays_and_ends_when_asked_to() {
@@ -69,7 +35,6 @@ test_a_configuration_that_is_valid_is_taken_up() {
 	kill -HUP $run
 	until_true 20 has_live other 1
 	not test -e "/proc/$keeper"
-	expect 3 everleaf renew
 	stop_agent
 	is_live_of www 1 1
 	is_live_of other 1 1

@@ -1,0 +1,160 @@
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "agent/control.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/msg.h"
+
+#define ASK_MS  60000 /* for an agent that is about to be another */
+#define COPY_MS 100   /* what the tree says appears in such steps */
+
+/* One of the two streams of the tree: what it has said, in memory. */
+struct stream {
+	int from; /* owned */
+	int to;
+	off_t at;
+};
+
+struct asking {
+	int sock;
+	struct stream streams[2];
+	bool begun;
+	bool done;
+	int status;
+};
+
+static int connect_to(const struct sockaddr_un *sa, int flags)
+{
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
+		return -1;
+	return take_fd(&fd);
+}
+
+static void copy(struct stream *s)
+{
+	char buf[8192];
+	ssize_t n;
+
+	while (s->from >= 0 && (n = pread(s->from, buf, sizeof(buf), s->at)) > 0) {
+		ssize_t written = write(s->to, buf, (size_t)n);
+
+		if (written <= 0) /* who does not listen is told the exit status */
+			break;
+		s->at += written;
+	}
+}
+
+static int take(struct asking *a, struct msg *m, struct err *e)
+{
+	uint64_t which;
+
+	switch (m->type) {
+	case CONTROL_OUTPUT:
+		which = msg_get_u64(m);
+		TRY(msg_end(m, e));
+		if (which > 1 || a->streams[which].from >= 0)
+			return err_set(e, ERR_PROTO, "the agent has no such stream");
+		a->streams[which].from = msg_take_fd(m);
+		a->begun = true;
+		return 0;
+	case CONTROL_DONE:
+		a->status = (int)msg_get_u64(m);
+		a->done = true;
+		return msg_end(m, e);
+	case MSG_FAILED:
+		msg_get_err(m, e);
+		return e->code;
+	default:
+		return err_set(e, ERR_PROTO, "message %u from the agent", m->type);
+	}
+}
+
+static int follow(struct asking *a, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	int rc = 0;
+
+	while (!a->done && rc == 0) {
+		struct pollfd p = { .fd = a->sock, .events = POLLIN };
+		int n = poll(&p, 1, a->begun ? COPY_MS : -1);
+
+		if (n > 0)
+			rc = msg_recv(a->sock, &m, e);
+		if (n > 0 && rc == 0)
+			rc = take(a, &m, e);
+		for (size_t i = 0; i < 2; i++)
+			copy(&a->streams[i]);
+	}
+	return rc;
+}
+
+/* Ask once. ERR_NET and not begun: it was none of its business any more. */
+static int ask(struct asking *a, const struct sockaddr_un *sa, const struct request *r,
+	       struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FD int sock = connect_to(sa, 0);
+
+	if (sock < 0)
+		return err_set(e, ERR_BUSY, "%s: %s", sa->sun_path, strerror(errno));
+	a->sock = sock;
+	msg_begin(&m, CONTROL_ASK, 1);
+	request_put(&m, r);
+	TRY(msg_send(sock, &m, e));
+	return follow(a, e);
+}
+
+int control_ask(const char *runtime_dir, const struct request *r, struct err *e)
+{
+	const int64_t until_ms = clock_boot_ms() + ASK_MS;
+	struct asking a = { .streams = { { -1, STDOUT_FILENO, 0 },
+					 { -1, STDERR_FILENO, 0 } } };
+	struct sockaddr_un sa;
+	sigset_t none;
+	int rc;
+
+	TRY(control_address(runtime_dir, &sa, e));
+	sigemptyset(&none); /* a person ends this, and with it what was asked for */
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	while ((rc = ask(&a, &sa, r, e)) == ERR_NET && !a.begun &&
+	       clock_boot_ms() < until_ms)
+		(void)poll(NULL, 0, COPY_MS);
+	auto_fd_(&a.streams[0].from);
+	auto_fd_(&a.streams[1].from);
+	if (rc == ERR_NET)
+		return err_set(e, ERR_NET, "the agent has ended");
+	return rc < 0 ? rc : a.status;
+}
+
+void control_look(const char *runtime_dir, int64_t *pid, int64_t *since)
+{
+	struct sockaddr_un sa;
+	struct ucred who = { .pid = 0 };
+	socklen_t len = sizeof(who);
+	AUTO_FD int fd = -1;
+	struct stat st;
+	struct err e;
+
+	*pid = *since = 0;
+	if (control_address(runtime_dir, &sa, &e) < 0)
+		return;
+	fd = connect_to(&sa, SOCK_NONBLOCK);
+	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
+	    stat(sa.sun_path, &st) < 0)
+		return;
+	*pid = who.pid; /* of who listens, unix(7): the supervisor */
+	*since = st.st_mtim.tv_sec;
+}

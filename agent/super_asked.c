@@ -1,0 +1,210 @@
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+
+#include "agent/control.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/super.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+#define BACKLOG 64
+
+/* -- the socket -- */
+
+static bool someone_answers(const struct sockaddr_un *sa)
+{
+	AUTO_FD int fd =
+	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
+	       errno == EAGAIN;
+}
+
+/* Nobody gets in before it is known who may. */
+static int bind_closed(int fd, const struct sockaddr_un *sa, struct err *e)
+{
+	const mode_t before = umask(0177);
+	const int rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa));
+
+	umask(before);
+	return rc < 0 ? err_sys(e, "bind %s", sa->sun_path) : 0;
+}
+
+/* The folder is ours, so nobody moves what is between these calls. */
+static int listen_at(struct super *s, const char *dir, const struct sockaddr_un *sa,
+		     struct err *e)
+{
+	const gid_t group = s->spec.global->users[SPEC_USER_AGENT].gid;
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+
+	if (mkdir(dir, 0750) == 0 && s->is_root && chown(dir, (uid_t)-1, group) < 0)
+		return err_sys(e, "chown %s", dir);
+	if (someone_answers(sa))
+		return err_set(e, ERR_BUSY, "another agent answers at %s",
+			       sa->sun_path);
+	(void)unlink(sa->sun_path);
+	TRY(bind_closed(fd, sa, e));
+	if ((s->is_root && chown(sa->sun_path, (uid_t)-1, group) < 0) ||
+	    chmod(sa->sun_path, 0660) < 0 || listen(fd, BACKLOG) < 0)
+		return err_sys(e, "listen at %s", sa->sun_path);
+	s->asked.listener = take_fd(&fd);
+	return 0;
+}
+
+void super_asked_listen(struct super *s)
+{
+	const char *dir = spec_text(&s->spec, s->spec.global->runtime_dir);
+	struct sockaddr_un sa;
+	struct err e;
+
+	if (control_address(dir, &sa, &e) < 0 || listen_at(s, dir, &sa, &e) < 0)
+		log_error("no control socket: %s", e.text);
+}
+
+void super_asked_unlisten(struct super *s)
+{
+	const char *dir = spec_text(&s->spec, s->spec.global->runtime_dir);
+	struct sockaddr_un sa;
+	struct err e;
+
+	if (s->asked.listener >= 0 && control_address(dir, &sa, &e) == 0)
+		(void)unlink(sa.sun_path);
+}
+
+/* -- one request -- */
+
+static void forget(struct super_asked *q)
+{
+	for (size_t i = 0; i < 2; i++) {
+		auto_fd_(&q->out[i]);
+		q->out[i] = -1;
+	}
+	auto_fd_(&q->conn);
+	q->conn = -1;
+	request_done(&q->request);
+	msg_done(&q->msg);
+	q->msg = (struct msg)MSG_NONE;
+	q->begun = q->gone = false;
+}
+
+/* What the tree says, kept in memory: nobody who does not listen holds it up. Whoever
+ * asked may only read it. */
+static int open_stream(struct super_asked *q, size_t i, struct msg *m, struct err *e)
+{
+	AUTO_FREE char *path = NULL;
+
+	q->out[i] = memfd_create("everleaf-output", MFD_CLOEXEC);
+	if (q->out[i] < 0 || fchmod(q->out[i], 0600) < 0)
+		return err_sys(e, "memory for what is said");
+	path = xasprintf("/proc/self/fd/%d", q->out[i]);
+	msg_begin(m, CONTROL_OUTPUT, 0);
+	msg_put_u64(m, i);
+	m->fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (m->fd < 0)
+		return err_sys(e, "memory for what is said");
+	return msg_offer(q->conn, m, e);
+}
+
+static int accept_request(struct super *s, struct err *e)
+{
+	struct super_asked *q = &s->asked;
+
+	request_get(&q->msg, &q->request);
+	TRY(msg_end(&q->msg, e));
+	if (!s->is_daemon)
+		return err_set(e, ERR_PROTO, "nobody can have asked for that");
+	TRY(control_peer(q->conn, &q->uid, e));
+	TRY(control_may(&q->request, q->uid, geteuid(), e));
+	q->request.flags &= ~(REQUEST_SWEEP | REQUEST_AGAIN);
+	if (q->request.wait_s > CONTROL_WAIT_MAX)
+		q->request.wait_s = CONTROL_WAIT_MAX;
+	return 0;
+}
+
+static void answer(struct super *s, struct msg *m)
+{
+	struct err e;
+
+	if (msg_offer(s->asked.conn, m, &e) < 0)
+		log_debug("answer to user %u: %s", s->asked.uid, e.text);
+}
+
+int super_asked(void *role, struct msg *m, struct err *e)
+{
+	struct super *s = role;
+	struct super_asked *q = &s->asked;
+	const uint32_t id = m->id;
+
+	if (q->begun || q->conn >= 0)
+		return err_set(e, ERR_BUSY, "something else is being done");
+	q->conn = msg_take_fd(m);
+	msg_move(&q->msg, m);
+	if (accept_request(s, e) < 0) {
+		msg_begin(m, MSG_FAILED, 0);
+		msg_put_err(m, e);
+		answer(s, m);
+		forget(q);
+		return e->code;
+	}
+	s->wishes |= WISH_ASKED;
+	msg_begin(m, SUP_ASKED, id);
+	return 0;
+}
+
+/* Roles, hooks and we ourselves say it to the one who asked. */
+static void swap_streams(struct super_asked *q)
+{
+	fflush(stdout);
+	for (int i = 0; i < 2; i++) {
+		int other = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, 3);
+
+		dup2(q->out[i], STDOUT_FILENO + i);
+		close(q->out[i]);
+		q->out[i] = other;
+	}
+}
+
+bool super_asked_begin(struct super *s)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct super_asked *q = &s->asked;
+	struct err e;
+
+	if (q->conn < 0)
+		return false;
+	if (open_stream(q, 0, &m, &e) < 0 || open_stream(q, 1, &m, &e) < 0) {
+		log_warn("asked by user %u: %s", q->uid, e.text);
+		forget(q);
+		return false;
+	}
+	swap_streams(q);
+	q->begun = true;
+	q->own = s->request;
+	s->request = &q->request;
+	return true;
+}
+
+void super_asked_end(struct super *s, int status)
+{
+	struct super_asked *q = &s->asked;
+
+	swap_streams(q);
+	s->request = q->own;
+	role_log(ROLES, s->request, &s->spec);
+	log_info("asked by user %u for %s: exit status %d", q->uid,
+		 request_word(q->request.command), status);
+	msg_begin(&s->msg, CONTROL_DONE, 0);
+	msg_put_u64(&s->msg, (uint64_t)status);
+	answer(s, &s->msg);
+	forget(q);
+}

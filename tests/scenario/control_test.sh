@@ -1,0 +1,211 @@
+#!/bin/bash
+# control: what is asked of a running agent has the same end as without one.
+. "$(dirname "$0")/../lib.sh"
+
+www() { # [SETTINGS of the certificate] [MORE]
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; ${1-} } );
+	${2-}
+	C
+}
+
+running() { # ...: www, with an agent that has got it
+	www "$@"
+	start_agent
+	until_true 20 has_live www 1
+	until_true 20 nothing_is_pending www
+}
+
+test_renew_does_what_it_would_do_without_an_agent() {
+	running
+	expect 0 everleaf renew
+	is "" "$(cat out err)"
+	expect 0 everleaf renew --force www
+	says out "www: renewed, generation 2"
+	expect 0 everleaf renew --force --all --json
+	is renewed "$(json certificates.0.result <out)"
+	expect 4 everleaf renew nobody
+	says err "no certificate has that name"
+	expect 2 everleaf renew --nonsense
+	is_live_of www 3 3
+	says agent.err "asked by user $(id -u) for renew: exit status 4"
+	kill -0 "$(role agent)"
+	stop_agent
+}
+
+test_a_renewal_that_fails_fails_for_who_asked() {
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; excluded = [ "bad.example.org" ]; } );
+	certificates = ( { name = "bad"; names = "bad.example.org"; issuer = "lab"; },
+		{ name = "www"; names = "localhost"; issuer = "lab"; } );
+	C
+	start_agent
+	until_true 20 has_live www 1
+	expect 1 everleaf renew bad
+	says err "bad: failed"
+	stop_agent
+}
+
+test_hooks_say_what_they_say_to_who_asked() {
+	hook loud <<-'H'
+	echo "hook says $1"
+	H
+	running 'hooks = "loud";' "hooks = ( $(hook_config loud) );"
+	expect 0 everleaf -v renew --force www
+	says err "hook says run"
+	is 2 "$(ran loud run)"
+	not grep -q "hook says run.*hook says run" agent.err
+	stop_agent
+}
+
+test_a_roll_back_through_the_agent_stands() {
+	running
+	expect 0 everleaf renew --force www
+	expect 0 everleaf rollback www
+	says out "www: rolled-back, generation 1"
+	is 1 "$(live www)"
+	expect 2 everleaf rollback www 7
+	kill -USR1 $run
+	until_true 20 said "looking at everything"
+	expect 0 everleaf renew
+	is_live_of www 1 2
+	stop_agent
+}
+
+test_revoke_forget_account_and_the_CA_go_through_the_agent() {
+	running
+	expect 0 everleaf revoke www --replace
+	says out "generation 1 is revoked"
+	is_live_of www 2 2
+	expect 0 everleaf ca local crl
+	openssl crl -in out -noout -text | has "Serial Number"
+	expect 2 everleaf account local register
+	says err "not an ACME issuer"
+	config <<-C
+	certificates = ( { name = "other"; names = "localhost"; issuer = "local"; } );
+	C
+	kill -HUP $run
+	until_true 20 has_live other 1
+	expect 0 everleaf forget www
+	says out "www: forgotten"
+	[ ! -e state/live/www ]
+	expect 4 everleaf forget www
+	stop_agent
+}
+
+test_status_shows_the_agent_that_runs() {
+	www
+	is false "$(everleaf status --json | json agent.running)"
+	start_agent
+	until_true 20 has_live www 1
+	everleaf status --json >out
+	is true "$(json agent.running <out)"
+	is $run "$(json agent.pid <out)"
+	[ "$(date -d "$(json agent.since <out)" +%s)" -ge $(($(date +%s) - 60)) ]
+	everleaf status | has "the agent runs as process $run since"
+	stop_agent
+	is false "$(everleaf status --json | json agent.running)"
+	[ ! -e run/agent.sock ]
+}
+
+test_the_socket_is_for_the_group_alone() {
+	running
+	is "660 $(is_root && echo 61001 || id -g)" "$(stat -c '%a %g' run/agent.sock)"
+	is "$(id -u)" "$(stat -c %u run/agent.sock)"
+	stop_agent
+}
+
+test_two_who_ask_at_once_are_both_served() {
+	running
+	everleaf renew --force www >one.out 2>one.err &
+	local one=$!
+	everleaf renew --force www >two.out 2>two.err &
+	local two=$!
+	wait $one || fail "$(cat one.err)"
+	wait $two || fail "$(cat two.err)"
+	cat one.out two.out | has "generation 2"
+	cat one.out two.out | has "generation 3"
+	is_live_of www 3 3
+	stop_agent
+}
+
+test_who_goes_away_takes_the_request_along() {
+	hook slow <<-'H'
+	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 2; }
+	H
+	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
+	touch slowly
+	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
+	local person=$!
+	until_true 20 test -e begun
+	kill -TERM $person
+	wait $person || :
+	rm slowly
+	until_true 20 said "for renew: exit status 1"
+	until_true 20 nothing_is_pending www
+	is 2 "$(live www)"
+	expect 0 everleaf renew
+	stop_agent
+}
+
+test_the_end_of_the_agent_ends_what_was_asked_of_it() {
+	hook slow <<-'H'
+	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 2; }
+	H
+	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
+	touch slowly
+	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
+	local person=$! status=0
+	until_true 20 test -e begun
+	stop_agent
+	wait $person || status=$?
+	is 1 $status
+	is 2 "$(live www)"
+	[ ! -e run/agent.sock ]
+}
+
+test_a_request_outlives_an_agent_that_dies() {
+	hook slow <<-'H'
+	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 1; }
+	H
+	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
+	touch slowly
+	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
+	local person=$!
+	until_true 20 test -e begun
+	kill -9 "$(role agent)"
+	wait $person || fail "$(cat err)"
+	says err "the agent was killed by signal 9"
+	is_live_of www 2 2
+	stop_agent
+}
+
+test_a_configuration_that_comes_meanwhile_is_taken_up_afterwards() {
+	hook slow <<-'H'
+	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 2; }
+	H
+	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
+	touch slowly
+	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
+	local person=$!
+	until_true 20 test -e begun
+	www 'hooks = "slow"; key = "ecdsa-p384";' "hooks = ( $(hook_config slow) );"
+	rm slowly
+	kill -HUP $run
+	wait $person || fail "$(cat err)"
+	says out "generation 2"
+	until_true 20 has_live www 3
+	stop_agent
+}
+
+test_the_lock_without_an_agent_is_a_lock() {
+	www
+	expect 0 everleaf renew
+	exec 9<state/lock
+	flock 9
+	expect 3 everleaf renew --force www
+	says err "another run holds the lock"
+	exec 9<&-
+}
+
+run_tests "$@"
