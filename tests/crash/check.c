@@ -228,29 +228,9 @@ static const char *check_gone(const struct world *w, const char *cert,
 static const char *check_hook(const struct world *w, const char *cert,
 			      char why[CHECK_WHY])
 {
-	AUTO_BUF struct buf log = { 0 };
-	char want[128];
-	char head[80];
-	const char *last = NULL;
-
-	snprintf(head, sizeof(head), "%s ", cert);
-	snprintf(want, sizeof(want), "%s ../archive/%s/%010u\n", cert, cert,
-		 sets_live(w, cert));
-	if (!world_read(w, "hook.log", &log) || log.len == 0)
-		return wrong(why, "no hook has run", cert);
-	/* The lines of a hook that had no time to sync them. */
-	for (size_t i = 0; i < log.len; i++)
-		if (log.data[i] == '\0')
-			log.data[i] = '\n';
-	for (const char *at = log.data; *at != '\0'; at = strchr(at, '\n') + 1) {
-		if (strncmp(at, head, strlen(head)) == 0)
-			last = at;
-		if (strchr(at, '\n') == NULL)
-			break;
-	}
-	if (last == NULL || strncmp(last, want, strlen(want)) != 0)
-		return wrong(why, "no hook has run for what is live", cert);
-	return NULL;
+	if (sets_seen(w, "hook.log", cert) == sets_live(w, cert))
+		return NULL;
+	return wrong(why, "no hook has run for what is live", cert);
 }
 
 /* -- all of it -- */

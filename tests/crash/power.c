@@ -188,7 +188,7 @@ bool power_look(struct power *p, const struct disk_log *touched, const char *all
 	const char *text = look(p, all, n_said, why);
 
 	p->figures.n_states++;
-	p->figures.n_said += memmem(all, n_said, " generation ", 12) != NULL;
+	p->figures.n_said += promise_count(all, n_said) > 0;
 	if (text != NULL) {
 		p->figures.n_failed++;
 		report(p, what, text);
@@ -206,17 +206,17 @@ static const char *open_disk(struct power *p, const struct volume_kind *kind)
 
 	snprintf(dir, sizeof(dir), "%.140s/disk", p->world.base);
 	if (mkdir(dir, 0700) < 0 || mkdir(p->world.dir, 0755) < 0)
-		return "no folder can be made";
+		return "a folder for a disk";
 	p->volume = (struct volume){ .kind = kind, .disk = &p->disk };
 	snprintf(p->volume.dir, sizeof(p->volume.dir), "%s", p->world.dir);
 	p->stable = mmap(NULL, size, PROT_READ | PROT_WRITE,
 			 MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
 	if (p->stable == MAP_FAILED)
-		return "there is no memory for a disk";
+		return "memory for a disk";
 	if (disk_open(&p->disk, dir, size))
 		return NULL;
 	munmap(p->stable, size);
-	return "FUSE cannot be mounted";
+	return "a mount of FUSE";
 }
 
 const char *power_open(struct power *p, const struct crash_case *c,
@@ -227,15 +227,15 @@ const char *power_open(struct power *p, const struct crash_case *c,
 	if (reason != NULL)
 		return reason;
 	if (!volume_alone())
-		return "there is no mount namespace of our own";
+		return "a mount namespace of our own";
 	if (!world_open(&p->world, c->acme))
-		return "no folder can be made";
+		return "a folder, or a CA";
 	p->crash = c;
 	p->world.layout = LAYOUT_FILES;
 	reason = open_disk(p, kind);
 	if (reason == NULL && !volume_make(&p->volume)) {
 		power_done(p);
-		return "no file system can be made on a loop device";
+		return "a file system on a loop device";
 	}
 	if (reason != NULL)
 		world_done(&p->world);

@@ -68,7 +68,7 @@ struct power {
 	struct power_figures figures;
 };
 
-/* NULL, or why not: then it need not be closed. */
+/* NULL, or what cannot be had here: then it need not be closed. */
 const char *power_open(struct power *p, const struct crash_case *c,
 		       const struct volume_kind *kind);
 void power_done(struct power *p);

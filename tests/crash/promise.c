@@ -18,17 +18,31 @@ struct allowed {
 	bool any;  /* nothing was said, and what would have been is not known */
 };
 
+static const char *const words[] = { "installed generation ",
+				     "rolled-back to generation ",
+				     "repaired generation ", "\nended 0\n" };
+#define N_WORDS (sizeof(words) / sizeof(*words))
+
+unsigned promise_count(const char *all, size_t n_said)
+{
+	unsigned n = 0;
+
+	for (size_t i = 0; i < N_WORDS; i++)
+		for (const char *at = strstr(all, words[i]);
+		     at != NULL && (size_t)(at - all) + strlen(words[i]) <= n_said;
+		     at = strstr(at + 1, words[i]))
+			n++;
+	return n;
+}
+
 /* The generation of `cert` that is live by what the line `at` says; 0: not told. */
 static unsigned told_by(const char *at, const char *cert)
 {
-	static const char *const words[] = { "installed generation ",
-					     "rolled-back to generation ",
-					     "repaired generation " };
 	char head[96];
 	const char *line_end = strchr(at, '\n');
 	const char *found;
 
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
+	for (size_t i = 0; i < N_WORDS; i++) {
 		snprintf(head, sizeof(head), ": %s: %s", cert, words[i]);
 		found = strstr(at, head);
 		if (found != NULL && line_end != NULL && found < line_end)
@@ -99,6 +113,24 @@ static bool is_allowed(unsigned live, const struct allowed *a)
 	return false;
 }
 
+/* By a hook of this run, which syncs what it notes; 0: by none. */
+static unsigned seen_by_hook(const struct world *w, const char *cert)
+{
+	char before[192];
+	unsigned seen = sets_seen(w, "hook.log", cert);
+
+	snprintf(before, sizeof(before), "%s/hook.log", w->kept);
+	return seen == sets_seen(w, before, cert) ? 0 : seen;
+}
+
+static const char *lost(unsigned live, unsigned wanted, const char *by,
+			const char *cert, char why[CHECK_WHY])
+{
+	snprintf(why, CHECK_WHY, "%s: generation %u is live, %s %u", cert, live, by,
+		 wanted);
+	return why;
+}
+
 const char *promise_check(const struct crash_case *c, const struct world *w,
 			  const struct check_facts *before, const char *all,
 			  size_t n_said, char why[CHECK_WHY])
@@ -108,14 +140,14 @@ const char *promise_check(const struct crash_case *c, const struct world *w,
 
 	for (unsigned i = 0; i < CHECK_CERTS && sets_word(c->certs, i, cert); i++) {
 		unsigned live = sets_live(w, cert);
+		unsigned seen = seen_by_hook(w, cert);
 
 		allow(cert, before->live[i], all, n_said, &a);
-		if (!is_allowed(live, &a)) {
-			snprintf(why, CHECK_WHY, "%s: generation %u is live, %s was %u",
-				 cert, live, a.said ? "said" : "before",
-				 a.n > 0 ? a.numbers[0] : 0);
-			return why;
-		}
+		if (!is_allowed(live, &a))
+			return lost(live, a.numbers[0],
+				    a.said ? "said was" : "before was", cert, why);
+		if (seen != 0 && seen != live)
+			return lost(live, seen, "a hook has seen", cert, why);
 		if (check_files(w, cert, &a, why) != NULL)
 			return why;
 	}

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "tests/crash/power.h"
+#include "tests/crash/promise.h"
 
 #define SECTOR 512u
 #define BLOCK  4096u
@@ -44,8 +45,10 @@ static void apply_write(struct replay *r, size_t i)
 static void look(struct replay *r, const char *what)
 {
 	struct power *p = r->power;
+	unsigned promised = promise_count(r->all.data, r->n_said);
+	uint64_t state = power_hash(r->hash, &promised, sizeof(promised));
 
-	if (!power_is_new(&p->states, r->hash) || !power_takes(p))
+	if (!power_is_new(&p->states, state) || !power_takes(p))
 		disk_copy(&r->open, p->disk.now, p->stable);
 	else
 		power_look(p, &r->open, r->all.data, r->n_said, what);
@@ -62,6 +65,12 @@ static void look_at_prefix(struct replay *r)
 	snprintf(what, sizeof(what), "up to write %zu",
 		 (size_t)(r->open.all - r->power->log.all) + r->open.n);
 	look(r, what);
+}
+
+/* What was said must not need anything that came after the last flush. */
+static void look_at_none(struct replay *r)
+{
+	look(r, "as the last flush left it");
 }
 
 static void look_without(struct replay *r, size_t missing)
@@ -168,6 +177,8 @@ void power_replay(struct power *p)
 			break;
 		case DISK_SAID:
 			r.n_said += log->all[i].len;
+			look_at_none(&r);
+			look_at_prefix(&r);
 			break;
 		}
 		r.open.n++;

@@ -62,6 +62,27 @@ unsigned sets_highest(const struct world *w, const char *cert)
 	return highest;
 }
 
+unsigned sets_seen(const struct world *w, const char *log, const char *cert)
+{
+	AUTO_BUF struct buf text = { 0 };
+	char head[160];
+	unsigned seen = 0;
+	char *rest = NULL;
+
+	snprintf(head, sizeof(head), "%s ../archive/%s/", cert, cert);
+	if (!world_read(w, log, &text) || text.len == 0)
+		return 0;
+	/* The lines of a hook that had no time to sync them. */
+	for (size_t i = 0; i < text.len; i++)
+		if (text.data[i] == '\0')
+			text.data[i] = '\n';
+	for (char *line = strtok_r(text.data, "\n", &rest); line != NULL;
+	     line = strtok_r(NULL, "\n", &rest))
+		if (strncmp(line, head, strlen(head)) == 0)
+			seen = (unsigned)strtoul(line + strlen(head), NULL, 10);
+	return seen;
+}
+
 /* -- pairs -- */
 
 static EVP_PKEY *key_in(const struct buf *b)

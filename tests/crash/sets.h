@@ -17,6 +17,9 @@ bool sets_word(const char *text, unsigned i, char out[64]);
 unsigned sets_live(const struct world *w, const char *cert);
 unsigned sets_highest(const struct world *w, const char *cert);
 
+/* The generation that a hook has noted last for `cert` in the file `log`; 0: none. */
+unsigned sets_seen(const struct world *w, const char *log, const char *cert);
+
 /* The files of one generation. */
 struct sets_files {
 	struct buf key, cert, chain, full;

@@ -61,11 +61,11 @@ static bool in_path(const char *program)
 const char *volume_reason(const struct volume_kind *kind)
 {
 	if (geteuid() != 0)
-		return "only root may mount a disk";
+		return "the rights of root";
 	if (access("/dev/fuse", R_OK | W_OK) < 0)
-		return "there is no /dev/fuse";
+		return "/dev/fuse";
 	if (access("/dev/loop-control", R_OK | W_OK) < 0)
-		return "there is no /dev/loop-control";
+		return "/dev/loop-control";
 	if (!in_path(kind->make[0]))
 		return kind->make[0];
 	return NULL;

@@ -28,7 +28,7 @@ struct volume {
 	unsigned n;        /* how often it was attached */
 };
 
-/* NULL, or why no volume can be had here. */
+/* NULL, or what a volume needs that cannot be had here. */
 const char *volume_reason(const struct volume_kind *kind);
 
 /* Nothing is mounted outside what we and our children see. */
