@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "base/x509.h"
+#include "store/content.h"
 #include "store/set.h"
 #include "store/target.h"
 
@@ -88,13 +89,12 @@ static int add(struct plan *p, X509 *cert, struct err *e)
 
 static int make_plan(struct plan *p, const char *path, struct err *e)
 {
+	const struct content bundle = { .kind = CONTENT_CA };
 	AUTO_CHAIN STACK_OF(X509) *anchors = NULL;
+	AUTO_BUF struct buf pem = { 0 };
 
-	if (p->set->ca.len == 0)
-		return err_set(e, ERR_CONFIG,
-			       "there is no CA certificate to write: the CA gave "
-			       "none with this certificate");
-	TRY(x509_chain_from_pem(p->set->ca.data, p->set->ca.len, &anchors, e));
+	TRY(content_render(p->set, &bundle, &pem, e));
+	TRY(x509_chain_from_pem(pem.data, pem.len, &anchors, e));
 	TRY(file_open_dir(AT_FDCWD, path, &p->dir, e));
 	for (int i = 0; i < sk_X509_num(anchors); i++)
 		TRY(add(p, sk_X509_value(anchors, i), e));
