@@ -416,6 +416,31 @@ test_who_cannot_get_at_a_file_is_named_before_and_when_it_is_written() {
 	has_no 'cannot read' <err
 }
 
+# With a user "reader" of this host, who is in the group "readers" besides his own.
+with_reader() { # COMMAND...
+	{ cat /etc/passwd && echo 'reader:x:61007:61007::/:/bin/false'; } >passwd
+	{ cat /etc/group && echo 'readers:x:61050:reader'; } >group
+	unshare --mount sh -c 'mount --bind passwd /etc/passwd && mount --bind group /etc/group && exec "$@"' - "$@"
+}
+
+test_the_other_groups_of_a_user_count() {
+	is_root || skip "needs root: nothing can be given to others"
+	with_reader true || skip "no file system can be mounted here"
+	mkdir -p tls/closed
+	chmod 710 tls/closed
+	www "$(file closed/key key 'owner = "reader";')"
+	expect 0 with_reader "$BUILD/everleaf" -c everleaf.conf check
+	says err '"reader" cannot read it there'
+	chgrp 61050 tls/closed
+	expect 0 with_reader "$BUILD/everleaf" -c everleaf.conf check
+	has_no 'cannot read' <err
+	expect 0 with_reader "$BUILD/everleaf" -c everleaf.conf renew
+	has_no 'cannot read' <err
+	chgrp 0 tls/closed
+	expect 0 with_reader "$BUILD/everleaf" -c everleaf.conf renew --force www
+	says err "user 61007 cannot read it: $dir/tls/closed is closed to it"
+}
+
 test_who_cannot_get_at_the_live_set_is_named_too() {
 	is_root || skip "needs root: nothing can be given to others"
 	install -d -m 750 -g 61001 closed # the agent may pass
