@@ -10,7 +10,6 @@
  *
  * and then
  *
- *     least 100000     the fewest TRIES of one file
  *     tries 4000000    of all
  *     keys 0           how often what was read had a private key in it
  */
@@ -18,7 +17,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
-#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -189,7 +187,7 @@ static void watch_all(struct watcher *w)
 
 static void print_all(const struct found *all)
 {
-	unsigned long least = ULONG_MAX, tries = 0;
+	unsigned long tries = 0;
 
 	for (unsigned i = 0; i < all->n; i++) {
 		const struct file *f = &all->files[i];
@@ -197,9 +195,8 @@ static void print_all(const struct found *all)
 		printf("file %lu %lu %lu %s\n", f->tries, f->refused, f->opened,
 		       f->path);
 		tries += f->tries;
-		least = f->tries < least ? f->tries : least;
 	}
-	printf("least %lu\ntries %lu\nkeys %lu\n", least, tries, all->keys);
+	printf("tries %lu\nkeys %lu\n", tries, all->keys);
 }
 
 static void begin(struct watcher *w, char **paths)
