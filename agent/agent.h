@@ -67,6 +67,7 @@ struct agent {
 	unsigned n_ended;      /* jobs of this run */
 	unsigned n_failed;     /* not brought to what was asked for, in this run */
 	ev_prepare turn;       /* the end of each turn of the loop */
+	unsigned n_reaching;   /* questions of reachcall() without an answer */
 	bool passing;          /* looking for what is due */
 	bool look;             /* to be done at the end of this turn */
 	bool writing;          /* a transaction is open */

@@ -7,9 +7,11 @@
 static void on_answer(void *arg, uint32_t number, struct msg *m,
 		      const struct err *failed)
 {
-	const struct agent *a = arg;
+	struct agent *a = arg;
 	const char *why = failed == NULL ? msg_get_str(m) : "";
 
+	a->n_reaching--;
+	agent_pass(a);
 	if (why[0] != '\0')
 		log_warn("%s: %s", agent_cert_name(a, number), why);
 }
@@ -40,5 +42,6 @@ void reachcall(struct agent *a, uint32_t cert)
 		return;
 	msg_begin(&m, SUP_REACH, 0);
 	msg_put_u64(&m, cert);
+	a->n_reaching++;
 	link_call(&a->super, &m, on_answer, cert);
 }

@@ -105,7 +105,8 @@ static void finish_if_done(struct agent *a, bool more)
 {
 	struct err e;
 
-	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a) || ari_busy(a))
+	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a) || ari_busy(a) ||
+	    a->n_reaching > 0)
 		return;
 	challenge_rest(a);
 	if (alarm_next(a))
