@@ -30,22 +30,7 @@ static const char *const files[] = { URL_FILE, NEXT_FILE, KEY_FILE, CA_FILE };
 /* *dir is -1 if there is nothing of `issuer`. */
 static int open_found(int root, const char *issuer, int *dir, struct err *e)
 {
-	*dir = -1;
-	TRY(place_check(issuer, e));
-	if (!file_exists(root, PLACE_ACCOUNTS))
-		return 0;
-	return place_open(root, PLACE_ACCOUNTS, issuer, dir, e);
-}
-
-/* A folder of 0700 below `at`, its name as durable as what will be in it. */
-static int make_dir(int at, const char *name, int *dir, struct err *e)
-{
-	bool is_new = !file_exists(at, name);
-
-	TRY(file_make_dir(at, name, 0700, dir, e));
-	if (is_new && fsync(at) < 0)
-		return err_sys(e, "sync the folder of %s", name);
-	return 0;
+	return place_find(root, PLACE_ACCOUNTS, issuer, dir, e);
 }
 
 static int open_made(int root, const char *issuer, int *dir, struct err *e)
@@ -53,8 +38,8 @@ static int open_made(int root, const char *issuer, int *dir, struct err *e)
 	AUTO_FD int shelf = -1;
 
 	TRY(place_check(issuer, e));
-	TRY(make_dir(root, PLACE_ACCOUNTS, &shelf, e));
-	return make_dir(shelf, issuer, dir, e);
+	TRY(place_dir(root, PLACE_ACCOUNTS, 0700, &shelf, e));
+	return place_dir(shelf, issuer, 0700, dir, e);
 }
 
 static int write_file(int dir, const char *name, const struct buf *b, struct err *e)

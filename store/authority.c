@@ -85,24 +85,9 @@ static int open_found(int root, const char *name, int *dir, struct err *e)
 	AUTO_FD int fd = -1;
 
 	*dir = -1;
-	TRY(place_check(name, e));
-	/* `ca` is made with the first of them. */
-	if (!file_exists(root, PLACE_CA))
-		return 0;
-	TRY(place_open(root, PLACE_CA, name, &fd, e));
+	TRY(place_find(root, PLACE_CA, name, &fd, e));
 	if (fd >= 0 && file_exists(fd, ROOT_PEM))
 		*dir = take_fd(&fd);
-	return 0;
-}
-
-static int make_shelf(int root, struct err *e)
-{
-	AUTO_FD int ca = -1;
-	bool is_new = !file_exists(root, PLACE_CA);
-
-	TRY(file_make_dir(root, PLACE_CA, 0755, &ca, e));
-	if (is_new && fsync(root) < 0)
-		return err_sys(e, "sync the state directory");
 	return 0;
 }
 
@@ -125,13 +110,13 @@ int authority_load(int root, const char *name, struct authority *a, bool *found,
 
 int authority_save(int root, const char *name, const struct authority *a, struct err *e)
 {
-	AUTO_FD int found = -1, dir = -1;
+	AUTO_FD int found = -1, shelf = -1, dir = -1;
 
 	TRY(open_found(root, name, &found, e));
 	if (found >= 0)
 		return err_set(e, ERR_CONFIG, "the CA %s exists", name);
-	TRY(make_shelf(root, e));
-	TRY(place_make(root, PLACE_CA, name, &dir, e));
+	TRY(place_dir(root, PLACE_CA, 0755, &shelf, e));
+	TRY(place_dir(shelf, name, 0755, &dir, e));
 	for (size_t i = 0; i < N_PARTS; i++)
 		if (put_part(dir, &parts[i], const_part_of(a, &parts[i]), e) < 0)
 			return err_wrap(e, PLACE_CA "/%s", name);
@@ -155,9 +140,7 @@ int authority_sweep(int root, const char *name, struct err *e)
 {
 	AUTO_FD int dir = -1;
 
-	if (!file_exists(root, PLACE_CA))
-		return 0;
-	TRY(place_open(root, PLACE_CA, name, &dir, e));
+	TRY(place_find(root, PLACE_CA, name, &dir, e));
 	for (size_t i = 0; dir >= 0 && i < N_PARTS; i++)
 		TRY(file_sweep(dir, parts[i].file, e));
 	return dir < 0 ? 0 : file_sweep(dir, CRL_DER, e);

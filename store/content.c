@@ -77,8 +77,7 @@ static int render(const struct set *set, const struct content *c, struct buf *ou
 	case CONTENT_CA:
 		return add_ca(out, set, e);
 	case CONTENT_SDS:
-		sds_render(set, out);
-		return 0;
+		return sds_render(set, out, e);
 	case CONTENT_HASHED:
 	case CONTENT_KINDS:
 		break;

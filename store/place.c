@@ -34,18 +34,32 @@ int place_open(int root, const char *shelf, const char *name, int *dir, struct e
 	return 0;
 }
 
+int place_find(int root, const char *shelf, const char *name, int *dir, struct err *e)
+{
+	*dir = -1;
+	TRY(place_check(name, e));
+	return file_exists(root, shelf) ? place_open(root, shelf, name, dir, e) : 0;
+}
+
+int place_dir(int at, const char *name, mode_t mode, int *dir, struct err *e)
+{
+	AUTO_FD int made = -1;
+	bool is_new = !file_exists(at, name);
+
+	TRY(file_make_dir(at, name, mode, &made, e));
+	if (is_new && fsync(at) < 0)
+		return err_sys(e, "sync the folder of %s", name);
+	*dir = take_fd(&made);
+	return 0;
+}
+
 int place_make(int root, const char *shelf, const char *name, int *dir, struct err *e)
 {
-	AUTO_FD int fd = -1, made = -1;
-	bool is_new;
+	AUTO_FD int fd = -1;
 
 	TRY(place_check(name, e));
 	TRY(file_open_dir(root, shelf, &fd, e));
-	is_new = !file_exists(fd, name);
-	if (file_make_dir(fd, name, 0755, &made, e) < 0)
+	if (place_dir(fd, name, 0755, dir, e) < 0)
 		return err_wrap(e, "%s", shelf);
-	if (is_new && fsync(fd) < 0)
-		return err_sys(e, "sync %s", shelf);
-	*dir = take_fd(&made);
 	return 0;
 }

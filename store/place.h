@@ -9,6 +9,8 @@
  */
 #pragma once
 
+#include <sys/types.h>
+
 struct err;
 
 #define PLACE_ARCHIVE  "archive"
@@ -24,6 +26,12 @@ int place_check(const char *name, struct err *e);
 
 /* Open <root>/SHELF/NAME. *dir is -1 if there is none; without SHELF, ERR_SYS. */
 int place_open(int root, const char *shelf, const char *name, int *dir, struct err *e);
+
+/* The same, where the shelf is made with the first that stands on it. */
+int place_find(int root, const char *shelf, const char *name, int *dir, struct err *e);
+
+/* Open the folder `name` below `at`, made durably with `mode` if there is none. */
+int place_dir(int at, const char *name, mode_t mode, int *dir, struct err *e);
 
 /* Open <root>/SHELF/NAME, made durably with mode 0755 if there is none. */
 int place_make(int root, const char *shelf, const char *name, int *dir, struct err *e);

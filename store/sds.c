@@ -1,7 +1,9 @@
 #include "store/sds.h"
 
 #include "base/buf.h"
+#include "base/err.h"
 #include "base/json.h"
+#include "store/content.h"
 #include "store/set.h"
 
 #define SECRET "type.googleapis.com/envoy.extensions.transport_sockets.tls.v3.Secret"
@@ -13,13 +15,13 @@ static void put_inline(struct json *j, const char *key, const char *text)
 	json_close(j);
 }
 
-void sds_render(const struct set *set, struct buf *out)
+int sds_render(const struct set *set, struct buf *out, struct err *e)
 {
+	const struct content full = { .kind = CONTENT_FULLCHAIN };
 	AUTO_BUF struct buf chain = { 0 };
 	struct json j;
 
-	buf_add(&chain, set->cert.data, set->cert.len);
-	buf_add(&chain, set->chain.data, set->chain.len);
+	TRY(content_render(set, &full, &chain, e));
 	json_begin(&j, out);
 	json_open(&j, NULL, '{');
 	json_open(&j, "resources", '[');
@@ -35,4 +37,5 @@ void sds_render(const struct set *set, struct buf *out)
 	json_close(&j);
 	json_end(&j);
 	buf_puts(out, "\n");
+	return 0;
 }

@@ -8,6 +8,8 @@
 #pragma once
 
 struct buf;
+struct err;
 struct set;
 
-void sds_render(const struct set *set, struct buf *out);
+/* Append it to `out`. */
+int sds_render(const struct set *set, struct buf *out, struct err *e);

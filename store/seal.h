@@ -18,7 +18,6 @@
 #include "base/hash.h"
 
 struct content;
-struct err;
 struct set;
 
 /* RFC 8018 4.2 asks for 1,000 at least; as many as Java makes. 5 ms. */

@@ -1,6 +1,7 @@
 #include "store/set.h"
 
 #include <errno.h>
+#include <inttypes.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -48,7 +49,7 @@ int set_read(int root, const char *name, uint64_t number, struct set *set,
 
 	TRY(generation_open(root, name, number, &dir, e));
 	if (read_parts(dir, &got, e) < 0)
-		return err_wrap(e, "generation %d of %s", (int)number, name);
+		return err_wrap(e, "generation %" PRIu64 " of %s", number, name);
 	*set = got;
 	got = (struct set){ .name = NULL };
 	return 0;
@@ -61,7 +62,7 @@ int set_load(int root, const char *name, uint64_t number, struct set *set,
 
 	TRY(set_read(root, name, number, &got, e));
 	if (check_pair(&got, e) < 0)
-		return err_wrap(e, "generation %d of %s", (int)number, name);
+		return err_wrap(e, "generation %" PRIu64 " of %s", number, name);
 	*set = got;
 	got = (struct set){ .name = NULL };
 	return 0;
