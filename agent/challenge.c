@@ -372,7 +372,7 @@ static int load(void *arg, const struct token_row *row)
 	struct token *t =
 	    token_new(a->challenges, row->name, row->token, row->authorization);
 
-	t->state = TOKEN_SHOWN;
+	t->state = TOKEN_KEPT;
 	t->challenge = SPEC_NOBODY;
 	t->where = "";
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CHALLENGES]; i++) {
@@ -417,11 +417,18 @@ static void settle(struct agent *a, struct token *t)
 		token_free(a->challenges, t);
 	} else if (cert == SPEC_NOBODY || !has_order(a, t->name)) {
 		take(a, t);
-	} else if (a->wanted[cert]) {
-		put(a, t);
-	} else {
+	} else if (!a->wanted[cert]) {
 		token_free(a->challenges, t);
+	} else if (a->request->command == COMMAND_AGENT) {
+		put(a, t); /* a CA may come for it at any time, and finds us */
 	}
+}
+
+void challenge_resume(struct agent *a, const char *name)
+{
+	for (struct token *t = a->challenges->tokens; t != NULL; t = t->next)
+		if (t->state == TOKEN_KEPT && strcmp(t->name, name) == 0)
+			put(a, t);
 }
 
 void challenge_begin(struct agent *a)

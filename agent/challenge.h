@@ -5,8 +5,9 @@
  * http-01 by webroot is a file that the keeper writes; by `listen` an entry of the
  * responder, which is started with the first one and let go when all is quiet. Tokens
  * are rows of the state database before they are presented, and until they are
- * withdrawn: challenge_begin() takes back what belongs to no order any more and presents
- * the rest again. A responder that dies is started again with all it had to answer.
+ * withdrawn: challenge_begin() takes back what belongs to no order any more; the rest is
+ * presented again at once by the agent, which stays, and by any other run where it goes on
+ * with the order. A responder that dies is started again with all it had to answer.
  *
  *     challenge.c            rows, who waits for what, the keeper
  *     challenge_responder.c  the responder
@@ -41,6 +42,10 @@ void challenge_withdraw(struct agent *a, const char *name);
 
 /* At the start, before any order goes on. */
 void challenge_begin(struct agent *a);
+
+/* The order of the certificate `name` goes on: present what a run before has left of it.
+ * Nobody waits for it. */
+void challenge_resume(struct agent *a, const char *name);
 
 /* Whether any is still being presented or withdrawn. */
 bool challenge_busy(const struct agent *a);

@@ -10,6 +10,7 @@ enum token_state {
 	TOKEN_PUT,     /* on its way to its place */
 	TOKEN_SHOWN,   /* there, as far as we know */
 	TOKEN_LEAVING, /* on its way back */
+	TOKEN_KEPT,    /* of a run before: where it left it, if that is a webroot */
 };
 
 struct token {

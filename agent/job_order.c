@@ -100,9 +100,10 @@ int order_resume(struct agent *a, struct job *j, struct err *e)
 	TRY(state_order_each(a->state, j->name, take_row, &r, e));
 	if (r.of_another)
 		order_over(a, j);
-	else if (j->order != NULL)
-		log_info("%s: goes on with its order at %s", j->name,
-			 issuer_name(a, j));
+	if (j->order == NULL)
+		return 0;
+	log_info("%s: goes on with its order at %s", j->name, issuer_name(a, j));
+	challenge_resume(a, j->name);
 	return 0;
 }
 

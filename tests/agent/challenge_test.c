@@ -690,8 +690,9 @@ static void a_token_without_an_order_is_withdrawn_at_the_next_start(void **state
 	assert_false(challenge_busy(&s->agent));
 }
 
-static void a_token_with_an_order_is_presented_again(void **state)
+static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
 {
+	struct request stays = { .command = COMMAND_AGENT };
 	struct stage *s = *state;
 
 	challenge_begin(&s->agent);
@@ -702,6 +703,7 @@ static void a_token_with_an_order_is_presented_again(void **state)
 	run(s);
 	die(s);
 	begin(s);
+	s->agent.request = &stays;
 	challenge_begin(&s->agent);
 	assert_true(challenge_busy(&s->agent));
 	run(s);
@@ -714,6 +716,46 @@ static void a_token_with_an_order_is_presented_again(void **state)
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;remove B;");
+	expect_rows(s, "");
+}
+
+/* A run that ends does not do for a parked order what nobody looks at. */
+static void a_token_is_presented_again_when_its_order_goes_on(void **state)
+{
+	struct request renew = { .command = COMMAND_RENEW };
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	put_order(s, "www");
+	put_order(s, "api");
+	present(s, "www", s->www, A, 7);
+	present(s, "api", s->api, B, 8);
+	run(s);
+	die(s);
+	begin(s);
+	s->agent.request = &renew;
+	challenge_begin(&s->agent);
+	assert_false(challenge_busy(&s->agent));
+	run(s);
+	expect_asked(s, "");
+	challenge_resume(&s->agent, "api");
+	run(s);
+	challenge_resume(&s->agent, "api");
+	run(s);
+	expect_asked(s, "look at B;start;add B;");
+	challenge_resume(&s->agent, "www");
+	run(s);
+	expect_asked(s, "put A;");
+	die(s);
+	/* What is over is taken back, shown again or not. */
+	begin(s);
+	s->agent.request = &renew;
+	challenge_begin(&s->agent);
+	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "api");
+	run(s);
+	commit(s);
+	expect_asked(s, "take A;");
 	expect_rows(s, "");
 }
 
@@ -806,7 +848,8 @@ int main(void)
 		CASE(a_token_is_gone_with_its_responder),
 		CASE(a_responder_that_always_dies_is_given_up),
 		CASE(a_token_without_an_order_is_withdrawn_at_the_next_start),
-		CASE(a_token_with_an_order_is_presented_again),
+		CASE(a_token_with_an_order_is_presented_again_by_the_agent),
+		CASE(a_token_is_presented_again_when_its_order_goes_on),
 		CASE(an_order_that_is_not_asked_for_is_left_alone),
 		CASE(what_the_configuration_does_not_know_is_forgotten),
 		CASE(what_could_not_be_withdrawn_is_tried_again_at_the_next_start),

@@ -92,6 +92,31 @@ test_a_renewal_that_must_wait_before_there_is_an_order_is_one_still() {
 	is_live_of www 2 2
 }
 
+# Nobody but the CA looks at it, and that only when it goes on.
+test_what_a_parked_order_shows_is_left_alone_until_it_goes_on() {
+	start_ca <<-S
+	poll 1 set status "pending"
+	poll 1 header Retry-After: 3600
+	S
+	acme
+	expect 1 everleaf renew --wait 1s
+	rm "$dir/$www"/.well-known/acme-challenge/*
+	expect 1 everleaf renew
+	is "" "$(ls "$dir/$www/.well-known/acme-challenge")"
+	script <<-S
+	poll 2 hold stop
+	S
+	touch ca/stop
+	"$BUILD/everleaf" -c everleaf.conf renew www >run.out 2>run.err &
+	run=$!
+	started $run
+	until_true 20 test -e ca/stop.here
+	is 1 "$(ls "$dir/$www/.well-known/acme-challenge" | wc -l)"
+	rm ca/stop
+	until_true 20 test -e state/live/www
+	no_token_is_left
+}
+
 test_a_server_error_is_tried_again_after_a_minute() {
 	fails 500 <<-S
 	order * status 500
