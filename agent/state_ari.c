@@ -24,14 +24,9 @@ int state_ari_each(struct state *s, const char *name,
 		   struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, ARI_EACH, ARI_EACH_OF, name, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, name == NULL ? ARI_EACH : ARI_EACH_OF, &q, e));
-	if (name != NULL)
-		query_put_text(&q, name);
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct ari_row r = { .name = query_get_text(&q) };
 
 		r.generation = (uint64_t)query_get_int(&q);
@@ -42,10 +37,6 @@ int state_ari_each(struct state *s, const char *name,
 		r.explanation = query_get_text(&q);
 		r.failures = (unsigned)query_get_int(&q);
 		rc = each(arg, &r);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }

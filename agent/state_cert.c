@@ -156,21 +156,14 @@ int state_each(struct state *s,
 	       void *arg, struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, CERT_EACH, CERT_EACH, NULL, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, CERT_EACH, &q, e));
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct memory m;
 		const char *name = query_get_text(&q);
 
 		get_memory(&q, &m);
 		rc = each(arg, name, &m);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }

@@ -243,3 +243,25 @@ int query_run(struct state *s, struct query *q, struct err *e)
 	query_end(q);
 	return rc == SQLITE_DONE ? 0 : e->code;
 }
+
+int query_each(struct state *s, enum statement all, enum statement of, const char *name,
+	       struct query *q, struct err *e)
+{
+	*q = (struct query){ .stmt = NULL };
+	if (s == NULL)
+		return 0;
+	TRY(query_begin(s, name == NULL ? all : of, q, e));
+	if (name != NULL)
+		query_put_text(q, name);
+	return 0;
+}
+
+int query_next(struct state *s, struct query *q, int rc, struct err *e)
+{
+	if (q->stmt == NULL)
+		return rc;
+	if (rc >= 0)
+		return query_row(s, q, e);
+	query_end(q);
+	return rc;
+}

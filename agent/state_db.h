@@ -98,3 +98,14 @@ int query_run(struct state *s, struct query *q, struct err *e);
 
 /* The next row: 1, or 0 after the last; then, and on an err, the query has ended. */
 int query_row(struct state *s, struct query *q, struct err *e);
+
+/* Row by row: of `all`, or by `of` those of `name` if it is not NULL; without a state
+ * there are none.
+ *
+ *     rc = query_each(s, ALL, OF, name, &q, e);
+ *     while ((rc = query_next(s, &q, rc, e)) > 0)
+ *             rc = what comes of that row: negative ends the query, and is returned
+ */
+int query_each(struct state *s, enum statement all, enum statement of, const char *name,
+	       struct query *q, struct err *e);
+int query_next(struct state *s, struct query *q, int rc, struct err *e);

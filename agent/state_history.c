@@ -27,14 +27,9 @@ int history_each(struct state *s, const char *name,
 		 struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, EVENT_EACH, EVENT_EACH_OF, name, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, name == NULL ? EVENT_EACH : EVENT_EACH_OF, &q, e));
-	if (name != NULL)
-		query_put_text(&q, name);
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct event ev = { .at = query_get_int(&q) };
 
 		ev.name = query_get_text(&q);
@@ -42,10 +37,6 @@ int history_each(struct state *s, const char *name,
 		ev.generation = (uint64_t)query_get_int(&q);
 		ev.text = query_get_text(&q);
 		rc = each(arg, &ev);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }

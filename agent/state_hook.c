@@ -40,14 +40,9 @@ int state_hook_each(struct state *s, const char *name,
 		    struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, HOOK_EACH, HOOK_EACH_OF, name, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, name == NULL ? HOOK_EACH : HOOK_EACH_OF, &q, e));
-	if (name != NULL)
-		query_put_text(&q, name);
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct pending_hook p = { .name = query_get_text(&q) };
 
 		p.hook = query_get_text(&q);
@@ -56,10 +51,6 @@ int state_hook_each(struct state *s, const char *name,
 		p.test_passed = query_get_int(&q) != 0;
 		p.was_up = query_get_int(&q) != 0;
 		rc = each(arg, &p);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }
@@ -84,13 +75,9 @@ int state_served_each(struct state *s, const char *name,
 		      struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, SERVED_EACH, SERVED_EACH, name, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, SERVED_EACH, &q, e));
-	query_put_text(&q, name);
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct served v = { .at = 0 };
 
 		(void)query_get_text(&q); /* the name */
@@ -100,10 +87,6 @@ int state_served_each(struct state *s, const char *name,
 		query_get_blob(&q, v.fingerprint, sizeof(v.fingerprint));
 		v.at = query_get_int(&q);
 		rc = each(arg, &v);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }

@@ -32,14 +32,9 @@ int state_order_each(struct state *s, const char *name,
 		     struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, ORDER_EACH, ORDER_EACH_OF, name, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, name == NULL ? ORDER_EACH : ORDER_EACH_OF, &q, e));
-	if (name != NULL)
-		query_put_text(&q, name);
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct order_row o = { .name = query_get_text(&q) };
 
 		o.issuer = query_get_text(&q);
@@ -49,10 +44,6 @@ int state_order_each(struct state *s, const char *name,
 		o.retry_at = query_get_int(&q);
 		o.polls = (unsigned)query_get_int(&q);
 		rc = each(arg, &o);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }

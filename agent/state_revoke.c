@@ -37,12 +37,9 @@ int state_revoke_each(struct state *s,
 		      struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, REVOKE_EACH, REVOKE_EACH, NULL, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, REVOKE_EACH, &q, e));
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct revoke_row r = { .name = query_get_text(&q) };
 
 		r.generation = (uint64_t)query_get_int(&q);
@@ -55,10 +52,6 @@ int state_revoke_each(struct state *s,
 		r.code = (int)query_get_int(&q);
 		r.last_error = query_get_text(&q);
 		rc = each(arg, &r);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }

@@ -31,24 +31,15 @@ int state_token_each(struct state *s, const char *name,
 		     struct err *e)
 {
 	struct query q;
-	int rc;
+	int rc = query_each(s, TOKEN_EACH, TOKEN_EACH_OF, name, &q, e);
 
-	if (s == NULL)
-		return 0;
-	TRY(query_begin(s, name == NULL ? TOKEN_EACH : TOKEN_EACH_OF, &q, e));
-	if (name != NULL)
-		query_put_text(&q, name);
-	while ((rc = query_row(s, &q, e)) > 0) {
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct token_row t = { .name = query_get_text(&q) };
 
 		t.where = query_get_text(&q);
 		t.token = query_get_text(&q);
 		t.authorization = query_get_text(&q);
 		rc = each(arg, &t);
-		if (rc < 0) {
-			query_end(&q);
-			return rc;
-		}
 	}
 	return rc;
 }
