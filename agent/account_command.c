@@ -17,22 +17,6 @@ static const enum lend rights[ACCOUNT_STEPS] = {
 	[ACCOUNT_DEACTIVATE] = LEND_DEACTIVATE,
 };
 
-static int issuer_of(struct agent *a, uint32_t *issuer, struct err *e)
-{
-	const char *name = a->request->names[0];
-	uint32_t i = spec_issuer_called(a->spec, name);
-
-	if (i == SPEC_NOBODY) {
-		a->status = EXIT_NO_NAME;
-		return err_set(e, ERR_CONFIG, "%s: no issuer has that name", name);
-	}
-	if (a->spec->issuers[i].type != ISSUER_ACME)
-		return err_set(e, ERR_CONFIG,
-			       "%s: not an ACME issuer: it has no account", name);
-	*issuer = i;
-	return 0;
-}
-
 /* It comes from a worker: what is in it besides lines is not for a terminal. */
 static void print(const char *text)
 {
@@ -54,7 +38,8 @@ int agent_account(struct agent *a, struct err *e)
 	struct lend_ticket t = { .cert = SPEC_NOBODY };
 	const char *text;
 
-	TRY(issuer_of(a, &t.issuer, e));
+	TRY(agent_asked_issuer(a, ISSUER_ACME, "not an ACME issuer: it has no account",
+			       &t.issuer, e));
 	t.what = rights[a->request->step];
 	msg_begin(&m, WORKER_ACCOUNT, 0);
 	msg_put_u64(&m, t.issuer);

@@ -98,6 +98,11 @@ struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
 /* The name of the issuer that it is asked of next. */
 const char *agent_issuer(const struct agent *a, uint32_t i);
 
+/* The issuer that the request names first, which has to be of `type` (ERR_CONFIG: what it
+ * is `otherwise`). */
+int agent_asked_issuer(struct agent *a, uint32_t type, const char *otherwise,
+		       uint32_t *issuer, struct err *e);
+
 /* Anything has changed: at the end of this turn of the loop look for what is due and
  * begin it. */
 void agent_pass(struct agent *a);

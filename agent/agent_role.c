@@ -52,6 +52,22 @@ const char *agent_issuer(const struct agent *a, uint32_t i)
 			 a->spec->issuers[a->spec->numbers[list.first + place]].name);
 }
 
+int agent_asked_issuer(struct agent *a, uint32_t type, const char *otherwise,
+		       uint32_t *issuer, struct err *e)
+{
+	const char *name = a->request->names[0];
+	const uint32_t i = spec_issuer_called(a->spec, name);
+
+	if (i == SPEC_NOBODY) {
+		a->status = EXIT_NO_NAME;
+		return err_set(e, ERR_CONFIG, "%s: no issuer has that name", name);
+	}
+	if (a->spec->issuers[i].type != type)
+		return err_set(e, ERR_CONFIG, "%s: %s", name, otherwise);
+	*issuer = i;
+	return 0;
+}
+
 int agent_write(struct agent *a, struct err *e)
 {
 	if (a->writing)

@@ -17,23 +17,6 @@
 
 #define LIMIT_CRL (32u << 20)
 
-static int issuer_of(struct agent *a, uint32_t *issuer, struct err *e)
-{
-	const char *name = a->request->names[0];
-	uint32_t i = spec_issuer_called(a->spec, name);
-
-	if (i == SPEC_NOBODY) {
-		a->status = EXIT_NO_NAME;
-		return err_set(e, ERR_CONFIG, "%s: no issuer has that name", name);
-	}
-	if (a->spec->issuers[i].type != ISSUER_LOCAL)
-		return err_set(e, ERR_CONFIG,
-			       "%s: not an embedded CA (its type is not \"local\")",
-			       name);
-	*issuer = i;
-	return 0;
-}
-
 static int print_crl(const struct agent *a, const char *issuer, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
@@ -132,7 +115,9 @@ static int work(struct agent *a, struct err *e)
 {
 	uint32_t issuer = 0;
 
-	TRY(issuer_of(a, &issuer, e));
+	TRY(agent_asked_issuer(a, ISSUER_LOCAL,
+			       "not an embedded CA (its type is not \"local\")",
+			       &issuer, e));
 	if (a->request->command == COMMAND_CA_INIT)
 		return init(a, issuer, e);
 	if (a->request->command == COMMAND_CA_SIGN)
