@@ -111,7 +111,8 @@ const char *keeper_kid(const struct keeper_lent *l, const struct account *a)
 	return is_registered(l, a) && !*is_lost(l) ? a->url : NULL;
 }
 
-/* What is known of the issuer belongs to its CA, and so does the key that is made. */
+/* = RFC 8555 11.1 "it is RECOMMENDED that each account key pair be used only for
+ * authentication of a single ACME account" [single] So it is said first whose it is. */
 static int make_key(const struct keeper_lent *l, enum key_type type, struct account *a,
 		    struct err *e)
 {

@@ -357,7 +357,7 @@ static void an_account_that_is_lost_is_made_again_with_the_same_key(void **state
 				     "0 now, and " KID " no more"));
 }
 
-/* Its URL in the configuration has changed: no CA sees a key that another one knows. */
+/* = RFC 8555 11.1 [single] Its URL in the configuration has changed: no CA sees a key that another one knows. */
 static void an_issuer_that_is_another_ca_now_gets_another_account(void **state)
 {
 	const struct stage *s = *state;
