@@ -16,6 +16,27 @@
 
 #define SHORTEST "shortest"
 
+#define BEGIN "-----BEGIN "
+#define CERT  "CERTIFICATE-----"
+
+/* = RFC 8555 11.4 "If anything other than a certificate is found (i.e., if the string
+ * "-----BEGIN" is ever followed by anything other than "CERTIFICATE"), then the client MUST
+ * reject the file as invalid." [blocks] */
+static bool is_only_certificates(const struct buf *pem)
+{
+	const char *at = pem->data;
+	const char *const end = pem->data + pem->len;
+
+	while ((at = memmem(at, (size_t)(end - at), BEGIN, sizeof(BEGIN) - 1)) !=
+	       NULL) {
+		at += sizeof(BEGIN) - 1;
+		if ((size_t)(end - at) < sizeof(CERT) - 1 ||
+		    memcmp(at, CERT, sizeof(CERT) - 1) != 0)
+			return false;
+	}
+	return true;
+}
+
 static int fetch(struct acme *a, const char *url, struct acme_reply *reply,
 		 struct err *e)
 {
@@ -27,6 +48,8 @@ static int fetch(struct acme *a, const char *url, struct acme_reply *reply,
 	if (reply->http.body.len > LIMIT_CHAIN_BYTES)
 		return err_set(e, ERR_LIMIT, "the chain has %zu bytes",
 			       reply->http.body.len);
+	if (!is_only_certificates(&reply->http.body))
+		return err_set(e, ERR_PROTO, "the chain is not of certificates only");
 	return 0;
 }
 

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/text.h"
 #include "base/x509.h"
 #include "tests/help/ca.h"
@@ -199,6 +200,40 @@ static void a_broken_alternate_is_passed_over(void **state)
 	chains_done(&c);
 }
 
+/* = RFC 8555 11.4 [blocks] */
+static void what_is_not_of_certificates_only_is_refused(void **state)
+{
+	static const char *const rows[] = {
+		"-----BEGIN PRIVATE KEY-----\nAA==\n-----END PRIVATE KEY-----\n",
+		"-----BEGIN X509 CRL-----\nAA==\n-----END X509 CRL-----\n",
+		"-----BEGIN CERTIFICATE REQUEST-----\n",
+		"-----BEGIN CERT",
+		"-----BEGIN ",
+	};
+	struct chains c = { 0 };
+
+	make_chains(&c);
+	for (size_t i = 0; i < N(rows); i++) {
+		AUTO_FREE char *body = xasprintf("%s%s", c.by_x, rows[i]);
+		const struct ca_step steps[] = { CA_DIRECTORY,
+						 { "POST /c/1 ", 200, "", body } };
+		AUTO_BUF struct buf chain = { 0 };
+		AUTO_FREE char *note = NULL;
+		struct ca ca;
+		struct err e;
+
+		ca_start(&ca, *state, steps, N(steps));
+		snprintf(ca.kid, sizeof(ca.kid), "%s/a/1", ca.web->url);
+		assert_int_equal(acme_ready(&ca.acme, &e), 0);
+		if (chain_fetch(&ca.acme, ca_text(&ca, "@/c/1"), NULL, &chain, &note,
+				&e) != ERR_PROTO)
+			fail_msg("row %zu", i);
+		assert_int_equal(chain.len, 0);
+		ca_end(&ca);
+	}
+	chains_done(&c);
+}
+
 static void alternates_have_an_end(void **state)
 {
 	struct ca_step steps[2 + LIMIT_ALTERNATES] = { CA_DIRECTORY };
@@ -228,6 +263,7 @@ int main(void)
 		CASE(the_chain_is_the_wanted_one),
 		CASE(a_leaf_alone_is_a_chain),
 		CASE(a_broken_alternate_is_passed_over),
+		CASE(what_is_not_of_certificates_only_is_refused),
 		CASE(alternates_have_an_end),
 	};
 

@@ -237,6 +237,14 @@ test_a_chain_with_something_else_in_it_is_never_installed() {
 	S
 }
 
+test_a_chain_with_a_key_in_it_is_never_installed() {
+	with_a_live_pair
+	refused "not of certificates only" <<-S
+	finalize * issue private
+	S
+	not grep -rq "$(sed -n 2p ca/stranger.key)" state
+}
+
 test_what_is_no_certificate_is_never_installed() {
 	with_a_live_pair
 	refused certificate <<-S
