@@ -3,7 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fuse.h>
-#include <poll.h>
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -194,24 +194,16 @@ static void on_request(const struct request *r)
 	}
 }
 
-/* Whether there is a request; false: nobody is left who could have one. */
-static bool await(const struct disk *d)
-{
-	struct pollfd fds[] = { { .fd = d->fuse, .events = POLLIN },
-				{ .fd = d->hears } };
-
-	while (poll(fds, 2, -1) < 0)
-		;
-	return fds[1].revents == 0 && (fds[0].revents & POLLERR) == 0;
-}
-
+/* Until the last who can see it is gone. */
 static void serve(const struct disk *d)
 {
 	char *buf = aligned_alloc(4096, REQUEST_MAX);
+	ssize_t n;
 
-	while (await(d)) {
+	/* ENOENT: nobody waits for that answer any more. */
+	while ((n = read(d->fuse, buf, REQUEST_MAX)) >= 0 || errno == ENOENT ||
+	       errno == EINTR) {
 		struct request r = { .disk = d };
-		ssize_t n = read(d->fuse, buf, REQUEST_MAX);
 
 		if (n < (ssize_t)sizeof(*r.in))
 			continue;
@@ -229,7 +221,7 @@ static bool mount_disk(struct disk *d)
 {
 	char options[96];
 
-	d->fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC | O_NONBLOCK);
+	d->fuse = open("/dev/fuse", O_RDWR | O_CLOEXEC);
 	if (d->fuse < 0)
 		return false;
 	snprintf(options, sizeof(options), "fd=%d,rootmode=40700,user_id=0,group_id=0",
@@ -270,8 +262,8 @@ bool disk_open(struct disk *d, const char *dir, size_t size)
 		return false;
 	ok = mount_disk(d);
 	if (ok && orphan_fork()) {
-		close(d->says);
-		serve(d);
+		if (unshare(CLONE_NEWNS) == 0 && umount2(d->dir, MNT_DETACH) == 0)
+			serve(d);
 		_exit(0);
 	}
 	close(d->hears);

@@ -7,8 +7,9 @@
  * kernel has submitted is in the log, what it holds back is not. What is written to the
  * pipe `says` stands in the log too, before any write to the disk that comes after it.
  *
- * That process ends when we do, in whatever way; until then the kernel gets its answers,
- * so that we can end.
+ * That process ends when nobody has the disk any more: after us, in whatever way we end,
+ * as the kernel needs its answers for that. It sees nothing of what we mount, or its own
+ * end would wait for itself.
  *
  * `now` is the caller's while nothing is mounted on the disk.
  */
