@@ -14,16 +14,16 @@ CC         ?= cc
 CFLAGS     ?= -O2 -g
 
 ROOMS := base store acme ca hooks agent
-# The three programs; every other file of a room is in the archive that all link.
-MAINS := agent/main.c agent/net_main.c agent/ca_main.c
+# The supervisor and each role are a program; every other file of a room is in the archive
+# that all link.
+ROLES := config agent keeper worker probe responder
+MAINS := agent/main.c $(ROLES:%=agent/%_main.c)
 
-# What each program may need (make layers reads it back from the binaries).
-PKGS      := libcrypto libconfig sqlite3 libseccomp
-NET_PKGS  := libcrypto libssl libseccomp
-NET_EXTRA := libcurl jansson ldns
+# Each program takes of these what it needs: make layers says what that may be.
+PKGS := libcrypto libssl libconfig sqlite3 libseccomp libcurl jansson ldns
 
 # Variants live beside each other: make SAN=1, make COV=1, make CC=clang.
-PROGRAMS   = $(B)/everleaf $(B)/everleaf-net $(B)/everleaf-ca
+PROGRAMS = $(B)/everleaf $(ROLES:%=$(B)/everleaf-%)
 
 B := build$(if $(SAN),/san)$(if $(COV),/cov)$(if $(findstring clang,$(notdir $(CC))),/clang)
 
@@ -44,8 +44,7 @@ VARIANT := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-rec
 
 LANG_FLAGS := -std=gnu11 -D_GNU_SOURCE -I.
 ALL_CFLAGS := $(LANG_FLAGS) $(WARN) $(HARD) $(CFLAGS) $(VARIANT) $(if $(CI),-Werror)
-LIBS     = $(shell pkg-config --libs $(PKGS)) -lev
-NET_LIBS = $(shell pkg-config --libs $(NET_PKGS) $(NET_EXTRA))
+LIBS     := $(shell pkg-config --libs $(PKGS)) -lev
 
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
 OBJ   := $(SRC:%.c=$(B)/%.o)
@@ -59,16 +58,13 @@ GATES := layers banned sizes format headers analyze rfc
 
 export CC ROOMS LANG_FLAGS
 
-all: $(PROGRAMS) ## build the three programs (the default)
+all: $(PROGRAMS) ## build the programs (the default)
 
 $(B)/everleaf: $(B)/agent/main.o $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
 
-$(B)/everleaf-net: $(B)/agent/net_main.o $(B)/librooms.a
-	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(NET_LIBS) -o $@
-
-$(B)/everleaf-ca: $(B)/agent/ca_main.o $(B)/librooms.a
-	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(NET_LIBS) -o $@
+$(B)/everleaf-%: $(B)/agent/%_main.o $(B)/librooms.a
+	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
 
 $(B)/librooms.a: $(OBJ)
 	@rm -f $@
@@ -90,7 +86,7 @@ $(file >$(B)/flags,$(FLAGS))
 endif
 
 $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
-	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) $(NET_LIBS) -o $@
+	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) -o $@
 
 # Some run the programs, as built beside them.
 $(TESTS): | $(PROGRAMS)
@@ -146,8 +142,7 @@ cover: ## line coverage of the unit tests, file by file
 
 install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 	install -D -m 755 $(B)/everleaf $(DESTDIR)$(SBINDIR)/everleaf
-	install -D -m 755 $(B)/everleaf-net $(DESTDIR)$(LIBEXECDIR)/everleaf-net
-	install -D -m 755 $(B)/everleaf-ca $(DESTDIR)$(LIBEXECDIR)/everleaf-ca
+	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) $(ROLES:%=$(B)/everleaf-%)
 	@$(foreach p,$(INSTALLED),install -D -m $(call part,3) $(call part,1) \
 	   $(DESTDIR)$(call part,2) && ) :
 	@for u in $(UNITS); do install -d $(DESTDIR)$(UNITDIR) && \
@@ -157,7 +152,7 @@ install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 
 uninstall: ## take away what install brought, nothing else
 	rm -f $(DESTDIR)$(SBINDIR)/everleaf \
-	   $(DESTDIR)$(LIBEXECDIR)/everleaf-net $(DESTDIR)$(LIBEXECDIR)/everleaf-ca \
+	   $(ROLES:%=$(DESTDIR)$(LIBEXECDIR)/everleaf-%) \
 	   $(foreach p,$(INSTALLED),$(DESTDIR)$(call part,2)) \
 	   $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
 	@-rmdir $(DESTDIR)$(LIBEXECDIR) $(DESTDIR)$(DATADIR)/hooks \

@@ -1,4 +1,5 @@
-/* everleaf: the command line, and the roles that the supervisor starts. */
+/* everleaf: the command line, and the supervisor. */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,25 +26,6 @@ static char *default_config(void)
 	return xasprintf("%s/.config/everleaf/everleaf.conf", home == NULL ? "" : home);
 }
 
-static int run_role(enum role role)
-{
-	switch (role) {
-	case ROLE_CONFIG:
-		return config_role();
-	case ROLE_AGENT:
-		return agent_role();
-	case ROLE_KEEPER:
-		return keeper_role();
-	case ROLE_WORKER:
-	case ROLE_PROBE:
-	case ROLE_RESPONDER:
-	case ROLES:
-		break;
-	}
-	fputs("everleaf: that role is in another program\n", stderr);
-	return EXIT_USAGE;
-}
-
 static int run_help(int argc, char **argv)
 {
 	const struct command_row *row = argc > 0 ? command_called(argv[0]) : NULL;
@@ -57,6 +39,19 @@ static int run_help(int argc, char **argv)
 	else
 		command_help(stdout, row);
 	return EXIT_SUCCESS;
+}
+
+/* The libraries are in the roles, most of them in the agent. */
+static int run_version(void)
+{
+	AUTO_FREE char *folder = super_programs();
+	AUTO_FREE char *agent = xasprintf(ROLE_PROGRAM, folder, role_name(ROLE_AGENT));
+
+	printf("everleaf %s\n", EVERLEAF_VERSION);
+	fflush(stdout);
+	execl(agent, agent, VERSION_WORD, (char *)NULL);
+	fprintf(stderr, "everleaf: %s: %s\n", agent, strerror(errno));
+	return EXIT_FAILURE;
 }
 
 static int run_command(const char *config, unsigned flags, int argc, char **argv)
@@ -79,7 +74,7 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 		return run_help(argc - 1, argv + 1);
 	rc = command_parse(row, argc - 1, argv + 1, &r);
 	if (rc == 0 && strcmp(row->word, "version") == 0)
-		version_print();
+		rc = run_version();
 	else if (rc == 0)
 		rc = confirm(&r, STDIN_FILENO) ? supervise(&r, path) : EXIT_USAGE;
 	command_done(&r);
@@ -110,8 +105,6 @@ int main(int argc, char **argv)
 	unsigned flags = terminal_flags();
 	int c;
 
-	if (argc == 2 && role_called(argv[1]) != ROLES)
-		return run_role(role_called(argv[1]));
 	if (argc > 1 &&
 	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0))
 		argv[1] += 2; /* the commands of that name */

@@ -1,18 +1,22 @@
 /*
  * roles: what a process of this program can be, and how it begins.
  *
- *     role        program       user              talks to
- *     supervisor  everleaf      root or caller    all
- *     config      everleaf      everleaf          supervisor
- *     agent       everleaf      everleaf          supervisor, keeper, workers
- *     keeper      everleaf      everleaf-keeper   supervisor, agent
- *     worker      everleaf-ca   everleaf-net      agent, keeper
- *     probe       everleaf-net  everleaf-net      agent
- *     responder   everleaf-net  everleaf-net      supervisor, agent
+ *     role        user              talks to
+ *     supervisor  root or caller    all
+ *     config      everleaf          supervisor
+ *     agent       everleaf          supervisor, keeper, workers
+ *     keeper      everleaf-keeper   supervisor, agent
+ *     worker      everleaf-net      agent, keeper
+ *     probe       everleaf-net      agent
+ *     responder   everleaf-net      supervisor, agent
  *
- * The supervisor execs "everleaf role-NAME" with its descriptors at fixed numbers. The
- * role checks them (a person who types the name gets a refusal), reads ROLE_START, maps
- * the snapshot, enters its sandbox, and only then looks at anything else.
+ * A role is a program of its own, "everleaf-" and its name; the supervisor's is
+ * "everleaf". So each starts with the libraries that it needs and no others, and the
+ * one that is root has neither a parser nor a library in it.
+ *
+ * The supervisor execs a role with its descriptors at fixed numbers. The role checks
+ * them (a person who types the name gets a refusal), reads ROLE_START, maps the
+ * snapshot, enters its sandbox, and only then looks at anything else.
  */
 #pragma once
 
@@ -68,20 +72,20 @@ struct role_start {
 	unsigned missing; /* SANDBOX_NO_* of this kernel */
 };
 
-const char *role_name(enum role role);
-/* The program that it is in: "everleaf", "everleaf-net", "everleaf-ca". */
-const char *role_program(enum role role);
-/* The role that `word` ("role-keeper") names, or ROLES. */
-enum role role_called(const char *word);
+/* roles.c: what the supervisor has, too. */
+const char *role_name(enum role role); /* ROLES: "supervisor" */
 
-/* The supervisor's half: put what `s` says into ROLE_START. */
-void role_start_put(struct msg *m, const struct role_start *s);
-
-/* Check the descriptors, take ROLE_START, map the snapshot, set up the log. */
-int role_begin(enum role role, struct role_start *s, struct err *e);
+/* Its program: the folder of all, its name. */
+#define ROLE_PROGRAM "%s/everleaf-%s"
 
 /* Set up the log as request and configuration have it; ROLES: of the supervisor. */
 void role_log(enum role role, const struct request *r, const struct spec *s);
+
+/* Put what `s` says into ROLE_START. */
+void role_start_put(struct msg *m, const struct role_start *s);
+
+/* role_begin.c: the roles alone. Check the descriptors, take ROLE_START, map the snapshot, set up the log. */
+int role_begin(enum role role, struct role_start *s, struct err *e);
 
 /* Enter the sandbox of the role as the snapshot's user. `paths` as in sandbox.h. */
 int role_confine(struct role_start *s, const struct sandbox_path *paths, size_t n,

@@ -81,7 +81,7 @@ struct super {
 	char *home_state; /* owned, as the next four */
 	char *home_runtime;
 	char *hooks_dir;
-	char *programs; /* the folder of the other two */
+	char *programs; /* the folder of the roles */
 	char *host_id;
 	int config;       /* the main file, open */
 	const char *path; /* its name, borrowed */
@@ -118,7 +118,10 @@ int supervise(const struct request *request, const char *path);
  * and why has been said on stderr. */
 int super_configure(struct super *s, int *snapshot, struct spec *spec, struct err *e);
 
-/* super_places.c: where this installation, this user and this host have their things. */
+/* super_places.c: the folder of the roles' programs, owned by the caller. */
+char *super_programs(void);
+
+/* ... where this installation, this user and this host have their things. */
 void super_places(struct super *s);
 
 /* ... and who the config role becomes as root, before `users` is known. */

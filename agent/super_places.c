@@ -60,13 +60,19 @@ static char *read_host_id(void)
 	return xstrdup(name);
 }
 
-void super_places(struct super *s)
+char *super_programs(void)
 {
 	static const char *const programs[] = { "../libexec/everleaf", "." };
+
+	return beside_program(programs, 2);
+}
+
+void super_places(struct super *s)
+{
 	static const char *const hooks[] = { "../share/everleaf/hooks", "../hooks",
 					     "../../hooks" };
 
-	s->programs = beside_program(programs, 2);
+	s->programs = super_programs();
 	s->hooks_dir = beside_program(hooks, 3);
 	if (s->is_root) {
 		s->home_state = xstrdup("/var/lib/everleaf");

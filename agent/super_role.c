@@ -19,8 +19,7 @@
 
 struct child {
 	const char *program;
-	char name[16]; /* argv[0] */
-	char word[32]; /* "role-keeper" */
+	char *name; /* argv[0] */
 	int fds[ROLE_FD_LAST + 1];
 };
 
@@ -71,7 +70,7 @@ static void choose_env(char **env)
 static void run_child(const void *arg)
 {
 	struct child c = *(const struct child *)arg;
-	char *argv[] = { c.name, c.word, NULL };
+	char *argv[] = { c.name, NULL };
 	char *env[4] = { NULL };
 	sigset_t none;
 
@@ -143,14 +142,11 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 int super_start(struct super *s, enum role role, const struct super_fds *fds,
 		struct super_proc **proc, struct err *e)
 {
-	const char *name = role_program(role);
-	AUTO_FREE char *path = xasprintf("%s/%s", s->programs, name);
+	AUTO_FREE char *path = xasprintf(ROLE_PROGRAM, s->programs, role_name(role));
 	struct super_proc *p = free_slot(s);
 	AUTO_FD int ours = -1;
 	AUTO_FD int theirs = -1;
-	struct child c = {
-		.program = strcmp(name, "everleaf") == 0 ? "/proc/self/exe" : path,
-	};
+	struct child c = { .program = path, .name = strrchr(path, '/') + 1 };
 	int sv[2];
 
 	if (p == NULL)
@@ -159,8 +155,6 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
 		return err_sys(e, "socketpair");
 	ours = sv[0];
 	theirs = sv[1];
-	snprintf(c.name, sizeof(c.name), "%s", name);
-	snprintf(c.word, sizeof(c.word), "role-%s", role_name(role));
 	c.fds[ROLE_FD_SUPERVISOR] = theirs;
 	c.fds[ROLE_FD_SNAPSHOT] = fds->snapshot;
 	c.fds[ROLE_FD_PEER] = fds->peer;

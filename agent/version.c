@@ -1,6 +1,7 @@
 #include "agent/version.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include <ev.h>
 #include <libconfig.h>
@@ -8,15 +9,15 @@
 #include <seccomp.h>
 #include <sqlite3.h>
 
-void version_print(void)
+int version_print(void)
 {
 	const struct scmp_version *s = seccomp_version();
 
-	printf("everleaf %s\n", EVERLEAF_VERSION);
 	printf("  %s\n", OpenSSL_version(OPENSSL_VERSION));
 	printf("  SQLite %s\n", sqlite3_libversion());
 	printf("  libev %d.%d\n", ev_version_major(), ev_version_minor());
 	printf("  libconfig %d.%d.%d\n", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
 	       LIBCONFIG_VER_REVISION);
 	printf("  libseccomp %u.%u.%u\n", s->major, s->minor, s->micro);
+	return EXIT_SUCCESS;
 }

@@ -3,4 +3,8 @@
 
 #define EVERLEAF_VERSION "0.1.0"
 
-void version_print(void);
+/* What the supervisor's program tells the agent's to say only that. */
+#define VERSION_WORD "version"
+
+/* The libraries. Returns an exit status. */
+int version_print(void);

@@ -81,6 +81,11 @@ int key_openssl_err(struct err *e, int code, const char *fmt, ...)
 	return code;
 }
 
+void key_openssl_begin(void)
+{
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
+}
+
 const char *key_type_word(enum key_type type)
 {
 	return kinds[type].word;

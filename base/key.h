@@ -35,6 +35,9 @@ static inline void key_done_(EVP_PKEY **key)
 	EVP_PKEY_free(*key);
 }
 
+/* Before anything else of OpenSSL: what we use of it is ours to say, not openssl.cnf's. */
+void key_openssl_begin(void);
+
 /* "ecdsa-p256" ... as the configuration spells it; NULL for KEY_NONE. */
 const char *key_type_word(enum key_type type);
 enum key_type key_type_called(const char *word); /* KEY_NONE: no such word */

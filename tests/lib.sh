@@ -191,7 +191,7 @@ is() { # EXPECTED ACTUAL
 role() { # NAME: its process in the run of everleaf that is $run
 	local pid
 	for pid in $(cat "/proc/$run/task/$run/children"); do
-		if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "role-$1"; then
+		if tr '\0' ' ' <"/proc/$pid/cmdline" | grep -q "^everleaf-$1 "; then
 			echo "$pid"
 			return
 		fi

@@ -327,17 +327,14 @@ static void a_role_without_its_socket_refuses(void **state)
 
 	for (enum role role = 0; role < ROLES; role++)
 		for (int with = 0; with < 2; with++) {
-			const char *program = alone_program(role_program(role));
-			char word[32];
+			const char *program = alone_role(role);
 			char said[512];
 			int out[2], status;
 
 			assert_int_equal(pipe2(out, O_CLOEXEC), 0);
-			snprintf(word, sizeof(word), "role-%s", role_name(role));
 			status =
 			    alone_wait(alone_exec(program,
-						  (const char *[]){ "everleaf", word,
-								    NULL },
+						  (const char *[]){ "everleaf", NULL },
 						  (const int[]){ with ? file : -1,
 								 s->snapshot, -1, -1 },
 						  out[1]),
@@ -349,6 +346,30 @@ static void a_role_without_its_socket_refuses(void **state)
 			if (strstr(said, "only its supervisor can start") == NULL)
 				fail_msg("%s: \"%s\"", role_name(role), said);
 		}
+}
+
+/* A supervisor goes on when a new version is installed; what it starts then is not for it. */
+static void a_role_refuses_a_supervisor_of_another_version(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_MSG struct msg m = MSG_NONE;
+	char said[512];
+	struct alone a;
+	struct err e;
+
+	for (enum role role = 0; role < ROLES; role++) {
+		alone_raise(&a, role, s->snapshot);
+		msg_begin(&m, ROLE_START, 0);
+		msg_put_str(&m, "0.0.0");
+		assert_int_equal(msg_send(a.super, &m, &e), 0);
+		assert_int_not_equal(alone_wait(a.pid, 10000), EXIT_SUCCESS);
+		alone_hear(a.said, said, sizeof(said));
+		if (strstr(said, "restart everleaf") == NULL)
+			fail_msg("%s: \"%s\"", role_name(role), said);
+		close(a.super);
+		close(a.peer);
+		close(a.said);
+	}
 }
 
 /* A snapshot that could still be changed is none. */
@@ -380,6 +401,7 @@ int main(void)
 		CASE(a_responder_takes_only_sockets_before_it_begins),
 		CASE(an_agent_heeds_nothing_but_answers_and_the_order_to_stop),
 		CASE(a_role_without_its_socket_refuses),
+		CASE(a_role_refuses_a_supervisor_of_another_version),
 		CASE(a_role_believes_no_unsealed_snapshot),
 	};
 

@@ -73,7 +73,7 @@ static void make_super(struct stage *s, const char *first, const char *second)
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		p->procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
-	p->programs = dirname(xstrdup(alone_program("everleaf-net")));
+	p->programs = dirname(xstrdup(alone_role(ROLE_RESPONDER)));
 	p->path = "main.conf";
 	super_listens(p);
 }

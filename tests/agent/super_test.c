@@ -1,11 +1,12 @@
 /*
  * super: the supervisor as it is, with roles that do not behave.
  *
- * The supervisor execs itself for each role: here that is this test, which then plays
- * the role. What to play is the first name of the request.
+ * The supervisor finds the programs of the roles beside its own: here all are this test,
+ * which plays what it is called. What to play is the first name of the request.
  */
 #include <poll.h>
 #include <signal.h>
+#include <sys/sendfile.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -256,13 +257,13 @@ static int play_config(void)
 	return EXIT_USAGE;
 }
 
-static int play(enum role role)
+static int play(const char *role)
 {
-	if (role == ROLE_CONFIG)
+	if (strcmp(role, "config") == 0)
 		return play_config();
-	if (role == ROLE_KEEPER)
+	if (strcmp(role, "keeper") == 0)
 		return play_keeper();
-	return role == ROLE_AGENT ? play_agent() : 1;
+	return strcmp(role, "agent") == 0 ? play_agent() : 1;
 }
 
 /* -- in the test -- */
@@ -278,6 +279,36 @@ static const char *said_by_all(const struct scratch *s)
 	return said;
 }
 
+/* bin/everleaf and all roles: this test. */
+static void put_programs(const struct scratch *s)
+{
+	AUTO_FREE char *folder = xasprintf("%s/bin", s->path);
+	AUTO_FREE char *program = xasprintf("%s/everleaf", folder);
+	AUTO_FD int from = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	AUTO_FD int to = -1;
+
+	assert_int_equal(mkdir(folder, 0755), 0);
+	to = open(program, O_WRONLY | O_CREAT | O_CLOEXEC, 0755);
+	while (sendfile(to, from, NULL, 1 << 30) > 0)
+		;
+	for (enum role role = 0; role < ROLES; role++) {
+		AUTO_FREE char *path = xasprintf(ROLE_PROGRAM, folder, role_name(role));
+
+		assert_int_equal(symlink("everleaf", path), 0);
+	}
+}
+
+static int play_supervisor(const char *name, const char *path)
+{
+	const struct request r = {
+		.command = COMMAND_RENEW,
+		.names = &name,
+		.n_names = 1,
+	};
+
+	return supervise(&r, path);
+}
+
 /* The supervisor's exit status with roles that play `name`. */
 static int run(const struct scratch *s, const char *name)
 {
@@ -291,13 +322,10 @@ static int run(const struct scratch *s, const char *name)
 	    geteuid() != 0 ? ""
 			   : "users = { agent = \"61001\"; keeper = \"61002\"; network "
 			     "= \"61003\"; };\n");
-	const struct request r = {
-		.command = COMMAND_RENEW,
-		.names = &name,
-		.n_names = 1,
-	};
+	AUTO_FREE char *program = xasprintf("%s/bin/everleaf", s->path);
 	pid_t pid;
 
+	put_programs(s);
 	scratch_put(s, "everleaf.conf", text);
 	pid = fork();
 	assert_true(pid >= 0);
@@ -306,7 +334,8 @@ static int run(const struct scratch *s, const char *name)
 
 		dup2(out, STDERR_FILENO);
 		dup2(out, STDOUT_FILENO);
-		_exit(supervise(&r, path));
+		execl(program, "everleaf", name, path, (char *)NULL);
+		_exit(126);
 	}
 	return alone_wait(pid, 30000);
 }
@@ -386,8 +415,10 @@ int main(int argc, char **argv)
 		CASE(a_snapshot_that_is_not_sealed_is_no_snapshot),
 	};
 
-	if (argc == 2 && role_called(argv[1]) != ROLES)
-		return play(role_called(argv[1]));
+	if (argc == 3)
+		return play_supervisor(argv[1], argv[2]);
+	if (strncmp(argv[0], "everleaf-", 9) == 0)
+		return play(argv[0] + 9);
 	signal(SIGPIPE, SIG_IGN);
 	return cmocka_run_group_tests_name("super", tests, NULL, NULL);
 }

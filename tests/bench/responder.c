@@ -3,7 +3,7 @@
  *
  *     responder PROGRAM SNAPSHOT UID
  *
- * Starts `PROGRAM role-responder` as its supervisor would: with the sealed snapshot at
+ * Starts PROGRAM, the responder's, as its supervisor would: with the sealed snapshot at
  * the path SNAPSHOT (/proc/PID/fd/N of the supervisor), a listening socket, and UID to
  * become. Says its process id, then waits until its own stdin ends.
  */
@@ -40,7 +40,7 @@ static void child(const char *program, int super, int snapshot, int peer)
 	for (int i = 0; i < 3; i++)
 		dup2(high[i], ROLE_FD_SUPERVISOR + i);
 	close_range(ROLE_FD_PEER + 1, ~0u, 0);
-	execl(program, "everleaf-net", "role-responder", (char *)NULL);
+	execl(program, "everleaf-responder", (char *)NULL);
 	_exit(127);
 }
 

@@ -124,9 +124,9 @@ static enum tracer_role role_of(pid_t pid)
 	static const struct {
 		const char *word;
 		enum tracer_role role;
-	} roles[] = { { "role-config", TRACER_CONFIG },
-		      { "role-agent", TRACER_AGENT },
-		      { "role-keeper", TRACER_KEEPER } };
+	} roles[] = { { "everleaf-config", TRACER_CONFIG },
+		      { "everleaf-agent", TRACER_AGENT },
+		      { "everleaf-keeper", TRACER_KEEPER } };
 	char path[64];
 	char text[512] = "";
 	ssize_t n;
@@ -136,12 +136,9 @@ static enum tracer_role role_of(pid_t pid)
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	n = fd < 0 ? 0 : read(fd, text, sizeof(text) - 1);
 	close(fd);
-	for (size_t i = 0; i < COUNT(roles); i++) {
-		size_t word = strlen(text) + 1;
-
-		if (n > (ssize_t)word && strcmp(text + word, roles[i].word) == 0)
+	for (size_t i = 0; n > 0 && i < COUNT(roles); i++)
+		if (strcmp(text, roles[i].word) == 0)
 			return roles[i].role;
-	}
 	return TRACER_OTHER;
 }
 

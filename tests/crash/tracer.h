@@ -4,7 +4,7 @@
  * fail, alone or with all that follow.
  *
  * strace counts per process and applies to all of them alike; here the role is known
- * from what was exec'd ("everleaf role-keeper"), and a call is counted before it is
+ * from what was exec'd ("everleaf-keeper"), and a call is counted before it is
  * carried out: a process killed at its K-th call has made K - 1 of them.
  */
 #pragma once

@@ -100,11 +100,11 @@ if gcc main.c -Wl,--no-as-needed -lssl -o build/everleaf 2>/dev/null && ! try la
 else
 	echo "not ok layers: refuses libssl in everleaf: it passed"
 fi
-mv build/everleaf build/everleaf-net
+mv build/everleaf build/everleaf-probe
 if try layers; then
-	echo "ok layers: lets everleaf-net need libssl"
+	echo "ok layers: lets everleaf-probe need libssl"
 else
-	echo "not ok layers: lets everleaf-net need libssl: $(cat out)"
+	echo "not ok layers: lets everleaf-probe need libssl: $(cat out)"
 fi
 
 for call in strcpy strcat sprintf gets strtok atoi sscanf gmtime localtime alloca system popen \

@@ -19,7 +19,9 @@
 #include <cmocka.h>
 
 #include "agent/messages.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define PATIENCE_MS 10000 /* the machine may be busy; no test needs it */
 
@@ -36,6 +38,13 @@ const char *alone_program(const char *name)
 	if (access(path, X_OK) != 0)
 		fail_msg("%s is not built", path);
 	return path;
+}
+
+const char *alone_role(enum role role)
+{
+	AUTO_FREE char *name = xasprintf("everleaf-%s", role_name(role));
+
+	return alone_program(name);
 }
 
 /* In the child. Out of each other's way first, then to their numbers. */
@@ -88,15 +97,12 @@ static void pair(int sv[2])
 
 void alone_raise(struct alone *a, enum role role, int snapshot)
 {
-	char word[32];
 	int super[2], peer[2], said[2];
 
 	pair(super);
 	pair(peer);
 	assert_int_equal(pipe2(said, O_CLOEXEC), 0);
-	snprintf(word, sizeof(word), "role-%s", role_name(role));
-	a->pid = alone_exec(alone_program(role_program(role)),
-			    (const char *[]){ "everleaf", word, NULL },
+	a->pid = alone_exec(alone_role(role), (const char *[]){ "everleaf", NULL },
 			    (const int[]){ super[1], snapshot, peer[1], -1 }, said[1]);
 	close(super[1]);
 	close(peer[1]);

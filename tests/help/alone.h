@@ -23,8 +23,9 @@ struct alone {
 	int said;  /* what it writes to stdout and stderr */
 };
 
-/* The program `name` ("everleaf") beside which this test was built. */
+/* The program `name` ("everleaf") beside which this test was built; that of `role`. */
 const char *alone_program(const char *name);
+const char *alone_role(enum role role);
 
 /* Exec it with descriptors 3 to 6 as they are in `fds` (-1: closed), its output to
  * `out`. argv ends with NULL. The fds stay the caller's. */

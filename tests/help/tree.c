@@ -160,11 +160,11 @@ const char *tree_said(const struct tree *t)
 	return said;
 }
 
-/* The child of the supervisor that was exec'd as "everleaf* role-NAME". */
+/* The child of the supervisor that was exec'd as "everleaf-NAME". */
 static pid_t child_called(pid_t parent, const char *name)
 {
 	AUTO_FREE char *list = xasprintf("/proc/%d/task/%d/children", parent, parent);
-	AUTO_FREE char *word = xasprintf("role-%s", name);
+	AUTO_FREE char *word = xasprintf("everleaf-%s", name);
 	AUTO_BUF struct buf children = { 0 };
 	struct err e;
 	char *at;
@@ -182,7 +182,7 @@ static pid_t child_called(pid_t parent, const char *name)
 			return 0;
 		at = end;
 		if (file_read(AT_FDCWD, path, 4096, &line, &e) == 0 && line.len > 0 &&
-		    strcmp(line.data + strlen(line.data) + 1, word) == 0)
+		    strcmp(line.data, word) == 0)
 			return (pid_t)pid;
 	}
 }

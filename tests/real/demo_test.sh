@@ -26,7 +26,7 @@ test_the_demo_shows_it_to_an_ordinary_user() {
 	is_root || skip "the other case is run by one"
 	mkdir -p copy/tests copy/build/tests
 	cp "$root"/tests/{demo,lib}.sh copy/tests
-	cp "$BUILD/everleaf" "$BUILD/everleaf-net" "$BUILD/everleaf-ca" copy/build
+	cp "$BUILD/everleaf" "$BUILD"/everleaf-* copy/build
 	cp -r "$tools" copy/build/tests
 	export BUILD=$dir/copy/build
 	copy=$dir/copy shows_everything setpriv --reuid 61006 --regid 61006 --clear-groups

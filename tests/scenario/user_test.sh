@@ -9,7 +9,7 @@ user=61006
 as_user() {
 	local to=$dir/bin
 	mkdir -p "$to"
-	cp "$BUILD/everleaf" "$BUILD/everleaf-net" "$BUILD/everleaf-ca" "$to"
+	cp "$BUILD/everleaf" "$BUILD"/everleaf-* "$to"
 	if is_root; then
 		chown -R $user "$dir"
 		exec_as=(setpriv --reuid $user --regid $user --clear-groups)

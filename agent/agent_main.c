@@ -1,0 +1,15 @@
+/* everleaf-agent: the role that decides. Started by the supervisor alone, or for
+ * `everleaf version`: most of the libraries are here. */
+#include <string.h>
+
+#include "agent/roles.h"
+#include "agent/version.h"
+#include "base/key.h"
+
+int main(int argc, char **argv)
+{
+	key_openssl_begin();
+	if (argc == 2 && strcmp(argv[1], VERSION_WORD) == 0)
+		return version_print();
+	return agent_role();
+}

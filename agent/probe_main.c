@@ -1,0 +1,9 @@
+/* everleaf-probe: the role that looks at what is served. Started by the supervisor alone. */
+#include "agent/roles.h"
+#include "base/key.h"
+
+int main(void)
+{
+	key_openssl_begin();
+	return probe_role();
+}
