@@ -118,13 +118,11 @@ int supervise(const struct request *request, const char *path);
  * and why has been said on stderr. */
 int super_configure(struct super *s, int *snapshot, struct spec *spec, struct err *e);
 
-/* super_places.c: the folder of the roles' programs, owned by the caller. */
-char *super_programs(void);
-
-/* ... where this installation, this user and this host have their things. */
+/* super_places.c: where this installation, this user and this host have their things;
+ * the folder of the roles' programs, owned by the caller; who the config role becomes as
+ * root, before `users` is known. */
 void super_places(struct super *s);
-
-/* ... and who the config role becomes as root, before `users` is known. */
+char *super_programs(void);
 void super_config_user(uint32_t *uid, uint32_t *gid);
 
 /* super_daemon.c: the descriptor that signals come from; take one. */
