@@ -11,6 +11,7 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/meta.h"
 #include "agent/schedule.h"
 #include "agent/state_order.h"
 #include "base/auto.h"
@@ -141,6 +142,18 @@ static void forget_live(struct memory *m)
 	m->flags = 0;
 }
 
+/* Nobody remembers whom it came from, or made it live without telling us. */
+static void note_issuer(const struct agent *a, uint32_t i, uint64_t number,
+			struct memory *m)
+{
+	struct meta meta;
+
+	if (m->issuer[0] != '\0' && m->generation == number)
+		return;
+	meta_read(a->root, agent_cert_name(a, i), number, &meta);
+	snprintf(m->issuer, sizeof(m->issuer), "%s", meta.issuer);
+}
+
 /*
  * Bring `m` up to date with what is live. Returns CERT_PRESENT, CERT_UNREADABLE or 0.
  * What its flags say is said of m->generation, and gone once something else is live.
@@ -166,6 +179,7 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 	}
 	if (m->generation != number)
 		m->flags &= ~(unsigned)KEPT_FLAGS;
+	note_issuer(a, i, number, m);
 	m->stamp = stamp;
 	m->generation = number;
 	m->disk_stamp = 0;

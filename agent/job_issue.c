@@ -6,11 +6,11 @@
 #include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/meta.h"
 #include "agent/reachcall.h"
 #include "agent/verify.h"
 #include "base/auto.h"
 #include "base/clock.h"
-#include "base/json.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -102,28 +102,6 @@ static int verify(struct agent *a, struct job *j, STACK_OF(X509) * chain, struct
 	return verify_chain(&full, chain, e);
 }
 
-static void put_meta(const struct agent *a, const struct job *j, struct buf *out)
-{
-	char hex[65];
-	struct json json;
-
-	text_hex(hex, j->facts.fingerprint, sizeof(j->facts.fingerprint));
-	json_begin(&json, out);
-	json_open(&json, NULL, '{');
-	json_int(&json, "version", 1);
-	json_str(&json, "name", j->name);
-	json_str(&json, "issuer", spec_text(a->spec, a->spec->issuers[j->issuer].name));
-	json_str(&json, "why", why_word(j->why));
-	json_str(&json, "serial", j->facts.serial);
-	json_str(&json, "fingerprint", hex);
-	json_time(&json, "not_before", j->facts.not_before);
-	json_time(&json, "not_after", j->facts.not_after);
-	json_time(&json, "stored_at", clock_now());
-	json_close(&json);
-	json_end(&json);
-	buf_puts(out, "\n");
-}
-
 /* An ACME CA is trusted for its TLS and names no anchor: the last CA certificate that came
  * with the leaf, if any did, is what clients may trust. */
 static int put_anchors(const struct job *j, STACK_OF(X509) * chain, struct buf *anchors,
@@ -155,7 +133,8 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 	for (int i = 1; i < sk_X509_num(chain); i++)
 		TRY(x509_to_pem(sk_X509_value(chain, i), &rest, e));
 	TRY(put_anchors(j, chain, &anchors, e));
-	put_meta(a, j, &meta);
+	meta_put(&meta, j->name, spec_text(a->spec, a->spec->issuers[j->issuer].name),
+		 why_word(j->why), &j->facts);
 	reachcall(a, j->cert);
 	msg_begin(&m, KEEPER_STORE, 0);
 	msg_put_u64(&m, j->cert);

@@ -38,6 +38,7 @@ static bool take_held(struct agent *a, struct job *j)
 		return false;
 	if (inventory_facts(a, j->cert, c->held, NULL, &j->facts, &e) == 0 &&
 	    j->facts.names_hash == j->memory.held_names_hash &&
+	    j->facts.not_after == j->memory.held_not_after &&
 	    (j->spec->usage & ~j->facts.usage) == 0) {
 		j->generation = c->held;
 		return true;
