@@ -88,8 +88,8 @@ const char *agent_cert_name(const struct agent *a, uint32_t i);
 /* Which configuration this is, never 0: what failed under another one is tried now. */
 uint64_t agent_config_id(const struct agent *a);
 
-/* Whether keeper or supervisor are gone: what fails now fails for that reason alone, and
- * is begun again from disk. */
+/* Whether keeper or supervisor are gone, or what is remembered has met damage: what fails
+ * now fails for that reason alone, and is begun again from disk. */
 bool agent_cut_off(const struct agent *a);
 
 /* What due() says of certificate `i` now. */

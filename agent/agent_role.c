@@ -33,7 +33,9 @@ uint64_t agent_config_id(const struct agent *a)
 
 bool agent_cut_off(const struct agent *a)
 {
-	return a->loop != NULL && (link_is_over(&a->keeper) || link_is_over(&a->super));
+	return a->loop != NULL &&
+	       (link_is_over(&a->keeper) || link_is_over(&a->super) ||
+		state_is_damaged(a->state));
 }
 
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now)
@@ -142,7 +144,11 @@ static int open_state(struct agent *a, struct err *e)
 {
 	AUTO_FREE char *own = xasprintf("%s/agent", a->state_dir);
 
-	return state_open(own, !request_writes(a->request), &a->state, e);
+	TRY(state_open(own, !request_writes(a->request), &a->state, e));
+	TRY(state_claim(a->state, a->start.store, e));
+	if (state_news(a->state) != NULL)
+		log_warn("%s", state_news(a->state));
+	return 0;
 }
 
 /* Mark the certificates that the request names; ERR_CONFIG with exit status 4: one is
@@ -168,6 +174,37 @@ static int choose(struct agent *a, struct err *e)
 	return 0;
 }
 
+/* The first run of all has nothing to lose, and one that has begun again has said it. */
+static void note_loss(const struct agent *a)
+{
+	if (!state_is_new(a->state) || (a->request->flags & REQUEST_AGAIN) != 0)
+		return;
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		if ((a->certs[i].flags & CERT_PRESENT) != 0) {
+			log_warn("state.db was missing: begun anew from what the store "
+				 "holds");
+			return;
+		}
+}
+
+/* Damage that only a sum has told: once more without what is remembered. */
+static int take_inventory(struct agent *a, struct err *e)
+{
+	if (inventory_load(a, e) == 0) {
+		note_loss(a);
+		return 0;
+	}
+	if (!state_is_damaged(a->state))
+		return e->code;
+	log_warn("%s", state_news(a->state));
+	a->writing = false;
+	state_close(a->state);
+	a->state = NULL;
+	if (request_writes(a->request))
+		TRY(open_state(a, e));
+	return inventory_load(a, e);
+}
+
 static int load(struct agent *a, struct err *e)
 {
 	uint32_t n = a->spec->n[SPEC_CERTS];
@@ -179,7 +216,7 @@ static int load(struct agent *a, struct err *e)
 	a->tried = xcalloc(n, sizeof(*a->tried));
 	TRY(choose(a, e));
 	TRY(open_state(a, e));
-	return inventory_load(a, e);
+	return take_inventory(a, e);
 }
 
 /* -- which command -- */
@@ -239,13 +276,22 @@ static int exit_status(const struct agent *a, const struct err *e)
 	return e->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
 }
 
+/* What is damaged is set aside now, and all begins again without it. */
+static int say_damage(const struct agent *a)
+{
+	log_warn("%s", state_news(a->state));
+	return request_writes(a->request) ? EXIT_AGAIN : EXIT_FAILURE;
+}
+
 int agent_role(void)
 {
 	struct agent a = { .root = -1 };
 	struct err e = { 0 };
 	int rc = begin(&a, &e);
 
-	if (rc < 0) {
+	if (state_is_damaged(a.state))
+		rc = say_damage(&a);
+	else if (rc < 0) {
 		log_error("%s", e.text);
 		rc = exit_status(&a, &e);
 	}

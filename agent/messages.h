@@ -13,7 +13,7 @@ enum message {
 
 	/* supervisor -> every role, first of all. -> none */
 	ROLE_START =
-	    10,    /* struct request, host id, uid, gid, and for config what it must
+	    10, /* struct request, host id, store, uid, gid, and for config what it must
 			    know of the host: root, state, runtime, hooks, path */
 	ROLE_STOP, /* finish what must not be cut, then end. -> none */
 

@@ -228,9 +228,15 @@ static void end_turn(struct agent *a)
 
 static void on_turn(struct ev_loop *loop, ev_prepare *turn, int events)
 {
+	struct agent *a = turn->data;
+
 	(void)loop;
 	(void)events;
-	end_turn(turn->data);
+	end_turn(a);
+	if (!state_is_damaged(a->state))
+		return;
+	a->status = EXIT_AGAIN;
+	ev_break(a->loop, EVBREAK_ALL);
 }
 
 static void on_alarm(struct ev_loop *loop, ev_periodic *alarm, int events)

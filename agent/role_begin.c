@@ -45,6 +45,7 @@ static int read_start(struct role_start *s, struct err *e)
 	TRY(check_version(msg_get_str(m), e));
 	request_get(m, &s->request);
 	s->host_id = msg_get_str(m);
+	s->store = msg_get_u64(m);
 	s->uid = (uint32_t)msg_get_u64(m);
 	s->gid = (uint32_t)msg_get_u64(m);
 	s->is_root = msg_get_u64(m) != 0;

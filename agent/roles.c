@@ -42,6 +42,7 @@ void role_start_put(struct msg *m, const struct role_start *s)
 	msg_put_str(m, EVERLEAF_VERSION);
 	request_put(m, &s->request);
 	msg_put_str(m, s->host_id);
+	msg_put_u64(m, s->store);
 	msg_put_u64(m, s->uid);
 	msg_put_u64(m, s->gid);
 	msg_put_u64(m, s->is_root);

@@ -59,7 +59,8 @@ struct role_start {
 	struct msg msg; /* owned; the request's strings point into it */
 	struct request request;
 	const char *host_id;
-	uint32_t uid; /* to become; SPEC_NOBODY: stay who we are */
+	uint64_t store; /* which it is, see state_claim(); 0: not known */
+	uint32_t uid;   /* to become; SPEC_NOBODY: stay who we are */
 	uint32_t gid;
 	bool is_root;           /* the caller is */
 	const char *home_state; /* defaults, for config */

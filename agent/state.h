@@ -7,10 +7,15 @@
  *
  * Writes happen inside state_begin() .. state_commit(); a crash between them is as if
  * nothing of it had happened. A file of an older format is brought to ours by the first
- * who writes, and read as if it had been. One of a newer format can be read;
- * state_begin() then says that it cannot be written. One that is damaged is set aside as state.db.bad-TIME
- * and begun anew: at once if that shows when it is opened, else, after the err of the
- * call that met it, when it is closed.
+ * who writes, and read as if it had been. One of a newer format can be read; who would
+ * write is refused, and nothing is changed.
+ *
+ * A file that cannot be gone on with is set aside as state.db.bad-TIME and begun anew:
+ * one that is damaged, and one that is another store's, whose generations and orders
+ * mean something else. Damage shows when it is opened, all of it being looked through
+ * (a few ms for each 10 MB); else a call fails, state_is_damaged() holds from then on,
+ * and state_close() sets it aside. To a reader there is nothing in such a file. In each
+ * case state_news() tells.
  *
  * On a disk that is full or has become read-only what the file holds can still be read;
  * what only the log of a run that was killed holds cannot.
@@ -34,9 +39,21 @@ struct state;
 #define AUTO_STATE __attribute__((cleanup(state_done_)))
 
 /* Open DIR/state.db, DIR being the agent's own folder. With `read_only` it need not
- * exist: *s is then NULL, and every look-up on NULL finds nothing. ERR_SYS, ERR_BUSY. */
+ * exist: *s is then NULL, and every look-up on NULL finds nothing. ERR_SYS, ERR_BUSY;
+ * ERR_CONFIG: it is of a newer format. */
 int state_open(const char *dir, bool read_only, struct state **s, struct err *e);
 void state_close(struct state *s);
+
+/* It is to be that of the store called `store` (0: not known): nobody's yet becomes it,
+ * another's is set aside. */
+int state_claim(struct state *s, uint64_t store, struct err *e);
+
+/* What was wrong with the file and what was done about it, one line; NULL: nothing. */
+const char *state_news(const struct state *s);
+/* There was none at all. */
+bool state_is_new(const struct state *s);
+/* It cannot be gone on with: close it, and begin again. */
+bool state_is_damaged(const struct state *s);
 
 static inline void state_done_(struct state **s)
 {

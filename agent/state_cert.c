@@ -109,7 +109,7 @@ int state_get(struct state *s, const char *name, struct memory *m, bool *found,
 
 	*m = (struct memory){ .failures = 0 };
 	*found = false;
-	if (s == NULL)
+	if (state_is_blank(s))
 		return 0;
 	TRY(query_begin(s, CERT_GET, &q, e));
 	query_put_text(&q, name);

@@ -3,12 +3,13 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/state_db.h"
 #include "base/auto.h"
-#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -56,13 +57,13 @@ static int take_away(const char *path, struct err *e)
 	return 0;
 }
 
-int state_set_aside(const char *dir, struct err *e)
+int state_set_aside(const char *dir, int64_t at, struct err *e)
 {
 	AUTO_FREE char *path = xasprintf("%s/state.db", dir);
 	AUTO_FREE char *wal = xasprintf("%s-wal", path);
 	AUTO_FREE char *shm = xasprintf("%s-shm", path);
 	AUTO_FREE char *bad =
-	    xasprintf("%s/" STATE_BAD_PREFIX "%lld", dir, (long long)clock_now());
+	    xasprintf("%s/" STATE_BAD_PREFIX "%lld", dir, (long long)at);
 
 	copy(path, bad);
 	prune(dir);
@@ -70,4 +71,21 @@ int state_set_aside(const char *dir, struct err *e)
 	TRY(take_away(wal, e));
 	TRY(take_away(shm, e));
 	return take_away(path, e);
+}
+
+void state_tell(struct state *s, const char *what, const char *why)
+{
+	const char *open = why == NULL ? "" : " (", *close = why == NULL ? "" : ")";
+
+	why = why == NULL ? "" : why;
+	if (s->read_only)
+		snprintf(s->news, sizeof(s->news),
+			 "state.db %s%s%s%s: only what the store holds is shown; the "
+			 "next run begins it anew",
+			 what, open, why, close);
+	else
+		snprintf(s->news, sizeof(s->news),
+			 "state.db %s%s%s%s: begun anew from what the store holds; the "
+			 "old one is %s/" STATE_BAD_PREFIX "%lld",
+			 what, open, why, close, s->dir, (long long)s->bad_at);
 }

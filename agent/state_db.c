@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "agent/state_damage.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 /* Columns are named, never "*": a newer format that only adds some is read rightly. The
@@ -11,17 +13,18 @@
 	" fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key," \
 	" usage, is_ca, renew_at, retry_at, last_success_at, installed_run,"        \
 	" changed_at, held, held_not_after, held_names_hash, held_key, failures,"   \
-	" flags, state, issuer, last_error, asked, asked_failures, failed_by"
-#define HOOK_COLUMNS   "name, hook, generation, previous, test_passed, was_up"
-#define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at"
-#define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls"
-#define TOKEN_COLUMNS  "name, place, token, authorization"
+	" flags, state, issuer, last_error, asked, asked_failures, failed_by, sum"
+#define HOOK_COLUMNS   "name, hook, generation, previous, test_passed, was_up, sum"
+#define SERVED_COLUMNS "name, endpoint, verdict, detail, fingerprint, at, sum"
+#define ORDER_COLUMNS  "name, issuer, url, wanted, created_at, retry_at, polls, sum"
+#define TOKEN_COLUMNS  "name, place, token, authorization, sum"
 #define REVOKE_COLUMNS                                                                 \
 	"name, generation, issuer, reason, by_key, replace, retry_at, failures, code," \
-	" last_error"
-#define ARI_COLUMNS \
-	"name, generation, start_at, end_at, renew_at, ask_at, explanation, failures"
-#define EVENT_COLUMNS "at, name, what, generation, text"
+	" last_error, sum"
+#define ARI_COLUMNS                                                           \
+	"name, generation, start_at, end_at, renew_at, ask_at, explanation, " \
+	"failures, sum"
+#define EVENT_COLUMNS "at, name, what, generation, text, sum"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
 
@@ -43,8 +46,16 @@ static const char schema[] =
     "CREATE TABLE " MAKE_ARI
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 3;" /* STATE_FORMAT */
+    "PRAGMA user_version = 4;" /* STATE_FORMAT */
     "COMMIT;";
+
+#define BASIC(x)  x("certificate") x("hook") x("served") x("event")
+#define ORDERS(x) x("acme_order") x("token")
+#define AT_CA(x)  x("revocation") x("ari")
+
+#define ADD_SUM(table) "ALTER TABLE " table " ADD COLUMN sum;"
+#define SUM_VIEW(table) \
+	"CREATE TEMP VIEW " table " AS SELECT *, NULL AS sum FROM main." table ";"
 
 /* From each older format to ours: of the file, and of what is seen of one that is only
  * read. What is temporary is found first, and is nowhere in the file. */
@@ -56,81 +67,105 @@ static const struct {
 		"ALTER TABLE certificate ADD COLUMN installed_run DEFAULT 0;"
 		"ALTER TABLE certificate ADD COLUMN asked DEFAULT 0;"
 		"ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
-		"ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;"
-		"CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS
-		"CREATE TABLE " MAKE_REVOKED "CREATE TABLE " MAKE_ARI
-		"PRAGMA user_version = 3;"
-		"COMMIT;",
+		"ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;" BASIC(
+		    ADD_SUM) "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS
+			     "CREATE TABLE " MAKE_REVOKED "CREATE TABLE " MAKE_ARI
+			     "PRAGMA user_version = 4;"
+			     "COMMIT;",
 		"CREATE TEMP VIEW certificate AS"
 		" SELECT *, 0 AS installed_run, 0 AS asked, 0 AS asked_failures,"
-		" 0 AS failed_by"
-		" FROM main.certificate;"
-		"CREATE TEMP TABLE " MAKE_ORDERS "CREATE TEMP TABLE " MAKE_TOKENS
-		"CREATE TEMP TABLE " MAKE_REVOKED "CREATE TEMP TABLE " MAKE_ARI },
+		" 0 AS failed_by, NULL AS sum"
+		" FROM main.certificate;" SUM_VIEW("hook") SUM_VIEW("served")
+		    SUM_VIEW("event") "CREATE TEMP TABLE " MAKE_ORDERS
+				      "CREATE TEMP TABLE " MAKE_TOKENS
+				      "CREATE TEMP TABLE " MAKE_REVOKED
+				      "CREATE TEMP TABLE " MAKE_ARI },
 	[2] = { "BEGIN IMMEDIATE;"
 		"ALTER TABLE revocation ADD COLUMN retry_at DEFAULT 0;"
 		"ALTER TABLE revocation ADD COLUMN failures DEFAULT 0;"
 		"ALTER TABLE revocation ADD COLUMN code DEFAULT 0;"
 		"ALTER TABLE revocation ADD COLUMN last_error DEFAULT '';"
-		"ALTER TABLE ari ADD COLUMN failures DEFAULT 0;"
-		"PRAGMA user_version = 3;"
-		"COMMIT;",
-		"CREATE TEMP VIEW revocation AS"
-		" SELECT *, 0 AS retry_at, 0 AS failures, 0 AS code, '' AS last_error"
-		" FROM main.revocation;"
-		"CREATE TEMP VIEW ari AS SELECT *, 0 AS failures FROM main.ari;" },
+		"ALTER TABLE ari ADD COLUMN failures DEFAULT 0;" BASIC(ADD_SUM)
+		    ORDERS(ADD_SUM) AT_CA(ADD_SUM) "PRAGMA user_version = 4;"
+						   "COMMIT;",
+		BASIC(SUM_VIEW) ORDERS(
+		    SUM_VIEW) "CREATE TEMP VIEW revocation AS"
+			      " SELECT *, 0 AS retry_at, 0 AS failures, 0 AS code, '' "
+			      "AS last_error,"
+			      " NULL AS sum FROM main.revocation;"
+			      "CREATE TEMP VIEW ari AS"
+			      " SELECT *, 0 AS failures, NULL AS sum FROM main.ari;" },
+	[3] = { "BEGIN IMMEDIATE;" BASIC(ADD_SUM) ORDERS(ADD_SUM)
+		    AT_CA(ADD_SUM) "PRAGMA user_version = 4;"
+				   "COMMIT;",
+		BASIC(SUM_VIEW) ORDERS(SUM_VIEW) AT_CA(SUM_VIEW) },
 };
 
 static const char *const texts[STATEMENTS] = {
 	[CERT_GET] = "SELECT " CERT_COLUMNS " FROM certificate WHERE name = ?",
 	[CERT_PUT] = "INSERT OR REPLACE INTO certificate (" CERT_COLUMNS
-		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?,?,?)",
+		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?,?,?,?)",
 	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
 	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
 	[HOOK_PUT] =
-	    "INSERT OR REPLACE INTO hook (" HOOK_COLUMNS ") VALUES (?,?,?,?,?,?)",
+	    "INSERT OR REPLACE INTO hook (" HOOK_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
 	[HOOK_DROP] = "DELETE FROM hook WHERE name = ? AND hook = ?",
 	[HOOKS_DROP] = "DELETE FROM hook WHERE name = ?",
 	[HOOK_EACH] = "SELECT " HOOK_COLUMNS " FROM hook ORDER BY name, hook",
 	[HOOK_EACH_OF] =
 	    "SELECT " HOOK_COLUMNS " FROM hook WHERE name = ? ORDER BY hook",
 	[SERVED_PUT] =
-	    "INSERT OR REPLACE INTO served (" SERVED_COLUMNS ") VALUES (?,?,?,?,?,?)",
+	    "INSERT OR REPLACE INTO served (" SERVED_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
 	[SERVED_DROP] = "DELETE FROM served WHERE name = ?",
 	[SERVED_EACH] =
 	    "SELECT " SERVED_COLUMNS " FROM served WHERE name = ? ORDER BY endpoint",
 	[ORDER_PUT] = "INSERT OR REPLACE INTO acme_order (" ORDER_COLUMNS
-		      ") VALUES (?,?,?,?,?,?,?)",
+		      ") VALUES (?,?,?,?,?,?,?,?)",
 	[ORDER_DROP] = "DELETE FROM acme_order WHERE name = ?",
 	[ORDER_EACH] = "SELECT " ORDER_COLUMNS " FROM acme_order ORDER BY name",
 	[ORDER_EACH_OF] = "SELECT " ORDER_COLUMNS " FROM acme_order WHERE name = ?",
 	[TOKEN_PUT] =
-	    "INSERT OR REPLACE INTO token (" TOKEN_COLUMNS ") VALUES (?,?,?,?)",
+	    "INSERT OR REPLACE INTO token (" TOKEN_COLUMNS ") VALUES (?,?,?,?,?)",
 	[TOKEN_DROP] = "DELETE FROM token WHERE name = ? AND token = ?",
 	[TOKEN_EACH] = "SELECT " TOKEN_COLUMNS " FROM token ORDER BY name, token",
 	[TOKEN_EACH_OF] = "SELECT " TOKEN_COLUMNS " FROM token"
 			  " WHERE name = ? ORDER BY token",
 	[REVOKE_PUT] =
-	    "INSERT OR REPLACE INTO revocation (" REVOKE_COLUMNS ") VALUES (" Q10 ")",
+	    "INSERT OR REPLACE INTO revocation (" REVOKE_COLUMNS ") VALUES (" Q10 ",?)",
 	[REVOKE_DROP] = "DELETE FROM revocation WHERE name = ? AND generation = ?",
 	[REVOKES_DROP] = "DELETE FROM revocation WHERE name = ?",
 	[REVOKE_EACH] =
 	    "SELECT " REVOKE_COLUMNS " FROM revocation ORDER BY name, generation",
 	[ARI_PUT] =
-	    "INSERT OR REPLACE INTO ari (" ARI_COLUMNS ") VALUES (?,?,?,?,?,?,?,?)",
+	    "INSERT OR REPLACE INTO ari (" ARI_COLUMNS ") VALUES (?,?,?,?,?,?,?,?,?)",
 	[ARI_DROP] = "DELETE FROM ari WHERE name = ?",
 	[ARI_EACH] = "SELECT " ARI_COLUMNS " FROM ari ORDER BY name",
 	[ARI_EACH_OF] = "SELECT " ARI_COLUMNS " FROM ari WHERE name = ?",
-	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?)",
+	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
 	[EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id",
 	[EVENT_EACH_OF] = "SELECT " EVENT_COLUMNS " FROM event"
 			  " WHERE name = ? ORDER BY id",
 };
 
-bool db_is_damage(int rc)
+void db_damaged(struct state *s, const char *why)
 {
-	return (rc & 0xff) == SQLITE_CORRUPT || (rc & 0xff) == SQLITE_NOTADB;
+	if (s->damaged)
+		return;
+	s->damaged = true;
+	s->bad_at = clock_now();
+	state_tell(s, "is damaged", why);
+}
+
+int db_check(struct state *s)
+{
+	sqlite3_stmt *stmt = NULL;
+	int rc = sqlite3_prepare_v2(s->db, "PRAGMA quick_check(1)", -1, &stmt, NULL);
+	bool whole = rc == SQLITE_OK && sqlite3_step(stmt) == SQLITE_ROW &&
+		     strcmp((const char *)sqlite3_column_text(stmt, 0), "ok") == 0;
+
+	rc = sqlite3_finalize(stmt);
+	return rc == SQLITE_OK && !whole ? SQLITE_CORRUPT : rc;
 }
 
 int db_err(struct state *s, struct err *e, const char *what)
@@ -140,8 +175,8 @@ int db_err(struct state *s, struct err *e, const char *what)
 			? sqlite3_system_errno(s->db)
 			: 0;
 
-	if (db_is_damage(rc))
-		s->damaged = true;
+	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+		db_damaged(s, sqlite3_errmsg(s->db));
 	/* "disk I/O error" is what SQLite says of a full disk, too. */
 	return err_set(e, rc == SQLITE_BUSY ? ERR_BUSY : ERR_SYS,
 		       "state.db: %s: %s%s%s", what, sqlite3_errmsg(s->db),
@@ -166,15 +201,59 @@ int db_upgrade(struct state *s, int format, struct err *e)
 		      e);
 }
 
+/* -- sums (FNV-1a): of a damaged disk, not of who would deceive us -- */
+
+#define SUM_BEGIN 0xcbf29ce484222325u
+
+static uint64_t sum_of(uint64_t sum, int type, const void *v, size_t len)
+{
+	const uint8_t *bytes = v;
+
+	sum = (sum ^ (unsigned)type) * 0x100000001b3u;
+	for (size_t i = 0; i < len; i++)
+		sum = (sum ^ bytes[i]) * 0x100000001b3u;
+	return (sum ^ len) * 0x100000001b3u;
+}
+
+static uint64_t sum_of_column(uint64_t sum, sqlite3_stmt *stmt, int i)
+{
+	const int type = sqlite3_column_type(stmt, i);
+	int64_t v;
+
+	if (type == SQLITE_INTEGER) {
+		v = sqlite3_column_int64(stmt, i);
+		return sum_of(sum, type, &v, sizeof(v));
+	}
+	return sum_of(sum, type, sqlite3_column_blob(stmt, i),
+		      (size_t)sqlite3_column_bytes(stmt, i));
+}
+
+static bool sum_is_right(const struct state *s, sqlite3_stmt *stmt)
+{
+	const int last = sqlite3_column_count(stmt) - 1;
+	uint64_t sum = SUM_BEGIN;
+
+	if (!s->has_sums || sqlite3_column_type(stmt, last) == SQLITE_NULL)
+		return true;
+	for (int i = 0; i < last; i++)
+		sum = sum_of_column(sum, stmt, i);
+	return sum == (uint64_t)sqlite3_column_int64(stmt, last);
+}
+
+/* -- queries -- */
+
 int query_begin(struct state *s, enum statement which, struct query *q, struct err *e)
 {
 	sqlite3_stmt **stmt = &s->statements[which];
 
 	if (*stmt == NULL &&
 	    sqlite3_prepare_v3(s->db, texts[which], -1, SQLITE_PREPARE_PERSISTENT, stmt,
-			       NULL) != SQLITE_OK)
+			       NULL) != SQLITE_OK) {
+		if (sqlite3_errcode(s->db) == SQLITE_ERROR) /* its schema is not ours */
+			db_damaged(s, sqlite3_errmsg(s->db));
 		return db_err(s, e, "prepare");
-	*q = (struct query){ .stmt = *stmt };
+	}
+	*q = (struct query){ .stmt = *stmt, .sum = SUM_BEGIN };
 	return 0;
 }
 
@@ -186,16 +265,21 @@ void query_end(struct query *q)
 
 void query_put_int(struct query *q, int64_t v)
 {
+	q->sum = sum_of(q->sum, SQLITE_INTEGER, &v, sizeof(v));
 	sqlite3_bind_int64(q->stmt, ++q->at, v);
 }
 
 void query_put_text(struct query *q, const char *v)
 {
-	sqlite3_bind_text(q->stmt, ++q->at, v == NULL ? "" : v, -1, SQLITE_TRANSIENT);
+	const char *text = v == NULL ? "" : v;
+
+	q->sum = sum_of(q->sum, SQLITE_TEXT, text, strlen(text));
+	sqlite3_bind_text(q->stmt, ++q->at, text, -1, SQLITE_TRANSIENT);
 }
 
 void query_put_blob(struct query *q, const void *v, size_t len)
 {
+	q->sum = sum_of(q->sum, SQLITE_BLOB, v, len);
 	sqlite3_bind_blob64(q->stmt, ++q->at, v, len, SQLITE_TRANSIENT);
 }
 
@@ -226,18 +310,25 @@ int query_row(struct state *s, struct query *q, struct err *e)
 	int rc = sqlite3_step(q->stmt);
 
 	q->at = 0;
-	if (rc == SQLITE_ROW)
+	if (rc == SQLITE_ROW && sum_is_right(s, q->stmt))
 		return 1;
-	if (rc != SQLITE_DONE)
+	if (rc == SQLITE_ROW) {
+		db_damaged(s, "a row is not what was written");
+		err_set(e, ERR_SYS, "state.db: read: a row is not what was written");
+	} else if (rc != SQLITE_DONE) {
 		db_err(s, e, "read");
+	}
 	query_end(q);
 	return rc == SQLITE_DONE ? 0 : e->code;
 }
 
 int query_run(struct state *s, struct query *q, struct err *e)
 {
-	int rc = sqlite3_step(q->stmt);
+	int rc;
 
+	if (sqlite3_bind_parameter_count(q->stmt) > q->at)
+		sqlite3_bind_int64(q->stmt, q->at + 1, (int64_t)q->sum);
+	rc = sqlite3_step(q->stmt);
 	if (rc != SQLITE_DONE)
 		db_err(s, e, "write");
 	query_end(q);
@@ -248,7 +339,7 @@ int query_each(struct state *s, enum statement all, enum statement of, const cha
 	       struct query *q, struct err *e)
 {
 	*q = (struct query){ .stmt = NULL };
-	if (s == NULL)
+	if (state_is_blank(s))
 		return 0;
 	TRY(query_begin(s, name == NULL ? all : of, q, e));
 	if (name != NULL)

@@ -48,20 +48,32 @@ enum statement {
 };
 
 /* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
- * revocation or a question about a renewal has failed so far. */
-#define STATE_FORMAT 3
+ * revocation or a question about a renewal has failed so far. 4: sums. */
+#define STATE_FORMAT 4
 
 struct state {
-	sqlite3 *db;
-	char *dir;    /* owned */
-	bool damaged; /* met while reading or writing: set aside when closed */
+	sqlite3 *db; /* NULL: there is nothing to read */
+	char *dir;   /* owned */
 	bool read_only;
-	const char *why_read_only; /* static; NULL: it was asked for */
+	bool is_new;    /* there was no file */
+	bool has_sums;  /* each row can be checked */
+	bool damaged;   /* met while reading or writing: set aside when closed */
+	int64_t bad_at; /* of the name that it is set aside under */
+	char news[512]; /* see state_news() */
 	sqlite3_stmt *statements[STATEMENTS];
 };
 
-/* SQLite's result says that the file is not, or no longer, a database. */
-bool db_is_damage(int rc);
+/* Whether there is nothing to be found in it. */
+static inline bool state_is_blank(const struct state *s)
+{
+	return s == NULL || s->db == NULL;
+}
+
+/* It cannot be gone on with, and why; the first reason counts. */
+void db_damaged(struct state *s, const char *why);
+
+/* Look through all of the file, but for what only a sum can tell: a result of SQLite. */
+int db_check(struct state *s);
 
 /* What SQLite says of the last call; ERR_BUSY if another process has the lock. */
 int db_err(struct state *s, struct err *e, const char *what);
@@ -76,10 +88,17 @@ int db_make_schema(struct state *s, struct err *e);
  * is only read stays as it is, and looks as if it had been brought there. */
 int db_upgrade(struct state *s, int format, struct err *e);
 
-/* A statement being run: values go in and come out one after the other. */
+/*
+ * A statement being run: values go in and come out one after the other.
+ *
+ * The last column of each table is a sum of the others, put and checked here: SQLite
+ * sees when its own structure was hit, not when a moment or a flag was. A row without
+ * one was written by an older format.
+ */
 struct query {
 	sqlite3_stmt *stmt; /* borrowed from the state */
 	int at;
+	uint64_t sum; /* of what was put */
 };
 
 int query_begin(struct state *s, enum statement which, struct query *q, struct err *e);

@@ -92,11 +92,11 @@ struct super {
 	struct listen listen;    /* kept while the agent wants a responder */
 	int64_t listen_until_ms; /* clock_boot_ms(); 0: as long as there is one */
 	struct super_proc procs[SUPER_PROCS];
-	uint64_t run; /* this one, as struct request has it */
+	uint64_t run;   /* this one, as struct request has it */
+	uint64_t store; /* which it is, 0: not known */
 	unsigned restarts;
 	int64_t restarted_ms; /* clock_boot_ms() of the last */
-	bool
-	    cut; /* the run before did not end in good order, or this has begun again */
+	bool cut; /* begun again, or the run before did not end in good order */
 	bool is_daemon;
 	unsigned wishes;  /* enum super_wish, not granted yet */
 	int64_t peace_ms; /* until then nothing but WISH_END is granted */
@@ -150,7 +150,7 @@ void super_asked_end(struct super *s, int status);
 /* super_store.c: say in the lock that this run has ended in good order. */
 void super_release(struct super *s);
 
-/* super_store.c: the folders of the state directory, and the lock (ERR_BUSY). */
+/* super_store.c: the folders of the state directory, its id, and the lock (ERR_BUSY). */
 int super_store(struct super *s, struct err *e);
 
 /*

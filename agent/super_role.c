@@ -113,6 +113,7 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 	struct role_start start = {
 		.request = *s->request,
 		.host_id = s->host_id,
+		.store = s->store,
 		.uid = SPEC_NOBODY,
 		.gid = SPEC_NOBODY,
 		.is_root = s->is_root,

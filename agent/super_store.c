@@ -4,15 +4,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
+#include <sys/random.h>
 #include <sys/stat.h>
 
 #include "agent/log.h"
 #include "agent/super.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 #define LOCK "lock"
+#define ID   "id" /* of this store, 16 digits: what the agent remembers is of it alone */
 
 /* As DESIGN "The store": who may do what in each folder. */
 static const struct folder {
@@ -104,13 +108,40 @@ void super_release(struct super *s)
 		log_debug("lock: %s; the next run sweeps", strerror(errno));
 }
 
+static uint64_t read_id(int root)
+{
+	AUTO_BUF struct buf text = { 0 };
+	struct err e;
+
+	if (file_read(root, ID, 64, &text, &e) < 0 || text.len < 16)
+		return 0;
+	return strtoull(text.data, NULL, 16);
+}
+
+/* A store that cannot be given one does without: its disk is full, or worse. */
+static uint64_t make_id(int root)
+{
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0644 };
+	uint64_t drawn;
+	char text[32];
+	struct err e;
+
+	if (getrandom(&drawn, sizeof(drawn), 0) != sizeof(drawn))
+		return 0;
+	snprintf(text, sizeof(text), "%016llx\n", (unsigned long long)drawn);
+	return file_write(root, ID, text, strlen(text), &access, &e) < 0 ? 0 : drawn;
+}
+
 int super_store(struct super *s, struct err *e)
 {
 	const char *path = spec_text(&s->spec, s->spec.global->state_dir);
 	AUTO_FD int root = -1;
 
-	if (!request_writes(s->request))
+	if (!request_writes(s->request)) {
+		root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
+		s->store = root < 0 ? 0 : read_id(root);
 		return 0;
+	}
 	TRY(make_parents(path, e));
 	root = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (root < 0)
@@ -120,5 +151,8 @@ int super_store(struct super *s, struct err *e)
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (make_folder(s, root, &folders[i], e) < 0)
 			return err_wrap(e, "%s", path);
+	s->store = read_id(root);
+	if (s->store == 0)
+		s->store = make_id(root);
 	return 0;
 }

@@ -13,8 +13,10 @@
 #include "agent/state_order.h"
 #include "agent/state_revoke.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "tests/help/inside.h"
 
@@ -61,6 +63,17 @@ static unsigned rows_of(struct state *st)
 	if (state_each(st, count, &n, &e) < 0)
 		fail_msg("%s", e.text);
 	return n;
+}
+
+static bool sums_are_wrong(const char *dir)
+{
+	struct state *st = open_it(dir, true);
+	unsigned n = 0;
+	struct err e;
+	const bool wrong = state_each(st, count, &n, &e) < 0 && state_is_damaged(st);
+
+	state_close(st);
+	return wrong;
 }
 
 static unsigned rows_in(const char *dir)
@@ -176,20 +189,22 @@ static void what_may_not_be_looked_at_is_not_taken_for_missing(void **state)
 static void a_newer_format_is_read_and_not_written(void **state)
 {
 	const struct scratch *s = *state;
-	struct memory m = { .generation = 8 };
-	struct state *st;
+	struct state *st = NULL;
+	struct stat before;
 	struct err e;
 
 	fill(s->path, 2);
 	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
-	       "PRAGMA user_version = 4;");
-	st = open_it(s->path, false);
-	assert_int_equal(rows_of(st), 2);
-	assert_int_equal(state_begin(st, &e), ERR_CONFIG);
-	assert_non_null(strstr(e.text, "newer everleaf"));
-	assert_int_not_equal(state_put(st, "name-000000", &m, &e), 0);
-	state_close(st);
+	       "UPDATE certificate SET sum = sum + 1;"
+	       "PRAGMA user_version = 5;");
+	before = scratch_stat(s, "state.db");
 	assert_int_equal(rows_in(s->path), 2);
+	assert_int_equal(state_open(s->path, false, &st, &e), ERR_CONFIG);
+	assert_null(st);
+	assert_non_null(strstr(e.text, "newer everleaf (format 5, this is 4)"));
+	assert_int_equal(rows_in(s->path), 2);
+	assert_true(scratch_stat(s, "state.db").st_mtim.tv_nsec ==
+		    before.st_mtim.tv_nsec);
 }
 
 /* As the first version made it. */
@@ -316,6 +331,28 @@ static void the_second_format_is_brought_to_ours_and_read_as_it_is(void **state)
 	state_close(st);
 }
 
+static void the_third_format_is_given_sums(void **state)
+{
+	static const char *const tables[] = { "certificate", "hook",       "served",
+					      "event",       "acme_order", "token",
+					      "revocation",  "ari" };
+	const struct scratch *s = *state;
+
+	fill(s->path, 3);
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++) {
+		AUTO_FREE char *text =
+		    xasprintf("ALTER TABLE %s DROP COLUMN sum", tables[i]);
+
+		sql(s, text);
+	}
+	sql(s, "PRAGMA user_version = 3;");
+	assert_int_equal(rows_in(s->path), 3);
+	state_close(open_it(s->path, false));
+	assert_int_equal(rows_in(s->path), 3);
+	sql(s, "UPDATE certificate SET sum = 1 WHERE name = 'name-000001'");
+	assert_true(sums_are_wrong(s->path));
+}
+
 static void an_older_format_is_brought_to_ours_with_all_that_is_in_it(void **state)
 {
 	const struct scratch *s = *state;
@@ -388,42 +425,174 @@ static void a_file_that_is_no_database_is_set_aside(void **state)
 	assert_true(scratch_stat(s, "state.db.bad-1795235000").st_size > 100);
 }
 
-static void damage_met_while_reading_is_set_aside_when_closed(void **state)
+static void damage_deep_in_the_file_is_found_when_it_is_opened(void **state)
 {
 	const struct scratch *s = *state;
 	struct state *st;
-	unsigned n = 0;
-	struct err e;
 
 	fill(s->path, 2000);
 	spoil(s, 4096 * 8, 4096 * 16); /* head and schema stay whole */
+	clock_fake(1795235000);
 	st = open_it(s->path, false);
+	clock_fake(0);
+	assert_int_equal(rows_of(st), 0);
+	assert_false(state_is_damaged(st));
+	assert_non_null(strstr(state_news(st), "state.db is damaged (database disk "
+					       "image is malformed): begun anew"));
+	assert_non_null(strstr(state_news(st), "/state.db.bad-1795235000"));
+	state_close(st);
+	fill(s->path, 3);
+	assert_null(state_news(st = open_it(s->path, false)));
+	state_close(st);
+	assert_int_equal(rows_in(s->path), 3);
+	assert_true(scratch_has(s, "state.db.bad-1795235000"));
+}
+
+static void damage_that_comes_later_is_set_aside_when_closed(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st;
+	struct err e;
+	unsigned n = 0;
+
+	fill(s->path, 40000); /* more than SQLite keeps in memory */
+	st = open_it(s->path, false);
+	assert_null(state_news(st));
+	spoil(s, 4096 * 8, 4096 * 16);
 	assert_int_equal(state_each(st, count, &n, &e), ERR_SYS);
+	assert_true(state_is_damaged(st));
+	assert_non_null(strstr(state_news(st), "state.db is damaged"));
 	state_close(st);
 	assert_false(scratch_has(s, "state.db"));
-
 	fill(s->path, 3);
-	assert_int_equal(scratch_count(s, "."), 2); /* the new one and the bad one */
 	assert_int_equal(rows_in(s->path), 3);
 }
 
-static void a_reader_leaves_a_damaged_file_as_it_is(void **state)
+/* Whatever is remembered is either what was, or nothing. */
+static void check_rows(const struct scratch *s, off_t at)
 {
-	const struct scratch *s = *state;
 	struct state *st = NULL;
 	unsigned n = 0;
 	struct err e;
 
-	fill(s->path, 2000);
-	spoil(s, 4096 * 8, 4096 * 16);
-	st = open_it(s->path, true);
-	assert_int_equal(state_each(st, count, &n, &e), ERR_SYS);
+	if (state_open(s->path, false, &st, &e) < 0)
+		fail_msg("byte %lld: %s", (long long)at, e.text);
+	if (state_each(st, count, &n, &e) < 0 && !state_is_damaged(st))
+		fail_msg("byte %lld: %s", (long long)at, e.text);
+	if (!state_is_damaged(st) && n != 40 && !(n == 0 && state_news(st) != NULL))
+		fail_msg("byte %lld: %u rows", (long long)at, n);
 	state_close(st);
-	spoil(s, 0, 4096);
-	assert_int_equal(state_open(s->path, true, &st, &e), ERR_SYS);
-	assert_null(st);
-	assert_true(scratch_has(s, "state.db"));
-	assert_int_equal(scratch_stat(s, "state.db").st_nlink, 1);
+	st = open_it(s->path, false); /* and it can be gone on with */
+	if (state_each(st, count, &n, &e) < 0)
+		fail_msg("byte %lld, again: %s", (long long)at, e.text);
+	state_close(st);
+}
+
+/* A new format there is none of, but one byte away. */
+static bool is_of_version(off_t at)
+{
+	return at == 63;
+}
+
+static void no_byte_that_was_changed_is_taken_for_what_was_written(void **state)
+{
+	const struct scratch *s = *state;
+	struct buf whole = { 0 };
+	struct err e;
+
+	fill(s->path, 40);
+	assert_int_equal(file_read(s->fd, "state.db", 1 << 20, &whole, &e), 0);
+	for (off_t at = 0; at < (off_t)whole.len; at += at < 200 ? 1 : 37) {
+		int fd = openat(s->fd, "state.db", O_WRONLY | O_TRUNC | O_CLOEXEC);
+
+		if (is_of_version(at))
+			continue;
+		whole.data[at] ^= 0x45;
+		assert_int_equal(write(fd, whole.data, whole.len), whole.len);
+		whole.data[at] ^= 0x45;
+		close(fd);
+		check_rows(s, at);
+	}
+	buf_done(&whole);
+}
+
+static void a_file_that_was_cut_short_is_begun_anew(void **state)
+{
+	static const off_t sizes[] = { 0, 1, 99, 100, 512, 4096, 5000, 8192, 20480 };
+	const struct scratch *s = *state;
+	struct state *st;
+	int fd;
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+		fill(s->path, 200);
+		fd = openat(s->fd, "state.db", O_WRONLY | O_CLOEXEC);
+		assert_int_equal(ftruncate(fd, sizes[i]), 0);
+		close(fd);
+		st = open_it(s->path, false);
+		if (state_news(st) == NULL)
+			fail_msg("%lld bytes: nothing is said", (long long)sizes[i]);
+		assert_non_null(strstr(state_news(st), sizes[i] <= 1
+							   ? "state.db was empty"
+							   : "state.db is damaged"));
+		assert_int_equal(rows_of(st), 0);
+		state_close(st);
+	}
+}
+
+/* -- another store's -- */
+
+static void claim(const char *dir, bool read_only, uint64_t store, unsigned rows,
+		  const char *news)
+{
+	struct state *st = open_it(dir, read_only);
+	struct err e;
+
+	assert_int_equal(state_claim(st, store, &e), 0);
+	assert_int_equal(rows_of(st), rows);
+	if (news == NULL)
+		assert_null(state_news(st));
+	else
+		assert_non_null(strstr(state_news(st), news));
+	state_close(st);
+}
+
+static void what_another_store_remembers_is_set_aside(void **state)
+{
+	static const char foreign[] = "state.db is that of another store";
+	const struct scratch *s = *state;
+
+	fill(s->path, 3);
+	claim(s->path, true, 77, 3, NULL);
+	claim(s->path, false, 77, 3, NULL); /* it was nobody's */
+	claim(s->path, false, 77, 3, NULL);
+	claim(s->path, false, 0, 3, NULL); /* not known whose it should be */
+	claim(s->path, true, 78, 0, foreign);
+	clock_fake(1795235000);
+	claim(s->path, false, 78, 0, foreign);
+	clock_fake(0);
+	assert_true(scratch_stat(s, "state.db.bad-1795235000").st_size > 0);
+	claim(s->path, false, 78, 0, NULL);
+}
+
+static void a_reader_finds_nothing_in_a_damaged_file_and_leaves_it(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st;
+	struct stat before;
+
+	for (int whole = 0; whole < 2; whole++) {
+		fill(s->path, 2000);
+		spoil(s, whole ? 0 : 4096 * 8, 4096 * 4);
+		before = scratch_stat(s, "state.db");
+		st = open_it(s->path, true);
+		assert_non_null(strstr(state_news(st), "state.db is damaged ("));
+		assert_non_null(strstr(state_news(st), "begins it anew"));
+		assert_int_equal(rows_of(st), 0);
+		state_close(st);
+		assert_true(scratch_stat(s, "state.db").st_mtim.tv_nsec ==
+			    before.st_mtim.tv_nsec);
+		assert_int_equal(unlinkat(s->fd, "state.db", 0), 0);
+	}
 }
 
 static void at_most_three_damaged_files_are_kept(void **state)
@@ -456,7 +625,8 @@ static void values_out_of_range_do_no_harm(void **state)
 	fill(s->path, 1);
 	sql(s, "UPDATE certificate SET key = 99, held_key = -1, fingerprint = x'00',"
 	       " serial = hex(zeroblob(500)), issuer = hex(zeroblob(500)),"
-	       " last_error = hex(zeroblob(5000)), n_names = NULL, renew_at = 'soon'");
+	       " last_error = hex(zeroblob(5000)), n_names = NULL, renew_at = 'soon', "
+	       "sum = NULL");
 	st = open_it(s->path, true);
 	assert_int_equal(state_get(st, "name-000000", &m, &found, &e), 0);
 	assert_true(found);
@@ -625,10 +795,15 @@ int main(void)
 		KEPT(an_older_format_is_brought_to_ours_with_all_that_is_in_it),
 		KEPT(an_older_format_is_read_and_left_as_it_is),
 		KEPT(the_second_format_is_brought_to_ours_and_read_as_it_is),
+		KEPT(the_third_format_is_given_sums),
 		KEPT(what_was_opened_for_reading_is_not_written),
 		KEPT(a_file_that_is_no_database_is_set_aside),
-		KEPT(damage_met_while_reading_is_set_aside_when_closed),
-		KEPT(a_reader_leaves_a_damaged_file_as_it_is),
+		KEPT(damage_deep_in_the_file_is_found_when_it_is_opened),
+		KEPT(damage_that_comes_later_is_set_aside_when_closed),
+		KEPT(no_byte_that_was_changed_is_taken_for_what_was_written),
+		KEPT(a_file_that_was_cut_short_is_begun_anew),
+		KEPT(a_reader_finds_nothing_in_a_damaged_file_and_leaves_it),
+		KEPT(what_another_store_remembers_is_set_aside),
 		KEPT(at_most_three_damaged_files_are_kept),
 		KEPT(values_out_of_range_do_no_harm),
 		KEPT(a_reader_who_is_root_locks_no_one_out),

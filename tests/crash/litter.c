@@ -19,6 +19,7 @@ static const char *const welcome[] = {
 	"web",
 	"state",
 	"state/lock",
+	"state/id",
 	"state/live",
 	"state/archive",
 	"state/ca",

@@ -21,7 +21,7 @@ suggest() { # START END URL
 later() {
 	python3 -c 'import sqlite3, sys
 db = sqlite3.connect(sys.argv[1])
-db.execute("UPDATE ari SET ask_at = 1")
+db.execute("UPDATE ari SET ask_at = 1, sum = NULL")
 db.commit()' "$dir/state/agent/state.db"
 	touch -d '-2 hours' "$dir"/state/archive/www/*/cert.pem
 }
