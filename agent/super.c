@@ -352,6 +352,7 @@ static int run(struct super *s, struct err *e)
 	if (sigfd < 0)
 		return e->code;
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
+	TRY(super_reach_state(s, e));
 	if (s->request->command == COMMAND_CHECK) {
 		say_valid(s);
 		return EXIT_SUCCESS;

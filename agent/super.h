@@ -14,10 +14,9 @@
  *       super_asked.c    ... what a person asks of it, and the control socket
  *
  * The daemon is tree after tree: whatever is to be another (the configuration, what there
- * is on disk) begins with other roles, as at the first start, and what a person
- * asks for is done by a tree of its own (control.h). The agent that is there
- * takes no new job and has SUPER_ASK_MS for those it has; lock, sockets and hooks that
- * run stay with us.
+ * is on disk) begins with other roles, as at the first start, and what a person asks for
+ * is done by a tree of its own (control.h). The agent that is there takes no new job and
+ * has SUPER_ASK_MS for those it has; lock, sockets and hooks that run stay with us.
  *
  * An agent or keeper that dies is started again with the other one, from disk, at most
  * SUPER_RESTARTS times; a worker that dies is one failed job, which the agent sees.
@@ -179,7 +178,8 @@ void super_end_role(struct super_proc *p, int64_t until_ms);
 /* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
 void super_end_roles(struct super *s, int patience_ms);
 
-/* super_reach.c: what the config role and the agent ask (messages.h). */
+/* super_reach.c: ERR_CONFIG if the agent cannot get at state_dir; what roles ask. */
+int super_reach_state(const struct super *s, struct err *e);
 int super_reach_config(void *role, struct msg *m, struct err *e);
 int super_reach(void *role, struct msg *m, struct err *e);
 

@@ -133,3 +133,20 @@ int super_reach(void *role, struct msg *m, struct err *e)
 	msg_put_str(m, closed ? why.text : "");
 	return 0;
 }
+
+int super_reach_state(const struct super *s, struct err *e)
+{
+	const char *path = spec_text(&s->spec, s->spec.global->state_dir);
+	const struct spec_user *u = &s->spec.global->users[SPEC_USER_AGENT];
+	const gid_t gid = u->gid;
+	const struct reach_user agent = { u->uid, &gid, 1 };
+	struct err why;
+
+	/* One that is not there yet will be made so that it can. */
+	if (!s->is_root || reach_folder(path, &agent, &why) != ERR_CONFIG)
+		return 0;
+	return err_set(
+	    e, ERR_CONFIG,
+	    "state_dir: user %u, whom the agent runs as, cannot get at %s: %s", u->uid,
+	    path, why.text);
+}

@@ -325,6 +325,7 @@ static int run(const struct scratch *s, const char *name)
 	AUTO_FREE char *program = xasprintf("%s/bin/everleaf", s->path);
 	pid_t pid;
 
+	assert_int_equal(fchmod(s->fd, 0755), 0); /* the roles are other users */
 	put_programs(s);
 	scratch_put(s, "everleaf.conf", text);
 	pid = fork();

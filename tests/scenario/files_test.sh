@@ -458,6 +458,21 @@ test_who_cannot_get_at_the_live_set_is_named_too() {
 	has_no 'cannot read' <err
 }
 
+test_a_state_directory_that_is_closed_to_the_agent_is_an_error_of_configuration() {
+	is_root || skip "needs root: otherwise all roles are one user"
+	mkdir -m 700 closed
+	www "$(file cert cert)"
+	sed -i "s|$dir/state|$dir/closed/state|" everleaf.conf
+	for command in check renew status; do
+		expect 2 everleaf $command
+		says err "state_dir: user 61001, whom the agent runs as, cannot get at $dir/closed/state: $dir/closed is closed"
+	done
+	[ ! -e closed/state ]
+	chmod 711 closed
+	expect 0 everleaf check
+	expect 0 everleaf renew
+}
+
 test_a_group_may_read_what_is_born_in_a_folder_with_a_list_for_new_files() {
 	is_root || skip "needs root: nothing can be given to others"
 	command -v setfacl >/dev/null || skip "setfacl (Debian: acl) is not installed"
