@@ -33,6 +33,7 @@ struct run {
 	const struct crash_case *crash;
 	const struct volume_kind *kind;
 	bool pressed;
+	struct power_figures figures;
 };
 
 static bool takes_all(void)
@@ -75,9 +76,20 @@ static void begin(struct power *p, const struct run *run)
 	skip();
 }
 
+/* The end of a test that must not fail. `ok`: the command could be run. */
+static void end(struct power *p, struct run *run, bool ok)
+{
+	print_figures(p, run->name);
+	run->figures = p->figures;
+	power_done(p);
+	assert_true(ok);
+	assert_int_equal(run->figures.n_failed, 0);
+	assert_true(run->figures.n_states > 0);
+}
+
 static void keeps_what_was_said(void **state)
 {
-	const struct run *run = *state;
+	struct run *run = *state;
 	struct power p;
 	bool ok;
 
@@ -85,11 +97,7 @@ static void keeps_what_was_said(void **state)
 	ok = power_prepare(&p) && power_record(&p);
 	if (ok)
 		power_replay(&p);
-	print_figures(&p, run->name);
-	power_done(&p);
-	assert_true(ok);
-	assert_int_equal(p.figures.n_failed, 0);
-	assert_true(p.figures.n_states > 0);
+	end(&p, run, ok);
 }
 
 /* While other programs sync all the time. */
@@ -103,17 +111,13 @@ static void keeps_what_was_said_under_pressure(void **state)
 
 static void keeps_it_when_the_plug_is_pulled(void **state)
 {
-	const struct run *run = *state;
+	struct run *run = *state;
 	struct power p;
 	bool ok;
 
 	begin(&p, run);
 	ok = power_prepare(&p) && power_plug(&p);
-	print_figures(&p, run->name);
-	power_done(&p);
-	assert_true(ok);
-	assert_int_equal(p.figures.n_failed, 0);
-	assert_true(p.figures.n_cuts > 0);
+	end(&p, run, ok);
 }
 
 /* These tests can fail: a program that does not sync breaks its promise. */
@@ -196,6 +200,23 @@ static void add_case(struct runs *runs, const struct crash_case *c,
 		add(runs, c, kind, "without a sync", is_seen_to_be_lost_without_a_sync);
 }
 
+static void print_total(const struct runs *runs)
+{
+	unsigned recorded = 0, cut = 0, failed = 0, lost = 0;
+
+	for (size_t i = 0; i < runs->n; i++) {
+		const struct power_figures *f = &runs->all[i].figures;
+
+		recorded += f->n_states - f->n_cuts;
+		cut += f->n_cuts;
+		failed += f->n_failed;
+		lost += f->n_lost;
+	}
+	printf("power: %u recorded disks, %u file systems shut down: %u failed, %u of "
+	       "them broke a promise\n",
+	       recorded, cut, failed, lost);
+}
+
 int main(void)
 {
 	struct runs *runs = calloc(1, sizeof(*runs));
@@ -208,6 +229,7 @@ int main(void)
 	/* A name in the sample that is none is seen. */
 	assert(takes_all() || getenv("POWER_ONLY") != NULL || runs->n == N_SAMPLE);
 	n = _cmocka_run_group_tests("power", runs->tests, runs->n, NULL, NULL);
+	print_total(runs);
 	free(runs);
 	return n;
 }
