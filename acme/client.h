@@ -47,7 +47,9 @@ struct acme_host {
 	int (*registered)(void *arg, const char *kid, struct err *e);
 	int (*rolled)(void *arg, bool taken, struct err *e);
 	/* Returns when the order's URL is durable and the tokens can be fetched. URL
-	 * NULL: there is no order any more, it is forgotten. */
+	 * NULL: there is no order any more, it is forgotten. Without tokens, and not a new
+	 * URL: the CA did not do what it was asked for, and whoever comes back asks for it
+	 * with the same `polls` (order.h). */
 	int (*checkpoint)(void *arg, const char *order_url,
 			  const struct acme_token *tokens, size_t n, struct err *e);
 };

@@ -35,6 +35,7 @@ struct order {
 	char *url;                     /* owned; NULL until it is known */
 	const char *profile;           /* that is asked for; NULL: none (any more) */
 	unsigned polls;                /* how long to wait goes by them */
+	bool waits;                    /* the CA works on it, and has not refused to */
 	enum order_status status;
 	struct acme_reply last; /* the order object as it was last sent */
 	char *note;             /* owned; NULL: nothing */
@@ -337,7 +338,7 @@ static int order_failed(struct order *o, struct err *e)
 	return order_over(o, &s.why, e);
 }
 
-static int order_wait(const struct order *o, struct err *e)
+static int order_wait(struct order *o, struct err *e)
 {
 	/* It was validated by some of them: what follows should take less long. */
 	unsigned polls = o->status == ORDER_PENDING ? o->polls : o->polls / 2;
@@ -351,6 +352,7 @@ static int order_wait(const struct order *o, struct err *e)
 		wait_ms = ORDER_POLL_MAX_MS;
 	if (at <= now_ms) /* none was named, or one that has passed by our clock */
 		at = now_ms + wait_ms;
+	o->waits = true;
 	return err_later(e, at, "%s",
 			 o->status == ORDER_PENDING ? "the CA validates its names"
 						    : "the CA makes the certificate");
@@ -398,6 +400,18 @@ static int advance(struct order *o, struct buf *chain, struct err *e)
 	return go_on(o, chain, e);
 }
 
+/* What a CA was too busy for is not done: a challenge that it was not told of would wait
+ * until authorizations are looked at again. */
+static int not_counted(struct order *o, struct err *e)
+{
+	const struct acme_host *host = o->acme->host;
+	const struct err why = *e;
+
+	TRY(host->checkpoint(host->arg, o->url, NULL, 0, e));
+	*e = why;
+	return e->code;
+}
+
 int order_advance(struct acme *a, const struct order_want *want, struct buf *chain,
 		  char **note, struct err *e)
 {
@@ -413,5 +427,7 @@ int order_advance(struct acme *a, const struct order_want *want, struct buf *cha
 		*note = TAKE(o.note);
 	if (rc == 0 || o.url == NULL)
 		return rc;
+	if (rc == ERR_LATER && !o.waits)
+		rc = not_counted(&o, e);
 	return err_wrap(e, "order %.*s", URL_SHOWN_MAX, o.url);
 }

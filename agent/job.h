@@ -76,6 +76,7 @@ struct job {
 	char *order;         /* owned; URL at an ACME CA, NULL: none is under way */
 	int64_t ordered_at;  /* Unix seconds */
 	unsigned polls;      /* how often it was come back to */
+	bool uncounted;      /* ... but for this time */
 	unsigned n_orders;   /* made for it at this issuer */
 	uint32_t checkpoint; /* of the worker's message that is to be answered */
 	int64_t until_ms;    /* while parked: Unix milliseconds */

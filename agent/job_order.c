@@ -162,13 +162,15 @@ static int take_url(struct agent *a, struct job *j, const char *url, struct err 
 	if (strlen(url) > LIMIT_ACME_URL)
 		return err_set(e, ERR_LIMIT, "the URL of an order of %zu bytes",
 			       strlen(url));
-	if (j->order != NULL && strcmp(j->order, url) == 0)
+	j->uncounted = j->order != NULL && strcmp(j->order, url) == 0;
+	if (j->uncounted)
 		return 0;
 	if (j->n_orders++ == ORDERS_MAX)
 		return err_set(e, ERR_PROTO, "the CA forgets each order that it makes");
 	order_over(a, j); /* the CA does not know that one any more */
 	j->order = xstrdup(url);
 	j->ordered_at = clock_now();
+	j->polls = 0;
 	a->certs[j->cert].flags |= CERT_ORDERED;
 	return order_keep(a, j, 0, e);
 }
@@ -189,6 +191,7 @@ static int take_checkpoint(struct agent *a, uint32_t number, struct msg *m,
 		return err_set(e, ERR_PROTO, "tokens of no order");
 	TRY(take_tokens(a, j, m, tokens, n, e));
 	TRY(take_url(a, j, url, e));
+	j->uncounted = j->uncounted && n == 0;
 	j->checkpoint = m->id;
 	if (n > 0)
 		challenge_present(a, j->name, tokens, n, answer_checkpoint, number);

@@ -121,7 +121,8 @@ static void park(struct agent *a, struct job *j, const struct err *e)
 {
 	int64_t now_ms = clock_now_ms();
 
-	j->polls++;
+	j->polls += !j->uncounted;
+	j->uncounted = false;
 	j->until_ms = e->retry_at_ms > now_ms ? e->retry_at_ms : now_ms;
 	snprintf(j->memory.last_error, sizeof(j->memory.last_error), "%s", e->text);
 	if (stays_in_memory(a, j))

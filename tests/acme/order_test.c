@@ -75,6 +75,19 @@ static void expect_failure(struct ca *ca, const struct order_want *want, int cod
 	ca_end(ca);
 }
 
+/* Its URL was told once as new, and once as not counted, behind all else. */
+static bool ca_says_twice(const struct ca *ca)
+{
+	char told[2048];
+	const char *first;
+
+	snprintf(told, sizeof(told), "order %s/o/1;", ca->web->url);
+	first = strstr(ca->heard, told);
+	return first != NULL && strlen(ca->heard) > strlen(told) &&
+	       strcmp(ca->heard + strlen(ca->heard) - strlen(told), told) == 0 &&
+	       first < ca->heard + strlen(ca->heard) - strlen(told);
+}
+
 /* -- what the CA says -- */
 
 #define ORDER_OF(status, more)                                       \
@@ -382,6 +395,33 @@ static void waiting_is_left_to_who_asked(void **state)
 	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
 	begin(&ca, state, processing, N(processing));
 	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+}
+
+/* What it was to be told would wait until it is looked at again. */
+static void what_the_ca_was_too_busy_for_is_not_counted(void **state)
+{
+	static const struct ca_step busy = { "POST /ch/1 ", 429, "Retry-After: 60\r\n",
+					     "" };
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", HTTP)),
+		busy,
+	};
+	static const struct ca_step asked[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		{ "POST /z/1 ", 503, "Retry-After: 60\r\n", "" },
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	expect_failure(&ca, &want, ERR_LATER, "the CA answers 429");
+	assert_true(ca_says_twice(&ca));
+	begin(&ca, state, asked, N(asked));
+	expect_failure(&ca, &want, ERR_LATER, "the CA answers 503");
+	assert_true(ca_says_twice(&ca));
 }
 
 static void an_order_is_not_read_before_it_can_have_an_outcome(void **state)
@@ -930,6 +970,7 @@ int main(void)
 		CASE(no_way_is_said_with_what_is_offered),
 		CASE(what_is_no_token_goes_nowhere),
 		CASE(waiting_is_left_to_who_asked),
+		CASE(what_the_ca_was_too_busy_for_is_not_counted),
 		CASE(an_order_is_not_read_before_it_can_have_an_outcome),
 		CASE(who_comes_back_reads_the_order_only),
 		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),

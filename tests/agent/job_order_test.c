@@ -461,6 +461,28 @@ static void expect_parked(struct world *w, int64_t retry_at)
 	assert_true(w->agent.certs[ONE].retry_at == m.retry_at);
 }
 
+/* Told of the order that it knows, without tokens. */
+static void a_time_at_which_the_ca_did_nothing_is_not_counted(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+
+	for (int i = 0; i < 2; i++) {
+		checkpoint(w, a.job, "https://near.example/o/1");
+		expect_go_on(w);
+	}
+	for (unsigned polls = 0; polls < 3; polls++) {
+		wait_for(w, a.id, 5);
+		while (w->agent.jobs->state == JOB_PARKED)
+			ev_run(w->agent.loop, EVRUN_ONCE);
+		turn(w);
+		a = take_order(w);
+		assert_string_equal(a.url, "https://near.example/o/1");
+		assert_int_equal(a.polls, polls);
+	}
+	assert_int_equal(w->agent.jobs->n_orders, 1);
+}
+
 static void a_long_wait_outlives_the_run(void **state)
 {
 	struct world *w = *state;
@@ -778,6 +800,7 @@ int main(void)
 		CASE(an_order_that_is_over_is_forgotten_before_the_worker_goes_on),
 		CASE(an_order_is_kept_where_it_can_be_gone_on_with),
 		CASE(a_short_wait_is_spent_in_memory_to_the_millisecond),
+		CASE(a_time_at_which_the_ca_did_nothing_is_not_counted),
 		CASE(a_long_wait_outlives_the_run),
 		CASE(a_run_waits_no_longer_than_it_was_told),
 		CASE(a_run_that_stops_lets_go_of_what_waits),

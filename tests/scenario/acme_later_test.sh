@@ -41,6 +41,25 @@ test_too_many_requests_is_a_time_and_no_failure() {
 	plans issue
 }
 
+test_a_ca_that_is_busy_at_any_step_is_waited_for() {
+	local step
+	for step in directory nonce account order authz challenge poll finalize cert; do
+		echo "$step 1 problem rateLimited slow down"
+		echo "$step 1 status 429"
+		echo "$step 1 header Retry-After: 1"
+	done >busy
+	start_ca <busy
+	acme
+	expect 0 timeout 120 "$BUILD/everleaf" -c everleaf.conf renew
+	is_live_of www 1 1
+	is 0 "$(status_of www failures)"
+	is 1 "$(grep -c '^poll 1 ' ca/log)"
+	is 2 "$(asked order)" # the first one was none
+	is 2 "$(asked finalize)"
+	no_token_is_left
+	no_fault
+}
+
 test_too_many_requests_without_a_time_is_an_hour() {
 	fails "slow down" <<-S
 	order * problem rateLimited slow down
