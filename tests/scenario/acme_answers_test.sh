@@ -163,6 +163,76 @@ test_answers_without_a_nonce_are_followed_by_asking_for_one() {
 	S
 }
 
+# -- the way there, and who waits for it --
+
+test_a_ca_is_reached_from_the_configured_address() {
+	start_ca </dev/null
+	acme 'names = "www.example.org";' 'source_address = "127.0.0.2";'
+	expect 0 everleaf renew
+	is 127.0.0.2 "$(sed -n 's/^connect [0-9]* //p' ca/log | sort -u)"
+}
+
+# A proxy that notes whom it is asked for, at $port.
+start_proxy() {
+	free_port
+	python3 - "$port" >proxied <<-'P' &
+	import socket, sys, threading
+	def copy(a, b):
+	    while data := a.recv(65536):
+	        b.sendall(data)
+	    b.shutdown(socket.SHUT_WR)
+	listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
+	while True:
+	    client, head = listener.accept()[0], b""
+	    while not head.endswith(b"\r\n\r\n") and (byte := client.recv(1)):
+	        head += byte
+	    if not head:
+	        continue
+	    print(head.split(b"\r\n")[0].decode(), flush=True)
+	    host, port = head.split()[1].decode().rsplit(":", 1)
+	    server = socket.create_connection(("127.0.0.1", int(port)))
+	    client.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+	    for pair in (client, server), (server, client):
+	        threading.Thread(target=copy, args=pair, daemon=True).start()
+	P
+	started $!
+	until_true 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+}
+
+test_a_ca_is_reached_by_the_configured_proxy() {
+	start_ca </dev/null
+	start_proxy
+	acme 'names = "www.example.org";' "proxy = \"http://127.0.0.1:$port\";"
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	grep -q "^CONNECT localhost:$(cat ca/port) " proxied
+	no_fault
+}
+
+at_a_terminal() { # ARGUMENT...: of everleaf; what a person sees
+	python3 -c 'import pty, sys; sys.exit(pty.spawn(sys.argv[1:]) >> 8)' \
+		"$BUILD/everleaf" -c everleaf.conf "$@" </dev/null
+}
+
+test_who_waits_at_a_terminal_sees_how_far_it_is() {
+	start_ca <<-S
+	poll 1-2 set status "pending"
+	poll 1-2 header Retry-After: 2
+	S
+	acme
+	NO_COLOR='' at_a_terminal renew >seen
+	grep -q "ordering . of 1" seen
+	grep -q "1 parked" seen
+	is_live_of www 1 1
+	script <<-S
+	poll 4 set status "pending"
+	poll 4 header Retry-After: 2
+	S
+	NO_COLOR=1 at_a_terminal renew --force www >seen
+	not grep -q "ordering" seen
+	is_live_of www 2 2
+}
+
 test_urls_are_used_byte_for_byte() {
 	start_ca </dev/null
 	acme

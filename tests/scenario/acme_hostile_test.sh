@@ -217,6 +217,16 @@ test_a_certificate_for_another_key_is_never_installed() {
 	S
 }
 
+# As a CA may that remembers what it made for these names before.
+test_an_older_certificate_is_not_installed_for_an_order_that_is_valid_at_once() {
+	with_a_live_pair
+	refused key <<-S
+	order * set status "valid"
+	order * set certificate "${url%/directory}$(sed -n 's/^cert 1 \([^ ]*\).*/\1/p' ca/log)"
+	S
+	is 1 "$(asked finalize)"
+}
+
 test_a_certificate_for_other_names_is_never_installed() {
 	with_a_live_pair
 	refused evil.example.org <<-S

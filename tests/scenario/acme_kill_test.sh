@@ -189,4 +189,30 @@ test_a_roll_over_that_was_never_taken_leaves_the_old_key() {
 	cmp old.key state/accounts/ca/account.key
 }
 
+# Before the CA is asked, while it is, and after it has taken the new key.
+test_a_roll_over_is_safe_wherever_it_is_killed() {
+	local step
+	start_ca </dev/null
+	acme
+	expect 0 everleaf renew
+	for step in directory nonce roll update; do
+		script <<<"$step * hold stop"
+		touch ca/stop
+		"$BUILD/everleaf" -c "$dir/everleaf.conf" account ca rollover >run.out 2>run.err &
+		run=$!
+		started $run
+		until_true 20 test -e ca/stop.here
+		kill -9 "$run"
+		rm ca/stop ca/stop.here
+		go_on
+		script </dev/null
+		expect 0 everleaf renew --force www
+		expect 0 everleaf account ca rollover
+		[ ! -e state/accounts/ca/next.key ]
+	done
+	expect 0 everleaf renew --force www
+	is 1 "$(grep -c '"termsOfServiceAgreed"' ca/log)"
+	no_fault
+}
+
 run_tests "$@"
