@@ -80,7 +80,7 @@ later() {
 	python3 - "$dir/state/agent/state.db" <<-'P'
 	import sqlite3, sys
 	db = sqlite3.connect(sys.argv[1])
-	db.execute("UPDATE revocation SET retry_at = 1")
+	db.execute("UPDATE revocation SET retry_at = 1, sum = NULL")
 	db.commit()
 	P
 }
