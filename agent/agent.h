@@ -26,6 +26,7 @@
 #include "agent/roles.h"
 #include "agent/state.h"
 #include "base/err.h"
+#include "base/heap.h"
 
 struct ari_ask;
 struct batch;
@@ -63,14 +64,16 @@ struct agent {
 	uint32_t last_job;
 	struct report report;
 	int64_t wait_until_ms; /* Unix; a CA is not waited for longer in this run */
-	unsigned n_left;       /* due, and not begun yet */
 	unsigned n_ended;      /* jobs of this run */
 	unsigned n_failed;     /* not brought to what was asked for, in this run */
 	ev_prepare turn;       /* the end of each turn of the loop */
 	unsigned n_reaching;   /* questions of reachcall() without an answer */
-	bool passing;          /* looking for what is due */
-	bool look;             /* to be done at the end of this turn */
-	bool writing;          /* a transaction is open */
+	struct heap agenda;    /* see agenda.h, as the next */
+	struct heap due;
+	struct heap unasked; /* see ari.h */
+	bool passing;        /* looking for what is due */
+	bool look;           /* to be done at the end of this turn */
+	bool writing;        /* a transaction is open */
 	struct err
 	    lost; /* why a transaction was not committed; code 0: none was lost */
 	struct commit *commits;  /* see commit.h */

@@ -214,6 +214,9 @@ static int load(struct agent *a, struct err *e)
 		a->memories = xcalloc(n, sizeof(*a->memories));
 	a->wanted = xcalloc(n, sizeof(*a->wanted));
 	a->tried = xcalloc(n, sizeof(*a->tried));
+	heap_init(&a->agenda, n);
+	heap_init(&a->due, n);
+	heap_init(&a->unasked, n);
 	TRY(choose(a, e));
 	TRY(open_state(a, e));
 	return take_inventory(a, e);
@@ -300,6 +303,9 @@ int agent_role(void)
 	free(a.memories);
 	free(a.wanted);
 	free(a.tried);
+	heap_done(&a.agenda);
+	heap_done(&a.due);
+	heap_done(&a.unasked);
 	auto_fd_(&a.root);
 	role_end(&a.start);
 	return rc;

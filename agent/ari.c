@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "acme/ari.h"
+#include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -280,9 +281,9 @@ static void on_answer(void *arg, uint32_t number, struct msg *m,
 		take_failure(a, number, &e);
 	if (same)
 		a->certs[number].ari_asking = false;
+	agenda_look(a, number);
 	ask_free(ask);
-	if (!ari_busy(a))
-		agent_pass(a);
+	agent_pass(a);
 }
 
 /* The file is as old as what is in it has been here. */
@@ -362,27 +363,36 @@ static bool is_lost(int64_t ask_at, int64_t now)
 	return ask_at != ARI_NEVER && ask_at > now && ask_at - now > ARI_LATE_S;
 }
 
-int64_t ari_pass(struct agent *a)
+int64_t ari_look(struct agent *a, uint32_t i, int64_t now)
 {
 	const bool stays = a->request->command == COMMAND_AGENT;
-	const int64_t now = clock_now();
-	int64_t next = INT64_MAX;
+	const struct cert *c = &a->certs[i];
 
-	if (a->stopping || (!stays && a->request->command != COMMAND_RENEW))
-		return next;
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		const struct cert *c = &a->certs[i];
-
-		if (!a->wanted[i] || c->ari_asking || !follows(a, i))
-			continue;
-		if (c->ari_ask_at > now && !is_lost(c->ari_ask_at, now)) {
-			if (stays && c->ari_ask_at < next)
-				next = c->ari_ask_at;
-		} else if (a->n_ari < ARI_AT_ONCE && !is_moot(a, i, now)) {
-			begin(a, i);
-		}
+	if (a->stopping || (!stays && a->request->command != COMMAND_RENEW) ||
+	    c->ari_asking || !follows(a, i))
+		return INT64_MAX;
+	if (c->ari_ask_at > now && !is_lost(c->ari_ask_at, now))
+		return stays ? c->ari_ask_at : INT64_MAX;
+	if (is_moot(a, i, now))
+		return INT64_MAX;
+	if (a->n_ari >= ARI_AT_ONCE) {
+		heap_put(&a->unasked, i, c->ari_ask_at);
+		return INT64_MAX;
 	}
-	return next;
+	begin(a, i);
+	return stays && !c->ari_asking ? c->ari_ask_at : INT64_MAX;
+}
+
+void ari_admit(struct agent *a)
+{
+	unsigned n = a->n_ari;
+	uint32_t i;
+	int64_t at;
+
+	while (n++ < ARI_AT_ONCE && heap_first(&a->unasked, &i, &at)) {
+		heap_take(&a->unasked, i);
+		agenda_look(a, i);
+	}
 }
 
 bool ari_busy(const struct agent *a)
@@ -407,6 +417,7 @@ void ari_check(struct agent *a)
 			take_failure(a, ask->cert, &e);
 			a->certs[ask->cert].ari_asking = false;
 		}
+		agenda_look(a, ask->cert);
 		agent_pass(a);
 	}
 }

@@ -29,8 +29,7 @@ struct err;
 
 #define ARI_WAIT_MS 10000
 
-/* At once, before others are asked about: what bounds memory, and how often all are
- * looked at. */
+/* At once, before others are asked about: what bounds memory. */
 #define ARI_AT_ONCE 1000
 
 #define ARI_NEVER INT64_MAX /* cert.ari_ask_at: there is nothing to ask by */
@@ -44,9 +43,12 @@ bool ari_counts(const struct agent *a, uint32_t i, const struct ari_row *row);
 /* `to` is `from` looked at again: what is known of it stays, if it is the same. */
 void ari_keep(struct cert *to, const struct cert *from);
 
-/* Ask about what is due to be asked about. Returns when the next is, INT64_MAX: this run
- * does not wait for it. */
-int64_t ari_pass(struct agent *a);
+/* Ask about certificate `i` if it is time to (it is in cert.ari_asking then), and there is
+ * a place. Returns when it will be time, INT64_MAX: this run does not wait for it. */
+int64_t ari_look(struct agent *a, uint32_t i, int64_t now);
+
+/* Have those looked at again that found no place, as many as there are places. */
+void ari_admit(struct agent *a);
 
 /* Whether an answer is being waited for. */
 bool ari_busy(const struct agent *a);

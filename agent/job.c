@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/batch.h"
@@ -94,6 +95,7 @@ void job_end(struct agent *a, struct job *j)
 	*at = j->next;
 	ev_timer_stop(a->loop, &j->timer);
 	a->n_ended++;
+	agenda_look(a, j->cert);
 	if (!alarm_keep(a, j))
 		job_free(j);
 }

@@ -23,7 +23,7 @@ void progress_show(struct agent *a)
 		n[j->state]++;
 	n_installing = n[JOB_INSTALLING] + n[JOB_HOOKING] + n[JOB_PROBING];
 	printf(CLEAR "ordering %u of %u", n_jobs - n[JOB_PARKED] - n_installing,
-	       n_jobs + a->n_left + a->n_ended);
+	       n_jobs + a->due.n + a->n_ended);
 	if (n[JOB_PARKED] > 0)
 		printf(", %u parked", n[JOB_PARKED]);
 	if (n_installing > 0)

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/ari.h"
@@ -39,56 +40,6 @@
 /* The keeper does one thing after the other. If it says nothing for so long, a disk or a
  * key generator hangs, and both of us begin again from disk. */
 #define KEEPER_SILENT_MS 110000
-
-struct candidate {
-	int64_t not_after;
-	uint32_t cert;
-	enum why why;
-};
-
-/* Least time left first; the number decides between equals, so that runs are alike. */
-static int by_urgency(const void *x, const void *y)
-{
-	const struct candidate *a = x;
-	const struct candidate *b = y;
-
-	if (a->not_after != b->not_after)
-		return a->not_after < b->not_after ? -1 : 1;
-	return a->cert < b->cert ? -1 : a->cert > b->cert;
-}
-
-/* Whether this run is still there at the moment `at` of certificate `i`: the agent is, and
- * others wait for a CA that said when. */
-static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
-{
-	return a->request->command == COMMAND_AGENT ||
-	       (a->certs[i].state == JOB_PARKED && at <= a->wait_until_ms / 1000);
-}
-
-/* Decide first: the list of what is due now and not yet tried. *next is when to look
- * again, INT64_MAX: never. Owned. */
-static struct candidate *decide(const struct agent *a, size_t *n, int64_t *next)
-{
-	struct candidate *list = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*list));
-	int64_t now = clock_now();
-
-	*n = 0;
-	*next = INT64_MAX;
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		struct due d;
-
-		if (!a->wanted[i] || a->tried[i] || a->certs[i].ari_asking)
-			continue;
-		d = agent_due(a, i, now);
-		if (d.why != WHY_NONE && d.at <= now)
-			list[(*n)++] =
-			    (struct candidate){ a->certs[i].not_after, i, d.why };
-		else if (d.at < *next && waits_for(a, i, d.at))
-			*next = d.at;
-	}
-	qsort(list, *n, sizeof(*list), by_urgency);
-	return list;
-}
 
 static bool may_begin(const struct agent *a)
 {
@@ -151,32 +102,25 @@ static void tell_ready(struct agent *a, int64_t next)
 /* Decide first, act after. */
 static void pass(struct agent *a)
 {
-	struct candidate *list;
-	int64_t next, ask_at;
-	size_t n;
+	enum why why;
+	int64_t next;
+	uint32_t i;
 
 	a->look = false;
 	a->passing = true;
 	if (a->stopping)
 		job_rest_all(a);
-	ask_at = ari_pass(a);
-	list = decide(a, &n, &next);
-	next = ask_at < next ? ask_at : next;
-	a->n_left = (unsigned)n;
-	for (size_t i = 0; i < n && !a->stopping && !agent_cut_off(a); i++) {
-		if (!may_begin(a))
-			break;
-		if (job_of_cert(a, list[i].cert) != NULL)
-			continue;
-		a->n_left--;
-		a->tried[list[i].cert] = a->request->command != COMMAND_AGENT;
-		job_begin(a, list[i].cert, list[i].why);
+	agenda_decide(a);
+	while (!a->stopping && !agent_cut_off(a) && may_begin(a) &&
+	       agenda_take(a, &i, &why)) {
+		a->tried[i] = a->request->command != COMMAND_AGENT;
+		job_begin(a, i, why);
 	}
-	free(list);
 	a->passing = false;
 	if ((a->jobs != NULL || challenge_busy(a) || ari_busy(a)) &&
 	    !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
+	next = agenda_next(a);
 	if (next != INT64_MAX) {
 		ev_periodic_stop(a->loop, &a->alarm);
 		ev_periodic_set(&a->alarm, (ev_tstamp)next, 0., NULL);
@@ -184,7 +128,7 @@ static void pass(struct agent *a)
 	}
 	batch_check(a);
 	tell_ready(a, next);
-	finish_if_done(a, n > 0 || next != INT64_MAX ||
+	finish_if_done(a, a->due.n > 0 || next != INT64_MAX ||
 			      a->request->command == COMMAND_AGENT);
 }
 
@@ -436,6 +380,7 @@ int agent_renew(struct agent *a, struct err *e)
 	challenge_begin(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
+	agenda_all(a);
 	agent_pass(a);
 	end_turn(a);
 	if (a->status == 0 && !a->over)

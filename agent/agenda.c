@@ -1,0 +1,85 @@
+#include "agent/agenda.h"
+
+#include "agent/agent.h"
+#include "agent/ari.h"
+#include "agent/job.h"
+#include "base/clock.h"
+
+#define NOW INT64_MIN
+
+void agenda_all(struct agent *a)
+{
+	for (uint32_t i = 0; i < a->agenda.room; i++)
+		agenda_look(a, i);
+}
+
+void agenda_look(struct agent *a, uint32_t i)
+{
+	if (i >= a->agenda.room) /* no loop, no agenda */
+		return;
+	heap_take(&a->due, i);
+	heap_put(&a->agenda, i, NOW);
+}
+
+/* Whether this run is still there at the moment `at` of certificate `i`: the agent is, and
+ * others wait for a CA that said when. */
+static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
+{
+	return a->request->command == COMMAND_AGENT ||
+	       (a->certs[i].state == JOB_PARKED && at <= a->wait_until_ms / 1000);
+}
+
+static void decide(struct agent *a, uint32_t i, int64_t now)
+{
+	struct due d;
+	int64_t ask_at;
+
+	heap_take(&a->agenda, i);
+	if (!a->wanted[i] || job_of_cert(a, i) != NULL)
+		return;
+	ask_at = ari_look(a, i, now); /* also about what has just been issued */
+	if (a->tried[i] || a->certs[i].ari_asking)
+		return;
+	d = agent_due(a, i, now);
+	if (d.at <= now)
+		heap_put(&a->due, i, a->certs[i].not_after);
+	else if (waits_for(a, i, d.at))
+		heap_put(&a->agenda, i, d.at < ask_at ? d.at : ask_at);
+}
+
+void agenda_decide(struct agent *a)
+{
+	const int64_t now = clock_now();
+	uint32_t i;
+	int64_t at;
+
+	ari_admit(a);
+	while (heap_first(&a->agenda, &i, &at) && at <= now)
+		decide(a, i, now);
+}
+
+bool agenda_take(struct agent *a, uint32_t *cert, enum why *why)
+{
+	const int64_t now = clock_now();
+	int64_t not_after;
+
+	while (heap_first(&a->due, cert, &not_after)) {
+		const struct due d = agent_due(a, *cert, now);
+
+		heap_take(&a->due, *cert);
+		*why = d.why;
+		if (d.at <= now)
+			return true;
+		agenda_look(a, *cert);
+		a->look = true;
+	}
+	return false;
+}
+
+int64_t agenda_next(const struct agent *a)
+{
+	uint32_t i;
+	int64_t at;
+
+	return heap_first(&a->agenda, &i, &at) ? at : INT64_MAX;
+}
