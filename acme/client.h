@@ -82,6 +82,8 @@ struct acme {
 	struct acme_directory directory;
 	struct acme_account account;
 	char *nonce; /* owned; NULL: one has to be fetched */
+	int64_t
+	    clock_ahead_s; /* of the CA's clock before ours, when it was last seen */
 	unsigned n_requests;
 };
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "acme/client.h"
+#include "base/clock.h"
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -71,11 +72,19 @@ static bool is_elsewhere(const struct acme_reply *reply, int rc)
 		       : rc == ERR_PROTO && (status == 404 || status / 100 == 3);
 }
 
+static int64_t clock_ahead(const struct acme_reply *reply)
+{
+	const int64_t date = http_date(&reply->http);
+
+	return date == 0 ? 0 : date - clock_now();
+}
+
 int directory_fetch(struct acme *a, struct err *e)
 {
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	int rc = acme_get(a, a->s.url, &reply, e);
 
+	a->clock_ahead_s = clock_ahead(&reply);
 	if (is_elsewhere(&reply, rc))
 		rc = err_set(e, ERR_PROTO,
 			     "the CA answers %ld, with no directory: is the URL right?",

@@ -16,6 +16,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "store/generation.h"
 
 /* An order that took so long is none that a CA remembers. */
@@ -24,6 +25,8 @@
 /* One, and one in the place of another that the CA does not know any more. A CA that
  * forgets each would be sent new ones as fast as it answers. */
 #define ORDERS_MAX 2
+
+#define CLOCK_OFF_S 60 /* what a host without a time server is off after weeks */
 
 static const char *issuer_name(const struct agent *a, const struct job *j)
 {
@@ -265,12 +268,30 @@ int order_begin(struct agent *a, struct job *j, struct err *e)
 	return 0;
 }
 
+/* Once: all that is due is due by this clock. */
+static void tell_clock(struct agent *a, const struct job *j, int64_t ahead_s)
+{
+	const uint64_t off_s = ahead_s < 0 ? 0 - (uint64_t)ahead_s : (uint64_t)ahead_s;
+	char span[TEXT_SPAN_MAX];
+
+	if (a->clock_told || off_s <= CLOCK_OFF_S)
+		return;
+	a->clock_told = true;
+	log_warn(
+	    "the clock of this host is %s %s that of %s: what is due, and what has "
+	    "expired, goes by it",
+	    text_span_of(span, (int64_t)off_s), ahead_s < 0 ? "ahead of" : "behind",
+	    issuer_name(a, j));
+}
+
 int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 {
 	const char *chain = msg_get_str(m);
 	const char *note = msg_get_str(m);
+	const int64_t ahead_s = msg_get_i64(m);
 
 	TRY(msg_end(m, e));
+	tell_clock(a, j, ahead_s);
 	buf_puts(&j->chain, chain);
 	if (note[0] != '\0')
 		log_warn("%s: %s: %s", j->name, issuer_name(a, j), note);

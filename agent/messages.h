@@ -66,7 +66,8 @@ enum message {
 
 	/* agent -> worker */
 	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, fd to the
-			      keeper -> chain PEM, note */
+			      keeper -> chain PEM, note, how many seconds the CA's clock
+			      is ahead of ours */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
 	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
 	WORKER_ARI, /* issuer, what it calls a certificate (RFC 9773) -> whether it says

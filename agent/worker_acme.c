@@ -299,6 +299,7 @@ int worker_order(void *worker, struct msg *m, struct err *e)
 	msg_begin(m, WORKER_ORDER, id);
 	msg_put_str(m, chain.data);
 	msg_put_str(m, note);
+	msg_put_i64(m, w->acme.clock_ahead_s);
 	return 0;
 }
 

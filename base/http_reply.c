@@ -79,6 +79,14 @@ int64_t http_retry_at_ms(const struct http_reply *reply, int64_t max_s)
 	return at < now ? now : at > now + max_s * 1000 ? now + max_s * 1000 : at;
 }
 
+int64_t http_date(const struct http_reply *reply)
+{
+	const char *value = http_header(reply, "date", NULL);
+	const time_t at = value == NULL ? -1 : curl_getdate(value, NULL);
+
+	return at < 0 ? 0 : at;
+}
+
 void http_reply_done(struct http_reply *reply)
 {
 	buf_done(&reply->body);

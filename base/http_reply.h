@@ -26,4 +26,7 @@ const char *http_header(const struct http_reply *reply, const char *name,
  * milliseconds, between now and now + `max_s`; 0 if there is none that can be read. */
 int64_t http_retry_at_ms(const struct http_reply *reply, int64_t max_s);
 
+/* When the server says that it answered (RFC 9110 6.6.1), Unix seconds; 0: it does not. */
+int64_t http_date(const struct http_reply *reply);
+
 void http_reply_done(struct http_reply *reply);

@@ -102,12 +102,35 @@ static void retry_after_is_seconds_or_a_date_and_never_far_away(void **state)
 	clock_fake(0);
 }
 
+static void a_date_is_what_can_be_read_as_one(void **state)
+{
+	static const struct {
+		const char *line;
+		int64_t at;
+	} rows[] = {
+		{ "Date: Fri, 15 Jan 2027 08:01:00 GMT", NOW + 60 },
+		{ "Date: soon", 0 },
+		{ "Date:", 0 },
+		{ "Last-Modified: Fri, 15 Jan 2027 08:01:00 GMT", 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO_HTTP_REPLY struct http_reply r = { 0 };
+
+		http_reply_add(&r, rows[i].line, strlen(rows[i].line));
+		if (http_date(&r) != rows[i].at)
+			fail_msg("%s: %lld", rows[i].line, (long long)http_date(&r));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_header_is_found_whatever_its_case_and_spaces),
 		cmocka_unit_test(a_line_that_is_no_header_is_left_out),
 		cmocka_unit_test(retry_after_is_seconds_or_a_date_and_never_far_away),
+		cmocka_unit_test(a_date_is_what_can_be_read_as_one),
 	};
 
 	return cmocka_run_group_tests_name("http_reply", tests, NULL, NULL);

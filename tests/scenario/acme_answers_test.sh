@@ -163,6 +163,30 @@ test_answers_without_a_nonce_are_followed_by_asking_for_one() {
 	S
 }
 
+test_a_clock_that_is_not_that_of_the_ca_is_told_of_once() {
+	start_ca <<-S
+	directory * header Date: $(date -u -d '-190 minutes' '+%a, %d %b %Y %H:%M:%S GMT')
+	S
+	acme 'names = "www.example.org"; }, { name = "two"; names = "two.example.org";'
+	expect 0 everleaf renew
+		is 1 "$(grep -c 'the clock of this host is 3h 10m ahead of that of ca' err)"
+	script <<-S
+	directory * header Date: $(date -u -d '+2970 minutes' '+%a, %d %b %Y %H:%M:%S GMT')
+	S
+	expect 0 everleaf renew --force www
+	says err 'is 2d 1h behind that of ca'
+	script <<-S
+	directory * header Date: $(date -u -d '+30 seconds' '+%a, %d %b %Y %H:%M:%S GMT')
+	S
+	expect 0 everleaf renew --force www
+	not grep "the clock of" err
+	script <<-S
+	directory * header Date: yesterday
+	S
+	expect 0 everleaf renew --force www
+	not grep "the clock of" err
+}
+
 # -- the way there, and who waits for it --
 
 test_a_ca_is_reached_from_the_configured_address() {
