@@ -130,6 +130,19 @@ static int refuse(struct state *s, int version, struct err *e)
 	    s->dir, version, STATE_FORMAT);
 }
 
+/* To SQLite a disk that failed to read, once, is damage: it must be found again. */
+static int open_again(struct state *s, const char *path, int *version)
+{
+	int rc = open_file(s, path, FLAGS_WRITE, version);
+
+	if (!s->damaged)
+		return rc;
+	close_file(s);
+	s->damaged = false;
+	s->news[0] = '\0';
+	return open_file(s, path, FLAGS_WRITE, version);
+}
+
 static int open_writable(struct state *s, const char *path, struct err *e)
 {
 	struct stat st;
@@ -139,7 +152,7 @@ static int open_writable(struct state *s, const char *path, struct err *e)
 	if (!s->is_new && st.st_size < LEAST_BYTES)
 		snprintf(s->news, sizeof(s->news),
 			 "state.db was empty: begun anew from what the store holds");
-	if (open_file(s, path, FLAGS_WRITE, &version) != SQLITE_OK)
+	if (open_again(s, path, &version) != SQLITE_OK)
 		return s->damaged ? begin_anew(s, path, e) : db_err(s, e, path);
 	if (version > STATE_FORMAT)
 		return refuse(s, version, e);

@@ -13,9 +13,9 @@
  * A file that cannot be gone on with is set aside as state.db.bad-TIME and begun anew:
  * one that is damaged, and one that is another store's, whose generations and orders
  * mean something else. Damage shows when it is opened, all of it being looked through
- * (a few ms for each 10 MB); else a call fails, state_is_damaged() holds from then on,
- * and state_close() sets it aside. To a reader there is nothing in such a file. In each
- * case state_news() tells.
+ * twice if need be (a few ms for each 10 MB), since to SQLite a disk that failed once is
+ * damage; else a call fails, state_is_damaged() holds from then on, and state_close() sets
+ * it aside. To a reader there is nothing in such a file. In each case state_news() tells.
  *
  * On a disk that is full or has become read-only what the file holds can still be read;
  * what only the log of a run that was killed holds cannot.
