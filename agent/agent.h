@@ -96,6 +96,9 @@ uint64_t agent_config_id(const struct agent *a);
  * now fails for that reason alone, and is begun again from disk. */
 bool agent_cut_off(const struct agent *a);
 
+/* The same, where `e` is what came of it: a worker's keeper is ours. */
+bool agent_cut_off_by(const struct agent *a, const struct err *e);
+
 /* What due() says of certificate `i` now. */
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
 

@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -34,8 +35,19 @@ uint64_t agent_config_id(const struct agent *a)
 bool agent_cut_off(const struct agent *a)
 {
 	return a->loop != NULL &&
-	       (link_is_over(&a->keeper) || link_is_over(&a->super) ||
+	       (link_is_over(&a->keeper, 0) || link_is_over(&a->super, 0) ||
 		state_is_damaged(a->state));
+}
+
+/* The sockets of a process that was killed end one after the other: that of a worker to
+ * the keeper may do so before ours. */
+#define GOING_MS 200
+
+bool agent_cut_off_by(const struct agent *a, const struct err *e)
+{
+	if (e->sysno == EPIPE)
+		(void)link_is_over(&a->keeper, GOING_MS);
+	return agent_cut_off(a);
 }
 
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now)

@@ -106,7 +106,7 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	int64_t now = clock_now();
 	struct err se;
 
-	if (agent_cut_off(a)) {
+	if (agent_cut_off_by(a, e)) {
 		job_end(a, j);
 		return;
 	}

@@ -171,7 +171,8 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 	const unsigned before = j->memory.fallback.asked;
 	struct err none;
 
-	if (agent_cut_off(a) || j->state < JOB_ORDERING || j->state > JOB_VERIFYING)
+	if (agent_cut_off_by(a, e) || j->state < JOB_ORDERING ||
+	    j->state > JOB_VERIFYING)
 		return false;
 	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s) &&
 	    issuer_choose(a, j, &none) == 0 && j->memory.fallback.asked > before) {

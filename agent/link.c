@@ -91,11 +91,11 @@ void link_drop(struct link *l, const struct err *e)
 		l->gone(l->arg, l);
 }
 
-bool link_is_over(const struct link *l)
+bool link_is_over(const struct link *l, int ms)
 {
 	struct pollfd p = { .fd = l->fd };
 
-	return l->fd < 0 || (poll(&p, 1, 0) > 0 && (p.revents & POLLHUP) != 0);
+	return l->fd < 0 || (poll(&p, 1, ms) > 0 && (p.revents & POLLHUP) != 0);
 }
 
 static void send_more(struct link *l)

@@ -60,8 +60,9 @@ void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number);
 /* For how long what is under way has gone without any answer; 0 if nothing is. */
 int64_t link_silent_ms(const struct link *l);
 
-/* Whether the other role is gone, even if the loop has not come to tell of it yet. */
-bool link_is_over(const struct link *l);
+/* Whether the other role is gone, even if the loop has not come to tell of it yet; or
+ * goes within `ms`. */
+bool link_is_over(const struct link *l, int ms);
 
 /* Give the other role up, for the reason in `e`: as if it were gone. */
 void link_drop(struct link *l, const struct err *e);

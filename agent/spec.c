@@ -1,5 +1,6 @@
 #include "agent/spec.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +21,8 @@ int spec_map(int fd, struct spec *s, struct err *e)
 	size_t len;
 	void *map;
 
+	if (seals < 0 && errno != EINVAL)
+		return err_sys(e, "snapshot");
 	if (seals < 0 || (seals & SEALS) != SEALS)
 		return err_set(e, ERR_CONFIG, "snapshot: not sealed");
 	if (fstat(fd, &st) < 0)

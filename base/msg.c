@@ -98,6 +98,14 @@ static void attach_fd(struct msghdr *h, char *room, size_t size, int fd)
 	memcpy(CMSG_DATA(c), &fd, sizeof(fd));
 }
 
+/* Whoever hears of it at second hand knows it by EPIPE. */
+static int gone(struct err *e)
+{
+	err_set(e, ERR_NET, "the other role is gone");
+	e->sysno = EPIPE;
+	return ERR_NET;
+}
+
 static int deliver(int sock, struct msg *m, int flags, struct err *e)
 {
 	struct head head = { .type = m->type, .id = m->id };
@@ -114,7 +122,7 @@ static int deliver(int sock, struct msg *m, int flags, struct err *e)
 		if (errno == EAGAIN)
 			return err_set(e, ERR_BUSY, "the other role does not listen");
 		if (errno == EPIPE || errno == ECONNRESET)
-			return err_set(e, ERR_NET, "the other role is gone");
+			return gone(e);
 		if (errno != EINTR)
 			return err_sys(e, "send message %u", m->type);
 	}
@@ -185,7 +193,7 @@ int msg_recv(int sock, struct msg *m, struct err *e)
 	if (n < 0 && errno == EAGAIN)
 		return err_set(e, ERR_BUSY, "no message");
 	if (n == 0 || (n < 0 && errno == ECONNRESET))
-		return err_set(e, ERR_NET, "the other role is gone");
+		return gone(e);
 	if (n < 0)
 		return err_sys(e, "receive a message");
 	m->fd = received_fd(&h);

@@ -49,8 +49,8 @@ void msg_put_i64(struct msg *m, int64_t v);
 void msg_put_str(struct msg *m, const char *s); /* NULL is sent as "" */
 void msg_put_bytes(struct msg *m, const void *data, size_t len);
 
-/* Send m and its descriptor. ERR_LIMIT if the fields did not fit, ERR_NET if the
- * other role is gone. Waits while the socket is full. */
+/* Send m and its descriptor. ERR_LIMIT if the fields did not fit, ERR_NET with
+ * EPIPE if the other role is gone. Waits while the socket is full. */
 int msg_send(int sock, struct msg *m, struct err *e);
 
 /* The same without waiting, for a peer that may not listen: ERR_BUSY, it is full. */

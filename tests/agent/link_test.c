@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -348,14 +349,31 @@ static void that_the_other_role_is_gone_is_known_before_it_is_told(void **state)
 	struct end *end = *state;
 
 	ask(end, 0);
-	assert_false(link_is_over(&end->link));
+	assert_false(link_is_over(&end->link, 0));
 	close(end->other);
 	end->other = -1;
-	assert_true(link_is_over(&end->link));
+	assert_true(link_is_over(&end->link, 0));
 	assert_int_equal(end->n_gone, 0);
 	turn(end);
 	assert_int_equal(end->n_gone, 1);
-	assert_true(link_is_over(&end->link));
+	assert_true(link_is_over(&end->link, 0));
+}
+
+static void who_goes_in_a_moment_is_waited_for(void **state)
+{
+	struct end *end = *state;
+	pid_t pid = fork();
+
+	if (pid == 0) {
+		close(end->link.fd);
+		usleep(30000);
+		_exit(0);
+	}
+	close(end->other);
+	end->other = -1;
+	assert_false(link_is_over(&end->link, 0));
+	assert_true(link_is_over(&end->link, 10000));
+	assert_int_equal(waitpid(pid, NULL, 0), pid);
 }
 
 int main(void)
@@ -371,6 +389,7 @@ int main(void)
 		CASE(what_the_other_role_asks_is_no_answer),
 		CASE(when_the_other_role_is_gone_each_is_told_once),
 		CASE(that_the_other_role_is_gone_is_known_before_it_is_told),
+		CASE(who_goes_in_a_moment_is_waited_for),
 		CASE(what_is_no_message_is_the_end_of_the_link),
 		CASE(a_question_that_waits_keeps_its_descriptor),
 		CASE(whoever_closes_a_link_hears_nothing_more),

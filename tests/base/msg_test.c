@@ -1,4 +1,5 @@
 /* msg: what roles say to each other arrives whole, or not at all. */
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -238,6 +239,7 @@ static void a_message_to_a_role_that_is_gone_says_so(void **state)
 	close(p.b);
 	msg_begin(&out, 1, 1);
 	assert_int_equal(msg_send(p.a, &out, &e), ERR_NET);
+	assert_int_equal(e.sysno, EPIPE);
 	close(p.a);
 }
 
