@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <pwd.h>
@@ -5,6 +6,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "agent/log.h"
 #include "agent/super.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -21,8 +23,10 @@ static char *beside_program(const char *const *candidates, size_t n)
 	ssize_t len = readlink("/proc/self/exe", exe, sizeof(exe) - 1);
 	char *slash;
 
-	if (len < 0)
+	if (len < 0) {
+		log_error("where this program is: %s", strerror(errno));
 		len = 0;
+	}
 	exe[len] = '\0';
 	slash = strrchr(exe, '/');
 	if (slash != NULL)
