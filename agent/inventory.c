@@ -1,5 +1,6 @@
 #include "agent/inventory.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -111,7 +112,11 @@ static uint64_t live_number(const struct agent *a, const char *name)
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "live/%s", name);
-	n = a->root < 0 ? -1 : readlinkat(a->root, path, to, sizeof(to) - 1);
+	if (a->root < 0)
+		return 0;
+	n = readlinkat(a->root, path, to, sizeof(to) - 1);
+	if (n < 0 && errno != ENOENT)
+		log_warn("%s: %s", path, strerror(errno));
 	if (n <= 0)
 		return 0;
 	to[n] = '\0';
@@ -169,8 +174,10 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 		forget_live(m);
 		return 0;
 	}
-	if (!stamp_of(a, cert_path(path, a, i, number), &stamp))
+	if (!stamp_of(a, cert_path(path, a, i, number), &stamp)) {
+		log_warn("%s: %s", path, strerror(errno));
 		return CERT_PRESENT | CERT_UNREADABLE;
+	}
 	if (m->generation == number && memcmp(&stamp, &m->stamp, sizeof(stamp)) == 0)
 		return CERT_PRESENT;
 	if (facts_of_file(a->root, path, &m->facts, &e) < 0) {
