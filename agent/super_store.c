@@ -108,14 +108,15 @@ void super_release(struct super *s)
 		log_debug("lock: %s; the next run sweeps", strerror(errno));
 }
 
-static uint64_t read_id(int root)
+/* 0: it is not known. *to_make: nor is there any; what only cannot be read stays. */
+static uint64_t read_id(int root, bool *to_make)
 {
 	AUTO_BUF struct buf text = { 0 };
-	struct err e;
+	struct err e = { .sysno = 0 };
+	const bool ok = file_read(root, ID, 64, &text, &e) == 0;
 
-	if (file_read(root, ID, 64, &text, &e) < 0 || text.len < 16)
-		return 0;
-	return strtoull(text.data, NULL, 16);
+	*to_make = ok ? text.len < 16 : e.sysno == ENOENT;
+	return ok && text.len >= 16 ? strtoull(text.data, NULL, 16) : 0;
 }
 
 /* A store that cannot be given one does without: its disk is full, or worse. */
@@ -136,10 +137,11 @@ int super_store(struct super *s, struct err *e)
 {
 	const char *path = spec_text(&s->spec, s->spec.global->state_dir);
 	AUTO_FD int root = -1;
+	bool to_make;
 
 	if (!request_writes(s->request)) {
 		root = open(path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-		s->store = root < 0 ? 0 : read_id(root);
+		s->store = root < 0 ? 0 : read_id(root, &to_make);
 		return 0;
 	}
 	TRY(make_parents(path, e));
@@ -151,8 +153,8 @@ int super_store(struct super *s, struct err *e)
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		if (make_folder(s, root, &folders[i], e) < 0)
 			return err_wrap(e, "%s", path);
-	s->store = read_id(root);
-	if (s->store == 0)
+	s->store = read_id(root, &to_make);
+	if (to_make)
 		s->store = make_id(root);
 	return 0;
 }
