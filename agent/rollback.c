@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
+#include "agent/log.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -16,8 +17,11 @@ static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
 	struct x509_facts facts;
 	struct err e;
 
-	return inventory_facts(a, cert, number, NULL, &facts, &e) == 0 &&
-	       facts.not_after > clock_now();
+	if (inventory_facts(a, cert, number, NULL, &facts, &e) == 0)
+		return facts.not_after > clock_now();
+	log_warn("%s: generation %llu: %s", agent_cert_name(a, cert),
+		 (unsigned long long)number, e.text);
+	return false;
 }
 
 /* A roll-back that was cut short leads to where it was to lead, wherever it has come to:
