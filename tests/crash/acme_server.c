@@ -54,7 +54,8 @@ void acme_server_configure(const struct world *w, char *out, size_t size)
 		 path, port.data == NULL ? 0 : strtoul(port.data, NULL, 10));
 }
 
-unsigned acme_server_orders(const struct world *w)
+/* Lines of its log that begin so. */
+static unsigned count(const struct world *w, const char *head)
 {
 	AUTO_BUF struct buf log = { 0 };
 	char path[256];
@@ -63,8 +64,47 @@ unsigned acme_server_orders(const struct world *w)
 	path_of(w, "log", path);
 	if (!world_read(w, path, &log) || log.data == NULL)
 		return 0;
-	for (const char *at = strstr(log.data, "\norder "); at != NULL;
-	     at = strstr(at + 1, "\norder "))
-		n++;
+	for (const char *at = log.data; at != NULL; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		n += strncmp(at, head, strlen(head)) == 0;
+	}
 	return n;
+}
+
+unsigned acme_server_orders(const struct world *w)
+{
+	return count(w, "order ");
+}
+
+unsigned acme_server_faults(const struct world *w)
+{
+	return count(w, "fault ");
+}
+
+/* None: nobody has an account yet. */
+static void copy(const struct world *w, const char *from, const char *to)
+{
+	AUTO_BUF struct buf text = { 0 };
+	char path[256];
+	FILE *f;
+
+	path_of(w, from, path);
+	if (!world_read(w, path, &text))
+		buf_puts(&text, "{}");
+	path_of(w, to, path);
+	f = fopen(path, "we");
+	if (f == NULL)
+		return;
+	fwrite(text.data, 1, text.len, f);
+	fclose(f);
+}
+
+void acme_server_keep(const struct world *w)
+{
+	copy(w, "accounts", "accounts.kept");
+}
+
+void acme_server_restore(const struct world *w)
+{
+	copy(w, "accounts.kept", "accounts");
 }

@@ -1,6 +1,6 @@
 /*
  * acme_server: an ACME server for the world: tests/tools/ca, which agrees to everything at once.
- * It stands outside: no crash and no restoring of the world touches it.
+ * It stands outside: no crash touches it, and what it has issued is not taken back.
  */
 #pragma once
 
@@ -17,3 +17,10 @@ void acme_server_configure(const struct world *w, char *out, size_t size);
 
 /* How many orders were made. */
 unsigned acme_server_orders(const struct world *w);
+
+/* How often a client broke the RFC, or used a key that is not its account's. */
+unsigned acme_server_faults(const struct world *w);
+
+/* The accounts that it knows, kept and put back with the world. */
+void acme_server_keep(const struct world *w);
+void acme_server_restore(const struct world *w);

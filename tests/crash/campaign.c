@@ -8,11 +8,19 @@
 #include "agent/roles.h"
 #include "base/buf.h"
 #include "tests/crash/check.h"
+#include "tests/crash/daemon.h"
+#include "tests/crash/layout.h"
 
 /* Cut or failed before these; the worker's and the hooks' calls are not ours. */
 static const enum tracer_role roles[] = { TRACER_SUPERVISOR, TRACER_CONFIG,
 					  TRACER_AGENT, TRACER_KEEPER, TRACER_SPAWN };
+/* At each call that changes something these, at each that does not EIO; and one of
+ * the others, another at the next call. */
 static const int errors[] = { ENOSPC, EIO, EACCES };
+static const int others[] = { EROFS, ENOMEM, EDQUOT, EMFILE, EPERM, ENFILE, EFBIG };
+static const int reading[] = { EACCES, ENOMEM, EMFILE, ENFILE };
+
+#define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 struct points {
 	struct tracer_plan *all;
@@ -25,27 +33,46 @@ static void add(struct points *p, const struct tracer_plan *plan)
 	p->all[p->n++] = *plan;
 }
 
+static void add_errno(struct points *p, struct tracer_plan plan, int error)
+{
+	plan.what = TRACER_ERRNO;
+	plan.error = error;
+	add(p, &plan);
+}
+
+static void add_changing(struct points *p, struct tracer_plan plan)
+{
+	for (size_t e = 0; e < COUNT(errors); e++)
+		add_errno(p, plan, errors[e]);
+	add_errno(p, plan, others[plan.at % COUNT(others)]);
+	plan.what = TRACER_TREE;
+	add(p, &plan);
+	plan.what = TRACER_ONWARD;
+	plan.error = plan.at % 2 == 0 ? ENOSPC : EROFS;
+	add(p, &plan);
+}
+
+static void add_reading(struct points *p, struct tracer_plan plan)
+{
+	add_errno(p, plan, EIO);
+	add_errno(p, plan, reading[plan.at % COUNT(reading)]);
+}
+
 /* Between two calls that change nothing the disk is the same: there, killing one process
  * at each is enough. */
 static void enumerate(const struct tracer_result *r, struct points *p)
 {
-	for (size_t i = 0; i < sizeof(roles) / sizeof(*roles); i++)
+	for (size_t i = 0; i < COUNT(roles); i++)
 		for (unsigned k = 1; k <= r->n[roles[i]] && k <= TRACER_CALLS; k++) {
-			struct tracer_plan plan = { TRACER_KILL, roles[i], k, 0, -1 };
+			struct tracer_plan plan = { .what = TRACER_KILL,
+						    .role = roles[i],
+						    .at = k };
 
 			add(p, &plan);
-			if (!r->changes[roles[i]][k - 1])
-				continue;
-			plan.what = TRACER_TREE;
-			add(p, &plan);
-			plan.what = TRACER_ERRNO;
-			for (int e = 0; e < 3; e++) {
-				plan.error = errors[e];
-				add(p, &plan);
-			}
-			plan.what = TRACER_ONWARD;
-			plan.error = k % 2 == 0 ? ENOSPC : EROFS;
-			add(p, &plan);
+			if (r->changes[roles[i]][k - 1])
+				add_changing(p, plan);
+			else if (r->fails[roles[i]][k - 1])
+				add_reading(p, plan);
 		}
 }
 
@@ -106,11 +133,13 @@ static bool said(const struct world *w, const char *text)
 }
 
 /* A call that failed: all is well, or it is said what failed, and why. SQLite has words
- * of its own. */
+ * of its own, and so has who loads a program before its main(). */
 static const char *check_errno(const struct world *w, const struct tracer_plan *plan,
 			       const struct tracer_result *r, char why[CHECK_WHY])
 {
-	if (r->status == 0 || said(w, strerror(plan->error)) || said(w, "state.db: "))
+	if (r->status == 0 || said(w, strerror(plan->error)) || said(w, "state.db: ") ||
+	    said(w, "error while loading shared libraries") ||
+	    said(w, "can be looked at"))
 		return NULL;
 	snprintf(why, CHECK_WHY, "exit %d without \"%s\"", r->status,
 		 strerror(plan->error));
@@ -135,6 +164,12 @@ static bool is_next_status(const struct crash_case *c, int status)
 	return status == 0 || (c->gone != NULL && status == EXIT_NO_NAME);
 }
 
+/* Of a daemon it says nothing: it goes on until it is told to end. */
+static bool is_whole(const struct crash_case *c, const struct tracer_result *r)
+{
+	return r->status == 0 && !c->daemon;
+}
+
 static const char *look(const struct crash_case *c, const struct world *w,
 			const struct tracer_plan *plan,
 			const struct check_facts *before, const struct tracer_result *r,
@@ -152,13 +187,14 @@ static const char *look(const struct crash_case *c, const struct world *w,
 		return why;
 	if (is_failure(plan) && check_errno(w, plan, r, why) != NULL)
 		return why;
+	case_configure(c, w);
 	status = world_run(w, next_of(c, failed, next));
 	if (!is_next_status(c, status)) {
 		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
 		return why;
 	}
 	return check_next(c, w, before,
-			  (r->status == 0 ? CHECK_WHOLE : 0) |
+			  (is_whole(c, r) ? CHECK_WHOLE : 0) |
 			      (is_failure(plan) ? CHECK_FAILED : 0),
 			  why);
 }
@@ -185,19 +221,30 @@ static void report(const struct crash_case *c, const struct world *w,
 	fflush(stdout);
 }
 
+static bool trace(struct campaign *m, const struct crash_case *c,
+		  struct tracer_plan plan, struct tracer_result *r)
+{
+	const struct daemon_drive drive = { c, &m->world };
+	struct world_command command;
+
+	if (c->daemon)
+		plan.beside = daemon_drive;
+	plan.arg = &drive;
+	world_command(&m->world, c->command, &command);
+	return tracer_run(command.argv, m->world.said, &plan, r);
+}
+
 static void run_point(struct campaign *m, const struct crash_case *c,
 		      const struct tracer_plan *plan)
 {
 	struct tracer_result *r = calloc(1, sizeof(*r));
 	struct check_facts before;
-	struct world_command command;
 	char text[CHECK_WHY] = "";
 	const char *why = "it could not be traced";
 
 	world_restore(&m->world);
 	check_facts(c, &m->world, &before);
-	world_command(&m->world, c->command, &command);
-	if (tracer_run(command.argv, m->world.said, plan, r))
+	if (trace(m, c, *plan, r))
 		why = look(c, &m->world, plan, &before, r, text);
 	if (!r->reached)
 		m->n_missed++;
@@ -221,14 +268,12 @@ static bool count(struct campaign *m, const struct crash_case *c,
 {
 	struct check_facts before;
 	const struct tracer_plan plan = { .what = TRACER_COUNT };
-	struct world_command command;
 	char text[CHECK_WHY] = "";
 	const char *why = "it could not be traced";
 
 	world_restore(&m->world);
 	check_facts(c, &m->world, &before);
-	world_command(&m->world, c->command, &command);
-	if (tracer_run(command.argv, m->world.said, &plan, r))
+	if (trace(m, c, plan, r))
 		why = r->status != 0
 			  ? "an undisturbed run failed"
 			  : check_next(c, &m->world, &before, CHECK_WHOLE, text);

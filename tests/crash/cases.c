@@ -9,6 +9,7 @@
 
 #include "base/buf.h"
 #include "tests/crash/acme_server.h"
+#include "tests/crash/layout.h"
 #include "tests/crash/world.h"
 
 /* Without users of its own a test run as root takes numbers that nobody has. */
@@ -20,13 +21,6 @@
 	" subject = \"CN=Lab\"; intermediate = true; }%s );\n" \
 	"hooks = ( { name = \"h\"; run = [ \"@/hook\" ]; },\n" \
 	" { name = \"t\"; test = [ \"@/test\" ]; run = [ \"@/hook\" ]; } );\n"
-
-/* Says which generation it has seen, and so that a power cut does not take it back. */
-static const char hook[] = "#!/bin/sh\n"
-			   "for n in $EVERLEAF_NAMES; do\n"
-			   "echo \"$n $(readlink @/state/live/$n)\"\n"
-			   "done >>@/hook.log\n"
-			   "sync @/hook.log\n";
 
 /* Refuses every generation but the first while w/refuse is there. */
 static const char test[] = "#!/bin/sh\n"
@@ -43,17 +37,11 @@ static const char test[] = "#!/bin/sh\n"
 #define OLD              "\"www.example\""
 #define NEW              "\"www.example\", \"new.example\""
 #define HOOK             " hooks = \"h\";"
-#define FILES(access)                                                                 \
-	" files = ( { path = \"@/out/www.combined\"; content = \"combined\"; " access \
-	"}, { path = \"@/out/www.der\"; content = \"der\"; " access                   \
-	"}, { path = \"@/out/www.key\"; content = \"key\"; " access "} );"
-#define GIVEN       "mode = \"0640\"; "
-#define GIVEN_GROUP "group = \"64107\"; " GIVEN
-
 static void drift(const struct world *w)
 {
 	world_write(w, "out/www.combined", "somebody's\n", 0600);
 	world_remove(w, "out/www.der");
+	world_remove(w, "out/more/www.der");
 }
 
 static void refuse(const struct world *w)
@@ -89,6 +77,8 @@ static void age_state(const struct world *w)
 		" 'last_error')",
 		"SELECT 'DROP TABLE ' || name FROM sqlite_schema WHERE type = 'table'"
 		" AND name NOT IN ('certificate', 'hook', 'served', 'event')",
+		"SELECT 'ALTER TABLE ' || m.name || ' DROP COLUMN sum'"
+		" FROM sqlite_schema m WHERE m.name IN ('hook', 'served', 'event')",
 	};
 	AUTO_BUF struct buf all = { 0 };
 	char path[256];
@@ -99,7 +89,7 @@ static void age_state(const struct world *w)
 	rc = sqlite3_open(path, &db);
 	for (size_t i = 0; i < sizeof(sql) / sizeof(*sql) && rc == SQLITE_OK; i++)
 		rc = sqlite3_exec(db, sql[i], collect, &all, NULL);
-	buf_puts(&all, "PRAGMA user_version = 1;");
+	buf_puts(&all, "PRAGMA application_id = 0; PRAGMA user_version = 1;");
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, all.data, NULL, NULL, NULL);
 	sqlite3_close(db);
@@ -256,6 +246,15 @@ const struct crash_case crash_cases[] = {
 	  .next = "renew",
 	  .orders = 1,
 	  .hook = true },
+	{ .name = "sighup",
+	  .certs = "www",
+	  .before = ONE(OLD, HOOK "$"),
+	  .conf = ONE(NEW, HOOK "$"),
+	  .command = "agent",
+	  .next = "renew www",
+	  .orders = 2,
+	  .daemon = true,
+	  .hook = true },
 	{ .name = "acme-first",
 	  .certs = "www",
 	  .acme = true,
@@ -274,6 +273,23 @@ const struct crash_case crash_cases[] = {
 	  .orders = 1,
 	  .hook = true,
 	  .maybe = true },
+	{ .name = "account-register",
+	  .certs = "",
+	  .acme = true,
+	  .before = ACME,
+	  .command = "account ca register",
+	  .next = "renew",
+	  .orders = 1,
+	  .end = CASE_FILES_STAY },
+	{ .name = "account-rollover",
+	  .certs = "www",
+	  .acme = true,
+	  .prepare = { "renew" },
+	  .before = ACME,
+	  .command = "account ca rollover",
+	  .next = "account ca rollover",
+	  .rolls = true,
+	  .hook = true },
 	{ .name = "ca-crl",
 	  .certs = "www",
 	  .prepare = { "renew" },
@@ -284,40 +300,6 @@ const struct crash_case crash_cases[] = {
 };
 const size_t n_crash_cases = sizeof(crash_cases) / sizeof(*crash_cases);
 
-const char *layout_word(enum layout layout)
-{
-	return layout == LAYOUT_LIVE ? "live" : "files";
-}
-
-const char *layout_files(enum layout layout)
-{
-	return layout == LAYOUT_LIVE ? "" : "www.combined www.der www.key";
-}
-
-bool layout_fits(enum layout layout, const struct crash_case *c)
-{
-	return layout != LAYOUT_LIVE || !c->files_only;
-}
-
-static const char *files_for(char mark)
-{
-	if (mark == '$')
-		return FILES("");
-	return geteuid() == 0 ? FILES(GIVEN_GROUP) : FILES(GIVEN);
-}
-
-/* `certificates` with the files of the layout put in. */
-static void put_files(char *out, size_t size, const struct world *w,
-		      const char *certificates)
-{
-	size_t n = strcspn(certificates, "$%");
-	const char *rest = certificates + n;
-
-	snprintf(out, size, "%.*s%s%s", (int)n, certificates,
-		 *rest == '\0' || w->layout == LAYOUT_LIVE ? "" : files_for(*rest),
-		 *rest == '\0' ? "" : rest + 1);
-}
-
 static void configure(const struct world *w, const char *certificates)
 {
 	char issuer[512] = ", ";
@@ -326,32 +308,30 @@ static void configure(const struct world *w, const char *certificates)
 
 	if (w->ca >= 0)
 		acme_server_configure(w, issuer + 2, sizeof(issuer) - 2);
-	put_files(filled, sizeof(filled), w, certificates);
+	layout_fill(w->layout, certificates, filled, sizeof(filled));
 	snprintf(text, sizeof(text), "%s" HEAD "%s", geteuid() == 0 ? ROOTS : "",
 		 w->ca >= 0 ? issuer : "", filled);
 	world_write(w, "everleaf.conf", text, 0644);
 }
 
+void case_configure(const struct crash_case *c, const struct world *w)
+{
+	configure(w, c->conf == NULL ? c->before : c->conf);
+}
+
 static bool prepare(const struct crash_case *c, const struct world *w)
 {
-	char path[256];
-
 	world_clear(w);
-	snprintf(path, sizeof(path), "%s/out", w->dir);
-	mkdir(path, 0755);
-	snprintf(path, sizeof(path), "%s/web", w->dir);
-	mkdir(path, 0755);
-	world_write(w, "hook", hook, 0755);
+	layout_prepare(w, c);
 	world_write(w, "test", test, 0755);
-	world_write(w, "hook.log", "", 0644);
 	configure(w, c->before);
 	for (size_t i = 0; i < CASE_COMMANDS && c->prepare[i] != NULL; i++)
 		if (world_run(w, c->prepare[i]) != 0)
 			return false;
 	if (c->twist != NULL)
 		c->twist(w);
-	if (c->conf != NULL)
-		configure(w, c->conf);
+	if (!c->daemon)
+		case_configure(c, w);
 	return true;
 }
 

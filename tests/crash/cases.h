@@ -13,14 +13,15 @@ struct crash_case {
 	const char *certs;                    /* "www mail": their names */
 	const char *prepare[CASE_COMMANDS];   /* commands that lead up to it */
 	void (*twist)(const struct world *w); /* ... and what else happens before */
-	/* The certificates of the configuration while preparing. In it $ stands for
-	 * the files of the layout, % for the same ones given to others. */
+	/* The certificates of the configuration while preparing; see layout_fill(). */
 	const char *before;
 	const char *conf;    /* and then; NULL: the same */
 	const char *command; /* is cut */
 	const char *next;    /* is run after it, and must put everything right */
 	unsigned orders;     /* certificates that are issued if nothing is cut */
 	unsigned live;   /* the generation that is live in the end; 0: the highest */
+	bool rolls;      /* the CA has another key of the account in the end */
+	bool daemon;     /* it does not end by itself: daemon.h */
 	bool acme;       /* the issuer "ca" is an ACME server */
 	bool files_only; /* not in LAYOUT_LIVE */
 	bool hook;       /* the hook runs for each certificate */
@@ -34,24 +35,11 @@ struct crash_case {
 	bool revoked;     /* what was live before is, if it is so no more */
 };
 
-/* Where the certificate www is written besides the store. */
-enum layout {
-	LAYOUT_LIVE,  /* nowhere */
-	LAYOUT_FILES, /* out/www.{combined,der,key} */
-	LAYOUTS,
-};
-
 extern const struct crash_case crash_cases[];
 extern const size_t n_crash_cases;
 
-const char *layout_word(enum layout layout);
-/* "www.der www.key": below out/, by content. */
-const char *layout_files(enum layout layout);
-bool layout_fits(enum layout layout, const struct crash_case *c);
-
-/* Who may have the files of a case that gives them away; as root, the group too. */
-#define CASE_GIVEN_MODE  0640
-#define CASE_GIVEN_GROUP 64107
-
 /* Make w/ as it is before the command of `c`, and keep it. False: that failed. */
 bool case_prepare(const struct crash_case *c, const struct world *w);
+
+/* Take up what is configured in the end. */
+void case_configure(const struct crash_case *c, const struct world *w);

@@ -14,6 +14,7 @@
 #include "base/buf.h"
 #include "tests/crash/acme_server.h"
 #include "tests/crash/cases.h"
+#include "tests/crash/layout.h"
 #include "tests/crash/litter.h"
 #include "tests/crash/sets.h"
 #include "tests/crash/world.h"
@@ -56,6 +57,7 @@ void check_facts(const struct crash_case *c, const struct world *w,
 	f->issued = ask(w, "SELECT count(*) FROM event WHERE what = 'issued'");
 	f->pending = ask(w, "SELECT count(*) FROM hook");
 	f->ordered = acme_server_orders(w); /* which no restoring takes back */
+	f->faults = acme_server_faults(w);
 }
 
 /* -- sets -- */
@@ -111,7 +113,7 @@ static const char *check_file_cut(const struct world *w, const char *file,
 	char cert[64];
 
 	snprintf(path, sizeof(path), "out/%s", file);
-	snprintf(cert, sizeof(cert), "%.*s", (int)strcspn(file, "."), file);
+	sets_cert_of(file, cert);
 	if (!world_read(w, path, &got))
 		return NULL;
 	snprintf(path, sizeof(path), "%s/out/%s", w->kept, file);
@@ -137,15 +139,15 @@ static bool unchanged(const struct world *w, const char *file)
 
 static bool is_given(const struct stat *st)
 {
-	return (st->st_mode & 07777) == CASE_GIVEN_MODE &&
-	       (geteuid() != 0 || st->st_gid == CASE_GIVEN_GROUP);
+	return (st->st_mode & 07777) == LAYOUT_GIVEN_MODE &&
+	       (geteuid() != 0 || st->st_gid == LAYOUT_GIVEN_GROUP);
 }
 
 static bool is_ours(const struct stat *st, const char *file)
 {
 	return (st->st_mode & 07777) ==
 		   (strstr(file, ".der") != NULL ? 0644u : 0600u) &&
-	       st->st_gid != CASE_GIVEN_GROUP;
+	       st->st_gid != LAYOUT_GIVEN_GROUP;
 }
 
 static const char *check_file_next(const struct crash_case *c, const struct world *w,
@@ -156,7 +158,7 @@ static const char *check_file_next(const struct crash_case *c, const struct worl
 	char cert[64];
 	struct stat st;
 
-	snprintf(cert, sizeof(cert), "%.*s", (int)strcspn(file, "."), file);
+	sets_cert_of(file, cert);
 	snprintf(path, sizeof(path), "out/%s", file);
 	if (c->end == CASE_FILES_STAY)
 		return unchanged(w, path) ? NULL : wrong(why, "it was touched", file);
@@ -251,10 +253,21 @@ const char *check_cut(const struct crash_case *c, const struct world *w,
 	return check_ca(w, why);
 }
 
-static const char *check_cert(const struct crash_case *c, const struct world *w,
-			      const struct check_facts *before, unsigned i, bool whole,
-			      char why[CHECK_WHY])
+/* What was to become live. In the place of a generation that could not be read another
+ * is taken: one more that is kept, or a new one. */
+static bool is_asked_for(const struct crash_case *c, unsigned how, unsigned live,
+			 unsigned highest, unsigned live_before)
 {
+	if (live == (c->live != 0 ? c->live : highest))
+		return true;
+	return (how & CHECK_FAILED) != 0 && c->live != 0 && live != live_before;
+}
+
+static const char *check_cert(const struct crash_case *c, const struct world *w,
+			      const struct check_facts *before, unsigned i,
+			      unsigned how, char why[CHECK_WHY])
+{
+	const bool whole = (how & CHECK_WHOLE) != 0;
 	char cert[64] = "";
 	unsigned live;
 	unsigned highest;
@@ -263,7 +276,7 @@ static const char *check_cert(const struct crash_case *c, const struct world *w,
 	sets_word(c->certs, i, cert);
 	live = sets_live(w, cert);
 	highest = sets_highest(w, cert);
-	is_new = c->live != 0 ? live == c->live : live == highest;
+	is_new = is_asked_for(c, how, live, highest, before->live[i]);
 	if (live == 0)
 		return wrong(why, "nothing is live", cert);
 	if (!is_new && (whole || !c->maybe || live != before->live[i]))
@@ -289,6 +302,8 @@ static const char *check_counts(const struct crash_case *c,
 		return wrong(why, "more than one order too many", c->name);
 	if (after->ordered > before->ordered + c->orders + 1)
 		return wrong(why, "more than one order too many at the CA", c->name);
+	if (after->faults > before->faults)
+		return wrong(why, "the CA was asked what it must not be", c->name);
 	return after->pending > 0 ? wrong(why, "a hook is still owed", c->name) : NULL;
 }
 
@@ -296,7 +311,6 @@ const char *check_next(const struct crash_case *c, const struct world *w,
 		       const struct check_facts *before, unsigned how,
 		       char why[CHECK_WHY])
 {
-	const bool whole = (how & CHECK_WHOLE) != 0;
 	struct check_facts after;
 	char name[64];
 
@@ -304,7 +318,7 @@ const char *check_next(const struct crash_case *c, const struct world *w,
 		return why;
 	check_facts(c, w, &after);
 	for (unsigned i = 0; sets_word(c->certs, i, name); i++)
-		if (check_cert(c, w, before, i, whole, why) != NULL)
+		if (check_cert(c, w, before, i, how, why) != NULL)
 			return why;
 	for (unsigned i = 0; sets_word(layout_files(w->layout), i, name); i++)
 		if (check_file_next(c, w, name, why) != NULL)

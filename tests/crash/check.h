@@ -18,6 +18,7 @@ struct check_facts {
 	unsigned issued;
 	unsigned pending; /* hooks */
 	unsigned ordered; /* at the ACME server */
+	unsigned faults;  /* as it saw them */
 };
 
 /* Each returns NULL, or what is wrong, in `why`. */

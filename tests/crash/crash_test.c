@@ -1,7 +1,9 @@
 /*
- * kill -9 at every file system call of every role: what is live is always a whole pair,
- * the next run goes on, and nothing is left lying about. `make check` takes a sample,
- * drawn from CRASH_SEED; `make crash` (CRASH=all) takes all there are.
+ * At every file system call of every role the process is killed, or all of them, or the
+ * call fails: what is live is always a whole pair, the next run goes on, nothing is left
+ * lying about, no key is lost, and at most one order too many was made. `make check` takes
+ * a sample, drawn from CRASH_SEED; `make crash` (CRASH=all) takes all there are, or part
+ * CRASH_PART of CRASH_PARTS.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,14 +16,15 @@
 #include <cmocka.h>
 
 #include "tests/crash/campaign.h"
+#include "tests/crash/layout.h"
 
-#define CASES_MAX 64
+#define CASES_MAX 96
 
 /* Points of each case in each layout. */
 #ifdef __SANITIZE_ADDRESS__
-#define SAMPLE 6
+#define SAMPLE 4
 #else
-#define SAMPLE 70
+#define SAMPLE 36
 #endif
 
 static bool takes_all(void)
@@ -75,7 +78,7 @@ static void leaves_whole_pairs_and_no_litter(void **state)
 	assert_true(ok);
 	assert_int_equal(m.n_failed, 0);
 	if (!takes_all())
-		assert_true(m.n_points + SAMPLE / 10 >= SAMPLE / m.parts);
+		assert_true(m.n_points + 1 + SAMPLE / 10 >= SAMPLE / m.parts);
 }
 
 /* CRASH_CASE: "drift", or "drift/files". */

@@ -14,6 +14,8 @@ static const char *const welcome[] = {
 	"everleaf.conf",
 	"hook",
 	"hook.log",
+	"run",
+	"run/agent.sock",
 	"test",
 	"out",
 	"web",
@@ -43,6 +45,7 @@ static const char *const welcome[] = {
 	"state/ca/lab/crl.pem",
 	"state/ca/lab/crl.der",
 	"out/[a-z]*",
+	"out/more/[a-z]*",
 };
 
 static bool is_welcome(const char *name)
@@ -53,7 +56,7 @@ static bool is_welcome(const char *name)
 	return false;
 }
 
-/* What need not be swept. */
+/* What need not be swept, with all that is in it. */
 static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
 {
 	const char *file = strrchr(name, '/') == NULL ? name : strrchr(name, '/') + 1;
@@ -64,6 +67,14 @@ static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
 		return true;
 	/* A token is not synced, nor is that it was withdrawn. */
 	return (how & CHECK_POWER) != 0 && strcmp(name, "web/.well-known") == 0;
+}
+
+/* ... without it: a folder that could not be removed again. */
+static bool may_be_empty(unsigned how, const char *name)
+{
+	return (how & CHECK_FAILED) != 0 &&
+	       (strcmp(name, "web/.well-known") == 0 ||
+		strcmp(name, "web/.well-known/acme-challenge") == 0);
 }
 
 const char *litter_find(const struct crash_case *c, const struct world *w,
@@ -86,7 +97,7 @@ const char *litter_find(const struct crash_case *c, const struct world *w,
 		if (may_stay(c, how, name))
 			continue;
 		snprintf(path, sizeof(path), "%.200s/%.3000s", w->dir, name);
-		if (!is_welcome(name)) {
+		if (!is_welcome(name) && !may_be_empty(how, name)) {
 			snprintf(why, CHECK_WHY, "%.250s: it was left lying about",
 				 name);
 			found = why;

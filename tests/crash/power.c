@@ -14,6 +14,7 @@
 #include <seccomp.h>
 
 #include "tests/crash/acme_server.h"
+#include "tests/crash/layout.h"
 #include "tests/crash/promise.h"
 
 #define COMMAND_SECONDS 60

@@ -187,6 +187,12 @@ static void add(struct runs *runs, const struct crash_case *crash,
 							      .initial_state = run };
 }
 
+/* The CA cannot be put back to what it knew, nor a daemon be told when to end. */
+static bool can_be_cut(const struct crash_case *c)
+{
+	return !c->rolls && !c->daemon;
+}
+
 static void add_case(struct runs *runs, const struct crash_case *c,
 		     const struct volume_kind *kind)
 {
@@ -224,7 +230,8 @@ int main(void)
 
 	setenv("PATH", "/usr/local/bin:/usr/bin:/bin:/usr/sbin:/sbin", 1);
 	for (size_t i = 0; i < n_crash_cases; i++)
-		for (size_t k = 0; k < n_volume_kinds; k++)
+		for (size_t k = 0; k < n_volume_kinds && can_be_cut(&crash_cases[i]);
+		     k++)
 			add_case(runs, &crash_cases[i], &volume_kinds[k]);
 	/* A name in the sample that is none is seen. */
 	assert(takes_all() || getenv("POWER_ONLY") != NULL || runs->n == N_SAMPLE);

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "tests/crash/cases.h"
+#include "tests/crash/layout.h"
 #include "tests/crash/sets.h"
 #include "tests/crash/world.h"
 
@@ -90,16 +91,17 @@ static bool file_is_allowed(const struct world *w, const char *file,
 static const char *check_files(const struct world *w, const char *cert,
 			       const struct allowed *a, char why[CHECK_WHY])
 {
-	size_t len = strlen(cert);
 	char file[64];
+	char whose[64];
 
 	for (unsigned i = 0; a->said && sets_word(layout_files(w->layout), i, file);
-	     i++)
-		if (strncmp(file, cert, len) == 0 && file[len] == '.' &&
-		    !file_is_allowed(w, file, a)) {
+	     i++) {
+		sets_cert_of(file, whose);
+		if (strcmp(whose, cert) == 0 && !file_is_allowed(w, file, a)) {
 			snprintf(why, CHECK_WHY, "%s: it is not what was said", file);
 			return why;
 		}
+	}
 	return NULL;
 }
 

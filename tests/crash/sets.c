@@ -29,6 +29,14 @@ bool sets_word(const char *text, unsigned i, char out[64])
 	return true;
 }
 
+void sets_cert_of(const char *file, char out[64])
+{
+	const char *slash = strrchr(file, '/');
+	const char *name = slash == NULL ? file : slash + 1;
+
+	snprintf(out, 64, "%.*s", (int)strcspn(name, "."), name);
+}
+
 unsigned sets_live(const struct world *w, const char *cert)
 {
 	char path[PATH_MAX];
@@ -173,10 +181,11 @@ bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
 	AUTO_BUF struct buf want = { 0 };
 	struct sets_files s = { .key = { 0 } };
 	char dir[PATH_MAX];
+	char cert[64];
 	bool ok;
 
-	snprintf(dir, sizeof(dir), "state/archive/%.*s/%010u", (int)strcspn(file, "."),
-		 file, number);
+	sets_cert_of(file, cert);
+	snprintf(dir, sizeof(dir), "state/archive/%s/%010u", cert, number);
 	ok = sets_read(w, dir, &s);
 	if (ok)
 		render(file, &s, &want);

@@ -13,6 +13,9 @@ struct world;
 /* Number `i` of the words in `text`; false: there are fewer. */
 bool sets_word(const char *text, unsigned i, char out[64]);
 
+/* The certificate whose FILE ("more/www.der") is. */
+void sets_cert_of(const char *file, char out[64]);
+
 /* The generation of `cert` that live/CERT leads to, and the highest; 0: none. */
 unsigned sets_live(const struct world *w, const char *cert);
 unsigned sets_highest(const struct world *w, const char *cert);

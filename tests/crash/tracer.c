@@ -241,8 +241,10 @@ static void on_call(struct tracer *t, struct proc *p)
 	if (name == NULL)
 		return;
 	changes = is_changing(p->pid, name, (const uint64_t *)info.seccomp.args);
-	if (n <= TRACER_CALLS && t->plan->what == TRACER_COUNT)
+	if (n <= TRACER_CALLS && t->plan->what == TRACER_COUNT) {
 		r->changes[p->role][n - 1] = changes;
+		r->fails[p->role][n - 1] = strcmp(name, "fcntl") != 0;
+	}
 	if (is_meant(t, p, n, changes))
 		carry_out(t, p, name);
 	free(name);
@@ -364,6 +366,10 @@ bool tracer_run(char *const argv[], const char *out, const struct tracer_plan *p
 		begin_tracee(argv, out);
 	if (pid < 0 || !attach(&t, pid))
 		return false;
+	if (plan->beside != NULL && fork() == 0) {
+		plan->beside(plan->arg, pid);
+		_exit(0);
+	}
 	sigaction(SIGALRM, &wake, NULL);
 	alarm(TRACER_SECONDS);
 	follow(&t);

@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <sys/types.h>
 
 enum tracer_role {
 	TRACER_SUPERVISOR,
@@ -39,6 +40,9 @@ struct tracer_plan {
 	unsigned at; /* the first call is 1 */
 	int error;   /* errno */
 	int handle;  /* of a volume */
+	/* Runs beside it in a process of its own, and ends soon after it. */
+	void (*beside)(const void *arg, pid_t pid);
+	const void *arg; /* borrowed */
 };
 
 struct tracer_result {
@@ -48,6 +52,7 @@ struct tracer_result {
 	char call[32];
 	unsigned n[TRACER_ROLES];
 	bool changes[TRACER_ROLES][TRACER_CALLS]; /* may change what is on the disk */
+	bool fails[TRACER_ROLES][TRACER_CALLS];   /* for what a disk may do */
 };
 
 #define TRACER_SECONDS 60

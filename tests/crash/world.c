@@ -96,10 +96,12 @@ void world_write(const struct world *w, const char *name, const char *text,
 		 unsigned mode)
 {
 	char path[PATH_MAX];
+	char draft[PATH_MAX];
 	FILE *f;
 
 	below(path, w, name);
-	f = fopen(path, "we");
+	below(draft, w, ".draft");
+	f = fopen(draft, "we");
 	if (f == NULL)
 		return;
 	for (; *text != '\0'; text++)
@@ -108,7 +110,8 @@ void world_write(const struct world *w, const char *name, const char *text,
 		else
 			fputc(*text, f);
 	fclose(f);
-	chmod(path, mode);
+	chmod(draft, mode);
+	rename(draft, path);
 }
 
 void world_remove(const struct world *w, const char *name)
@@ -171,11 +174,15 @@ static void copy(const char *from, const char *to)
 void world_keep(const struct world *w)
 {
 	copy(w->dir, w->kept);
+	if (w->ca >= 0)
+		acme_server_keep(w);
 }
 
 void world_restore(const struct world *w)
 {
 	copy(w->kept, w->dir);
+	if (w->ca >= 0)
+		acme_server_restore(w);
 }
 
 void world_clear(const struct world *w)

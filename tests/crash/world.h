@@ -24,7 +24,7 @@ struct world {
 	char answer[160];  /* by another */
 	char program[160]; /* everleaf */
 	int ca;            /* owned; the server's life; -1: none */
-	unsigned layout;   /* enum layout of cases.h */
+	unsigned layout;   /* enum layout */
 };
 
 struct world_command {
@@ -37,7 +37,7 @@ struct world_command {
 bool world_open(struct world *w, bool with_ca);
 void world_done(struct world *w);
 
-/* Write `text` as w/NAME; each @ in it becomes the path of w. */
+/* Write `text` as w/NAME, at once; each @ in it becomes the path of w. */
 void world_write(const struct world *w, const char *name, const char *text,
 		 unsigned mode);
 void world_remove(const struct world *w, const char *name);
