@@ -17,7 +17,7 @@ ROOMS := base store acme ca hooks agent
 # The supervisor and each role are a program; every other file of a room is in the archive
 # that all link.
 ROLES := config agent keeper worker probe responder
-MAINS := agent/main.c $(ROLES:%=agent/%_main.c)
+MAINS := agent/main.c $(ROLES:%=agent/%_main.c) base/sandbox_calls.c
 
 # Each program takes of these what it needs: make layers says what that may be.
 PKGS := libcrypto libssl libconfig sqlite3 libseccomp libcurl jansson ldns
@@ -47,7 +47,7 @@ ALL_CFLAGS := $(LANG_FLAGS) $(WARN) $(HARD) $(CFLAGS) $(VARIANT) $(if $(CI),-Wer
 LIBS     := $(shell pkg-config --libs $(PKGS)) -lev
 
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
-OBJ   := $(SRC:%.c=$(B)/%.o)
+OBJ   := $(SRC:%.c=$(B)/%.o) $(B)/base/sandbox_filters.o
 # What tests share stands in tests/help/; each test takes from it what it uses.
 HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c) \
 	$(filter-out %_test.c,$(wildcard tests/crash/*.c)))
@@ -69,6 +69,16 @@ $(B)/everleaf-%: $(B)/agent/%_main.o $(B)/librooms.a
 $(B)/librooms.a: $(OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
+
+# The system call filters of the sandboxes, as C.
+$(B)/sandbox_calls: $(B)/base/sandbox_calls.o
+	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
+
+$(B)/base/sandbox_filters.c: $(B)/sandbox_calls
+	$< >$@
+
+$(B)/base/sandbox_filters.o: $(B)/base/sandbox_filters.c
+	$(CC) $(ALL_CFLAGS) -MMD -MP -c $< -o $@
 
 $(B)/libhelp.a: $(HELP)
 	@rm -f $@

@@ -11,13 +11,12 @@
 
 int version_print(void)
 {
-	const struct scmp_version *s = seccomp_version();
-
 	printf("  %s\n", OpenSSL_version(OPENSSL_VERSION));
 	printf("  SQLite %s\n", sqlite3_libversion());
 	printf("  libev %d.%d\n", ev_version_major(), ev_version_minor());
 	printf("  libconfig %d.%d.%d\n", LIBCONFIG_VER_MAJOR, LIBCONFIG_VER_MINOR,
 	       LIBCONFIG_VER_REVISION);
-	printf("  libseccomp %u.%u.%u\n", s->major, s->minor, s->micro);
+	printf("  libseccomp %d.%d.%d\n", SCMP_VER_MAJOR, SCMP_VER_MINOR,
+	       SCMP_VER_MICRO);
 	return EXIT_SUCCESS;
 }

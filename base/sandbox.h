@@ -8,11 +8,10 @@
  * thread: enter before there is a second one. Descriptors are closed by whoever starts
  * the role. Children inherit all of it, which is why only the unsandboxed supervisor
  * starts programs (the keeper forks to make keys, and stays what it is). What a kernel
- * lacks is reported, and is the only thing that may be missing. Entering takes 0.3 to
- * 0.5 ms, most of it making the filter.
+ * lacks is reported, and is the only thing that may be missing.
  *
  * A role that dies of SIGSYS made a call that is not on its list: `dmesg` names it
- * ("syscall=N"), `strace -f` shows it; the lists are in sandbox_seccomp.c.
+ * ("syscall=N"), `strace -f` shows it; the lists are in sandbox_calls.c.
  */
 #pragma once
 

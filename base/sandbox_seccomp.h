@@ -1,9 +1,16 @@
-/* sandbox_seccomp: the system calls that each kind of role may make. */
+/* sandbox_seccomp: the filter of each kind of role, as sandbox_calls.c has it. */
 #pragma once
+
+#include <linux/filter.h>
 
 #include "base/sandbox.h"
 
 struct err;
+
+/* Made by sandbox_calls.c while everleaf is built. In each one number stands for the
+ * process id of whoever enters; no system call has another use for it. */
+extern const struct sock_fprog sandbox_filters[SANDBOX_KINDS];
+#define SANDBOX_SELF 0x7e57e1f5u
 
 /* Sanitizers need calls that no role does (ptrace, clone, /proc): the filter stays off. */
 #if defined(__SANITIZE_ADDRESS__)
