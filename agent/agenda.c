@@ -76,10 +76,9 @@ bool agenda_take(struct agent *a, uint32_t *cert, enum why *why)
 	return false;
 }
 
-int64_t agenda_next(const struct agent *a)
+int64_t agenda_next(const struct agent *a, uint32_t *cert)
 {
-	uint32_t i;
 	int64_t at;
 
-	return heap_first(&a->agenda, &i, &at) ? at : INT64_MAX;
+	return heap_first(&a->agenda, cert, &at) ? at : INT64_MAX;
 }

@@ -32,5 +32,5 @@ void agenda_decide(struct agent *a);
 /* The most urgent that is due: false, there is none. It is in no place then. */
 bool agenda_take(struct agent *a, uint32_t *cert, enum why *why);
 
-/* When to decide again, Unix seconds; INT64_MAX: never in this run. */
-int64_t agenda_next(const struct agent *a);
+/* When to decide again, Unix seconds, and about which; INT64_MAX: never in this run. */
+int64_t agenda_next(const struct agent *a, uint32_t *cert);

@@ -78,7 +78,7 @@ struct agent {
 	    lost; /* why a transaction was not committed; code 0: none was lost */
 	struct commit *commits;  /* see commit.h */
 	struct control *control; /* see control.h; NULL: nobody can ask */
-	char ready[64];          /* what the supervisor was told last, see SUP_READY */
+	char ready[256];         /* what the supervisor was told last, see SUP_READY */
 	bool clock_told;         /* that this host's clock is not a CA's */
 	bool stopping;
 	int64_t patience_ms; /* ... clock_boot_ms(): no longer than this */

@@ -16,6 +16,8 @@ enum message {
 	    10, /* struct request, host id, store, uid, gid, and for config what it must
 			    know of the host: root, state, runtime, hooks, path */
 	ROLE_STOP, /* finish what must not be cut, then end. -> none */
+	ROLE_TELL, /* to an agent: decide, and say SUP_READY, to show that you can. ->
+		      none */
 
 	/* config -> supervisor */
 	CONFIG_INCLUDE = 20, /* pattern -> path, fd; path "": no more */

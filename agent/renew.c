@@ -77,7 +77,7 @@ void agent_pass(struct agent *a)
 }
 
 /* Say that we decide, and what comes next, to whom it may concern. */
-static void tell_ready(struct agent *a, int64_t next)
+static void tell_ready(struct agent *a, int64_t next, uint32_t i)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[sizeof(a->ready)] = "at work";
@@ -89,7 +89,8 @@ static void tell_ready(struct agent *a, int64_t next)
 	if (a->jobs == NULL && next == INT64_MAX)
 		snprintf(text, sizeof(text), "nothing to look after");
 	else if (a->jobs == NULL)
-		snprintf(text, sizeof(text), "next step at %s", text_time(at, next));
+		snprintf(text, sizeof(text), "next: %.160s at %s",
+			 agent_cert_name(a, i), text_time(at, next));
 	if (strcmp(text, a->ready) == 0)
 		return;
 	memcpy(a->ready, text, sizeof(text));
@@ -104,7 +105,7 @@ static void pass(struct agent *a)
 {
 	enum why why;
 	int64_t next;
-	uint32_t i;
+	uint32_t i = 0;
 
 	a->look = false;
 	a->passing = true;
@@ -120,14 +121,14 @@ static void pass(struct agent *a)
 	if ((a->jobs != NULL || challenge_busy(a) || ari_busy(a)) &&
 	    !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
-	next = agenda_next(a);
+	next = agenda_next(a, &i);
 	if (next != INT64_MAX) {
 		ev_periodic_stop(a->loop, &a->alarm);
 		ev_periodic_set(&a->alarm, (ev_tstamp)next, 0., NULL);
 		ev_periodic_start(a->loop, &a->alarm);
 	}
 	batch_check(a);
-	tell_ready(a, next);
+	tell_ready(a, next, i);
 	finish_if_done(a, a->due.n > 0 || next != INT64_MAX ||
 			      a->request->command == COMMAND_AGENT);
 }
@@ -204,6 +205,10 @@ static void on_other(void *arg, struct link *l, struct msg *m)
 	struct agent *a = arg;
 
 	(void)l;
+	if (m->type == ROLE_TELL) {
+		a->ready[0] = '\0';
+		agent_pass(a);
+	}
 	if (m->type != ROLE_STOP)
 		return;
 	a->stopping = true;

@@ -1,4 +1,5 @@
 #include "agent/super.h"
+#include "agent/super_daemon.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -79,8 +80,10 @@ static int on_ready(void *super, struct msg *m, struct err *e)
 {
 	struct super *s = super;
 
-	(void)msg_get_str(m);
+	const char *next = msg_get_str(m);
+
 	TRY(msg_end(m, e));
+	super_notify_ready(s, next);
 	if (s->peace_ms > clock_boot_ms() + SUPER_PEACE_MS)
 		s->peace_ms = clock_boot_ms() + SUPER_PEACE_MS;
 	m->type = MSG_LATER; /* never */
@@ -196,6 +199,9 @@ static int poll_timeout(const struct super *s)
 
 	if (left < at)
 		at = left;
+	left = super_feed_ms(s);
+	if (left < at)
+		at = left;
 	if (s->stopping && s->stop_ms < at)
 		at = s->stop_ms;
 	if (s->listen_until_ms != 0 && s->listen_until_ms < at)
@@ -221,6 +227,7 @@ static int turn(struct super *s, int sigfd)
 		super_heed(s, sigfd);
 	s->asked.gone = s->asked.gone || fds[POLL_ASKED].revents != 0;
 	super_grant(s);
+	super_feed(s);
 	hookrun_step(s->hooks);
 	report_hooks(s);
 	super_responder_check(s);
@@ -286,6 +293,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 	s->restarts = 0;
 	do {
 		s->peace_ms = clock_boot_ms() + SUPER_BEGIN_MS;
+		super_alive(s, s->asked.begun ? SUPER_ASKED_MS : SUPER_BEGIN_MS);
 		if (start_core(s, e) < 0) {
 			super_end_roles(s, 0);
 			return e->code;
@@ -365,6 +373,7 @@ static int run(struct super *s, struct err *e)
 	if (s->is_daemon) {
 		role_log(ROLES, s->request, &s->spec);
 		super_asked_listen(s);
+		super_notify_begin(s);
 	}
 	s->hooks = hookruns_new(&s->spec);
 	super_listens(s);

@@ -11,6 +11,7 @@
  *       super_responder.c  bind sockets, start the responder on them
  *       super.c          one loop: signals, roles, hooks, until the agent has ended
  *       super_daemon.c   for `agent`: what is wished while it runs, and the next tree
+ *       super_notify.c   ... what the service manager is told of it
  *       super_asked.c    ... what a person asks of it, and the control socket
  *
  * The daemon is tree after tree: whatever is to be another (the configuration, what there
@@ -46,6 +47,7 @@ struct hookruns;
  * would keep it from its work. One that does not come so far is not waited for. */
 #define SUPER_PEACE_MS 1000
 #define SUPER_BEGIN_MS 60000
+#define SUPER_ASKED_MS 900000 /* a tree that a person waits for, see super_alive() */
 
 /* What the supervisor is asked for while it runs. */
 enum super_wish {
@@ -105,7 +107,10 @@ struct super {
 	int next_snapshot; /* on this; -1: on the one that there is */
 	struct spec next_spec;
 	struct super_asked asked;
-	int64_t agent_pid; /* for `status`, as in struct role_start */
+	int64_t watchdog_ms; /* of the service manager; 0: it has none */
+	int64_t feed_ms;     /* when to feed it next; 0: never */
+	int64_t alive_ms;    /* until then the agent counts as alive */
+	int64_t agent_pid;   /* for `status`, as in struct role_start */
 	int64_t agent_since;
 	struct msg msg;
 };
@@ -123,28 +128,6 @@ int super_configure(struct super *s, int *snapshot, struct spec *spec, struct er
 void super_places(struct super *s);
 char *super_programs(void);
 void super_config_user(uint32_t *uid, uint32_t *gid);
-
-/* super_daemon.c: the descriptor that signals come from; take one. */
-int super_signals(struct err *e);
-void super_heed(struct super *s, int sigfd);
-
-/* Grant what is wished and may be by now; each turn of the loop. As clock_boot_ms(): when
- * there will be something to grant, INT64_MAX: never. */
-void super_grant(struct super *s);
-int64_t super_grant_ms(const struct super *s);
-
-/* The tree has ended with *status: whether another one is to be started. If not it is
- * the exit status. */
-bool super_next(struct super *s, int *status);
-
-/* super_asked.c: the control socket, at the start and at the end; without one the agent
- * does its work all the same. */
-void super_asked_listen(struct super *s);
-void super_asked_unlisten(struct super *s);
-/* ... SUP_ASKED; the next tree is for what was asked, if anything was; it has ended. */
-int super_asked(void *role, struct msg *m, struct err *e);
-bool super_asked_begin(struct super *s);
-void super_asked_end(struct super *s, int status);
 
 /* super_store.c: say in the lock that this run has ended in good order. */
 void super_release(struct super *s);

@@ -13,6 +13,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/super.h"
+#include "agent/super_daemon.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

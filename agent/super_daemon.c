@@ -1,3 +1,5 @@
+#include "agent/super_daemon.h"
+
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -52,8 +54,10 @@ void super_heed(struct super *s, int sigfd)
 
 		if (signals[i].signo != (int)info.ssi_signo)
 			continue;
-		if (wish == WISH_END && (s->wishes & WISH_END) == 0)
+		if (wish == WISH_END && (s->wishes & WISH_END) == 0) {
 			log_info("%s: stopping", signals[i].said);
+			super_notify_stopping();
+		}
 		s->wishes |= wish;
 	}
 }
@@ -68,6 +72,7 @@ static void stop(struct super *s)
 
 	s->stopping = true;
 	s->stop_ms = clock_boot_ms() + SUPER_ASK_MS;
+	super_alive(s, SUPER_STOP_MS);
 	msg_begin(&s->msg, ROLE_STOP, 0);
 	if (agent != NULL && msg_send(agent->sock, &s->msg, &e) < 0)
 		log_warn("stop: %s", e.text);
@@ -105,12 +110,14 @@ static bool reload(struct super *s)
 {
 	struct err e;
 
+	super_notify_reloading();
 	if (super_configure(s, &s->next_snapshot, &s->next_spec, &e) == 0 &&
 	    check_places(&s->spec, &s->next_spec, &e) == 0) {
 		log_info("%s: taken up", s->path);
 		return true;
 	}
 	drop_next(s);
+	super_notify_refused();
 	log_error("%s; the configuration that was there before stays in force", e.text);
 	return false;
 }

@@ -309,9 +309,9 @@ static void an_agent_heeds_nothing_but_answers_and_the_order_to_stop(void **stat
 	assert_int_equal(waitpid(a.pid, NULL, WNOHANG), 0); /* it lives */
 	send_one(&a, ROLE_STOP);
 	alone_wait(a.pid, 10000);
-	assert_int_equal(msg_recv(a.super, &m, &e), 0); /* once that it was ready */
-	assert_int_equal(m.type, SUP_READY);
-	assert_int_equal(msg_recv(a.super, &m, &e), ERR_NET); /* and nothing more */
+	while (msg_recv(a.super, &m, &e) == 0)
+		assert_int_equal(m.type, SUP_READY); /* and nothing else */
+	assert_int_equal(e.code, ERR_NET);
 	assert_int_equal(msg_recv(a.peer, &m, &e), ERR_NET);
 	close(a.super);
 	close(a.peer);

@@ -107,14 +107,17 @@ static void run(const struct tree *t, const char *program, const char *config,
 	char *argv[12] = { (char *)(uintptr_t)program, (char[]){ "-c" },
 			   (char *)(uintptr_t)config };
 	char secret[] = "PASSWORD=hunter2";
-	char *env[3] = { secret, NULL };
+	char *env[5] = { secret, NULL };
+	size_t n = 1;
 	const char *asan = getenv("ASAN_OPTIONS");
 	int out = openat(s->fd, "said", O_WRONLY | O_CREAT | O_APPEND, 0666);
 
 	for (size_t i = 0; i < 8 && words[i] != NULL; i++)
 		argv[3 + i] = (char *)(uintptr_t)words[i];
 	if (asan != NULL)
-		env[1] = (char *)(uintptr_t)(asan - strlen("ASAN_OPTIONS="));
+		env[n++] = (char *)(uintptr_t)(asan - strlen("ASAN_OPTIONS="));
+	for (size_t i = 0; i < 2 && t->variables[i] != NULL; i++)
+		env[n++] = (char *)(uintptr_t)t->variables[i];
 	dup2(out, 1);
 	dup2(out, 2);
 	if (t->as_user)

@@ -21,8 +21,9 @@
 
 struct tree {
 	void *scratch;
-	pid_t pid;    /* of the supervisor; 0: not started or waited for */
-	bool as_user; /* everything as TREE_USER */
+	pid_t pid;                /* of the supervisor; 0: not started or waited for */
+	const char *variables[2]; /* of its environment, besides; NULL: none */
+	bool as_user;             /* everything as TREE_USER */
 };
 
 int tree_in(void **state);

@@ -1,0 +1,141 @@
+/*
+ * notify: what a service manager hears, on a socket as sd_notify(3) has it.
+ */
+#include <poll.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+
+#include "base/auto.h"
+#include "base/mem.h"
+#include "tests/help/tree.h"
+
+#define HEARD 8192
+
+struct manager {
+	struct tree *tree;
+	int fd;
+	char *variable;    /* owned */
+	char heard[HEARD]; /* all of it */
+};
+
+/* The agent with a manager that listens. */
+static void begin(struct manager *m, struct tree *t)
+{
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	const struct scratch *s = t->scratch;
+
+	*m = (struct manager){ .tree = t };
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.80s/notify", s->path);
+	m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(bind(m->fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
+	m->variable = xasprintf("NOTIFY_SOCKET=%s", sa.sun_path);
+	t->variables[0] = m->variable;
+	tree_configure(t, "");
+	scratch_put(s, "go", "");
+	tree_start(t, (const char *const[]){ "agent", NULL });
+}
+
+static void hear(struct manager *m)
+{
+	size_t len = strlen(m->heard);
+	ssize_t n;
+
+	while ((n = recv(m->fd, m->heard + len, HEARD - 2 - len, 0)) > 0) {
+		len += (size_t)n;
+		m->heard[len++] = '\n';
+		m->heard[len] = '\0';
+	}
+}
+
+/* Where `words` begin, once they are said after `from`. */
+static const char *until(struct manager *m, const char *from, const char *words)
+{
+	const size_t at = (size_t)(from - m->heard);
+
+	for (int i = 0; i < 2000; i++) {
+		const char *found;
+
+		hear(m);
+		found = strstr(m->heard + at, words);
+		if (found != NULL)
+			return found;
+		poll(NULL, 0, 10);
+	}
+	fail_msg("never heard \"%s\", but:\n%s", words, m->heard);
+	return NULL;
+}
+
+static void end(struct manager *m)
+{
+	kill(m->tree->pid, SIGTERM);
+	assert_int_equal(tree_wait(m->tree, 20000), 0);
+	until(m, m->heard, "STOPPING=1\n");
+	close(m->fd);
+	free(m->variable);
+}
+
+static void it_is_ready_when_it_decides_and_says_what_comes_next(void **state)
+{
+	struct manager m;
+
+	begin(&m, *state);
+	until(&m, m.heard, "READY=1\n");
+	until(&m, m.heard, "STATUS=next: www at ");
+	assert_null(strstr(m.heard, "WATCHDOG"));
+	end(&m);
+}
+
+static void a_reload_is_announced_and_ends_when_the_next_one_decides(void **state)
+{
+	struct manager m;
+	const char *at;
+
+	begin(&m, *state);
+	at = until(&m, m.heard, "STATUS=next: www at ");
+	kill(m.tree->pid, SIGHUP);
+	at = until(&m, at, "RELOADING=1\nMONOTONIC_USEC=");
+	at = until(&m, at, "READY=1\n");
+	scratch_put(m.tree->scratch, "everleaf.conf", "certificates = 7;\n");
+	kill(m.tree->pid, SIGHUP);
+	at = until(&m, at, "RELOADING=1\n");
+	until(&m, at, "READY=1\nSTATUS=the new configuration is not valid");
+	end(&m);
+}
+
+static void the_watchdog_is_fed_by_an_agent_that_decides_and_by_no_other(void **state)
+{
+	struct tree *t = *state;
+	struct manager m;
+	const char *at;
+	pid_t agent;
+
+	t->variables[1] = "WATCHDOG_USEC=600000";
+	begin(&m, t);
+	at = until(&m, m.heard, "READY=1\n");
+	for (int i = 0; i < 3; i++)
+		at = until(&m, at + 1, "WATCHDOG=1\n");
+	agent = tree_role(t, "agent", 0);
+	kill(agent, SIGSTOP);
+	poll(NULL, 0, 800);
+	hear(&m);
+	m.heard[0] = '\0';
+	poll(NULL, 0, 800);
+	hear(&m);
+	assert_string_equal(m.heard, "");
+	kill(agent, SIGCONT);
+	until(&m, m.heard, "WATCHDOG=1\n");
+	end(&m);
+}
+
+int main(void)
+{
+#define TREE(f) cmocka_unit_test_setup_teardown(f, tree_in, tree_out)
+	const struct CMUnitTest tests[] = {
+		TREE(it_is_ready_when_it_decides_and_says_what_comes_next),
+		TREE(a_reload_is_announced_and_ends_when_the_next_one_decides),
+		TREE(the_watchdog_is_fed_by_an_agent_that_decides_and_by_no_other),
+	};
+
+	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);
+}
