@@ -162,6 +162,21 @@ test_an_external_account_is_bound() {
 	is_whole www root.pem
 }
 
+# As CAs write it: base64url, and base64 with its padding; each MAC.
+test_an_external_account_is_bound_by_each_mac_and_spelling() {
+	local mac eab_key
+	openssl rand 64 | openssl base64 -A >key.64 # RFC 7518 3.2: no shorter than the hash
+	eab_key=$(tr -d '=\n' <key.64 | tr +/ -_)
+	eab_pebble
+	for mac in HS256 HS384 HS512; do
+		rm -rf state
+		acme 'names = "www.example.org";' \
+			"eab = { kid = \"kid-1\"; key_file = \"$dir/eab.key\"; algorithm = \"$mac\"; };"
+		expect 0 everleaf account ca register
+		cp key.64 eab.key
+	done
+}
+
 test_without_an_external_account_where_one_is_needed_it_is_said_what_to_do() {
 	eab_pebble
 	acme
