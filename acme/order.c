@@ -402,14 +402,13 @@ static int advance(struct order *o, struct buf *chain, struct err *e)
 
 /* What a CA was too busy for is not done: a challenge that it was not told of would wait
  * until authorizations are looked at again. */
-static int not_counted(struct order *o, struct err *e)
+static void not_counted(const struct order *o, struct err *e)
 {
 	const struct acme_host *host = o->acme->host;
 	const struct err why = *e;
 
-	TRY(host->checkpoint(host->arg, o->url, NULL, 0, e));
-	*e = why;
-	return e->code;
+	if (host->checkpoint(host->arg, o->url, NULL, 0, e) == 0)
+		*e = why;
 }
 
 int order_advance(struct acme *a, const struct order_want *want, struct buf *chain,
@@ -428,6 +427,6 @@ int order_advance(struct acme *a, const struct order_want *want, struct buf *cha
 	if (rc == 0 || o.url == NULL)
 		return rc;
 	if (rc == ERR_LATER && !o.waits)
-		rc = not_counted(&o, e);
+		not_counted(&o, e);
 	return err_wrap(e, "order %.*s", URL_SHOWN_MAX, o.url);
 }

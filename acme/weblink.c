@@ -112,7 +112,7 @@ static bool read_param(const char **at, const char *rel, struct link_said *said)
 static bool read_link(const char **at, const char *rel, char **url,
 		      struct link_said *said)
 {
-	const char *open = *at;
+	const char *open;
 	size_t len;
 
 	if (!skip(at, '<'))
