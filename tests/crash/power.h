@@ -12,7 +12,7 @@
  * part of what was written after it, cut where sectors end. Of those there are more
  * than anyone can look at. Looked at are, for each flush: each prefix of the writes
  * after the one before; all of these writes but one; and some subsets, drawn. The
- * superblock alone is never cut: ext4 does not survive that, whoever writes on it.
+ * superblock alone is never cut: no file system survives that, whoever writes on it.
  *
  * Each disk is mounted, so that the kernel repairs what it can. Then: every set that
  * there is must be whole, what was said must be so, and the next run must put

@@ -148,6 +148,7 @@ static const char *const sample[] = {
 	"same-key on ext4, unplugged",
 	"new-key on ext4-noauto_da_alloc, replayed",
 	"rollback on ext4-writeback, replayed",
+	"new-key on btrfs, replayed",
 	"two on xfs, replayed under pressure",
 	"prune on xfs, replayed",
 	"acme-first on xfs, unplugged",
@@ -177,6 +178,7 @@ static void add(struct runs *runs, const struct crash_case *crash,
 {
 	struct run *run = &runs->all[runs->n];
 
+	assert(runs->n < TESTS_MAX);
 	run->crash = crash;
 	run->kind = kind;
 	snprintf(run->name, sizeof(run->name), "%s on %s, %s", crash->name, kind->name,
@@ -199,8 +201,7 @@ static void add_case(struct runs *runs, const struct crash_case *c,
 	add(runs, c, kind, "replayed", keeps_what_was_said);
 	add(runs, c, kind, "replayed under pressure",
 	    keeps_what_was_said_under_pressure);
-	/* How it is mounted says in what order things reach the disk: here, they do not. */
-	if (kind->options[0] == '\0')
+	if (kind->shuts_down)
 		add(runs, c, kind, "unplugged", keeps_it_when_the_plug_is_pulled);
 	if (strcmp(c->name, "new-key") == 0 && kind == volume_kinds)
 		add(runs, c, kind, "without a sync", is_seen_to_be_lost_without_a_sync);

@@ -88,10 +88,11 @@ static void look_without(struct replay *r, size_t missing)
 static void apply_parts(struct replay *r, const struct disk_record *w, size_t piece,
 			unsigned of_eight)
 {
+	const unsigned super = r->power->volume.kind->super;
 	size_t n = 0;
 
 	for (size_t at = 0; at < w->len; at += n) {
-		n = w->at + at < BLOCK ? BLOCK : piece;
+		n = (w->at + at) / BLOCK == super / BLOCK ? BLOCK : piece;
 		if (n > w->len - at)
 			n = w->len - at;
 		if (power_draw(r->power, 8) < of_eight)

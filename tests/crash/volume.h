@@ -15,6 +15,8 @@ struct volume_kind {
 	const char *type;    /* "ext4" */
 	const char *options; /* of the mount */
 	unsigned mib;
+	unsigned super;  /* where the superblock is: which is never cut in two */
+	bool shuts_down; /* it knows volume_cut() */
 	const char *const *make; /* mkfs with its arguments; the device is added */
 };
 
