@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/roles.h"
 #include "base/buf.h"
 #include "tests/crash/check.h"
 #include "tests/crash/daemon.h"
@@ -158,12 +157,6 @@ static const char *next_of(const struct crash_case *c, bool failed, char out[128
 	return failed && strncmp(c->next, "renew", 5) == 0 ? out : c->next;
 }
 
-/* Who was forgotten is known no more. */
-static bool is_next_status(const struct crash_case *c, int status)
-{
-	return status == 0 || (c->gone != NULL && status == EXIT_NO_NAME);
-}
-
 /* Of a daemon it says nothing: it goes on until it is told to end. */
 static bool is_whole(const struct crash_case *c, const struct tracer_result *r)
 {
@@ -189,7 +182,7 @@ static const char *look(const struct crash_case *c, const struct world *w,
 		return why;
 	case_configure(c, w);
 	status = world_run(w, next_of(c, failed, next));
-	if (!is_next_status(c, status)) {
+	if (!case_accepts(c, status)) {
 		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
 		return why;
 	}

@@ -7,6 +7,7 @@
 
 #include <sqlite3.h>
 
+#include "agent/roles.h"
 #include "base/buf.h"
 #include "tests/crash/acme_server.h"
 #include "tests/crash/layout.h"
@@ -317,6 +318,12 @@ static void configure(const struct world *w, const char *certificates)
 void case_configure(const struct crash_case *c, const struct world *w)
 {
 	configure(w, c->conf == NULL ? c->before : c->conf);
+}
+
+/* Who was forgotten is known no more. */
+bool case_accepts(const struct crash_case *c, int status)
+{
+	return status == 0 || (c->gone != NULL && status == EXIT_NO_NAME);
 }
 
 static bool prepare(const struct crash_case *c, const struct world *w)

@@ -120,7 +120,7 @@ static const char *look_next(struct power *p, bool whole, char why[CHECK_WHY])
 
 	p->before.ordered = acme_server_orders(&p->world) - p->n_ordered;
 	status = world_run(&p->world, p->crash->next);
-	if (status == 0)
+	if (case_accepts(p->crash, status))
 		return check_next(p->crash, &p->world, &p->before,
 				  CHECK_POWER | (whole ? CHECK_WHOLE : 0), why);
 	snprintf(why, CHECK_WHY, "the next run ended with %d", status);

@@ -133,6 +133,24 @@ static const char *lost(unsigned live, unsigned wanted, const char *by,
 	return why;
 }
 
+/* The whole line. */
+static bool is_said(const char *all, size_t n_said, const char *cert, const char *what)
+{
+	char line[96];
+
+	snprintf(line, sizeof(line), "\n%s: %s\n", cert, what);
+	return memmem(all, n_said, line, strlen(line)) != NULL;
+}
+
+static const char *check_forgotten(const struct world *w, const char *cert,
+				   char why[CHECK_WHY])
+{
+	if (sets_live(w, cert) == 0 && sets_highest(w, cert) == 0)
+		return NULL;
+	snprintf(why, CHECK_WHY, "%s: it was said to be forgotten, and is there", cert);
+	return why;
+}
+
 const char *promise_check(const struct crash_case *c, const struct world *w,
 			  const struct check_facts *before, const char *all,
 			  size_t n_said, char why[CHECK_WHY])
@@ -153,5 +171,7 @@ const char *promise_check(const struct crash_case *c, const struct world *w,
 		if (check_files(w, cert, &a, why) != NULL)
 			return why;
 	}
+	if (c->gone != NULL && is_said(all, n_said, c->gone, "forgotten"))
+		return check_forgotten(w, c->gone, why);
 	return NULL;
 }

@@ -3,7 +3,8 @@
  *
  * From "www: installed generation 3" on, live/www leads to generation 3, or to one that
  * the same run says later; and what is configured for www is of it. What a hook was
- * called for is said, too: a server that has loaded a certificate finds it again.
+ * called for is said, too: a server that has loaded a certificate finds it again. And of
+ * what is said to be forgotten nothing comes back.
  */
 #pragma once
 
