@@ -20,6 +20,7 @@
 
 #include <ev.h>
 
+#include "agent/clockwatch.h"
 #include "agent/due.h"
 #include "agent/link.h"
 #include "agent/report.h"
@@ -79,7 +80,8 @@ struct agent {
 	struct commit *commits;  /* see commit.h */
 	struct control *control; /* see control.h; NULL: nobody can ask */
 	char ready[256];         /* what the supervisor was told last, see SUP_READY */
-	bool clock_told;         /* that this host's clock is not a CA's */
+	struct clockwatch clock;
+	bool clock_told; /* that this host's clock is not a CA's */
 	bool stopping;
 	int64_t patience_ms; /* ... clock_boot_ms(): no longer than this */
 	bool over;           /* all is done that was to be: the loop ends */

@@ -96,6 +96,8 @@ void job_end(struct agent *a, struct job *j)
 	ev_timer_stop(a->loop, &j->timer);
 	a->n_ended++;
 	agenda_look(a, j->cert);
+	if (j->err.code == 0 && j->spki.len > 0 && j->installed)
+		a->clock.doubted = false; /* its CA agrees */
 	if (!alarm_keep(a, j))
 		job_free(j);
 }

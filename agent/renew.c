@@ -45,6 +45,10 @@ static bool may_begin(const struct agent *a)
 {
 	size_t n = 0, n_parked = 0;
 
+	if (a->clock.wrong)
+		return false;
+	if (a->clock.doubted)
+		return a->jobs == NULL;
 	for (const struct job *j = a->jobs; j != NULL; j = j->next) {
 		n_parked += j->state == JOB_PARKED;
 		n += j->state < JOB_INSTALLING;
@@ -86,7 +90,9 @@ static void tell_ready(struct agent *a, int64_t next, uint32_t i)
 
 	if (a->request->command != COMMAND_AGENT || a->stopping || agent_cut_off(a))
 		return;
-	if (a->jobs == NULL && next == INT64_MAX)
+	if (a->clock.wrong)
+		snprintf(text, sizeof(text), "the clock is wrong: nothing is begun");
+	else if (a->jobs == NULL && next == INT64_MAX)
 		snprintf(text, sizeof(text), "nothing to look after");
 	else if (a->jobs == NULL)
 		snprintf(text, sizeof(text), "next: %.160s at %s",
@@ -122,11 +128,10 @@ static void pass(struct agent *a)
 	    !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
 	next = agenda_next(a, &i);
-	if (next != INT64_MAX) {
-		ev_periodic_stop(a->loop, &a->alarm);
-		ev_periodic_set(&a->alarm, (ev_tstamp)next, 0., NULL);
-		ev_periodic_start(a->loop, &a->alarm);
-	}
+	ev_periodic_stop(a->loop, &a->alarm);
+	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,
+			NULL);
+	ev_periodic_start(a->loop, &a->alarm);
 	batch_check(a);
 	tell_ready(a, next, i);
 	finish_if_done(a, a->due.n > 0 || next != INT64_MAX ||
@@ -163,9 +168,39 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		agent_pass(a);
 }
 
+static void tell_clock(const struct agent *a)
+{
+	char now[TEXT_TIME_MAX];
+
+	text_time(now, clock_now());
+	if (a->clock.wrong)
+		log_error("the clock says %s, which cannot be: nothing is begun until "
+			  "it is set",
+			  now);
+	else if (a->clock.doubted)
+		log_error("the clock says %s, which is doubtful: what is due is done "
+			  "one by one until a CA agrees",
+			  now);
+}
+
+/* Everything is looked at again before anything is done by another clock. */
+static void watch_clock(struct agent *a)
+{
+	int64_t jump_ms = clockwatch_turn(&a->clock, clock_now_ms(), clock_boot_ms());
+
+	if (jump_ms == 0)
+		return;
+	log_warn("the clock was set by %lld s: everything is looked at again",
+		 (long long)(jump_ms / 1000));
+	tell_clock(a);
+	agenda_all(a);
+	a->look = true;
+}
+
 /* What a commit brings on may be done in the same turn. */
 static void end_turn(struct agent *a)
 {
+	watch_clock(a);
 	while (commit_turn(a) || a->look)
 		if (a->look)
 			pass(a);
@@ -365,6 +400,22 @@ static int exit_status(const struct agent *a)
 	return a->n_failed > 0 || a->stopping ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
+static int begin_clock(struct agent *a, struct err *e)
+{
+	char now[TEXT_TIME_MAX];
+	int64_t seen;
+
+	if (history_last(a->state, &seen, e) < 0)
+		log_warn("when something was last done is not known: %s", e->text);
+	clockwatch_begin(&a->clock, clock_now_ms(), clock_boot_ms(), seen);
+	if (a->clock.wrong && a->request->command != COMMAND_AGENT)
+		return err_set(e, ERR_SYS,
+			       "the clock says %s, which cannot be: set it first",
+			       text_time(now, clock_now()));
+	tell_clock(a);
+	return 0;
+}
+
 int agent_renew(struct agent *a, struct err *e)
 {
 	uint64_t generation = 0;
@@ -380,6 +431,7 @@ int agent_renew(struct agent *a, struct err *e)
 	a->wait_until_ms = a->request->command == COMMAND_AGENT
 			       ? INT64_MAX
 			       : clock_now_ms() + a->request->wait_s * 1000;
+	TRY(begin_clock(a, e));
 	open_loop(a);
 	note_drift(a);
 	challenge_begin(a);

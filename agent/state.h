@@ -160,6 +160,8 @@ struct event {
 };
 
 int history_add(struct state *s, const struct event *ev, struct err *e);
+/* When the last event was, 0: there is none. */
+int history_last(struct state *s, int64_t *at, struct err *e);
 int history_each(struct state *s, const char *name,
 		 int (*each)(void *arg, const struct event *ev), void *arg,
 		 struct err *e);

@@ -143,6 +143,7 @@ static const char *const texts[STATEMENTS] = {
 	[ARI_EACH_OF] = "SELECT " ARI_COLUMNS " FROM ari WHERE name = ?",
 	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
+	[EVENT_LAST] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id DESC LIMIT 1",
 	[EVENT_EACH] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id",
 	[EVENT_EACH_OF] = "SELECT " EVENT_COLUMNS " FROM event"
 			  " WHERE name = ? ORDER BY id",

@@ -40,3 +40,19 @@ int history_each(struct state *s, const char *name,
 	}
 	return rc;
 }
+
+int history_last(struct state *s, int64_t *at, struct err *e)
+{
+	struct query q;
+	int rc = query_each(s, EVENT_LAST, EVENT_LAST, NULL, &q, e);
+
+	*at = 0;
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
+		*at = query_get_int(&q);
+		for (int i = 0; i < 2; i++)
+			(void)query_get_text(&q);
+		(void)query_get_int(&q);
+		(void)query_get_text(&q);
+	}
+	return rc;
+}

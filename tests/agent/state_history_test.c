@@ -62,12 +62,17 @@ static struct seen look(struct state *st, const char *name)
 static void events_come_back_in_their_order(void **state)
 {
 	struct state *st = begin(*state);
+	int64_t last = -1;
 	struct err e;
 
+	assert_int_equal(history_last(st, &last, &e), 0);
+	assert_int_equal(last, 0);
 	add(st, 1, "www", "issued", 18, "");
 	add(st, 2, "mail", "failed", 0, "order: \"no\"");
 	add(st, 3, "www", "installed", UINT64_MAX, "");
 	assert_int_equal(state_commit(st, &e), 0);
+	assert_int_equal(history_last(st, &last, &e), 0);
+	assert_int_equal(last, 3);
 	assert_string_equal(look(st, NULL).text,
 			    "1 www issued 18 ;2 mail failed 0 order: \"no\";"
 			    "3 www installed 18446744073709551615 ;");

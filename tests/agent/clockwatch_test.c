@@ -1,0 +1,75 @@
+/* clockwatch: a clock that was set is noticed, and one that cannot be right is not used. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "agent/clockwatch.h"
+
+#define START  (CLOCKWATCH_MADE + 1000000)
+#define BOOT   5000
+#define MINUTE 60
+#define DAY    86400
+
+/* Set by `jump` seconds, `after` seconds from the start. */
+static const struct row {
+	const char *name;
+	int64_t start;
+	int64_t seen;
+	int64_t after;
+	int64_t jump;
+	int64_t found_ms;
+	bool wrong;
+	bool doubted;
+} rows[] = {
+	{ "nothing happens for a year", START, START, 365 * DAY, 0, 0, false, false },
+	{ "one second ahead", START, START, MINUTE, 1, 0, false, false },
+	{ "an hour ahead", START, START, MINUTE, 3600, 3600000, false, false },
+	{ "an hour back", START, START, MINUTE, -3600, -3600000, false, false },
+	{ "90 days ahead", START, START, MINUTE, 90 * DAY, 90LL * DAY * 1000, false,
+	  true },
+	{ "90 days back", START + 100 * DAY, START, MINUTE, -90 * DAY,
+	  -90LL * DAY * 1000, false, false },
+	{ "back to 1970", START, START, 0, -START, -1000LL * START, true, false },
+	{ "from 1970 to now", 100, START, 0, START, 1000LL * START, false, true },
+	{ "from 1970 to now, where nothing is remembered", 100, 0, 0, START,
+	  1000LL * START, false, false },
+	{ "begun in 1970", 100, 0, 0, 0, 0, true, false },
+	{ "begun before what is remembered", START, START + DAY, 0, 0, 0, false, true },
+	{ "begun in 2038", 2147483648, START, 0, 0, 0, false, false },
+};
+
+static void what_was_set_is_noticed_and_what_cannot_be_is_not_believed(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct row *r = &rows[i];
+		const int64_t boot_ms = (BOOT + r->after) * 1000;
+		struct clockwatch w;
+		int64_t found;
+
+		clockwatch_begin(&w, r->start * 1000, BOOT * 1000, r->seen);
+		found = clockwatch_turn(&w, (r->start + r->after + r->jump) * 1000,
+					boot_ms);
+		if (found != r->found_ms || w.wrong != r->wrong ||
+		    w.doubted != r->doubted)
+			fail_msg("%s: %lld ms, wrong %d, doubted %d", r->name,
+				 (long long)found, w.wrong, w.doubted);
+		assert_int_equal(
+		    clockwatch_turn(&w, (r->start + r->after + r->jump) * 1000 + 7,
+				    boot_ms + 7),
+		    0); /* told once */
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(
+		    what_was_set_is_noticed_and_what_cannot_be_is_not_believed),
+	};
+
+	return cmocka_run_group_tests_name("clockwatch", tests, NULL, NULL);
+}
