@@ -343,7 +343,10 @@ static void see_to(struct agent *a, const struct revoke_row *r)
 	} else if (holds_back(a, r, clock_now())) {
 		tell_waiting(a, r);
 	} else if (do_one(a, r, &e) < 0) {
-		not_done(a, r, &e);
+		if (agent_cut_off_by(a, &e))
+			a->status = EXIT_AGAIN;
+		else
+			not_done(a, r, &e);
 	}
 }
 
@@ -354,7 +357,7 @@ void revoke_noted(struct agent *a)
 
 	if (state_revoke_each(a->state, take, &noted, &e) < 0)
 		log_error("what is to be revoked: %s", e.text);
-	for (size_t i = 0; i < noted.n; i++)
+	for (size_t i = 0; i < noted.n && a->status == 0; i++)
 		see_to(a, &noted.rows[i]);
 	drop(&noted);
 }
