@@ -127,6 +127,9 @@ power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as ro
 readers: all $(TOOLS) ## who reads while sets change, and who may not (make check: a sample)
 	READERS=all tests/scenario/readers_test.sh
 
+hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a minute each
+	HOSTILE_SECONDS=60 BUILD=$(B) tests/scenario/hostile_test.sh
+
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
@@ -187,7 +190,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps peers check cases crash power readers fresh scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps peers check cases crash hostile power readers fresh scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
