@@ -2,6 +2,7 @@
  * SIGHUP once the first hook has run, SIGTERM once the second has. */
 #pragma once
 
+#include <stdbool.h>
 #include <sys/types.h>
 
 struct crash_case;
@@ -10,6 +11,7 @@ struct world;
 struct daemon_drive {
 	const struct crash_case *crash;
 	const struct world *world;
+	bool is_patient; /* nothing is done to it */
 };
 
 /* As the `beside` of a tracer_plan; `drive` is a struct daemon_drive. What comes to
