@@ -171,6 +171,41 @@ test_nonsense_is_no_answer_and_takes_no_window_away() {
 	is_live_of www 1 1
 }
 
+test_a_ca_that_is_down_is_asked_again_in_minutes() {
+	local wait
+	have <<-S
+	directory * ari
+	S
+	script <<-S
+	directory * ari
+	renewal * status 500
+	renewal * without Retry-After
+	S
+	for wait in 120 240 480; do
+		later
+		expect 0 everleaf renew
+		near "$wait" "$(remembered "SELECT ask_at - $(date +%s) FROM ari")"
+	done
+	script <<-S
+	directory * ari
+	renewal * status 404
+	renewal * without Retry-After
+	S
+	later
+	expect 0 everleaf renew
+	near 21600 "$(remembered "SELECT ask_at - $(date +%s) FROM ari")"
+	script <<-S
+	directory * ari
+	S
+	later
+	expect 0 everleaf renew
+	is 0 "$(remembered "SELECT failures FROM ari")"
+}
+
+near() { # EXPECTED FOUND: in seconds
+	[ "$2" -le "$1" ] && [ "$2" -gt $(($1 - 15)) ] || fail "$2 s, not $1 s"
+}
+
 test_a_ca_that_is_silent_holds_a_run_up_for_ten_seconds_once() {
 	have <<-S
 	directory * ari
