@@ -308,11 +308,8 @@ static void not_done(struct agent *a, const struct revoke_row *r, const struct e
 /* Its time has not come, and nobody asks for it now. */
 static bool holds_back(const struct agent *a, const struct revoke_row *r, int64_t now)
 {
-	const uint32_t cert = spec_cert_called(a->spec, r->name);
-	const bool named =
-	    a->request->n_names > 0 && cert != SPEC_NOBODY && a->wanted[cert];
-
-	return !named && r->retry_at > now && r->retry_at - now <= SCHEDULE_WAIT_MAX;
+	return a->request->n_names == 0 && r->retry_at > now &&
+	       r->retry_at - now <= SCHEDULE_WAIT_MAX;
 }
 
 static void tell_waiting(struct agent *a, const struct revoke_row *r)
@@ -333,6 +330,8 @@ static void see_to(struct agent *a, const struct revoke_row *r)
 	const uint32_t cert = spec_cert_called(a->spec, r->name);
 	struct err e;
 
+	if (a->request->n_names > 0 && (cert == SPEC_NOBODY || !a->wanted[cert]))
+		return; /* this run is about others */
 	if (is_past(a, r)) {
 		forget_past(a, r);
 	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {

@@ -21,7 +21,8 @@ int revoke_ask(struct agent *a, struct err *e);
 /* What is noted to be replaced first is due to be, in this run. */
 int revoke_mark(struct agent *a, struct err *e);
 
-/* Revoke what is noted and can be; asked directly: the loop must be idle. What cannot be
+/* Revoke what is noted and can be, of the certificates that this run is about; asked
+ * directly: the loop must be idle. What cannot be
  * done is logged, counts as failed (what the CA has refused before does not), and stays
  * noted. */
 void revoke_noted(struct agent *a);

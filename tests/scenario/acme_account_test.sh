@@ -129,6 +129,21 @@ test_a_ca_that_cannot_be_asked_is_tried_again_like_for_a_renewal() {
 	is 0 "$(noted '#')"
 }
 
+test_what_waits_of_another_certificate_is_not_this_ones_failure() {
+	start_ca <<-S
+	revoke 1 status 500
+	S
+	acme 'names = "www.example.org"; }, { name = "two"; names = "two.example.org";'
+	expect 0 everleaf renew
+	expect 1 everleaf revoke www
+	expect 0 everleaf revoke two
+	is 1 "$(noted '#')"
+	expect 0 everleaf renew two
+	expect 1 everleaf renew
+	expect 0 everleaf renew www
+	is 0 "$(noted '#')"
+}
+
 test_what_is_revoked_already_is_done() {
 	start_ca <<-S
 	revoke * problem alreadyRevoked long ago
