@@ -196,7 +196,7 @@ static int forget_numbers(int dir, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		TRY(remove_number(dir, numbers[i], e));
 	TRY(file_remove_dir(dir, PLACE_STAGE, e));
-	TRY(file_remove_dir(dir, PLACE_PENDING, e));
+	TRY(place_remove(dir, PLACE_PENDING, e));
 	return file_remove_dir(dir, PLACE_OLD, e);
 }
 

@@ -10,7 +10,6 @@
 #include "store/place.h"
 
 #define LIMIT_KEY 16384 /* RSA-4096 takes 3.3 kB */
-#define KEY_FILE  "privkey.pem"
 
 /* *key is NULL if there is no file; ERR_SYS is the disk, anything else the content. */
 static int read_key(int dir, const char *path, EVP_PKEY **key, struct err *e)
@@ -35,7 +34,7 @@ static int key_of(int root, const char *name, uint64_t number, EVP_PKEY **key,
 	if (number == 0)
 		return 0;
 	TRY(generation_open(root, name, number, &dir, e));
-	return read_key(dir, KEY_FILE, key, e);
+	return read_key(dir, "privkey.pem", key, e);
 }
 
 static int live_key(int root, const char *name, EVP_PKEY **key, struct err *e)
@@ -69,16 +68,12 @@ static int load_any(int (*load)(int root, const char *name, EVP_PKEY **key,
 int pending_keep(int root, const char *name, const EVP_PKEY *key, struct err *e)
 {
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
-	AUTO_FD int dir = -1, pending = -1;
+	AUTO_FD int dir = -1;
 	AUTO_BUF struct buf pem = { 0 };
 
 	TRY(key_to_pem(key, &pem, e));
 	TRY(place_make(root, PLACE_ARCHIVE, name, &dir, e));
-	TRY(file_make_dir(dir, PLACE_PENDING, 0700, &pending, e));
-	TRY(file_write(pending, KEY_FILE, pem.data, pem.len, &access, e));
-	if (fsync(dir) < 0)
-		return err_sys(e, "sync " PLACE_ARCHIVE "/%s", name);
-	return 0;
+	return file_write(dir, PLACE_PENDING, pem.data, pem.len, &access, e);
 }
 
 static bool is_of(const EVP_PKEY *key, enum key_type type)
@@ -114,7 +109,7 @@ int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e)
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
 	if (dir < 0)
 		return 0;
-	return read_key(dir, PLACE_PENDING "/" KEY_FILE, key, e);
+	return read_key(dir, PLACE_PENDING, key, e);
 }
 
 int pending_drop(int root, const char *name, struct err *e)
@@ -122,7 +117,7 @@ int pending_drop(int root, const char *name, struct err *e)
 	AUTO_FD int dir = -1;
 
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
-	return dir < 0 ? 0 : file_remove_dir(dir, PLACE_PENDING, e);
+	return dir < 0 ? 0 : place_remove(dir, PLACE_PENDING, e);
 }
 
 /* What is in a generation does not wait any more: a crash came before pending_drop(), or
@@ -132,7 +127,7 @@ static int is_wanted(int root, const char *name, int dir, bool *wanted, struct e
 	AUTO_KEY EVP_PKEY *waiting = NULL;
 	AUTO_KEY EVP_PKEY *newest = NULL;
 
-	*wanted = file_exists(dir, PLACE_PENDING "/" KEY_FILE);
+	*wanted = file_exists(dir, PLACE_PENDING);
 	if (!*wanted)
 		return 0;
 	TRY(load_any(pending_load, root, name, &waiting, e));
@@ -150,7 +145,7 @@ int pending_sweep(int root, const char *name, struct err *e)
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
 	if (dir < 0)
 		return 0;
+	TRY(file_sweep(dir, PLACE_PENDING, e));
 	TRY(is_wanted(root, name, dir, &wanted, e));
-	/* Removing the rest removes the draft of a key, too. */
-	return wanted ? 0 : file_remove_dir(dir, PLACE_PENDING, e);
+	return wanted ? 0 : place_remove(dir, PLACE_PENDING, e);
 }

@@ -1,7 +1,7 @@
 /*
  * pending: the key that waits for its certificate.
  *
- *     <root>/archive/web/.pending/privkey.pem       0600, the keeper's
+ *     <root>/archive/web/.pending       PKCS#8 PEM, 0600, the keeper's
  *
  * A key is durable before its CSR is asked for, and one is made per order: a retry
  * uses the one that is there. It becomes part of the generation that is installed with

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/auto.h"
 #include "base/err.h"
@@ -61,5 +62,13 @@ int place_make(int root, const char *shelf, const char *name, int *dir, struct e
 	TRY(file_open_dir(root, shelf, &fd, e));
 	if (place_dir(fd, name, 0755, dir, e) < 0)
 		return err_wrap(e, "%s", shelf);
+	return 0;
+}
+
+int place_remove(int dir, const char *name, struct err *e)
+{
+	TRY(file_sweep(dir, name, e));
+	if (unlinkat(dir, name, 0) < 0 && errno != ENOENT)
+		return err_sys(e, "remove %s", name);
 	return 0;
 }

@@ -17,7 +17,7 @@ struct err;
 #define PLACE_LIVE     "live"
 #define PLACE_CA       "ca"
 #define PLACE_ACCOUNTS "accounts"
-#define PLACE_PENDING  ".pending"
+#define PLACE_PENDING  ".pending" /* a file: pending.h */
 #define PLACE_STAGE    ".stage"
 #define PLACE_OLD      ".old" /* a generation while it is being removed */
 
@@ -35,3 +35,7 @@ int place_dir(int at, const char *name, mode_t mode, int *dir, struct err *e);
 
 /* Open <root>/SHELF/NAME, made durably with mode 0755 if there is none. */
 int place_make(int root, const char *shelf, const char *name, int *dir, struct err *e);
+
+/* Remove the file `name` below `dir`, and what a crash left of it beside its place. Fine
+ * if there is none. */
+int place_remove(int dir, const char *name, struct err *e);

@@ -804,14 +804,13 @@ static void the_key_of_the_account_is_never_put_into_a_certificate(void **state)
 	struct alone a = begin_renew(s);
 	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
 	AUTO_BUF struct buf pem = { 0 };
-	AUTO_FD int pending = -1;
+	AUTO_FD int archive = -1;
 	struct err e;
 
 	scratch_mkdir(dir, "archive/a");
-	scratch_mkdir(dir, "archive/a/.pending");
-	pending = openat(dir->fd, "archive/a/.pending", O_RDONLY | O_DIRECTORY);
+	archive = openat(dir->fd, "archive/a", O_RDONLY | O_DIRECTORY);
 	assert_int_equal(key_to_pem(key, &pem, &e), 0);
-	assert_int_equal(file_write(pending, "privkey.pem", pem.data, pem.len, &access,
+	assert_int_equal(file_write(archive, ".pending", pem.data, pem.len, &access,
 				    &e),
 			 0);
 	refused(fd, asked(ASK_FINALIZE), "cannot be a certificate's too");

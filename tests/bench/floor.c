@@ -7,7 +7,7 @@
  * The first call makes the CA. Each certificate then costs what DESIGN.md 5 asks of the
  * disk, counted with `strace -f -c -e trace=fsync,fdatasync build/bench/floor DIR`:
  *
- *     the pending key   file, its directory, the certificate's       3 fsync
+ *     the pending key   file, the certificate's directory            2 fsync
  *     the CRL           crl.pem, crl.der, the directory after each    4
  *     the generation    six files, the stage, the archive             8
  *     the live link     its directory                                 1
@@ -215,14 +215,12 @@ static void renew(int root, int ca_dir, const char *name)
 {
 	int archive = folder(root, "archive");
 	int dir = folder(archive, name);
-	int pending = folder(dir, ".pending");
 	int live = folder(root, "live");
 	char number[32], target[512], link[300];
 	EVP_PKEY *ca_key, *key = EVP_EC_gen("P-256");
 	X509 *ca, *leaf;
 
-	replace_file(pending, "privkey.pem", key_pem(key));
-	sync_fd(dir);
+	replace_file(dir, ".pending", key_pem(key));
 	open_ca(ca_dir, &ca, &ca_key);
 	leaf = certificate(key, name, ca, ca_key);
 	write_crl(ca_dir, ca, ca_key);
@@ -240,7 +238,6 @@ static void renew(int root, int ca_dir, const char *name)
 	EVP_PKEY_free(ca_key);
 	EVP_PKEY_free(key);
 	close(live);
-	close(pending);
 	close(dir);
 	close(archive);
 }

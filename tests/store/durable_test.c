@@ -279,9 +279,8 @@ static void a_key_is_durable_with_the_folders_it_is_in(void **state)
 	calls.on = false;
 	assert_non_null(strstr(calls.log, "sync archive; "));
 	assert_non_null(strstr(calls.log,
-			       "sync .privkey.pem.everleaf; "
-			       "rename .privkey.pem.everleaf to privkey.pem; "
-			       "sync .pending; sync web; "));
+			       "sync ..pending.everleaf; "
+			       "rename ..pending.everleaf to .pending; sync web; "));
 }
 
 static void a_ca_is_durable_its_root_certificate_last(void **state)

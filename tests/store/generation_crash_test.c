@@ -54,7 +54,7 @@ static void a_sweep_removes_what_crashes_left_and_nothing_else(void **state)
 	scratch_put(s, "archive/web/.stage/privkey.pem", "half a k");
 	scratch_mkdir(s, "archive/web/.old");
 	scratch_put(s, "archive/web/.old/cert.pem", "old");
-	scratch_mkdir(s, "archive/web/.pending");
+	scratch_put(s, "archive/web/.pending", "waits");
 	scratch_link(s, "../archive/web/0000000002", "live/.web.next");
 	assert_int_equal(generation_sweep(s->fd, "web", &e), 0);
 	assert_int_equal(scratch_count(s, "archive/web"), 3);
@@ -131,8 +131,8 @@ static void forgetting_leaves_nothing_of_the_name_and_all_of_others(void **state
 
 	install(s, "one");
 	install(s, "two");
-	scratch_mkdir(s, "archive/web/.pending");
-	scratch_put(s, "archive/web/.pending/privkey.pem", "waits");
+	scratch_put(s, "archive/web/.pending", "waits");
+	scratch_put(s, "archive/web/..pending.everleaf", "half a k");
 	scratch_mkdir(s, "archive/web/.old");
 	scratch_mkdir(s, "archive/web/.stage");
 	scratch_link(s, "../archive/web/0000000002", "live/.web.next");

@@ -10,7 +10,7 @@
 #include "store/generation.h"
 #include "tests/help/pending.h"
 
-#define PENDING "archive/web/.pending/privkey.pem"
+#define PENDING "archive/web/.pending"
 
 static EVP_PKEY *get(const struct scratch *s, enum key_type type, int reuse)
 {
@@ -59,7 +59,7 @@ static void a_key_is_on_disk_before_it_is_used(void **state)
 	AUTO_KEY EVP_PKEY *there = load(s);
 
 	assert_true(key_same_public(key, there));
-	assert_int_equal(scratch_count(s, "archive/web/.pending"), 1);
+	assert_int_equal(scratch_count(s, "archive/web"), 1);
 }
 
 static void nobody_else_reads_it(void **state)
@@ -71,7 +71,6 @@ static void nobody_else_reads_it(void **state)
 	umask(old);
 	assert_non_null(key);
 	assert_int_equal(scratch_stat(s, PENDING).st_mode & 07777, 0600);
-	assert_int_equal(scratch_stat(s, "archive/web/.pending").st_mode & 07777, 0700);
 	assert_int_equal(scratch_stat(s, "archive/web").st_mode & 07777, 0755);
 }
 
@@ -195,7 +194,6 @@ static void what_is_no_key_gives_way_to_one(void **state)
 	struct scratch *s = *state;
 
 	scratch_mkdir(s, "archive/web");
-	scratch_mkdir(s, "archive/web/.pending");
 	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
 		AUTO_KEY EVP_PKEY *key = NULL;
 		AUTO_KEY EVP_PKEY *there = NULL;
@@ -204,7 +202,7 @@ static void what_is_no_key_gives_way_to_one(void **state)
 		scratch_put(s, PENDING, bad[i]);
 		assert_true(pending_load(s->fd, "web", &there, &e) < 0);
 		assert_null(there);
-		assert_non_null(strstr(e.text, "privkey.pem"));
+		assert_non_null(strstr(e.text, ".pending"));
 		key = get(s, KEY_ECDSA_P256, 0);
 		there = load(s);
 		assert_true(key_same_public(key, there));
@@ -217,12 +215,11 @@ static void a_leftover_of_a_crash_is_removed(void **state)
 	AUTO_KEY EVP_PKEY *key = NULL;
 
 	scratch_mkdir(s, "archive/web");
-	scratch_mkdir(s, "archive/web/.pending");
-	scratch_put(s, "archive/web/.pending/.privkey.pem.everleaf", "half a k");
+	scratch_put(s, "archive/web/..pending.everleaf", "half a k");
 	assert_null(load(s));
 	key = get(s, KEY_ECDSA_P256, 0);
 	assert_non_null(key);
-	assert_int_equal(scratch_count(s, "archive/web/.pending"), 1);
+	assert_int_equal(scratch_count(s, "archive/web"), 1);
 }
 
 static void a_sweep_leaves_the_key_that_waits(void **state)
@@ -274,7 +271,6 @@ static void a_disk_that_fails_is_not_taken_for_no_key(void **state)
 	struct err e;
 
 	scratch_mkdir(s, "archive/web");
-	scratch_mkdir(s, "archive/web/.pending");
 	scratch_mkdir(s, PENDING);
 	assert_int_equal(pending_key(s->fd, "web", KEY_ECDSA_P256, 0, &key, &e),
 			 ERR_SYS);
