@@ -214,6 +214,33 @@ static int load(const struct keeper *k, const struct spec_cert *c, uint64_t numb
 	return c->files.n == 0 ? 0 : set_read(k->root, name, number, set, e);
 }
 
+/* Told that it failed, the agent looks at what is live. */
+static int tell_moved(const struct keeper *k, const struct keeper_moved *moved,
+		      const struct err *why, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, why == NULL ? KEEPER_LIVE : MSG_FAILED, moved->id);
+	if (why == NULL)
+		msg_put_u64(&m, stamp_cert(k, moved->cert));
+	else
+		msg_put_err(&m, why);
+	return msg_send(ROLE_FD_PEER, &m, e);
+}
+
+int keeper_settle(struct keeper *k, struct err *e)
+{
+	size_t n = k->n_moved;
+	struct err why;
+	int rc = generation_settle(k->root, &why);
+
+	k->n_moved = 0;
+	for (size_t i = 0; i < n; i++)
+		TRY(tell_moved(k, &k->moved[i], rc < 0 ? &why : NULL, e));
+	return 0;
+}
+
+/* Without files outside, nothing has to follow the link in order: it waits for others. */
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
@@ -228,7 +255,15 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	TRY(msg_end(m, e));
 	name = keeper_text(k, c->name);
 	TRY(load(k, c, number, &set, e));
-	TRY(generation_live(k->root, name, number, e));
+	if (k->n_moved == KEEPER_MOVED)
+		TRY(keeper_settle(k, e));
+	TRY(generation_turn(k->root, name, number, e));
+	if (c->files.n == 0) {
+		k->moved[k->n_moved++] = (struct keeper_moved){ c, id };
+		msg_begin(m, MSG_LATER, id);
+		return 0;
+	}
+	TRY(generation_settle(k->root, e));
 	for (uint32_t i = 0; i < c->files.n; i++)
 		if (write_file(k, &k->start.spec.files[c->files.first + i], &set, e) <
 		    0)

@@ -93,7 +93,7 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	size_t at_lent;
 
 	while (!k->shut_out) {
-		if (poll(p, fill(k, p, &at_lent), -1) < 0)
+		if (poll(p, fill(k, p, &at_lent), k->n_moved > 0 ? 0 : -1) < 0)
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
 			return 0;
@@ -103,6 +103,8 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 				TRY(keeper_making_answer(k, p[i].fd, e));
 		if (p[AT_AGENT].revents != 0)
 			TRY(role_answer(ROLE_FD_PEER, rules, n, k->state, k, e));
+		else if (k->n_moved > 0)
+			TRY(keeper_settle(k, e));
 	}
 	return 0;
 }

@@ -145,8 +145,6 @@ static int move_link(int live, const char *name, const char *target, struct err 
 		(void)unlinkat(live, next, 0);
 		return ERR_SYS;
 	}
-	if (fsync(live) < 0)
-		return err_sys(e, "sync " PLACE_LIVE);
 	return 0;
 }
 
@@ -246,7 +244,7 @@ void generation_drop(struct generation *g)
 	close_all(g);
 }
 
-int generation_live(int root, const char *name, uint64_t number, struct err *e)
+int generation_turn(int root, const char *name, uint64_t number, struct err *e)
 {
 	AUTO_FD int live = -1, dir = -1;
 	char target[TARGET_LEN];
@@ -255,6 +253,20 @@ int generation_live(int root, const char *name, uint64_t number, struct err *e)
 	TRY(file_open_dir(root, PLACE_LIVE, &live, e));
 	target_of(target, name, number);
 	return move_link(live, name, target, e);
+}
+
+int generation_settle(int root, struct err *e)
+{
+	AUTO_FD int live = -1;
+
+	TRY(file_open_dir(root, PLACE_LIVE, &live, e));
+	return fsync(live) < 0 ? err_sys(e, "sync " PLACE_LIVE) : 0;
+}
+
+int generation_live(int root, const char *name, uint64_t number, struct err *e)
+{
+	TRY(generation_turn(root, name, number, e));
+	return generation_settle(root, e);
 }
 
 int generation_current(int root, const char *name, uint64_t *number, struct err *e)

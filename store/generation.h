@@ -73,6 +73,11 @@ void generation_drop(struct generation *g);
  * then generation_current() tells. ERR_CONFIG if there is no such generation. */
 int generation_live(int root, const char *name, uint64_t number, struct err *e);
 
+/* As generation_live(), for many names: each is durable when one generation_settle()
+ * after all of them has returned 0. */
+int generation_turn(int root, const char *name, uint64_t number, struct err *e);
+int generation_settle(int root, struct err *e);
+
 /* The number of the live generation; 0 if there is none, or the link leads to one that
  * is gone. ERR_CONFIG if live/NAME is not a link of ours. */
 int generation_current(int root, const char *name, uint64_t *number, struct err *e);

@@ -382,6 +382,23 @@ static void a_link_that_cannot_be_moved_leaves_the_old_one(void **state)
 	}
 }
 
+static void links_that_move_together_are_made_durable_together(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	scratch_mkdir(s, "archive/mail");
+	scratch_mkdir(s, "archive/mail/0000000001");
+	scratch_mkdir(s, "archive/web");
+	scratch_mkdir(s, "archive/web/0000000001");
+	calls_begin(NULL, 0);
+	assert_int_equal(generation_turn(s->fd, "mail", 1, &e), 0);
+	assert_int_equal(generation_turn(s->fd, "web", 1, &e), 0);
+	assert_int_equal(generation_settle(s->fd, &e), 0);
+	calls_expect("link .mail.next; rename .mail.next to mail; "
+		     "link .web.next; rename .web.next to web; sync live; ");
+}
+
 static void a_link_whose_folder_cannot_be_synced_is_not_called_durable(void **state)
 {
 	struct scratch *s = *state;
@@ -439,6 +456,7 @@ int main(void)
 		BARE(a_rolled_key_becomes_the_account_s_by_one_rename),
 		TEST(going_live_is_one_rename_made_durable),
 		TEST(a_link_that_cannot_be_moved_leaves_the_old_one),
+		TEST(links_that_move_together_are_made_durable_together),
 		TEST(a_link_whose_folder_cannot_be_synced_is_not_called_durable),
 		TEST(a_generation_that_cannot_be_kept_leaves_nothing),
 	};
