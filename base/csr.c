@@ -18,6 +18,12 @@ static int add_names(X509_REQ *csr, GENERAL_NAMES *all)
 	return ok;
 }
 
+static int set_key(X509_REQ *csr, EVP_PKEY *key)
+{
+	return key_put_point(key, X509_REQ_get_X509_PUBKEY(csr)) ||
+	       X509_REQ_set_pubkey(csr, key) == 1;
+}
+
 static int write_der(X509_REQ *csr, struct buf *der)
 {
 	unsigned char *data = NULL;
@@ -37,9 +43,8 @@ int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
 	int rc = general_names(names, n, &all, e);
 
 	if (rc == 0 &&
-	    (csr == NULL || X509_REQ_set_pubkey(csr, key) != 1 ||
-	     !add_names(csr, all) || X509_REQ_sign(csr, key, key_digest(key)) <= 0 ||
-	     !write_der(csr, der)))
+	    (csr == NULL || !set_key(csr, key) || !add_names(csr, all) ||
+	     X509_REQ_sign(csr, key, key_digest(key)) <= 0 || !write_der(csr, der)))
 		rc = key_openssl_err(e, ERR_SYS, "certificate request");
 	GENERAL_NAMES_free(all);
 	X509_REQ_free(csr);

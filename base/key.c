@@ -15,22 +15,24 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#define POINT_MAX 97 /* bytes: of P-384, not compressed */
+
 #define AUTO_BIO __attribute__((cleanup(bio_done)))
 
 /* How each type is made, and how it is known again. */
 static const struct kind {
 	const char *word;
 	const char *algorithm; /* OpenSSL's name */
-	const char *curve;     /* EC only */
+	int curve;             /* EC only: its NID */
 	int bits;              /* RSA only */
 	int strength;
 } kinds[KEY_TYPES] = {
-	[KEY_ECDSA_P256] = { "ecdsa-p256", "EC", "P-256", 0, 128 },
-	[KEY_ECDSA_P384] = { "ecdsa-p384", "EC", "P-384", 0, 192 },
-	[KEY_RSA_2048] = { "rsa-2048", "RSA", NULL, 2048, 112 },
-	[KEY_RSA_3072] = { "rsa-3072", "RSA", NULL, 3072, 128 },
-	[KEY_RSA_4096] = { "rsa-4096", "RSA", NULL, 4096, 152 },
-	[KEY_ED25519] = { "ed25519", "ED25519", NULL, 0, 128 },
+	[KEY_ECDSA_P256] = { "ecdsa-p256", "EC", NID_X9_62_prime256v1, 0, 128 },
+	[KEY_ECDSA_P384] = { "ecdsa-p384", "EC", NID_secp384r1, 0, 192 },
+	[KEY_RSA_2048] = { "rsa-2048", "RSA", NID_undef, 2048, 112 },
+	[KEY_RSA_3072] = { "rsa-3072", "RSA", NID_undef, 3072, 128 },
+	[KEY_RSA_4096] = { "rsa-4096", "RSA", NID_undef, 4096, 152 },
+	[KEY_ED25519] = { "ed25519", "ED25519", NID_undef, 0, 128 },
 };
 
 static void bio_done(BIO **bio)
@@ -106,8 +108,9 @@ int key_strength(enum key_type type)
 
 static EVP_PKEY *generate(const struct kind *k)
 {
-	if (k->curve != NULL)
-		return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm, k->curve);
+	if (k->curve != NID_undef)
+		return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm,
+					 OBJ_nid2sn(k->curve));
 	if (k->bits != 0)
 		return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm, (size_t)k->bits);
 	return EVP_PKEY_Q_keygen(NULL, NULL, k->algorithm);
@@ -141,9 +144,10 @@ static enum key_type ec_type_of(const EVP_PKEY *key)
 	    strcmp(encoding, "named_curve") != 0)
 		return KEY_NONE;
 	nid = OBJ_sn2nid(name);
-	if (nid == NID_X9_62_prime256v1)
-		return KEY_ECDSA_P256;
-	return nid == NID_secp384r1 ? KEY_ECDSA_P384 : KEY_NONE;
+	for (enum key_type t = KEY_ECDSA_P256; t <= KEY_ECDSA_P384; t++)
+		if (nid == kinds[t].curve)
+			return t;
+	return KEY_NONE;
 }
 
 enum key_type key_type_of(const EVP_PKEY *key)
@@ -268,11 +272,43 @@ int key_from_pem(const void *pem, size_t len, EVP_PKEY **key, struct err *e)
 	return 0;
 }
 
+bool key_put_point(const EVP_PKEY *key, X509_PUBKEY *spki)
+{
+	const int curve = kinds[key_type_of(key)].curve;
+	unsigned char room[POINT_MAX], *point = NULL;
+	size_t len;
+
+	if (curve != NID_undef &&
+	    EVP_PKEY_get_octet_string_param(key, OSSL_PKEY_PARAM_ENCODED_PUBLIC_KEY,
+					    room, sizeof(room), &len) == 1)
+		point = OPENSSL_memdup(room, len);
+	if (point != NULL &&
+	    X509_PUBKEY_set0_param(spki, OBJ_nid2obj(NID_X9_62_id_ecPublicKey),
+				   V_ASN1_OBJECT, OBJ_nid2obj(curve), point,
+				   (int)len) == 1)
+		return true;
+	OPENSSL_free(point);
+	return false;
+}
+
+static int point_to_der(const EVP_PKEY *key, unsigned char **der)
+{
+	X509_PUBKEY *spki = X509_PUBKEY_new();
+	int len = 0;
+
+	if (spki != NULL && key_put_point(key, spki))
+		len = i2d_X509_PUBKEY(spki, der);
+	X509_PUBKEY_free(spki);
+	return len;
+}
+
 int key_to_spki(const EVP_PKEY *key, struct buf *der, struct err *e)
 {
 	unsigned char *data = NULL;
-	int len = i2d_PUBKEY(key, &data);
+	int len = point_to_der(key, &data);
 
+	if (len <= 0)
+		len = i2d_PUBKEY(key, &data);
 	if (len <= 0)
 		return key_openssl_err(e, ERR_SYS, "write public key");
 	buf_add(der, data, (size_t)len);

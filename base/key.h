@@ -59,6 +59,11 @@ const EVP_MD *key_digest(const EVP_PKEY *key);
 int key_to_pem(const EVP_PKEY *key, struct buf *pem, struct err *e);
 int key_from_pem(const void *pem, size_t len, EVP_PKEY **key, struct err *e);
 
+/* Write what X509_PUBKEY_set() would, for a key of an elliptic curve; false, and nothing
+ * is written, for another. OpenSSL looks through all its encoders, and reads back what
+ * they have written: that takes ten times as long as to sign. */
+bool key_put_point(const EVP_PKEY *key, X509_PUBKEY *spki);
+
 /* SubjectPublicKeyInfo in DER, and back. */
 int key_to_spki(const EVP_PKEY *key, struct buf *der, struct err *e);
 int key_from_spki(const void *der, size_t len, EVP_PKEY **key, struct err *e);

@@ -82,7 +82,8 @@ static int begin(X509 **made, X509 *issuer, EVP_PKEY *key, int64_t now,
 	AUTO_X509 X509 *cert = X509_new();
 
 	if (cert == NULL || X509_set_version(cert, X509_VERSION_3) != 1 ||
-	    X509_set_pubkey(cert, key) != 1)
+	    (!key_put_point(key, X509_get_X509_PUBKEY(cert)) &&
+	     X509_set_pubkey(cert, key) != 1))
 		return key_openssl_err(e, ERR_SYS, "new certificate");
 	TRY(set_serial(cert, e));
 	TRY(set_span(cert, issuer, now, lifetime_s, e));

@@ -53,6 +53,30 @@ static void a_key_is_what_was_asked_for(void **state)
 	assert_int_equal(ERR_peek_error(), 0);
 }
 
+static void a_public_key_is_written_as_openssl_writes_it(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		X509_PUBKEY *spki = X509_PUBKEY_new();
+		AUTO_KEY EVP_PKEY *key = NULL;
+		AUTO_BUF struct buf der = { 0 };
+		unsigned char *want = NULL;
+		struct err e;
+		int len;
+
+		assert_int_equal(key_make(rows[i].type, &key, &e), 0);
+		assert_int_equal(key_to_spki(key, &der, &e), 0);
+		len = i2d_PUBKEY(key, &want);
+		if ((size_t)len != der.len || memcmp(der.data, want, der.len) != 0)
+			fail_msg("%s: other bytes", rows[i].word);
+		if (key_put_point(key, spki) != EVP_PKEY_is_a(key, "EC"))
+			fail_msg("%s: a point or none", rows[i].word);
+		OPENSSL_free(want);
+		X509_PUBKEY_free(spki);
+	}
+	assert_int_equal(ERR_peek_error(), 0);
+}
+
 static void words_that_are_no_type_are_none(void **state)
 {
 	EVP_PKEY *key = NULL;
@@ -238,6 +262,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_key_is_what_was_asked_for),
+		cmocka_unit_test(a_public_key_is_written_as_openssl_writes_it),
 		cmocka_unit_test(words_that_are_no_type_are_none),
 		cmocka_unit_test(a_key_survives_being_written),
 		cmocka_unit_test(different_keys_are_different),
