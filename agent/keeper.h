@@ -71,7 +71,8 @@ struct keeper_account {
 struct keeper_key {
 	const struct spec_cert *cert; /* borrowed; NULL: of none */
 	EVP_PKEY *key;                /* owned, it waits; NULL: none does */
-	struct buf spki;              /* of it */
+	struct buf pem;               /* it, as it is stored */
+	struct buf spki;              /* its public half */
 	uint64_t
 	    stored; /* a generation that its own key was just stored with; 0: none */
 };
@@ -160,6 +161,9 @@ int keeper_waiting(struct keeper *k, const struct spec_cert *c,
 /* `key`, which is durable, waits from now on. The caller keeps its own reference. */
 int keeper_waiting_set(struct keeper *k, const struct spec_cert *c, EVP_PKEY *key,
 		       struct err *e);
+/* ... which is made durable first. */
+int keeper_waiting_keep(struct keeper *k, const struct spec_cert *c, EVP_PKEY *key,
+			struct err *e);
 /* It does not wait any more: it was stored with its certificate as that generation. */
 void keeper_waiting_stored(struct keeper *k, const struct spec_cert *c,
 			   uint64_t number);

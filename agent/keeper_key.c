@@ -55,13 +55,11 @@ static bool takes_long(const struct spec_cert *c)
 	       c->key == KEY_RSA_4096;
 }
 
-/* `key` is durable. */
-static int put_answer(struct keeper *k, const struct spec_cert *c, EVP_PKEY *key,
-		      uint32_t id, struct msg *m, struct err *e)
+static int put_answer(struct keeper *k, const struct spec_cert *c, uint32_t id,
+		      struct msg *m, struct err *e)
 {
 	struct keeper_key *waits;
 
-	TRY(keeper_waiting_set(k, c, key, e));
 	TRY(keeper_waiting(k, c, &waits, e));
 	msg_begin(m, KEEPER_KEY, id);
 	msg_put_bytes(m, waits->spki.data, waits->spki.len);
@@ -134,8 +132,8 @@ static int finish(struct keeper *k, struct keeper_making *w, struct msg *m,
 	AUTO_KEY EVP_PKEY *key = NULL;
 
 	TRY(keymaker_take(&w->maker, &key, e));
-	TRY(pending_keep(k->root, name_of(k, w->cert), key, e));
-	return put_answer(k, w->cert, key, w->id, m, e);
+	TRY(keeper_waiting_keep(k, w->cert, key, e));
+	return put_answer(k, w->cert, w->id, m, e);
 }
 
 size_t keeper_making_fill(const struct keeper *k, struct pollfd *p)
@@ -176,11 +174,12 @@ void keeper_making_end(struct keeper *k)
 
 /* -- asked -- */
 
-static int make_now(const struct keeper *k, const struct spec_cert *c, EVP_PKEY **key,
-		    struct err *e)
+static int make_now(struct keeper *k, const struct spec_cert *c, struct err *e)
 {
-	TRY(key_make((enum key_type)c->key, key, e));
-	return pending_keep(k->root, name_of(k, c), *key, e);
+	AUTO_KEY EVP_PKEY *key = NULL;
+
+	TRY(key_make((enum key_type)c->key, &key, e));
+	return keeper_waiting_keep(k, c, key, e);
 }
 
 static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
@@ -198,8 +197,10 @@ static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
 		return queue(k, c, id, e);
 	}
 	if (key == NULL)
-		TRY(make_now(k, c, &key, e));
-	return put_answer(k, c, key, id, m, e);
+		TRY(make_now(k, c, e));
+	else
+		TRY(keeper_waiting_set(k, c, key, e));
+	return put_answer(k, c, id, m, e);
 }
 
 int keeper_key(void *role, struct msg *m, struct err *e)

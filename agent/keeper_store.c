@@ -18,7 +18,7 @@ struct arrival {
 	const char *chain;
 	const char *anchors;
 	const char *meta;
-	struct buf key; /* PEM */
+	const struct buf *key; /* PEM, borrowed from keeper_waiting() */
 };
 
 #define PEM_HEAD   "-----BEGIN CERTIFICATE-----\n"
@@ -57,7 +57,8 @@ static int match_key(struct keeper *k, const struct spec_cert *c, struct arrival
 	if (spki.len != waits->spki.len ||
 	    memcmp(spki.data, waits->spki.data, spki.len) != 0)
 		return err_set(e, ERR_TRUST, "it is for another key than ours");
-	return key_to_pem(waits->key, &a->key, e);
+	a->key = &waits->pem;
+	return 0;
 }
 
 static int add(struct generation *g, const char *file, const char *data, size_t len,
@@ -81,7 +82,7 @@ static int write_files(struct generation *g, const struct spec_cert *c,
 
 	buf_puts(&full, a->leaf);
 	buf_puts(&full, a->chain);
-	TRY(add(g, "privkey.pem", a->key.data, a->key.len, &of_key, e));
+	TRY(add(g, "privkey.pem", a->key->data, a->key->len, &of_key, e));
 	TRY(add(g, "cert.pem", a->leaf, strlen(a->leaf), &open_to_all, e));
 	TRY(add(g, "chain.pem", a->chain, strlen(a->chain), &open_to_all, e));
 	TRY(add(g, "fullchain.pem", full.data, full.len, &open_to_all, e));
@@ -113,7 +114,6 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 	struct arrival a = { .leaf = NULL };
 	uint64_t number = 0;
 	uint32_t id = m->id;
-	int rc;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
 	a.leaf = msg_get_str(m);
@@ -121,9 +121,7 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 	a.anchors = msg_get_str(m);
 	a.meta = msg_get_str(m);
 	TRY(msg_end(m, e));
-	rc = store(k, c, &a, &number, e);
-	buf_done(&a.key);
-	if (rc < 0)
+	if (store(k, c, &a, &number, e) < 0)
 		return err_wrap(e, "store %s", keeper_text(k, c->name));
 	msg_begin(m, KEEPER_STORE, id);
 	msg_put_u64(m, number);

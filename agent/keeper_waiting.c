@@ -12,6 +12,7 @@ static struct keeper_key *slot_of(struct keeper *k, const struct spec_cert *c)
 static void clear(struct keeper_key *slot)
 {
 	EVP_PKEY_free(slot->key);
+	buf_done(&slot->pem);
 	buf_done(&slot->spki);
 	*slot = (struct keeper_key){ .cert = NULL };
 }
@@ -22,11 +23,24 @@ int keeper_waiting_set(struct keeper *k, const struct spec_cert *c, EVP_PKEY *ke
 	struct keeper_key *slot = slot_of(k, c);
 
 	clear(slot);
+	TRY(key_to_pem(key, &slot->pem, e));
 	TRY(key_to_spki(key, &slot->spki, e));
 	EVP_PKEY_up_ref(key);
 	slot->cert = c;
 	slot->key = key;
 	return 0;
+}
+
+int keeper_waiting_keep(struct keeper *k, const struct spec_cert *c, EVP_PKEY *key,
+			struct err *e)
+{
+	struct keeper_key *slot = slot_of(k, c);
+
+	TRY(keeper_waiting_set(k, c, key, e));
+	if (pending_keep(k->root, keeper_text(k, c->name), &slot->pem, e) == 0)
+		return 0;
+	clear(slot);
+	return e->code;
 }
 
 int keeper_waiting(struct keeper *k, const struct spec_cert *c,

@@ -65,15 +65,13 @@ static int load_any(int (*load)(int root, const char *name, EVP_PKEY **key,
 	return e->code == ERR_SYS ? ERR_SYS : 0;
 }
 
-int pending_keep(int root, const char *name, const EVP_PKEY *key, struct err *e)
+int pending_keep(int root, const char *name, const struct buf *pem, struct err *e)
 {
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
 	AUTO_FD int dir = -1;
-	AUTO_BUF struct buf pem = { 0 };
 
-	TRY(key_to_pem(key, &pem, e));
 	TRY(place_make(root, PLACE_ARCHIVE, name, &dir, e));
-	return file_write(dir, PLACE_PENDING, pem.data, pem.len, &access, e);
+	return file_write(dir, PLACE_PENDING, pem->data, pem->len, &access, e);
 }
 
 static bool is_of(const EVP_PKEY *key, enum key_type type)
@@ -86,6 +84,7 @@ int pending_find(int root, const char *name, enum key_type type, int reuse,
 {
 	AUTO_KEY EVP_PKEY *waiting = NULL;
 	AUTO_KEY EVP_PKEY *live = NULL;
+	AUTO_BUF struct buf pem = { 0 };
 
 	TRY(load_any(pending_load, root, name, &waiting, e));
 	if (waiting != NULL || reuse)
@@ -95,7 +94,8 @@ int pending_find(int root, const char *name, enum key_type type, int reuse,
 	    (reuse || live == NULL || !key_same_public(waiting, live))) {
 		*key = TAKE(waiting);
 	} else if (reuse && is_of(live, type)) {
-		TRY(pending_keep(root, name, live, e));
+		TRY(key_to_pem(live, &pem, e));
+		TRY(pending_keep(root, name, &pem, e));
 		*key = TAKE(live);
 	}
 	return 0;

@@ -13,6 +13,7 @@
 
 #include "base/key.h"
 
+struct buf;
 struct err;
 
 /*
@@ -25,8 +26,8 @@ struct err;
 int pending_find(int root, const char *name, enum key_type type, int reuse,
 		 EVP_PKEY **key, struct err *e);
 
-/* Make `key` the pending one: durable when this returns 0. */
-int pending_keep(int root, const char *name, const EVP_PKEY *key, struct err *e);
+/* Make the key of this PEM the pending one: durable when this returns 0. */
+int pending_keep(int root, const char *name, const struct buf *pem, struct err *e);
 
 /* Only look: *key is NULL if there is none. */
 int pending_load(int root, const char *name, EVP_PKEY **key, struct err *e);
