@@ -424,6 +424,9 @@ int order_advance(struct acme *a, const struct order_want *want, struct buf *cha
 	rc = advance(&o, chain, e);
 	if (rc == 0)
 		*note = TAKE(o.note);
+	/* Another worker may have found or made it anew. */
+	if (rc < 0 && rc != ERR_LATER)
+		acme_account_done(&a->account);
 	if (rc == 0 || o.url == NULL)
 		return rc;
 	if (rc == ERR_LATER && !o.waits)

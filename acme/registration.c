@@ -22,7 +22,7 @@ static const struct algorithm {
 
 #define N_ALGORITHMS (sizeof(algorithms) / sizeof(*algorithms))
 
-/* What the keeper knows of it. A roll-over may have changed the key since last time. */
+/* What the keeper knows of it. */
 static int load(struct acme *a, struct err *e)
 {
 	acme_account_done(&a->account);
@@ -88,12 +88,14 @@ static int begin(struct acme *a, struct err *e)
 {
 	if (a->directory.new_order == NULL)
 		TRY(directory_fetch(a, e));
-	TRY(load(a, e));
+	if (a->account.kid == NULL)
+		TRY(load(a, e));
 	return a->account.rolling ? end_roll_over(a, e) : 0;
 }
 
 int registration_find(struct acme *a, bool *known, struct err *e)
 {
+	acme_account_done(&a->account); /* what is done with it may change it */
 	TRY(begin(a, e));
 	*known = a->account.kid != NULL;
 	if (!*known && find(a, known, e) < 0)

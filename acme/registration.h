@@ -13,13 +13,14 @@ struct acme;
 struct err;
 
 /*
- * Fetch the directory and find the account, unless that has been done. *known: there is
- * one. Nothing is made.
+ * Fetch the directory, unless that has been done, and find the account: what the keeper
+ * says of it now. *known: there is one. Nothing is made.
  */
 int registration_find(struct acme *a, bool *known, struct err *e);
 
 /*
- * The same, and make the account if there is none. ERR_CONFIG where terms have to be
+ * The same for orders, once for many: an account that is known is not asked for again
+ * until one of them fails. It is made if there is none. ERR_CONFIG where terms have to be
  * agreed to (it names them) or an external account is needed, and neither is set. A CA
  * that does not take our kind of key (badSignatureAlgorithm) gets one of another.
  */

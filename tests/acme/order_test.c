@@ -578,6 +578,32 @@ static void an_order_that_died_of_itself_says_so(void **state)
 	}
 }
 
+/* Another worker may have changed it. */
+static void an_order_that_fails_leaves_no_account_behind(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		NEW("ready", ""),
+		FINALIZE("processing", ""),
+		{ "POST /o/1", 500, "", "" },
+	};
+	struct order_want want = want_one();
+	AUTO_BUF struct buf chain = { 0 };
+	char url[sizeof(((struct ca *)0)->kid)];
+	struct ca ca;
+	struct err e;
+	char *note;
+
+	begin(&ca, state, steps, N(steps));
+	snprintf(url, sizeof(url), "%s", ca_text(&ca, "@/o/1"));
+	assert_int_equal(advance(&ca, &want, &chain, &note, &e), ERR_LATER);
+	assert_non_null(ca.acme.account.kid);
+	want.url = url;
+	assert_int_equal(advance(&ca, &want, &chain, &note, &e), ERR_NET);
+	assert_null(ca.acme.account.kid);
+	ca_end(&ca);
+}
+
 /* Or it would be come back to for ever: its reason is one that passes. */
 static void an_order_that_has_failed_is_over(void **state)
 {
@@ -976,6 +1002,7 @@ int main(void)
 		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),
 		CASE(an_invalid_order_says_why_name_by_name),
 		CASE(an_order_that_died_of_itself_says_so),
+		CASE(an_order_that_fails_leaves_no_account_behind),
 		CASE(an_order_that_has_failed_is_over),
 		CASE(an_order_that_had_failed_before_makes_way_for_a_new_one),
 		CASE(a_challenge_that_failed_and_stays_pending_is_found_out),

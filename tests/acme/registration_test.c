@@ -99,6 +99,22 @@ static void the_directory_is_fetched_once(void **state)
 	ca_end(&ca);
 }
 
+static void the_account_is_asked_for_until_it_is_known(void **state)
+{
+	static const struct ca_step steps[] = { CA_DIRECTORY };
+	struct ca ca;
+
+	start(&ca, state, steps, N(steps));
+	snprintf(ca.kid, sizeof(ca.kid), "%s/a/1", ca.web->url);
+	expect_ready(&ca);
+	expect_ready(&ca);
+	assert_int_equal(ca.n_account, 1);
+	acme_account_done(&ca.acme.account);
+	expect_ready(&ca);
+	assert_int_equal(ca.n_account, 2);
+	ca_end(&ca);
+}
+
 /* -- nonces -- */
 
 #define FETCH "POST /a/1"
@@ -446,6 +462,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_directory_has_urls_of_its_own_origin),
 		CASE(the_directory_is_fetched_once),
+		CASE(the_account_is_asked_for_until_it_is_known),
 		CASE(a_bad_nonce_is_tried_again_with_that_of_the_answer),
 		CASE(bad_nonces_are_survived_in_any_number),
 		CASE(a_nonce_that_is_none_is_ignored),

@@ -320,7 +320,7 @@ static void a_worker_takes_an_order_to_its_end(void **state)
 	/* Another of the same issuer, on the same connection, is gone on with. */
 	url = xasprintf("%s/o/1", s->web->url);
 	expect_order(s, OWN_WAY, url);
-	assert_string_equal(s->asked.data, "account;fetch /o/1;fetch /c/1;");
+	assert_string_equal(s->asked.data, "fetch /o/1;fetch /c/1;");
 	assert_int_equal(*s->web->n_connections, 1);
 	assert_string_equal(s->web->peer, "127.0.0.9");
 	end(s);

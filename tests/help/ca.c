@@ -106,9 +106,10 @@ static int sign(void *arg, const struct acme_ask *ask, struct buf *jws, struct e
 
 static int account(void *arg, struct acme_account *a, struct err *e)
 {
-	const struct ca *ca = arg;
+	struct ca *ca = arg;
 
 	(void)e;
+	ca->n_account++;
 	*a = (struct acme_account){
 		.kid = ca->kid[0] == '\0' ? NULL : xstrdup(ca->kid),
 		.thumbprint =

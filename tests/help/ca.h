@@ -56,6 +56,7 @@ struct ca {
 	enum key_type keys[8]; /* of ASK_NEW_ACCOUNT */
 	char profile[32];      /* of the last ASK_NEW_ORDER */
 	unsigned n_replaces;   /* ASK_NEW_ORDER that said so */
+	unsigned n_account;    /* the account was asked for */
 	char heard[4096];      /* "url https://..;" "token NAME WAY TOKEN AUTH;" ... */
 };
 
