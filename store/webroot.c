@@ -144,9 +144,13 @@ static int remove_token(const char *webroot, const char *token, struct err *e)
 
 	TRY(enter_webroot(webroot, &w.webroot, e));
 	TRY(enter(w.webroot, WELL_KNOWN, &w.well_known, e));
-	TRY(enter(w.well_known, CHALLENGES, &w.challenges, e));
-	TRY(remove_file(w.challenges, token, e));
-	remove_if_ours(w.well_known, CHALLENGES, w.challenges);
+	/* A crash may have come between the two folders. */
+	if (enter(w.well_known, CHALLENGES, &w.challenges, e) == 0) {
+		TRY(remove_file(w.challenges, token, e));
+		remove_if_ours(w.well_known, CHALLENGES, w.challenges);
+	} else if (e->sysno != ENOENT) {
+		return e->code;
+	}
 	remove_if_ours(w.webroot, WELL_KNOWN, w.well_known);
 	return 0;
 }

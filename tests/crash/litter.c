@@ -65,8 +65,10 @@ static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
 		return true;
 	if ((how & CHECK_FAILED) != 0 && strcmp(file, ".old") == 0)
 		return true;
-	/* A token is not synced, nor is that it was withdrawn. */
-	return (how & CHECK_POWER) != 0 && strcmp(name, "web/.well-known") == 0;
+	/* A token is not synced, nor is that it was withdrawn; and a folder of tokens that
+	 * cannot be removed stays, empty. */
+	return (how & (CHECK_POWER | CHECK_FAILED)) != 0 &&
+	       strcmp(name, "web/.well-known") == 0;
 }
 
 /* ... without it: a folder that could not be removed again. */

@@ -125,6 +125,17 @@ static void removing_leaves_nothing_of_ours(void **state)
 	remove_ok(s);
 }
 
+static void a_crash_between_the_two_folders_leaves_nothing_in_the_end(void **state)
+{
+	const struct scratch *s = *state;
+
+	put_ok(s);
+	assert_int_equal(unlinkat(s->fd, FOLDER "/" TOKEN, 0), 0);
+	assert_int_equal(unlinkat(s->fd, FOLDER, AT_REMOVEDIR), 0);
+	remove_ok(s);
+	assert_int_equal(scratch_count(s, "www"), 0);
+}
+
 static void removing_one_token_leaves_the_others(void **state)
 {
 	const struct scratch *s = *state;
@@ -460,6 +471,7 @@ int main(void)
 		KEPT(the_umask_changes_nothing),
 		KEPT(a_token_that_is_put_again_has_its_new_content),
 		KEPT(removing_leaves_nothing_of_ours),
+		KEPT(a_crash_between_the_two_folders_leaves_nothing_in_the_end),
 		KEPT(removing_one_token_leaves_the_others),
 		KEPT(folders_that_were_there_stay_as_they_were),
 		KEPT(what_a_crash_left_goes_with_the_token),
