@@ -161,7 +161,6 @@ pebble_config() { # [SETTINGS]
 # Pebble (own|new), strict, fast and without refused nonces unless PEBBLE_* say so. It
 # looks for tokens at port $http (that of start_web, or a free one).
 start_pebble() { # own|new [SETTINGS]
-	local dns_port
 	pebble_at "$1"
 	[ -e "$dir/tls/cert.pem" ] || make_tls
 	[ -n "${http-}" ] || { free_port && http=$port; }
@@ -177,6 +176,12 @@ start_pebble() { # own|new [SETTINGS]
 	free_port
 	manage_port=$port
 	pebble_config "${2-}" >"$dir/pebble.json"
+	run_pebble
+}
+
+# It, or another in its place, which knows nothing of what was before; its number is the
+# last of $dir/pids.
+run_pebble() {
 	PEBBLE_VA_NOSLEEP=${PEBBLE_VA_NOSLEEP-1} PEBBLE_WFE_NONCEREJECT=${PEBBLE_WFE_NONCEREJECT-0} \
 		PEBBLE_AUTHZREUSE=${PEBBLE_AUTHZREUSE-0} \
 		"$bin/pebble" -strict -config "$dir/pebble.json" -dnsserver "127.0.0.1:$dns_port" \
