@@ -40,7 +40,7 @@ static void child(const char *program, int super, int snapshot, int peer)
 	for (int i = 0; i < 3; i++)
 		dup2(high[i], ROLE_FD_SUPERVISOR + i);
 	close_range(ROLE_FD_PEER + 1, ~0u, 0);
-	execl(program, "everleaf-responder", (char *)NULL);
+	execle(program, "everleaf-responder", (char *)NULL, (char *[]){ NULL });
 	_exit(127);
 }
 
