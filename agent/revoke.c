@@ -289,6 +289,8 @@ static void not_done(struct agent *a, const struct revoke_row *r, const struct e
 	struct revoke_row row = *r;
 	struct err e;
 
+	if (agent_cut_off(a))
+		return; /* nobody was asked, or nobody can say so: it is asked again */
 	row.retry_at = retry_at(a, r, why);
 	row.failures++;
 	row.code = why->code;
