@@ -69,7 +69,7 @@ test_key_and_certificate_are_of_one_set() {
 
 # Of what may be read by all, under its own and its temporary name.
 public='/[.]?(full|cert|chain|ca|cert[.]der|(fullchain|cert|chain|ca|root|intermediate|crl)[.]pem'
-public+='|crl[.]der|meta[.]json|[0-9a-f]+[.]0)([.]everleaf)?$'
+public+='|crl[.]der|meta[.]json|id|[0-9a-f]+[.]0)([.]everleaf)?$'
 
 tried() { # WORD PATTERN: how often such files were "refused" or "opened"
 	awk -v f="$1" -v p="$2" '$1 == "file" && $5 ~ p { n += f == "refused" ? $3 : $4 }
