@@ -24,7 +24,7 @@ struct keeper_making {
 	struct keeper_making *next; /* asked for later */
 	const struct spec_cert *cert;
 	uint32_t id; /* of the question */
-	struct keymaker maker;
+	struct child maker;
 };
 
 /* A full disk is found out before an order is made, not after it was paid for. */

@@ -1,5 +1,5 @@
 /* spawn: the one place that starts programs. Only the supervisor may call it. (A key is
- * made in a fork of the keeper, see keymaker.h.) */
+ * made in a fork of the keeper, see child.h.) */
 #pragma once
 
 #include <sys/types.h>

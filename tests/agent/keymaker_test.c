@@ -23,7 +23,7 @@
 #include "base/mem.h"
 #include "tests/help/inside.h"
 
-static EVP_PKEY *take(struct keymaker *k)
+static EVP_PKEY *take(struct child *k)
 {
 	EVP_PKEY *key = NULL;
 	struct err e;
@@ -45,7 +45,7 @@ static void every_key_is_another(void **state)
 	AUTO_KEY EVP_PKEY *one = NULL;
 	AUTO_KEY EVP_PKEY *two = NULL;
 	AUTO_KEY EVP_PKEY *own = NULL;
-	struct keymaker first, second;
+	struct child first, second;
 	struct err e;
 
 	(void)state;
@@ -65,7 +65,7 @@ static void every_key_is_another(void **state)
 static void makes_a_key(const char *arg)
 {
 	EVP_PKEY *key = NULL;
-	struct keymaker k;
+	struct child k;
 	struct err e;
 
 	(void)arg;
@@ -124,7 +124,7 @@ static bool comes_down_to_one(pid_t pid)
 static void a_child_has_the_pipe_and_nothing_else(void **state)
 {
 	EVP_PKEY *key = NULL;
-	struct keymaker k;
+	struct child k;
 	struct err e;
 
 	(void)state;
@@ -138,7 +138,7 @@ static void a_child_has_the_pipe_and_nothing_else(void **state)
 static void a_child_that_dies_is_a_key_that_failed(void **state)
 {
 	EVP_PKEY *key = NULL;
-	struct keymaker k;
+	struct child k;
 	struct err e;
 
 	(void)state;
@@ -164,7 +164,7 @@ static void a_child_does_not_outlive_its_parent(void **state)
 	assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, alive), 0);
 	parent = fork();
 	if (parent == 0) {
-		struct keymaker k;
+		struct child k;
 		struct err e;
 
 		close(alive[0]);
