@@ -6,6 +6,7 @@
  *     inventory.c    what is: facts, stamps, memory -> struct cert
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
+ *     drift.c        what somebody has changed of ours
  *     pool.c         workers
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
@@ -33,6 +34,7 @@ struct ari_ask;
 struct batch;
 struct challenges;
 struct commit;
+struct drift;
 struct control;
 struct job;
 struct pool;
@@ -46,8 +48,9 @@ struct agent {
 	struct state *state;           /* NULL: nothing is remembered */
 	struct cert *certs;            /* one per certificate of the snapshot */
 	struct memory *memories;       /* beside each; NULL but for `status`: large */
-	bool *wanted;                  /* named on the command line, or all */
-	bool *tried;                   /* in this run */
+	struct drift *drift; /* beside each: what somebody has changed of it */
+	bool *wanted;        /* named on the command line, or all */
+	bool *tried;         /* in this run */
 	struct ev_loop *loop;
 	ev_timer tick;     /* while something is under way */
 	ev_periodic alarm; /* the next moment at which something is due */

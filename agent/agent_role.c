@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/batch.h"
+#include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/log.h"
@@ -121,6 +122,8 @@ void agent_tell(struct agent *a, const char *name, const char *what,
 	progress_hide(a);
 	if (strstr(what, "failed") != NULL)
 		log_error("%s: %s%s%s", name, what, colon, text);
+	else if (strcmp(what, "drift") == 0)
+		log_warn("%s: %s", name, text);
 	else if (strcmp(what, "rolled-back") == 0)
 		log_warn("%s: %s to generation %llu%s%s", name, what,
 			 (unsigned long long)generation, colon, text);
@@ -224,6 +227,7 @@ static int load(struct agent *a, struct err *e)
 	a->certs = xcalloc(n, sizeof(*a->certs));
 	if (a->request->command == COMMAND_STATUS)
 		a->memories = xcalloc(n, sizeof(*a->memories));
+	a->drift = xcalloc(n, sizeof(*a->drift));
 	a->wanted = xcalloc(n, sizeof(*a->wanted));
 	a->tried = xcalloc(n, sizeof(*a->tried));
 	heap_init(&a->agenda, n);
@@ -313,6 +317,7 @@ int agent_role(void)
 	state_close(a.state);
 	free(a.certs);
 	free(a.memories);
+	drift_free(&a);
 	free(a.wanted);
 	free(a.tried);
 	heap_done(&a.agenda);

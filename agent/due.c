@@ -62,7 +62,7 @@ static enum why differs(const struct spec_cert *spec, const uint32_t *issuers,
 {
 	bool own_csr = spec->csr.at != 0;
 
-	if (has(cert, CERT_ROLLED_BACK))
+	if (has(cert, CERT_ROLLED_BACK | CERT_BY_HAND))
 		return WHY_NONE;
 	if (!own_csr && cert->names_hash != spec->names_hash)
 		return WHY_NAMES_DIFFER;
@@ -83,7 +83,8 @@ static enum why wanting(const struct spec_cert *spec, const struct cert *cert,
 	if (has(cert, CERT_ASKED | CERT_ORDERED | CERT_PARKED) ||
 	    due_installs_held(cert, at))
 		return WHY_ASKED;
-	if (has(cert, CERT_FILES_DIFFER) && spec->on_drift == DRIFT_REPAIR)
+	if (has(cert, CERT_FILES_DIFFER) && !has(cert, CERT_FOREIGN) &&
+	    spec->on_drift == DRIFT_REPAIR)
 		return WHY_FILES_DIFFER;
 	if (has(cert, CERT_HOOKS_PENDING | CERT_NOT_SERVED))
 		return WHY_NOT_SERVED;

@@ -10,15 +10,15 @@
  *     missing         nothing is live
  *     revoked         whatever else is wrong, and with a new key
  *     untrusted       what is live cannot be read, or the key is not its own
- *     names-differ    )
- *     key-differs     ) the configuration asks for something else than is live (not
- *     issuer-differs  ) looked at after a roll-back by hand)
+ *     names-differ    ) the configuration asks for something else than is live (not
+ *     key-differs     ) looked at after a roll-back by hand, nor of a pair that
+ *     issuer-differs  ) somebody has put there)
  *     profile-differs )
  *     ari             its moment has come, and it is the one that its CA suggests
  *     expiring        its moment has come, or it has expired
  *     asked           by a person; or an earlier attempt is held: it is installed; or
  *                     a CA wants time or its order is under way: it is gone on with
- *     files-differ    repaired, unless on_drift is "report"
+ *     files-differ    repaired, unless on_drift is "report" or they hold a newer pair
  *     not-served      hooks are owed, or proof failed
  *     ari, expiring   its moment, in the future
  *
@@ -80,6 +80,8 @@ enum why {
 #define CERT_HELD_GOOD   (1u << 9) /* the held generation is what the config asks for */
 #define CERT_ORDERED     (1u << 10) /* a CA has an order of it */
 #define CERT_PARKED      (1u << 11) /* a CA wants time, with an order or before */
+#define CERT_FOREIGN     (1u << 12) /* its files hold somebody else's newer pair */
+#define CERT_BY_HAND     (1u << 13) /* its live leaf is not the one that was stored */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {

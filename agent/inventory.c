@@ -9,6 +9,7 @@
 
 #include "agent/agent.h"
 #include "agent/ari.h"
+#include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -24,7 +25,7 @@
 #include "base/text.h"
 
 #define STAMPS_AT_ONCE 1024 /* 8 KiB in one message */
-#define KEPT_FLAGS     (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK)
+#define KEPT_FLAGS     (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK | CERT_BY_HAND)
 
 static void put_stamp(struct file_stamp *stamp, const struct stat *st)
 {
@@ -147,16 +148,21 @@ static void forget_live(struct memory *m)
 	m->flags = 0;
 }
 
-/* Nobody remembers whom it came from, or made it live without telling us. */
-static void note_issuer(const struct agent *a, uint32_t i, uint64_t number,
+/* Is it the leaf that was stored? Whom did that come from, where nobody remembers it, or
+ * it was made live without telling us? */
+static void note_origin(const struct agent *a, uint32_t i, uint64_t number,
 			struct memory *m)
 {
 	struct meta meta;
+	char hex[65];
 
-	if (m->issuer[0] != '\0' && m->generation == number)
-		return;
 	meta_read(a->root, agent_cert_name(a, i), number, &meta);
-	snprintf(m->issuer, sizeof(m->issuer), "%s", meta.issuer);
+	text_hex(hex, m->facts.fingerprint, sizeof(m->facts.fingerprint));
+	m->flags &= ~(unsigned)CERT_BY_HAND;
+	if (meta.fingerprint[0] != '\0' && strcmp(meta.fingerprint, hex) != 0)
+		m->flags |= CERT_BY_HAND;
+	if (m->issuer[0] == '\0' || m->generation != number)
+		snprintf(m->issuer, sizeof(m->issuer), "%s", meta.issuer);
 }
 
 /*
@@ -166,6 +172,7 @@ static void note_issuer(const struct agent *a, uint32_t i, uint64_t number,
 static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m)
 {
 	uint64_t number = live_number(a, agent_cert_name(a, i));
+	uint8_t before[sizeof(m->facts.fingerprint)];
 	struct file_stamp stamp;
 	struct err e;
 	char path[CERT_PATH];
@@ -180,13 +187,16 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 	}
 	if (m->generation == number && memcmp(&stamp, &m->stamp, sizeof(stamp)) == 0)
 		return CERT_PRESENT;
+	memcpy(before, m->facts.fingerprint, sizeof(before));
 	if (facts_of_file(a->root, path, &m->facts, &e) < 0) {
 		log_warn("%s: %s", path, e.text);
 		return CERT_PRESENT | CERT_UNREADABLE;
 	}
 	if (m->generation != number)
 		m->flags &= ~(unsigned)KEPT_FLAGS;
-	note_issuer(a, i, number, m);
+	else if (memcmp(before, m->facts.fingerprint, sizeof(before)) != 0)
+		m->flags &= ~(unsigned)KEPT_FLAGS; /* said of another leaf */
+	note_origin(a, i, number, m);
 	m->stamp = stamp;
 	m->generation = number;
 	m->disk_stamp = 0;
@@ -239,6 +249,10 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 		c->flags |= CERT_HOOKS_PENDING;
 	if (flags != CERT_PRESENT)
 		return;
+	if ((m->flags & CERT_BY_HAND) != 0) {
+		c->issuer = SPEC_NOBODY;
+		drift_live(a, i, m->facts.not_after);
+	}
 	if ((m->flags & CERT_ROLLED_BACK) == 0)
 		m->renew_at = inventory_renew_at(a, i, &m->facts);
 	c->renew_at = m->renew_at;
@@ -254,22 +268,20 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 static int audit(struct agent *a, uint32_t i, struct msg *m, bool *whole, struct err *e)
 {
 	struct cert *c = &a->certs[i];
-	uint64_t n;
 
 	msg_begin(m, KEEPER_AUDIT, 0);
 	msg_put_u64(m, i);
 	TRY(link_ask(ROLE_FD_PEER, m, e));
 	if (msg_get_u64(m) != 0)
 		c->flags |= CERT_MISMATCHED;
-	n = msg_get_u64(m);
-	for (uint64_t k = 0; k < n && !m->broken; k++)
-		if (msg_get_u64(m) != 0)
-			c->flags |= CERT_FILES_DIFFER;
-	*whole = (c->flags & (CERT_MISMATCHED | CERT_FILES_DIFFER)) == 0;
+	drift_take(a, i, m);
+	*whole = (c->flags & (CERT_MISMATCHED | CERT_FILES_DIFFER | CERT_BY_HAND)) == 0;
 	return msg_end(m, e);
 }
 
-static int remember_stamp(struct agent *a, uint32_t i, uint64_t stamp, struct err *e)
+/* `told`: what is there is not whole, and is left as it is. */
+static int remember_stamp(struct agent *a, uint32_t i, uint64_t stamp, bool told,
+			  struct err *e)
 {
 	struct memory m = { .failures = 0 };
 	bool found;
@@ -280,6 +292,8 @@ static int remember_stamp(struct agent *a, uint32_t i, uint64_t stamp, struct er
 	if (!found)
 		return 0;
 	m.disk_stamp = stamp;
+	m.flags &= ~(unsigned)CERT_FILES_DIFFER;
+	m.flags |= told ? CERT_FILES_DIFFER : 0;
 	TRY(agent_write(a, e));
 	return state_put(a->state, agent_cert_name(a, i), &m, e);
 }
@@ -302,8 +316,28 @@ static int ask_stamps(struct msg *m, uint32_t first, uint32_t n, uint64_t *stamp
 	return 0;
 }
 
-/* Compare in full where a stamp is not the remembered one. */
-static int look_at_files(struct agent *a, const uint64_t *remembered, struct err *e)
+/* What was remembered of the files of one certificate. */
+struct looked {
+	uint64_t stamp; /* when they were last found whole, or ... */
+	bool told;      /* not so, and that was told */
+};
+
+/* In full. */
+static int look_closely(struct agent *a, uint32_t i, uint64_t stamp,
+			const struct looked *before, struct msg *m, struct err *e)
+{
+	bool whole = false;
+
+	TRY(audit(a, i, m, &whole, e));
+	a->drift[i].is_new = !before->told || before->stamp != stamp;
+	if (!whole &&
+	    ((a->certs[i].flags & CERT_MISMATCHED) != 0 || !drift_stays(a, i)))
+		return 0;
+	return a->drift[i].is_new || whole ? remember_stamp(a, i, stamp, !whole, e) : 0;
+}
+
+/* Where a stamp is not the remembered one, or what it was of is still not whole. */
+static int look_at_files(struct agent *a, const struct looked *before, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	uint64_t stamps[STAMPS_AT_ONCE];
@@ -315,14 +349,12 @@ static int look_at_files(struct agent *a, const uint64_t *remembered, struct err
 
 		TRY(ask_stamps(&m, first, n, stamps, e));
 		for (uint32_t k = 0; k < n; k++) {
-			bool whole = false;
+			const struct looked *b = &before[first + k];
 
-			if (stamps[k] == remembered[first + k] ||
+			if ((stamps[k] == b->stamp && !b->told) ||
 			    (a->certs[first + k].flags & CERT_PRESENT) == 0)
 				continue;
-			TRY(audit(a, first + k, &m, &whole, e));
-			if (whole)
-				TRY(remember_stamp(a, first + k, stamps[k], e));
+			TRY(look_closely(a, first + k, stamps[k], b, &m, e));
 		}
 	}
 	return 0;
@@ -332,7 +364,7 @@ static int look_at_files(struct agent *a, const uint64_t *remembered, struct err
 
 struct loading {
 	struct agent *agent;
-	uint64_t *stamps;
+	struct looked *looked;
 	bool *seen;
 };
 
@@ -345,7 +377,8 @@ static int take_row(void *arg, const char *name, const struct memory *row)
 	if (i == SPEC_NOBODY)
 		return 0;
 	fill(l->agent, i, &m);
-	l->stamps[i] = m.disk_stamp;
+	l->looked[i] =
+	    (struct looked){ m.disk_stamp, (m.flags & CERT_FILES_DIFFER) != 0 };
 	l->seen[i] = true;
 	return 0;
 }
@@ -388,9 +421,9 @@ static int take_order(void *arg, const struct order_row *o)
 int inventory_load(struct agent *a, struct err *e)
 {
 	uint32_t n = a->spec->n[SPEC_CERTS];
-	AUTO_FREE uint64_t *stamps = xcalloc(n, sizeof(*stamps));
+	AUTO_FREE struct looked *looked = xcalloc(n, sizeof(*looked));
 	AUTO_FREE bool *seen = xcalloc(n, sizeof(*seen));
-	struct loading l = { a, stamps, seen };
+	struct loading l = { a, looked, seen };
 
 	TRY(state_each(a->state, take_row, &l, e));
 	for (uint32_t i = 0; i < n; i++) {
@@ -408,7 +441,7 @@ int inventory_load(struct agent *a, struct err *e)
 	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
 	TRY(state_order_each(a->state, NULL, take_order, a, e));
 	TRY(ari_load(a, e));
-	return look_at_files(a, stamps, e);
+	return look_at_files(a, looked, e);
 }
 
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e)

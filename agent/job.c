@@ -246,7 +246,8 @@ void job_begin_rollback(struct agent *a, uint32_t cert, uint64_t generation)
 		job_enter(a, j, JOB_INSTALLING);
 }
 
-void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event)
+void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event,
+	      const char *words)
 {
 	struct job *j = job_new(a, cert, why);
 	struct err e;
@@ -255,5 +256,6 @@ void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event)
 	j->generation = a->certs[cert].generation;
 	if (inventory_facts(a, cert, j->generation, NULL, &j->facts, &e) < 0)
 		log_warn("%s: %s", j->name, e.text);
+	err_set(&j->err, ERR_SYS, "%s", words);
 	job_end(a, j);
 }

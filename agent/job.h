@@ -97,6 +97,7 @@ struct job {
 	bool was_up;                 /* every endpoint, before the switch */
 	bool installed;              /* `generation` is live, its files are written */
 	uint64_t stamp;              /* of what is then live and whole; 0: not known */
+	bool left;                   /* its files, to somebody else, see drift.h */
 	bool undo;                   /* to be rolled back */
 	bool stale;  /* all hooks have run, and the old certificate is served */
 	bool undone; /* rolled back */
@@ -130,8 +131,9 @@ void job_fail(struct agent *a, struct job *j, const struct err *e);
 void job_end(struct agent *a, struct job *j);
 void job_free(struct job *j);
 
-/* A job that does nothing but tell hooks of `event`, about what is live. */
-void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event);
+/* A job that does nothing but tell hooks of `event`, about what is live, in `words`. */
+void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event,
+	      const char *words);
 
 /* Fail what has been in its state for too long; waiting behind others does not count. */
 void job_check_limits(struct agent *a);

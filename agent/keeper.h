@@ -20,6 +20,7 @@
  *     keeper_waiting.c    ... those that wait for their certificate
  *     keeper_store.c      generations
  *     keeper_files.c      files outside the store
+ *     keeper_foreign.c    ... and what somebody else has put there
  *     keeper_ca.c         the embedded CA
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them
@@ -182,3 +183,6 @@ bool keeper_issues(const struct keeper *k, const struct spec_cert *c, uint64_t i
 /* The names of `c`: an owned array of borrowed strings, c->names.n. */
 struct name *keeper_names(const struct keeper *k, const struct spec_cert *c);
 const char *keeper_text(const struct keeper *k, struct text t);
+/* The password of that file. */
+int keeper_password(const struct keeper *k, const struct spec_file *f,
+		    struct buf *password, struct err *e);

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_foreign.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -129,12 +130,18 @@ static int read_password(const char *path, struct buf *password, struct err *e)
 
 /* -- files -- */
 
+int keeper_password(const struct keeper *k, const struct spec_file *f,
+		    struct buf *password, struct err *e)
+{
+	return read_password(keeper_text(k, f->password_file), password, e);
+}
+
 /* What a file of `f` is to be, as long as `password` lives. */
 static int file_of(const struct keeper *k, const struct spec_file *f,
 		   struct buf *password, struct publish_file *file, struct err *e)
 {
 	if (f->password_file.at != 0)
-		TRY(read_password(keeper_text(k, f->password_file), password, e));
+		TRY(keeper_password(k, f, password, e));
 	*file = (struct publish_file){
 		.path = keeper_text(k, f->path),
 		.content = { .kind = (enum content_kind)f->content,
@@ -169,36 +176,68 @@ static int write_file(const struct keeper *k, const struct spec_file *f,
 	return publish_write(set, &file, e);
 }
 
+/* TARGET_* of each file of `c`, compared with `set`. Owned array. What cannot be looked at
+ * is TARGET_STRANGE; -1: this keeper ends, see keeper_failed(). */
+static unsigned *audit_all(struct keeper *k, const struct spec_cert *c,
+			   const struct set *set, struct msg *m, bool *ends)
+{
+	unsigned *differs = xcalloc(c->files.n, sizeof(*differs));
+	struct err e;
+
+	*ends = false;
+	for (uint32_t i = 0; i < c->files.n && !*ends; i++) {
+		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
+
+		if (audit(k, f, set, &differs[i], &e) == 0)
+			continue;
+		*ends = keeper_failed(k, m, &e) == 0;
+		differs[i] = TARGET_STRANGE;
+	}
+	return differs;
+}
+
+static void put_audit(struct keeper *k, const struct spec_cert *c,
+		      const struct set *set, const unsigned *differs, struct msg *m)
+{
+	struct foreign f;
+
+	keeper_foreign(k, c, set, differs, &f);
+	msg_put_u64(m, f.newer ? f.number + 1u : 0);
+	msg_put_i64(m, f.newer ? f.not_after : 0);
+	msg_put_u64(m, c->files.n);
+	for (uint32_t i = 0; i < c->files.n; i++)
+		msg_put_u64(m, differs[i]);
+}
+
 int keeper_audit(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
 	AUTO_SET struct set set = { .key = { 0 } };
+	AUTO_FREE unsigned *differs = NULL;
 	const struct spec_cert *c;
 	uint64_t number = 0;
 	uint32_t id = m->id;
 	struct err why;
-	int pair;
+	bool ends;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
 	TRY(msg_end(m, e));
 	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
-	pair = number == 0
-		   ? 0
-		   : set_load(k->root, keeper_text(k, c->name), number, &set, &why);
-	msg_begin(m, KEEPER_AUDIT, id);
-	msg_put_u64(m, pair < 0);
-	msg_put_u64(m, c->files.n);
-	for (uint32_t i = 0; i < c->files.n; i++) {
-		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
-		unsigned differs = TARGET_MISSING;
-
-		if (pair == 0 && number != 0 && audit(k, f, &set, &differs, e) < 0) {
-			if (keeper_failed(k, m, e) == 0)
-				return 0;
-			differs = TARGET_STRANGE;
-		}
-		msg_put_u64(m, differs);
+	if (number == 0 ||
+	    set_load(k->root, keeper_text(k, c->name), number, &set, &why) < 0) {
+		msg_begin(m, KEEPER_AUDIT, id);
+		msg_put_u64(m, number != 0);
+		msg_put_u64(m, 0);
+		msg_put_i64(m, 0);
+		msg_put_u64(m, 0);
+		return 0;
 	}
+	differs = audit_all(k, c, &set, m, &ends);
+	if (ends)
+		return 0;
+	msg_begin(m, KEEPER_AUDIT, id);
+	msg_put_u64(m, 0);
+	put_audit(k, c, &set, differs, m);
 	return 0;
 }
 
@@ -214,6 +253,14 @@ static int load(const struct keeper *k, const struct spec_cert *c, uint64_t numb
 	return c->files.n == 0 ? 0 : set_read(k->root, name, number, set, e);
 }
 
+/* The answer: of what is whole, or left to somebody else. */
+static void put_live(struct msg *m, uint64_t stamp, const struct foreign *f)
+{
+	msg_put_u64(m, f->newer ? 0 : stamp);
+	msg_put_u64(m, f->newer ? f->number + 1u : 0);
+	msg_put_i64(m, f->newer ? f->not_after : 0);
+}
+
 /* Told that it failed, the agent looks at what is live. */
 static int tell_moved(const struct keeper *k, const struct keeper_moved *moved,
 		      const struct err *why, struct err *e)
@@ -222,7 +269,7 @@ static int tell_moved(const struct keeper *k, const struct keeper_moved *moved,
 
 	msg_begin(&m, why == NULL ? KEEPER_LIVE : MSG_FAILED, moved->id);
 	if (why == NULL)
-		msg_put_u64(&m, stamp_cert(k, moved->cert));
+		put_live(&m, stamp_cert(k, moved->cert), &(struct foreign){ 0 });
 	else
 		msg_put_err(&m, why);
 	return msg_send(ROLE_FD_PEER, &m, e);
@@ -240,35 +287,80 @@ int keeper_settle(struct keeper *k, struct err *e)
 	return 0;
 }
 
+/*
+ * Whether the files of `c`, which is to become `set`, are to be left as they are: someone
+ * has been at them since they were found whole, which was at `stamp` (0: not known), and
+ * has put a newer pair there. A first generation is what the files were configured for.
+ */
+static void look_first(struct keeper *k, const struct spec_cert *c, uint64_t stamp,
+		       const struct set *set, struct msg *m, struct foreign *f,
+		       bool *ends)
+{
+	AUTO_FREE unsigned *differs = NULL;
+	uint64_t before = 0;
+	struct err e;
+
+	*ends = false;
+	*f = (struct foreign){ .newer = false };
+	if (c->files.n == 0 || (stamp != 0 && stamp == stamp_cert(k, c)) ||
+	    generation_current(k->root, keeper_text(k, c->name), &before, &e) < 0 ||
+	    before == 0)
+		return;
+	differs = audit_all(k, c, set, m, ends);
+	if (!*ends)
+		keeper_foreign(k, c, set, differs, f);
+}
+
+/* The stamp of what is whole now: 0 if somebody was at it while it was written. */
+static uint64_t whole_stamp(struct keeper *k, const struct spec_cert *c,
+			    const struct set *set)
+{
+	const uint64_t stamp = stamp_cert(k, c);
+	unsigned differs = 0;
+	struct err e;
+
+	for (uint32_t i = 0; i < c->files.n && differs == 0; i++)
+		if (audit(k, &k->start.spec.files[c->files.first + i], set, &differs,
+			  &e) < 0)
+			return 0;
+	return differs == 0 ? stamp : 0;
+}
+
 /* Without files outside, nothing has to follow the link in order: it waits for others. */
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
 	AUTO_SET struct set set = { .key = { 0 } };
+	struct foreign f = { .newer = false };
 	const struct spec_cert *c;
-	const char *name;
-	uint64_t number;
+	uint64_t number, stamp;
 	uint32_t id = m->id;
+	bool over, ends = false;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
 	number = msg_get_u64(m);
+	stamp = msg_get_u64(m);
+	over = msg_get_u64(m) != 0;
 	TRY(msg_end(m, e));
-	name = keeper_text(k, c->name);
 	TRY(load(k, c, number, &set, e));
+	if (!over)
+		look_first(k, c, stamp, &set, m, &f, &ends);
+	if (ends)
+		return 0;
 	if (k->n_moved == KEEPER_MOVED)
 		TRY(keeper_settle(k, e));
-	TRY(generation_turn(k->root, name, number, e));
+	TRY(generation_turn(k->root, keeper_text(k, c->name), number, e));
 	if (c->files.n == 0) {
 		k->moved[k->n_moved++] = (struct keeper_moved){ c, id };
 		msg_begin(m, MSG_LATER, id);
 		return 0;
 	}
 	TRY(generation_settle(k->root, e));
-	for (uint32_t i = 0; i < c->files.n; i++)
+	for (uint32_t i = 0; i < c->files.n && !f.newer; i++)
 		if (write_file(k, &k->start.spec.files[c->files.first + i], &set, e) <
 		    0)
 			return keeper_failed(k, m, e);
 	msg_begin(m, KEEPER_LIVE, id);
-	msg_put_u64(m, stamp_cert(k, c));
+	put_live(m, f.newer ? 0 : whole_stamp(k, c, &set), &f);
 	return 0;
 }

@@ -39,11 +39,14 @@ enum message {
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
-	KEEPER_AUDIT,      /* cert -> pair (0 whole, 1 not), n, n * TARGET_* */
+	KEEPER_AUDIT, /* cert -> pair (0 whole, 1 not), file with a newer pair of somebody
+			      else (1 the first, 0 none), its end, n, n * TARGET_* */
 	KEEPER_KEY,   /* cert, whether it must be a new one -> SubjectPublicKeyInfo */
 	KEEPER_ISSUE, /* cert, issuer -> chain PEM, anchors PEM */
 	KEEPER_STORE, /* cert, leaf PEM, chain PEM, anchors PEM, meta.json -> generation */
-	KEEPER_LIVE,      /* cert, generation -> stamp of what is now live and whole */
+	KEEPER_LIVE, /* cert, generation, stamp or 0, whether over what is newer -> stamp of
+			      what is now live and whole or 0, file and end as above:
+			      all files were left */
 	KEEPER_PRUNE,     /* cert, held -> . */
 	KEEPER_FORGET,    /* name -> . */
 	KEEPER_CA_INIT,   /* issuer -> . */

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/drift.h"
 #include "agent/renew.h"
 #include "agent/table.h"
 #include "base/auto.h"
@@ -84,6 +85,7 @@ static void print_json(const struct agent *a, const struct item *items, size_t n
 		json_time(&j, "at", never ? 0 : it->due.at);
 		json_str(&j, "issuer", agent_issuer(a, it->cert));
 		json_time(&j, "not_after", a->certs[it->cert].not_after);
+		drift_json(a, it->cert, &j);
 		json_close(&j);
 	}
 	json_close(&j);
@@ -112,6 +114,7 @@ static void put_row(struct table *t, const struct agent *a, const struct item *i
 			  text_span_of(span, it->due.at - now),
 			  text_time(at, it->due.at));
 	table_put(t, COLOR_NONE, "%s", agent_issuer(a, it->cert));
+	drift_show(a, it->cert, t);
 }
 
 static void print_table(const struct agent *a, const struct item *items, size_t n,

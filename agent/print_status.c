@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/ari.h"
+#include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
@@ -54,7 +55,9 @@ static const char *state_of(const struct view *v, enum health *health)
 		{ CERT_REVOKED, HEALTH_CRITICAL, "revoked" },
 		{ CERT_HOOKS_PENDING, HEALTH_WARNING, "hooks pending" },
 		{ CERT_NOT_SERVED, HEALTH_WARNING, "not served" },
+		{ CERT_FOREIGN, HEALTH_WARNING, "foreign files" },
 		{ CERT_FILES_DIFFER, HEALTH_WARNING, "files differ" },
+		{ CERT_BY_HAND, HEALTH_WARNING, "by hand" },
 		{ CERT_ROLLED_BACK, HEALTH_OK, "rolled back" },
 	};
 
@@ -221,6 +224,7 @@ static int put_json(struct view *v, struct json *j, struct err *e)
 	json_time(j, "last_success", v->memory->last_success_at);
 	TRY(put_lists(v, j, e));
 	json_bool(j, "revoked", (v->cert->flags & CERT_REVOKED) != 0);
+	drift_json(v->agent, v->i, j);
 	TRY(put_ari(v, j, e));
 	json_close(j);
 	return 0;
@@ -413,6 +417,7 @@ static int print_table(struct agent *a, struct err *e)
 			continue;
 		v = look(a, i, now);
 		put_row(&t, &v);
+		drift_show(a, i, &t);
 		if (v.cert->ari_at != 0)
 			TRY(state_ari_each(a->state, agent_cert_name(a, i), note_ari,
 					   &(struct ari_view){ &v, &t, false }, e));

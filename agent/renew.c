@@ -12,6 +12,7 @@
 #include "agent/challenge.h"
 #include "agent/commit.h"
 #include "agent/control.h"
+#include "agent/drift.h"
 #include "agent/event.h"
 #include "agent/job.h"
 #include "agent/log.h"
@@ -319,20 +320,6 @@ void renew_ask(struct agent *a)
 	}
 }
 
-/* What someone has changed and is to be left alone. */
-static void note_drift(struct agent *a)
-{
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		if (!a->wanted[i] || (a->certs[i].flags & CERT_FILES_DIFFER) == 0 ||
-		    a->spec->certs[i].on_drift != DRIFT_REPORT)
-			continue;
-		log_warn("%s: someone has changed a file of it; left as it is, as "
-			 "on_drift says",
-			 agent_cert_name(a, i));
-		job_note(a, i, WHY_FILES_DIFFER, EVENT_DRIFT);
-	}
-}
-
 /* Would it be due, had it not failed before? */
 static bool waits(const struct agent *a, uint32_t i, int64_t now, struct due *d)
 {
@@ -433,7 +420,7 @@ int agent_renew(struct agent *a, struct err *e)
 			       : clock_now_ms() + a->request->wait_s * 1000;
 	TRY(begin_clock(a, e));
 	open_loop(a);
-	note_drift(a);
+	drift_note(a);
 	challenge_begin(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);

@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/batch.h"
+#include "agent/drift.h"
 #include "agent/event.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
@@ -79,16 +80,13 @@ int settle_owe(struct batch *b, struct err *e)
 	return agent_commit(b->agent, e);
 }
 
-void settle_installed(struct agent *a, struct job *j)
+void settle_installed(struct agent *a, struct job *j, struct msg *m)
 {
 	if (j->by_hand)
 		agent_tell(a, j->name, "rolled-back", j->generation, "by hand");
 	else if (j->cut || (j->generation != j->previous && !j->owed))
 		agent_tell(a, j->name, "installed", j->generation, "");
-	else if (j->why == WHY_FILES_DIFFER)
-		agent_tell(a, j->name, "repaired", j->generation, "");
-	if (j->why == WHY_FILES_DIFFER)
-		j->alarms |= 1u << EVENT_DRIFT;
+	drift_installed(a, j, m);
 }
 
 void settle_rolled_back(struct agent *a, struct job *j)
@@ -268,6 +266,13 @@ static int put_served(struct agent *a, const struct job *j, struct err *e)
 	return 0;
 }
 
+/* The keeper has just looked at all of it. */
+static void remember_whole(struct memory *m, uint64_t stamp)
+{
+	m->disk_stamp = stamp;
+	m->flags &= ~(unsigned)CERT_FILES_DIFFER;
+}
+
 static void remember_success(struct memory *m)
 {
 	m->failures = 0;
@@ -360,7 +365,7 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 		inventory_live(m, j->generation, &j->facts, &j->stored);
 	TRY(inventory_refresh(a, j->cert, m, e));
 	if (j->stamp != 0)
-		m->disk_stamp = j->stamp; /* the keeper has just looked at all of it */
+		remember_whole(m, j->stamp);
 	if (!served && (j->installed || j->undone))
 		m->flags |= CERT_NOT_SERVED;
 	if (j->err.code == 0)
@@ -372,6 +377,8 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	TRY(inventory_refresh(a, j->cert, m, e));
 	if (is_owed(b, j))
 		a->certs[j->cert].flags |= CERT_HOOKS_PENDING;
+	if (j->left)
+		a->certs[j->cert].flags |= CERT_FILES_DIFFER | CERT_FOREIGN;
 	return 0;
 }
 

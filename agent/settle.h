@@ -16,11 +16,12 @@ struct batch;
 struct batch_hook;
 struct err;
 struct job;
+struct msg;
 
 /* Remember, in one transaction, every hook that has to run because of this batch. */
 int settle_owe(struct batch *b, struct err *e);
 
-void settle_installed(struct agent *a, struct job *j);
+void settle_installed(struct agent *a, struct job *j, struct msg *m);
 void settle_rolled_back(struct agent *a, struct job *j);
 
 /* Hook `h` was run for the jobs that `which` chooses: it is owed no more if `ok`. */

@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/batch.h"
+#include "agent/drift.h"
 #include "agent/hookcall.h"
 #include "agent/job.h"
 #include "agent/log.h"
@@ -253,7 +254,7 @@ static void on_installed(void *arg, uint32_t number, struct msg *m,
 		j->undo = settle_can_go_back(j);
 	} else {
 		j->installed = true;
-		settle_installed(b->agent, j);
+		settle_installed(b->agent, j, m);
 	}
 	switch_go_on(b);
 }
@@ -265,6 +266,7 @@ static void ask_live(struct batch *b, size_t i, uint64_t generation, link_done *
 	msg_begin(&m, KEEPER_LIVE, 0);
 	msg_put_u64(&m, b->jobs[i]->cert);
 	msg_put_u64(&m, generation);
+	drift_ask(b->agent, b->jobs[i], &m);
 	b->waiting++;
 	link_call(&b->agent->keeper, &m, done, (uint32_t)i);
 }

@@ -53,12 +53,15 @@ void table_put(struct table *t, enum table_color color, const char *fmt, ...)
 void table_note(struct table *t, const char *fmt, ...)
 {
 	struct table_cell *last = &t->cells[t->n - 1];
+	AUTO_FREE char *before = last->note;
+	AUTO_FREE char *note = NULL;
 	va_list ap;
 
 	va_start(ap, fmt);
-	free(last->note);
-	last->note = escaped(xvasprintf(fmt, ap));
+	note = escaped(xvasprintf(fmt, ap));
 	va_end(ap);
+	last->note = xasprintf("%s%s%s", before == NULL ? "" : before,
+			       before == NULL ? "" : "; ", note);
 }
 
 /* Characters, not bytes: the bar is drawn with some of three. */

@@ -244,6 +244,7 @@ static void fields_that_are_not_the_expected_ones_are_refused(void **state)
 		{ KEEPER_LIVE, { U(0) }, WRONG },
 		{ KEEPER_LIVE, { U(0), S("1") }, WRONG },
 		{ KEEPER_LIVE, { U(0), U(1), U(1) }, WRONG },
+		{ KEEPER_LIVE, { U(0), U(1), U(0), U(0), U(0) }, WRONG },
 		{ KEEPER_PRUNE, { U(0) }, WRONG },
 		{ KEEPER_PRUNE, { U(0), U(0), U(0) }, WRONG },
 	};
@@ -270,9 +271,9 @@ static void numbers_out_of_range_are_refused(void **state)
 		{ KEEPER_ISSUE, { U(0), U(99) }, "not an issuer of this" },
 		{ KEEPER_ISSUE, { U(0), U(TWO_32) }, "not an issuer of this" },
 		{ KEEPER_ISSUE, { U(0), OF(LAB) }, "no key that waits" },
-		{ KEEPER_LIVE, { U(0), U(0) }, "" },
-		{ KEEPER_LIVE, { U(0), U(1) }, "" },
-		{ KEEPER_LIVE, { U(0), U(UINT64_MAX) }, "" },
+		{ KEEPER_LIVE, { U(0), U(0), U(0), U(0) }, "" },
+		{ KEEPER_LIVE, { U(0), U(1), U(0), U(0) }, "" },
+		{ KEEPER_LIVE, { U(0), U(UINT64_MAX), U(0), U(0) }, "" },
 	};
 	const struct stage *s = *state;
 	struct alone a = begin(s, COMMAND_RENEW);
@@ -337,14 +338,14 @@ static void a_key_is_read_from_disk_where_it_was_made_by_another_keeper(void **s
 	a = begin(s, COMMAND_RENEW);
 	row.fields[1] = (struct field)S(leaf);
 	granted(s, &a, row);
-	granted(s, &a, (struct row){ KEEPER_LIVE, { U(0), U(1) }, NULL });
+	granted(s, &a, (struct row){ KEEPER_LIVE, { U(0), U(1), U(0), U(0) }, NULL });
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void what_another_keeper_has_stored_is_checked_before_it_is_live(void **state)
 {
 	static const struct row live = { KEEPER_LIVE,
-					 { U(0), U(1) },
+					 { U(0), U(1), U(0), U(0) },
 					 "not the key of cert.pem" };
 	const struct stage *s = *state;
 	struct alone a = begin(s, COMMAND_RENEW);

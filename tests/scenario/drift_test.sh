@@ -1,0 +1,312 @@
+#!/bin/bash
+# drift: files of ours that somebody else has changed: repaired or reported, told, and a
+# newer pair of somebody else is not written over unless a person says so.
+. "$(dirname "$0")/../lib.sh"
+
+www() { # FILES [SETTINGS of the certificate]
+	mkdir -p tls
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "lab"; files = ( $1 ); hooks = "tells"; ${2-} } );
+	C
+	hook tells <<-'H'
+	[ "$EVERLEAF_EVENT" != drift ] || [ "$1" = test ] || echo "$EVERLEAF_NAMES: $EVERLEAF_ERROR" >>"$dir/told"
+	H
+	echo "hooks = ( $(hook_config tells 'on = [ "installed", "rolled-back", "drift" ];') );" >>everleaf.conf
+}
+
+file() { # NAME CONTENT [SETTINGS]
+	printf '{ path = "%s"; content = "%s"; %s }' "$dir/tls/$1" "$2" "${3-}"
+}
+
+told() { # how often a hook was told of drift
+	cat told 2>/dev/null | wc -l
+}
+
+# Somebody else's, in $dir/NAME.key and $dir/NAME.crt.
+pair() { # NAME DAYS [HOST]
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days "$2" -subj /CN=other \
+		-addext "subjectAltName=DNS:${3-localhost}" -keyout "$1.key" -out "$1.crt" 2>/dev/null
+}
+
+# ... from HOURS ago, for DAYS from now.
+aged_pair() { # NAME HOURS DAYS
+	mkdir -p ca
+	: >ca/index
+	echo 01 >ca/serial
+	cat >ca/conf <<-CONF
+	[ ca ]
+	default_ca = d
+	[ d ]
+	database = $dir/ca/index
+	serial = $dir/ca/serial
+	new_certs_dir = $dir/ca
+	default_md = sha256
+	policy = p
+	x509_extensions = e
+	[ p ]
+	commonName = supplied
+	[ e ]
+	subjectAltName = DNS:localhost
+	CONF
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -subj /CN=other \
+		-keyout "$1.key" -out ca/csr
+	openssl ca -batch -notext -selfsign -config ca/conf -keyfile "$1.key" -in ca/csr -out "$1.crt" \
+		-startdate "$(date -u -d "-$2 hours" +%Y%m%d%H%M%SZ)" -enddate "$(date -u -d "$3 days" +%Y%m%d%H%M%SZ)"
+} 2>/dev/null
+
+put() { # PAIR FILE: as one file
+	cat "$1.key" "$1.crt" >"$2"
+}
+
+is_left() { # FILE: it is not ours, and that was said
+	cmp "$1" before
+	expect 0 everleaf plan
+	says out "holds a newer certificate of"
+	says out "everleaf renew www --force"
+	expect 0 everleaf plan --json
+	json plan.0.drift <out | has "left as it is"
+	expect 0 everleaf status
+	says out "foreign files"
+	expect 1 everleaf status --check
+	says out "www: foreign files"
+	status_of www drift | has "holds a newer certificate of somebody else, until 20"
+	cmp "$1" before
+}
+
+test_a_newer_pair_of_somebody_else_is_left_and_said() {
+	local mode
+	for mode in repair report; do
+		rm -rf state told
+		www "$(file www.pem combined)" "on_drift = \"$mode\";"
+		expect 0 everleaf renew
+		pair new 400
+		put new tls/www.pem
+		cp tls/www.pem before
+		is_left tls/www.pem
+		expect 0 everleaf renew
+		says err "www: $dir/tls/www.pem holds a newer certificate of somebody else, until 20"
+		is_left tls/www.pem
+		is 1 "$(told)"
+		grep -q '^www: .*newer certificate of somebody else' told
+		is 1 "$(events www drift)"
+		expect 0 everleaf renew # it was said
+		is "" "$(cat out err)"
+		is "1 1" "$(told) $(events www drift)"
+		is_live_of www 1 1
+	done
+}
+
+test_a_person_who_asks_for_it_has_it_written_over() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	pair new 400
+	put new tls/www.pem
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	says err "holds a newer certificate of somebody else"
+	says err "written over"
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+	is_live_of www 2 2
+	expect 0 everleaf status --check
+	expect 0 everleaf renew
+	is "" "$(cat out err)"
+	is null "$(status_of www drift)"
+}
+
+test_a_rollback_writes_over_it_too() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	pair new 400
+	put new tls/www.pem
+	expect 0 everleaf renew
+	expect 0 everleaf rollback www
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+	is 1 "$(live www)"
+}
+
+test_a_pair_in_two_files_is_left_whole() {
+	www "$(file www.crt fullchain), $(file www.key key), $(file www.der der)"
+	expect 0 everleaf renew
+	pair new 400
+	cp new.crt tls/www.crt
+	cp new.key tls/www.key
+	cp new.key before
+	is_left tls/www.key
+	expect 0 everleaf renew
+	cmp new.crt tls/www.crt
+	is_left tls/www.key
+}
+
+test_a_pair_in_pkcs12_is_known() {
+	echo word >pass
+	chmod 600 pass
+	www "$(file www.p12 pkcs12 "password_file = \"$dir/pass\";")"
+	expect 0 everleaf renew
+	pair new 400
+	openssl pkcs12 -export -in new.crt -inkey new.key -passout file:pass -out tls/www.p12
+	cp tls/www.p12 before
+	is_left tls/www.p12
+	expect 0 everleaf renew
+	is_left tls/www.p12
+}
+
+# None of them could be served in the place of ours.
+test_what_is_no_newer_valid_pair_is_repaired() {
+	local what
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	cp tls/www.pem good
+	pair new 400
+	pair other 400
+	pair foreign 400 elsewhere.example.org
+	aged_pair old 2000 -1
+	aged_pair older 2000 80
+	for what in other-key other-name no-key garbage expired older; do
+		case $what in
+		other-key) cat other.key new.crt >tls/www.pem ;;
+		other-name) put foreign tls/www.pem ;;
+		no-key) cat new.crt >tls/www.pem ;;
+		garbage) { echo -----BEGIN CERTIFICATE-----; head -c 3000 /dev/urandom | base64; } >tls/www.pem ;;
+		expired) put old tls/www.pem ;;
+		older) put older tls/www.pem ;;
+		esac
+		expect 0 everleaf plan
+		says out "write the files again"
+		says out "other content"
+		expect 0 everleaf renew
+		cmp good tls/www.pem
+	done
+	is_live_of www 1 1
+	grep -q "$dir/tls/www.pem: other content" <(everleaf history www)
+}
+
+test_a_renewal_that_ends_later_takes_the_place_of_it_and_says_so() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	aged_pair new 2 91
+	put new tls/www.pem # begins before ours, ends after it
+	cp tls/www.pem before
+	expect 0 everleaf renew
+	is_left tls/www.pem
+	www "$(file www.pem combined)" 'key = "ecdsa-p384";' # brings a renewal
+	sed -i 's/type = "local";/type = "local"; lifetime = "95d";/' everleaf.conf
+	expect 0 everleaf renew
+	says err "written over"
+	is 2 "$(live www)"
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+}
+
+test_a_renewal_that_ends_before_it_leaves_it() {
+	www "$(file www.pem combined), $(file www.crt cert)"
+	expect 0 everleaf renew
+	pair new 4000
+	put new tls/www.pem
+	cp tls/www.pem before
+	www "$(file www.pem combined), $(file www.crt cert)" 'key = "ecdsa-p384";'
+	expect 0 everleaf renew
+	is 2 "$(live www)"
+	is_left tls/www.pem
+}
+
+test_what_was_there_before_the_first_issue_gives_way() {
+	www "$(file www.pem combined)"
+	pair new 4000
+	put new tls/www.pem
+	expect 0 everleaf renew
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+}
+
+# After a crash or a roll-back the files may hold a newer generation of ours.
+test_a_newer_generation_of_ours_is_nobody_elses() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	ln -sfn ../archive/www/0000000001 state/live/www
+	expect 0 everleaf renew
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+	is_live_of www 1 2
+}
+
+test_a_change_while_a_run_is_on_is_left_too() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	pair new 4000
+	put new before
+	hook tells <<-'H'
+	[ "$1 $EVERLEAF_EVENT" != "test installed" ] || cp "$dir/before" "$dir/tls/www.pem"
+	H
+	echo tampered >>tls/www.pem
+	expect 0 everleaf renew
+	says err "holds a newer certificate of somebody else"
+	is_left tls/www.pem
+}
+
+test_each_kind_of_drift_is_repaired_and_named() {
+	www "$(file www.crt cert), $(file www.key key 'mode = "0640";')"
+	expect 0 everleaf renew
+	cp -p tls/www.key good
+	for change in "echo tampered >>" "rm" "chmod 666" "chown 61009"; do
+		is_root || [ "$change" != "chown 61009" ] || continue
+		eval "$change tls/www.key"
+		expect 0 everleaf plan
+		says out "tls/www.key:"
+		case $change in
+		echo*) says out "other content" ;;
+		rm) says out "missing" ;;
+		chmod*) says out "other mode" ;;
+		chown*) says out "other owner" ;;
+		esac
+		expect 0 everleaf renew
+		cmp good tls/www.key
+		is "$(stat -c '%a %u' good)" "$(stat -c '%a %u' tls/www.key)"
+	done
+	is_live_of www 1 1
+	is "$(events www repaired)" "$(told)"
+}
+
+test_each_kind_of_drift_is_reported_once_for_each_change() {
+	local n=0
+	www "$(file www.crt cert)" 'on_drift = "report";'
+	expect 0 everleaf renew
+	for change in "echo tampered >>" "chmod 600" "rm"; do
+		eval "$change tls/www.crt"
+		n=$((n + 1))
+		for _ in 1 2; do
+			expect 0 everleaf renew
+			is "$n $n" "$(told) $(events www drift)"
+			expect 1 everleaf status --check
+			says out "files differ"
+		done
+	done
+	expect 0 everleaf renew --force www
+	is "$(live_leaf www)" "$(leaf_of tls/www.crt)"
+	expect 0 everleaf status --check
+}
+
+test_a_pair_that_was_put_into_the_live_set_stands_and_is_said() {
+	local gen=state/archive/www/0000000001
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	pair new 400
+	cat new.key >$gen/privkey.pem
+	cat new.crt >$gen/cert.pem
+	cat new.crt >$gen/fullchain.pem
+	expect 0 everleaf plan --json
+	says out "is not the certificate that was stored there"
+	expect 1 everleaf status --check
+	expect 0 everleaf renew
+	says err "is not the certificate that was stored there"
+	is "$(leaf_of new.crt) $(leaf_of new.crt)" "$(live_leaf www) $(leaf_of tls/www.pem)"
+	is_live_of www 1 1
+	expect 0 everleaf renew
+	is "" "$(cat out err)"
+	status_of www drift | has "everleaf rollback www"
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is "$(leaf_of new.crt)" "$(leaf_of $gen/cert.pem)" # it is kept
+	expect 0 everleaf status --check
+}
+
+run_tests "$@"
