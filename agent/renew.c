@@ -36,7 +36,7 @@
 #define TICK_S         0.25
 
 /* For what is under way when the run is to end: less than the supervisor waits. */
-#define STOP_MS 6000
+#define STOP_MS 5000
 
 /* The keeper does one thing after the other. If it says nothing for so long, a disk or a
  * key generator hangs, and both of us begin again from disk. */

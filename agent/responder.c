@@ -57,58 +57,6 @@ static void cut_the_late(struct responder *r)
 		cut(r, 0);
 }
 
-/* One that came by IPv4 is the same whatever the socket it came to. */
-static struct in6_addr address_of(const struct sockaddr_storage *sa)
-{
-	struct in6_addr mapped = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
-
-	if (sa->ss_family == AF_INET6)
-		return ((const struct sockaddr_in6 *)sa)->sin6_addr;
-	memcpy(mapped.s6_addr + 12, &((const struct sockaddr_in *)sa)->sin_addr, 4);
-	return mapped;
-}
-
-static bool has_enough(const struct responder *r, const struct in6_addr *from)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < r->n; i++)
-		n += memcmp(&r->open[i]->from, from, sizeof(*from)) == 0;
-	return n >= RESPONDER_PER_ADDRESS;
-}
-
-static void welcome(struct responder *r, int fd, const struct in6_addr *from)
-{
-	struct connection *c;
-
-	if (has_enough(r, from)) {
-		close(fd);
-		return;
-	}
-	if (r->n == RESPONDER_CONNECTIONS)
-		cut(r, 0);
-	c = xcalloc(1, sizeof(*c));
-	c->fd = fd;
-	c->from = *from;
-	c->until_ms = clock_boot_ms() + RESPONDER_SECONDS * 1000;
-	r->open[r->n++] = c;
-}
-
-static void accept_from(struct responder *r, int listener)
-{
-	for (int i = 0; i < ACCEPTS; i++) {
-		struct sockaddr_storage sa = { 0 };
-		socklen_t len = sizeof(sa);
-		int fd = accept4(listener, (struct sockaddr *)&sa, &len,
-				 SOCK_CLOEXEC | SOCK_NONBLOCK);
-		struct in6_addr from = address_of(&sa);
-
-		if (fd < 0)
-			return;
-		welcome(r, fd, &from);
-	}
-}
-
 /* -------- requests */
 
 static void answer(struct connection *c, const struct buf *reply)
@@ -135,6 +83,64 @@ static bool hear(const struct responder *r, struct connection *c)
 	if (responder_reply(&r->tokens, c->in, c->len == REQUEST_BYTES, &reply))
 		answer(c, &reply);
 	return true;
+}
+
+/* -------- accepting */
+
+/* One that came by IPv4 is the same whatever the socket it came to. */
+static struct in6_addr address_of(const struct sockaddr_storage *sa)
+{
+	struct in6_addr mapped = { .s6_addr = { [10] = 0xff, [11] = 0xff } };
+
+	if (sa->ss_family == AF_INET6)
+		return ((const struct sockaddr_in6 *)sa)->sin6_addr;
+	memcpy(mapped.s6_addr + 12, &((const struct sockaddr_in *)sa)->sin_addr, 4);
+	return mapped;
+}
+
+static bool has_enough(const struct responder *r, const struct in6_addr *from)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < r->n; i++)
+		n += !r->open[i]->answered &&
+		     memcmp(&r->open[i]->from, from, sizeof(*from)) == 0;
+	return n >= RESPONDER_PER_ADDRESS;
+}
+
+static void welcome(struct responder *r, int fd, const struct in6_addr *from)
+{
+	struct connection *c;
+
+	if (has_enough(r, from)) {
+		close(fd);
+		return;
+	}
+	if (r->n == RESPONDER_CONNECTIONS)
+		cut(r, 0);
+	c = xcalloc(1, sizeof(*c));
+	c->fd = fd;
+	c->from = *from;
+	c->until_ms = clock_boot_ms() + RESPONDER_SECONDS * 1000;
+	r->open[r->n++] = c;
+	/* Who has waited has asked already, and does not count against those behind. */
+	if (!hear(r, c))
+		cut(r, r->n - 1);
+}
+
+static void accept_from(struct responder *r, int listener)
+{
+	for (int i = 0; i < ACCEPTS; i++) {
+		struct sockaddr_storage sa = { 0 };
+		socklen_t len = sizeof(sa);
+		int fd = accept4(listener, (struct sockaddr *)&sa, &len,
+				 SOCK_CLOEXEC | SOCK_NONBLOCK);
+		struct in6_addr from = address_of(&sa);
+
+		if (fd < 0)
+			return;
+		welcome(r, fd, &from);
+	}
 }
 
 /* -------- the life of a responder */

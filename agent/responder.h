@@ -3,7 +3,7 @@
  * responder_reply.h says.
  *
  * One request on a connection, 2 s for a connection from first to last byte, 16
- * connections per address, 256 in all; where they become scarce the oldest makes room, so
+ * connections per address that are not answered yet, 256 in all; where they become scarce the oldest makes room, so
  * that slow clients do not keep a CA out. It has no thread and fits into
  * SANDBOX_RESPONDER; made before or inside it.
  *

@@ -108,13 +108,29 @@ static int serve(struct respond *r, struct err *e)
 	}
 }
 
+/* Who has been accepted is answered: nobody else does. New ones wait in the sockets for
+ * the next responder. */
+static void finish(const struct respond *r)
+{
+	struct pollfd fds[RESPONDER_POLLFDS];
+
+	while (responder_drain(r->responder) > 0) {
+		size_t n = responder_poll(r->responder, fds);
+
+		if (poll(fds, n, responder_timeout_ms(r->responder)) >= 0)
+			responder_run(r->responder, fds);
+	}
+}
+
 static int work(struct respond *r, struct err *e)
 {
 	TRY(role_begin(ROLE_RESPONDER, &r->start, e));
 	TRY(take_listeners(r, e));
 	TRY(role_confine(&r->start, NULL, 0, e));
 	TRY(responder_new(r->listeners, r->n_listeners, &r->responder, e));
-	return serve(r, e);
+	TRY(serve(r, e));
+	finish(r);
+	return 0;
 }
 
 int responder_role(void)

@@ -301,7 +301,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 		do
 			status = turn(s, sigfd);
 		while (status < 0);
-		super_end_roles(s, s->stopping ? 1000 : SUPER_STOP_MS);
+		super_end_roles(s, s->stopping ? SUPER_LAST_MS : SUPER_STOP_MS);
 		super_responder_ended(s, status);
 		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));

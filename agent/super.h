@@ -41,7 +41,8 @@ struct hookruns;
 #define SUPER_RESTARTS 3     /* in a row */
 #define SUPER_PROCS    40    /* agent, keeper, responder and a pool of workers */
 #define SUPER_STOP_MS  10000
-#define SUPER_ASK_MS   7000 /* of them: for what must not be cut; hooks need 2 s to die */
+#define SUPER_ASK_MS   5500 /* of them: for what must not be cut, */
+#define SUPER_LAST_MS  2200 /* for connections to be answered; hooks need 2 s to die */
 
 /* A tree is left in peace for so long after it has begun to decide, or a storm of signals
  * would keep it from its work. One that does not come so far is not waited for. */

@@ -1,0 +1,81 @@
+#!/bin/bash
+# agent: the daemon at a real CA, disturbed while it works: what was ordered is ordered
+# once, and what a CA looks for is there.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_acme.sh"
+
+many() { # N: certificates c1 to cN that answer by themselves
+	local i
+	free_port
+	http=$port
+	export PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=1 # up to a second each
+	start_pebble own
+	config <<-C
+	contact = "mailto:ops@example.org"; agree_terms = true;
+	issuers = ( { name = "ca"; type = "acme"; url = "$url"; trust = "$trust"; } );
+	defaults = { issuer = "ca"; challenge = $(by_listening "127.0.0.1:$http"); };
+	certificates = ( $(for i in $(seq "$1"); do
+		echo "{ name = \"c$i\"; names = \"c$i.example.org\"; }$([ "$i" = "$1" ] || echo ,)"
+	done) );
+	C
+}
+
+n_live() {
+	ls "$dir/state/live" 2>/dev/null | wc -l
+}
+
+n_are_live() { # N
+	[ "$(n_live)" -ge "$1" ]
+}
+
+# Each has one generation, and nothing has failed.
+all_are_well() { # N
+	local i
+	for i in $(seq "$1"); do
+		is_whole "c$i" >/dev/null
+		is 1 "$(live "c$i")"
+	done
+	everleaf history >history
+	is "$1" "$(grep -c issued history)"
+}
+
+test_a_storm_of_reloads_costs_no_order_and_no_validation() {
+	many 100
+	start_agent
+	until_true 30 test -e run/agent.sock
+	for _ in {1..300}; do
+		! n_are_live 100 || break
+		kill -HUP $run
+		sleep 0.05
+	done
+	until_true 60 n_are_live 100
+	until_true 20 said "taken up" 2
+	sleep 1
+	stop_agent
+	is 100 "$(pebble_asked /order-plz)"
+	all_are_well 100
+	has_no failed <history
+}
+
+test_roles_that_die_in_the_middle_of_orders_cost_none() {
+	local r
+	many 40
+	start_agent
+	until_true 30 has_role responder
+	for r in worker responder worker agent worker keeper; do
+		until_true 20 has_role $r
+		kill -9 "$(role $r)" || : # it may have gone by itself
+		sleep 0.3
+	done
+	# A worker that dies fails what it did, which is done again after some minutes:
+	# here by name.
+	until_true 60 n_are_live 37
+	stop_agent
+	expect 0 everleaf renew $(seq -f c%.0f 40)
+	# Ordered twice is only what was asked for and not answered when someone died: no
+	# more than there were workers.
+	[ "$(pebble_asked /order-plz)" -le 48 ] || fail "$(pebble_asked /order-plz) orders"
+	all_are_well 40
+}
+
+run_tests "$@"
