@@ -6,6 +6,7 @@ if [ "$(id -u)" = 0 ] && [ -z "${OWN_MOUNTS-}" ] && unshare -m true 2>/dev/null;
 	OWN_MOUNTS=1 exec unshare -m --propagation private "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_acme.sh"
 
 PATH=$PATH:/usr/sbin:/sbin
 
@@ -336,6 +337,54 @@ test_a_password_that_is_replaced_while_a_run_is_on_is_read() {
 	is "begins anew" "$(grep -o "begins anew" err)"
 	openssl pkcs12 -in tls/www.key -passin pass:another -nokeys -out /dev/null
 	is 2 "$(live www)"
+}
+
+# Of three authorizations the second waits for its answer, until ca/stop is gone.
+begin_an_order() {
+	start_ca <<<"authz 2 hold stop"
+	acme 'names = [ "a.example.org", "b.example.org", "c.example.org" ];'
+	touch ca/stop
+	everleaf renew >out 2>err </dev/null &
+	run=$!
+	started $run
+	until_true 20 test -e ca/stop.here
+}
+
+order_succeeds_with_another_keeper() {
+	rm ca/stop
+	wait $run || fail "$(tail -n 1 err)"
+	is 1 "$(grep -c "begins anew" err)"
+	is 1 "$(live www)"
+	is_whole www
+	[ "$(asked order)" -le 2 ]
+	no_fault
+	is "" "$(find www -type f)"
+}
+
+test_a_webroot_that_is_replaced_while_an_order_is_under_way_gets_its_tokens() {
+	begin_an_order
+	mv www away
+	mkdir www
+	order_succeeds_with_another_keeper
+}
+
+test_a_webroot_that_is_mounted_over_while_an_order_is_under_way_gets_its_tokens() {
+	[ -n "${OWN_MOUNTS-}" ] || skip "needs root and a mount namespace"
+	begin_an_order
+	tmpfs www size=512k
+	order_succeeds_with_another_keeper
+}
+
+test_a_webroot_that_is_removed_while_an_order_is_under_way_is_named() {
+	begin_an_order
+	mv www away
+	rm ca/stop
+	not wait $run
+	says err "$dir/www: open it: No such file"
+	mv away www
+	expect 0 everleaf renew www
+	is_whole www
+	is "" "$(find www -type f)"
 }
 
 run_tests "$@"
