@@ -128,7 +128,9 @@ readers: all $(TOOLS) ## who reads while sets change, and who may not (make chec
 	READERS=all tests/scenario/readers_test.sh
 
 hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a minute each
-	HOSTILE_SECONDS=60 BUILD=$(B) tests/scenario/hostile_test.sh
+	@rm -f $(B)/hostile
+	@HOSTILE_SECONDS=60 HOSTILE_SAYS=$(CURDIR)/$(B)/hostile BUILD=$(B) tests/scenario/hostile_test.sh
+	@cat $(B)/hostile
 
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
