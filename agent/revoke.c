@@ -289,8 +289,6 @@ static void not_done(struct agent *a, const struct revoke_row *r, const struct e
 	struct revoke_row row = *r;
 	struct err e;
 
-	if (agent_cut_off(a))
-		return; /* nobody was asked, or nobody can say so: it is asked again */
 	row.retry_at = retry_at(a, r, why);
 	row.failures++;
 	row.code = why->code;
@@ -345,7 +343,7 @@ static void see_to(struct agent *a, const struct revoke_row *r)
 		tell_waiting(a, r);
 	} else if (do_one(a, r, &e) < 0) {
 		if (agent_cut_off_by(a, &e))
-			a->status = EXIT_AGAIN;
+			a->status = EXIT_AGAIN; /* nobody was asked, or can say so */
 		else
 			not_done(a, r, &e);
 	}
