@@ -34,7 +34,8 @@ static char *beside_program(const char *const *candidates, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", exe, candidates[i]);
 
-		if (access(path, F_OK) == 0)
+		/* What cannot be looked at may be there. */
+		if (access(path, F_OK) == 0 || errno != ENOENT)
 			return TAKE(path);
 	}
 	return xasprintf("%s/%s", exe, candidates[0]);
