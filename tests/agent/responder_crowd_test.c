@@ -70,6 +70,29 @@ static void one_address_has_sixteen_connections(void **state)
 		close(fds[i]);
 }
 
+/* They came while no responder was there, with their questions. */
+static void those_who_waited_are_answered_however_many_there_are(void **state)
+{
+	static const char ask[] =
+	    "GET " PATH TOKEN " HTTP/1.1\r\nHost: a.example\r\n\r\n";
+	const struct visit *b = *state;
+	int fds[3 * RESPONDER_PER_ADDRESS];
+	const size_t n = sizeof(fds) / sizeof(*fds);
+
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = visit_client(b, INADDR_LOOPBACK);
+		visit_say(fds[i], ask, sizeof(ask) - 1);
+	}
+	for (size_t i = 0; i < n; i++) {
+		bool closed;
+		AUTO_FREE char *text = visit_hear(b->responder, fds[i], 2000, &closed);
+
+		visit_expect(text, "200", "one of many");
+	}
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+}
+
 static void many_slow_clients_do_not_keep_a_ca_out(void **state)
 {
 	enum { SLOW = 500 };
@@ -103,6 +126,7 @@ int main(void)
 		TEST(a_slow_client_is_cut_after_two_seconds),
 		TEST(an_idle_responder_does_not_wake),
 		TEST(one_address_has_sixteen_connections),
+		TEST(those_who_waited_are_answered_however_many_there_are),
 		TEST(many_slow_clients_do_not_keep_a_ca_out),
 	};
 
