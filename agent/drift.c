@@ -69,10 +69,16 @@ static void set_newer(struct agent *a, uint32_t i, uint64_t file, int64_t until)
 void drift_take(struct agent *a, uint32_t i, struct msg *m)
 {
 	AUTO_BUF struct buf text = { 0 };
+	AUTO_FREE char *key =
+	    xasprintf("%s/live/%s/privkey.pem", a->state_dir, agent_cert_name(a, i));
+	const unsigned of_key = (unsigned)msg_get_u64(m);
 	const uint64_t newer = msg_get_u64(m);
 	const int64_t until = msg_get_i64(m);
 	const uint64_t n = msg_get_u64(m);
 
+	if (of_key != 0)
+		a->certs[i].flags |= CERT_FILES_DIFFER;
+	drift_describe(&text, key, of_key);
 	for (uint64_t k = 0; k < n && !m->broken; k++) {
 		const unsigned differs = (unsigned)msg_get_u64(m);
 

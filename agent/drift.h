@@ -24,7 +24,7 @@ struct drift {
 	bool is_new; /* not told yet */
 };
 
-/* Read the file and end of a newer pair, and n TARGET_*, out of the keeper's answer; note
+/* Read what is said of key and files out of the keeper's answer (KEEPER_AUDIT); note
  * what is found in flags and text of certificate `i`. */
 void drift_take(struct agent *a, uint32_t i, struct msg *m);
 

@@ -35,6 +35,7 @@
 #include "agent/lend.h"
 #include "agent/roles.h"
 #include "base/buf.h"
+#include "base/file.h"
 #include "store/account.h"
 
 #define REASON_LAST  10  /* RFC 5280 5.3.1 */
@@ -183,6 +184,8 @@ bool keeper_issues(const struct keeper *k, const struct spec_cert *c, uint64_t i
 /* The names of `c`: an owned array of borrowed strings, c->names.n. */
 struct name *keeper_names(const struct keeper *k, const struct spec_cert *c);
 const char *keeper_text(const struct keeper *k, struct text t);
+/* Whose the live key of `c` is to be. */
+struct file_access keeper_key_access(const struct spec_cert *c);
 /* The password of that file. */
 int keeper_password(const struct keeper *k, const struct spec_file *f,
 		    struct buf *password, struct err *e);

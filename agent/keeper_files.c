@@ -196,6 +196,33 @@ static unsigned *audit_all(struct keeper *k, const struct spec_cert *c,
 	return differs;
 }
 
+/* TARGET_* of the key in generation `number`: whose it is and who may read it. */
+static unsigned audit_key(const struct keeper *k, const struct spec_cert *c,
+			  const struct set *set, uint64_t number)
+{
+	AUTO_TARGET struct target t = { .dir = -1, .name = "privkey.pem" };
+	const struct file_access access = keeper_key_access(c);
+	unsigned differs = 0;
+	struct err e;
+
+	if (generation_open(k->root, keeper_text(k, c->name), number, &t.dir, &e) < 0 ||
+	    target_audit(&t, &set->key, &access, &differs, &e) < 0)
+		return 0;
+	return differs & (TARGET_OWNER | TARGET_MODE);
+}
+
+static int mend_key(const struct keeper *k, const struct spec_cert *c,
+		    const struct set *set, uint64_t number, struct err *e)
+{
+	AUTO_TARGET struct target t = { .dir = -1, .name = "privkey.pem" };
+	const struct file_access access = keeper_key_access(c);
+
+	if (keeper_has_stored(k, c, number) || audit_key(k, c, set, number) == 0)
+		return 0;
+	TRY(generation_open(k->root, keeper_text(k, c->name), number, &t.dir, e));
+	return target_mend(&t, &access, e);
+}
+
 static void put_audit(struct keeper *k, const struct spec_cert *c,
 		      const struct set *set, const unsigned *differs, struct msg *m)
 {
@@ -228,6 +255,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 		msg_begin(m, KEEPER_AUDIT, id);
 		msg_put_u64(m, number != 0);
 		msg_put_u64(m, 0);
+		msg_put_u64(m, 0);
 		msg_put_i64(m, 0);
 		msg_put_u64(m, 0);
 		return 0;
@@ -237,6 +265,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 		return 0;
 	msg_begin(m, KEEPER_AUDIT, id);
 	msg_put_u64(m, 0);
+	msg_put_u64(m, audit_key(k, c, &set, number));
 	put_audit(k, c, &set, differs, m);
 	return 0;
 }
@@ -347,6 +376,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 		look_first(k, c, stamp, &set, m, &f, &ends);
 	if (ends)
 		return 0;
+	TRY(mend_key(k, c, &set, number, e));
 	if (k->n_moved == KEEPER_MOVED)
 		TRY(keeper_settle(k, e));
 	TRY(generation_turn(k->root, keeper_text(k, c->name), number, e));

@@ -69,15 +69,20 @@ static int add(struct generation *g, const char *file, const char *data, size_t 
 	return 0;
 }
 
-static int write_files(struct generation *g, const struct spec_cert *c,
-		       const struct arrival *a, struct err *e)
+struct file_access keeper_key_access(const struct spec_cert *c)
 {
-	const struct file_access open_to_all = { FILE_KEEP, FILE_KEEP, 0644 };
-	const struct file_access of_key = {
+	return (struct file_access){
 		c->uid == SPEC_NOBODY ? FILE_KEEP : c->uid,
 		c->gid == SPEC_NOBODY ? FILE_KEEP : c->gid,
 		c->mode,
 	};
+}
+
+static int write_files(struct generation *g, const struct spec_cert *c,
+		       const struct arrival *a, struct err *e)
+{
+	const struct file_access open_to_all = { FILE_KEEP, FILE_KEEP, 0644 };
+	const struct file_access of_key = keeper_key_access(c);
 	AUTO_BUF struct buf full = { 0 };
 
 	buf_puts(&full, a->leaf);

@@ -39,7 +39,7 @@ enum message {
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
-	KEEPER_AUDIT, /* cert -> pair (0 whole, 1 not), file with a newer pair of somebody
+	KEEPER_AUDIT, /* cert -> pair (0 whole, 1 not), TARGET_* of the key, file with a newer pair of somebody
 			      else (1 the first, 0 none), its end, n, n * TARGET_* */
 	KEEPER_KEY,   /* cert, whether it must be a new one -> SubjectPublicKeyInfo */
 	KEEPER_ISSUE, /* cert, issuer -> chain PEM, anchors PEM */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "base/acl.h"
 #include "base/auto.h"
@@ -87,6 +88,20 @@ int target_audit(const struct target *t, const struct buf *want,
 		return 0;
 	*differs = compare_stat(t, &st, access);
 	return compare_bytes(t, want, differs, e);
+}
+
+int target_mend(const struct target *t, const struct file_access *access, struct err *e)
+{
+	AUTO_FD int fd = -1;
+
+	TRY(file_open(t->dir, t->name, &fd, e));
+	/* Closed before it is another's, opened when it is. */
+	if (fchmod(fd, access->mode & 0700) < 0 ||
+	    fchown(fd, access->uid == FILE_KEEP ? (uid_t)-1 : access->uid,
+		   access->gid == FILE_KEEP ? (gid_t)-1 : access->gid) < 0 ||
+	    fchmod(fd, access->mode & 0777) < 0 || fsync(fd) < 0)
+		return err_sys(e, "change owner and mode of %s", t->name);
+	return 0;
 }
 
 int target_write(const struct target *t, const struct buf *want,

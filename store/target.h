@@ -31,6 +31,10 @@ void target_done(struct target *t);
 int target_audit(const struct target *t, const struct buf *want,
 		 const struct file_access *access, unsigned *differs, struct err *e);
 
+/* Give what is there owner and mode, if it is a regular file; durable. Its content stays. */
+int target_mend(const struct target *t, const struct file_access *access,
+		struct err *e);
+
 /* Write it unless it is already exactly so; what a crash left of it beside its place is
  * removed in any case. What is there and STRANGE is not replaced: ERR_SYS. */
 int target_write(const struct target *t, const struct buf *want,

@@ -285,6 +285,43 @@ test_each_kind_of_drift_is_reported_once_for_each_change() {
 	expect 0 everleaf status --check
 }
 
+test_a_live_key_that_was_opened_is_closed_again() {
+	local key=state/archive/www/0000000001/privkey.pem
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	cp $key before
+	for change in "chmod 644" "chown 61009"; do
+		is_root || [ "$change" != "chown 61009" ] || continue
+		$change $key
+		expect 0 everleaf plan
+		says out "live/www/privkey.pem: other"
+		expect 0 everleaf renew
+		is "600 $(id -u)" "$(stat -c '%a %u' $key)"
+		cmp $key before
+		expect 0 everleaf renew
+		is "" "$(cat out err)"
+	done
+	is_live_of www 1 1
+	www "$(file www.pem combined)" 'on_drift = "report";'
+	chmod 644 $key
+	expect 0 everleaf renew
+	says err "live/www/privkey.pem: other mode"
+	is 644 "$(stat -c %a $key)"
+	expect 1 everleaf status --check
+}
+
+# What is asked for of it has become another thing.
+test_a_live_key_is_given_to_whom_the_configuration_says_now() {
+	local key=state/archive/www/0000000001/privkey.pem
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	www "$(file www.pem combined)" 'mode = "0640";'
+	touch $key
+	expect 0 everleaf renew
+	is 640 "$(stat -c %a $key)"
+	is_live_of www 1 1
+}
+
 test_a_pair_that_was_put_into_the_live_set_stands_and_is_said() {
 	local gen=state/archive/www/0000000001
 	www "$(file www.pem combined)"
