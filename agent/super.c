@@ -340,12 +340,16 @@ static void say_valid(const struct super *s)
 	puts("");
 }
 
-/* The lock is held: by an agent, which does it, or by another run. */
+/* The lock is held, or not for us to take: perhaps by an agent, which does it. */
 static int ask_agent(struct super *s, struct err *e)
 {
 	struct err why;
-	int status = control_ask(spec_text(&s->spec, s->spec.global->runtime_dir),
-				 s->request, &why);
+	int status;
+
+	if (s->is_daemon || (e->code != ERR_BUSY && e->sysno != EACCES))
+		return e->code;
+	status = control_ask(spec_text(&s->spec, s->spec.global->runtime_dir),
+			     s->request, &why);
 
 	if (status < 0 && status != ERR_BUSY)
 		*e = why;
@@ -369,7 +373,7 @@ static int run(struct super *s, struct err *e)
 		control_look(spec_text(&s->spec, s->spec.global->runtime_dir),
 			     &s->agent_pid, &s->agent_since);
 	if (super_store(s, e) < 0)
-		return e->code == ERR_BUSY && !s->is_daemon ? ask_agent(s, e) : e->code;
+		return ask_agent(s, e);
 	if (s->is_daemon) {
 		role_log(ROLES, s->request, &s->spec);
 		super_asked_listen(s);

@@ -198,6 +198,23 @@ test_a_configuration_that_comes_meanwhile_is_taken_up_afterwards() {
 	stop_agent
 }
 
+test_a_member_of_the_group_may_renew_and_no_more() {
+	is_root || skip "needs root, to be another user"
+	running
+	member() {
+		setpriv --reuid 65534 --regid 61001 --clear-groups "$BUILD/everleaf" -c "$dir/everleaf.conf" "$@"
+	}
+	(cd / && member version) >/dev/null || skip "user 65534 cannot reach the programs"
+	expect 0 member renew --force www
+	says out "www: renewed, generation 2"
+	expect 1 member rollback www
+	says err "only root or the owner of the state may ask for that"
+	is_live_of www 2 2
+	stop_agent
+	expect 1 member renew --force www
+	says err "open the lock: Permission denied"
+}
+
 test_the_lock_without_an_agent_is_a_lock() {
 	www
 	expect 0 everleaf renew
