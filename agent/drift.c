@@ -159,7 +159,9 @@ void drift_ask(const struct agent *a, const struct job *j, struct msg *m)
 	const uint64_t whole = j->stamp != 0 ? j->stamp : j->memory.disk_stamp;
 
 	msg_put_u64(m, (flags & CERT_FILES_DIFFER) != 0 ? 0 : whole);
-	msg_put_u64(m, j->by_hand || (flags & CERT_ASKED) != 0);
+	msg_put_u64(m, j->by_hand || (flags & CERT_ASKED) != 0 ||
+			   ((a->request->flags & REQUEST_FORCE) != 0 &&
+			    a->wanted[j->cert]));
 }
 
 static void tell_left(struct agent *a, struct job *j, uint64_t file, int64_t until)

@@ -356,6 +356,23 @@ static uint64_t whole_stamp(struct keeper *k, const struct spec_cert *c,
 }
 
 /* Without files outside, nothing has to follow the link in order: it waits for others. */
+/* A link in the place of ours that leads elsewhere was put there by somebody who meant
+ * it. */
+static int check_link(const struct keeper *k, const struct spec_cert *c, struct err *e)
+{
+	const char *name = keeper_text(k, c->name);
+	uint64_t number;
+	struct err why;
+
+	if (generation_current(k->root, name, &number, &why) == 0 ||
+	    why.code != ERR_CONFIG)
+		return 0;
+	return err_set(e, ERR_SYS,
+		       "%s: left as it is; remove it, or `everleaf renew %s --force` "
+		       "writes over a link",
+		       why.text, name);
+}
+
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
@@ -372,6 +389,8 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	over = msg_get_u64(m) != 0;
 	TRY(msg_end(m, e));
 	TRY(load(k, c, number, &set, e));
+	if (!over)
+		TRY(check_link(k, c, e));
 	if (!over)
 		look_first(k, c, stamp, &set, m, &f, &ends);
 	if (ends)

@@ -346,4 +346,19 @@ test_a_pair_that_was_put_into_the_live_set_stands_and_is_said() {
 	expect 0 everleaf status --check
 }
 
+test_a_link_of_somebody_else_in_the_place_of_ours_is_left() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	cp -r state/archive/www/0000000001 other
+	ln -sfn "$dir/other" state/live/www
+	for _ in 1 2; do
+		expect 1 everleaf renew www
+		says err "live/www is not a link of ours: left as it is"
+		is "$dir/other" "$(readlink state/live/www)"
+		is 2 "$(ls state/archive/www | wc -l)" # one more waits, and no third is made
+	done
+	expect 0 everleaf renew --force www
+	is 2 "$(live www)"
+}
+
 run_tests "$@"
