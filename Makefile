@@ -44,7 +44,7 @@ VARIANT := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-rec
 
 LANG_FLAGS := -std=gnu11 -D_GNU_SOURCE -I.
 ALL_CFLAGS := $(LANG_FLAGS) $(WARN) $(HARD) $(CFLAGS) $(VARIANT) $(if $(CI),-Werror)
-LIBS     := $(shell pkg-config --libs $(PKGS)) -lev
+LIBS      = $(shell pkg-config --libs $(PKGS)) -lev
 
 SRC   := $(filter-out $(MAINS),$(wildcard $(ROOMS:=/*.c)))
 OBJ   := $(SRC:%.c=$(B)/%.o) $(B)/base/sandbox_filters.o
