@@ -1,5 +1,6 @@
 #include "agent/responder_reply.h"
 
+#include <assert.h>
 #include <string.h>
 #include <strings.h>
 #include <time.h>
@@ -47,6 +48,7 @@ static const char *judge(const struct responder_tokens *tokens, char *in,
 {
 	char *fields = strstr(in, "\r\n");
 
+	assert(fields != NULL); /* the header is whole */
 	*fields = '\0';
 	if (!take_line(in, l) || !has_its_host(l->version, fields))
 		return "400 Bad Request";

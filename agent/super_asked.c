@@ -27,8 +27,8 @@ static bool someone_answers(const struct sockaddr_un *sa)
 	AUTO_FD int fd =
 	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 
-	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
-	       errno == EAGAIN;
+	return fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
+			   errno == EAGAIN);
 }
 
 /* Nobody gets in before it is known who may. */
@@ -48,6 +48,8 @@ static int listen_at(struct super *s, const char *dir, const struct sockaddr_un 
 	const gid_t group = s->spec.global->users[SPEC_USER_AGENT].gid;
 	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 
+	if (fd < 0)
+		return err_sys(e, "socket");
 	if (mkdir(dir, 0750) == 0 && s->is_root && chown(dir, (uid_t)-1, group) < 0)
 		return err_sys(e, "chown %s", dir);
 	if (someone_answers(sa))

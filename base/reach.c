@@ -1,5 +1,6 @@
 #include "base/reach.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
@@ -95,6 +96,7 @@ static int check(const struct walk *w, unsigned want, struct err *e)
 
 	if (w->user->uid == 0)
 		return 0;
+	assert(w->at >= 0);
 	if (fstat(w->at, &st) < 0)
 		return err_sys(e, "look at it");
 	proc_path(proc, w->at);
@@ -144,6 +146,7 @@ static int step(struct walk *w, const char *part, struct err *e)
 	ssize_t n;
 
 	TRY(check(w, PASS, e));
+	assert(w->at >= 0);
 	fd = openat(w->at, part, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0 || fstat(fd, &st) < 0)
 		return err_sys(e, "%s", part);

@@ -320,10 +320,13 @@ static void write_filter(unsigned kind)
 	struct sock_filter op;
 	unsigned places = 0;
 
-	check(code == NULL ? -errno : 0, "temporary file");
+	if (code == NULL) {
+		perror("temporary file");
+		exit(EXIT_FAILURE);
+	}
 	check(seccomp_export_bpf(f, fileno(code)), "write a filter");
 	seccomp_release(f);
-	rewind(code);
+	check(fseek(code, 0, SEEK_SET) < 0 ? -errno : 0, "read it again");
 	printf("static struct sock_filter kind_%u[] = {\n", kind);
 	while (fread(&op, sizeof(op), 1, code) == 1) {
 		printf("\t{ 0x%x, %u, %u, 0x%x },\n", op.code, op.jt, op.jf, op.k);

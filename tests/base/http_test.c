@@ -13,7 +13,7 @@
 #include "base/sandbox_seccomp.h"
 #include "tests/help/web.h"
 
-#define DEADLINE_MS 400
+#define DEADLINE_MS 1000
 
 static struct http_settings settings(const struct web *w)
 {
