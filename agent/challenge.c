@@ -151,6 +151,7 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed)
 		if (failed != NULL && !agent_cut_off(a))
 			log_warn("%s: present a token again: %s", t->name,
 				 failed->text);
+		responder_open(a->challenges);
 		return;
 	}
 	if (failed != NULL && g->err.code == 0)

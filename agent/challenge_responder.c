@@ -53,7 +53,7 @@ static void close_link(struct challenges *c)
 {
 	if (c->open)
 		link_close(&c->responder);
-	c->open = false;
+	c->open = c->accepts = false;
 }
 
 void responder_close(struct challenges *c)
@@ -161,6 +161,29 @@ static int read_refusals(struct challenges *c, struct msg *m, struct err *e)
 	return msg_end(m, e);
 }
 
+static void on_opened(void *arg, uint32_t number, struct msg *m,
+		      const struct err *failed)
+{
+	(void)arg;
+	(void)number;
+	(void)m;
+	(void)failed; /* on_gone() is told, too */
+}
+
+void responder_open(struct challenges *c)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	for (const struct token *t = c->tokens; t != NULL; t = t->next)
+		if (t->state == TOKEN_PUT && t->group == 0)
+			return;
+	if (!is_there(c) || c->accepts)
+		return;
+	c->accepts = true;
+	msg_begin(&m, RESPONDER_OPEN, 0);
+	link_call(&c->responder, &m, on_opened, 0);
+}
+
 static void on_started(void *arg, uint32_t number, struct msg *m,
 		       const struct err *failed)
 {
@@ -186,6 +209,7 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 	}
 	while (!c->starting && (t = first_waiting(c)) != NULL)
 		add(a, t);
+	responder_open(c);
 }
 
 static void start(struct agent *a)

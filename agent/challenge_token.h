@@ -38,6 +38,7 @@ struct challenges {
 	uint32_t last_id;
 	struct link responder;
 	bool open;       /* the link is in use, or closed and not yet cleared */
+	bool accepts;    /* it was told to */
 	bool starting;   /* the supervisor has been asked */
 	unsigned starts; /* since it was let go for the last time */
 	struct refusal refusals[RESPONDER_LISTENERS];
@@ -57,3 +58,7 @@ struct token *token_called(const struct challenges *c, uint32_t id);
 void responder_put(struct agent *a, struct token *t);
 void responder_take(struct agent *a, struct token *t);
 void responder_close(struct challenges *c);
+
+/* It may accept once all that there was before is in it (nobody waits for those): a CA may
+ * look at any moment for what a responder before this one showed. */
+void responder_open(struct challenges *c);

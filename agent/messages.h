@@ -85,11 +85,11 @@ enum message {
 	/* agent -> responder */
 	RESPONDER_ADD = 80, /* token, key authorization -> . */
 	RESPONDER_REMOVE,   /* token -> . */
-	RESPONDER_CLEAR,    /* -> . */
+	RESPONDER_OPEN,     /* what there was before has been added: accept. -> . */
 
 	/* supervisor -> responder, after ROLE_START */
 	RESPONDER_LISTEN = 90, /* fd of a listening socket. -> none */
-	RESPONDER_READY,       /* all are there: begin to accept. -> none */
+	RESPONDER_READY,       /* all are there. -> none */
 
 	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
 	CONTROL_ASK = 100, /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */

@@ -184,11 +184,6 @@ void responder_remove(struct responder *r, const char *token)
 	responder_tokens_remove(&r->tokens, token);
 }
 
-void responder_clear(struct responder *r)
-{
-	responder_tokens_done(&r->tokens);
-}
-
 size_t responder_poll(const struct responder *r, struct pollfd *fds)
 {
 	for (size_t i = 0; i < r->n_listeners; i++)

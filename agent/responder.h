@@ -33,7 +33,6 @@ void responder_free(struct responder *r); /* connections are cut; NULL is fine *
 int responder_add(struct responder *r, const char *token, const char *authorization,
 		  struct err *e);
 void responder_remove(struct responder *r, const char *token);
-void responder_clear(struct responder *r);
 
 /* What to wait for: fills at most RESPONDER_POLLFDS entries, returns how many. */
 size_t responder_poll(const struct responder *r, struct pollfd *fds);

@@ -19,6 +19,7 @@ struct respond {
 	int listeners[RESPONDER_LISTENERS];
 	size_t n_listeners;
 	bool ready;
+	bool open; /* the agent has told all that there was */
 };
 
 static int on_add(void *arg, struct msg *m, struct err *e)
@@ -46,21 +47,21 @@ static int on_remove(void *arg, struct msg *m, struct err *e)
 	return 0;
 }
 
-static int on_clear(void *arg, struct msg *m, struct err *e)
+static int on_open(void *arg, struct msg *m, struct err *e)
 {
 	struct respond *r = arg;
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
-	responder_clear(r->responder);
-	msg_begin(m, RESPONDER_CLEAR, id);
+	r->open = true;
+	msg_begin(m, RESPONDER_OPEN, id);
 	return 0;
 }
 
 static const struct msg_rule rules[] = {
 	{ RESPONDER_ADD, 1, on_add },
 	{ RESPONDER_REMOVE, 1, on_remove },
-	{ RESPONDER_CLEAR, 1, on_clear },
+	{ RESPONDER_OPEN, 1, on_open },
 };
 
 /* The sockets come first, one message each. */
@@ -89,7 +90,8 @@ static int serve(struct respond *r, struct err *e)
 	struct pollfd fds[2 + RESPONDER_POLLFDS];
 
 	for (;;) {
-		size_t n = 2 + responder_poll(r->responder, fds + 2);
+		const bool open = r->open;
+		size_t n = 2 + (open ? responder_poll(r->responder, fds + 2) : 0);
 		int rc;
 
 		fds[0] = (struct pollfd){ .fd = ROLE_FD_PEER, .events = POLLIN };
@@ -104,7 +106,8 @@ static int serve(struct respond *r, struct err *e)
 				       sizeof(rules) / sizeof(*rules), 0, r, e);
 		if (rc < 0)
 			return e->code == ERR_NET ? 0 : rc;
-		responder_run(r->responder, fds + 2);
+		if (open)
+			responder_run(r->responder, fds + 2);
 	}
 }
 

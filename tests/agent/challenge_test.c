@@ -184,10 +184,16 @@ static void play_token(struct stage *s, int fd, struct msg *m)
 		[RESPONDER_ADD] = "add",
 		[RESPONDER_REMOVE] = "remove",
 	};
-	const char *word = words[m->type];
 	AUTO_FREE char *token = NULL;
+	const char *word;
 	struct err e;
 
+	if (m->type == RESPONDER_OPEN) {
+		buf_puts(&s->asked, "open;");
+		answer(s, fd, m, "");
+		return;
+	}
+	word = words[m->type];
 	if (m->type == KEEPER_WITHDRAW)
 		assert_int_equal(msg_get_u64(m), s->www);
 	if (m->type == KEEPER_PRESENT && msg_get_u64(m) != s->www)
@@ -253,7 +259,7 @@ static bool play(struct stage *s)
 /* Until nobody has anything to say any more. */
 static void run(struct stage *s)
 {
-	for (int quiet = 0; quiet < 3; quiet++) {
+	for (int quiet = 0; quiet < 5; quiet++) {
 		ev_run(s->agent.loop, EVRUN_NOWAIT);
 		while (commit_turn(&s->agent))
 			quiet = 0;
@@ -525,7 +531,7 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	present(s, "api", s->api, A, 7);
 	present(s, "other", s->other, B, 8);
 	run(s);
-	expect_asked(s, "look at A;look at B;start;add A;add B;");
+	expect_asked(s, "look at A;look at B;start;add A;open;add B;");
 	expect_told(s, "7: ok;8: ok;");
 	challenge_withdraw(&s->agent, "api");
 	run(s);
@@ -539,7 +545,7 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	expect_asked(s, "remove B;let go;");
 	present(s, "api", s->api, C, 9);
 	run(s);
-	expect_asked(s, "look at C;start;add C;");
+	expect_asked(s, "look at C;start;add C;open;");
 	expect_told(s, "9: ok;");
 }
 
@@ -584,7 +590,7 @@ static void an_address_in_use_fails_its_own_tokens_only(void **state)
 	present(s, "other", s->other, B, 8);
 	run(s);
 	expect_told(s, "7: in use;8: ok;");
-	expect_asked(s, "look at A;look at B;start;add B;");
+	expect_asked(s, "look at A;look at B;start;open;add B;");
 	present(s, "api", s->api, A, 9);
 	run(s);
 	expect_told(s, "9: in use;");
@@ -605,7 +611,7 @@ static void a_responder_that_dies_is_started_again_with_all_it_had(void **state)
 	s->deaf = false;
 	s->asked.len = 0;
 	run(s);
-	expect_asked(s, "start;add A;add B;");
+	expect_asked(s, "start;add A;add B;open;");
 	expect_told(s, "7: ok;8: ok;");
 	assert_false(challenge_busy(&s->agent));
 }
@@ -626,7 +632,7 @@ static void a_responder_that_dies_with_nothing_to_do_is_let_be(void **state)
 	expect_asked(s, "");
 	present(s, "api", s->api, B, 8);
 	run(s);
-	expect_asked(s, "look at B;start;add B;");
+	expect_asked(s, "look at B;start;add B;open;");
 }
 
 static void a_token_is_gone_with_its_responder(void **state)
@@ -707,7 +713,7 @@ static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
 	challenge_begin(&s->agent);
 	assert_true(challenge_busy(&s->agent));
 	run(s);
-	expect_asked(s, "look at B;put A;start;add B;");
+	expect_asked(s, "look at B;put A;start;add B;open;");
 	expect_told(s, "");
 	expect_rows(s, "api B;www A;");
 	assert_false(challenge_busy(&s->agent));
@@ -742,7 +748,7 @@ static void a_token_is_presented_again_when_its_order_goes_on(void **state)
 	run(s);
 	challenge_resume(&s->agent, "api");
 	run(s);
-	expect_asked(s, "look at B;start;add B;");
+	expect_asked(s, "look at B;start;add B;open;");
 	challenge_resume(&s->agent, "www");
 	run(s);
 	expect_asked(s, "put A;");

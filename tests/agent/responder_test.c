@@ -322,16 +322,6 @@ static void a_removed_token_is_not_found(void **state)
 	visit_expect(again, "200", "added again");
 }
 
-static void a_cleared_table_is_empty(void **state)
-{
-	const struct visit *b = *state;
-	AUTO_FREE char *text = NULL;
-
-	responder_clear(b->responder);
-	text = visit_get(b, "GET", PATH TOKEN);
-	visit_expect(text, "404", "cleared");
-}
-
 static void a_drained_responder_leaves_new_clients_to_the_next(void **state)
 {
 	const struct visit *b = *state;
@@ -424,7 +414,6 @@ int main(void)
 		TEST(a_request_that_is_too_large_is_refused),
 		TEST(a_connection_has_one_request),
 		TEST(a_removed_token_is_not_found),
-		TEST(a_cleared_table_is_empty),
 		TEST(a_drained_responder_leaves_new_clients_to_the_next),
 		TEST(it_works_inside_its_sandbox),
 	};

@@ -133,12 +133,19 @@ static void tell(const struct stage *s, uint32_t type, const char *token,
 	struct err e;
 
 	msg_begin(&m, type, 1);
-	msg_put_str(&m, token);
+	if (token != NULL)
+		msg_put_str(&m, token);
 	if (authorization != NULL)
 		msg_put_str(&m, authorization);
 	assert_int_equal(msg_send(s->agent, &m, &e), 0);
 	assert_int_equal(msg_recv(s->agent, &m, &e), 0);
 	assert_int_equal(m.type, type);
+}
+
+static void show(const struct stage *s)
+{
+	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	tell(s, RESPONDER_OPEN, NULL, NULL);
 }
 
 /* What a client of `host` gets for the token; "": it cannot connect. */
@@ -203,12 +210,39 @@ static void a_token_is_answered_on_ipv4_and_ipv6(void **state)
 
 	make_super(s, "[::]", "[::]");
 	assert_int_equal(start(s), 0);
-	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	show(s);
 	assert_true(is_shown(s, "127.0.0.1"));
 	assert_true(is_shown(s, "[::1]"));
 	assert_int_equal(strncmp(fetch(s, "[::1]", OTHER), "HTTP/1.1 404 ", 13), 0);
 	tell(s, RESPONDER_REMOVE, TOKEN, NULL);
 	assert_false(is_shown(s, "[::1]"));
+}
+
+static void nobody_is_answered_before_all_is_told(void **state)
+{
+	struct stage *s = *state;
+	AUTO_FREE char *text = NULL;
+	struct listen_address a;
+	AUTO_FD int early = -1;
+	struct pollfd answered;
+	char got[16];
+
+	make_super(s, "127.0.0.1", "127.0.0.1");
+	text = xasprintf("127.0.0.1:%u", s->port);
+	assert_int_equal(start(s), 0);
+	assert_true(listen_parse(text, &a));
+	early = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(connect(early, (const struct sockaddr *)&a.sa, a.len), 0);
+	assert_int_equal(write(early, "GET /" TOKEN " HTTP/1.0\r\n\r\n",
+			       strlen("GET /" TOKEN " HTTP/1.0\r\n\r\n")),
+			 strlen("GET /" TOKEN " HTTP/1.0\r\n\r\n"));
+	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	answered = (struct pollfd){ .fd = early, .events = POLLIN };
+	assert_int_equal(poll(&answered, 1, 200), 0);
+	tell(s, RESPONDER_OPEN, NULL, NULL);
+	assert_int_equal(poll(&answered, 1, 10000), 1);
+	assert_true(read(early, got, sizeof(got)) > 0);
+	assert_memory_equal(got, "HTTP/1.1 404", 12);
 }
 
 static void a_token_is_answered_on_every_address(void **state)
@@ -217,7 +251,7 @@ static void a_token_is_answered_on_every_address(void **state)
 
 	make_super(s, "127.0.0.1", "[::1]");
 	assert_int_equal(start(s), 0);
-	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	show(s);
 	assert_true(is_shown(s, "127.0.0.1"));
 	assert_true(is_shown(s, "[::1]"));
 	assert_false(is_shown(s, "127.0.0.2"));
@@ -244,7 +278,7 @@ static void who_waits_is_answered_by_the_responder_that_comes_next(void **state)
 	if (client == 0) /* comes while nobody answers */
 		_exit(strncmp(fetch(s, "127.0.0.1", OTHER), "HTTP/1.1 404", 12));
 	start(s);
-	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	show(s);
 	assert_true(is_shown(s, "[::1]"));
 	assert_int_equal(alone_wait(client, 10000), 0);
 }
@@ -260,7 +294,7 @@ static void a_responder_that_is_let_go_frees_the_port(void **state)
 	assert_int_equal(reap(s), 0);
 	assert_string_equal(fetch(s, "127.0.0.1", TOKEN), "");
 	start(s);
-	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	show(s);
 	assert_true(is_shown(s, "127.0.0.1"));
 }
 
@@ -294,7 +328,7 @@ static void an_address_in_use_is_told_and_the_other_is_served(void **state)
 	assert_int_equal(listen_bind(&theirs), 1);
 	make_super(s, "127.0.0.1", "[::1]");
 	assert_int_equal(start(s), 1);
-	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	show(s);
 	assert_true(is_shown(s, "[::1]"));
 	listen_close(&theirs);
 }
@@ -336,7 +370,7 @@ static void a_privileged_port_is_bound_for_a_responder_without_privilege(void **
 	make_super(s, "[::]", "[::]");
 	s->super.is_root = true;
 	assert_int_equal(start(s), 0);
-	tell(s, RESPONDER_ADD, TOKEN, AUTH);
+	show(s);
 	assert_true(is_shown(s, "127.0.0.1"));
 	assert_true(is_shown(s, "[::1]"));
 }
@@ -347,6 +381,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(a_token_is_answered_on_ipv4_and_ipv6),
 		CASE(a_token_is_answered_on_every_address),
+		CASE(nobody_is_answered_before_all_is_told),
 		CASE(nothing_listens_before_it_is_asked_for),
 		CASE(who_waits_is_answered_by_the_responder_that_comes_next),
 		CASE(a_responder_that_is_let_go_frees_the_port),
