@@ -5,6 +5,7 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "base/auto.h"
 #include "base/err.h"
 
 int control_address(const char *runtime_dir, struct sockaddr_un *sa, struct err *e)
@@ -19,6 +20,15 @@ int control_address(const char *runtime_dir, struct sockaddr_un *sa, struct err 
 			       "%s/" CONTROL_SOCKET ": too long for a socket (%zu)",
 			       runtime_dir, sizeof(sa->sun_path) - 1);
 	return 0;
+}
+
+int control_connect(const struct sockaddr_un *sa, int flags)
+{
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
+
+	if (fd < 0 || connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
+		return -1;
+	return take_fd(&fd);
 }
 
 int control_peer(int fd, uid_t *uid, struct err *e)

@@ -36,6 +36,9 @@ struct sockaddr_un;
 /* The address of the socket in `runtime_dir`. ERR_CONFIG: its path is too long. */
 int control_address(const char *runtime_dir, struct sockaddr_un *sa, struct err *e);
 
+/* Connect to it; `flags` of socket(2). The caller's; -1 and errno. */
+int control_connect(const struct sockaddr_un *sa, int flags);
+
 /* Who has connected. */
 int control_peer(int fd, uid_t *uid, struct err *e);
 

@@ -34,15 +34,6 @@ struct asking {
 	int status;
 };
 
-static int connect_to(const struct sockaddr_un *sa, int flags)
-{
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | flags, 0);
-
-	if (fd < 0 || connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
-		return -1;
-	return take_fd(&fd);
-}
-
 static void copy(struct stream *s)
 {
 	char buf[8192];
@@ -106,7 +97,7 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 	       struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
-	AUTO_FD int sock = connect_to(sa, 0);
+	AUTO_FD int sock = control_connect(sa, 0);
 
 	if (sock < 0)
 		return err_set(e, ERR_BUSY, "%s: %s", sa->sun_path, strerror(errno));
@@ -151,7 +142,7 @@ void control_look(const char *runtime_dir, int64_t *pid, int64_t *since)
 	*pid = *since = 0;
 	if (control_address(runtime_dir, &sa, &e) < 0)
 		return;
-	fd = connect_to(&sa, SOCK_NONBLOCK);
+	fd = control_connect(&sa, SOCK_NONBLOCK);
 	if (fd < 0 || getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &who, &len) < 0 ||
 	    stat(sa.sun_path, &st) < 0)
 		return;

@@ -24,11 +24,9 @@
 
 static bool someone_answers(const struct sockaddr_un *sa)
 {
-	AUTO_FD int fd =
-	    socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = control_connect(sa, SOCK_NONBLOCK);
 
-	return fd >= 0 && (connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
-			   errno == EAGAIN);
+	return fd >= 0 || errno == EAGAIN;
 }
 
 /* Nobody gets in before it is known who may. */
