@@ -131,6 +131,7 @@ int64_t super_grant_ms(const struct super *s)
 void super_grant(struct super *s)
 {
 	const unsigned wishes = s->wishes;
+	bool taken_up;
 
 	if ((wishes & WISH_END) != 0) {
 		s->again = false;
@@ -146,10 +147,9 @@ void super_grant(struct super *s)
 	if (wishes == 0 || s->stopping || clock_boot_ms() < s->peace_ms)
 		return;
 	s->wishes = 0;
-	if (wishes == WISH_RELOAD && !reload(s))
+	taken_up = (wishes & WISH_RELOAD) != 0 && reload(s);
+	if (wishes == WISH_RELOAD && !taken_up)
 		return;
-	if (wishes != WISH_RELOAD && (wishes & WISH_RELOAD) != 0)
-		(void)reload(s);
 	if ((wishes & WISH_LOOK) != 0)
 		log_info("looking at everything");
 	s->again = true;
