@@ -174,11 +174,11 @@ void responder_open(struct challenges *c)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 
+	if (!is_there(c) || c->accepts)
+		return;
 	for (const struct token *t = c->tokens; t != NULL; t = t->next)
 		if (t->state == TOKEN_PUT && t->group == 0)
 			return;
-	if (!is_there(c) || c->accepts)
-		return;
 	c->accepts = true;
 	msg_begin(&m, RESPONDER_OPEN, 0);
 	link_call(&c->responder, &m, on_opened, 0);
