@@ -142,10 +142,7 @@ static bool has_key(X509 *leaf, const struct content_of *all, size_t n,
 static int our_facts(const struct set *set, struct x509_facts *facts, EVP_PKEY **key,
 		     struct err *e)
 {
-	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
-
-	TRY(x509_chain_from_pem(set->cert.data, set->cert.len, &chain, e));
-	TRY(x509_facts(sk_X509_value(chain, 0), facts, e));
+	TRY(x509_facts_from_pem(set->cert.data, set->cert.len, facts, e));
 	return key_from_pem(set->key.data, set->key.len, key, e);
 }
 

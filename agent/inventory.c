@@ -40,12 +40,10 @@ static void put_stamp(struct file_stamp *stamp, const struct stat *st)
 static int facts_of_file(int dir, const char *path, struct x509_facts *facts,
 			 struct err *e)
 {
-	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 
 	TRY(file_read(dir, path, LIMIT_CHAIN_BYTES, &pem, e));
-	TRY(x509_chain_from_pem(pem.data == NULL ? "" : pem.data, pem.len, &chain, e));
-	return x509_facts(sk_X509_value(chain, 0), facts, e);
+	return x509_facts_from_pem(pem.data, pem.len, facts, e);
 }
 
 #define CERT_PATH 512

@@ -87,12 +87,12 @@ static bool is_ours(const struct keeper *k, const char *name, const struct forei
 	if (generation_list(k->root, name, &numbers, &n, &e) < 0)
 		return false;
 	for (size_t i = 0; i < n; i++) {
-		AUTO_SET struct set set = { .name = NULL };
-		AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+		AUTO_BUF struct buf pem = { 0 };
+		AUTO_FD int dir = -1;
 
-		if (set_read(k->root, name, numbers[i], &set, &e) == 0 &&
-		    x509_chain_from_pem(set.cert.data, set.cert.len, &chain, &e) == 0 &&
-		    x509_facts(sk_X509_value(chain, 0), &facts, &e) == 0 &&
+		if (generation_open(k->root, name, numbers[i], &dir, &e) == 0 &&
+		    file_read(dir, "cert.pem", LIMIT_CHAIN_BYTES, &pem, &e) == 0 &&
+		    x509_facts_from_pem(pem.data, pem.len, &facts, &e) == 0 &&
 		    memcmp(facts.fingerprint, f->fingerprint, sizeof(f->fingerprint)) ==
 			0)
 			return true;

@@ -76,7 +76,7 @@ int x509_chain_from_pem(const void *pem, size_t len, STACK_OF(X509) * *chain,
 		return err_set(e, ERR_LIMIT, "certificates: %zu bytes, more than %d",
 			       len, LIMIT_CHAIN_BYTES);
 	read = sk_X509_new_null();
-	bio = BIO_new_mem_buf(pem, (int)len);
+	bio = BIO_new_mem_buf(pem == NULL ? "" : pem, (int)len);
 	if (read == NULL || bio == NULL)
 		return key_openssl_err(e, ERR_SYS, "read certificates");
 	for (bool more = true; more;)
@@ -357,4 +357,13 @@ int x509_facts(X509 *cert, struct x509_facts *facts, struct err *e)
 	ERR_clear_error(); /* of extensions that OpenSSL could not read */
 	*facts = f;
 	return 0;
+}
+
+int x509_facts_from_pem(const void *pem, size_t len, struct x509_facts *facts,
+			struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+
+	TRY(x509_chain_from_pem(pem, len, &chain, e));
+	return x509_facts(sk_X509_value(chain, 0), facts, e);
 }

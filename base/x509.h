@@ -60,6 +60,9 @@ int x509_to_der(X509 *cert, struct buf *der, struct err *e);
 
 /* Names of unknown kinds do not make it fail: foreign certificates are read too. */
 int x509_facts(X509 *cert, struct x509_facts *facts, struct err *e);
+/* ... of the first certificate of `pem`. As x509_chain_from_pem(). */
+int x509_facts_from_pem(const void *pem, size_t len, struct x509_facts *facts,
+			struct err *e);
 
 /*
  * The SANs of a certificate or a CSR, canonical; an owned array of *n with owned values, freed by
