@@ -73,7 +73,7 @@ good() { # WHAT was checked
 }
 
 nginx_serves() { # FILE: wait for its certificate; nginx takes its time to reload
-	until_true 10 serves_leaf "$(leaf_of "$1")"
+	until_true 60 serves_leaf "$(leaf_of "$1")"
 }
 
 serves_leaf() { # SHA-256

@@ -295,11 +295,24 @@ until_true() { # SECONDS COMMAND...
 
 # -- servers --
 
+# A port that nobody listens on, in $port. It is the case's own until it ends, and with it
+# all that it has started: they hold the lock.
+free_port() {
+	local lock
+	mkdir -p "$root/build/ports"
+	while :; do
+		port=$((10000 + RANDOM % 20000))
+		exec {lock}>"$root/build/ports/$port"
+		! flock -n $lock || (exec 8<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
+		exec {lock}>&-
+	done
+}
+
 start_serve() { # PEM: $port is where it listens, $server its process
 	"$tools/serve" 0 "$1" >"$dir/serve.out" 2>"$dir/serve.err" &
 	server=$!
 	started $server
-	until_true 10 grep -q ready "$dir/serve.out"
+	until_true 60 grep -q ready "$dir/serve.out"
 	port=$(sed 's/ready //' "$dir/serve.out")
 }
 
@@ -307,7 +320,7 @@ start_load() { # PORT NAME: $load is its process
 	"$tools/load" "$1" "$2" >"$dir/load.out" &
 	load=$!
 	started $load
-	until_true 10 grep -q started "$dir/load.out"
+	until_true 60 grep -q started "$dir/load.out"
 }
 
 stop_load() {
@@ -349,19 +362,12 @@ nginx_config() { # PORT CERTIFICATE KEY
 start_nginx() { # PEM, or CERTIFICATE KEY
 	PATH=$PATH:/usr/sbin:/sbin
 	command -v nginx >/dev/null || skip "nginx is not installed"
-	for _ in {1..20}; do
-		port=$((20000 + RANDOM % 12000))
-		nginx_config $port "$1" "${2-$1}"
-		if nginx -c "$dir/nginx.conf" -p "$dir" 2>"$dir/nginx.err"; then
-			until_true 10 test -s "$dir/nginx/pid"
-			nginx=$(cat "$dir/nginx/pid")
-			started "$nginx"
-			return
-		fi
-		grep -q 'Address already in use' "$dir/nginx.err" || break
-	done
-	cat "$dir/nginx.err"
-	fail "nginx does not start"
+	free_port
+	nginx_config $port "$1" "${2-$1}"
+	nginx -c "$dir/nginx.conf" -p "$dir"
+	until_true 60 test -s "$dir/nginx/pid"
+	nginx=$(cat "$dir/nginx/pid")
+	started "$nginx"
 }
 
 nginx_hook_config() { # [SETTINGS]: its line in the list `hooks`

@@ -6,17 +6,6 @@
 
 www=www # the web server's folder
 
-# One that nobody listens on, in $port. Cases that run beside each other look in places of
-# their own.
-free_port() {
-	next_port=$((${next_port-10000 + BASHPID % 1000 * 10}))
-	while (exec 8<>"/dev/tcp/127.0.0.1/$next_port") 2>/dev/null; do
-		next_port=$((next_port + 1))
-	done
-	port=$next_port
-	next_port=$((next_port + 1))
-}
-
 # -- everleaf --
 
 # A certificate `www` of the issuer `ca`, which is the server that was started last.
@@ -65,7 +54,7 @@ start_ca() { # its script on stdin; see tests/tools/ca
 	cat >"$dir/$ca/script"
 	"$root/tests/tools/ca" "$dir/$ca" 2>"$dir/$ca/err" &
 	started $!
-	until_true 20 test -e "$dir/$ca/port"
+	until_true 60 test -e "$dir/$ca/port"
 	url=https://localhost:$(cat "$dir/$ca/port")/directory
 	trust=$dir/$ca/root.pem
 }
@@ -125,7 +114,7 @@ start_web() {
 	CONF
 	nginx -c "$dir/web.conf" -p "$dir" 2>"$dir/web.err" &
 	started $!
-	until_true 10 test -s "$dir/web/pid"
+	until_true 60 test -s "$dir/web/pid"
 }
 
 # Where a Pebble is: Debian's own, which is older, or that of a newer suite; and how its
@@ -187,7 +176,7 @@ run_pebble() {
 		"$bin/pebble" -strict -config "$dir/pebble.json" -dnsserver "127.0.0.1:$dns_port" \
 		>"$dir/pebble.out" 2>&1 &
 	started $!
-	until_true 30 pebble_says /roots/0
+	until_true 60 pebble_says /roots/0
 	pebble_says /roots/0 >"$dir/root.pem"
 	url=https://localhost:$pebble_port/dir
 	trust=$dir/tls/ca.pem
@@ -260,7 +249,7 @@ start_caddy() {
 	started $!
 	trust=$dir/root.pem
 	url=https://localhost:9444/acme/local/directory
-	until_true 20 curl -sf --cacert "$dir/caddy/pki/authorities/local/root.crt" "$url"
+	until_true 60 curl -sf --cacert "$dir/caddy/pki/authorities/local/root.crt" "$url"
 	cat "$dir/caddy/pki/authorities/local/root.crt" >"$trust"
 }
 
@@ -285,5 +274,5 @@ start_step_ca() {
 	started $!
 	trust=$step/root.pem
 	url=https://localhost:9443/acme/acme/directory
-	until_true 20 curl -sf --cacert "$trust" "$url"
+	until_true 60 curl -sf --cacert "$trust" "$url"
 }

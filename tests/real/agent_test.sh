@@ -40,17 +40,16 @@ all_are_well() { # N
 }
 
 test_a_storm_of_reloads_costs_no_order_and_no_validation() {
-	many 100 1
+	local i
+	many 100 3
 	start_agent
-	until_true 30 test -e run/agent.sock
-	for _ in {1..300}; do
-		! n_are_live 100 || break
+	until_true 60 test -e run/agent.sock
+	for i in {1..1200}; do
+		! n_are_live 100 || ! said "taken up" 2 || break
 		kill -HUP $run
 		sleep 0.05
 	done
-	until_true 60 n_are_live 100
-	until_true 20 said "taken up" 2
-	sleep 1
+	[ $i -lt 1200 ] || fail "$(n_live) are live, taken up $(said_times "taken up")"
 	stop_agent
 	is 100 "$(pebble_asked /order-plz)"
 	all_are_well 100
@@ -61,9 +60,9 @@ test_roles_that_die_in_the_middle_of_orders_cost_none() {
 	local r
 	many 40 5
 	start_agent
-	until_true 30 has_role responder
+	until_true 60 has_role responder
 	for r in worker responder worker agent worker keeper; do
-		until_true 20 has_role $r
+		until_true 60 has_role $r
 		kill -9 "$(role $r)" || : # it may have gone by itself
 		sleep 0.3
 	done

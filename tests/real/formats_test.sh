@@ -105,17 +105,16 @@ test_haproxy_reads_a_combined_file_in_either_order() {
 # -- curl --
 
 start_server() { # what curl asks; it wants a certificate of the client
-	for _ in {1..20}; do
-		port=$((20000 + RANDOM % 12000))
-		openssl s_server -accept "127.0.0.1:$port" -cert tls/full -cert_chain tls/full \
-			-key state/live/www/privkey.pem -CAfile tls/ca -Verify 3 -verify_return_error \
-			-www -quiet 2>server.err &
-		started $!
-		until curl -sk -o /dev/null "https://127.0.0.1:$port/" ||
-			[ $? != 7 ] || ! kill -0 $! 2>/dev/null; do sleep 0.05; done
-		kill -0 $! 2>/dev/null && return
-	done
-	fail "no server: $(cat server.err)"
+	free_port
+	openssl s_server -accept "127.0.0.1:$port" -cert tls/full -cert_chain tls/full \
+		-key state/live/www/privkey.pem -CAfile tls/ca -Verify 3 -verify_return_error \
+		-www -quiet 2>server.err &
+	started $!
+	until_true 60 is_there
+}
+
+is_there() { # a server, whatever it answers
+	curl -sk -o /dev/null "https://127.0.0.1:$port/" || [ $? != 7 ]
 }
 
 gets() { # OPTIONS of curl; what it ends with may be 77

@@ -104,8 +104,9 @@ test_an_order_that_fails_leaves_no_token_and_the_next_run_orders_again() {
 	no_token_is_left
 }
 
-# A CA that takes its time to look: three times, each after 0 to 5 seconds.
-export PEBBLE_VA_SLEEPTIME=5
+# A CA that takes its time to look: three times, each after 0 to 14 seconds, as it draws:
+# so long that not at once all three are next to never.
+export PEBBLE_VA_SLEEPTIME=15
 slow_ca() {
 	PEBBLE_VA_NOSLEEP=0 start_pebble own
 }
@@ -123,7 +124,7 @@ renew_until_shown() {
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" -v renew >out 2>err &
 	run=$!
 	started $run
-	until_true 20 token_is_shown
+	until_true 60 token_is_shown
 }
 
 token_is_shown() { # as far as can be seen from outside
@@ -159,7 +160,7 @@ leave_a_token() {
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" renew >out 2>err &
 	run=$!
 	started $run
-	until_true 20 find_token
+	until_true 60 find_token
 	kill -9 "$run"
 	no_role_is_left
 	find_token

@@ -220,7 +220,7 @@ start_proxy() {
 	        threading.Thread(target=copy, args=pair, daemon=True).start()
 	P
 	started $!
-	until_true 10 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
+	until_true 60 bash -c "exec 3<>/dev/tcp/127.0.0.1/$port"
 }
 
 test_a_ca_is_reached_by_the_configured_proxy() {

@@ -266,13 +266,13 @@ test_the_agent_asks_and_renews_when_it_is_to() {
 	renewal 2 window 2 4
 	S
 	later
-	remembered "UPDATE ari SET ask_at = $(($(date +%s) + 3)), sum = NULL" >/dev/null
+	remembered "UPDATE ari SET ask_at = $(($(date +%s) + 8)), sum = NULL" >/dev/null
 	timeout 60 "$BUILD/everleaf" -c everleaf.conf agent >agent.out 2>&1 &
 	started $!
 	sleep 1
 	is 1 "$(asked renewal)"
-	until_true 12 test -e state/archive/www/0000000002
-	until_true 10 grep -q '^renewal 3' ca/log
+	until_true 60 test -e state/archive/www/0000000002
+	until_true 60 grep -q '^renewal 3' ca/log
 	is_live_of www 2 2
 	is ari "$(everleaf plan --json | json plan.0.why)"
 	no_fault

@@ -15,7 +15,7 @@ in_the_middle_of() { # STEP
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" renew >run.out 2>run.err &
 	run=$!
 	started $run
-	until_true 20 test -e ca/stop.here
+	until_true 60 test -e ca/stop.here
 }
 
 # The answer comes, whoever is there to hear it; the run ends.
@@ -141,13 +141,13 @@ test_the_agent_goes_on_with_an_order_after_it_was_stopped() {
 	"$BUILD/everleaf" -c everleaf.conf agent >run.out 2>run.err &
 	run=$!
 	started $run
-	until_true 20 grep -q '^poll 1 ' ca/log
+	until_true 60 grep -q '^poll 1 ' ca/log
 	kill "$run"
 	go_on
 	"$BUILD/everleaf" -c everleaf.conf agent >run.out 2>run.err &
 	run=$!
 	started $run
-	until_true 20 test -e state/live/www
+	until_true 60 test -e state/live/www
 	kill "$run"
 	go_on
 	is 1 "$(asked order)"
@@ -163,7 +163,7 @@ rolls_over() { # SCRIPT of the roll-over
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" account ca rollover >run.out 2>run.err &
 	run=$!
 	started $run
-	until_true 20 test -e ca/stop.here
+	until_true 60 test -e ca/stop.here
 	cp state/accounts/ca/account.key old.key
 	kill_everything
 	go_on
@@ -201,7 +201,7 @@ test_a_roll_over_is_safe_wherever_it_is_killed() {
 		"$BUILD/everleaf" -c "$dir/everleaf.conf" account ca rollover >run.out 2>run.err &
 		run=$!
 		started $run
-		until_true 20 test -e ca/stop.here
+		until_true 60 test -e ca/stop.here
 		kill -9 "$run"
 		rm ca/stop ca/stop.here
 		go_on

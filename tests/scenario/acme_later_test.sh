@@ -129,10 +129,10 @@ test_what_a_parked_order_shows_is_left_alone_until_it_goes_on() {
 	"$BUILD/everleaf" -c everleaf.conf renew www >run.out 2>run.err &
 	run=$!
 	started $run
-	until_true 20 test -e ca/stop.here
+	until_true 60 test -e ca/stop.here
 	is 1 "$(ls "$dir/$www/.well-known/acme-challenge" | wc -l)"
 	rm ca/stop
-	until_true 20 test -e state/live/www
+	until_true 60 test -e state/live/www
 	no_token_is_left
 }
 

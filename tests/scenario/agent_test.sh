@@ -12,7 +12,7 @@ www() { # [SETTINGS of the certificate] [MORE]
 test_it_gets_what_is_missing_stays_and_ends_when_asked_to() {
 	www
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	kill -0 $run
 	expect 0 everleaf status www
 	stop_agent
@@ -26,14 +26,14 @@ test_a_configuration_that_is_valid_is_taken_up() {
 	local keeper
 	www
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	keeper=$(role keeper)
 	config <<-C
 	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; },
 		{ name = "other"; names = "other.example.org"; issuer = "local"; } );
 	C
 	kill -HUP $run
-	until_true 20 has_live other 1
+	until_true 60 has_live other 1
 	not test -e "/proc/$keeper"
 	stop_agent
 	is_live_of www 1 1
@@ -43,11 +43,11 @@ test_a_configuration_that_is_valid_is_taken_up() {
 test_one_that_is_not_valid_is_refused_and_the_old_one_stays() {
 	www
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	local agent=$(role agent)
 	echo 'certificates = ( { names = "localhost"; isuer = "local"; } );' >everleaf.conf
 	kill -HUP $run
-	until_true 20 said 'stays in force'
+	until_true 60 said 'stays in force'
 	says agent.err "isuer"
 	kill -0 "$agent"
 	www
@@ -57,10 +57,10 @@ test_one_that_is_not_valid_is_refused_and_the_old_one_stays() {
 test_places_that_it_holds_are_not_given_up_while_it_runs() {
 	www
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	sed -i "s|$dir/state|$dir/elsewhere|" everleaf.conf
 	kill -HUP $run
-	until_true 20 said 'stop the agent and start it again'
+	until_true 60 said 'stop the agent and start it again'
 	[ ! -e elsewhere ]
 	stop_agent
 }
@@ -69,11 +69,11 @@ test_it_looks_at_everything_when_it_is_asked_to() {
 	mkdir out
 	www "files = ( { path = \"$dir/out/www.pem\"; content = \"combined\"; } );"
 	start_agent
-	until_true 20 test -s out/www.pem
+	until_true 60 test -s out/www.pem
 	cp -p out/www.pem before
 	echo broken >out/www.pem
 	kill -USR1 $run
-	until_true 20 cmp -s before out/www.pem
+	until_true 60 cmp -s before out/www.pem
 	stop_agent
 	is_live_of www 1 1
 }
@@ -86,7 +86,7 @@ test_a_storm_of_signals_does_not_keep_it_from_its_work() {
 	done) );
 	C
 	start_agent
-	until_true 20 test -e state/agent
+	until_true 60 test -e state/agent
 	for i in {1..100}; do
 		kill -HUP $run
 		sleep 0.05
@@ -105,7 +105,7 @@ test_what_must_not_be_cut_is_finished_before_it_ends() {
 	H
 	www 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
 	start_agent
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	stop_agent
 	[ -e finished ]
 	is 1 "$(ran slow run)"
@@ -120,7 +120,7 @@ test_it_ends_within_ten_seconds_whatever_a_hook_does() {
 	H
 	www 'hooks = "endless";' "hooks = ( $(hook_config endless) );"
 	start_agent
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	begun=$(date +%s%N)
 	stop_agent 1
 	[ $((($(date +%s%N) - begun) / 1000000)) -lt 10000 ] || fail "it took longer"
@@ -133,12 +133,12 @@ test_a_hook_that_runs_outlives_another_configuration() {
 	H
 	www 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
 	start_agent
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	www 'hooks = "slow"; keep = 2;' "hooks = ( $(hook_config slow) );"
 	kill -HUP $run
-	until_true 20 test -e finished
-	until_true 20 said 'taken up'
-	until_true 20 nothing_is_pending www
+	until_true 60 test -e finished
+	until_true 60 said 'taken up'
+	until_true 60 nothing_is_pending www
 	stop_agent
 	is 1 "$(ran slow run)"
 }
@@ -147,12 +147,12 @@ test_a_role_that_dies_is_started_again() {
 	local r n=0
 	www
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	for r in agent keeper; do
 		kill -9 "$(role $r)"
 		n=$((n + 1))
-		until_true 20 said "starting again from disk" $n
-		until_true 20 has_role agent
+		until_true 60 said "starting again from disk" $n
+		until_true 60 has_role agent
 		says agent.err "the $r was killed by signal 9"
 	done
 	stop_agent

@@ -12,8 +12,8 @@ www() { # [SETTINGS of the certificate] [MORE]
 running() { # ...: www, with an agent that has got it
 	www "$@"
 	start_agent
-	until_true 20 has_live www 1
-	until_true 20 nothing_is_pending www
+	until_true 60 has_live www 1
+	until_true 60 nothing_is_pending www
 }
 
 test_renew_does_what_it_would_do_without_an_agent() {
@@ -40,7 +40,7 @@ test_a_renewal_that_fails_fails_for_who_asked() {
 		{ name = "www"; names = "localhost"; issuer = "lab"; } );
 	C
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	expect 1 everleaf renew bad
 	says err "bad: failed"
 	stop_agent
@@ -66,7 +66,7 @@ test_a_roll_back_through_the_agent_stands() {
 	is 1 "$(live www)"
 	expect 2 everleaf rollback www 7
 	kill -USR1 $run
-	until_true 20 said "looking at everything"
+	until_true 60 said "looking at everything"
 	expect 0 everleaf renew
 	is_live_of www 1 2
 	stop_agent
@@ -85,7 +85,7 @@ test_revoke_forget_account_and_the_CA_go_through_the_agent() {
 	certificates = ( { name = "other"; names = "localhost"; issuer = "local"; } );
 	C
 	kill -HUP $run
-	until_true 20 has_live other 1
+	until_true 60 has_live other 1
 	expect 0 everleaf forget www
 	says out "www: forgotten"
 	[ ! -e state/live/www ]
@@ -97,7 +97,7 @@ test_status_shows_the_agent_that_runs() {
 	www
 	is false "$(everleaf status --json | json agent.running)"
 	start_agent
-	until_true 20 has_live www 1
+	until_true 60 has_live www 1
 	everleaf status --json >out
 	is true "$(json agent.running <out)"
 	is $run "$(json agent.pid <out)"
@@ -137,12 +137,12 @@ test_who_goes_away_takes_the_request_along() {
 	touch slowly
 	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
 	local person=$!
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	kill -TERM $person
 	wait $person || :
 	rm slowly
-	until_true 20 said "for renew: exit status 1"
-	until_true 20 nothing_is_pending www
+	until_true 60 said "for renew: exit status 1"
+	until_true 60 nothing_is_pending www
 	is 2 "$(live www)"
 	expect 0 everleaf renew
 	stop_agent
@@ -156,7 +156,7 @@ test_the_end_of_the_agent_ends_what_was_asked_of_it() {
 	touch slowly
 	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
 	local person=$! status=0
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	stop_agent
 	wait $person || status=$?
 	is 1 $status
@@ -172,7 +172,7 @@ test_a_request_outlives_an_agent_that_dies() {
 	touch slowly
 	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
 	local person=$!
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	kill -9 "$(role agent)"
 	wait $person || fail "$(cat err)"
 	says err "the agent was killed by signal 9"
@@ -188,13 +188,13 @@ test_a_configuration_that_comes_meanwhile_is_taken_up_afterwards() {
 	touch slowly
 	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
 	local person=$!
-	until_true 20 test -e begun
+	until_true 60 test -e begun
 	www 'hooks = "slow"; key = "ecdsa-p384";' "hooks = ( $(hook_config slow) );"
 	rm slowly
 	kill -HUP $run
 	wait $person || fail "$(cat err)"
 	says out "generation 2"
-	until_true 20 has_live www 3
+	until_true 60 has_live www 3
 	stop_agent
 }
 

@@ -347,7 +347,7 @@ begin_an_order() {
 	everleaf renew >out 2>err </dev/null &
 	run=$!
 	started $run
-	until_true 20 test -e ca/stop.here
+	until_true 60 test -e ca/stop.here
 }
 
 order_succeeds_with_another_keeper() {

@@ -11,7 +11,7 @@ in_the_hook() { # ARGUMENT...
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" "$@" >run.out 2>run.err &
 	run=$!
 	started $run
-	until_true 10 grep -q run web.ran
+	until_true 60 grep -q run web.ran
 }
 
 www() {
@@ -57,7 +57,7 @@ test_an_agent_that_is_killed_is_started_again_and_the_run_succeeds() {
 	www
 	in_the_hook renew --force www
 	kill -9 "$(role agent)"
-	until_true 10 grep -q "starting again" run.err
+	until_true 60 grep -q "starting again" run.err
 	rm hold
 	ends_with 0
 	everything_holds
@@ -68,7 +68,7 @@ test_a_keeper_that_is_killed_is_started_again_and_the_run_succeeds() {
 	www
 	in_the_hook renew --force www
 	kill -9 "$(role keeper)"
-	until_true 10 grep -q "starting again" run.err
+	until_true 60 grep -q "starting again" run.err
 	rm hold
 	ends_with 0
 	everything_holds
@@ -78,7 +78,7 @@ test_agent_and_keeper_killed_together_are_started_again() {
 	www
 	in_the_hook renew --force www
 	kill -9 "$(role keeper)" "$(role agent)"
-	until_true 10 grep -q "starting again" run.err
+	until_true 60 grep -q "starting again" run.err
 	rm hold
 	ends_with 0
 	everything_holds
@@ -100,7 +100,7 @@ test_a_run_that_is_asked_to_end_lets_its_hook_finish() {
 	kill -TERM "$run"
 	sleep 0.3
 	rm hold
-	until_true 11 gone
+	until_true 60 gone
 	expect 0 everleaf renew
 	expect 0 everleaf renew www
 	everything_holds
@@ -108,11 +108,12 @@ test_a_run_that_is_asked_to_end_lets_its_hook_finish() {
 }
 
 test_a_run_that_is_asked_to_end_does_so_within_10_seconds() {
-	local begin=$SECONDS
+	local begin
 	www
 	in_the_hook renew --force www
+	begin=$SECONDS
 	kill -TERM "$run"
-	until_true 12 gone
+	until_true 60 gone
 	[ $((SECONDS - begin)) -le 12 ]
 	rm hold
 	is '["web"]' "$(status_of www hooks_pending)"

@@ -116,7 +116,7 @@ test_down_that_was_down_before_is_no_reason_to_go_back() {
 	service
 	expect 0 everleaf renew
 	kill -USR1 $server
-	until_true 5 down
+	until_true 60 down
 	expect 1 everleaf renew --force www
 	is_live_of www 2 2
 	is null "$(status_of www held)"

@@ -25,7 +25,7 @@ start_reader() { # WAY PATH
 	"$tools/reader" "$1" "$2" >"$dir/$1.out" &
 	readers+=($!)
 	started $!
-	until_true 10 grep -q started "$dir/$1.out"
+	until_true 60 grep -q started "$dir/$1.out"
 }
 
 # There and back, and now and then a new set.
@@ -102,7 +102,7 @@ test_no_key_can_be_opened_by_others_while_it_is_born() {
 	"$tools/prowler" 61100 "$dir/tls" "$dir/state" "$dir"/state/live/{www,acme}/privkey.pem >prowler.out &
 	pid=$!
 	started $pid
-	until_true 10 grep -q started prowler.out
+	until_true 60 grep -q started prowler.out
 	for ((i = 0; i < births; i++)); do
 		[ $((i % 5)) != 0 ] || rm -rf state/* # all of it is born again
 		expect 0 everleaf renew --force --all
