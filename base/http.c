@@ -25,9 +25,22 @@ struct http {
 	char *base;                /* owned: "https://host:port" of the origin */
 	char why[CURL_ERROR_SIZE]; /* filled by libcurl */
 	struct http_reply *reply;  /* of the exchange under way */
+	bool connected;            /* somebody has accepted the connection */
 	size_t n_lines;            /* of headers so far */
 	const char *limit;         /* static: what was too large; NULL: nothing */
 };
+
+/* Called when hands are about to be shaken. What libcurl knows of a connection it says,
+ * depending on its version, before that or only after it. */
+static CURLcode on_handshake(CURL *easy, void *ctx, void *arg)
+{
+	struct http *h = arg;
+
+	(void)easy;
+	(void)ctx;
+	h->connected = true;
+	return CURLE_OK;
+}
 
 /* -- what comes back, bounded -- */
 
@@ -97,6 +110,8 @@ static CURLcode set_bounds(struct http *h)
 	SET(TIMEOUT_MS, deadline_ms(h));
 	SET(CONNECTTIMEOUT_MS, connect_ms);
 	SET(ERRORBUFFER, h->why);
+	SET(SSL_CTX_FUNCTION, on_handshake);
+	SET(SSL_CTX_DATA, h);
 	SET(HEADERFUNCTION, on_header);
 	SET(HEADERDATA, h);
 	SET(WRITEFUNCTION, on_body);
@@ -182,18 +197,17 @@ void http_free(struct http *h)
 static const char *stage(const struct http *h)
 {
 	curl_off_t resolved = 0;
-	long sent = 0, port = 0;
+	long sent = 0;
 
 	curl_easy_getinfo(h->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
 	curl_easy_getinfo(h->easy, CURLINFO_REQUEST_SIZE, &sent);
-	curl_easy_getinfo(h->easy, CURLINFO_LOCAL_PORT, &port); /* 0: no connection */
 	if (h->reply->body.len > 0)
 		return "its answer does not end";
 	if (h->n_lines > 0)
 		return "the headers of its answer do not end, or no body follows";
 	if (sent > 0)
 		return "it does not answer";
-	if (port > 0)
+	if (h->connected)
 		return "it does not shake hands";
 	return resolved > 0 ? "it does not accept a connection"
 			    : "its name cannot be looked up in time";
@@ -339,6 +353,7 @@ int http_exchange(struct http *h, const struct http_request *r,
 	if (!origin_same(r->url, h->s.origin))
 		return other_origin(h, r->url, e);
 	h->reply = reply;
+	h->connected = false;
 	h->n_lines = 0;
 	h->limit = NULL;
 	h->why[0] = '\0';
