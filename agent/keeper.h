@@ -20,6 +20,7 @@
  *     keeper_waiting.c    ... those that wait for their certificate
  *     keeper_store.c      generations
  *     keeper_files.c      files outside the store
+ *     keeper_stamp.c      ... whether anything has changed there
  *     keeper_foreign.c    ... and what somebody else has put there
  *     keeper_ca.c         the embedded CA
  *     keeper_lend.c       the list of what workers may ask
@@ -189,3 +190,6 @@ struct file_access keeper_key_access(const struct spec_cert *c);
 /* The password of that file. */
 int keeper_password(const struct keeper *k, const struct spec_file *f,
 		    struct buf *password, struct err *e);
+/* Of what is live of `c` and of its files: another one where anybody was at them, or where
+ * something else is asked for. */
+uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c);

@@ -16,96 +16,7 @@
 #include "store/publish.h"
 #include "store/set.h"
 
-#define STAMPS_MAX          4096 /* in one message */
 #define LIMIT_PASSWORD_FILE 4096 /* bytes */
-
-/* -- stamps: has anything of a certificate changed since it was last looked at? -- */
-
-static uint64_t mix(uint64_t h, uint64_t v)
-{
-	h ^= v + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
-	return h * 0xff51afd7ed558ccdu;
-}
-
-static uint64_t stamp_of(int dir, const char *path, uint64_t h)
-{
-	struct stat st;
-
-	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return mix(h, 1);
-	h = mix(h, (uint64_t)st.st_ino);
-	h = mix(h, (uint64_t)st.st_size);
-	h = mix(h, (uint64_t)st.st_mtim.tv_sec * 1000000000u +
-		       (uint64_t)st.st_mtim.tv_nsec);
-	h = mix(h, (uint64_t)st.st_ctim.tv_sec * 1000000000u +
-		       (uint64_t)st.st_ctim.tv_nsec);
-	return mix(h,
-		   (uint64_t)st.st_mode << 32 ^ (uint64_t)st.st_uid << 16 ^ st.st_gid);
-}
-
-/* In whatever order the folder gives them. */
-static int add_stamp(void *sum, int dir, const char *name, struct err *e)
-{
-	(void)e;
-	*(uint64_t *)sum += stamp_of(dir, name, 0);
-	return 0;
-}
-
-static uint64_t stamp_folder(const char *path, uint64_t h)
-{
-	uint64_t sum = 0;
-	struct err e;
-
-	if (hashed_each(path, add_stamp, &sum, &e) < 0)
-		return mix(h, 2);
-	return mix(h, sum);
-}
-
-/* What is asked for is part of it: what was whole as "cert" is not as "fullchain". */
-static uint64_t stamp_file(const struct spec *s, const struct spec_file *f, uint64_t h)
-{
-	h = stamp_of(AT_FDCWD, spec_text(s, f->path), h);
-	if (f->content == CONTENT_HASHED)
-		h = stamp_folder(spec_text(s, f->path), h);
-	if (f->password_file.at != 0)
-		h = stamp_of(AT_FDCWD, spec_text(s, f->password_file), h);
-	h = mix(h, (uint64_t)f->content << 32 ^ f->cert_first);
-	h = mix(h, (uint64_t)f->key_form << 32 ^ f->p12);
-	return mix(h, (uint64_t)f->mode << 32 ^ (uint64_t)f->uid << 16 ^ f->gid);
-}
-
-static uint64_t stamp_cert(const struct keeper *k, const struct spec_cert *c)
-{
-	const struct spec *s = &k->start.spec;
-	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
-	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
-	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, 0));
-
-	for (uint32_t i = 0; i < c->files.n; i++)
-		h = stamp_file(s, &s->files[c->files.first + i], h);
-	return h;
-}
-
-int keeper_stamp(void *role, struct msg *m, struct err *e)
-{
-	const struct keeper *k = role;
-	uint64_t first = msg_get_u64(m);
-	uint64_t n = msg_get_u64(m);
-	AUTO_FREE uint64_t *stamps = NULL;
-	uint32_t id = m->id;
-
-	TRY(msg_end(m, e));
-	if (n > STAMPS_MAX || first > k->start.spec.n[SPEC_CERTS] ||
-	    n > k->start.spec.n[SPEC_CERTS] - first)
-		return err_set(e, ERR_PROTO,
-			       "stamps of certificates that are not there");
-	stamps = xcalloc(n, sizeof(*stamps));
-	for (uint64_t i = 0; i < n; i++)
-		stamps[i] = stamp_cert(k, &k->start.spec.certs[first + i]);
-	msg_begin(m, KEEPER_STAMP, id);
-	msg_put_bytes(m, stamps, n * sizeof(*stamps));
-	return 0;
-}
 
 /* -- passwords -- */
 
@@ -298,7 +209,7 @@ static int tell_moved(const struct keeper *k, const struct keeper_moved *moved,
 
 	msg_begin(&m, why == NULL ? KEEPER_LIVE : MSG_FAILED, moved->id);
 	if (why == NULL)
-		put_live(&m, stamp_cert(k, moved->cert), &(struct foreign){ 0 });
+		put_live(&m, keeper_stamp_cert(k, moved->cert), &(struct foreign){ 0 });
 	else
 		msg_put_err(&m, why);
 	return msg_send(ROLE_FD_PEER, &m, e);
@@ -331,7 +242,7 @@ static void look_first(struct keeper *k, const struct spec_cert *c, uint64_t sta
 
 	*ends = false;
 	*f = (struct foreign){ .newer = false };
-	if (c->files.n == 0 || (stamp != 0 && stamp == stamp_cert(k, c)) ||
+	if (c->files.n == 0 || (stamp != 0 && stamp == keeper_stamp_cert(k, c)) ||
 	    generation_current(k->root, keeper_text(k, c->name), &before, &e) < 0 ||
 	    before == 0)
 		return;
@@ -344,7 +255,7 @@ static void look_first(struct keeper *k, const struct spec_cert *c, uint64_t sta
 static uint64_t whole_stamp(struct keeper *k, const struct spec_cert *c,
 			    const struct set *set)
 {
-	const uint64_t stamp = stamp_cert(k, c);
+	const uint64_t stamp = keeper_stamp_cert(k, c);
 	unsigned differs = 0;
 	struct err e;
 
@@ -355,7 +266,6 @@ static uint64_t whole_stamp(struct keeper *k, const struct spec_cert *c,
 	return differs == 0 ? stamp : 0;
 }
 
-/* Without files outside, nothing has to follow the link in order: it waits for others. */
 /* A link in the place of ours that leads elsewhere was put there by somebody who meant
  * it. */
 static int check_link(const struct keeper *k, const struct spec_cert *c, struct err *e)
@@ -399,6 +309,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	if (k->n_moved == KEEPER_MOVED)
 		TRY(keeper_settle(k, e));
 	TRY(generation_turn(k->root, keeper_text(k, c->name), number, e));
+	/* Without files outside, nothing has to follow the link in order: it waits for others. */
 	if (c->files.n == 0) {
 		k->moved[k->n_moved++] = (struct keeper_moved){ c, id };
 		msg_begin(m, MSG_LATER, id);

@@ -1,0 +1,97 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "agent/keeper.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "store/hashed.h"
+
+#define STAMPS_MAX 4096 /* in one message */
+
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	h ^= v + 0x9e3779b97f4a7c15u + (h << 6) + (h >> 2);
+	return h * 0xff51afd7ed558ccdu;
+}
+
+static uint64_t stamp_of(int dir, const char *path, uint64_t h)
+{
+	struct stat st;
+
+	if (fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		return mix(h, 1);
+	h = mix(h, (uint64_t)st.st_ino);
+	h = mix(h, (uint64_t)st.st_size);
+	h = mix(h, (uint64_t)st.st_mtim.tv_sec * 1000000000u +
+		       (uint64_t)st.st_mtim.tv_nsec);
+	h = mix(h, (uint64_t)st.st_ctim.tv_sec * 1000000000u +
+		       (uint64_t)st.st_ctim.tv_nsec);
+	return mix(h,
+		   (uint64_t)st.st_mode << 32 ^ (uint64_t)st.st_uid << 16 ^ st.st_gid);
+}
+
+/* In whatever order the folder gives them. */
+static int add_stamp(void *sum, int dir, const char *name, struct err *e)
+{
+	(void)e;
+	*(uint64_t *)sum += stamp_of(dir, name, 0);
+	return 0;
+}
+
+static uint64_t stamp_folder(const char *path, uint64_t h)
+{
+	uint64_t sum = 0;
+	struct err e;
+
+	if (hashed_each(path, add_stamp, &sum, &e) < 0)
+		return mix(h, 2);
+	return mix(h, sum);
+}
+
+/* What is asked for is part of it: what was whole as "cert" is not as "fullchain". */
+static uint64_t stamp_file(const struct spec *s, const struct spec_file *f, uint64_t h)
+{
+	h = stamp_of(AT_FDCWD, spec_text(s, f->path), h);
+	if (f->content == CONTENT_HASHED)
+		h = stamp_folder(spec_text(s, f->path), h);
+	if (f->password_file.at != 0)
+		h = stamp_of(AT_FDCWD, spec_text(s, f->password_file), h);
+	h = mix(h, (uint64_t)f->content << 32 ^ f->cert_first);
+	h = mix(h, (uint64_t)f->key_form << 32 ^ f->p12);
+	return mix(h, (uint64_t)f->mode << 32 ^ (uint64_t)f->uid << 16 ^ f->gid);
+}
+
+uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
+{
+	const struct spec *s = &k->start.spec;
+	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
+	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
+	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, 0));
+
+	for (uint32_t i = 0; i < c->files.n; i++)
+		h = stamp_file(s, &s->files[c->files.first + i], h);
+	return h;
+}
+
+int keeper_stamp(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	uint64_t first = msg_get_u64(m);
+	uint64_t n = msg_get_u64(m);
+	AUTO_FREE uint64_t *stamps = NULL;
+	uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	if (n > STAMPS_MAX || first > k->start.spec.n[SPEC_CERTS] ||
+	    n > k->start.spec.n[SPEC_CERTS] - first)
+		return err_set(e, ERR_PROTO,
+			       "stamps of certificates that are not there");
+	stamps = xcalloc(n, sizeof(*stamps));
+	for (uint64_t i = 0; i < n; i++)
+		stamps[i] = keeper_stamp_cert(k, &k->start.spec.certs[first + i]);
+	msg_begin(m, KEEPER_STAMP, id);
+	msg_put_bytes(m, stamps, n * sizeof(*stamps));
+	return 0;
+}
