@@ -1,10 +1,8 @@
 /* history: what happened is kept in order, and not for ever. */
-#include "tests/scratch.h"
-
 #include <string.h>
 
-#include "agent/state.h"
 #include "base/err.h"
+#include "tests/help/writing.h"
 
 struct seen {
 	unsigned n;
@@ -28,16 +26,6 @@ static int note(void *arg, const struct event *ev)
 			 "%lld %s %s %llu %s;", (long long)ev->at, ev->name, ev->what,
 			 (unsigned long long)ev->generation, ev->text);
 	return 0;
-}
-
-static struct state *begin(const struct scratch *s)
-{
-	struct state *st = NULL;
-	struct err e;
-
-	assert_int_equal(state_open(s->path, false, &st, &e), 0);
-	assert_int_equal(state_begin(st, &e), 0);
-	return st;
 }
 
 static void add(struct state *st, int64_t at, const char *name, const char *what,
@@ -99,8 +87,7 @@ static void the_caller_can_stop(void **state)
 	add(st, 2, "www", "installed", 1, "");
 	assert_int_equal(history_each(st, NULL, stop, &n, &e), ERR_LIMIT);
 	assert_int_equal(n, 1);
-	assert_int_equal(state_commit(st, &e), 0);
-	state_close(st);
+	commit(st);
 }
 
 static void the_history_outlives_what_is_forgotten(void **state)
@@ -111,8 +98,7 @@ static void the_history_outlives_what_is_forgotten(void **state)
 	add(st, 1, "www", "issued", 1, "");
 	assert_int_equal(state_forget(st, "www", &e), 0);
 	assert_int_equal(look(st, "www").n, 1);
-	assert_int_equal(state_commit(st, &e), 0);
-	state_close(st);
+	commit(st);
 }
 
 static void the_oldest_are_pruned(void **state)

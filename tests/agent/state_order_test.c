@@ -1,30 +1,9 @@
 /* state_order, state_token: what is under way at a CA is known until it is over. */
-#include "tests/scratch.h"
-
-#include "agent/state.h"
 #include "agent/state_order.h"
 #include "agent/state_token.h"
 #include "base/buf.h"
 #include "base/err.h"
-
-static struct state *begin(const struct scratch *s)
-{
-	struct state *st = NULL;
-	struct err e;
-
-	if (state_open(s->path, false, &st, &e) < 0)
-		fail_msg("%s", e.text);
-	assert_int_equal(state_begin(st, &e), 0);
-	return st;
-}
-
-static void commit(struct state *st)
-{
-	struct err e;
-
-	assert_int_equal(state_commit(st, &e), 0);
-	state_close(st);
-}
+#include "tests/help/writing.h"
 
 static void put_order(struct state *st, const char *name, const char *url)
 {

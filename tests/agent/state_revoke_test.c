@@ -1,29 +1,9 @@
 /* state_revoke: what a person wants revoked is known until the CA has done it. */
 #include "agent/state_revoke.h"
 
-#include "agent/state.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "tests/scratch.h"
-
-static struct state *begin(const struct scratch *s)
-{
-	struct state *st = NULL;
-	struct err e;
-
-	if (state_open(s->path, false, &st, &e) < 0)
-		fail_msg("%s", e.text);
-	assert_int_equal(state_begin(st, &e), 0);
-	return st;
-}
-
-static void end(struct state *st)
-{
-	struct err e;
-
-	assert_int_equal(state_commit(st, &e), 0);
-	state_close(st);
-}
+#include "tests/help/writing.h"
 
 static int add(void *arg, const struct revoke_row *r)
 {
@@ -54,19 +34,19 @@ static void what_is_noted_stays_until_it_is_done(void **state)
 	assert_int_equal(state_revoke_put(st, &second, &e), 0);
 	assert_int_equal(state_revoke_put(st, &first, &e), 0);
 	assert_int_equal(state_revoke_put(st, &first, &e), 0); /* asked twice */
-	end(st);
+	commit(st);
 	st = begin(*state);
 	assert_int_equal(state_revoke_each(st, add, &before, &e), 0);
 	assert_string_equal(before.data,
 			    "www 3 by corp for 1 by key\n"
 			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
 	assert_int_equal(state_revoke_done(st, "www", 3, &e), 0);
-	end(st);
+	commit(st);
 	st = begin(*state);
 	assert_int_equal(state_revoke_each(st, add, &after, &e), 0);
 	assert_string_equal(after.data,
 			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
-	end(st);
+	commit(st);
 }
 
 static void nothing_is_noted_where_nothing_is_remembered(void **state)
