@@ -696,11 +696,9 @@ static void a_token_without_an_order_is_withdrawn_at_the_next_start(void **state
 	assert_false(challenge_busy(&s->agent));
 }
 
-static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
+/* With tokens of two orders that are under way; it does `request`. */
+static void begin_after_crash(struct stage *s, const struct request *request)
 {
-	struct request stays = { .command = COMMAND_AGENT };
-	struct stage *s = *state;
-
 	challenge_begin(&s->agent);
 	put_order(s, "www");
 	put_order(s, "api");
@@ -709,8 +707,16 @@ static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
 	run(s);
 	die(s);
 	begin(s);
-	s->agent.request = &stays;
+	s->agent.request = request;
 	challenge_begin(&s->agent);
+}
+
+static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
+{
+	struct request stays = { .command = COMMAND_AGENT };
+	struct stage *s = *state;
+
+	begin_after_crash(s, &stays);
 	assert_true(challenge_busy(&s->agent));
 	run(s);
 	expect_asked(s, "look at B;put A;start;add B;open;");
@@ -731,16 +737,7 @@ static void a_token_is_presented_again_when_its_order_goes_on(void **state)
 	struct request renew = { .command = COMMAND_RENEW };
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
-	put_order(s, "www");
-	put_order(s, "api");
-	present(s, "www", s->www, A, 7);
-	present(s, "api", s->api, B, 8);
-	run(s);
-	die(s);
-	begin(s);
-	s->agent.request = &renew;
-	challenge_begin(&s->agent);
+	begin_after_crash(s, &renew);
 	assert_false(challenge_busy(&s->agent));
 	run(s);
 	expect_asked(s, "");

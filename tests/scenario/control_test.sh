@@ -16,6 +16,19 @@ running() { # ...: www, with an agent that has got it
 	until_true 60 nothing_is_pending www
 }
 
+# Somebody asks for a renewal, as process $person; its hook runs as long as there is a file
+# `slowly`.
+is_asked_slowly() {
+	hook slow <<-'H'
+	[ "$1" = test ] || while [ -e "$dir/slowly" ]; do touch "$dir/begun"; sleep 0.05; done
+	H
+	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
+	touch slowly
+	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
+	person=$!
+	until_true 60 test -e begun
+}
+
 test_renew_does_what_it_would_do_without_an_agent() {
 	running
 	expect 0 everleaf renew
@@ -130,14 +143,7 @@ test_two_who_ask_at_once_are_both_served() {
 }
 
 test_who_goes_away_takes_the_request_along() {
-	hook slow <<-'H'
-	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 2; }
-	H
-	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
-	touch slowly
-	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
-	local person=$!
-	until_true 60 test -e begun
+	is_asked_slowly
 	kill -TERM $person
 	wait $person || :
 	rm slowly
@@ -149,14 +155,10 @@ test_who_goes_away_takes_the_request_along() {
 }
 
 test_the_end_of_the_agent_ends_what_was_asked_of_it() {
-	hook slow <<-'H'
-	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 2; }
-	H
-	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
-	touch slowly
-	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
-	local person=$! status=0
-	until_true 60 test -e begun
+	local status=0
+	is_asked_slowly
+	kill -TERM $run
+	rm slowly
 	stop_agent
 	wait $person || status=$?
 	is 1 $status
@@ -165,15 +167,9 @@ test_the_end_of_the_agent_ends_what_was_asked_of_it() {
 }
 
 test_a_request_outlives_an_agent_that_dies() {
-	hook slow <<-'H'
-	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 1; }
-	H
-	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
-	touch slowly
-	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
-	local person=$!
-	until_true 60 test -e begun
+	is_asked_slowly
 	kill -9 "$(role agent)"
+	rm slowly
 	wait $person || fail "$(cat err)"
 	says err "the agent was killed by signal 9"
 	is_live_of www 2 2
@@ -181,17 +177,10 @@ test_a_request_outlives_an_agent_that_dies() {
 }
 
 test_a_configuration_that_comes_meanwhile_is_taken_up_afterwards() {
-	hook slow <<-'H'
-	[ "$1" = test ] || [ ! -e "$dir/slowly" ] || { touch "$dir/begun"; sleep 2; }
-	H
-	running 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
-	touch slowly
-	"$BUILD/everleaf" -c everleaf.conf renew --force www >out 2>err &
-	local person=$!
-	until_true 60 test -e begun
+	is_asked_slowly
 	www 'hooks = "slow"; key = "ecdsa-p384";' "hooks = ( $(hook_config slow) );"
-	rm slowly
 	kill -HUP $run
+	rm slowly
 	wait $person || fail "$(cat err)"
 	says out "generation 2"
 	until_true 60 has_live www 3
