@@ -34,7 +34,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define PATIENCE_MS 30000 /* the machine may be busy; no test needs it */
+#define PATIENCE_MS 60000 /* the machine may be busy; no test needs it */
 
 /* --- the log, caught --- */
 

@@ -112,7 +112,7 @@ static void many_slow_clients_do_not_keep_a_ca_out(void **state)
 		began = clock_boot_ms();
 		text = visit_get(b, "GET", PATH TOKEN);
 		visit_expect(text, "200", "the CA");
-		assert_in_range(clock_boot_ms() - began, 0, 1000);
+		assert_in_range(clock_boot_ms() - began, 0, 5000);
 	}
 	for (size_t i = 0; i < SLOW; i++)
 		close(fds[i]);

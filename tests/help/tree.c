@@ -14,7 +14,7 @@
 #include "base/mem.h"
 #include "tests/help/alone.h"
 
-#define PATIENCE_MS 20000 /* the machine may be busy; no test needs it */
+#define PATIENCE_MS 60000 /* the machine may be busy; no test needs it */
 
 static const char *path_of(const struct tree *t)
 {
