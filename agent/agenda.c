@@ -1,6 +1,7 @@
 #include "agent/agenda.h"
 
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/ari.h"
 #include "agent/job.h"
 #include "base/clock.h"
@@ -29,22 +30,30 @@ static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
 	       (a->certs[i].state == JOB_PARKED && at <= a->wait_until_ms / 1000);
 }
 
+static int64_t sooner(int64_t x, int64_t y)
+{
+	return x < y ? x : y;
+}
+
 static void decide(struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d;
-	int64_t ask_at;
+	int64_t ask_at, tell_at;
 
 	heap_take(&a->agenda, i);
 	if (!a->wanted[i] || job_of_cert(a, i) != NULL)
 		return;
 	ask_at = ari_look(a, i, now); /* also about what has just been issued */
-	if (a->tried[i] || a->certs[i].ari_asking)
+	if (a->certs[i].ari_asking)
 		return;
 	d = agent_due(a, i, now);
-	if (d.at <= now)
+	if (d.at <= now && !a->tried[i]) {
 		heap_put(&a->due, i, a->certs[i].not_after);
-	else if (waits_for(a, i, d.at))
-		heap_put(&a->agenda, i, d.at < ask_at ? d.at : ask_at);
+		return;
+	}
+	tell_at = alarm_look(a, i, now); /* what an attempt would not mend now */
+	if (!a->tried[i] && waits_for(a, i, d.at))
+		heap_put(&a->agenda, i, sooner(d.at, sooner(ask_at, tell_at)));
 }
 
 void agenda_decide(struct agent *a)

@@ -7,6 +7,7 @@
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     drift.c        what somebody has changed of ours
+ *     alarm.c        hooks that are told of what goes wrong
  *     pool.c         workers
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
@@ -62,9 +63,12 @@ struct agent {
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;
 	struct challenges *challenges; /* see challenge.h */
-	struct job *alarms; /* ended jobs that hooks are told of, see alarm.h */
-	uint32_t alarm_at;  /* what they are told next */
-	bool alarming;      /* a hook is being told */
+	struct job *alarms;  /* ended jobs that hooks are told of, see alarm.h */
+	struct job *telling; /* ... of which they are being told */
+	char *clock_words;   /* owned; what they are told of the clock; NULL: nothing */
+	int64_t clock_again_at;
+	uint32_t alarm_at; /* what they are told next */
+	bool alarming;     /* a hook is being told */
 	uint32_t last_job;
 	struct report report;
 	int64_t wait_until_ms; /* Unix; a CA is not waited for longer in this run */

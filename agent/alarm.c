@@ -10,7 +10,9 @@
 #include "base/auto.h"
 #include "base/mem.h"
 
-static const uint32_t events[] = { EVENT_DRIFT, EVENT_FAILED, EVENT_NOT_SERVED };
+/* In this order; the last is of no certificate. */
+static const uint32_t events[] = { EVENT_DRIFT, EVENT_FAILED, EVENT_NOT_SERVED,
+				   EVENT_EXPIRING, EVENT_CLOCK };
 
 #define N_EVENTS (sizeof(events) / sizeof(*events))
 
@@ -61,14 +63,16 @@ static bool tell(struct agent *a, uint32_t hook, uint32_t event)
 
 	if ((a->spec->hooks[hook].on & 1u << event) == 0)
 		return false;
-	for (const struct job *j = a->alarms; j != NULL; j = j->next)
+	if (event == EVENT_CLOCK)
+		call.error = a->clock_words;
+	for (const struct job *j = a->telling; j != NULL; j = j->next)
 		n++;
 	jobs = xcalloc(n, sizeof(struct job *));
-	for (struct job *j = a->alarms; j != NULL; j = j->next)
+	for (struct job *j = a->telling; j != NULL; j = j->next)
 		if ((j->alarms & 1u << event) != 0 && has_hook(j, hook))
 			jobs[call.n_jobs++] = j;
 	call.jobs = jobs;
-	if (call.n_jobs == 0)
+	if (call.n_jobs == 0 && call.error == NULL)
 		return false;
 	if (hookcall_put(a, &call, &m, &e) < 0) {
 		log_error("hook: %s", e.text);
@@ -79,29 +83,44 @@ static bool tell(struct agent *a, uint32_t hook, uint32_t event)
 	return true;
 }
 
+static void free_list(struct job **list)
+{
+	while (*list != NULL) {
+		struct job *j = *list;
+
+		*list = j->next;
+		job_free(j);
+	}
+}
+
 bool alarm_next(struct agent *a)
 {
 	const uint32_t n = a->spec->n[SPEC_HOOKS];
 
 	if (a->alarming)
 		return true;
-	while (a->alarms != NULL && a->alarm_at < N_EVENTS * n) {
+	if (a->alarm_at == 0) { /* what comes from now on is told afterwards */
+		a->telling = a->alarms;
+		a->alarms = NULL;
+	}
+	while ((a->telling != NULL || a->clock_words != NULL) &&
+	       a->alarm_at < N_EVENTS * n) {
 		uint32_t at = a->alarm_at++;
 
 		if (tell(a, at % n, events[at / n]))
 			return true;
 	}
-	alarm_free(a);
-	return false;
+	free_list(&a->telling);
+	free(a->clock_words);
+	a->clock_words = NULL;
+	a->alarm_at = 0;
+	return a->alarms != NULL && alarm_next(a);
 }
 
 void alarm_free(struct agent *a)
 {
-	while (a->alarms != NULL) {
-		struct job *j = a->alarms;
-
-		a->alarms = j->next;
-		job_free(j);
-	}
-	a->alarm_at = 0;
+	free_list(&a->telling);
+	free_list(&a->alarms);
+	free(a->clock_words);
+	a->clock_words = NULL;
 }

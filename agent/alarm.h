@@ -1,16 +1,51 @@
 /*
- * alarm: hooks that are told of what went wrong (failed, not-served, drift), one run for
- * each hook and event however many certificates, when nothing else is under way.
+ * alarm: what goes wrong is told: once for each change, again each day as long as it stays
+ * so, and no more often.
  *
- * A job that has something to tell is kept here when it ends. A run that fails is said
- * and not repeated: the next attempt at the certificate has its own.
+ *     failed, not-served   by the job that has found it, when it ends
+ *     drift                by that, or as long as it is left as it is
+ *     expiring             as the end comes nearer, see alarm_rule.h; none of what is
+ *                          renewed in time
+ *     clock                of the host: it is wrong, or doubted
+ *
+ * What was told last, and when, is a row of the state database for each certificate and
+ * event. All being well takes it away; not of drift: somebody who changes a file again
+ * each minute is told of once a day.
+ *
+ * Hooks whose `on` has the event are run when nothing else is under way, one run for each
+ * hook and event however many certificates. A run that fails is said and not repeated.
+ * What no job will come across again is a moment of the agenda: nothing wakes for it else.
  */
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
+
+#include "agent/event.h"
 
 struct agent;
 struct job;
+
+/* -- alarm_look.c: what there is to tell -- */
+
+/* Whether `kind` of `event` is told now of `name` ("": the host), and remember it. *next, if
+ * not NULL: when it is told again. */
+bool alarm_admit(struct agent *a, const char *name, enum hook_event event,
+		 uint64_t kind, int64_t *next);
+
+/* The same for words: other words are a change. */
+bool alarm_admit_words(struct agent *a, const char *name, enum hook_event event,
+		       const char *words, int64_t *next);
+
+/* Tell what there is about certificate `i` that no job tells. Returns when to look
+ * again, INT64_MAX: never. */
+int64_t alarm_look(struct agent *a, uint32_t i, int64_t now);
+
+/* Say what is wrong with the clock, if anything is, and have it told. a->clock_again_at
+ * is when to do so again. */
+void alarm_clock(struct agent *a);
+
+/* -- alarm.c: telling it -- */
 
 /* Keep a job that has ended, if a hook of it wants to know. False: it is the caller's. */
 bool alarm_keep(struct agent *a, struct job *j);

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/event.h"
 #include "agent/job.h"
 #include "agent/table.h"
@@ -149,7 +150,6 @@ void drift_note(struct agent *a)
 		words = drift_words(a, i);
 		agent_tell(a, agent_cert_name(a, i), "drift", a->certs[i].generation,
 			   words);
-		job_note(a, i, WHY_FILES_DIFFER, EVENT_DRIFT, words);
 	}
 }
 
@@ -164,6 +164,12 @@ void drift_ask(const struct agent *a, const struct job *j, struct msg *m)
 			    a->wanted[j->cert]));
 }
 
+static void raise_alarm(struct agent *a, struct job *j, const char *words)
+{
+	if (alarm_admit_words(a, j->name, EVENT_DRIFT, words, NULL))
+		j->alarms |= 1u << EVENT_DRIFT;
+}
+
 static void tell_left(struct agent *a, struct job *j, uint64_t file, int64_t until)
 {
 	const bool known = (a->certs[j->cert].flags & CERT_FOREIGN) != 0;
@@ -175,7 +181,7 @@ static void tell_left(struct agent *a, struct job *j, uint64_t file, int64_t unt
 		return;
 	words = drift_words(a, j->cert);
 	agent_tell(a, j->name, "drift", j->generation, words);
-	j->alarms |= 1u << EVENT_DRIFT;
+	raise_alarm(a, j, words);
 }
 
 void drift_installed(struct agent *a, struct job *j, struct msg *m)
@@ -195,7 +201,7 @@ void drift_installed(struct agent *a, struct job *j, struct msg *m)
 	words = xasprintf("%s%s", d->text == NULL ? "" : d->text,
 			  repair ? "" : ": written over");
 	agent_tell(a, j->name, repair ? "repaired" : "drift", j->generation, words);
-	j->alarms |= 1u << EVENT_DRIFT;
+	raise_alarm(a, j, words);
 	if (j->generation == j->previous &&
 	    (a->certs[j->cert].flags & CERT_BY_HAND) != 0)
 		return; /* that is so still */

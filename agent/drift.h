@@ -3,8 +3,8 @@
  *
  * What is to be repaired is told when that is done. What is left as it is (on_drift is
  * "report", or it is a newer pair of somebody else's, foreign.h) is told once for each
- * change: one line in log and history, one alarm; status and plan say it as long as it
- * is so.
+ * change in log and history; status and plan say it as long as it
+ * is so, and hooks are told again each day (alarm.h).
  */
 #pragma once
 

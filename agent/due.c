@@ -107,6 +107,13 @@ struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 	return (struct due){ why, at };
 }
 
+int64_t due_moment(const struct spec_cert *spec, const struct cert *cert)
+{
+	enum why ignored;
+
+	return moment_of(spec, cert, &ignored);
+}
+
 bool due_installs_held(const struct cert *cert, int64_t now)
 {
 	return cert->held != 0 && has(cert, CERT_HELD_GOOD) &&

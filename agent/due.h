@@ -118,6 +118,9 @@ struct due {
 struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 	       const struct cert *cert, int64_t now);
 
+/* The moment at which it is renewed, if nothing else is wrong with it. */
+int64_t due_moment(const struct spec_cert *spec, const struct cert *cert);
+
 /* Is there a generation on disk that the next attempt installs, without an order? Not
  * after a roll-back by hand, which it would undo. */
 bool due_installs_held(const struct cert *cert, int64_t now);

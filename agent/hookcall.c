@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
@@ -113,6 +114,7 @@ static void put_document(const struct agent *a, const struct hookcall *c,
 	json_str(&json, "hook", spec_text(a->spec, a->spec->hooks[c->hook].name));
 	json_str(&json, "step", c->test ? "test" : "run");
 	json_int(&json, "count", (int64_t)c->n_jobs);
+	json_str(&json, "error", c->error);
 	json_open(&json, "certificates", '[');
 	for (size_t i = 0; i < c->n_jobs; i++)
 		put_cert(a, &json, c->jobs[i]);
@@ -162,6 +164,9 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 	put_names(c, &names);
 	if (c->n_jobs == 1)
 		tell(a, c->jobs[0], &t);
+	if (c->error != NULL)
+		text_escape(&t.values[HOOK_ERROR], c->error, strlen(c->error),
+			    ERR_TEXT_MAX);
 	msg_begin(m, SUP_HOOK, 0);
 	msg_put_u64(m, c->hook);
 	msg_put_u64(m, c->test);

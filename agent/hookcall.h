@@ -16,6 +16,8 @@ struct hookcall {
 	uint32_t event; /* enum hook_event */
 	struct job *const *jobs;
 	size_t n_jobs;
+	const char
+	    *error; /* what is wrong with the host, no certificate; NULL: nothing */
 };
 
 /* Put the request into `m`; its descriptor is the document for the hook's stdin. */

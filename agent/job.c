@@ -96,8 +96,10 @@ void job_end(struct agent *a, struct job *j)
 	ev_timer_stop(a->loop, &j->timer);
 	a->n_ended++;
 	agenda_look(a, j->cert);
-	if (j->err.code == 0 && j->spki.len > 0 && j->installed)
+	if (j->err.code == 0 && j->spki.len > 0 && j->installed && a->clock.doubted) {
 		a->clock.doubted = false; /* its CA agrees */
+		alarm_clock(a);
+	}
 	if (!alarm_keep(a, j))
 		job_free(j);
 }
@@ -128,7 +130,8 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	a->certs[j->cert].flags &= ~CERT_ASKED;
 	a->n_failed++;
 	j->err = *e;
-	j->alarms |= 1u << EVENT_FAILED;
+	if (alarm_admit(a, j->name, EVENT_FAILED, (uint64_t)-e->code, NULL))
+		j->alarms |= 1u << EVENT_FAILED;
 	report_job(a, j);
 	job_end(a, j);
 	agent_pass(a);

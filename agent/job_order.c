@@ -5,6 +5,7 @@
 #include "acme/order.h"
 #include "acme/token.h"
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/challenge.h"
 #include "agent/commit.h"
 #include "agent/job_steps.h"
@@ -292,6 +293,8 @@ int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 
 	TRY(msg_end(m, e));
 	tell_clock(a, j, ahead_s);
+	if (clockwatch_hear(&a->clock, ahead_s))
+		alarm_clock(a);
 	buf_puts(&j->chain, chain);
 	if (note[0] != '\0')
 		log_warn("%s: %s: %s", j->name, issuer_name(a, j), note);

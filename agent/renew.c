@@ -48,7 +48,7 @@ static bool may_begin(const struct agent *a)
 
 	if (a->clock.wrong)
 		return false;
-	if (a->clock.doubted)
+	if (a->clock.doubted || a->clock.off_s != 0)
 		return a->jobs == NULL;
 	for (const struct job *j = a->jobs; j != NULL; j = j->next) {
 		n_parked += j->state == JOB_PARKED;
@@ -128,13 +128,17 @@ static void pass(struct agent *a)
 	if ((a->jobs != NULL || challenge_busy(a) || ari_busy(a)) &&
 	    !ev_is_active(&a->tick))
 		ev_timer_again(a->loop, &a->tick);
+	if (a->clock_again_at <= clock_now())
+		alarm_clock(a);
 	next = agenda_next(a, &i);
+	tell_ready(a, next, i);
+	if (a->request->command == COMMAND_AGENT && a->clock_again_at < next)
+		next = a->clock_again_at;
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,
 			NULL);
 	ev_periodic_start(a->loop, &a->alarm);
 	batch_check(a);
-	tell_ready(a, next, i);
 	finish_if_done(a, a->due.n > 0 || next != INT64_MAX ||
 			      a->request->command == COMMAND_AGENT);
 }
@@ -169,21 +173,6 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		agent_pass(a);
 }
 
-static void tell_clock(const struct agent *a)
-{
-	char now[TEXT_TIME_MAX];
-
-	text_time(now, clock_now());
-	if (a->clock.wrong)
-		log_error("the clock says %s, which cannot be: nothing is begun until "
-			  "it is set",
-			  now);
-	else if (a->clock.doubted)
-		log_error("the clock says %s, which is doubtful: what is due is done "
-			  "one by one until a CA agrees",
-			  now);
-}
-
 /* Everything is looked at again before anything is done by another clock. */
 static void watch_clock(struct agent *a)
 {
@@ -193,7 +182,7 @@ static void watch_clock(struct agent *a)
 		return;
 	log_warn("the clock was set by %lld s: everything is looked at again",
 		 (long long)(jump_ms / 1000));
-	tell_clock(a);
+	alarm_clock(a);
 	agenda_all(a);
 	a->look = true;
 }
@@ -399,7 +388,7 @@ static int begin_clock(struct agent *a, struct err *e)
 		return err_set(e, ERR_SYS,
 			       "the clock says %s, which cannot be: set it first",
 			       text_time(now, clock_now()));
-	tell_clock(a);
+	alarm_clock(a);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/batch.h"
 #include "agent/drift.h"
 #include "agent/event.h"
@@ -13,6 +14,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/schedule.h"
+#include "agent/state_alarm.h"
 #include "agent/switch.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -368,10 +370,12 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 		remember_whole(m, j->stamp);
 	if (!served && (j->installed || j->undone))
 		m->flags |= CERT_NOT_SERVED;
-	if (j->err.code == 0)
-		remember_success(m);
-	else
+	if (j->err.code != 0)
 		remember_failure(a, j, m);
+	else
+		remember_success(m);
+	if (j->err.code == 0)
+		TRY(state_alarm_over(a->state, j->name, e));
 	TRY(put_served(a, j, e));
 	TRY(state_put(a->state, j->name, m, e));
 	TRY(inventory_refresh(a, j->cert, m, e));
@@ -384,11 +388,15 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 
 static void tell_end(struct agent *a, struct job *j)
 {
+	const enum probe_verdict worst = settle_worst(j);
+
 	if (j->err.code != 0) {
 		agent_tell(a, j->name, "failed", j->generation, j->err.text);
 		a->n_failed++;
-		j->alarms |= 1u << EVENT_FAILED;
-		if (j->installed && settle_worst(j) != PROBE_NEW)
+		if (alarm_admit(a, j->name, EVENT_FAILED, (uint64_t)-j->err.code, NULL))
+			j->alarms |= 1u << EVENT_FAILED;
+		if (j->installed && worst != PROBE_NEW &&
+		    alarm_admit(a, j->name, EVENT_NOT_SERVED, worst, NULL))
 			j->alarms |= 1u << EVENT_NOT_SERVED;
 	} else if (j->spec->probes.n > 0) {
 		agent_tell(a, j->name, "proved", j->generation, "");

@@ -92,7 +92,7 @@ static int open_file(struct state *s, const char *path, int flags, int *version)
 		rc = look_through(s, path, version);
 	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
 		db_damaged(s, sqlite3_errstr(rc));
-	s->has_sums = *version == STATE_FORMAT;
+	s->has_sums = *version >= STATE_SUMS && *version <= STATE_FORMAT;
 	return rc;
 }
 

@@ -24,6 +24,7 @@
 #define ARI_COLUMNS                                                           \
 	"name, generation, start_at, end_at, renew_at, ask_at, explanation, " \
 	"failures, sum"
+#define ALARM_COLUMNS "name, event, kind, told_at, sum"
 #define EVENT_COLUMNS "at, name, what, generation, text, sum"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
@@ -35,6 +36,8 @@
 	"revocation (" REVOKE_COLUMNS ", PRIMARY KEY (name, generation)) WITHOUT " \
 	"ROWID;"
 #define MAKE_ARI "ari (" ARI_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
+#define MAKE_ALARMS \
+	"alarm (" ALARM_COLUMNS ", PRIMARY KEY (name, event)) WITHOUT ROWID;"
 
 static const char schema[] =
     "BEGIN;"
@@ -43,10 +46,10 @@ static const char schema[] =
     "CREATE TABLE served (" SERVED_COLUMNS ", PRIMARY KEY (name, endpoint))"
     " WITHOUT ROWID;"
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
-    "CREATE TABLE " MAKE_ARI
+    "CREATE TABLE " MAKE_ARI "CREATE TABLE " MAKE_ALARMS
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 4;" /* STATE_FORMAT */
+    "PRAGMA user_version = 5;" /* STATE_FORMAT */
     "COMMIT;";
 
 #define BASIC(x)  x("certificate") x("hook") x("served") x("event")
@@ -56,6 +59,10 @@ static const char schema[] =
 #define ADD_SUM(table) "ALTER TABLE " table " ADD COLUMN sum;"
 #define SUM_VIEW(table) \
 	"CREATE TEMP VIEW " table " AS SELECT *, NULL AS sum FROM main." table ";"
+
+/* What came with format 5, and the end of each way to it. */
+#define MAKE_NEW   "CREATE TABLE " MAKE_ALARMS "PRAGMA user_version = 5; COMMIT;"
+#define MAKE_BLANK "CREATE TEMP TABLE " MAKE_ALARMS
 
 /* From each older format to ours: of the file, and of what is seen of one that is only
  * read. What is temporary is found first, and is nowhere in the file. */
@@ -69,9 +76,8 @@ static const struct {
 		"ALTER TABLE certificate ADD COLUMN asked_failures DEFAULT 0;"
 		"ALTER TABLE certificate ADD COLUMN failed_by DEFAULT 0;" BASIC(
 		    ADD_SUM) "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS
-			     "CREATE TABLE " MAKE_REVOKED "CREATE TABLE " MAKE_ARI
-			     "PRAGMA user_version = 4;"
-			     "COMMIT;",
+			     "CREATE TABLE " MAKE_REVOKED
+			     "CREATE TABLE " MAKE_ARI MAKE_NEW,
 		"CREATE TEMP VIEW certificate AS"
 		" SELECT *, 0 AS installed_run, 0 AS asked, 0 AS asked_failures,"
 		" 0 AS failed_by, NULL AS sum"
@@ -79,26 +85,26 @@ static const struct {
 		    SUM_VIEW("event") "CREATE TEMP TABLE " MAKE_ORDERS
 				      "CREATE TEMP TABLE " MAKE_TOKENS
 				      "CREATE TEMP TABLE " MAKE_REVOKED
-				      "CREATE TEMP TABLE " MAKE_ARI },
+				      "CREATE TEMP TABLE " MAKE_ARI MAKE_BLANK },
 	[2] = { "BEGIN IMMEDIATE;"
 		"ALTER TABLE revocation ADD COLUMN retry_at DEFAULT 0;"
 		"ALTER TABLE revocation ADD COLUMN failures DEFAULT 0;"
 		"ALTER TABLE revocation ADD COLUMN code DEFAULT 0;"
 		"ALTER TABLE revocation ADD COLUMN last_error DEFAULT '';"
 		"ALTER TABLE ari ADD COLUMN failures DEFAULT 0;" BASIC(ADD_SUM)
-		    ORDERS(ADD_SUM) AT_CA(ADD_SUM) "PRAGMA user_version = 4;"
-						   "COMMIT;",
+		    ORDERS(ADD_SUM) AT_CA(ADD_SUM) MAKE_NEW,
 		BASIC(SUM_VIEW) ORDERS(
 		    SUM_VIEW) "CREATE TEMP VIEW revocation AS"
 			      " SELECT *, 0 AS retry_at, 0 AS failures, 0 AS code, '' "
 			      "AS last_error,"
 			      " NULL AS sum FROM main.revocation;"
 			      "CREATE TEMP VIEW ari AS"
-			      " SELECT *, 0 AS failures, NULL AS sum FROM main.ari;" },
-	[3] = { "BEGIN IMMEDIATE;" BASIC(ADD_SUM) ORDERS(ADD_SUM)
-		    AT_CA(ADD_SUM) "PRAGMA user_version = 4;"
-				   "COMMIT;",
-		BASIC(SUM_VIEW) ORDERS(SUM_VIEW) AT_CA(SUM_VIEW) },
+			      " SELECT *, 0 AS failures, NULL AS sum FROM "
+			      "main.ari;" MAKE_BLANK },
+	[3] = { "BEGIN IMMEDIATE;" BASIC(ADD_SUM) ORDERS(ADD_SUM) AT_CA(ADD_SUM)
+		    MAKE_NEW,
+		BASIC(SUM_VIEW) ORDERS(SUM_VIEW) AT_CA(SUM_VIEW) MAKE_BLANK },
+	[4] = { "BEGIN IMMEDIATE;" MAKE_NEW, MAKE_BLANK },
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -141,6 +147,12 @@ static const char *const texts[STATEMENTS] = {
 	[ARI_DROP] = "DELETE FROM ari WHERE name = ?",
 	[ARI_EACH] = "SELECT " ARI_COLUMNS " FROM ari ORDER BY name",
 	[ARI_EACH_OF] = "SELECT " ARI_COLUMNS " FROM ari WHERE name = ?",
+	[ALARM_GET] =
+	    "SELECT " ALARM_COLUMNS " FROM alarm WHERE name = ? AND event = ?",
+	[ALARM_PUT] =
+	    "INSERT OR REPLACE INTO alarm (" ALARM_COLUMNS ") VALUES (?,?,?,?,?)",
+	[ALARM_OVER] = "DELETE FROM alarm WHERE name = ? AND event <> 'drift'",
+	[ALARMS_DROP] = "DELETE FROM alarm WHERE name = ?",
 	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
 	[EVENT_LAST] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id DESC LIMIT 1",

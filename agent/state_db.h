@@ -40,6 +40,10 @@ enum statement {
 	ARI_DROP,
 	ARI_EACH,
 	ARI_EACH_OF,
+	ALARM_GET,
+	ALARM_PUT,
+	ALARM_OVER,
+	ALARMS_DROP,
 	EVENT_PUT,
 	EVENT_PRUNE,
 	EVENT_LAST,
@@ -49,8 +53,9 @@ enum statement {
 };
 
 /* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
- * revocation or a question about a renewal has failed so far. 4: sums. */
-#define STATE_FORMAT 4
+ * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. */
+#define STATE_FORMAT 5
+#define STATE_SUMS   4 /* the first that has them */
 
 struct state {
 	sqlite3 *db; /* NULL: there is nothing to read */

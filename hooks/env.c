@@ -82,7 +82,7 @@ static int put_all(char **env, const struct hook_call *call, const char *home,
 	TRY(put(env, "HOME", home, e));
 	TRY(put(env, "EVERLEAF_RUN", run, e));
 	TRY(put_batch(env, call, e));
-	for (size_t i = 0; call->count == 1 && i < N_TABLE; i++)
+	for (size_t i = 0; call->count <= 1 && i < N_TABLE; i++)
 		TRY(put(env, table[i].name, call->values[table[i].value], e));
 	return 0;
 }

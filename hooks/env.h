@@ -34,7 +34,8 @@ struct hook_call {
 	const char *event; /* "installed", "rolled-back", ... */
 	uint64_t count;    /* certificates (or CRLs) of the batch */
 	const char *names; /* config names, space separated; NULL: left out */
-	const char *values[HOOK_VALUES]; /* NULL: not set; used if count is 1 */
+	const char
+	    *values[HOOK_VALUES]; /* NULL: not set; used unless there are several */
 };
 
 /*

@@ -64,11 +64,40 @@ static void what_was_set_is_noticed_and_what_cannot_be_is_not_believed(void **st
 	}
 }
 
+static void a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise(void **state)
+{
+	static const struct {
+		int64_t ahead_s;
+		bool changed, off;
+	} told[] = {
+		{ 0, true, false },         { DAY, false, false },
+		{ DAY + 1, true, true },    { 2 * DAY, false, true },
+		{ -2 * DAY, false, true },  { 30, true, false },
+		{ -DAY, false, false },     { -DAY - 1, true, true },
+		{ INT64_MIN, false, true }, { -1, true, false },
+	};
+	struct clockwatch w;
+
+	(void)state;
+	clockwatch_begin(&w, START * 1000LL, 0, 0);
+	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
+		bool changed = clockwatch_hear(&w, told[i].ahead_s);
+
+		if (changed != told[i].changed || (w.off_s != 0) != told[i].off)
+			fail_msg("row %zu", i);
+	}
+	clockwatch_hear(&w, 2 * DAY);
+	clockwatch_turn(&w, (START - 2 * DAY) * 1000LL, 0); /* it was set right */
+	assert_true(w.off_s == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    what_was_set_is_noticed_and_what_cannot_be_is_not_believed),
+		cmocka_unit_test(
+		    a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise),
 	};
 
 	return cmocka_run_group_tests_name("clockwatch", tests, NULL, NULL);
