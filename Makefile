@@ -9,6 +9,7 @@ DATADIR    := $(abspath $(SBINDIR)/../share/everleaf)
 SYSCONFDIR ?= /etc
 MANDIR     ?= $(PREFIX)/share/man
 UNITDIR    ?= $(PREFIX)/lib/systemd/system
+ZSHDIR     ?= $(PREFIX)/share/zsh/site-functions
 DESTDIR    ?=
 CC         ?= cc
 CFLAGS     ?= -O2 -g
@@ -184,6 +185,8 @@ INSTALLED := \
 	$(foreach m,$(wildcard $(addsuffix /*.[578],$(ROOMS) etc)),$(m):$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
 	etc/everleaf.sysusers:$(PREFIX)/lib/sysusers.d/everleaf.conf:644 \
 	etc/everleaf.tmpfiles:$(PREFIX)/lib/tmpfiles.d/everleaf.conf:644 \
+	etc/completion.bash:$(PREFIX)/share/bash-completion/completions/everleaf:644 \
+	etc/completion.zsh:$(ZSHDIR)/_everleaf:644 \
 	etc/everleaf.conf.example:$(SYSCONFDIR)/everleaf/everleaf.conf.example:644
 
 help: ## this list

@@ -38,22 +38,19 @@ static bool take_days(struct request *r, const char *value)
 }
 
 /* RFC 5280 5.3.1, those that a subscriber can give. */
+static const struct command_value reasons[] = {
+	{ "unspecified", 0 },        { "keyCompromise", 1 },
+	{ "cACompromise", 2 },       { "affiliationChanged", 3 },
+	{ "superseded", 4 },         { "cessationOfOperation", 5 },
+	{ "certificateHold", 6 },    { "removeFromCRL", 8 },
+	{ "privilegeWithdrawn", 9 }, { NULL, 0 },
+};
+
 static bool take_reason(struct request *r, const char *value)
 {
-	static const struct {
-		const char *word;
-		uint64_t reason;
-	} words[] = {
-		{ "unspecified", 0 },        { "keyCompromise", 1 },
-		{ "cACompromise", 2 },       { "affiliationChanged", 3 },
-		{ "superseded", 4 },         { "cessationOfOperation", 5 },
-		{ "certificateHold", 6 },    { "removeFromCRL", 8 },
-		{ "privilegeWithdrawn", 9 },
-	};
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcasecmp(value, words[i].word) == 0) {
-			r->reason = words[i].reason;
+	for (const struct command_value *v = reasons; v->word != NULL; v++)
+		if (strcasecmp(value, v->word) == 0) {
+			r->reason = v->number;
 			return true;
 		}
 	return text_u64(value, 10, &r->reason);
@@ -77,37 +74,37 @@ enum option {
 };
 
 static const struct command_option options[OPTIONS] = {
-	[OPTION_FORCE] = { "--force", NULL, "also what is not due", REQUEST_FORCE,
+	[OPTION_FORCE] = { "--force", NULL, "also what is not due", REQUEST_FORCE, NULL,
 			   NULL },
 	[OPTION_ALL] = { "--all", NULL, "with --force: all certificates", REQUEST_ALL,
-			 NULL },
+			 NULL, NULL },
 	[OPTION_DRY_RUN] = { "--dry-run", NULL,
 			     "say what would be done, change nothing", REQUEST_DRY_RUN,
-			     NULL },
+			     NULL, NULL },
 	[OPTION_WAIT] = { "--wait", "SPAN", "how long to wait for a CA (5m)", 0,
-			  take_wait },
-	[OPTION_JSON] = { "--json", NULL, "print one JSON document", REQUEST_JSON,
+			  take_wait, NULL },
+	[OPTION_JSON] = { "--json", NULL, "print one JSON document", REQUEST_JSON, NULL,
 			  NULL },
 	[OPTION_CHECK] = { "--check", NULL,
 			   "one line and an exit status for monitoring", REQUEST_CHECK,
-			   NULL },
+			   NULL, NULL },
 	[OPTION_WARN] = { "--warn", "SPAN", "with --check: warn when less is left", 0,
-			  take_warn },
+			  take_warn, NULL },
 	[OPTION_CRIT] = { "--crit", "SPAN", "with --check: critical when less is left",
-			  0, take_crit },
+			  0, take_crit, NULL },
 	[OPTION_DAYS] = { "--days", "N", "only what happens in the next N days", 0,
-			  take_days },
+			  take_days, NULL },
 	[OPTION_REASON] = { "--reason", "REASON",
 			    "CRLReason of RFC 5280 5.3.1, a word or a number "
 			    "(unspecified)",
-			    0, take_reason },
+			    0, take_reason, reasons },
 	[OPTION_REPLACE] = { "--replace", NULL,
 			     "first get and install a new one, with a new key",
-			     REQUEST_REPLACE, NULL },
+			     REQUEST_REPLACE, NULL, NULL },
 	[OPTION_BY_KEY] = { "--by-key", NULL,
 			    "sign with the certificate's key, not the account's",
-			    REQUEST_BY_KEY, NULL },
-	[OPTION_YES] = { "--yes", NULL, "deactivate without asking", REQUEST_YES,
+			    REQUEST_BY_KEY, NULL, NULL },
+	[OPTION_YES] = { "--yes", NULL, "deactivate without asking", REQUEST_YES, NULL,
 			 NULL },
 };
 
@@ -221,7 +218,7 @@ static const struct command_row rows[] = {
 	  take_rollback },
 	{ "forget", "NAME", "drop what is kept of a certificate no longer configured",
 	  NULL, COMMAND_FORGET, 1, 1, 0, NULL },
-	{ "ca", "NAME init|sign CSR|revoke SERIAL|crl",
+	{ "ca", "ISSUER init|sign CSR|revoke SERIAL|crl",
 	  "the embedded CA of an issuer of type \"local\"",
 	  "sign and crl print PEM. CSR is a file, - for standard input.\n",
 	  COMMAND_NONE, 2, 3, BIT(OPTION_REASON), take_ca },
@@ -237,9 +234,13 @@ static const struct command_row rows[] = {
 	  BIT(OPTION_REASON) | BIT(OPTION_REPLACE) | BIT(OPTION_BY_KEY), NULL },
 	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,
 	  0, 0, 0, NULL },
+	{ "complete", "WORD...", "what may come next, for the completion of the shells",
+	  NULL, COMMAND_NONE, 0, LIMIT_REQUEST_NAMES, 0, NULL },
 	{ "help", "[COMMAND]", "this list, or more about one command", NULL,
 	  COMMAND_NONE, 0, 1, 0, NULL },
 };
+
+_Static_assert(OPTIONS == COMMAND_OPTIONS, "commands.h");
 
 #define N_ROWS (sizeof(rows) / sizeof(*rows))
 
@@ -248,6 +249,25 @@ const struct command_row *command_called(const char *word)
 	for (size_t i = 0; i < N_ROWS; i++)
 		if (strcmp(rows[i].word, word) == 0)
 			return &rows[i];
+	return NULL;
+}
+
+const struct command_row *command_at(size_t i)
+{
+	return i < N_ROWS ? &rows[i] : NULL;
+}
+
+const struct command_option *command_option_at(const struct command_row *row, size_t i)
+{
+	return (row->options & BIT(i)) != 0 ? &options[i] : NULL;
+}
+
+const struct command_option *command_option_called(const struct command_row *row,
+						   const char *word)
+{
+	for (size_t i = 0; i < OPTIONS; i++)
+		if ((row->options & BIT(i)) != 0 && strcmp(options[i].word, word) == 0)
+			return &options[i];
 	return NULL;
 }
 
@@ -293,15 +313,6 @@ void command_help(FILE *to, const struct command_row *row)
 	}
 }
 
-static const struct command_option *option_of(const struct command_row *row,
-					      const char *word)
-{
-	for (unsigned i = 0; i < OPTIONS; i++)
-		if ((row->options & BIT(i)) != 0 && strcmp(options[i].word, word) == 0)
-			return &options[i];
-	return NULL;
-}
-
 /* What the manual promises for a later version. */
 static bool is_later(const char *command, const char *option)
 {
@@ -313,7 +324,7 @@ static bool is_later(const char *command, const char *option)
 static int parse_option(const struct command_row *row, int argc, char **argv,
 			struct request *r)
 {
-	const struct command_option *o = option_of(row, argv[0]);
+	const struct command_option *o = command_option_called(row, argv[0]);
 
 	if (o == NULL && is_later(row->word, argv[0])) {
 		fprintf(stderr, "everleaf: %s: %s is not in this version\n", row->word,

@@ -8,6 +8,12 @@
 
 #include "agent/request.h"
 
+/* A word that an option's value may be, and what it stands for. */
+struct command_value {
+	const char *word; /* NULL ends a list */
+	uint64_t number;
+};
+
 /* An option of some commands; `value` names what follows it, NULL: nothing. */
 struct command_option {
 	const char *word;
@@ -16,6 +22,7 @@ struct command_option {
 	unsigned flag; /* REQUEST_* that it sets */
 	/* Take the value; false: it is not one. */
 	bool (*take)(struct request *r, const char *value);
+	const struct command_value *values; /* words it may be; NULL: no list of them */
 };
 
 struct command_row {
@@ -31,9 +38,17 @@ struct command_row {
 	int (*take)(struct request *r, int argc, char **argv);
 };
 
-#define COMMAND_NONE COMMANDS /* help, version: done by main itself */
+#define COMMAND_NONE    COMMANDS /* help, version: done by main itself */
+#define COMMAND_OPTIONS 13       /* in the table of options */
 
 const struct command_row *command_called(const char *word); /* NULL: none is */
+const struct command_row *command_at(size_t i);             /* NULL: no more */
+
+/* The option number `i` < COMMAND_OPTIONS, or that of this name; NULL: the command has
+ * it not. */
+const struct command_option *command_option_at(const struct command_row *row, size_t i);
+const struct command_option *command_option_called(const struct command_row *row,
+						   const char *word);
 
 /* Whether the manual has it, and this version has not. */
 bool command_is_later(const char *word);

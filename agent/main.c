@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/commands.h"
+#include "agent/complete.h"
 #include "agent/confirm.h"
 #include "agent/log.h"
 #include "agent/roles.h"
@@ -54,6 +55,24 @@ static int run_version(void)
 	return EXIT_FAILURE;
 }
 
+/* Nothing is wrong with a line that is not complete. */
+static int run_complete(const char *config, int argc, char **argv)
+{
+	const struct completion want = complete(argc, argv);
+	const char *named = want.config != NULL ? want.config : config;
+	AUTO_FREE char *path = named == NULL ? default_config() : xstrdup(named);
+	const char *names[] = { want.word };
+	const struct request r = { .command = COMMAND_CHECK,
+				   .flags = REQUEST_NAMES,
+				   .step = want.names,
+				   .names = names,
+				   .n_names = 1 };
+
+	if (want.names != COMPLETE_NONE)
+		supervise(&r, path);
+	return EXIT_SUCCESS;
+}
+
 static int run_command(const char *config, unsigned flags, int argc, char **argv)
 {
 	const struct command_row *row = command_called(argv[0]);
@@ -72,6 +91,8 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 	}
 	if (strcmp(row->word, "help") == 0)
 		return run_help(argc - 1, argv + 1);
+	if (strcmp(row->word, "complete") == 0)
+		return run_complete(config, argc - 1, argv + 1);
 	rc = command_parse(row, argc - 1, argv + 1, &r);
 	if (rc == 0 && strcmp(row->word, "version") == 0)
 		rc = run_version();

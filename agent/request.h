@@ -44,6 +44,7 @@ enum command {
 #define REQUEST_SWEEP   (1u << 11) /* the supervisor's: the run before was cut short */
 #define REQUEST_AGAIN   (1u << 12) /* ... this run has begun this once already */
 #define REQUEST_YES     (1u << 13) /* what cannot be undone is meant */
+#define REQUEST_NAMES   (1u << 14) /* check: print names, see complete.h */
 
 #define LIMIT_REQUEST_NAMES 1000 /* more do not fit a command line a person writes */
 #define LIMIT_REQUEST_INPUT (32 * 1024)
@@ -57,7 +58,7 @@ struct request {
 	int64_t crit_s;
 	uint64_t generation; /* rollback; 0: the previous one */
 	uint64_t reason;     /* revoke, ca revoke */
-	uint64_t step;       /* account: enum account_step */
+	uint64_t step;       /* account_step, or complete_names */
 	uint64_t run;        /* the supervisor's: a number drawn for this run */
 	const char **names;  /* owned array of borrowed strings */
 	size_t n_names;

@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 
+#include "agent/complete.h"
 #include "agent/control.h"
 #include "agent/hookrun.h"
 #include "agent/keeper.h"
@@ -364,6 +365,10 @@ static int run(struct super *s, struct err *e)
 	if (sigfd < 0)
 		return e->code;
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
+	if ((s->request->flags & REQUEST_NAMES) != 0) {
+		complete_names(&s->spec, s->request->step, s->request->names[0]);
+		return EXIT_SUCCESS;
+	}
 	TRY(super_reach_state(s, e));
 	if (s->request->command == COMMAND_CHECK) {
 		say_valid(s);

@@ -82,9 +82,10 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 
 static void help_is_made_from_the_table_that_runs(void **state)
 {
-	static const char *const words[] = { "agent",   "renew",    "status", "plan",
-					     "check",   "history",  "forget", "ca",
-					     "version", "rollback", "help" };
+	static const char *const words[] = {
+		"agent",  "renew", "status",  "plan",     "check", "history",
+		"forget", "ca",    "version", "rollback", "help",  "complete"
+	};
 	struct tree *t = *state;
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
@@ -97,6 +98,47 @@ static void help_is_made_from_the_table_that_runs(void **state)
 	expect(t, WORDS("help", "renew"), 0, "--dry-run");
 	expect(t, WORDS("-h"), 0, "usage: everleaf");
 	expect(t, WORDS("version"), 0, "everleaf ");
+}
+
+static void what_may_come_next_is_said(void **state)
+{
+	static const struct {
+		const char *words[7];
+		const char *said;
+	} rows[] = {
+		{ { NULL }, "" },
+		{ { "ren" }, "renew\tdo what" },
+		{ { "-q", "-v", "ren" }, "renew\tdo what" },
+		{ { "-c" }, "" },
+		{ { "-c", "" }, "<file>\n" },
+		{ { "-c/nowhere", "ren" }, "renew\t" },
+		{ { "-c", "/nowhere", "renew", "w" }, "No such file" },
+		{ { "renew", "--dr" }, "--dry-run\tsay" },
+		{ { "renew", "--wait", "" }, "" },
+		{ { "revoke", "www", "--reason", "k" }, "keyCompromise\t" },
+		{ { "renew", "w" }, "www\t\n" },
+		{ { "renew", "x", "--wait", "3m", "y", "w" }, "www\t\n" },
+		{ { "rollback", "www", "" }, "" },
+		{ { "ca", "l" }, "local\t\n" },
+		{ { "ca", "local", "cr" }, "crl\t\n" },
+		{ { "ca", "local", "sign", "" }, "<file>\n" },
+		{ { "account", "letsencrypt-" }, "letsencrypt-staging\t\n" },
+		{ { "account", "letsencrypt", "ro" }, "rollover\t\n" },
+		{ { "help", "st" }, "status\t" },
+		{ { "nonsense", "w" }, "" },
+	};
+	struct tree *t = *state;
+
+	tree_configure(t, "");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const char *words[8] = { "complete" };
+
+		memcpy(words + 1, rows[i].words, sizeof(rows[i].words));
+		expect(t, words, 0, rows[i].said);
+		if (rows[i].said[0] == '\0')
+			assert_string_equal(tree_said(t), "");
+	}
+	assert_false(scratch_has(t->scratch, "state"));
 }
 
 /* As other programs have it, first of all words. */
@@ -304,6 +346,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		CASE(wrong_usage_is_exit_2_and_a_line_that_helps),
 		CASE(help_is_made_from_the_table_that_runs),
+		CASE(what_may_come_next_is_said),
 		CASE(the_usual_options_are_the_commands_of_that_name),
 		CASE(a_configuration_that_is_not_there_is_named),
 		CASE(a_configuration_that_others_can_write_is_refused),
