@@ -185,6 +185,7 @@ INSTALLED := \
 	$(foreach m,$(wildcard $(addsuffix /*.[578],$(ROOMS) etc)),$(m):$(MANDIR)/man$(subst .,,$(suffix $(m)))/$(notdir $(m)):644) \
 	etc/everleaf.sysusers:$(PREFIX)/lib/sysusers.d/everleaf.conf:644 \
 	etc/everleaf.tmpfiles:$(PREFIX)/lib/tmpfiles.d/everleaf.conf:644 \
+	etc/hardened.conf:$(DATADIR)/hardened.conf:644 \
 	etc/completion.bash:$(PREFIX)/share/bash-completion/completions/everleaf:644 \
 	etc/completion.zsh:$(ZSHDIR)/_everleaf:644 \
 	etc/everleaf.conf.example:$(SYSCONFDIR)/everleaf/everleaf.conf.example:644

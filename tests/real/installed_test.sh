@@ -1,7 +1,13 @@
 #!/bin/bash
 # installed: what make install brings besides the programs, given to those it is for:
-# bash, zsh.
+# systemd, mandoc, bash, zsh.
 . "$(dirname "$0")/../lib.sh"
+
+# In $dir/usr; the configuration would be in $dir/etc.
+installed() {
+	make -s -C "$root" install PREFIX="$dir/usr" SYSCONFDIR="$dir/etc" >make.out 2>&1
+	units=$dir/usr/lib/systemd/system
+}
 
 needs() { # PROGRAM...
 	local p
@@ -10,6 +16,133 @@ needs() { # PROGRAM...
 		command -v "$p" >/dev/null || skip "$p is not installed"
 	done
 }
+
+harden() { # as its first lines say
+	local unit
+	for unit in everleaf everleaf-renew; do
+		mkdir -p "$units/$unit.service.d"
+		cp usr/share/everleaf/hardened.conf "$units/$unit.service.d/"
+	done
+}
+
+setting() { # NAME: its words in the drop-in
+	sed -n "s/^$1=//p" "$root/etc/hardened.conf" | tr '\n' ' '
+}
+
+# -- systemd --
+
+understood() { # systemd says nothing of them but what a comment in them explains
+	SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no \
+		"$units/everleaf.service" "$units/everleaf-renew.timer" >said 2>&1 || :
+	grep "^$units" said >ours || :
+	sed -i '/Failed to parse service type, ignoring: notify-reload/d' ours
+	is "" "$(cat ours)"
+}
+
+test_the_units_are_what_systemd_understands() {
+	needs systemd-analyze
+	installed
+	understood
+	harden
+	understood
+}
+
+exposure() { # UNIT: in tenths
+	systemd-analyze security --offline=true --root="$dir/fake" "$1" |
+		sed -n 's/.*exposure level for [^:]*: \([0-9]*\)\.\([0-9]\).*/\1\2/p'
+}
+
+test_hardened_they_are_exposed_to_little() {
+	local unit
+	needs systemd-analyze
+	installed
+	harden
+	mkdir -p fake/etc/systemd
+	cp -r "$units" fake/etc/systemd/system
+	for unit in everleaf.service everleaf-renew.service; do
+		[ "$(exposure $unit)" -le 27 ] || fail "$unit: $(exposure $unit) tenths"
+	done
+}
+
+# The system calls that a set of systemd's names has, and those of the sets in it.
+calls_of() { # NAME...
+	local name
+	for name in "$@"; do
+		case $name in
+		@*) calls_of $(systemd-analyze syscall-filter "$name" |
+			sed -n 's/^ *\([@a-z][a-z0-9_-]*\).*/\1/p' | grep -vxF -e "$name") ;;
+		*) echo "$name" ;;
+		esac
+	done
+}
+
+# A run with everything in it, as one that is due, with a hook of another user.
+hardened_run() { # PREFIX of the command...
+	mkdir by
+	chmod 777 by
+	hook mark <<-'H'
+	id -u >"$dir/by/$1"
+	H
+	touch mark.ran
+	chmod 666 mark.ran
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "mark";
+		files = ( { path = "$dir/by/www.pem"; content = "combined"; owner = "nobody"; } ); } );
+	hooks = ( $(hook_config mark 'user = "nobody";') );
+	C
+	expect 0 "$@" "$BUILD/everleaf" -c "$dir/everleaf.conf" renew
+	is 1 "$(live www)"
+	is "$(id -u nobody) $(id -u nobody)" "$(cat by/run) $(stat -c %u by/www.pem)"
+}
+
+test_hardened_nothing_that_runs_lacks_a_capability() {
+	is_root || skip "only root has capabilities to lose"
+	needs setpriv
+	hardened_run setpriv --no-new-privs \
+		--bounding-set="-all$(setting CapabilityBoundingSet | sed 's/ *CAP_/,+/g; s/ *$//' | tr 'A-Z' 'a-z')"
+}
+
+test_hardened_nothing_that_runs_makes_another_system_call() {
+	is_root || skip "only root has users to change to"
+	needs strace systemd-analyze
+	hardened_run strace -f -qq -o "$dir/trace"
+	sed -n 's/^[0-9]* *\([a-z][a-z0-9_]*\)(.*/\1/p' trace | sort -u >made
+	[ "$(wc -l <made)" -gt 50 ] || fail "only $(wc -l <made) system calls"
+	calls_of $(setting SystemCallFilter | tr ' ' '\n' | sed '/^~/d') | sort -u >listed
+	calls_of $(setting SystemCallFilter | tr ' ' '\n' | sed -n 's/^~//p') | sort -u >refused
+	comm -23 listed refused >granted
+	is "" "$(comm -23 made granted | tr '\n' ' ')"
+	grep -oE ' socket(pair)?\(AF_[A-Z0-9]*' trace | sed 's/.*(//' | sort -u >made
+	setting RestrictAddressFamilies | tr ' ' '\n' | sort -u >granted
+	is "" "$(comm -23 made granted | tr '\n' ' ')"
+}
+
+test_users_and_folders_are_made_as_they_are_configured() {
+	is_root || skip "only root makes users"
+	needs systemd-sysusers systemd-tmpfiles
+	installed
+	mkdir -p fake/etc
+	systemd-sysusers --root="$dir/fake" "$dir/usr/lib/sysusers.d/everleaf.conf" 2>said
+	is "everleaf everleaf-keeper everleaf-net" "$(grep -o '^everleaf[^:]*' fake/etc/passwd | sort | tr '\n' ' ' | sed 's/ $//')"
+	systemd-tmpfiles --root="$dir/fake" --create "$dir/usr/lib/tmpfiles.d/everleaf.conf" 2>said
+	is "755 0 0" "$(stat -c '%a %u %g' fake/var/lib/everleaf)"
+	is "750 0 $(sed -n 's/^everleaf:[^:]*:\([0-9]*\):.*/\1/p' fake/etc/group)" \
+		"$(stat -c '%a %u %g' fake/run/everleaf)"
+}
+
+# -- manuals --
+
+test_the_manuals_are_clean() {
+	needs mandoc
+	installed
+	# It knows of no manual but those of this machine.
+	mandoc -Tlint usr/share/man/man*/* >said 2>&1 || :
+	sed -i '/referenced manual not found/d; /outdated mandoc.db/d' said
+	is "" "$(cat said)"
+	is 3 "$(ls usr/share/man/man*/* | wc -l)"
+}
+
+# -- completion --
 
 # What becomes of a line in bash when Tab is pressed; with all: all that it may become.
 bash_line() { # TEXT [all]
