@@ -157,6 +157,9 @@ cover: ## line coverage of the unit tests, file by file
 	@$(MAKE) --no-print-directory COV=1 CI= tests
 	@tests/cover build/cov
 
+deb: ## build the Debian package into build/deb
+	@tests/deb
+
 install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 	install -D -m 755 $(B)/everleaf $(DESTDIR)$(SBINDIR)/everleaf
 	install -D -m 755 -t $(DESTDIR)$(LIBEXECDIR) $(ROLES:%=$(B)/everleaf-%)
@@ -197,7 +200,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps peers check cases crash hostile power readers fresh scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps deb peers check cases crash hostile power readers fresh scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
