@@ -30,7 +30,7 @@ int keeper_present(void *role, struct msg *m, struct err *e)
 	uint64_t challenge = msg_get_u64(m);
 	const char *token = msg_get_str(m);
 	const char *authorization = msg_get_str(m);
-	const char *webroot;
+	const char *webroot = NULL;
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
@@ -49,7 +49,7 @@ int keeper_withdraw(void *role, struct msg *m, struct err *e)
 {
 	uint64_t challenge = msg_get_u64(m);
 	const char *token = msg_get_str(m);
-	const char *webroot;
+	const char *webroot = NULL;
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
