@@ -149,6 +149,9 @@ static int confine(struct agent *a, struct err *e)
 	};
 
 	a->root = open(a->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+	/* Only one that is not there yet is empty. */
+	if (a->root < 0 && (errno != ENOENT || request_writes(a->request)))
+		return err_sys(e, "open %s", a->state_dir);
 	TRY(role_confine(&a->start, paths, 4, e));
 	if (a->start.missing != 0)
 		log_info("sandbox: %s", sandbox_missing(a->start.missing));

@@ -318,6 +318,30 @@ static void an_agent_heeds_nothing_but_answers_and_the_order_to_stop(void **stat
 	close(a.said);
 }
 
+/* What cannot be opened is not empty: all that is live would be ordered again. */
+static void an_agent_that_cannot_open_its_store_asks_for_nothing(void **state)
+{
+	const char *names[] = { "lab" };
+	const struct request r = { .command = COMMAND_CA_CRL,
+				   .names = names,
+				   .n_names = 1 };
+	const struct stage *s = *state;
+	const char *path = ((struct scratch *)s->scratch)->path;
+	AUTO_FREE char *away = xasprintf("%s.away", path);
+	AUTO_FREE char *says = xasprintf("open %s: ", path);
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct alone a;
+	char said[512];
+	struct err e;
+
+	assert_int_equal(rename(path, away), 0);
+	alone_start(&a, ROLE_AGENT, &r, s->snapshot);
+	assert_int_equal(msg_recv(a.peer, &m, &e), ERR_NET);
+	assert_int_equal(rename(away, path), 0);
+	assert_int_equal(alone_end(&a, said, sizeof(said)), EXIT_FAILURE);
+	assert_non_null(strstr(said, says));
+}
+
 /* -- begun by someone else -- */
 
 static void a_role_without_its_socket_refuses(void **state)
@@ -400,6 +424,7 @@ int main(void)
 		CASE(what_the_supervisor_says_later_ends_a_keeper_or_worker),
 		CASE(a_responder_takes_only_sockets_before_it_begins),
 		CASE(an_agent_heeds_nothing_but_answers_and_the_order_to_stop),
+		CASE(an_agent_that_cannot_open_its_store_asks_for_nothing),
 		CASE(a_role_without_its_socket_refuses),
 		CASE(a_role_refuses_a_supervisor_of_another_version),
 		CASE(a_role_believes_no_unsealed_snapshot),
