@@ -34,9 +34,13 @@ static char *beside_program(const char *const *candidates, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", exe, candidates[i]);
 
-		/* What cannot be looked at may be there. */
-		if (access(path, F_OK) == 0 || errno != ENOENT)
+		if (access(path, F_OK) == 0)
 			return TAKE(path);
+		/* What cannot be looked at may be there. */
+		if (errno != ENOENT) {
+			log_error("%s: %s", path, strerror(errno));
+			return TAKE(path);
+		}
 	}
 	return xasprintf("%s/%s", exe, candidates[0]);
 }
