@@ -9,6 +9,7 @@
  *     drift.c        what somebody has changed of ours
  *     alarm.c        hooks that are told of what goes wrong
  *     pool.c         workers
+ *     revoke.c       what is to be revoked
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
  *     commit.c       one commit for all that a turn of the loop has written
@@ -39,6 +40,7 @@ struct drift;
 struct control;
 struct job;
 struct pool;
+struct revoking;
 
 struct agent {
 	struct role_start start;
@@ -58,7 +60,9 @@ struct agent {
 	struct link keeper;
 	struct link super;
 	struct pool *pool;
-	struct job *jobs; /* list, newest first */
+	struct revoking *revoking; /* see revoke.h */
+	int64_t revoke_at;         /* when to look at what is to be revoked */
+	struct job *jobs;          /* list, newest first */
 	struct batch *batch;
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;

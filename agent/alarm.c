@@ -11,8 +11,8 @@
 #include "base/mem.h"
 
 /* In this order; the last is of no certificate. */
-static const uint32_t events[] = { EVENT_DRIFT, EVENT_FAILED, EVENT_NOT_SERVED,
-				   EVENT_EXPIRING, EVENT_CLOCK };
+static const uint32_t events[] = { EVENT_DRIFT,    EVENT_FAILED,  EVENT_NOT_SERVED,
+				   EVENT_EXPIRING, EVENT_REVOKED, EVENT_CLOCK };
 
 #define N_EVENTS (sizeof(events) / sizeof(*events))
 

@@ -3,6 +3,7 @@
  * so, and no more often.
  *
  *     failed, not-served   by the job that has found it, when it ends
+ *     not-revoked          as a failure; and what was revoked
  *     drift                by that, or as long as it is left as it is
  *     expiring             as the end comes nearer, see alarm_rule.h; none of what is
  *                          renewed in time
@@ -28,13 +29,13 @@ struct job;
 
 /* -- alarm_look.c: what there is to tell -- */
 
-/* Whether `kind` of `event` is told now of `name` ("": the host), and remember it. *next, if
+/* Whether `kind` of `what` is told now of `name` ("": the host), and remember it. *next, if
  * not NULL: when it is told again. */
-bool alarm_admit(struct agent *a, const char *name, enum hook_event event,
-		 uint64_t kind, int64_t *next);
+bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t kind,
+		 int64_t *next);
 
 /* The same for words: other words are a change. */
-bool alarm_admit_words(struct agent *a, const char *name, enum hook_event event,
+bool alarm_admit_words(struct agent *a, const char *name, const char *what,
 		       const char *words, int64_t *next);
 
 /* Tell what there is about certificate `i` that no job tells. Returns when to look

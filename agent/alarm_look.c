@@ -22,27 +22,26 @@ static int64_t sooner(int64_t x, int64_t y)
 
 /* -- once for each change, and each day -- */
 
-bool alarm_admit(struct agent *a, const char *name, enum hook_event event,
-		 uint64_t kind, int64_t *next)
+bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t kind,
+		 int64_t *next)
 {
-	const char *word = event_words[event];
 	struct alarm_row row = { .kind = kind, .told_at = clock_now() };
 	struct alarm_row last;
 	bool found, due;
 	struct err e;
 
-	if (state_alarm_get(a->state, name, word, &last, &found, &e) < 0)
+	if (state_alarm_get(a->state, name, what, &last, &found, &e) < 0)
 		log_error("%s: what was told: %s", name, e.text);
 	due = alarm_is_due(found ? &last : NULL, kind, row.told_at);
 	if (next != NULL)
 		*next = (due ? row.told_at : last.told_at) + ALARM_REPEAT_S;
 	if (due && (agent_write(a, &e) < 0 ||
-		    state_alarm_put(a->state, name, word, &row, &e) < 0))
+		    state_alarm_put(a->state, name, what, &row, &e) < 0))
 		log_error("%s: remember: %s", name, e.text);
 	return due;
 }
 
-bool alarm_admit_words(struct agent *a, const char *name, enum hook_event event,
+bool alarm_admit_words(struct agent *a, const char *name, const char *what,
 		       const char *words, int64_t *next)
 {
 	uint8_t sum[HASH_LEN];
@@ -53,7 +52,7 @@ bool alarm_admit_words(struct agent *a, const char *name, enum hook_event event,
 	hash_add(&h, words, strlen(words));
 	hash_end(&h, sum);
 	memcpy(&kind, sum, sizeof(kind));
-	return alarm_admit(a, name, event, kind, next);
+	return alarm_admit(a, name, what, kind, next);
 }
 
 /* -- of a certificate -- */
@@ -91,7 +90,7 @@ static int64_t look_at_end(struct agent *a, uint32_t i, int64_t now)
 			  due_moment(&a->spec->certs[i], c), now, &next);
 	if (step == 0)
 		return next;
-	if (!alarm_admit(a, name, EVENT_EXPIRING, step, &again))
+	if (!alarm_admit(a, name, "expiring", step, &again))
 		return sooner(next, again);
 	words = describe_end(a, i, now);
 	agent_tell(a, name, "expiring", c->generation, words);
@@ -106,7 +105,7 @@ static int64_t look_at_drift(struct agent *a, uint32_t i)
 
 	if (words == NULL)
 		return INT64_MAX;
-	if (alarm_admit_words(a, agent_cert_name(a, i), EVENT_DRIFT, words, &again))
+	if (alarm_admit_words(a, agent_cert_name(a, i), "drift", words, &again))
 		job_note(a, i, WHY_FILES_DIFFER, EVENT_DRIFT, words);
 	return again;
 }
@@ -153,8 +152,7 @@ static void forget_clock(struct agent *a)
 	struct alarm_row row;
 	bool found;
 	struct err e;
-	int rc =
-	    state_alarm_get(a->state, "", event_words[EVENT_CLOCK], &row, &found, &e);
+	int rc = state_alarm_get(a->state, "", "clock", &row, &found, &e);
 
 	if (rc == 0 && found && (row.kind != CLOCK_OFF || a->clock.heard))
 		rc = agent_write(a, &e) < 0 ? e.code
@@ -177,7 +175,7 @@ void alarm_clock(struct agent *a)
 		return;
 	}
 	log_error("%s", words);
-	if (!alarm_admit(a, "", EVENT_CLOCK, kind, &a->clock_again_at)) {
+	if (!alarm_admit(a, "", "clock", kind, &a->clock_again_at)) {
 		free(words);
 		return;
 	}

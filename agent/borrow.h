@@ -8,6 +8,6 @@ struct err;
 struct lend_ticket;
 struct msg;
 
-/* Send `m` (WORKER_ACCOUNT or WORKER_REVOKE, its fields put) with the ticket; the answer
+/* Send `m` (WORKER_ACCOUNT, its fields put) with the ticket; the answer
  * is left in m. */
 int borrow(const struct lend_ticket *t, struct msg *m, struct err *e);

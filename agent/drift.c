@@ -166,7 +166,7 @@ void drift_ask(const struct agent *a, const struct job *j, struct msg *m)
 
 static void raise_alarm(struct agent *a, struct job *j, const char *words)
 {
-	if (alarm_admit_words(a, j->name, EVENT_DRIFT, words, NULL))
+	if (alarm_admit_words(a, j->name, "drift", words, NULL))
 		j->alarms |= 1u << EVENT_DRIFT;
 }
 

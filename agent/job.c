@@ -100,6 +100,8 @@ void job_end(struct agent *a, struct job *j)
 		a->clock.doubted = false; /* its CA agrees */
 		alarm_clock(a);
 	}
+	if (j->installed)
+		a->revoke_at = INT64_MIN; /* its predecessor may be to be revoked */
 	if (!alarm_keep(a, j))
 		job_free(j);
 }
@@ -130,7 +132,7 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 	a->certs[j->cert].flags &= ~CERT_ASKED;
 	a->n_failed++;
 	j->err = *e;
-	if (alarm_admit(a, j->name, EVENT_FAILED, (uint64_t)-e->code, NULL))
+	if (alarm_admit(a, j->name, "failed", (uint64_t)-e->code, NULL))
 		j->alarms |= 1u << EVENT_FAILED;
 	report_job(a, j);
 	job_end(a, j);

@@ -57,6 +57,12 @@ static bool may_begin(const struct agent *a)
 	return n - n_parked < JOBS_AT_ONCE && n_parked < PARKED_AT_ONCE;
 }
 
+static void keep_ticking(struct agent *a)
+{
+	if (!ev_is_active(&a->tick))
+		ev_timer_again(a->loop, &a->tick);
+}
+
 static void finish_if_done(struct agent *a, bool more)
 {
 	struct err e;
@@ -65,7 +71,12 @@ static void finish_if_done(struct agent *a, bool more)
 	    a->n_reaching > 0)
 		return;
 	challenge_rest(a);
-	if (alarm_next(a))
+	if ((a->stopping || !more || a->request->command == COMMAND_AGENT) &&
+	    revoke_next(a)) {
+		keep_ticking(a);
+		return;
+	}
+	if (a->look || alarm_next(a))
 		return;
 	if (agent_commit(a, &e) < 0)
 		log_error("remember: %s", e.text);
@@ -107,6 +118,17 @@ static void tell_ready(struct agent *a, int64_t next, uint32_t i)
 		log_warn("say what comes next: %s", e.text);
 }
 
+static int64_t sooner(int64_t x, int64_t y)
+{
+	return x < y ? x : y;
+}
+
+/* What is to be done by now is begun when all else is quiet. */
+static int64_t revoke_moment(const struct agent *a)
+{
+	return a->revoke_at > clock_now() ? a->revoke_at : INT64_MAX;
+}
+
 /* Decide first, act after. */
 static void pass(struct agent *a)
 {
@@ -125,15 +147,14 @@ static void pass(struct agent *a)
 		job_begin(a, i, why);
 	}
 	a->passing = false;
-	if ((a->jobs != NULL || challenge_busy(a) || ari_busy(a)) &&
-	    !ev_is_active(&a->tick))
-		ev_timer_again(a->loop, &a->tick);
+	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a))
+		keep_ticking(a);
 	if (a->clock_again_at <= clock_now())
 		alarm_clock(a);
 	next = agenda_next(a, &i);
 	tell_ready(a, next, i);
-	if (a->request->command == COMMAND_AGENT && a->clock_again_at < next)
-		next = a->clock_again_at;
+	if (a->request->command == COMMAND_AGENT)
+		next = sooner(next, sooner(a->clock_again_at, revoke_moment(a)));
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,
 			NULL);
@@ -251,6 +272,7 @@ static void open_loop(struct agent *a)
 	a->super.gone = on_gone;
 	a->super.other = on_other;
 	a->pool = pool_new(a);
+	revoke_begin(a);
 	a->batch = batch_new(a);
 	ev_timer_init(&a->tick, on_tick, TICK_S, TICK_S);
 	ev_periodic_init(&a->alarm, on_alarm, FAR_FUTURE, 0., NULL);
@@ -273,6 +295,7 @@ static void close_loop(struct agent *a)
 	commit_free(a);
 	challenge_free(a);
 	ari_free(a);
+	revoke_free(a);
 	alarm_free(a);
 	batch_free(a->batch);
 	pool_free(a->pool);
@@ -422,8 +445,6 @@ int agent_renew(struct agent *a, struct err *e)
 	/* Cut off, what is not committed is done again, as after any crash. */
 	if (!agent_cut_off(a) && agent_commit(a, e) < 0)
 		log_error("remember: %s", e->text);
-	if (a->status == 0 && !a->stopping && !agent_cut_off(a))
-		revoke_noted(a);
 	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
 		tell_waiting(a);
 	report_end(a);

@@ -5,13 +5,16 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/agenda.h"
 #include "agent/agent.h"
-#include "agent/borrow.h"
+#include "agent/alarm.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/pool.h"
+#include "agent/progress.h"
 #include "agent/schedule.h"
 #include "agent/state_revoke.h"
 #include "base/auto.h"
@@ -105,116 +108,43 @@ int revoke_mark(struct agent *a, struct err *e)
 	return state_revoke_each(a->state, mark, a, e);
 }
 
-/* -- at the CA -- */
-
-static int by_ticket(const struct revoke_row *r, uint32_t issuer, uint32_t cert,
-		     struct err *e)
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-	const struct lend_ticket t = { .what = LEND_REVOKE,
-				       .issuer = issuer,
-				       .cert = cert,
-				       .generation = r->generation,
-				       .reason = r->reason };
-
-	msg_begin(&m, WORKER_REVOKE, 0);
-	msg_put_u64(&m, issuer);
-	msg_put_u64(&m, r->by_key);
-	TRY(borrow(&t, &m, e));
-	return msg_end(&m, e);
-}
-
-static int by_keeper(const struct agent *a, const struct revoke_row *r, uint32_t issuer,
-		     uint32_t cert, struct err *e)
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-	struct x509_facts facts;
-
-	TRY(inventory_facts(a, cert, r->generation, NULL, &facts, e));
-	msg_begin(&m, KEEPER_CA_REVOKE, 0);
-	msg_put_u64(&m, issuer);
-	msg_put_str(&m, facts.serial);
-	msg_put_u64(&m, r->reason);
-	return link_ask(ROLE_FD_PEER, &m, e);
-}
-
-static int at_ca(const struct agent *a, const struct revoke_row *r, uint32_t cert,
-		 struct err *e)
-{
-	uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
-
-	if (issuer == SPEC_NOBODY)
-		return err_set(e, ERR_CONFIG, "issuer %s is not in the configuration",
-			       r->issuer);
-	if (a->spec->issuers[issuer].type == ISSUER_LOCAL)
-		return by_keeper(a, r, issuer, cert, e);
-	return by_ticket(r, issuer, cert, e);
-}
-
-/* What is live and revoked is due to be replaced, at once: an attempt that failed before
- * was for a lesser reason. What a CA has said is kept to. */
-static int remember(struct agent *a, const struct revoke_row *r, uint32_t cert,
-		    struct err *e)
-{
-	struct memory m;
-	bool found;
-
-	TRY(agent_write(a, e));
-	TRY(state_revoke_done(a->state, r->name, r->generation, e));
-	agent_tell(a, r->name, "revoked", r->generation, r->issuer);
-	if (a->certs[cert].generation != r->generation)
-		return agent_commit(a, e);
-	TRY(state_get(a->state, r->name, &m, &found, e));
-	m.flags |= CERT_REVOKED;
-	if (m.state != JOB_PARKED)
-		m.retry_at = 0;
-	TRY(state_put(a->state, r->name, &m, e));
-	return agent_commit(a, e);
-}
-
-static int do_one(struct agent *a, const struct revoke_row *r, struct err *e)
-{
-	uint32_t cert = spec_cert_called(a->spec, r->name);
-
-	if (cert == SPEC_NOBODY)
-		return err_set(e, ERR_CONFIG,
-			       "it is not in the configuration any more");
-	TRY(at_ca(a, r, cert, e));
-	TRY(remember(a, r, cert, e));
-	if (a->report.lines)
-		printf("%s: generation %llu is revoked\n", r->name,
-		       (unsigned long long)r->generation);
-	return 0;
-}
-
 /* -- what is noted -- */
 
-struct noted {
+struct revoking {
 	struct revoke_row *rows; /* owned, strings too */
 	size_t n;
+	size_t at;   /* the next */
+	bool asking; /* the one before it */
+	bool again;  /* looked at before, in this run */
 };
 
 static int take(void *arg, const struct revoke_row *r)
 {
-	struct noted *noted = arg;
+	struct revoking *v = arg;
 
-	noted->rows = xrealloc(noted->rows, noted->n + 1, sizeof(*r));
-	noted->rows[noted->n] = *r;
-	noted->rows[noted->n].name = xstrdup(r->name);
-	noted->rows[noted->n].issuer = xstrdup(r->issuer);
-	noted->rows[noted->n].last_error = xstrdup(r->last_error);
-	noted->n++;
+	v->rows = xrealloc(v->rows, v->n + 1, sizeof(*r));
+	v->rows[v->n] = *r;
+	v->rows[v->n].name = xstrdup(r->name);
+	v->rows[v->n].issuer = xstrdup(r->issuer);
+	v->rows[v->n].last_error = xstrdup(r->last_error);
+	v->n++;
 	return 0;
 }
 
-static void drop(struct noted *noted)
+static void drop(struct revoking *v)
 {
-	for (size_t i = 0; i < noted->n; i++) {
-		free((void *)(uintptr_t)noted->rows[i].name);
-		free((void *)(uintptr_t)noted->rows[i].issuer);
-		free((void *)(uintptr_t)noted->rows[i].last_error);
+	for (size_t i = 0; i < v->n; i++) {
+		free((void *)(uintptr_t)v->rows[i].name);
+		free((void *)(uintptr_t)v->rows[i].issuer);
+		free((void *)(uintptr_t)v->rows[i].last_error);
 	}
-	free(noted->rows);
+	free(v->rows);
+	*v = (struct revoking){ .again = true };
+}
+
+static const struct revoke_row *current(const struct agent *a)
+{
+	return &a->revoking->rows[a->revoking->at - 1];
 }
 
 /* No client takes it any more, or nobody has it. */
@@ -245,6 +175,13 @@ static void forget_past(struct agent *a, const struct revoke_row *r)
 }
 
 /* -- what was not done -- */
+
+/* There is something to be done then. */
+static void look_at(struct agent *a, int64_t at)
+{
+	if (at < a->revoke_at)
+		a->revoke_at = at;
+}
 
 static int64_t retry_at(const struct agent *a, const struct revoke_row *r,
 			const struct err *why)
@@ -282,6 +219,18 @@ static char *describe(const struct agent *a, const struct revoke_row *r,
 			 live ? " with --by-key or another --reason" : "");
 }
 
+static void tell_hooks(struct agent *a, const struct revoke_row *r, uint32_t event,
+		       const char *what, uint64_t kind, const char *text)
+{
+	const uint32_t cert = spec_cert_called(a->spec, r->name);
+	AUTO_FREE char *words =
+	    xasprintf("generation %llu is %s: %s", (unsigned long long)r->generation,
+		      event == EVENT_REVOKED ? "revoked" : "not revoked", text);
+
+	if (cert != SPEC_NOBODY && alarm_admit(a, r->name, what, kind, NULL))
+		job_note(a, cert, WHY_REVOKED, event, words);
+}
+
 static void not_done(struct agent *a, const struct revoke_row *r, const struct err *why)
 {
 	AUTO_FREE char *text = describe(a, r, why);
@@ -300,10 +249,154 @@ static void not_done(struct agent *a, const struct revoke_row *r, const struct e
 		log_error("%s: generation %llu is not revoked: %s", r->name,
 			  (unsigned long long)r->generation, text);
 		agent_tell(a, r->name, "not-revoked", r->generation, text);
+		tell_hooks(a, r, EVENT_FAILED, "not-revoked", (uint64_t)-why->code,
+			   text);
 	}
 	if (agent_commit(a, &e) < 0)
 		log_error("%s: remember: %s", r->name, e.text);
+	if (row.retry_at != 0)
+		look_at(a, row.retry_at);
 }
+
+/* -- at the CA -- */
+
+/* The ticket is not given: the worker waits in vain, and is not waited for. */
+static void on_lent(void *arg, uint32_t number, struct msg *m,
+		    const struct err *failed);
+static void on_answer(void *arg, uint32_t number, struct msg *m,
+		      const struct err *failed);
+
+static int make(struct agent *a, uint32_t number, struct msg *m, struct err *e)
+{
+	AUTO_MSG struct msg lent = MSG_NONE;
+	const struct revoke_row *r = current(a);
+	const struct lend_ticket t = {
+		.what = LEND_REVOKE,
+		.issuer = spec_issuer_called(a->spec, r->issuer),
+		.cert = number,
+		.generation = r->generation,
+		.reason = r->reason,
+	};
+
+	msg_begin(m, WORKER_REVOKE, 0);
+	msg_put_u64(m, t.issuer);
+	msg_put_u64(m, r->by_key);
+	TRY(lend_begin(&t, &lent, &m->fd, e));
+	link_call(&a->keeper, &lent, on_lent, number);
+	return 0;
+}
+
+static int by_keeper(struct agent *a, const struct revoke_row *r, uint32_t issuer,
+		     uint32_t cert, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct x509_facts facts;
+
+	TRY(inventory_facts(a, cert, r->generation, NULL, &facts, e));
+	msg_begin(&m, KEEPER_CA_REVOKE, 0);
+	msg_put_u64(&m, issuer);
+	msg_put_str(&m, facts.serial);
+	msg_put_u64(&m, r->reason);
+	link_call(&a->keeper, &m, on_answer, cert);
+	return 0;
+}
+
+/* on_answer() is told what comes of it. */
+static int ask(struct agent *a, const struct revoke_row *r, uint32_t cert,
+	       struct err *e)
+{
+	const uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
+	const struct pool_task task = {
+		.issuer = issuer, .number = cert, .make = make, .done = on_answer
+	};
+
+	if (cert == SPEC_NOBODY)
+		return err_set(e, ERR_CONFIG,
+			       "it is not in the configuration any more");
+	if (issuer == SPEC_NOBODY)
+		return err_set(e, ERR_CONFIG, "issuer %s is not in the configuration",
+			       r->issuer);
+	if (a->spec->issuers[issuer].type == ISSUER_LOCAL)
+		return by_keeper(a, r, issuer, cert, e);
+	pool_call(a->pool, &task);
+	return 0;
+}
+
+/* A job that is under way has its own copy of what is remembered. */
+static void mark_revoked(struct agent *a, uint32_t cert)
+{
+	struct job *j = job_of_cert(a, cert);
+
+	if (j != NULL)
+		j->memory.flags |= CERT_REVOKED;
+	a->certs[cert].flags |= CERT_REVOKED;
+	if (a->certs[cert].state != JOB_PARKED)
+		a->certs[cert].retry_at = 0;
+	agenda_look(a, cert);
+}
+
+/* What is live and revoked is due to be replaced, at once: an attempt that failed before
+ * was for a lesser reason. What a CA has said is kept to. */
+static int remember(struct agent *a, const struct revoke_row *r, uint32_t cert,
+		    struct err *e)
+{
+	struct memory m;
+	bool found;
+
+	TRY(agent_write(a, e));
+	TRY(state_revoke_done(a->state, r->name, r->generation, e));
+	agent_tell(a, r->name, "revoked", r->generation, r->issuer);
+	tell_hooks(a, r, EVENT_REVOKED, "revoked", r->generation, r->issuer);
+	if (a->certs[cert].generation != r->generation)
+		return agent_commit(a, e);
+	TRY(state_get(a->state, r->name, &m, &found, e));
+	m.flags |= CERT_REVOKED;
+	if (m.state != JOB_PARKED)
+		m.retry_at = 0;
+	TRY(state_put(a->state, r->name, &m, e));
+	mark_revoked(a, cert);
+	return agent_commit(a, e);
+}
+
+static int is_done(struct agent *a, struct msg *m, struct err *e)
+{
+	const struct revoke_row *r = current(a);
+
+	TRY(msg_end(m, e));
+	TRY(remember(a, r, spec_cert_called(a->spec, r->name), e));
+	progress_hide(a);
+	if (a->report.lines)
+		printf("%s: generation %llu is revoked\n", r->name,
+		       (unsigned long long)r->generation);
+	return 0;
+}
+
+static void on_answer(void *arg, uint32_t number, struct msg *m,
+		      const struct err *failed)
+{
+	struct agent *a = arg;
+	struct err e;
+
+	(void)number;
+	if (!a->revoking->asking)
+		return; /* it has failed by its ticket */
+	if (failed != NULL)
+		e = *failed;
+	if (agent_cut_off(a) || (failed != NULL && agent_cut_off_by(a, &e)))
+		return; /* nobody was asked, or can say so */
+	a->revoking->asking = false;
+	if (failed != NULL || is_done(a, m, &e) < 0)
+		not_done(a, current(a), &e);
+	agent_pass(a);
+}
+
+static void on_lent(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	if (failed != NULL)
+		on_answer(arg, number, m, failed);
+}
+
+/* -- when -- */
 
 /* Its time has not come, and nobody asks for it now. */
 static bool holds_back(const struct agent *a, const struct revoke_row *r, int64_t now)
@@ -312,51 +405,87 @@ static bool holds_back(const struct agent *a, const struct revoke_row *r, int64_
 	       r->retry_at - now <= SCHEDULE_WAIT_MAX;
 }
 
-static void tell_waiting(struct agent *a, const struct revoke_row *r)
+/* The agent has other moments for that, and says nothing until then. */
+static void tell_waiting(struct agent *a, const struct revoke_row *r, const char *until)
 {
-	char at[TEXT_TIME_MAX];
-
-	if (was_refused(r))
-		return;
 	a->n_failed++;
-	log_error("%s: generation %llu is not revoked yet, and not tried again before "
-		  "%s: %s",
-		  r->name, (unsigned long long)r->generation,
-		  text_time(at, r->retry_at), r->last_error);
+	if (a->request->command != COMMAND_AGENT)
+		log_error("%s: generation %llu is not revoked yet%s", r->name,
+			  (unsigned long long)r->generation, until);
 }
 
-static void see_to(struct agent *a, const struct revoke_row *r)
+static void wait_for(struct agent *a, const struct revoke_row *r)
+{
+	char at[TEXT_TIME_MAX];
+	AUTO_FREE char *until = xasprintf(", and not tried again before %s: %s",
+					  text_time(at, r->retry_at), r->last_error);
+
+	look_at(a, r->retry_at);
+	if (!was_refused(r))
+		tell_waiting(a, r, until);
+}
+
+/* What only another configuration mends: that is another run. */
+static bool is_hopeless(const struct agent *a, const struct revoke_row *r)
+{
+	return a->revoking->again && r->failures > 0 && r->code == ERR_CONFIG;
+}
+
+/* Whether it is being asked for. */
+static bool see_to(struct agent *a, const struct revoke_row *r)
 {
 	const uint32_t cert = spec_cert_called(a->spec, r->name);
 	struct err e;
 
 	if (a->request->n_names > 0 && (cert == SPEC_NOBODY || !a->wanted[cert]))
-		return; /* this run is about others */
+		return false; /* this run is about others */
 	if (is_past(a, r)) {
 		forget_past(a, r);
 	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {
-		a->n_failed++;
-		log_error("%s: generation %llu is not revoked yet: it has to be "
-			  "replaced first",
-			  r->name, (unsigned long long)r->generation);
+		tell_waiting(a, r, ": it has to be replaced first");
 	} else if (holds_back(a, r, clock_now())) {
-		tell_waiting(a, r);
-	} else if (do_one(a, r, &e) < 0) {
-		if (agent_cut_off_by(a, &e))
-			a->status = EXIT_AGAIN; /* nobody was asked, or can say so */
-		else
-			not_done(a, r, &e);
+		wait_for(a, r);
+	} else if (!is_hopeless(a, r)) {
+		if (ask(a, r, cert, &e) == 0)
+			return true;
+		not_done(a, r, &e);
 	}
+	return false;
 }
 
-void revoke_noted(struct agent *a)
+bool revoke_next(struct agent *a)
 {
-	struct noted noted = { .rows = NULL };
+	struct revoking *v = a->revoking;
 	struct err e;
 
-	if (state_revoke_each(a->state, take, &noted, &e) < 0)
-		log_error("what is to be revoked: %s", e.text);
-	for (size_t i = 0; i < noted.n && a->status == 0; i++)
-		see_to(a, &noted.rows[i]);
-	drop(&noted);
+	if (v->asking)
+		return true;
+	if (v->rows == NULL && (a->revoke_at > clock_now() || a->clock.wrong))
+		return false;
+	if (v->rows == NULL) {
+		a->revoke_at = INT64_MAX;
+		if (state_revoke_each(a->state, take, v, &e) < 0)
+			log_error("what is to be revoked: %s", e.text);
+	}
+	while (!a->stopping && v->at < v->n && !v->asking)
+		v->asking = see_to(a, &v->rows[v->at++]);
+	if (v->asking)
+		return true;
+	drop(v);
+	if (a->revoke_at != INT64_MAX && a->request->command == COMMAND_AGENT)
+		agent_pass(a); /* the moment has to be armed */
+	return false;
+}
+
+void revoke_begin(struct agent *a)
+{
+	a->revoking = xcalloc(1, sizeof(*a->revoking));
+	a->revoke_at = INT64_MIN;
+}
+
+void revoke_free(struct agent *a)
+{
+	drop(a->revoking);
+	free(a->revoking);
+	a->revoking = NULL;
 }

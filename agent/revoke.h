@@ -5,11 +5,14 @@
  * the CA has agreed: a run that was cut short, or whose CA could not be reached, leaves
  * it to the next one, which revokes what was meant and not its successor, as long as it
  * has not ended of itself. What fails is tried again when its class of error says
- * (schedule.h), or at once when its name is on the command line; what the CA refuses is an
- * error once, and shown by `status` from then on. With --replace the new certificate is made live first, and
- * only then is the old one revoked.
+ * (schedule.h), which is a moment of the agent's as any other, or at once when its name is
+ * on the command line; what the CA refuses is an error once, and shown by `status` from
+ * then on. With --replace the new certificate is made live first, and only then is the old
+ * one revoked.
  */
 #pragma once
+
+#include <stdbool.h>
 
 struct agent;
 struct err;
@@ -21,8 +24,11 @@ int revoke_ask(struct agent *a, struct err *e);
 /* What is noted to be replaced first is due to be, in this run. */
 int revoke_mark(struct agent *a, struct err *e);
 
-/* Revoke what is noted and can be, of the certificates that this run is about; asked
- * directly: the loop must be idle. What cannot be
- * done is logged, counts as failed (what the CA has refused before does not), and stays
- * noted. */
-void revoke_noted(struct agent *a);
+/* Begin the next of what is noted and can be revoked now, one after the other, of the
+ * certificates that this run is about: true, and agent_pass() is called when its CA has
+ * answered; false: there is none before a->revoke_at. What cannot be done is logged, told
+ * to hooks, counts as failed (what the CA has refused before does not), and stays noted. */
+bool revoke_next(struct agent *a);
+
+void revoke_begin(struct agent *a);
+void revoke_free(struct agent *a);

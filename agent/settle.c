@@ -393,10 +393,10 @@ static void tell_end(struct agent *a, struct job *j)
 	if (j->err.code != 0) {
 		agent_tell(a, j->name, "failed", j->generation, j->err.text);
 		a->n_failed++;
-		if (alarm_admit(a, j->name, EVENT_FAILED, (uint64_t)-j->err.code, NULL))
+		if (alarm_admit(a, j->name, "failed", (uint64_t)-j->err.code, NULL))
 			j->alarms |= 1u << EVENT_FAILED;
 		if (j->installed && worst != PROBE_NEW &&
-		    alarm_admit(a, j->name, EVENT_NOT_SERVED, worst, NULL))
+		    alarm_admit(a, j->name, "not-served", worst, NULL))
 			j->alarms |= 1u << EVENT_NOT_SERVED;
 	} else if (j->spec->probes.n > 0) {
 		agent_tell(a, j->name, "proved", j->generation, "");

@@ -129,6 +129,22 @@ test_a_ca_that_cannot_be_asked_is_tried_again_like_for_a_renewal() {
 	is 0 "$(noted '#')"
 }
 
+test_a_running_agent_asks_again_by_itself() {
+	start_ca <<-S
+	revoke 1 status 500
+	S
+	acme
+	expect 0 everleaf renew
+	expect 1 everleaf revoke www
+	later
+	start_agent
+	until_true 60 has_live www 2 # what is revoked is replaced
+	is "2 0" "$(asked revoke) $(noted '#')"
+	is 1 "$(events www revoked)"
+	stop_agent
+	no_fault
+}
+
 test_what_waits_of_another_certificate_is_not_this_ones_failure() {
 	start_ca <<-S
 	revoke 1 status 500

@@ -93,4 +93,72 @@ test_only_what_is_live_can_be_revoked() {
 	expect 4 everleaf revoke mail
 }
 
+# What the last attempt has left is due in SECONDS; a row without a sum is believed.
+retried_in() { # SECONDS
+	python3 - "$dir/state/agent/state.db" "$1" <<-'P'
+	import sqlite3, sys, time
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute("UPDATE revocation SET retry_at = ?, sum = NULL", (int(time.time()) + int(sys.argv[2]),))
+	db.commit()
+	P
+}
+
+test_a_running_agent_tries_again_when_the_time_comes() {
+	lab
+	expect 0 everleaf renew
+	mv state/ca/lab/root.key kept
+	expect 1 everleaf revoke www
+	retried_in 2
+	start_agent
+	was_tried() { [ "$(events www not-revoked)" = 2 ]; }
+	until_true 60 was_tried
+	is "" "$(revoked)"
+	says agent.err "www: generation 1 is not revoked: "
+	stop_agent
+	mv kept state/ca/lab/root.key
+	retried_in 2
+	start_agent
+	until_true 60 has_live www 2
+	is "$(serial 1)" "$(revoked)"
+	is 1 "$(events www revoked)"
+	stop_agent
+}
+
+test_a_running_agent_revokes_what_it_has_replaced() {
+	lab
+	expect 0 everleaf renew
+	mv state/ca/lab/root.key kept
+	expect 1 everleaf revoke www --replace
+	mv kept state/ca/lab/root.key
+	python3 - "$dir/state/agent/state.db" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute("UPDATE certificate SET retry_at = 0, sum = NULL")
+	db.commit()
+	P
+	start_agent
+	is_revoked() { [ "$(serial 1)" = "$(revoked)" ]; }
+	until_true 60 is_revoked
+	is_live_of www 2 2
+	stop_agent
+}
+
+test_hooks_are_told_of_what_was_revoked_and_what_could_not_be() {
+	lab
+	sed -i 's/reuse_key = true;/hooks = "ops";/' everleaf.conf
+	hook ops <<-'H'
+	[ "$1" = test ] || echo "$EVERLEAF_EVENT $EVERLEAF_NAME: $EVERLEAF_ERROR" >>"$dir/told"
+	H
+	echo "hooks = ( { name = \"ops\"; run = [ \"$dir/ops\", \"run\" ]; on = [ \"failed\", \"revoked\" ]; } );" >>everleaf.conf
+	expect 0 everleaf renew
+	mv state/ca/lab/root.key kept
+	expect 1 everleaf revoke www
+	expect 1 everleaf revoke www # that was told
+	mv kept state/ca/lab/root.key
+	expect 0 everleaf revoke www
+	is 2 "$(wc -l <told)"
+	sed -n 1p told | has '^failed www: generation 1 is not revoked: '
+	is "revoked www: generation 1 is revoked: lab" "$(sed -n 2p told)"
+}
+
 run_tests "$@"
