@@ -83,7 +83,8 @@ struct agent {
 	struct heap agenda;    /* see agenda.h, as the next */
 	struct heap due;
 	struct heap unasked; /* see ari.h */
-	bool passing;        /* looking for what is due */
+	int64_t passed_at;   /* when it was last looked for what is due; 0: never */
+	bool passing;        /* ... and is now */
 	bool look;           /* to be done at the end of this turn */
 	bool writing;        /* a transaction is open */
 	struct err

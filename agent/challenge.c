@@ -438,6 +438,7 @@ void challenge_begin(struct agent *a)
 	struct err e;
 
 	a->challenges = xcalloc(1, sizeof(*a->challenges));
+	responder_begin(a);
 	if (state_token_each(a->state, NULL, load, a, &e) < 0)
 		log_error("tokens: %s", e.text);
 	for (struct token *t = a->challenges->tokens; t != NULL; t = next) {
@@ -456,7 +457,7 @@ void challenge_free(struct agent *a)
 		token_free(c, c->tokens);
 	while (c->groups != NULL)
 		group_free(c, c->groups);
-	responder_close(c);
+	responder_close(a);
 	free(c);
 	a->challenges = NULL;
 }

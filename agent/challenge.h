@@ -9,6 +9,11 @@
  * presented again at once by the agent, which stays, and by any other run where it goes on
  * with the order. A responder that dies is started again with all it had to answer.
  *
+ * Who asks how we are (`http`) is answered by the same responder: where that is configured
+ * there is one all the time, without the addresses of challenges but while they are
+ * needed. For each of the two another one is started, and the one before it finishes. It
+ * asks for pages (http.h), which are made at the end of a turn of the loop.
+ *
  *     challenge.c            rows, who waits for what, the keeper
  *     challenge_responder.c  the responder
  */
@@ -55,5 +60,8 @@ void challenge_check(struct agent *a);
 
 /* All is quiet: let go of the responder, unless there is something to answer. */
 void challenge_rest(struct agent *a);
+
+/* At the end of a turn: answer what the responder has asked. */
+void challenge_turn(struct agent *a);
 
 void challenge_free(struct agent *a);

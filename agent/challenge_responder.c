@@ -1,19 +1,30 @@
+#include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/challenge_token.h"
+#include "agent/http.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
 #define AT_ONCE    8     /* requests in its socket, see link.h */
 #define STARTS_MAX 5     /* one that always dies is not worth more */
+#define QUIET_MS   60000 /* ... within such a time */
 #define SILENT_MS  10000 /* it does nothing that could take long */
 
 static bool is_there(const struct challenges *c)
 {
 	return c->open && c->responder.fd >= 0;
+}
+
+/* Who asks how we are is to be answered all the time. */
+static bool is_public(const struct agent *a)
+{
+	return a->spec->global->http.at != 0;
 }
 
 static bool is_by_responder(const struct agent *a, const struct token *t)
@@ -49,17 +60,82 @@ static void forget_refusals(struct challenges *c)
 	c->n_refusals = 0;
 }
 
-static void close_link(struct challenges *c)
+/* -------- pages */
+
+/* They are made at the end of the turn, with all that it has brought. To say that we
+ * decide is to decide. */
+static void on_asked(void *arg, struct link *l, struct msg *m)
 {
-	if (c->open)
-		link_close(&c->responder);
-	c->open = c->accepts = false;
+	struct agent *a = arg;
+	const uint64_t page = msg_get_u64(m);
+	struct err e;
+
+	(void)l;
+	if (m->type != RESPONDER_PAGE || msg_end(m, &e) < 0 || page >= RESPONDER_PAGES)
+		return;
+	a->challenges->wanted |= 1u << page;
+	if (page == PAGE_HEALTH)
+		agent_pass(a);
 }
 
-void responder_close(struct challenges *c)
+/* One that does not listen asks again. */
+static void answer(struct challenges *c, enum responder_page page, bool ok, int fd)
 {
-	close_link(c);
-	forget_refusals(c);
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	msg_begin(&m, RESPONDER_PAGE, 0);
+	msg_put_u64(&m, page);
+	msg_put_u64(&m, ok);
+	m.fd = fd;
+	if (msg_offer(c->responder.fd, &m, &e) < 0)
+		log_debug("answer the responder: %s", e.text);
+	m.fd = -1; /* the caller's */
+}
+
+void challenge_turn(struct agent *a)
+{
+	struct challenges *c = a->challenges;
+
+	if (c == NULL || c->wanted == 0)
+		return;
+	for (uint32_t page = 0; page < RESPONDER_PAGES; page++) {
+		AUTO_FD int fd = -1;
+		struct err e;
+		bool ok;
+
+		if ((c->wanted & 1u << page) == 0 || !is_there(c))
+			continue;
+		ok = http_page(a, (enum responder_page)page, &fd, &e) == 0;
+		if (!ok)
+			log_error("http: %s", e.text);
+		answer(c, (enum responder_page)page, ok, fd);
+	}
+	c->wanted = 0;
+}
+
+/* What it has asked so far is answered: who waits for that is with it. */
+static void close_link(struct agent *a)
+{
+	struct challenges *c = a->challenges;
+	struct pollfd p = { .fd = is_there(c) ? c->responder.fd : -1,
+			    .events = POLLIN };
+	struct err e;
+
+	while (poll(&p, 1, 0) > 0 && msg_recv(p.fd, &c->responder.in, &e) == 0)
+		on_asked(a, &c->responder, &c->responder.in);
+	challenge_turn(a);
+
+	if (c->open)
+		link_close(&c->responder);
+	c->open = c->accepts = c->listens = false;
+	c->wanted = 0;
+}
+
+void responder_close(struct agent *a)
+{
+	close_link(a);
+	forget_refusals(a->challenges);
 }
 
 /* -------- one token */
@@ -118,7 +194,7 @@ static void add(struct agent *a, struct token *t)
 
 /* -------- the responder */
 
-static void start(struct agent *a);
+static void start(struct agent *a, bool listens);
 
 /* After each call was told. What was shown has to be shown again. */
 static void on_gone(void *arg, struct link *l)
@@ -135,13 +211,16 @@ static void on_gone(void *arg, struct link *l)
 			t->state = TOKEN_PUT;
 			t->waits = true;
 		}
-	if (first_waiting(c) == NULL)
+	if (first_waiting(c) == NULL && !is_public(a))
 		return;
-	if (c->starts < STARTS_MAX) {
+	if (c->starts < STARTS_MAX || clock_boot_ms() - c->started_ms > QUIET_MS) {
 		log_warn("the responder is gone: starting it again");
-		start(a);
+		if (c->starts >= STARTS_MAX)
+			c->starts = 0;
+		start(a, first_waiting(c) != NULL);
 		return;
 	}
+	log_error("the responder died %u times: it is not started again", c->starts);
 	err_set(&e, ERR_SYS, "the responder died %u times", c->starts);
 	fail_waiting(a, &e);
 }
@@ -201,39 +280,52 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 		fail_waiting(a, &e);
 		return;
 	}
-	close_link(c);
+	close_link(a);
 	if (m->fd >= 0) {
 		link_open(&c->responder, a->loop, msg_take_fd(m), AT_ONCE, a);
 		c->responder.gone = on_gone;
+		c->responder.other = on_asked;
 		c->open = true;
 	}
+	c->listens = c->asked;
+	if (!c->listens && first_waiting(c) != NULL)
+		start(a, true);
 	while (!c->starting && (t = first_waiting(c)) != NULL)
 		add(a, t);
 	responder_open(c);
 }
 
-static void start(struct agent *a)
+static void start(struct agent *a, bool listens)
 {
 	struct challenges *c = a->challenges;
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	c->starting = true;
+	c->asked = listens;
 	c->starts++;
+	c->started_ms = clock_boot_ms();
 	msg_begin(&m, SUP_RESPONDER, 0);
+	msg_put_u64(&m, listens);
 	link_call(&a->super, &m, on_started, 0);
+}
+
+void responder_begin(struct agent *a)
+{
+	if (is_public(a))
+		start(a, false);
 }
 
 void responder_put(struct agent *a, struct token *t)
 {
 	struct challenges *c = a->challenges;
 
-	if (is_there(c)) {
+	if (is_there(c) && c->listens) {
 		add(a, t);
 		return;
 	}
 	t->waits = true;
 	if (!c->starting)
-		start(a);
+		start(a, true);
 }
 
 void responder_take(struct agent *a, struct token *t)
@@ -270,6 +362,9 @@ void challenge_rest(struct agent *a)
 	for (const struct token *t = c->tokens; t != NULL; t = t->next)
 		if (is_by_responder(a, t))
 			return;
-	responder_close(c);
 	c->starts = 0;
+	if (!is_public(a))
+		responder_close(a);
+	else if (is_there(c) && c->listens)
+		start(a, false);
 }

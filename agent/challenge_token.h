@@ -37,10 +37,14 @@ struct challenges {
 	struct group *groups;
 	uint32_t last_id;
 	struct link responder;
-	bool open;       /* the link is in use, or closed and not yet cleared */
-	bool accepts;    /* it was told to */
-	bool starting;   /* the supervisor has been asked */
-	unsigned starts; /* since it was let go for the last time */
+	bool open;          /* the link is in use, or closed and not yet cleared */
+	bool accepts;       /* it was told to */
+	bool listens;       /* it has the addresses of challenges, too */
+	bool starting;      /* the supervisor has been asked */
+	bool asked;         /* ... for these addresses, too */
+	unsigned starts;    /* since it was let go for the last time */
+	int64_t started_ms; /* clock_boot_ms() of the last */
+	uint32_t wanted;    /* bits: pages that it has asked for */
 	struct refusal refusals[RESPONDER_LISTENERS];
 	size_t n_refusals;
 };
@@ -53,11 +57,14 @@ void token_taken(struct agent *a, struct token *t, const struct err *failed);
 
 struct token *token_called(const struct challenges *c, uint32_t id);
 
-/* challenge_responder.c: bring it there, take it out; answered by the two above, perhaps
+/* challenge_responder.c: at the start. */
+void responder_begin(struct agent *a);
+
+/* ... bring it there, take it out; answered by the two above, perhaps
  * at once. */
 void responder_put(struct agent *a, struct token *t);
 void responder_take(struct agent *a, struct token *t);
-void responder_close(struct challenges *c);
+void responder_close(struct agent *a);
 
 /* It may accept once all that there was before is in it (nobody waits for those): a CA may
  * look at any moment for what a responder before this one showed. */

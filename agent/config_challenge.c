@@ -37,9 +37,9 @@ static void read_listen(struct config_reader *r, const config_setting_t *s, void
 	if (!config_listen(r, s, false, listen) ||
 	    config_index_find(&r->listens, *listen) != NULL)
 		return;
-	if (r->listens.n == RESPONDER_LISTENERS)
+	if (r->listens.n == RESPONDER_ADDRESSES)
 		config_expected(r, s, "not more than %d different addresses in all",
-				RESPONDER_LISTENERS);
+				RESPONDER_ADDRESSES);
 	else if (listen->at != 0)
 		config_index_add(&r->listens, *listen, 0, s);
 }

@@ -72,8 +72,7 @@ void config_log(struct config_reader *r, const config_setting_t *s, void *into)
 void config_http(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	(void)into;
-	if (config_listen(r, s, true, &r->global.http))
-		config_later(r, s);
+	config_listen(r, s, true, &r->global.http);
 }
 
 void config_watch(struct config_reader *r, const config_setting_t *s, void *into)

@@ -266,7 +266,7 @@ bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix
 
 	if (word == NULL)
 		return false;
-	is_unix = unix_too && strncmp(word, "unix:", 5) == 0 && is_canonical(word + 5);
+	is_unix = unix_too && listen_parse_unix(word, &a) && is_canonical(word + 5);
 	if (!is_unix && !listen_parse(word, &a)) {
 		config_expected(
 		    r, s, "%s",

@@ -96,6 +96,7 @@ struct cert {
 	int64_t ari_at;     /* the point that was drawn in the CA's window; 0: none */
 	int64_t ari_end;    /* ... of which this is the end */
 	int64_t ari_ask_at; /* when the CA is asked for it again, see ari.h */
+	int64_t last_success_at; /* 0: never */
 	uint32_t flags;
 	uint32_t issuer; /* number of the issuer it came from; SPEC_NOBODY: not known */
 	uint16_t failures; /* in a row */

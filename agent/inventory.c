@@ -230,6 +230,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 				? 0
 				: m->retry_at,
 		.generation = m->generation,
+		.last_success_at = m->last_success_at,
 		.issuer = issuer_number(a, m->issuer),
 		.failures =
 		    (uint16_t)(m->failures > UINT16_MAX ? UINT16_MAX : m->failures),

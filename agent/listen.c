@@ -5,12 +5,16 @@
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/fsuid.h>
+#include <sys/stat.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "base/auto.h"
 #include "base/text.h"
 
 #define BACKLOG 128
+#define UNIX    "unix:"
 
 static void set_v4(struct listen_address *a, const void *host)
 {
@@ -53,6 +57,20 @@ bool listen_parse(const char *text, struct listen_address *a)
 	return true;
 }
 
+bool listen_parse_unix(const char *text, struct listen_address *a)
+{
+	struct sockaddr_un un = { .sun_family = AF_UNIX };
+	const char *path = text + strlen(UNIX);
+
+	if (strncmp(text, UNIX, strlen(UNIX)) != 0 || path[0] != '/' ||
+	    strlen(path) >= sizeof(un.sun_path))
+		return false;
+	memcpy(un.sun_path, path, strlen(path));
+	*a = (struct listen_address){ .text = text, .len = sizeof(un), .fd = -1 };
+	memcpy(&a->sa, &un, sizeof(un));
+	return true;
+}
+
 /* -------- who serves whom */
 
 static bool is_same(const struct listen_address *a, const struct listen_address *b)
@@ -84,13 +102,19 @@ static bool has_v4(const struct listen *l, uint16_t port)
 	return false;
 }
 
-void listen_add(struct listen *l, const char *text)
+void listen_add(struct listen *l, const char *text, unsigned serves)
 {
+	struct listen_address *a = &l->list[l->n];
+
 	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->list[i].text, text) == 0)
+		if (strcmp(l->list[i].text, text) == 0) {
+			l->list[i].serves |= serves;
 			return;
-	if (l->n == RESPONDER_LISTENERS || !listen_parse(text, &l->list[l->n]))
+		}
+	if (l->n == RESPONDER_LISTENERS ||
+	    (!listen_parse(text, a) && !listen_parse_unix(text, a)))
 		return;
+	a->serves = serves;
 	l->n++;
 	for (size_t i = 0; i < l->n; i++) {
 		l->list[i].by = server_of(l, i);
@@ -98,7 +122,70 @@ void listen_add(struct listen *l, const char *text)
 	}
 }
 
+unsigned listen_serves(const struct listen *l, const struct listen_address *a)
+{
+	unsigned serves = 0;
+
+	for (size_t i = 0; i < l->n; i++)
+		if (&l->list[l->list[i].by] == a)
+			serves |= l->list[i].serves;
+	return serves;
+}
+
 /* -------- sockets */
+
+static bool is_unix(const struct listen_address *a)
+{
+	return a->sa.ss_family == AF_UNIX;
+}
+
+static const char *path_of(const struct listen_address *a)
+{
+	return a->text + strlen(UNIX);
+}
+
+/* One that nobody answers goes, but nothing that is not a socket. 0 or an errno. */
+static int make_room(const struct listen_address *a)
+{
+	struct stat st;
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	if (lstat(path_of(a), &st) < 0)
+		return errno == ENOENT ? 0 : errno;
+	if (!S_ISSOCK(st.st_mode))
+		return EEXIST;
+	if (fd < 0 || connect(fd, (const struct sockaddr *)&a->sa, a->len) == 0 ||
+	    errno != ECONNREFUSED)
+		return EADDRINUSE;
+	return unlink(path_of(a)) < 0 ? errno : 0;
+}
+
+/* It has owner and mode from the first moment on, whoever can change its folder. 0 or an
+ * errno. */
+static int open_unix(struct listen_address *a, gid_t group)
+{
+	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	int error = fd < 0 ? errno : make_room(a);
+	mode_t mask;
+	gid_t own;
+
+	if (error != 0)
+		return error;
+	if (fchmod(fd, 0660) < 0) /* bind() makes it so */
+		return errno;
+	mask = umask(0);
+	own = (gid_t)setfsgid(group);
+	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0)
+		error = errno;
+	(void)setfsgid(own);
+	umask(mask);
+	if (error != 0)
+		return error;
+	if (listen(fd, BACKLOG) < 0)
+		return errno;
+	a->fd = take_fd(&fd);
+	return 0;
+}
 
 /* A host without IPv6 has IPv4 to offer where any address will do. */
 static int open_socket(struct listen_address *a)
@@ -132,29 +219,33 @@ static int open_listener(struct listen_address *a)
 	return 0;
 }
 
-static void bind_one(struct listen_address *a)
+static void bind_one(struct listen_address *a, gid_t group)
 {
-	int error = open_listener(a);
+	int error = is_unix(a) ? open_unix(a, group) : open_listener(a);
 	const char *what = strerror(error);
 	const char *then = "";
 
 	a->failed[0] = '\0';
 	if (error == 0)
 		return;
-	if (error == EADDRINUSE)
+	if (error == EADDRINUSE && (a->serves & SERVES_CHALLENGES) != 0)
 		then = ": is a web server running there? use webroot instead";
+	if (error == EEXIST)
+		then = ": it is not a socket";
 	if (error == EADDRNOTAVAIL)
 		then = ": this host does not have it now";
 	snprintf(a->failed, sizeof(a->failed), "listen %s: %s%s", a->text, what, then);
 }
 
-size_t listen_bind(struct listen *l)
+size_t listen_bind(struct listen *l, unsigned serves)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < l->n; i++) {
-		if (l->list[i].by == i && l->list[i].fd < 0)
-			bind_one(&l->list[i]);
+		if ((listen_serves(l, &l->list[i]) & serves) == 0)
+			continue;
+		if (l->list[i].fd < 0)
+			bind_one(&l->list[i], l->group);
 		n += l->list[i].fd >= 0;
 	}
 	for (size_t i = 0; i < l->n; i++)
@@ -178,9 +269,13 @@ void listen_inherit(struct listen *l, struct listen *from)
 			inherit(&l->list[i], from);
 }
 
-void listen_close(struct listen *l)
+void listen_close(struct listen *l, unsigned serves)
 {
 	for (size_t i = 0; i < l->n; i++) {
+		if ((listen_serves(l, &l->list[i]) & ~serves) != 0)
+			continue;
+		if (l->list[i].fd >= 0 && is_unix(&l->list[i]))
+			(void)unlink(path_of(&l->list[i]));
 		auto_fd_(&l->list[i].fd);
 		l->list[i].fd = -1;
 	}

@@ -1,10 +1,15 @@
 /*
- * listen: the sockets on which challenges are answered, each bound once.
+ * listen: the sockets on which challenges, and who asks how we are, are answered; each is
+ * bound once, for all that is served there (SERVES_* of responder.h).
  *
  * "[::]:80" takes what comes by IPv4 as well, unless an IPv4 address of that port is
  * listed too. An address that another of the list includes ("127.0.0.1:80" beside
  * "0.0.0.0:80", or the same one spelled otherwise) needs no socket of its own. What
  * cannot be bound is tried again by the next listen_bind(); the others are there.
+ *
+ * "unix:/path" is a socket of the file system, of mode 0660 and the group that is given. It
+ * takes the place of one that nobody answers, and of nothing else, and is taken away again
+ * when it is closed.
  */
 #pragma once
 
@@ -17,6 +22,7 @@
 
 struct listen_address {
 	const char *text; /* as configured, borrowed */
+	unsigned serves;
 	struct sockaddr_storage sa;
 	socklen_t len;
 	uint16_t port;
@@ -30,20 +36,28 @@ struct listen_address {
 struct listen {
 	struct listen_address list[RESPONDER_LISTENERS];
 	size_t n;
+	gid_t group; /* of those in the file system; (gid_t)-1: the caller's */
 };
 
 /* Read "192.0.2.1:80" or "[2001:db8::1]:80": false if it is not such an address. */
 bool listen_parse(const char *text, struct listen_address *a);
 
-/* Add `text`, which must outlive *l, unless it is there. One that is no address, or is
- * one too many, is passed over: the configuration has been checked. */
-void listen_add(struct listen *l, const char *text);
+/* Read "unix:/run/x.sock": the same. */
+bool listen_parse_unix(const char *text, struct listen_address *a);
 
-/* Bind what is not bound yet; how many sockets there are then. Why an address has none
- * is in `failed` ("": it has one, perhaps another's). */
-size_t listen_bind(struct listen *l);
+/* Add `text`, which must outlive *l, and what is served there. One that is no address, or
+ * is one too many, is passed over: the configuration has been checked. */
+void listen_add(struct listen *l, const char *text, unsigned serves);
+
+/* What is served by the socket of `a`: of all addresses that it includes. */
+unsigned listen_serves(const struct listen *l, const struct listen_address *a);
+
+/* Bind what serves any of `serves` and is not bound yet; how many sockets of those there
+ * are then. Why an address has none is in `failed` ("": it has one, perhaps another's). */
+size_t listen_bind(struct listen *l, unsigned serves);
 
 /* Take over the sockets of `from` whose addresses are those of `l`. */
 void listen_inherit(struct listen *l, struct listen *from);
 
-void listen_close(struct listen *l);
+/* Close what serves nothing else than `serves`. */
+void listen_close(struct listen *l, unsigned serves);

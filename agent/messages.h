@@ -35,7 +35,8 @@ enum message {
 	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */
 	SUP_READY,     /* what comes next: the agent decides. -> none */
 	SUP_ASKED,     /* struct request, fd of who asked -> . ; control.h */
-	SUP_RESPONDER, /* -> n, n * {listen, why it could not be bound}, fd */
+	SUP_RESPONDER, /* whether for challenges, too -> n, n * {listen, why it could not
+			  be bound}, fd */
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
@@ -87,8 +88,11 @@ enum message {
 	RESPONDER_REMOVE,   /* token -> . */
 	RESPONDER_OPEN,     /* what there was before has been added: accept. -> . */
 
+	/* responder -> agent, which answers by the same, when it can */
+	RESPONDER_PAGE, /* enum responder_page. -> the same, whether it could be said, fd */
+
 	/* supervisor -> responder, after ROLE_START */
-	RESPONDER_LISTEN = 90, /* fd of a listening socket. -> none */
+	RESPONDER_LISTEN = 90, /* SERVES_*, fd of a listening socket. -> none */
 	RESPONDER_READY,       /* all are there. -> none */
 
 	/* command -> agent, on the control socket, -> of the supervisor (control.h) */

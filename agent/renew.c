@@ -138,6 +138,7 @@ static void pass(struct agent *a)
 
 	a->look = false;
 	a->passing = true;
+	a->passed_at = clock_now();
 	if (a->stopping)
 		job_rest_all(a);
 	agenda_decide(a);
@@ -215,6 +216,7 @@ static void end_turn(struct agent *a)
 	while (commit_turn(a) || a->look)
 		if (a->look)
 			pass(a);
+	challenge_turn(a);
 }
 
 static void on_turn(struct ev_loop *loop, ev_prepare *turn, int events)

@@ -1,32 +1,52 @@
 /*
- * responder: answers http-01 (RFC 8555 8.3) on listening sockets that it is handed, as
- * responder_reply.h says.
+ * responder: answers on listening sockets that it is handed, as responder_reply.h says:
+ * http-01 (RFC 8555 8.3), and what the agent has to say of itself, each only on those
+ * that are for it.
  *
- * One request on a connection, 2 s for a connection from first to last byte, 16
- * connections per address that are not answered yet, 256 in all; where they become scarce the oldest makes room, so
- * that slow clients do not keep a CA out. It has no thread and fits into
- * SANDBOX_RESPONDER; made before or inside it.
+ * One request on a connection, and a deadline for each part of its way: 2 s to ask, 5 s
+ * for the agent to say what is asked for, 30 s until the last byte is sent. 16
+ * connections per address that are not answered yet, 256 in all; where they become scarce
+ * the oldest makes room, so that slow clients do not keep a CA out. It has no thread and
+ * fits into SANDBOX_RESPONDER; made before or inside it.
  *
  *     n = responder_poll(r, fds);                 beside the role's own descriptors
  *     poll(fds, n, responder_timeout_ms(r));
  *     responder_run(r, fds);
+ *     while (responder_ask(r, &page))             ... the agent, and when it answers:
+ *     responder_come(r, page, fd, e);
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
+
+#include "agent/responder_reply.h"
 
 struct err;
 struct pollfd;
 struct responder;
 
-#define RESPONDER_LISTENERS   16
+#define RESPONDER_ADDRESSES   16 /* at which challenges are answered, */
+#define RESPONDER_LISTENERS   (RESPONDER_ADDRESSES + 1) /* ... and the pages */
 #define RESPONDER_CONNECTIONS 256
 #define RESPONDER_PER_ADDRESS 16
 #define RESPONDER_SECONDS     2
+#define RESPONDER_WAIT_S      5
+#define RESPONDER_SEND_S      30
 #define RESPONDER_POLLFDS     (RESPONDER_LISTENERS + RESPONDER_CONNECTIONS)
 
-/* `listeners` stay the caller's, are made non-blocking, and must outlive *r. ERR_SYS. */
-int responder_new(const int *listeners, size_t n, struct responder **r, struct err *e);
+#define SERVES_CHALLENGES (1u << 0)
+#define SERVES_PAGES      (1u << 1)
+
+struct responder_listener {
+	int fd;
+	unsigned serves;
+};
+
+/* The sockets of `listeners` stay the caller's, are made non-blocking, and must outlive
+ * *r. ERR_SYS. */
+int responder_new(const struct responder_listener *listeners, size_t n,
+		  struct responder **r, struct err *e);
 void responder_free(struct responder *r); /* connections are cut; NULL is fine */
 
 /* As responder_tokens.h says. */
@@ -42,6 +62,16 @@ int responder_timeout_ms(const struct responder *r); /* -1: for ever */
  * last run, and poll() answered. */
 void responder_run(struct responder *r, const struct pollfd *fds);
 
-/* Accept no more; another responder on the same sockets does. Returns how many
- * connections are still open. */
+/* A page that the agent has to be asked for, once: false, there is none. */
+bool responder_ask(struct responder *r, enum responder_page *page);
+
+/* It has answered, with `fd` or without, which stays the caller's; or it could not. Who
+ * waits for it is answered. As responder_pages.h says. */
+int responder_come(struct responder *r, enum responder_page page, int fd,
+		   struct err *e);
+void responder_fail(struct responder *r, enum responder_page page);
+
+/* Accept no more, and wait for the agent no more; another responder on the same sockets
+ * does. What is being sent has RESPONDER_SECONDS. Returns how many connections are still
+ * open. */
 size_t responder_drain(struct responder *r);

@@ -11,11 +11,21 @@
 /* = RFC 8555 8.3 "The path at which the resource is provisioned is comprised of the fixed
  * prefix "/.well-known/acme-challenge/", followed by the "token" value in the challenge." */
 #define PREFIX "/.well-known/acme-challenge/"
+#define ALIVE  "ok\n"
 
 struct request_line {
 	const char *method;
 	const char *target;
 	const char *version;
+};
+
+static const struct {
+	const char *target;
+	const char *type;
+} pages[RESPONDER_PAGES] = {
+	[PAGE_HEALTH] = { "/healthz", "text/plain; charset=utf-8" },
+	[PAGE_METRICS] = { "/metrics", "text/plain; version=0.0.4; charset=utf-8" },
+	[PAGE_STATUS] = { "/status.json", "application/json" },
 };
 
 /* Words by single spaces, as RFC 9112 3 has it: what is spelled otherwise is no HTTP/1. */
@@ -42,9 +52,25 @@ static bool has_its_host(const char *version, const char *fields)
 	return n == 1 || (n == 0 && strcmp(version, "HTTP/1.0") == 0);
 }
 
-/* The status, and what is in its body if it has one. */
-static const char *judge(const struct responder_tokens *tokens, char *in,
-			 struct request_line *l, const char **body)
+static bool is_page(const char *target, enum responder_page *page)
+{
+	for (size_t i = 0; i < RESPONDER_PAGES; i++)
+		if (strcmp(target, pages[i].target) == 0) {
+			*page = (enum responder_page)i;
+			return true;
+		}
+	return false;
+}
+
+static bool is_head(const struct request_line *l)
+{
+	return strcmp(l->method, "HEAD") == 0;
+}
+
+/* The status, and what is in its body if it has one; NULL: it is a page. */
+static const char *judge(const struct responder_offer *offer, char *in,
+			 struct request_line *l, enum responder_page *page,
+			 const char **body)
 {
 	char *fields = strstr(in, "\r\n");
 
@@ -52,10 +78,13 @@ static const char *judge(const struct responder_tokens *tokens, char *in,
 	*fields = '\0';
 	if (!take_line(in, l) || !has_its_host(l->version, fields))
 		return "400 Bad Request";
-	if (strcmp(l->method, "GET") != 0 && strcmp(l->method, "HEAD") != 0)
+	if (strcmp(l->method, "GET") != 0 && !is_head(l))
 		return "405 Method Not Allowed\r\nAllow: GET, HEAD";
-	if (strncmp(l->target, PREFIX, strlen(PREFIX)) == 0)
-		*body = responder_tokens_find(tokens, l->target + strlen(PREFIX));
+	if (offer->pages && is_page(l->target, page))
+		return NULL;
+	if (offer->tokens != NULL && strncmp(l->target, PREFIX, strlen(PREFIX)) == 0)
+		*body =
+		    responder_tokens_find(offer->tokens, l->target + strlen(PREFIX));
 	return *body == NULL ? "404 Not Found"
 			     : "200 OK\r\nContent-Type: application/octet-stream";
 }
@@ -82,8 +111,9 @@ static const char *refuse(const char *in)
 					  : "431 Request Header Fields Too Large";
 }
 
-bool responder_reply(const struct responder_tokens *tokens, char *in, bool full,
-		     struct buf *out)
+enum responder_word responder_reply(const struct responder_offer *offer, char *in,
+				    bool full, struct responder_ask *ask,
+				    struct buf *out)
 {
 	char *end = strstr(in, "\r\n\r\n");
 	struct request_line line = { .method = "" };
@@ -91,12 +121,32 @@ bool responder_reply(const struct responder_tokens *tokens, char *in, bool full,
 	const char *status;
 
 	if (end == NULL && !full)
-		return false;
+		return REPLY_LATER;
 	if (end != NULL)
 		end[2] = '\0'; /* what follows is a body, or one request too many */
-	status = end == NULL ? refuse(in) : judge(tokens, in, &line, &body);
+	status = end == NULL ? refuse(in) : judge(offer, in, &line, &ask->page, &body);
+	ask->head = is_head(&line);
+	if (status == NULL)
+		return REPLY_PAGE;
 	if (body == NULL)
 		body = "";
-	put(out, status, strlen(body), strcmp(line.method, "HEAD") == 0 ? "" : body);
-	return true;
+	put(out, status, strlen(body), ask->head ? "" : body);
+	return REPLY_NOW;
+}
+
+void responder_reply_page(const struct responder_ask *ask, size_t length,
+			  struct buf *out)
+{
+	const bool alive = ask->page == PAGE_HEALTH;
+	AUTO_BUF struct buf status = { 0 };
+
+	buf_printf(&status, "200 OK\r\nContent-Type: %s\r\nCache-Control: no-store",
+		   pages[ask->page].type);
+	put(out, status.data, alive ? strlen(ALIVE) : length,
+	    alive && !ask->head ? ALIVE : "");
+}
+
+void responder_reply_silent(struct buf *out)
+{
+	put(out, "503 Service Unavailable\r\nRetry-After: 5", 0, "");
 }

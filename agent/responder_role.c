@@ -1,7 +1,8 @@
 /*
- * The responder role: answers http-01 on sockets that the supervisor has bound. It
- * accepts, and connects to nothing. What to answer comes from the agent, before the
- * first connection is accepted and while it runs.
+ * The responder role: answers http-01, and who asks how the agent is, on sockets that the
+ * supervisor has bound. It accepts, and connects to nothing. What to answer comes from the
+ * agent: tokens before the first connection is accepted and while it runs, pages when
+ * somebody asks for one.
  */
 #include <poll.h>
 #include <stdlib.h>
@@ -16,7 +17,7 @@
 struct respond {
 	struct role_start start;
 	struct responder *responder;
-	int listeners[RESPONDER_LISTENERS];
+	struct responder_listener listeners[RESPONDER_LISTENERS]; /* owned */
 	size_t n_listeners;
 	bool ready;
 	bool open; /* the agent has told all that there was */
@@ -58,10 +59,46 @@ static int on_open(void *arg, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* The answer to what ask() has asked. */
+static int on_page(void *arg, struct msg *m, struct err *e)
+{
+	struct respond *r = arg;
+	AUTO_FD int fd = msg_take_fd(m);
+	const uint64_t page = msg_get_u64(m);
+	const bool ok = msg_get_u64(m) != 0;
+
+	TRY(msg_end(m, e));
+	m->type = MSG_LATER; /* never */
+	if (page >= RESPONDER_PAGES)
+		return err_set(e, ERR_PROTO, "there is no page %llu",
+			       (unsigned long long)page);
+	if (!ok)
+		responder_fail(r->responder, (enum responder_page)page);
+	else if (responder_come(r->responder, (enum responder_page)page, fd, e) < 0)
+		log_error("%s", e->text);
+	return 0;
+}
+
+/* One that does not listen is asked again by the next who wants to know. */
+static void ask(const struct respond *r)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	enum responder_page page;
+	struct err e;
+
+	while (responder_ask(r->responder, &page)) {
+		msg_begin(&m, RESPONDER_PAGE, 0);
+		msg_put_u64(&m, page);
+		if (msg_offer(ROLE_FD_PEER, &m, &e) < 0)
+			responder_fail(r->responder, page);
+	}
+}
+
 static const struct msg_rule rules[] = {
 	{ RESPONDER_ADD, 1, on_add },
 	{ RESPONDER_REMOVE, 1, on_remove },
 	{ RESPONDER_OPEN, 1, on_open },
+	{ RESPONDER_PAGE, 1, on_page },
 };
 
 /* The sockets come first, one message each. */
@@ -70,13 +107,18 @@ static int take_listeners(struct respond *r, struct err *e)
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	while (!r->ready) {
+		unsigned serves = 0;
+
 		TRY(msg_recv(ROLE_FD_SUPERVISOR, &m, e));
+		if (m.type == RESPONDER_LISTEN)
+			serves = (unsigned)msg_get_u64(&m);
 		TRY(msg_end(&m, e));
 		if (m.type == RESPONDER_READY)
 			r->ready = true;
 		else if (m.type == RESPONDER_LISTEN && m.fd >= 0 &&
 			 r->n_listeners < RESPONDER_LISTENERS)
-			r->listeners[r->n_listeners++] = msg_take_fd(&m);
+			r->listeners[r->n_listeners++] =
+			    (struct responder_listener){ msg_take_fd(&m), serves };
 		else
 			return err_set(e, ERR_PROTO, "message %u before the sockets",
 				       m.type);
@@ -108,6 +150,7 @@ static int serve(struct respond *r, struct err *e)
 			return e->code == ERR_NET ? 0 : rc;
 		if (open)
 			responder_run(r->responder, fds + 2);
+		ask(r);
 	}
 }
 
@@ -146,7 +189,7 @@ int responder_role(void)
 		log_error("%s", e.text);
 	responder_free(r.responder);
 	for (size_t i = 0; i < r.n_listeners; i++)
-		close(r.listeners[i]);
+		close(r.listeners[i].fd);
 	role_end(&r.start);
 	return rc < 0 ? EXIT_SANDBOX : EXIT_SUCCESS;
 }

@@ -133,6 +133,7 @@ int state_hook_each(struct state *s, const char *name,
 
 /* What an endpoint was last seen to serve. */
 struct served {
+	const char *name;     /* of the certificate; not looked at when it is put */
 	const char *endpoint; /* as configured */
 	const char *verdict;  /* probe_word() */
 	const char *detail;
@@ -142,6 +143,7 @@ struct served {
 
 int state_served_put(struct state *s, const char *name, const struct served *v,
 		     struct err *e);
+/* Of `name`, or of all if NULL. */
 int state_served_each(struct state *s, const char *name,
 		      int (*each)(void *arg, const struct served *v), void *arg,
 		      struct err *e);

@@ -123,7 +123,8 @@ static const char *const texts[STATEMENTS] = {
 	[SERVED_PUT] =
 	    "INSERT OR REPLACE INTO served (" SERVED_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
 	[SERVED_DROP] = "DELETE FROM served WHERE name = ?",
-	[SERVED_EACH] =
+	[SERVED_EACH] = "SELECT " SERVED_COLUMNS " FROM served ORDER BY name, endpoint",
+	[SERVED_EACH_OF] =
 	    "SELECT " SERVED_COLUMNS " FROM served WHERE name = ? ORDER BY endpoint",
 	[ORDER_PUT] = "INSERT OR REPLACE INTO acme_order (" ORDER_COLUMNS
 		      ") VALUES (?,?,?,?,?,?,?,?)",

@@ -75,12 +75,12 @@ int state_served_each(struct state *s, const char *name,
 		      struct err *e)
 {
 	struct query q;
-	int rc = query_each(s, SERVED_EACH, SERVED_EACH, name, &q, e);
+	int rc = query_each(s, SERVED_EACH, SERVED_EACH_OF, name, &q, e);
 
 	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		struct served v = { .at = 0 };
 
-		(void)query_get_text(&q); /* the name */
+		v.name = query_get_text(&q);
 		v.endpoint = query_get_text(&q);
 		v.verdict = query_get_text(&q);
 		v.detail = query_get_text(&q);

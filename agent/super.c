@@ -408,7 +408,7 @@ static void finish(struct super *s)
 	auto_fd_(&s->next_snapshot);
 	auto_fd_(&s->lock);
 	auto_fd_(&s->asked.listener);
-	listen_close(&s->listen);
+	listen_close(&s->listen, ~0u);
 	spec_done(&s->spec);
 	spec_done(&s->next_spec);
 	msg_done(&s->msg);

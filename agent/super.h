@@ -168,11 +168,13 @@ int super_reach_config(void *role, struct msg *m, struct err *e);
 int super_reach(void *role, struct msg *m, struct err *e);
 
 /*
- * super_responder.c: what the challenges listen on, bound with the first SUP_RESPONDER.
- * The sockets outlive a responder that dies for a while, so that the next one answers
- * who has come in between. They are closed when one has ended in good order: then the
- * agent has let go of it, and the port is free for others; not if it is to be followed
- * by another, whose addresses they are then if it has the same.
+ * super_responder.c: what the challenges listen on, bound with the first SUP_RESPONDER
+ * that wants them. The sockets outlive a responder that dies for a while, so that the next
+ * one answers who has come in between. They are closed when one has ended in good order,
+ * or one is wanted without them: then the agent has let go of them, and the port is free
+ * for others; not if it is to be followed by another, whose addresses they are then if it
+ * has the same. Who asks the daemon how it is finds its socket (`http`) from the first
+ * SUP_RESPONDER to our end.
  */
 #define SUPER_LISTEN_MS 5000
 

@@ -1,5 +1,6 @@
 #include <sys/socket.h>
 
+#include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/super.h"
 #include "base/auto.h"
@@ -8,11 +9,17 @@
 
 void super_listens(struct super *s)
 {
+	const struct spec_global *g = s->spec.global;
+
+	s->listen.group = s->is_root ? g->users[SPEC_USER_AGENT].gid : (gid_t)-1;
+	if (s->is_daemon && g->http.at != 0)
+		listen_add(&s->listen, spec_text(&s->spec, g->http), SERVES_PAGES);
 	for (uint32_t i = 0; i < s->spec.n[SPEC_CHALLENGES]; i++) {
 		const struct spec_challenge *c = &s->spec.challenges[i];
 
 		if (c->type == CHALLENGE_HTTP_01 && c->listen.at != 0)
-			listen_add(&s->listen, spec_text(&s->spec, c->listen));
+			listen_add(&s->listen, spec_text(&s->spec, c->listen),
+				   SERVES_CHALLENGES);
 	}
 }
 
@@ -23,20 +30,24 @@ void super_listens_anew(struct super *s)
 	s->listen = (struct listen){ .n = 0 };
 	super_listens(s);
 	listen_inherit(&s->listen, &before);
-	listen_close(&before);
+	listen_close(&before, ~0u);
 }
 
-static int hand_over(struct super *s, const struct super_proc *p, struct err *e)
+static int hand_over(struct super *s, const struct super_proc *p, unsigned wanted,
+		     struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	for (size_t i = 0; i < s->listen.n; i++) {
+		const struct listen_address *a = &s->listen.list[i];
+		const unsigned serves = listen_serves(&s->listen, a) & wanted;
 		int rc;
 
-		if (s->listen.list[i].fd < 0)
+		if (a->fd < 0 || serves == 0)
 			continue;
 		msg_begin(&m, RESPONDER_LISTEN, 0);
-		m.fd = s->listen.list[i].fd;
+		msg_put_u64(&m, serves);
+		m.fd = a->fd;
 		rc = msg_send(p->sock, &m, e);
 		m.fd = -1; /* it stays ours */
 		TRY(rc);
@@ -45,7 +56,7 @@ static int hand_over(struct super *s, const struct super_proc *p, struct err *e)
 	return msg_send(p->sock, &m, e);
 }
 
-static int start(struct super *s, int *agents, struct err *e)
+static int start(struct super *s, unsigned wanted, int *agents, struct err *e)
 {
 	struct super_proc *p;
 	AUTO_FD int ours = -1;
@@ -58,7 +69,7 @@ static int start(struct super *s, int *agents, struct err *e)
 	theirs = sv[1];
 	TRY(super_start(s, ROLE_RESPONDER,
 			&(struct super_fds){ s->snapshot, theirs, -1, -1 }, &p, e));
-	TRY(hand_over(s, p, e));
+	TRY(hand_over(s, p, wanted, e));
 	*agents = take_fd(&ours);
 	s->listen_until_ms = 0;
 	return 0;
@@ -79,34 +90,49 @@ static void put_failures(const struct listen *l, struct msg *m)
 	}
 }
 
+/* Without that one the agent does its work all the same. */
+static void tell_no_pages(const struct super *s)
+{
+	for (size_t i = 0; i < s->listen.n; i++)
+		if ((s->listen.list[i].serves & SERVES_PAGES) != 0 &&
+		    s->listen.list[i].failed[0] != '\0')
+			log_error("http: %s", s->listen.list[i].failed);
+}
+
+static void let_go(struct super *s)
+{
+	listen_close(&s->listen, SERVES_CHALLENGES);
+	s->listen_until_ms = 0;
+}
+
 /* Those addresses that can be had are enough to begin; without any there is no
  * descriptor. */
 int super_responder(void *role, struct msg *m, struct err *e)
 {
 	struct super *s = role;
 	AUTO_FD int agents = -1;
-	uint32_t id = m->id;
+	const uint32_t id = m->id;
+	const bool listens = msg_get_u64(m) != 0;
+	const unsigned wanted = SERVES_PAGES | (listens ? SERVES_CHALLENGES : 0);
 
 	TRY(msg_end(m, e));
-	if (s->listen.n == 0)
-		return err_set(e, ERR_PROTO, "no challenge listens");
-	if (listen_bind(&s->listen) > 0)
-		TRY(start(s, &agents, e));
+	if (!listens)
+		let_go(s);
+	if (listen_bind(&s->listen, wanted) > 0)
+		TRY(start(s, wanted, &agents, e));
+	if (!listens)
+		tell_no_pages(s);
 	msg_begin(&s->msg, SUP_RESPONDER, id);
 	put_failures(&s->listen, &s->msg);
 	s->msg.fd = take_fd(&agents);
 	return 0;
 }
 
-static void let_go(struct super *s)
-{
-	listen_close(&s->listen);
-	s->listen_until_ms = 0;
-}
-
 void super_responder_ended(struct super *s, int status)
 {
-	if (status == 0 && !s->again)
+	if (super_role(s, ROLE_RESPONDER) != NULL)
+		return; /* which has them */
+	if (status == 0 && !s->again && !s->asked.begun)
 		let_go(s);
 	else
 		s->listen_until_ms = clock_boot_ms() + SUPER_LISTEN_MS;

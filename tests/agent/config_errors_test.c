@@ -351,7 +351,7 @@ static void a_nul_byte_is_not_the_end(void **state)
 static void what_a_later_version_brings_is_only_a_warning(void **state)
 {
 	static const char text[] =
-	    "http = \"127.0.0.1:9099\"; watch = \"/etc/ssl/x.pem\";\n"
+	    "watch = \"/etc/ssl/x.pem\";\n"
 	    "issuers = { name = \"corp\"; type = \"est\"; url = "
 	    "\"https://ca.example/\"; };\n"
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
@@ -367,7 +367,6 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	fake_spec(&f, true, text, &s);
 	assert_string_equal(
 	    fake_warned(&f),
-	    "main.conf:1: http: not in this version\n"
 	    "main.conf:2: issuers.corp.type: not in this version\n"
 	    "main.conf:4: certificates.a.example.optional: not in this version\n"
 	    "main.conf:6: certificates.x.csr: not in this version\n"

@@ -102,11 +102,11 @@ static void any_ipv6_address_takes_ipv4_too(void **state)
 	struct listen l = { .n = 0 };
 
 	(void)state;
-	listen_add(&l, at("[::]", port));
-	assert_int_equal(listen_bind(&l), 1);
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 1);
 	assert_true(connects(at("127.0.0.1", port)));
 	assert_true(connects(at("[::1]", port)));
-	listen_close(&l);
+	listen_close(&l, ~0u);
 }
 
 /* In a child: on a host whose kernel has no IPv6. */
@@ -120,12 +120,15 @@ static void listen_without_ipv6(unsigned port)
 			       &v6);
 	if (seccomp_load(f) < 0)
 		_exit(77);
-	listen_add(&l, at("[::1]", port));
-	if (listen_bind(&l) != 0 || strstr(l.list[0].failed, "not supported") == NULL)
+	listen_add(&l, at("[::1]", port), SERVES_CHALLENGES);
+	if (listen_bind(&l, SERVES_CHALLENGES) != 0 ||
+	    strstr(l.list[0].failed, "not supported") == NULL)
 		_exit(1);
 	l.n = 0;
-	listen_add(&l, at("[::]", port));
-	_exit(listen_bind(&l) == 1 && connects(at("127.0.0.1", port)) ? 0 : 2);
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
+	_exit(listen_bind(&l, SERVES_CHALLENGES) == 1 && connects(at("127.0.0.1", port))
+		  ? 0
+		  : 2);
 }
 
 static void any_ipv6_address_is_ipv4_where_there_is_no_other(void **state)
@@ -149,13 +152,13 @@ static void an_ipv4_address_beside_it_takes_its_own(void **state)
 	struct listen l = { .n = 0 };
 
 	(void)state;
-	listen_add(&l, at("[::]", port));
-	listen_add(&l, at("127.0.0.2", port));
-	assert_int_equal(listen_bind(&l), 2);
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
+	listen_add(&l, at("127.0.0.2", port), SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 2);
 	assert_true(connects(at("[::1]", port)));
 	assert_true(connects(at("127.0.0.2", port)));
 	assert_false(connects(at("127.0.0.1", port)));
-	listen_close(&l);
+	listen_close(&l, ~0u);
 }
 
 static void an_ipv4_address_of_another_port_changes_nothing(void **state)
@@ -164,11 +167,11 @@ static void an_ipv4_address_of_another_port_changes_nothing(void **state)
 	struct listen l = { .n = 0 };
 
 	(void)state;
-	listen_add(&l, at("127.0.0.1", free_port()));
-	listen_add(&l, at("[::]", port));
-	assert_int_equal(listen_bind(&l), 2);
+	listen_add(&l, at("127.0.0.1", free_port()), SERVES_CHALLENGES);
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 2);
 	assert_true(connects(at("127.0.0.1", port)));
-	listen_close(&l);
+	listen_close(&l, ~0u);
 }
 
 static void what_another_includes_has_no_socket_of_its_own(void **state)
@@ -177,19 +180,19 @@ static void what_another_includes_has_no_socket_of_its_own(void **state)
 	struct listen l = { .n = 0 };
 
 	(void)state;
-	listen_add(&l, at("127.0.0.1", port));
-	listen_add(&l, at("[::1]", port));
-	listen_add(&l, at("0.0.0.0", port));
-	listen_add(&l, at("[::]", port));
-	listen_add(&l, at("[0::0]", port));
-	listen_add(&l, at("0.0.0.0", port));
+	listen_add(&l, at("127.0.0.1", port), SERVES_CHALLENGES);
+	listen_add(&l, at("[::1]", port), SERVES_CHALLENGES);
+	listen_add(&l, at("0.0.0.0", port), SERVES_CHALLENGES);
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
+	listen_add(&l, at("[0::0]", port), SERVES_CHALLENGES);
+	listen_add(&l, at("0.0.0.0", port), SERVES_CHALLENGES);
 	assert_int_equal(l.n, 5);
-	assert_int_equal(listen_bind(&l), 2);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 2);
 	for (size_t i = 0; i < l.n; i++)
 		assert_string_equal(l.list[i].failed, "");
 	assert_true(connects(at("127.0.0.1", port)));
 	assert_true(connects(at("[::1]", port)));
-	listen_close(&l);
+	listen_close(&l, ~0u);
 }
 
 static void an_address_in_use_says_who_should_move(void **state)
@@ -199,12 +202,13 @@ static void an_address_in_use_says_who_should_move(void **state)
 	char expected[160];
 
 	(void)state;
-	listen_add(&theirs, at("127.0.0.1", port));
-	assert_int_equal(listen_bind(&theirs), 1);
-	listen_add(&l, at("[::]", port));
-	listen_add(&l, at("[::1]", port));
-	listen_add(&l, at("127.0.0.1", other));
-	assert_int_equal(listen_bind(&l), 1); /* the other one is there */
+	listen_add(&theirs, at("127.0.0.1", port), SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&theirs, SERVES_CHALLENGES), 1);
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
+	listen_add(&l, at("[::1]", port), SERVES_CHALLENGES);
+	listen_add(&l, at("127.0.0.1", other), SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES),
+			 1); /* the other one is there */
 	snprintf(expected, sizeof(expected),
 		 "listen [::]:%u: Address already in use: is a web server running "
 		 "there? use webroot instead",
@@ -212,11 +216,11 @@ static void an_address_in_use_says_who_should_move(void **state)
 	assert_string_equal(l.list[0].failed, expected);
 	assert_string_equal(l.list[1].failed, expected); /* it depends on that */
 	assert_string_equal(l.list[2].failed, "");
-	listen_close(&theirs);
-	assert_int_equal(listen_bind(&l), 2); /* it has moved */
+	listen_close(&theirs, ~0u);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 2); /* it has moved */
 	assert_string_equal(l.list[0].failed, "");
 	assert_string_equal(l.list[1].failed, "");
-	listen_close(&l);
+	listen_close(&l, ~0u);
 }
 
 static void an_address_of_another_host_says_so(void **state)
@@ -224,10 +228,10 @@ static void an_address_of_another_host_says_so(void **state)
 	struct listen l = { .n = 0 };
 
 	(void)state;
-	listen_add(&l, at("192.0.2.1", free_port()));
-	assert_int_equal(listen_bind(&l), 0);
+	listen_add(&l, at("192.0.2.1", free_port()), SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 0);
 	assert_non_null(strstr(l.list[0].failed, "this host does not have it"));
-	listen_close(&l);
+	listen_close(&l, ~0u);
 }
 
 static void closing_frees_the_port_at_once(void **state)
@@ -236,11 +240,11 @@ static void closing_frees_the_port_at_once(void **state)
 	struct listen l = { .n = 0 };
 
 	(void)state;
-	listen_add(&l, at("[::]", port));
+	listen_add(&l, at("[::]", port), SERVES_CHALLENGES);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(listen_bind(&l), 1);
+		assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 1);
 		assert_true(connects(at("[::1]", port)));
-		listen_close(&l);
+		listen_close(&l, ~0u);
 		assert_false(connects(at("[::1]", port)));
 	}
 }
@@ -253,9 +257,9 @@ static void one_too_many_is_passed_over(void **state)
 	(void)state;
 	for (unsigned i = 0; i <= RESPONDER_LISTENERS; i++) {
 		snprintf(texts[i], sizeof(texts[i]), "127.0.0.1:%u", 1024 + i);
-		listen_add(&l, texts[i]);
+		listen_add(&l, texts[i], SERVES_CHALLENGES);
 	}
-	listen_add(&l, "junk");
+	listen_add(&l, "junk", SERVES_CHALLENGES);
 	assert_int_equal(l.n, RESPONDER_LISTENERS);
 }
 
@@ -266,18 +270,18 @@ static void the_sockets_of_addresses_that_stay_are_taken_over(void **state)
 	struct listen old = { .n = 0 }, l = { .n = 0 };
 
 	(void)state;
-	listen_add(&old, goes);
-	listen_add(&old, stays);
-	assert_int_equal(listen_bind(&old), 2);
-	listen_add(&l, at("127.0.0.1", free_port()));
-	listen_add(&l, stays);
+	listen_add(&old, goes, SERVES_CHALLENGES);
+	listen_add(&old, stays, SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&old, SERVES_CHALLENGES), 2);
+	listen_add(&l, at("127.0.0.1", free_port()), SERVES_CHALLENGES);
+	listen_add(&l, stays, SERVES_CHALLENGES);
 	listen_inherit(&l, &old);
-	listen_close(&old);
+	listen_close(&old, ~0u);
 	assert_int_equal(l.list[0].fd, -1);
 	assert_true(connects(stays));
 	assert_false(connects(goes));
-	assert_int_equal(listen_bind(&l), 2);
-	listen_close(&l);
+	assert_int_equal(listen_bind(&l, SERVES_CHALLENGES), 2);
+	listen_close(&l, ~0u);
 	assert_false(connects(stays));
 }
 

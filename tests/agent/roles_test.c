@@ -130,7 +130,7 @@ static const struct row rows[] = {
 	{ "responder",
 	  ROLE_RESPONDER,
 	  { .command = COMMAND_RENEW },
-	  { RESPONDER_ADD, RESPONDER_REMOVE, RESPONDER_OPEN } },
+	  { RESPONDER_ADD, RESPONDER_REMOVE, RESPONDER_OPEN, RESPONDER_PAGE } },
 };
 
 static bool is_listed(const struct row *r, uint32_t type)

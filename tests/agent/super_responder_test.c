@@ -94,7 +94,7 @@ static int stage_out(void **state)
 
 	auto_fd_(&s->agent);
 	super_end_roles(&s->super, 5000);
-	listen_close(&s->super.listen);
+	listen_close(&s->super.listen, ~0u);
 	msg_done(&s->super.msg);
 	spec_done(&s->super.spec);
 	close(s->super.snapshot);
@@ -111,6 +111,7 @@ static uint64_t start(struct stage *s)
 	uint64_t n;
 
 	msg_begin(m, SUP_RESPONDER, 7);
+	msg_put_u64(m, true);
 	if (super_responder(&s->super, m, &e) < 0)
 		fail_msg("%s", e.text);
 	assert_int_equal(m->type, SUP_RESPONDER);
@@ -310,12 +311,12 @@ static void a_port_that_no_responder_comes_for_is_freed(void **state)
 	assert_int_equal(kill(responder_of(s)->process.pid, SIGKILL), 0);
 	reap(s);
 	super_responder_check(&s->super);
-	listen_add(&theirs, text);
-	assert_int_equal(listen_bind(&theirs), 0); /* for a while */
+	listen_add(&theirs, text, SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&theirs, SERVES_CHALLENGES), 0); /* for a while */
 	s->super.listen_until_ms = clock_boot_ms();
 	super_responder_check(&s->super);
-	assert_int_equal(listen_bind(&theirs), 1);
-	listen_close(&theirs);
+	assert_int_equal(listen_bind(&theirs, SERVES_CHALLENGES), 1);
+	listen_close(&theirs, ~0u);
 }
 
 static void an_address_in_use_is_told_and_the_other_is_served(void **state)
@@ -324,13 +325,13 @@ static void an_address_in_use_is_told_and_the_other_is_served(void **state)
 	struct listen theirs = { .n = 0 };
 	AUTO_FREE char *text = xasprintf("127.0.0.1:%u", s->port);
 
-	listen_add(&theirs, text);
-	assert_int_equal(listen_bind(&theirs), 1);
+	listen_add(&theirs, text, SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&theirs, SERVES_CHALLENGES), 1);
 	make_super(s, "127.0.0.1", "[::1]");
 	assert_int_equal(start(s), 1);
 	show(s);
 	assert_true(is_shown(s, "[::1]"));
-	listen_close(&theirs);
+	listen_close(&theirs, ~0u);
 }
 
 static void without_any_address_no_responder_is_started(void **state)
@@ -339,14 +340,14 @@ static void without_any_address_no_responder_is_started(void **state)
 	struct listen theirs = { .n = 0 };
 	AUTO_FREE char *text = xasprintf("[::]:%u", s->port);
 
-	listen_add(&theirs, text);
-	assert_int_equal(listen_bind(&theirs), 1);
+	listen_add(&theirs, text, SERVES_CHALLENGES);
+	assert_int_equal(listen_bind(&theirs, SERVES_CHALLENGES), 1);
 	make_super(s, "127.0.0.1", "[::1]");
 	assert_int_equal(start(s), 2);
 	assert_int_equal(s->agent, -1);
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		assert_int_equal(s->super.procs[i].process.pidfd, -1);
-	listen_close(&theirs);
+	listen_close(&theirs, ~0u);
 }
 
 static void bring_loopback_up(void)

@@ -62,6 +62,7 @@ static int begin(int sock, uint32_t uid, struct err *e)
 	role_start_put(&m, &start);
 	TRY(msg_send(sock, &m, e));
 	msg_begin(&m, RESPONDER_LISTEN, 0);
+	msg_put_u64(&m, SERVES_CHALLENGES);
 	m.fd = listening();
 	TRY(msg_send(sock, &m, e));
 	msg_begin(&m, RESPONDER_READY, 0);

@@ -18,6 +18,7 @@
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -42,7 +43,8 @@ int visit_setup(void **state)
 	struct err e;
 
 	signal(SIGPIPE, SIG_IGN);
-	b->listener = listen_on_loopback(&b->port);
+	b->listener.serves = SERVES_CHALLENGES;
+	b->listener.fd = listen_on_loopback(&b->port);
 	assert_int_equal(responder_new(&b->listener, 1, &b->responder, &e), 0);
 	assert_int_equal(responder_add(b->responder, TOKEN, TOKEN "." THUMB, &e), 0);
 	*state = b;
@@ -54,7 +56,7 @@ int visit_teardown(void **state)
 	struct visit *b = *state;
 
 	responder_free(b->responder);
-	close(b->listener);
+	close(b->listener.fd);
 	free(b);
 	return 0;
 }
@@ -96,20 +98,20 @@ void visit_turn(struct responder *r)
 
 char *visit_hear(struct responder *r, int fd, int64_t ms, bool *closed)
 {
-	char *text = xcalloc(1, 65536);
-	size_t len = 0;
+	AUTO_BUF struct buf text = { 0 };
 	int64_t until = clock_boot_ms() + ms;
 
 	*closed = false;
 	while (!*closed && clock_boot_ms() < until) {
+		char part[8192];
 		ssize_t n;
 
 		turn_beside(r, fd);
-		n = recv(fd, text + len, 65535 - len, MSG_DONTWAIT);
+		n = recv(fd, part, sizeof(part), MSG_DONTWAIT);
 		*closed = n == 0 || (n < 0 && errno != EAGAIN);
-		len += n > 0 ? (size_t)n : 0;
+		buf_add(&text, part, n > 0 ? (size_t)n : 0);
 	}
-	return text;
+	return buf_take(&text);
 }
 
 char *visit_ask(const struct visit *b, const char *request, size_t len)

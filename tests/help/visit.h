@@ -15,7 +15,7 @@
 #define PATH  "/.well-known/acme-challenge/"
 
 struct visit {
-	int listener;
+	struct responder_listener listener;
 	uint16_t port;
 	struct responder *responder;
 };

@@ -1,0 +1,178 @@
+#include "agent/http.h"
+
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/job.h"
+#include "agent/metrics.h"
+#include "agent/page.h"
+#include "agent/probe.h"
+#include "agent/version.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+
+struct making {
+	const struct agent *agent;
+	const uint8_t *states; /* enum job_state of each certificate */
+	struct page_writer *page;
+};
+
+/* One value for each certificate; false: it has none. */
+struct gauge {
+	const char *name;
+	const char *help;
+	bool (*value)(const struct making *m, uint32_t i, int64_t *v);
+	bool by_issuer;
+};
+
+static bool not_after(const struct making *m, uint32_t i, int64_t *v)
+{
+	*v = m->agent->certs[i].not_after;
+	return *v != 0;
+}
+
+static bool renew_at(const struct making *m, uint32_t i, int64_t *v)
+{
+	*v = m->agent->certs[i].not_after == 0
+		 ? 0
+		 : due_moment(&m->agent->spec->certs[i], &m->agent->certs[i]);
+	return *v != 0;
+}
+
+static bool state(const struct making *m, uint32_t i, int64_t *v)
+{
+	*v = m->states[i];
+	return true;
+}
+
+static bool failures(const struct making *m, uint32_t i, int64_t *v)
+{
+	*v = m->agent->certs[i].failures;
+	return true;
+}
+
+static bool last_success(const struct making *m, uint32_t i, int64_t *v)
+{
+	*v = m->agent->certs[i].last_success_at;
+	return *v != 0;
+}
+
+static const struct gauge gauges[] = {
+	{ "everleaf_certificate_not_after_seconds",
+	  "When the live certificate ends, Unix time.", not_after, true },
+	{ "everleaf_certificate_renew_at_seconds",
+	  "When it is to be renewed, Unix time.", renew_at, false },
+	{ "everleaf_certificate_state",
+	  "What is being done about it: 0 idle, 1 keying, 2 ordering, 3 parked, "
+	  "4 verifying, 5 installing, 6 hooking, 7 probing.",
+	  state, false },
+	{ "everleaf_certificate_failures", "Attempts that failed, in a row.", failures,
+	  false },
+	{ "everleaf_certificate_last_success_seconds",
+	  "When it was last brought to what the configuration asks for, Unix time.",
+	  last_success, false },
+};
+
+/* Whom it came from; before the first one, and where that is not known, who is asked. */
+static const char *issuer_of(const struct agent *a, uint32_t i)
+{
+	const uint32_t issuer = a->certs[i].issuer;
+
+	return issuer == SPEC_NOBODY || a->certs[i].generation == 0
+		   ? agent_issuer(a, i)
+		   : spec_text(a->spec, a->spec->issuers[issuer].name);
+}
+
+static int put_gauge(const struct making *m, const struct gauge *g, struct err *e)
+{
+	const struct agent *a = m->agent;
+
+	metrics_family(&m->page->text, g->name, "gauge", g->help);
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		const struct metrics_label labels[] = {
+			{ "name", agent_cert_name(a, i) },
+			{ "issuer", g->by_issuer ? issuer_of(a, i) : "" },
+		};
+		int64_t v;
+
+		if (!g->value(m, i, &v))
+			continue;
+		metrics_sample(&m->page->text, g->name, labels, g->by_issuer ? 2 : 1,
+			       v);
+		TRY(page_turn(m->page, e));
+	}
+	return 0;
+}
+
+/* -------- what endpoints serve */
+
+#define SERVED "everleaf_certificate_served"
+
+static int put_served(void *arg, const struct served *s)
+{
+	const struct making *m = arg;
+	const struct metrics_label labels[] = { { "name", s->name },
+						{ "endpoint", s->endpoint } };
+	struct err e;
+
+	if (spec_cert_called(m->agent->spec, s->name) == SPEC_NOBODY)
+		return 0;
+	metrics_sample(&m->page->text, SERVED, labels, 2,
+		       strcmp(s->verdict, probe_word(PROBE_NEW)) == 0);
+	return page_turn(m->page, &e);
+}
+
+/* -------- all of it */
+
+static void put_one(struct buf *out, const char *name, const char *help, int64_t v)
+{
+	metrics_family(out, name, "gauge", help);
+	metrics_sample(out, name, NULL, 0, v);
+}
+
+static int put_metrics(struct making *m, struct err *e)
+{
+	const struct metrics_label version = { "version", EVERLEAF_VERSION };
+	struct buf *out = &m->page->text;
+
+	for (size_t i = 0; i < sizeof(gauges) / sizeof(*gauges); i++)
+		TRY(put_gauge(m, &gauges[i], e));
+	metrics_family(out, SERVED, "gauge",
+		       "Whether the endpoint was last seen to serve the live one.");
+	TRY(state_served_each(m->agent->state, NULL, put_served, m, e));
+	put_one(out, "everleaf_last_pass_seconds",
+		"When the agent last decided what is to be done, Unix time.",
+		m->agent->passed_at);
+	metrics_family(out, "everleaf_build_info", "gauge",
+		       "Always 1; its label says which version this is.");
+	metrics_sample(out, "everleaf_build_info", &version, 1, 1);
+	return 0;
+}
+
+/* What is under way is not in what is remembered yet. */
+static uint8_t *states_of(const struct agent *a)
+{
+	uint8_t *states = xcalloc(a->spec->n[SPEC_CERTS], 1);
+
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		states[i] = a->certs[i].state;
+	for (const struct job *j = a->jobs; j != NULL; j = j->next)
+		states[j->cert] = (uint8_t)j->state;
+	return states;
+}
+
+int http_page(struct agent *a, enum responder_page page, int *fd, struct err *e)
+{
+	AUTO_PAGE struct page_writer p = { .fd = -1 };
+	AUTO_FREE uint8_t *states = NULL;
+
+	if (page == PAGE_HEALTH)
+		return 0;
+	if (page == PAGE_STATUS)
+		return err_set(e, ERR_CONFIG, "status.json: not in this version");
+	states = states_of(a);
+	TRY(page_begin(&p, e));
+	TRY(put_metrics(&(struct making){ a, states, &p }, e));
+	return page_end(&p, fd, e);
+}

@@ -1,0 +1,14 @@
+/*
+ * http: what the agent says of itself to whoever asks the responder (setting `http`):
+ * /metrics as metrics.h writes it. Made when somebody asks, from what is in memory; of
+ * the state database only what endpoints were last seen to serve.
+ */
+#pragma once
+
+#include "agent/responder_reply.h"
+
+struct agent;
+struct err;
+
+/* The text of `page`, sealed, in *fd, which is the caller's then; -1: it has none. */
+int http_page(struct agent *a, enum responder_page page, int *fd, struct err *e);

@@ -1,0 +1,190 @@
+#!/bin/bash
+# http: who asks the agent how it is gets its answer, and can do nothing else.
+. "$(dirname "$0")/../lib.sh"
+
+socket() { # its path: nobody else can have taken it
+	echo "$dir/run/http.sock"
+}
+
+www() { # [SETTINGS of the certificate] [MORE]
+	config <<-C
+	http = "${http-unix:$(socket)}";
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; ${1-} } );
+	${2-}
+	C
+}
+
+running() { # ...: www, with an agent that has got it
+	www "$@"
+	start_agent
+	until_true 60 has_live www 1
+	until_true 60 nothing_is_pending www
+	until_true 60 answers
+}
+
+get() { # PATH [OPTION...]
+	local path=$1
+	shift
+	curl -sS -m 20 --unix-socket "$(socket)" "http://localhost$path" "$@"
+}
+
+code() { # PATH [OPTION...]: of the answer
+	get "$@" -o "$dir/body" -w '%{http_code}'
+}
+
+answers() {
+	[ "$(code /healthz)" = 200 ]
+}
+
+is_ill() {
+	[ "$(code /healthz)" = 503 ]
+}
+
+sample() { # LINE BEGINS: its value
+	get /metrics | sed -n "s/^$1 //p"
+}
+
+test_an_agent_says_that_it_decides() {
+	running
+	is 200 "$(code /healthz)"
+	is ok "$(get /healthz)"
+	stop_agent
+	not test -e "$(socket)"
+}
+
+test_metrics_say_what_status_says() {
+	local end
+	running
+	is 200 "$(code /metrics)"
+	end=$(date -u -d "$(status_of www not_after)" +%s)
+	is "$end" "$(sample 'everleaf_certificate_not_after_seconds{name="www",issuer="local"}')"
+	is 0 "$(sample 'everleaf_certificate_state{name="www"}')"
+	is 0 "$(sample 'everleaf_certificate_failures{name="www"}')"
+	is "$(date -u -d "$(status_of www last_success)" +%s)" \
+		"$(sample 'everleaf_certificate_last_success_seconds{name="www"}')"
+	is "$(date -u -d "$(status_of www next_at)" +%s)" \
+		"$(sample 'everleaf_certificate_renew_at_seconds{name="www"}')"
+	is 1 "$(sample 'everleaf_build_info{version="[^"]*"}')"
+	stop_agent
+}
+
+test_only_get_and_head_of_what_there_is_are_answered() {
+	running
+	is 404 "$(code /)"
+	is 404 "$(code /metrics/)"
+	is 404 "$(code '/metrics?x')"
+	is 404 "$(code /.well-known/acme-challenge/x)"
+	is 405 "$(code /metrics -X POST)"
+	is 405 "$(code /healthz -X DELETE)"
+	is 405 "$(code /status.json -X PUT -d '{}')"
+	is 200 "$(code /metrics -I)"
+	is 200 "$(code /healthz -I)"
+	is 1 "$(live www)"
+	stop_agent
+}
+
+test_one_that_does_not_decide_is_not_well() {
+	running
+	kill -STOP "$(role agent)"
+	until_true 60 is_ill
+	kill -CONT "$(role agent)"
+	until_true 60 answers
+	stop_agent
+}
+
+test_a_responder_that_died_is_there_again() {
+	running
+	kill -KILL "$(role responder)"
+	until_true 60 said "starting it again"
+	is 200 "$(code /healthz)"
+	stop_agent
+}
+
+test_who_asks_while_the_agent_begins_anew_is_answered() {
+	local i asked=0 refused=0
+	running
+	for i in 1 2 3; do
+		kill -HUP $run
+		for _ in {1..10}; do
+			asked=$((asked + 1))
+			[ "$(code /metrics)" = 200 ] || refused=$((refused + 1))
+		done
+		until_true 60 said "taken up" "$i"
+	done
+	[ $refused -le 3 ] || fail "$refused of $asked refused"
+	expect 0 everleaf renew --force www
+	is 200 "$(code /healthz)"
+	stop_agent
+}
+
+test_the_socket_is_for_the_group_and_takes_the_place_of_a_dead_one() {
+	www
+	mkdir -p "$dir/run"
+	python3 -c 'import socket, sys; socket.socket(socket.AF_UNIX).bind(sys.argv[1])' "$(socket)"
+	start_agent
+	until_true 60 answers
+	is 660 "$(stat -c %a "$(socket)")"
+	! is_root || is 61001 "$(stat -c %g "$(socket)")"
+	stop_agent
+}
+
+test_what_is_no_socket_stays_and_the_agent_works_without() {
+	www
+	mkdir -p "$dir/run"
+	echo precious >"$(socket)"
+	start_agent
+	until_true 60 said "it is not a socket"
+	until_true 60 has_live www 1
+	stop_agent
+	is precious "$(cat "$(socket)")"
+}
+
+test_it_answers_on_tcp_and_moves_with_the_configuration() {
+	local http port first
+	for _ in {1..20}; do
+		first=$((20000 + RANDOM % 12000))
+		http=127.0.0.1:$first
+		www
+		start_agent
+		until_true 60 has_live www 1
+		said "Address already in use" || break
+		stop_agent
+	done
+	until_true 60 curl -sSf -m 20 "http://127.0.0.1:$first/metrics"
+	is 404 "$(curl -sS -m 20 -o body -w '%{http_code}' "http://127.0.0.1:$first/x")"
+	http=unix:$(socket) www
+	kill -HUP $run
+	until_true 60 answers
+	not curl -sS -m 20 "http://127.0.0.1:$first/metrics"
+	stop_agent
+}
+
+test_without_the_setting_there_is_no_responder() {
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; } );
+	C
+	start_agent
+	until_true 60 has_live www 1
+	until_true 60 nothing_is_pending www
+	not has_role responder
+	stop_agent
+}
+
+wakes() {
+	grep -h ^voluntary "/proc/$(role agent)/status" "/proc/$(role responder)/status"
+}
+
+nobody_wakes() {
+	local before
+	before=$(wakes)
+	sleep 2
+	[ "$before" = "$(wakes)" ]
+}
+
+test_nobody_who_asks_nothing_wakes_anybody() {
+	running
+	until_true 60 nobody_wakes
+	stop_agent
+}
+
+run_tests "$@"
