@@ -7,6 +7,7 @@
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     drift.c        what somebody has changed of ours
+ *     notice.c       ... while this runs
  *     alarm.c        hooks that are told of what goes wrong
  *     pool.c         workers
  *     revoke.c       what is to be revoked
@@ -26,6 +27,7 @@
 #include "agent/clockwatch.h"
 #include "agent/due.h"
 #include "agent/link.h"
+#include "agent/notice.h"
 #include "agent/report.h"
 #include "agent/roles.h"
 #include "agent/state.h"
@@ -52,8 +54,9 @@ struct agent {
 	struct cert *certs;            /* one per certificate of the snapshot */
 	struct memory *memories;       /* beside each; NULL but for `status`: large */
 	struct drift *drift; /* beside each: what somebody has changed of it */
-	bool *wanted;        /* named on the command line, or all */
-	bool *tried;         /* in this run */
+	struct notice notice;
+	bool *wanted; /* named on the command line, or all */
+	bool *tried;  /* in this run */
 	struct ev_loop *loop;
 	ev_timer tick;     /* while something is under way */
 	ev_periodic alarm; /* the next moment at which something is due */

@@ -139,18 +139,21 @@ char *drift_words(const struct agent *a, uint32_t i)
 	return xasprintf("%s: written again by the next run", text);
 }
 
-void drift_note(struct agent *a)
+void drift_note(struct agent *a, uint32_t i)
 {
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		AUTO_FREE char *words = NULL;
+	AUTO_FREE char *words = NULL;
 
-		if (!a->wanted[i] || !a->drift[i].is_new || !drift_stays(a, i))
-			continue;
-		a->drift[i].is_new = false;
-		words = drift_words(a, i);
-		agent_tell(a, agent_cert_name(a, i), "drift", a->certs[i].generation,
-			   words);
-	}
+	if (!a->wanted[i] || !a->drift[i].is_new || !drift_stays(a, i))
+		return;
+	a->drift[i].is_new = false;
+	words = drift_words(a, i);
+	agent_tell(a, agent_cert_name(a, i), "drift", a->certs[i].generation, words);
+}
+
+void drift_forget(struct agent *a, uint32_t i)
+{
+	free(a->drift[i].text);
+	a->drift[i] = (struct drift){ .text = NULL };
 }
 
 void drift_ask(const struct agent *a, const struct job *j, struct msg *m)
@@ -205,8 +208,7 @@ void drift_installed(struct agent *a, struct job *j, struct msg *m)
 	if (j->generation == j->previous &&
 	    (a->certs[j->cert].flags & CERT_BY_HAND) != 0)
 		return; /* that is so still */
-	free(d->text);
-	*d = (struct drift){ .text = NULL };
+	drift_forget(a, j->cert);
 }
 
 void drift_show(const struct agent *a, uint32_t i, struct table *t)

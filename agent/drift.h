@@ -38,8 +38,11 @@ bool drift_stays(const struct agent *a, uint32_t i);
  * there is nothing. */
 char *drift_words(const struct agent *a, uint32_t i);
 
-/* At the beginning of a run: tell what is left as it is, and has not been told. */
-void drift_note(struct agent *a);
+/* Tell what of certificate `i` is left as it is, and has not been told. */
+void drift_note(struct agent *a, uint32_t i);
+
+/* Nothing is known of it any more: it is looked at anew. */
+void drift_forget(struct agent *a, uint32_t i);
 
 /* The rest of KEEPER_LIVE: what is known of the files, and whether to write over what is
  * newer. */

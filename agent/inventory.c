@@ -264,13 +264,11 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 
 /* -- the keeper's half: keys and files -- */
 
-static int audit(struct agent *a, uint32_t i, struct msg *m, bool *whole, struct err *e)
+static int take_audit(struct agent *a, uint32_t i, struct msg *m, bool *whole,
+		      struct err *e)
 {
 	struct cert *c = &a->certs[i];
 
-	msg_begin(m, KEEPER_AUDIT, 0);
-	msg_put_u64(m, i);
-	TRY(link_ask(ROLE_FD_PEER, m, e));
 	if (msg_get_u64(m) != 0)
 		c->flags |= CERT_MISMATCHED;
 	drift_take(a, i, m);
@@ -321,18 +319,33 @@ struct looked {
 	bool told;      /* not so, and that was told */
 };
 
-/* In full. */
-static int look_closely(struct agent *a, uint32_t i, uint64_t stamp,
-			const struct looked *before, struct msg *m, struct err *e)
+static struct looked looked_of(const struct memory *m)
+{
+	return (struct looked){ m->disk_stamp, (m->flags & CERT_FILES_DIFFER) != 0 };
+}
+
+/* What the keeper says in `m` of what has that stamp. */
+static int compare(struct agent *a, uint32_t i, uint64_t stamp,
+		   const struct looked *before, struct msg *m, struct err *e)
 {
 	bool whole = false;
 
-	TRY(audit(a, i, m, &whole, e));
+	TRY(take_audit(a, i, m, &whole, e));
 	a->drift[i].is_new = !before->told || before->stamp != stamp;
 	if (!whole &&
 	    ((a->certs[i].flags & CERT_MISMATCHED) != 0 || !drift_stays(a, i)))
 		return 0;
 	return a->drift[i].is_new || whole ? remember_stamp(a, i, stamp, !whole, e) : 0;
+}
+
+/* In full. */
+static int look_closely(struct agent *a, uint32_t i, uint64_t stamp,
+			const struct looked *before, struct msg *m, struct err *e)
+{
+	msg_begin(m, KEEPER_AUDIT, 0);
+	msg_put_u64(m, i);
+	TRY(link_ask(ROLE_FD_PEER, m, e));
+	return compare(a, i, stamp, before, m, e);
 }
 
 /* Where a stamp is not the remembered one, or what it was of is still not whole. */
@@ -376,8 +389,7 @@ static int take_row(void *arg, const char *name, const struct memory *row)
 	if (i == SPEC_NOBODY)
 		return 0;
 	fill(l->agent, i, &m);
-	l->looked[i] =
-	    (struct looked){ m.disk_stamp, (m.flags & CERT_FILES_DIFFER) != 0 };
+	l->looked[i] = looked_of(&m);
 	l->seen[i] = true;
 	return 0;
 }
@@ -451,4 +463,32 @@ int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err 
 	fill(a, i, m);
 	ari_keep(&a->certs[i], &before);
 	return 0;
+}
+
+int inventory_again(struct agent *a, uint32_t i, struct err *e)
+{
+	const struct cert before = a->certs[i];
+	struct memory m = { .failures = 0 };
+	bool found;
+
+	TRY(state_get(a->state, agent_cert_name(a, i), &m, &found, e));
+	drift_forget(a, i);
+	TRY(inventory_refresh(a, i, &m, e));
+	a->certs[i].flags |= before.flags & (CERT_ORDERED | CERT_ASKED);
+	if (a->certs[i].generation == before.generation)
+		a->certs[i].flags |= before.flags & CERT_HOOKS_PENDING;
+	TRY(agent_write(a, e));
+	return state_put(a->state, agent_cert_name(a, i), &m, e);
+}
+
+int inventory_audited(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,
+		      struct err *e)
+{
+	struct memory row = { .failures = 0 };
+	struct looked before;
+	bool found;
+
+	TRY(state_get(a->state, agent_cert_name(a, i), &row, &found, e));
+	before = looked_of(&row);
+	return compare(a, i, stamp, &before, m, e);
 }

@@ -15,6 +15,7 @@ struct agent;
 struct err;
 struct file_stamp;
 struct memory;
+struct msg;
 
 /* All of them. The keeper is asked directly: the loop must not run yet. */
 int inventory_load(struct agent *a, struct err *e);
@@ -22,6 +23,13 @@ int inventory_load(struct agent *a, struct err *e);
 /* One again, after it was changed. `m` is its memory, which is brought up to date (and
  * not written). Its files are taken to be what was just published. */
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e);
+
+/* One that somebody has changed, while the loop runs: what is live, and then, with the
+ * keeper's answer to KEEPER_AUDIT in `m`, key and files; `stamp` was theirs before it was
+ * asked. */
+int inventory_again(struct agent *a, uint32_t i, struct err *e);
+int inventory_audited(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,
+		      struct err *e);
 
 /* The renewal moment of certificate `i` if its leaf were the one of `facts`. */
 struct x509_facts;

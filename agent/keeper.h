@@ -28,6 +28,8 @@
  *     keeper_account.c    ... ACME accounts
  *     keeper_challenge.c  http-01 tokens
  *     keeper_sweep.c      what crashes leave behind
+ *     keeper_watch.c      what somebody else changes meanwhile
+ *     keeper_places.c     ... and where
  */
 #pragma once
 
@@ -45,6 +47,7 @@
 
 struct err;
 struct keeper_making;
+struct keeper_watch;
 struct msg;
 struct pollfd;
 
@@ -101,6 +104,7 @@ struct keeper {
 	struct keeper_lent *lent;        /* owned, LEND_MAX */
 	size_t n_lent;
 	struct keeper_making *making; /* owned: keys that are asked for and not there */
+	struct keeper_watch *watch; /* owned; NULL: nobody stays, see keeper_watch.h */
 	struct keeper_key keys[KEEPER_KEYS]; /* by number of the certificate */
 	int64_t begun_ms;                    /* clock_boot_ms() */
 	bool shut_out;                       /* it ends, see keeper_failed() */

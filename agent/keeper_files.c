@@ -5,6 +5,7 @@
 
 #include "agent/keeper.h"
 #include "agent/keeper_foreign.h"
+#include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -202,14 +203,16 @@ static void put_live(struct msg *m, uint64_t stamp, const struct foreign *f)
 }
 
 /* Told that it failed, the agent looks at what is live. */
-static int tell_moved(const struct keeper *k, const struct keeper_moved *moved,
+static int tell_moved(struct keeper *k, const struct keeper_moved *moved,
 		      const struct err *why, struct err *e)
 {
+	const uint64_t stamp = keeper_stamp_cert(k, moved->cert);
 	AUTO_MSG struct msg m = MSG_NONE;
 
+	keeper_watch_known(k, moved->cert, stamp);
 	msg_begin(&m, why == NULL ? KEEPER_LIVE : MSG_FAILED, moved->id);
 	if (why == NULL)
-		put_live(&m, keeper_stamp_cert(k, moved->cert), &(struct foreign){ 0 });
+		put_live(&m, stamp, &(struct foreign){ 0 });
 	else
 		msg_put_err(&m, why);
 	return msg_send(ROLE_FD_PEER, &m, e);
@@ -309,6 +312,8 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	if (k->n_moved == KEEPER_MOVED)
 		TRY(keeper_settle(k, e));
 	TRY(generation_turn(k->root, keeper_text(k, c->name), number, e));
+	if (keeper_has_stored(k, c, number)) /* from now on others find it */
+		keeper_waiting_stored(k, c, 0);
 	/* Without files outside, nothing has to follow the link in order: it waits for others. */
 	if (c->files.n == 0) {
 		k->moved[k->n_moved++] = (struct keeper_moved){ c, id };
@@ -321,6 +326,8 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 		    0)
 			return keeper_failed(k, m, e);
 	msg_begin(m, KEEPER_LIVE, id);
-	put_live(m, f.newer ? 0 : whole_stamp(k, c, &set), &f);
+	stamp = f.newer ? keeper_stamp_cert(k, c) : whole_stamp(k, c, &set);
+	keeper_watch_known(k, c, stamp);
+	put_live(m, stamp, &f);
 	return 0;
 }

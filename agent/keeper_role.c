@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_watch.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -30,6 +31,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_LEND, RENEWS | OPENS, keeper_lend },
 	{ KEEPER_PRESENT, RENEWS, keeper_present },
 	{ KEEPER_WITHDRAW, RENEWS, keeper_withdraw },
+	{ KEEPER_WATCH, RENEWS, keeper_watch },
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
 	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },
@@ -174,6 +176,7 @@ int keeper_role(void)
 
 	if (rc == 0) {
 		k.state = keeper_state_for(&k.start.request);
+		keeper_watch_begin(&k);
 		rc = confine(&k, &e);
 	}
 	if (rc == 0 && request_writes(&k.start.request) &&
@@ -183,6 +186,7 @@ int keeper_role(void)
 		rc = keeper_serve(&k, rules, sizeof(rules) / sizeof(*rules), &e);
 	if (rc < 0)
 		log_error("%s", e.text);
+	keeper_watch_end(&k);
 	auto_fd_(&k.root);
 	role_end(&k.start);
 	if (k.shut_out)

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_watch.h"
 #include "agent/keymaker.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -15,7 +16,8 @@
 enum {
 	AT_SUPERVISOR,
 	AT_AGENT,
-	AT_MAKING,
+	AT_WATCH,
+	AT_MAKING = AT_WATCH + KEEPER_WATCH_FDS,
 };
 
 #define PLACES (AT_MAKING + KEYMAKERS_MAX + LEND_MAX)
@@ -26,6 +28,7 @@ static size_t fill(const struct keeper *k, struct pollfd p[PLACES], size_t *at_l
 	p[AT_SUPERVISOR] =
 	    (struct pollfd){ .fd = ROLE_FD_SUPERVISOR, .events = POLLIN };
 	p[AT_AGENT] = (struct pollfd){ .fd = ROLE_FD_PEER, .events = POLLIN };
+	keeper_watch_fill(k, p + AT_WATCH);
 	*at_lent = AT_MAKING + keeper_making_fill(k, p + AT_MAKING);
 	for (size_t i = 0; i < k->n_lent; i++)
 		p[*at_lent + i] =
@@ -93,7 +96,8 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	size_t at_lent;
 
 	while (!k->shut_out) {
-		if (poll(p, fill(k, p, &at_lent), k->n_moved > 0 ? 0 : -1) < 0)
+		if (poll(p, fill(k, p, &at_lent),
+			 k->n_moved > 0 ? 0 : keeper_watch_ms(k)) < 0)
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
 			return 0;
@@ -105,6 +109,7 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 			TRY(role_answer(ROLE_FD_PEER, rules, n, k->state, k, e));
 		else if (k->n_moved > 0)
 			TRY(keeper_settle(k, e));
+		TRY(keeper_watch_turn(k, p + AT_WATCH, e));
 	}
 	return 0;
 }

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -77,7 +78,7 @@ uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 
 int keeper_stamp(void *role, struct msg *m, struct err *e)
 {
-	const struct keeper *k = role;
+	struct keeper *k = role;
 	uint64_t first = msg_get_u64(m);
 	uint64_t n = msg_get_u64(m);
 	AUTO_FREE uint64_t *stamps = NULL;
@@ -89,8 +90,12 @@ int keeper_stamp(void *role, struct msg *m, struct err *e)
 		return err_set(e, ERR_PROTO,
 			       "stamps of certificates that are not there");
 	stamps = xcalloc(n, sizeof(*stamps));
-	for (uint64_t i = 0; i < n; i++)
-		stamps[i] = keeper_stamp_cert(k, &k->start.spec.certs[first + i]);
+	for (uint64_t i = 0; i < n; i++) {
+		const struct spec_cert *c = &k->start.spec.certs[first + i];
+
+		stamps[i] = keeper_stamp_cert(k, c);
+		keeper_watch_known(k, c, stamps[i]);
+	}
 	msg_begin(m, KEEPER_STAMP, id);
 	msg_put_bytes(m, stamps, n * sizeof(*stamps));
 	return 0;

@@ -58,6 +58,10 @@ enum message {
 	KEEPER_PRESENT,   /* challenge, token, key authorization -> . ; it may be shown,
 			     and is if it goes to a webroot */
 	KEEPER_WITHDRAW,  /* challenge, token -> . */
+	KEEPER_WATCH,     /* tell what changes, once. -> . */
+
+	/* keeper -> agent, after KEEPER_WATCH */
+	KEEPER_CHANGED, /* enum keeper_way, n, n * {cert, its stamp}. -> none */
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */
 	SIGN_ACCOUNT = 60, /* -> account URL, thumbprint, whether a roll-over is open */

@@ -287,12 +287,14 @@ static void open_loop(struct agent *a)
 	 * the clock. */
 	ev_periodic_start(a->loop, &a->alarm);
 	control_begin(a);
+	notice_begin(a);
 }
 
 static void close_loop(struct agent *a)
 {
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
+	notice_end(a);
 	control_free(a);
 	commit_free(a);
 	challenge_free(a);
@@ -434,7 +436,8 @@ int agent_renew(struct agent *a, struct err *e)
 			       : clock_now_ms() + a->request->wait_s * 1000;
 	TRY(begin_clock(a, e));
 	open_loop(a);
-	drift_note(a);
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		drift_note(a, i);
 	challenge_begin(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);

@@ -1,0 +1,417 @@
+#include "agent/keeper_watch.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/keeper.h"
+#include "agent/keeper_places.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/watch.h"
+
+#define SLICE 256 /* looked at between two requests, and in one message */
+
+struct keeper_watch {
+	struct watch watch;
+	struct keeper_places places;
+	uint64_t *known; /* owned, by certificate: its stamp, as the agent knows it */
+	int *wd;         /* owned, by certificate: of its live folder; -1: none */
+	bool *dirty;     /* owned, by certificate: to be looked at */
+	uint32_t n;      /* certificates */
+	uint32_t n_dirty;
+	uint32_t next;  /* where looking goes on */
+	uint32_t swept; /* ... and sweeping */
+	int mounts; /* owned: tells when anything is mounted; -1: is not to be had */
+	bool begun;
+	bool asked; /* to tell */
+	bool lacks; /* something could not be watched in this round */
+	bool warned;
+	enum keeper_way way, told;
+	int64_t anew_ms; /* clock_boot_ms() when all is begun anew; 0: it need not be */
+	int64_t begun_ms; /* ... was last */
+	int64_t sweep_ms; /* when the next slice is swept */
+};
+
+void keeper_watch_begin(struct keeper *k)
+{
+	struct keeper_watch *w;
+
+	if (k->start.request.command != COMMAND_AGENT)
+		return;
+	w = k->watch = xcalloc(1, sizeof(*w));
+	w->n = k->start.spec.n[SPEC_CERTS];
+	w->watch = (struct watch)WATCH_NONE;
+	w->known = xcalloc(w->n, sizeof(*w->known));
+	w->wd = xcalloc(w->n, sizeof(*w->wd));
+	w->dirty = xcalloc(w->n, sizeof(*w->dirty));
+	w->mounts = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	keeper_places_make(&w->places, &k->start.spec);
+}
+
+void keeper_watch_end(struct keeper *k)
+{
+	struct keeper_watch *w = k->watch;
+
+	if (w == NULL)
+		return;
+	watch_done(&w->watch);
+	keeper_places_done(&w->places);
+	auto_fd_(&w->mounts);
+	free(w->known);
+	free(w->wd);
+	free(w->dirty);
+	free(TAKE(k->watch));
+}
+
+void keeper_watch_known(struct keeper *k, const struct spec_cert *c, uint64_t stamp)
+{
+	if (k->watch != NULL)
+		k->watch->known[c - k->start.spec.certs] = stamp;
+}
+
+/* -- setting up -- */
+
+static void lacks(struct keeper_watch *w, const struct err *e)
+{
+	if (!w->warned)
+		log_warn("%s: what is not watched is looked at every %d s in turn%s",
+			 e->text, KEEPER_SWEEP_MS / 1000,
+			 e->code == ERR_LIMIT ? "; raise fs.inotify.max_user_watches "
+						"and _instances to be told"
+					      : "");
+	w->warned = w->lacks = true;
+}
+
+static bool is_missing(const struct err *e)
+{
+	return e->sysno == ENOENT || e->sysno == ENOTDIR;
+}
+
+static void mark(void *arg, uint32_t cert)
+{
+	struct keeper_watch *w = arg;
+
+	w->n_dirty += !w->dirty[cert];
+	w->dirty[cert] = true;
+}
+
+static void mark_all(struct keeper_watch *w)
+{
+	for (uint32_t i = 0; i < w->n; i++)
+		mark(w, i);
+}
+
+/* Numbers in the watch: certificates, places, live/. */
+static uint32_t who_place(const struct keeper_watch *w, size_t place)
+{
+	return w->n + (uint32_t)place;
+}
+
+static uint32_t who_live(const struct keeper_watch *w)
+{
+	return who_place(w, w->places.n);
+}
+
+/* It is not there: the next one above that is says when something comes. The root is
+ * always there. */
+static void await(struct keeper_watch *w, size_t i)
+{
+	AUTO_FREE char *path = xstrdup(w->places.places[i].path);
+	struct err e;
+
+	for (char *slash = strrchr(path, '/'); slash != NULL;
+	     slash = strrchr(path, '/')) {
+		*slash = '\0';
+		if (watch_add(&w->watch, path[0] == '\0' ? "/" : path, WATCH_COMING,
+			      who_place(w, i), NULL, &e) == 0)
+			return;
+		if (!is_missing(&e))
+			break;
+	}
+	lacks(w, &e);
+}
+
+static void add_place(struct keeper_watch *w, size_t i)
+{
+	struct keeper_place *p = &w->places.places[i];
+	const uint32_t events = p->holds ? WATCH_FILES : 0;
+	struct err e;
+
+	(void)keeper_places_moved(p);
+	for (int k = 0; k < 2;
+	     k++) { /* it may come while we find out whom to wait for */
+		if (watch_add(&w->watch, p->path, events, who_place(w, i), NULL, &e) ==
+		    0)
+			return;
+		if (!is_missing(&e)) {
+			lacks(w, &e);
+			return;
+		}
+		if (k == 0)
+			await(w, i);
+	}
+}
+
+static void add_places(struct keeper *k)
+{
+	struct keeper_watch *w = k->watch;
+	AUTO_FREE char *live =
+	    xasprintf("%s/live", keeper_text(k, k->start.spec.global->state_dir));
+	struct err e;
+
+	if (watch_add(&w->watch, live, WATCH_FILES, who_live(w), NULL, &e) < 0)
+		lacks(w, &e);
+	for (size_t i = 0; i < w->places.n; i++)
+		add_place(w, i);
+}
+
+static void begin(struct keeper *k)
+{
+	struct keeper_watch *w = k->watch;
+	struct err e;
+
+	w->begun = true;
+	w->begun_ms = clock_boot_ms();
+	w->anew_ms = 0;
+	watch_done(&w->watch);
+	for (uint32_t i = 0; i < w->n; i++)
+		w->wd[i] = -1;
+	mark_all(w);
+	if (watch_open(&w->watch, &e) < 0)
+		lacks(w, &e);
+	else
+		add_places(k);
+}
+
+/* -- what has come -- */
+
+static void begin_anew(struct keeper_watch *w)
+{
+	if (w->anew_ms == 0)
+		w->anew_ms = w->begun_ms + KEEPER_ANEW_EACH_MS;
+}
+
+static void in_place(struct keeper_watch *w, size_t i, uint32_t events,
+		     const char *name)
+{
+	const struct keeper_place *p = &w->places.places[i];
+	const bool is_there = p->dev != 0 || p->ino != 0;
+
+	if ((events & WATCH_GONE) != 0 || !is_there)
+		begin_anew(w);
+	else if (p->holds)
+		keeper_places_find(&w->places, i, name, mark, w);
+}
+
+static void on_event(void *arg, uint32_t who, uint32_t events, const char *name)
+{
+	struct keeper *k = arg;
+	struct keeper_watch *w = k->watch;
+	uint32_t cert;
+
+	if (who == WATCH_NOBODY) {
+		log_debug(
+		    "more was changed than the kernel has kept: all is looked at");
+		mark_all(w);
+	} else if (who < w->n) {
+		mark(w, who);
+	} else if (who < who_live(w)) {
+		in_place(w, who - w->n, events, name);
+	} else if ((cert = spec_cert_called(&k->start.spec, name)) != SPEC_NOBODY) {
+		mark(w, cert);
+	}
+}
+
+/* A folder that is hidden below a mount is not told of. */
+static void look_at_mounts(struct keeper_watch *w)
+{
+	bool moved = false;
+
+	for (size_t i = 0; i < w->places.n; i++)
+		if (keeper_places_moved(&w->places.places[i]))
+			moved = true;
+	if (moved)
+		begin_anew(w);
+}
+
+/* -- looking -- */
+
+/* Where its link leads now. */
+static void watch_live(struct keeper *k, uint32_t i)
+{
+	const struct spec *s = &k->start.spec;
+	struct keeper_watch *w = k->watch;
+	AUTO_FREE char *path =
+	    xasprintf("%s/live/%s", spec_text(s, s->global->state_dir),
+		      spec_text(s, s->certs[i].name));
+	const int before = w->wd[i];
+	struct err e;
+
+	if (w->watch.fd < 0) {
+		w->lacks = true;
+		return;
+	}
+	w->wd[i] = -1;
+	if (watch_add(&w->watch, path, WATCH_FILES, i, &w->wd[i], &e) < 0 &&
+	    !is_missing(&e))
+		lacks(w, &e);
+	if (before >= 0 && before != w->wd[i])
+		watch_drop(&w->watch, before);
+}
+
+/* First the watch, then the look: nothing falls between them. */
+static bool has_changed(struct keeper *k, uint32_t i)
+{
+	struct keeper_watch *w = k->watch;
+	uint64_t stamp;
+
+	w->dirty[i] = false;
+	w->n_dirty--;
+	watch_live(k, i);
+	stamp = keeper_stamp_cert(k, &k->start.spec.certs[i]);
+	if (stamp == w->known[i])
+		return false;
+	w->known[i] = stamp;
+	return true;
+}
+
+static void end_round(struct keeper_watch *w)
+{
+	const bool sweeps = w->lacks;
+
+	w->lacks = false;
+	if (sweeps && w->way != KEEPER_SWEEPS) {
+		w->swept = 0;
+		w->sweep_ms = clock_boot_ms() + KEEPER_SWEEP_MS;
+	}
+	if (!sweeps && w->way == KEEPER_SWEEPS)
+		log_info("all is watched again");
+	w->warned = sweeps;
+	w->way = sweeps ? KEEPER_SWEEPS : KEEPER_WATCHES;
+}
+
+static int tell(struct keeper_watch *w, const uint32_t *changed, size_t n,
+		struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, KEEPER_CHANGED, 0);
+	msg_put_u64(&m, w->way);
+	msg_put_u64(&m, n);
+	for (size_t i = 0; i < n; i++) {
+		msg_put_u64(&m, changed[i]);
+		msg_put_u64(&m, w->known[changed[i]]);
+	}
+	w->asked = false;
+	w->told = w->way;
+	return msg_send(ROLE_FD_PEER, &m, e);
+}
+
+/* The next slice of what is to be looked at. */
+static int look(struct keeper *k, struct err *e)
+{
+	struct keeper_watch *w = k->watch;
+	uint32_t changed[SLICE];
+	size_t n = 0;
+
+	for (size_t done = 0; done < SLICE && w->n_dirty > 0; w->next++) {
+		const uint32_t i = w->next < w->n ? w->next : (w->next = 0);
+
+		if (!w->dirty[i])
+			continue;
+		done++;
+		if (has_changed(k, i))
+			changed[n++] = i;
+	}
+	if (w->n_dirty == 0 && w->way == KEEPER_SETS_UP)
+		end_round(w);
+	if (n == 0 && w->way == w->told)
+		return 0;
+	return tell(w, changed, n, e);
+}
+
+static void sweep(struct keeper *k)
+{
+	struct keeper_watch *w = k->watch;
+
+	w->sweep_ms = clock_boot_ms() + KEEPER_SWEEP_MS;
+	if (w->swept >= w->n) {
+		end_round(w);
+		w->swept = 0;
+	}
+	if (w->swept == 0 && w->watch.fd >= 0)
+		add_places(k);
+	for (size_t i = 0; i < KEEPER_SWEEP && w->swept < w->n; i++)
+		mark(w, w->swept++);
+}
+
+/* -- the loop -- */
+
+int keeper_watch(void *role, struct msg *m, struct err *e)
+{
+	struct keeper *k = role;
+	const uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	if (k->watch == NULL)
+		return err_set(e, ERR_PROTO, "nobody stays to be told of changes");
+	if (!k->watch->begun)
+		begin(k);
+	k->watch->asked = true;
+	msg_begin(m, KEEPER_WATCH, id);
+	return 0;
+}
+
+void keeper_watch_fill(const struct keeper *k, struct pollfd *p)
+{
+	const struct keeper_watch *w = k->watch;
+	const bool is_on = w != NULL && w->begun;
+
+	p[0] = (struct pollfd){ .fd = is_on ? w->watch.fd : -1, .events = POLLIN };
+	p[1] = (struct pollfd){ .fd = is_on ? w->mounts : -1, .events = POLLPRI };
+}
+
+int keeper_watch_ms(const struct keeper *k)
+{
+	const struct keeper_watch *w = k->watch;
+	int64_t at = INT64_MAX, left;
+
+	if (w == NULL || !w->begun)
+		return -1;
+	if (w->asked && (w->n_dirty > 0 || w->way != w->told))
+		return 0;
+	if (w->anew_ms != 0)
+		at = w->anew_ms;
+	if (w->way == KEEPER_SWEEPS && w->sweep_ms < at)
+		at = w->sweep_ms;
+	if (at == INT64_MAX)
+		return -1;
+	left = at - clock_boot_ms();
+	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
+}
+
+int keeper_watch_turn(struct keeper *k, const struct pollfd *p, struct err *e)
+{
+	struct keeper_watch *w = k->watch;
+	const int64_t now = clock_boot_ms();
+
+	if (w == NULL || !w->begun || k->n_moved > 0)
+		return 0;
+	if (p[0].revents != 0)
+		watch_read(&w->watch, on_event, k);
+	if (p[1].revents != 0)
+		look_at_mounts(w);
+	if (w->anew_ms != 0 && now >= w->anew_ms)
+		begin(k);
+	if (w->way == KEEPER_SWEEPS && now >= w->sweep_ms)
+		sweep(k);
+	return w->asked && (w->n_dirty > 0 || w->way != w->told) ? look(k, e) : 0;
+}

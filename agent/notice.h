@@ -1,0 +1,54 @@
+/*
+ * notice: what the keeper has seen somebody change (keeper_watch.h) is looked at while the
+ * agent runs, as a start would look at it.
+ *
+ *     KEEPER_CHANGED  note which certificates, ask to be told again
+ *     NOTICE_QUIET_S  until nothing has changed for so long, NOTICE_MOST_S at the most:
+ *                     who puts a key beside a certificate does it in two steps, and must
+ *                     not find the first one repaired
+ *     KEEPER_AUDIT    what is different (drift.h), and due() says what is done about it
+ *
+ * A certificate that a job is under way for is looked at when that has ended. One that is
+ * changed again and again, however often it is repaired, is looked at ever less often: see
+ * notice_patience().
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <ev.h>
+
+struct agent;
+struct link;
+struct msg;
+
+#define NOTICE_QUIET_S  10
+#define NOTICE_MOST_S   60
+#define NOTICE_PEACE_MS 3600000 /* after which repairs are forgotten */
+
+/* Of one certificate. */
+struct notice_cert {
+	uint64_t stamp;    /* of what it was changed to; 0: it was not */
+	int64_t looked_ms; /* clock_boot_ms() when it was looked at last; 0: never */
+	uint8_t repairs;   /* in a row, without peace in between */
+};
+
+struct notice {
+	struct notice_cert *certs; /* owned */
+	ev_timer quiet;            /* ends when it has been quiet for long enough */
+	bool asked;                /* to be told, and that was heard */
+	uint64_t way;              /* enum keeper_way */
+	int64_t first_ms; /* clock_boot_ms() of the first change that waits; 0: none */
+};
+
+/* With the loop: ask to be told. */
+void notice_begin(struct agent *a);
+void notice_end(struct agent *a);
+
+/* What the keeper says without being asked. */
+void notice_other(void *arg, struct link *l, struct msg *m);
+
+/* For how long a certificate that was repaired `repairs` times in a row is left alone
+ * after that, ms. Twice as long each time, at most NOTICE_PEACE_MS. */
+int64_t notice_patience(unsigned repairs);
