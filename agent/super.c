@@ -176,7 +176,8 @@ static void check_socket(struct super *s, struct super_proc *p)
 }
 
 #define POLL_ASKED (1 + 2 * SUPER_PROCS)
-#define POLL_FIXED (POLL_ASKED + 1)
+#define POLL_WATCH (POLL_ASKED + 1)
+#define POLL_FIXED (POLL_WATCH + 1)
 
 static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
 {
@@ -191,6 +192,7 @@ static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
 	fds[POLL_ASKED] = (struct pollfd){
 		.fd = s->asked.begun && !s->asked.gone ? s->asked.conn : -1,
 	};
+	fds[POLL_WATCH] = (struct pollfd){ .fd = s->watch.watch.fd, .events = POLLIN };
 }
 
 static int poll_timeout(const struct super *s)
@@ -198,6 +200,9 @@ static int poll_timeout(const struct super *s)
 	int64_t at = hookrun_wake_ms(s->hooks);
 	int64_t left = super_grant_ms(s);
 
+	if (left < at)
+		at = left;
+	left = super_watch_ms(s);
 	if (left < at)
 		at = left;
 	left = super_feed_ms(s);
@@ -227,6 +232,9 @@ static int turn(struct super *s, int sigfd)
 	if (fds[0].revents != 0)
 		super_heed(s, sigfd);
 	s->asked.gone = s->asked.gone || fds[POLL_ASKED].revents != 0;
+	if (fds[POLL_WATCH].revents != 0)
+		super_watch_heed(s);
+	super_watch_check(s);
 	super_grant(s);
 	super_feed(s);
 	hookrun_step(s->hooks);
@@ -409,6 +417,7 @@ static void finish(struct super *s)
 	auto_fd_(&s->lock);
 	auto_fd_(&s->asked.listener);
 	listen_close(&s->listen, ~0u);
+	super_watch_end(s);
 	spec_done(&s->spec);
 	spec_done(&s->next_spec);
 	msg_done(&s->msg);
@@ -426,6 +435,7 @@ int supervise(const struct request *request, const char *path)
 	s.config = s.snapshot = s.next_snapshot = s.lock = -1;
 	s.asked.listener = s.asked.conn = s.asked.out[0] = s.asked.out[1] = -1;
 	s.asked.msg = (struct msg)MSG_NONE;
+	s.watch.watch = (struct watch)WATCH_NONE;
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		s.procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };

@@ -12,6 +12,7 @@
  *       super.c          one loop: signals, roles, hooks, until the agent has ended
  *       super_daemon.c   for `agent`: what is wished while it runs, and the next tree
  *       super_notify.c   ... what the service manager is told of it
+ *       super_watch.c    ... a configuration that is edited
  *       super_asked.c    ... what a person asks of it, and the control socket
  *
  * The daemon is tree after tree: whatever is to be another (the configuration, what there
@@ -33,6 +34,7 @@
 #include "agent/roles.h"
 #include "agent/spawn.h"
 #include "agent/spec.h"
+#include "agent/super_watch.h"
 
 struct err;
 struct hookruns;
@@ -108,6 +110,7 @@ struct super {
 	int next_snapshot; /* on this; -1: on the one that there is */
 	struct spec next_spec;
 	struct super_asked asked;
+	struct super_watch watch;
 	int64_t watchdog_ms; /* of the service manager; 0: it has none */
 	int64_t feed_ms;     /* when to feed it next; 0: never */
 	int64_t alive_ms;    /* until then the agent counts as alive */

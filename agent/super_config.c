@@ -79,6 +79,7 @@ static void find(struct asking *a, const char *pattern)
 	free(a->pattern);
 	a->pattern = xstrdup(pattern);
 	a->next = 0;
+	super_watch_path(a->super, full);
 	if (glob(full, 0, NULL, &a->found) != 0)
 		a->found.gl_pathc = 0;
 }
@@ -108,6 +109,7 @@ static int on_include(void *role, struct msg *m, struct err *e)
 	if (a->next < a->found.gl_pathc) {
 		path = a->found.gl_pathv[a->next++];
 		TRY(check_included(path, e));
+		super_watch_path(a->super, path);
 		TRY(open_config(path, &fd, e));
 	} else {
 		free(TAKE(a->pattern));
@@ -266,6 +268,8 @@ int super_configure(struct super *s, int *snapshot, struct spec *spec, struct er
 	};
 	int rc;
 
+	super_watch_begin(s);
+	super_watch_path(s, s->path);
 	auto_fd_(&s->config);
 	s->config = -1;
 	TRY(open_config(s->path, &s->config, e));
