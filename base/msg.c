@@ -18,6 +18,8 @@ enum field {
 	FIELD_BYTES,
 };
 
+#define SMALL 2048 /* bytes: all but those with certificates in them */
+
 struct head {
 	uint32_t type;
 	uint32_t id;
@@ -30,11 +32,27 @@ static void drop_fd(struct msg *m)
 	m->fd = -1;
 }
 
-static void reset(struct msg *m)
+/* Most messages are small: memory for the largest, taken and given back for each, would be
+ * asked of the system each time. Not realloc: the old bytes must not stay behind. */
+static void reserve(struct msg *m, size_t cap)
 {
-	if (m->data == NULL)
-		m->data =
-		    xrealloc(NULL, LIMIT_MSG, 1); /* pages not used cost nothing */
+	uint8_t *data;
+
+	if (cap <= m->cap)
+		return;
+	data = xrealloc(NULL, cap, 1);
+	if (m->data != NULL) {
+		memcpy(data, m->data, m->len);
+		explicit_bzero(m->data, m->len);
+	}
+	free(m->data);
+	m->data = data;
+	m->cap = cap;
+}
+
+static void reset(struct msg *m, size_t cap)
+{
+	reserve(m, cap);
 	drop_fd(m);
 	m->broken = false;
 	m->at = sizeof(struct head);
@@ -43,7 +61,7 @@ static void reset(struct msg *m)
 
 void msg_begin(struct msg *m, uint32_t type, uint32_t id)
 {
-	reset(m);
+	reset(m, SMALL);
 	m->type = type;
 	m->id = id;
 }
@@ -56,6 +74,8 @@ static void put(struct msg *m, enum field kind, const void *data, size_t len)
 		m->broken = true;
 		return;
 	}
+	if (m->len + 1 + sizeof(n) + len > m->cap)
+		reserve(m, LIMIT_MSG);
 	m->data[m->len++] = (uint8_t)kind;
 	memcpy(m->data + m->len, &n, sizeof(n));
 	m->len += sizeof(n);
@@ -147,6 +167,7 @@ int msg_send(int sock, struct msg *m, struct err *e)
 void msg_move(struct msg *to, struct msg *m)
 {
 	*to = *m;
+	to->cap = m->len;
 	to->data = xcalloc(m->len, 1);
 	memcpy(to->data, m->data, m->len);
 	m->fd = -1;
@@ -185,7 +206,7 @@ int msg_recv(int sock, struct msg *m, struct err *e)
 	struct head head;
 	ssize_t n;
 
-	reset(m);
+	reset(m, LIMIT_MSG);
 	iov = (struct iovec){ .iov_base = m->data, .iov_len = LIMIT_MSG };
 	do
 		n = recvmsg(sock, &h, MSG_CMSG_CLOEXEC);
@@ -296,6 +317,7 @@ void msg_done(struct msg *m)
 		explicit_bzero(m->data, m->len);
 	free(m->data);
 	m->data = NULL;
+	m->cap = 0;
 }
 
 void msg_put_err(struct msg *m, const struct err *e)

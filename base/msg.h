@@ -33,7 +33,8 @@ struct msg {
 	bool broken; /* a field did not fit, or was read as something else */
 	size_t at;   /* where the next field is read */
 	size_t len;
-	uint8_t *data; /* owned, LIMIT_MSG bytes once used */
+	size_t cap;
+	uint8_t *data; /* owned, `cap` bytes of it */
 };
 
 #define AUTO_MSG __attribute__((cleanup(msg_done)))
