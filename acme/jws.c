@@ -21,13 +21,14 @@ static const struct algorithm {
 	const char *name;
 	const char *curve;
 	size_t half; /* of the signature: bytes of r and of s; 0: it is not in two */
+	const EVP_MD *(*digest)(void); /* NULL: of its own */
 } algorithms[KEY_TYPES] = {
-	[KEY_ECDSA_P256] = { "ES256", "P-256", 32 },
-	[KEY_ECDSA_P384] = { "ES384", "P-384", 48 },
-	[KEY_RSA_2048] = { "RS256", NULL, 0 },
-	[KEY_RSA_3072] = { "RS256", NULL, 0 },
-	[KEY_RSA_4096] = { "RS256", NULL, 0 },
-	[KEY_ED25519] = { "EdDSA", "Ed25519", 0 },
+	[KEY_ECDSA_P256] = { "ES256", "P-256", 32, EVP_sha256 },
+	[KEY_ECDSA_P384] = { "ES384", "P-384", 48, EVP_sha384 },
+	[KEY_RSA_2048] = { "RS256", NULL, 0, EVP_sha256 },
+	[KEY_RSA_3072] = { "RS256", NULL, 0, EVP_sha256 },
+	[KEY_RSA_4096] = { "RS256", NULL, 0, EVP_sha256 },
+	[KEY_ED25519] = { "EdDSA", "Ed25519", 0, NULL },
 };
 
 static int algorithm_of(const EVP_PKEY *key, enum key_type *type, struct err *e)
@@ -155,12 +156,13 @@ static int put_halves(unsigned char *signature, size_t *len, size_t half, struct
 	return 0;
 }
 
-static int sign(EVP_PKEY *key, const struct buf *input,
+static int sign(EVP_PKEY *key, const struct algorithm *a, const struct buf *input,
 		unsigned char signature[SIGNATURE_MAX], size_t *len, struct err *e)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	const EVP_MD *digest = a->digest == NULL ? NULL : a->digest();
 	bool ok = ctx != NULL &&
-		  EVP_DigestSignInit(ctx, NULL, key_digest(key), NULL, key) == 1 &&
+		  EVP_DigestSignInit(ctx, NULL, digest, NULL, key) == 1 &&
 		  EVP_DigestSign(ctx, signature, len,
 				 (const unsigned char *)input->data, input->len) == 1;
 
@@ -232,7 +234,7 @@ int jws_sign(const struct jws *j, const char *payload, struct buf *out, struct e
 	TRY(algorithm_of(j->key, &type, e));
 	TRY(put_header(j, algorithms[type].name, &header, e));
 	put_input(&input, &header, payload, strlen(payload), &dot);
-	TRY(sign(j->key, &input, signature, &len, e));
+	TRY(sign(j->key, &algorithms[type], &input, signature, &len, e));
 	if (algorithms[type].half > 0)
 		TRY(put_halves(signature, &len, algorithms[type].half, e));
 	put_jws(out, &input, dot, signature, len);

@@ -135,7 +135,6 @@ static enum key_type ec_type_of(const EVP_PKEY *key)
 {
 	char name[64] = "", encoding[16] = "";
 	size_t len;
-	int nid;
 
 	if (EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, name,
 					   sizeof(name), &len) != 1 ||
@@ -143,9 +142,8 @@ static enum key_type ec_type_of(const EVP_PKEY *key)
 					   sizeof(encoding), &len) != 1 ||
 	    strcmp(encoding, "named_curve") != 0)
 		return KEY_NONE;
-	nid = OBJ_sn2nid(name);
 	for (enum key_type t = KEY_ECDSA_P256; t <= KEY_ECDSA_P384; t++)
-		if (nid == kinds[t].curve)
+		if (strcmp(name, OBJ_nid2sn(kinds[t].curve)) == 0)
 			return t;
 	return KEY_NONE;
 }
