@@ -69,6 +69,8 @@ struct agent {
 	struct batch *batch;
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;
+	int64_t
+	    *silent; /* by issuer: until when its CA is known to offer no such thing */
 	struct challenges *challenges; /* see challenge.h */
 	struct job *alarms;  /* ended jobs that hooks are told of, see alarm.h */
 	struct job *telling; /* ... of which they are being told */
@@ -96,7 +98,9 @@ struct agent {
 	struct control *control; /* see control.h; NULL: nobody can ask */
 	char ready[256];         /* what the supervisor was told last, see SUP_READY */
 	struct clockwatch clock;
-	bool clock_told; /* that this host's clock is not a CA's */
+	struct x509_memo behind;  /* the CA certificates that came last with a leaf */
+	struct x509_memo anchors; /* and what the last one was verified by */
+	bool clock_told;          /* that this host's clock is not a CA's */
 	bool stopping;
 	int64_t patience_ms; /* ... clock_boot_ms(): no longer than this */
 	bool over;           /* all is done that was to be: the loop ends */

@@ -64,6 +64,20 @@ bool ari_counts(const struct agent *a, uint32_t i, const struct ari_row *row)
 	return row->generation == a->certs[i].generation && follows(a, i);
 }
 
+/* No CA is asked that late: the clock was wrong. */
+static bool is_lost(int64_t ask_at, int64_t now)
+{
+	return ask_at != ARI_NEVER && ask_at > now && ask_at - now > ARI_LATE_S;
+}
+
+bool ari_is_silent(const struct agent *a, uint32_t issuer)
+{
+	const int64_t now = clock_now();
+
+	return a->silent != NULL && a->silent[issuer] > now &&
+	       !is_lost(a->silent[issuer], now);
+}
+
 static void apply(struct cert *c, const struct ari_row *row)
 {
 	c->ari_at = row->renew_at;
@@ -150,6 +164,14 @@ static void remember_nothing(struct agent *a, uint32_t i, int64_t ask_at)
 	buf_done(&k.explanation);
 }
 
+static void remember_silence(struct agent *a, uint32_t i, int64_t until)
+{
+	if (a->silent == NULL)
+		a->silent = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->silent));
+	a->silent[a->certs[i].issuer] = until;
+	remember_nothing(a, i, until);
+}
+
 static void remember_failure(struct agent *a, uint32_t i, const struct err *why)
 {
 	const int64_t now = clock_now();
@@ -215,7 +237,7 @@ static int take_answer(struct agent *a, const struct ari_ask *ask, struct msg *m
 	if (row.explanation[0] != '\0' && !ari_url_is_plain(row.explanation))
 		row.explanation = "";
 	if (!offered)
-		remember_nothing(a, ask->cert, now + ARI_LATE_S);
+		remember_silence(a, ask->cert, now + ARI_LATE_S);
 	else if (row.start_at >= row.end_at)
 		return err_set(e, ERR_PROTO, "a window that is none");
 	else
@@ -357,12 +379,6 @@ static bool is_moot(const struct agent *a, uint32_t i, int64_t now)
 	       (d.at <= now && d.why != WHY_ARI && d.why != WHY_EXPIRING);
 }
 
-/* No CA is asked that late: the clock was wrong. */
-static bool is_lost(int64_t ask_at, int64_t now)
-{
-	return ask_at != ARI_NEVER && ask_at > now && ask_at - now > ARI_LATE_S;
-}
-
 int64_t ari_look(struct agent *a, uint32_t i, int64_t now)
 {
 	const bool stays = a->request->command == COMMAND_AGENT;
@@ -375,6 +391,10 @@ int64_t ari_look(struct agent *a, uint32_t i, int64_t now)
 		return stays ? c->ari_ask_at : INT64_MAX;
 	if (is_moot(a, i, now))
 		return INT64_MAX;
+	if (ari_is_silent(a, c->issuer)) {
+		remember_nothing(a, i, a->silent[c->issuer]);
+		return stays ? c->ari_ask_at : INT64_MAX;
+	}
 	if (a->n_ari >= ARI_AT_ONCE) {
 		heap_put(&a->unasked, i, c->ari_ask_at);
 		return INT64_MAX;
@@ -431,4 +451,6 @@ void ari_free(struct agent *a)
 		ask_free(ask);
 	}
 	a->n_ari = 0;
+	free(a->silent);
+	a->silent = NULL;
 }

@@ -34,6 +34,10 @@ struct err;
 
 #define ARI_NEVER INT64_MAX /* cert.ari_ask_at: there is nothing to ask by */
 
+/* Whether the CA of `issuer` has just said that it offers nothing of that kind: then it is
+ * not asked about each certificate. */
+bool ari_is_silent(const struct agent *a, uint32_t issuer);
+
 /* Into a->certs what is remembered. */
 int ari_load(struct agent *a, struct err *e);
 

@@ -1,4 +1,6 @@
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
@@ -82,6 +84,29 @@ static bool may_be_shorter(const struct agent *a, const struct job *j)
 	return j->why != WHY_EXPIRING || strcmp(issuer, j->memory.issuer) != 0;
 }
 
+/* The leaf is a new one each time, what is behind it hardly ever. */
+static int read_chain(struct agent *a, const struct job *j, STACK_OF(X509) * *chain,
+		      struct err *e)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+	AUTO_CHAIN STACK_OF(X509) *read = NULL;
+	AUTO_CHAIN STACK_OF(X509) *behind = NULL;
+	const char *leaf = strstr(j->chain.data, begin);
+	const char *rest = leaf == NULL ? NULL : strstr(leaf + 1, begin);
+	const size_t n = rest == NULL ? 0 : strlen(rest);
+
+	TRY(x509_chain_from_pem(j->chain.data, j->chain.len - n, &read, e));
+	if (n > 0 && x509_chain_again(&a->behind, rest, n, &behind, e) < 0)
+		return err_wrap(e, "behind the first");
+	for (int i = 0; i < sk_X509_num(behind); i++)
+		if (sk_X509_push(read, sk_X509_value(behind, i)) <= 0)
+			abort(); /* out of memory, as in mem.h */
+		else
+			X509_up_ref(sk_X509_value(behind, i));
+	*chain = TAKE(read);
+	return 0;
+}
+
 static int verify(struct agent *a, struct job *j, STACK_OF(X509) * chain, struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *anchors = NULL;
@@ -97,7 +122,8 @@ static int verify(struct agent *a, struct job *j, STACK_OF(X509) * chain, struct
 	struct verify_want full = want;
 
 	if (!job_is_acme(a, j))
-		TRY(x509_chain_from_pem(j->anchors.data, j->anchors.len, &anchors, e));
+		TRY(x509_chain_again(&a->anchors, j->anchors.data, j->anchors.len,
+				     &anchors, e));
 	full.anchors = anchors;
 	return verify_chain(&full, chain, e);
 }
@@ -125,7 +151,7 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 	AUTO_BUF struct buf rest = { 0 };
 	AUTO_BUF struct buf meta = { 0 };
 
-	if (x509_chain_from_pem(j->chain.data, j->chain.len, &chain, e) < 0)
+	if (read_chain(a, j, &chain, e) < 0)
 		return err_wrap(e, "the CA's certificate");
 	TRY(verify(a, j, chain, e));
 	TRY(x509_facts(sk_X509_value(chain, 0), &j->facts, e));

@@ -6,6 +6,7 @@
 #include "acme/token.h"
 #include "agent/agent.h"
 #include "agent/alarm.h"
+#include "agent/ari.h"
 #include "agent/challenge.h"
 #include "agent/commit.h"
 #include "agent/job_steps.h"
@@ -222,6 +223,7 @@ static uint64_t replaced(const struct agent *a, const struct job *j)
 	size_t n = 0;
 
 	if (j->previous == 0 || a->spec->issuers[j->issuer].ari == 0 ||
+	    ari_is_silent(a, j->issuer) ||
 	    (a->certs[j->cert].flags & CERT_UNREADABLE) != 0 ||
 	    strcmp(j->memory.issuer, issuer_name(a, j)) != 0 ||
 	    generation_list(a->root, j->name, &numbers, &n, &e) < 0)

@@ -305,6 +305,8 @@ static void close_loop(struct agent *a)
 	pool_free(a->pool);
 	link_close(&a->keeper);
 	link_close(&a->super);
+	x509_memo_done(&a->behind);
+	x509_memo_done(&a->anchors);
 	ev_loop_destroy(a->loop);
 	a->loop = NULL;
 }

@@ -87,6 +87,26 @@ int x509_chain_from_pem(const void *pem, size_t len, STACK_OF(X509) * *chain,
 	return 0;
 }
 
+int x509_chain_again(struct x509_memo *memo, const void *pem, size_t len,
+		     STACK_OF(X509) * *chain, struct err *e)
+{
+	if (memo->chain == NULL || memo->pem.len != len ||
+	    memcmp(memo->pem.data, pem, len) != 0) {
+		x509_memo_done(memo);
+		TRY(x509_chain_from_pem(pem, len, &memo->chain, e));
+		buf_add(&memo->pem, pem, len);
+	}
+	*chain = X509_chain_up_ref(memo->chain);
+	return *chain == NULL ? key_openssl_err(e, ERR_SYS, "keep certificates") : 0;
+}
+
+void x509_memo_done(struct x509_memo *memo)
+{
+	sk_X509_pop_free(memo->chain, X509_free);
+	memo->chain = NULL;
+	buf_done(&memo->pem);
+}
+
 int x509_to_pem(X509 *cert, struct buf *pem, struct err *e)
 {
 	AUTO_BIO BIO *bio = BIO_new(BIO_s_mem());

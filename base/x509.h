@@ -12,10 +12,10 @@
 
 #include <openssl/x509.h>
 
+#include "base/buf.h"
 #include "base/key.h"
 #include "base/names.h"
 
-struct buf;
 struct err;
 
 #define LIMIT_CHAIN_BYTES (256 * 1024) /* RSA-4096 with 350 long names needs 24 kB */
@@ -55,6 +55,18 @@ struct x509_facts {
  * least one. The caller owns *chain. ERR_PROTO, ERR_LIMIT. */
 int x509_chain_from_pem(const void *pem, size_t len, STACK_OF(X509) * *chain,
 			struct err *e);
+
+/* The same, for what is mostly the same text as the time before, such as the CA
+ * certificates behind each leaf: that is not read again, which takes as long as ten
+ * signatures. The certificates are shared. A memo begins as { 0 }. */
+struct x509_memo {
+	struct buf pem;         /* what was read last */
+	STACK_OF(X509) * chain; /* owned; NULL: nothing yet */
+};
+int x509_chain_again(struct x509_memo *memo, const void *pem, size_t len,
+		     STACK_OF(X509) * *chain, struct err *e);
+void x509_memo_done(struct x509_memo *memo);
+
 int x509_to_pem(X509 *cert, struct buf *pem, struct err *e);
 int x509_to_der(X509 *cert, struct buf *der, struct err *e);
 

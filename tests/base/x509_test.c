@@ -420,6 +420,35 @@ static void a_serial_that_is_too_long_is_refused(void **state)
 	assert_int_equal(x509_facts(longer, &f, &e), ERR_PROTO);
 }
 
+static void text_that_was_read_before_is_not_read_again(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	struct cert_plan plan = plan_of(key);
+	AUTO_X509 X509 *one = certs_make(&plan);
+	AUTO_BUF struct buf pem = { 0 }, other = { 0 };
+	AUTO_CHAIN STACK_OF(X509) *first = NULL;
+	AUTO_CHAIN STACK_OF(X509) *same = NULL;
+	AUTO_CHAIN STACK_OF(X509) *next = NULL;
+	STACK_OF(X509) *none = NULL;
+	struct x509_memo memo = { .chain = NULL };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(x509_to_pem(one, &pem, &e), 0);
+	buf_add(&other, pem.data, pem.len);
+	buf_add(&other, pem.data, pem.len);
+	assert_int_equal(x509_chain_again(&memo, pem.data, pem.len, &first, &e), 0);
+	assert_int_equal(x509_chain_again(&memo, pem.data, pem.len, &same, &e), 0);
+	assert_ptr_equal(sk_X509_value(first, 0), sk_X509_value(same, 0));
+	assert_int_equal(x509_chain_again(&memo, "no PEM", 6, &none, &e), ERR_PROTO);
+	assert_int_equal(x509_chain_again(&memo, "no PEM", 6, &none, &e), ERR_PROTO);
+	assert_int_equal(x509_chain_again(&memo, other.data, other.len, &next, &e), 0);
+	assert_int_equal(sk_X509_num(next), 2);
+	assert_ptr_not_equal(sk_X509_value(first, 0), sk_X509_value(next, 0));
+	x509_memo_done(&memo);
+	assert_int_equal(X509_cmp(sk_X509_value(first, 0), one), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -435,6 +464,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_chain_is_refused),
 		cmocka_unit_test(bytes_behind_a_certificate_are_refused),
 		cmocka_unit_test(a_serial_that_is_too_long_is_refused),
+		cmocka_unit_test(text_that_was_read_before_is_not_read_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
