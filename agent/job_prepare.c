@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,27 +28,37 @@ static void look_at_old(struct agent *a, struct job *j)
 		j->old_ok = (c->flags & (CERT_REVOKED | CERT_MISMATCHED)) == 0;
 }
 
+/* A file that could not be looked at for that may be whole. */
+static bool was_short(const struct err *why)
+{
+	return why->sysno == ENOMEM || why->sysno == EMFILE || why->sysno == ENFILE;
+}
+
 /* The held generation, if it is there and still what is asked for. What cannot be used
  * is forgotten: it must not keep a new one from being ordered. */
-static bool take_held(struct agent *a, struct job *j)
+static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
 {
 	struct cert *c = &a->certs[j->cert];
-	struct err e;
+	int rc;
 
+	*taken = false;
 	if (!due_installs_held(c, clock_now()) || (c->flags & CERT_ASKED) != 0)
-		return false;
-	if (inventory_facts(a, j->cert, c->held, NULL, &j->facts, &e) == 0 &&
-	    j->facts.names_hash == j->memory.held_names_hash &&
+		return 0;
+	rc = inventory_facts(a, j->cert, c->held, NULL, &j->facts, e);
+	if (rc < 0 && was_short(e))
+		return rc;
+	if (rc == 0 && j->facts.names_hash == j->memory.held_names_hash &&
 	    j->facts.not_after == j->memory.held_not_after &&
 	    (j->spec->usage & ~j->facts.usage) == 0) {
 		j->generation = c->held;
-		return true;
+		*taken = true;
+		return 0;
 	}
 	log_warn("%s: the held generation %llu cannot be used: a new one is ordered",
 		 j->name, (unsigned long long)c->held);
 	j->memory.held = 0;
 	c->held = 0;
-	return false;
+	return 0;
 }
 
 static struct job_hook *hook_called(const struct agent *a, struct job *j,
@@ -137,7 +148,7 @@ static int take_stored(struct agent *a, struct job *j, struct err *e)
 
 int job_prepare(struct agent *a, struct job *j, struct err *e)
 {
-	bool found;
+	bool found, taken;
 
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
 	j->cut = j->memory.state >= JOB_INSTALLING;
@@ -145,7 +156,8 @@ int job_prepare(struct agent *a, struct job *j, struct err *e)
 		j->memory.state = JOB_IDLE;
 	j->previous = a->certs[j->cert].generation;
 	look_at_old(a, j);
-	if (take_held(a, j))
+	TRY(take_held(a, j, &taken, e));
+	if (taken)
 		return 0;
 	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
 		return take_live(a, j, e);

@@ -8,6 +8,7 @@
 #include "tests/scratch.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 
@@ -614,6 +615,27 @@ static void what_was_stored_when_a_crash_came_is_not_ordered_again(void **state)
 	assert_true(w->agent.jobs->state >= JOB_INSTALLING);
 }
 
+static void what_cannot_be_looked_at_now_is_not_given_up(void **state)
+{
+	struct world *w = *state;
+	struct cert *c = &w->agent.certs[ONE];
+	struct rlimit all, none;
+
+	store(w, "DNS:one.example");
+	c->held = 1;
+	c->held_not_after = clock_now() + 86400;
+	c->flags |= CERT_HELD_GOOD;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &all), 0);
+	none = all;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	job_begin(&w->agent, ONE, WHY_ASKED);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &all), 0);
+	assert_int_equal(c->held, 1);
+	assert_null(w->agent.jobs);
+	assert_int_equal(memory_of(w, "one").failures, 1);
+}
+
 static void what_refuses_gives_way_to_the_next_at_once(void **state)
 {
 	struct world *w = *state;
@@ -806,6 +828,7 @@ int main(void)
 		CASE(a_run_that_stops_lets_go_of_what_waits),
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
 		CASE(what_was_stored_when_a_crash_came_is_not_ordered_again),
+		CASE(what_cannot_be_looked_at_now_is_not_given_up),
 		CASE(what_refuses_gives_way_to_the_next_at_once),
 		CASE(who_is_asked_outlives_the_run),
 		CASE(a_CA_that_is_too_busy_for_long_gives_way_too),
