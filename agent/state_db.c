@@ -182,6 +182,16 @@ int db_check(struct state *s)
 	return rc == SQLITE_OK && !whole ? SQLITE_CORRUPT : rc;
 }
 
+/* To SQLite a disk that failed to read, once, is damage: it must be found again. */
+static void suspect(struct state *s)
+{
+	char why[128];
+
+	snprintf(why, sizeof(why), "%s", sqlite3_errmsg(s->db));
+	if (db_check(s) != SQLITE_OK)
+		db_damaged(s, why);
+}
+
 int db_err(struct state *s, struct err *e, const char *what)
 {
 	int rc = sqlite3_errcode(s->db) & 0xff;
@@ -189,12 +199,13 @@ int db_err(struct state *s, struct err *e, const char *what)
 			? sqlite3_system_errno(s->db)
 			: 0;
 
-	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
-		db_damaged(s, sqlite3_errmsg(s->db));
 	/* "disk I/O error" is what SQLite says of a full disk, too. */
-	return err_set(e, rc == SQLITE_BUSY ? ERR_BUSY : ERR_SYS,
-		       "state.db: %s: %s%s%s", what, sqlite3_errmsg(s->db),
-		       sysno == 0 ? "" : ": ", sysno == 0 ? "" : strerror(sysno));
+	err_set(e, rc == SQLITE_BUSY ? ERR_BUSY : ERR_SYS, "state.db: %s: %s%s%s", what,
+		sqlite3_errmsg(s->db), sysno == 0 ? "" : ": ",
+		sysno == 0 ? "" : strerror(sysno));
+	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
+		suspect(s);
+	return e->code;
 }
 
 int db_run(struct state *s, const char *sql, struct err *e)
