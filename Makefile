@@ -119,7 +119,7 @@ check: ## everything: deps, build, every test, every gate
 cases: ## run all, then note in tests/cases how many cases there are
 	@tests/run --cases
 
-crash: all $(B)/tests/crash/crash_test ## kill -9 at every file system call (make check: a sample)
+crash: all $(B)/tests/crash/crash_test $(B)/tests/tools/serve ## kill -9 at every file system call (make check: a sample)
 	CRASH=all $(B)/tests/crash/crash_test
 
 power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as root (make check: a sample)

@@ -42,16 +42,20 @@ bool acme_server_start(const struct world *w, int *fd)
 void acme_server_configure(const struct world *w, char *out, size_t size)
 {
 	AUTO_BUF struct buf port = { 0 };
+	const unsigned pid = (unsigned)getpid();
 	char path[256];
 
 	path_of(w, "port", path);
 	(void)world_read(w, path, &port);
 	path_of(w, "root.pem", path);
-	snprintf(out, size,
-		 "{ name = \"ca\"; type = \"acme\"; agree_terms = true;"
-		 " trust = \"%s\";"
-		 " url = \"https://localhost:%lu/directory\"; }",
-		 path, port.data == NULL ? 0 : strtoul(port.data, NULL, 10));
+	snprintf(
+	    out, size,
+	    "{ name = \"ca\"; type = \"acme\"; agree_terms = true;"
+	    " trust = \"%s\";"
+	    " url = \"https://localhost:%lu/directory\";"
+	    " challenge = { type = \"http-01\"; listen = \"127.%u.%u.1:5002\"; }; }",
+	    path, port.data == NULL ? 0 : strtoul(port.data, NULL, 10), pid / 250 % 250,
+	    pid % 250);
 }
 
 /* Lines of its log that begin so. */

@@ -12,7 +12,8 @@ struct world;
 /* Start it in BASE/ca. It ends when *fd is closed. False: it did not start. */
 bool acme_server_start(const struct world *w, int *fd);
 
-/* The issuer "ca" that it is, as a line of configuration. */
+/* The issuer "ca" that it is, as a line of configuration: everleaf may listen for it at an
+ * address that nobody else has. */
 void acme_server_configure(const struct world *w, char *out, size_t size);
 
 /* How many orders were made. */

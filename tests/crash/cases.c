@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "tests/crash/acme_server.h"
 #include "tests/crash/layout.h"
+#include "tests/crash/service.h"
 #include "tests/crash/world.h"
 
 /* Without users of its own a test run as root takes numbers that nobody has. */
@@ -30,10 +31,10 @@ static const char test[] = "#!/bin/sh\n"
 
 #define CERT(name, names, more) \
 	"{ name = \"" name "\"; names = [ " names " ]; issuer = \"lab\";" more " }"
-#define ACME                                                            \
+#define ACME_BY(challenge)                                              \
 	"certificates = ( { name = \"www\"; names = [ \"www.example\"," \
-	" \"new.example\" ]; issuer = \"ca\"; hooks = \"h\";"           \
-	" challenge = { type = \"http-01\"; webroot = \"@/web\"; };$ } );\n"
+	" \"new.example\" ]; issuer = \"ca\"; hooks = \"h\";" challenge "$ } );\n"
+#define ACME             ACME_BY(" challenge = { type = \"http-01\"; webroot = \"@/web\"; };")
 #define ONE(names, more) "certificates = ( " CERT("www", names, more) " );\n"
 #define OLD              "\"www.example\""
 #define NEW              "\"www.example\", \"new.example\""
@@ -274,6 +275,24 @@ const struct crash_case crash_cases[] = {
 	  .orders = 1,
 	  .hook = true,
 	  .maybe = true },
+	{ .name = "acme-listen",
+	  .certs = "www",
+	  .acme = true,
+	  .before = ACME_BY(""),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true },
+	{ .name = "probed",
+	  .certs = "www",
+	  .served = true,
+	  .prepare = { "renew" },
+	  .before = ONE(OLD, HOOK "$"),
+	  .conf = ONE(NEW, HOOK "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true },
 	{ .name = "account-register",
 	  .certs = "",
 	  .acme = true,
@@ -304,14 +323,17 @@ const size_t n_crash_cases = sizeof(crash_cases) / sizeof(*crash_cases);
 static void configure(const struct world *w, const char *certificates)
 {
 	char issuer[512] = ", ";
+	char probe[512] = "";
 	char filled[4096];
 	char text[8192];
 
 	if (w->ca >= 0)
 		acme_server_configure(w, issuer + 2, sizeof(issuer) - 2);
+	if (w->service >= 0)
+		service_configure(w, probe, sizeof(probe));
 	layout_fill(w->layout, certificates, filled, sizeof(filled));
-	snprintf(text, sizeof(text), "%s" HEAD "%s", geteuid() == 0 ? ROOTS : "",
-		 w->ca >= 0 ? issuer : "", filled);
+	snprintf(text, sizeof(text), "%s" HEAD "%s%s", geteuid() == 0 ? ROOTS : "",
+		 w->ca >= 0 ? issuer : "", probe, filled);
 	world_write(w, "everleaf.conf", text, 0644);
 }
 

@@ -23,6 +23,7 @@ struct crash_case {
 	bool rolls;      /* the CA has another key of the account in the end */
 	bool daemon;     /* it does not end by itself: daemon.h */
 	bool acme;       /* the issuer "ca" is an ACME server */
+	bool served;     /* there is a service, which is probed */
 	bool files_only; /* not in LAYOUT_LIVE */
 	bool hook;       /* the hook runs for each certificate */
 	bool maybe;      /* the next run need not do what was begun */

@@ -72,7 +72,7 @@ static void leaves_whole_pairs_and_no_litter(void **state)
 	};
 	bool ok;
 
-	assert_true(world_open(&m.world, one->c->acme));
+	assert_true(world_open(&m.world, one->c->acme, one->c->served));
 	m.world.layout = one->layout;
 	ok = campaign_case(&m, one->c);
 	world_done(&m.world);

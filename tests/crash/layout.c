@@ -71,11 +71,14 @@ void layout_fill(enum layout layout, const char *certificates, char *out, size_t
 /* -- its folders, and who reads there -- */
 
 /* It syncs, so that a power cut does not take back what it has said. */
-static const char hook[] = "#!/bin/sh\n"
-			   "for n in $EVERLEAF_NAMES; do\n"
-			   "echo \"$n $(readlink @/state/live/$n)\"\n"
-			   "done >>@/hook.log\n"
-			   "sync @/hook.log\n";
+static const char hook[] =
+    "#!/bin/sh\n"
+    "for n in $EVERLEAF_NAMES; do\n"
+    "echo \"$n $(readlink @/state/live/$n)\"\n"
+    "done >>@/hook.log\n"
+    "cat @/state/live/www/privkey.pem @/state/live/www/fullchain.pem"
+    " >@/served.pem 2>/dev/null\n"
+    "sync @/hook.log\n";
 
 static const char compare[] =
     "live=@/state/live/www\n"

@@ -14,6 +14,7 @@ static const char *const welcome[] = {
 	"everleaf.conf",
 	"hook",
 	"hook.log",
+	"served.pem",
 	"run",
 	"run/agent.sock",
 	"test",

@@ -229,7 +229,7 @@ const char *power_open(struct power *p, const struct crash_case *c,
 		return reason;
 	if (!volume_alone())
 		return "a mount namespace of our own";
-	if (!world_open(&p->world, c->acme))
+	if (!world_open(&p->world, c->acme, c->served))
 		return "a folder, or a CA";
 	p->crash = c;
 	p->world.layout = LAYOUT_FILES;

@@ -55,9 +55,10 @@ static const char *const changing[] = {
 
 const char *tracer_role_word(enum tracer_role role)
 {
-	static const char *const words[TRACER_ROLES] = { "supervisor", "config",
-							 "agent",      "keeper",
-							 "spawn",      "other" };
+	static const char *const words[TRACER_ROLES] = {
+		"supervisor", "config",    "agent", "keeper", "worker",
+		"probe",      "responder", "spawn", "other"
+	};
 
 	return words[role];
 }
@@ -126,7 +127,10 @@ static enum tracer_role role_of(pid_t pid)
 		enum tracer_role role;
 	} roles[] = { { "everleaf-config", TRACER_CONFIG },
 		      { "everleaf-agent", TRACER_AGENT },
-		      { "everleaf-keeper", TRACER_KEEPER } };
+		      { "everleaf-keeper", TRACER_KEEPER },
+		      { "everleaf-worker", TRACER_WORKER },
+		      { "everleaf-probe", TRACER_PROBE },
+		      { "everleaf-responder", TRACER_RESPONDER } };
 	char path[64];
 	char text[512] = "";
 	ssize_t n;
@@ -255,6 +259,15 @@ static void go_on(pid_t pid, int signo)
 	ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signo);
 }
 
+/* Those that connect look names up in threads, and hooks do what they like. */
+static enum tracer_role role_of_child(const struct proc *parent)
+{
+	const bool threads =
+	    parent->role == TRACER_WORKER || parent->role == TRACER_PROBE;
+
+	return threads || parent->role == TRACER_OTHER ? parent->role : TRACER_SPAWN;
+}
+
 static void on_fork(struct tracer *t, const struct proc *parent)
 {
 	unsigned long pid = 0;
@@ -266,7 +279,7 @@ static void on_fork(struct tracer *t, const struct proc *parent)
 	if (child == NULL)
 		return;
 	child->known = true;
-	child->role = parent->role == TRACER_OTHER ? TRACER_OTHER : TRACER_SPAWN;
+	child->role = role_of_child(parent);
 	if (child->waits)
 		go_on(child->pid, 0);
 	child->waits = false;

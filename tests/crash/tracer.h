@@ -17,8 +17,11 @@ enum tracer_role {
 	TRACER_CONFIG,
 	TRACER_AGENT,
 	TRACER_KEEPER,
+	TRACER_WORKER,
+	TRACER_PROBE,
+	TRACER_RESPONDER,
 	TRACER_SPAWN, /* between fork and exec */
-	TRACER_OTHER, /* hooks and workers */
+	TRACER_OTHER, /* hooks */
 	TRACER_ROLES,
 };
 

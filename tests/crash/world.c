@@ -18,6 +18,7 @@
 #include "base/err.h"
 #include "base/file.h"
 #include "tests/crash/acme_server.h"
+#include "tests/crash/service.h"
 
 #define RUN_SECONDS   60
 #define STRAY_TRIES   200 /* of 10 ms: what a run leaves behind has so long to end */
@@ -46,7 +47,7 @@ static bool is_good_memory(const char *path)
 	       (v.f_flag & ST_NOEXEC) == 0;
 }
 
-bool world_open(struct world *w, bool with_ca)
+bool world_open(struct world *w, bool with_ca, bool with_service)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -60,10 +61,11 @@ bool world_open(struct world *w, bool with_ca)
 	snprintf(w->said, sizeof(w->said), "%s/said", w->base);
 	snprintf(w->answer, sizeof(w->answer), "%s/answer", w->base);
 	find_program(w);
-	w->ca = -1;
-	/* The server is nobody's child, whatever case came before. */
+	w->ca = w->service = -1;
+	/* Servers are nobody's children, whatever case came before. */
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	if (with_ca && !acme_server_start(w, &w->ca))
+	if ((with_ca && !acme_server_start(w, &w->ca)) ||
+	    (with_service && !service_start(w, &w->service)))
 		return false;
 	/* What a run leaves behind becomes ours, so that it is seen. */
 	prctl(PR_SET_CHILD_SUBREAPER, 1);
@@ -87,6 +89,8 @@ void world_done(struct world *w)
 {
 	if (w->ca >= 0)
 		close(w->ca);
+	if (w->service >= 0)
+		close(w->service);
 	remove_tree(w->base);
 }
 

@@ -5,6 +5,7 @@
  *     BASE/w/{everleaf.conf,hook,hook.log,state/,out/}    where everleaf works
  *     BASE/kept/                                          what w was before the crash
  *     BASE/ca/                                            an ACME server (acme_server.h)
+ *     BASE/service                                        ... and service.h
  *     BASE/{said,answer}                                  what runs printed
  */
 #pragma once
@@ -24,6 +25,7 @@ struct world {
 	char answer[160];  /* by another */
 	char program[160]; /* everleaf */
 	int ca;            /* owned; the server's life; -1: none */
+	int service;       /* the same */
 	unsigned layout;   /* enum layout */
 };
 
@@ -32,9 +34,9 @@ struct world_command {
 	char *argv[WORLD_WORDS + 1];
 };
 
-/* In memory where that can be had: no power is cut, so nothing has to reach a disk.
- * `with_ca`: an ACME server belongs to it. */
-bool world_open(struct world *w, bool with_ca);
+/* In memory where that can be had: no power is cut, so nothing has to reach a disk. An
+ * ACME server may belong to it, and a service. */
+bool world_open(struct world *w, bool with_ca, bool with_service);
 void world_done(struct world *w);
 
 /* Write `text` as w/NAME, at once; each @ in it becomes the path of w. */

@@ -1,12 +1,15 @@
 /*
- * serve PORT PEM: a small HTTPS server on 127.0.0.1 that does what it is told, to play a
- * service that takes a new certificate late, or not at all. Port 0 is any free one. It
- * prints "ready PORT", then answers each connection with 200, one after the other.
+ * serve PORT PEM [follow]: a small HTTPS server on 127.0.0.1 that does what it is told, to
+ * play a service that takes a new certificate late, or not at all. Port 0 is any free one.
+ * It prints "ready PORT", then answers each connection with 200, one after the other.
  *
  *     SIGHUP   read PEM (key and chain in one file) again; what is bad is not taken
  *     SIGUSR1  close the port: connections are refused
  *     SIGUSR2  open the port again
  *     SIGTERM  end
+ *
+ * With `follow` it reads PEM for each connection, which it closes if there is none, and
+ * ends when its stdin does.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -34,6 +37,7 @@ struct server {
 	SSL_CTX *ctx;
 	int listening; /* -1: closed */
 	int signals;
+	bool follows;
 };
 
 static void take_pem(struct server *s)
@@ -75,14 +79,19 @@ static void close_port(struct server *s)
 	s->listening = -1;
 }
 
-static void serve_one(const struct server *s)
+static void serve_one(struct server *s)
 {
 	const struct timeval patience = { .tv_sec = PATIENCE_S };
 	int fd = accept(s->listening, NULL, NULL);
-	SSL *ssl = SSL_new(s->ctx);
+	SSL *ssl;
 	char request[1024];
 
-	if (fd >= 0) {
+	if (s->follows)
+		take_pem(s);
+	ssl = s->ctx == NULL ? NULL : SSL_new(s->ctx);
+	if (fd >= 0 && ssl == NULL)
+		close(fd);
+	else if (fd >= 0) {
 		setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 		SSL_set_fd(ssl, fd);
 		if (SSL_accept(ssl) == 1 &&
@@ -129,11 +138,13 @@ static void run(struct server *s)
 {
 	for (;;) {
 		struct pollfd fds[] = { { .fd = s->signals, .events = POLLIN },
-					{ .fd = s->listening, .events = POLLIN } };
+					{ .fd = s->listening, .events = POLLIN },
+					{ .fd = s->follows ? STDIN_FILENO : -1,
+					  .events = POLLIN } };
 
-		if (poll(fds, 2, -1) < 0)
+		if (poll(fds, 3, -1) < 0)
 			continue;
-		if (fds[0].revents != 0 && !obey(s))
+		if (fds[2].revents != 0 || (fds[0].revents != 0 && !obey(s)))
 			return;
 		if (fds[1].revents != 0 && s->listening >= 0)
 			serve_one(s);
@@ -144,8 +155,8 @@ int main(int argc, char **argv)
 {
 	struct server s = { .listening = -1 };
 
-	if (argc != 3) {
-		fputs("usage: serve PORT PEM\n", stderr);
+	if (argc < 3) {
+		fputs("usage: serve PORT PEM [follow]\n", stderr);
 		return 2;
 	}
 	s.pem = argv[2];
@@ -153,8 +164,9 @@ int main(int argc, char **argv)
 	s.at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
 	s.at.sin_port = htons((uint16_t)strtoul(argv[1], NULL, 10));
 	s.signals = open_signals();
+	s.follows = argc > 3;
 	take_pem(&s);
-	if (s.ctx == NULL)
+	if (s.ctx == NULL && !s.follows)
 		return EXIT_FAILURE;
 	open_port(&s);
 	printf("ready %u\n", ntohs(s.at.sin_port));
