@@ -7,6 +7,7 @@
 #include "agent/metrics.h"
 #include "agent/page.h"
 #include "agent/probe.h"
+#include "agent/status_json.h"
 #include "agent/version.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -16,6 +17,7 @@ struct making {
 	const struct agent *agent;
 	const uint8_t *states; /* enum job_state of each certificate */
 	struct page_writer *page;
+	struct err *err; /* of what is called for each row */
 };
 
 /* One value for each certificate; false: it has none. */
@@ -114,13 +116,12 @@ static int put_served(void *arg, const struct served *s)
 	const struct making *m = arg;
 	const struct metrics_label labels[] = { { "name", s->name },
 						{ "endpoint", s->endpoint } };
-	struct err e;
 
 	if (spec_cert_called(m->agent->spec, s->name) == SPEC_NOBODY)
 		return 0;
 	metrics_sample(&m->page->text, SERVED, labels, 2,
 		       strcmp(s->verdict, probe_word(PROBE_NEW)) == 0);
-	return page_turn(m->page, &e);
+	return page_turn(m->page, m->err);
 }
 
 /* -------- all of it */
@@ -169,10 +170,11 @@ int http_page(struct agent *a, enum responder_page page, int *fd, struct err *e)
 
 	if (page == PAGE_HEALTH)
 		return 0;
-	if (page == PAGE_STATUS)
-		return err_set(e, ERR_CONFIG, "status.json: not in this version");
 	states = states_of(a);
 	TRY(page_begin(&p, e));
-	TRY(put_metrics(&(struct making){ a, states, &p }, e));
+	if (page == PAGE_STATUS)
+		TRY(status_json(a, true, &p, e));
+	else
+		TRY(put_metrics(&(struct making){ a, states, &p, e }, e));
 	return page_end(&p, fd, e);
 }

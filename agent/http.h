@@ -1,7 +1,8 @@
 /*
  * http: what the agent says of itself to whoever asks the responder (setting `http`):
- * /metrics as metrics.h writes it. Made when somebody asks, from what is in memory; of
- * the state database only what endpoints were last seen to serve.
+ * /metrics as metrics.h writes it, from what is in memory and, of the state database, what
+ * endpoints were last seen to serve; /status.json as `status --json` prints it. Made when
+ * somebody asks.
  */
 #pragma once
 

@@ -31,6 +31,9 @@ int inventory_again(struct agent *a, uint32_t i, struct err *e);
 int inventory_audited(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,
 		      struct err *e);
 
+/* Bring `m`, as it was remembered, up to what is live; nothing else changes. */
+void inventory_see(const struct agent *a, uint32_t i, struct memory *m);
+
 /* The renewal moment of certificate `i` if its leaf were the one of `facts`. */
 struct x509_facts;
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,

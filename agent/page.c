@@ -33,7 +33,7 @@ static int write_all(struct page_writer *p, struct err *e)
 
 int page_turn(struct page_writer *p, struct err *e)
 {
-	return p->text.len < AT_ONCE ? 0 : write_all(p, e);
+	return p->fd < 0 || p->text.len < AT_ONCE ? 0 : write_all(p, e);
 }
 
 int page_end(struct page_writer *p, int *fd, struct err *e)

@@ -12,7 +12,7 @@
 struct err;
 
 struct page_writer {
-	int fd;          /* owned */
+	int fd;          /* owned; -1: all of it stays in `text` */
 	struct buf text; /* owned; not written yet */
 };
 

@@ -388,6 +388,8 @@ static int run(struct super *s, struct err *e)
 	if (super_store(s, e) < 0)
 		return ask_agent(s, e);
 	if (s->is_daemon) {
+		s->agent_pid = getpid();
+		s->agent_since = clock_now();
 		role_log(ROLES, s->request, &s->spec);
 		super_asked_listen(s);
 		super_notify_begin(s);

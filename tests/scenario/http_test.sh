@@ -68,6 +68,17 @@ test_metrics_say_what_status_says() {
 	stop_agent
 }
 
+test_status_json_is_what_status_prints() {
+	running
+	is 200 "$(code /status.json)"
+	get /status.json >got
+	everleaf status --json >printed
+	is "$(json certificates <printed)" "$(json certificates <got)"
+	is "$(json agent <printed)" "$(json agent <got)"
+	is "$run" "$(json agent.pid <got)"
+	stop_agent
+}
+
 test_only_get_and_head_of_what_there_is_are_answered() {
 	running
 	is 404 "$(code /)"
