@@ -180,7 +180,7 @@ uninstall: ## take away what install brought, nothing else
 
 # What install copies as it is: FILE:WHERE:MODE.
 part  = $(word $(1),$(subst :, ,$(p)))
-UNITS := $(notdir $(wildcard etc/*.service etc/*.timer))
+UNITS := $(notdir $(wildcard etc/*.service etc/*.socket etc/*.timer))
 # A ready-made hook is a file of hooks/ without a suffix.
 HOOKS := $(foreach h,$(wildcard hooks/*),$(if $(suffix $(h)),,$(h)))
 INSTALLED := \

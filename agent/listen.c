@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <string.h>
@@ -71,6 +72,45 @@ bool listen_parse_unix(const char *text, struct listen_address *a)
 	return true;
 }
 
+/* Of a socket that is bound. */
+static bool read_address(int fd, struct listen_address *a)
+{
+	union {
+		struct sockaddr_storage any;
+		struct sockaddr_in in;
+		struct sockaddr_in6 in6;
+	} sa = { .any = { .ss_family = AF_UNSPEC } };
+	socklen_t len = sizeof(sa);
+
+	if (getsockname(fd, (struct sockaddr *)&sa, &len) < 0)
+		return false;
+	*a = (struct listen_address){ .fd = -1 };
+	if (sa.any.ss_family == AF_INET) {
+		a->port = ntohs(sa.in.sin_port);
+		set_v4(a, &sa.in.sin_addr);
+	} else if (sa.any.ss_family == AF_INET6) {
+		a->port = ntohs(sa.in6.sin6_port);
+		set_v6(a, &sa.in6.sin6_addr);
+	}
+	return a->port != 0;
+}
+
+bool listen_take(struct listen *given, int fd)
+{
+	struct listen_address *a = &given->list[given->n];
+	socklen_t len = sizeof(int);
+	int listens = 0;
+
+	if (given->n == RESPONDER_LISTENERS ||
+	    getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &listens, &len) < 0 ||
+	    listens == 0 || !read_address(fd, a) ||
+	    fcntl(fd, F_SETFD, FD_CLOEXEC) < 0 || fcntl(fd, F_SETFL, O_NONBLOCK) < 0)
+		return false;
+	a->fd = fd;
+	given->n++;
+	return true;
+}
+
 /* -------- who serves whom */
 
 static bool is_same(const struct listen_address *a, const struct listen_address *b)
@@ -92,6 +132,14 @@ static size_t server_of(const struct listen *l, size_t i)
 		if (is_same(&l->list[k], &l->list[i]))
 			return k;
 	return i;
+}
+
+bool listen_wants(const struct listen *l, const struct listen_address *given)
+{
+	for (size_t i = 0; i < l->n; i++)
+		if (is_same(&l->list[i], given))
+			return true;
+	return false;
 }
 
 static bool has_v4(const struct listen *l, uint16_t port)
@@ -219,9 +267,26 @@ static int open_listener(struct listen_address *a)
 	return 0;
 }
 
-static void bind_one(struct listen_address *a, gid_t group)
+/* -1: nobody has. */
+static int given_for(const struct listen *given, const struct listen_address *a)
 {
-	int error = is_unix(a) ? open_unix(a, group) : open_listener(a);
+	for (size_t i = 0; given != NULL && i < given->n; i++)
+		if (is_same(a, &given->list[i]))
+			return fcntl(given->list[i].fd, F_DUPFD_CLOEXEC, 0);
+	return -1;
+}
+
+static int open_address(const struct listen *l, struct listen_address *a)
+{
+	a->fd = given_for(l->given, a);
+	if (a->fd >= 0)
+		return 0;
+	return is_unix(a) ? open_unix(a, l->group) : open_listener(a);
+}
+
+static void bind_one(const struct listen *l, struct listen_address *a)
+{
+	int error = open_address(l, a);
 	const char *what = strerror(error);
 	const char *then = "";
 
@@ -245,7 +310,7 @@ size_t listen_bind(struct listen *l, unsigned serves)
 		if ((listen_serves(l, &l->list[i]) & serves) == 0)
 			continue;
 		if (l->list[i].fd < 0)
-			bind_one(&l->list[i], l->group);
+			bind_one(l, &l->list[i]);
 		n += l->list[i].fd >= 0;
 	}
 	for (size_t i = 0; i < l->n; i++)

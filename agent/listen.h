@@ -10,6 +10,9 @@
  * "unix:/path" is a socket of the file system, of mode 0660 and the group that is given. It
  * takes the place of one that nobody answers, and of nothing else, and is taken away again
  * when it is closed.
+ *
+ * A socket that a service manager has bound to the same address already is used in its
+ * place, by a descriptor of our own: it stays with the manager, and stays bound.
  */
 #pragma once
 
@@ -37,6 +40,7 @@ struct listen {
 	struct listen_address list[RESPONDER_LISTENERS];
 	size_t n;
 	gid_t group; /* of those in the file system; (gid_t)-1: the caller's */
+	const struct listen *given; /* bound already, borrowed; NULL: none */
 };
 
 /* Read "192.0.2.1:80" or "[2001:db8::1]:80": false if it is not such an address. */
@@ -51,6 +55,13 @@ void listen_add(struct listen *l, const char *text, unsigned serves);
 
 /* What is served by the socket of `a`: of all addresses that it includes. */
 unsigned listen_serves(const struct listen *l, const struct listen_address *a);
+
+/* Add the listening TCP socket `fd`, which is owned then, to those that are given. false:
+ * it is no such socket, or one too many, and stays the caller's. */
+bool listen_take(struct listen *given, int fd);
+
+/* Whether the socket is that of an address in `l`. */
+bool listen_wants(const struct listen *l, const struct listen_address *given);
 
 /* Bind what serves any of `serves` and is not bound yet; how many sockets of those there
  * are then. Why an address has none is in `failed` ("": it has one, perhaps another's). */

@@ -419,6 +419,7 @@ static void finish(struct super *s)
 	auto_fd_(&s->lock);
 	auto_fd_(&s->asked.listener);
 	listen_close(&s->listen, ~0u);
+	listen_close(&s->given, ~0u);
 	super_watch_end(s);
 	spec_done(&s->spec);
 	spec_done(&s->next_spec);
@@ -442,6 +443,7 @@ int supervise(const struct request *request, const char *path)
 		s.procs[i] =
 		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
 	s.is_root = geteuid() == 0;
+	super_given(&s);
 	umask(022); /* what we make is for roles of other users, too */
 	super_places(&s);
 	status = run(&s, &e);

@@ -93,6 +93,7 @@ struct super {
 	int lock;
 	struct spec spec;
 	struct hookruns *hooks;
+	struct listen given;     /* sockets of the service manager */
 	struct listen listen;    /* kept while the agent wants a responder */
 	int64_t listen_until_ms; /* clock_boot_ms(); 0: as long as there is one */
 	struct super_proc procs[SUPER_PROCS];
@@ -177,10 +178,11 @@ int super_reach(void *role, struct msg *m, struct err *e);
  * or one is wanted without them: then the agent has let go of them, and the port is free
  * for others; not if it is to be followed by another, whose addresses they are then if it
  * has the same. Who asks the daemon how it is finds its socket (`http`) from the first
- * SUP_RESPONDER to our end.
+ * SUP_RESPONDER to our end. A socket of the service manager is the manager's to close.
  */
 #define SUPER_LISTEN_MS 5000
 
+void super_given(struct super *s); /* take them over, before anything else is opened */
 void super_listens(struct super *s);
 void super_listens_anew(struct super *s); /* s->spec is another */
 int super_responder(void *role, struct msg *m, struct err *e);

@@ -1,4 +1,7 @@
+#include <limits.h>
+#include <stdlib.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -6,11 +9,41 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/text.h"
+
+#define FIRST_GIVEN 3 /* SD_LISTEN_FDS_START */
+
+/* How many descriptors are for this process, by sd_listen_fds(3). */
+static uint64_t count_given(void)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	uint64_t p, n;
+
+	if (pid == NULL || fds == NULL || !text_u64(pid, INT_MAX, &p) ||
+	    p != (uint64_t)getpid() || !text_u64(fds, RESPONDER_LISTENERS, &n))
+		return 0;
+	return n;
+}
+
+void super_given(struct super *s)
+{
+	const uint64_t n = count_given();
+
+	for (uint64_t i = 0; i < n; i++) {
+		if (listen_take(&s->given, FIRST_GIVEN + (int)i))
+			continue;
+		log_warn("socket %llu of the service manager: closed, as it is none "
+			 "that listens for TCP",
+			 (unsigned long long)i + 1);
+		close(FIRST_GIVEN + (int)i);
+	}
+}
 
 void super_listens(struct super *s)
 {
 	const struct spec_global *g = s->spec.global;
 
+	s->listen.given = &s->given;
 	s->listen.group = s->is_root ? g->users[SPEC_USER_AGENT].gid : (gid_t)-1;
 	if (s->is_daemon && g->http.at != 0)
 		listen_add(&s->listen, spec_text(&s->spec, g->http), SERVES_PAGES);
@@ -21,6 +54,11 @@ void super_listens(struct super *s)
 			listen_add(&s->listen, spec_text(&s->spec, c->listen),
 				   SERVES_CHALLENGES);
 	}
+	for (size_t i = 0; i < s->given.n; i++)
+		if (!listen_wants(&s->listen, &s->given.list[i]))
+			log_warn("socket %zu of the service manager: nothing is "
+				 "configured to listen on its address",
+				 i + 1);
 }
 
 void super_listens_anew(struct super *s)

@@ -7,6 +7,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -285,6 +286,63 @@ static void the_sockets_of_addresses_that_stay_are_taken_over(void **state)
 	assert_false(connects(stays));
 }
 
+static void a_socket_that_is_given_is_used_and_stays_bound(void **state)
+{
+	const char *address = at("127.0.0.1", free_port());
+	struct listen *theirs = test_calloc(1, sizeof(*theirs));
+	struct listen given = { .n = 0 }, l = { .given = &given };
+
+	(void)state;
+	listen_add(theirs, address, 1);
+	assert_int_equal(listen_bind(theirs, 1), 1);
+	assert_true(listen_take(&given, take_fd(&theirs->list[0].fd)));
+	assert_false(listen_wants(&l, &given.list[0]));
+	listen_add(&l, address, 1);
+	assert_true(listen_wants(&l, &given.list[0]));
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(listen_bind(&l, 1), 1);
+		assert_string_equal(l.list[0].failed, "");
+		listen_close(&l, 1);
+		assert_true(connects(address));
+	}
+	listen_close(&given, 1);
+	assert_false(connects(address));
+	test_free(theirs);
+}
+
+static void what_does_not_listen_for_tcp_is_not_taken(void **state)
+{
+	const int kinds[][2] = {
+		{ AF_INET, SOCK_STREAM },
+		{ AF_INET, SOCK_DGRAM },
+		{ AF_UNIX, SOCK_STREAM },
+	};
+	const struct sockaddr_un nowhere = { .sun_family = AF_UNIX };
+	struct listen given = { .n = 0 };
+	int ends[2];
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(*kinds); i++) {
+		AUTO_FD int fd = socket(kinds[i][0], kinds[i][1], 0);
+
+		/* A UNIX socket listens where the kernel finds it a name. */
+		if (kinds[i][0] == AF_UNIX) {
+			assert_int_equal(bind(fd, (const struct sockaddr *)&nowhere,
+					      sizeof(sa_family_t)),
+					 0);
+			assert_int_equal(listen(fd, 1), 0);
+		}
+		assert_false(listen_take(&given, fd));
+	}
+	assert_int_equal(pipe(ends), 0);
+	assert_false(listen_take(&given, ends[0]));
+	close(ends[0]);
+	assert_false(listen_take(&given, ends[0]));
+	close(ends[1]);
+	given.n = RESPONDER_LISTENERS;
+	assert_false(listen_take(&given, STDIN_FILENO));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +357,8 @@ int main(void)
 		cmocka_unit_test(closing_frees_the_port_at_once),
 		cmocka_unit_test(one_too_many_is_passed_over),
 		cmocka_unit_test(the_sockets_of_addresses_that_stay_are_taken_over),
+		cmocka_unit_test(a_socket_that_is_given_is_used_and_stays_bound),
+		cmocka_unit_test(what_does_not_listen_for_tcp_is_not_taken),
 	};
 
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);

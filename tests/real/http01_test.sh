@@ -93,6 +93,56 @@ test_one_port_in_use_does_not_stop_the_others() {
 	says err "listen 127.0.0.1:$taken"
 }
 
+# As a service manager does it: the program is begun with the first connection, and the
+# sockets are its descriptors from 3 on.
+activated() { # ADDRESS...
+	local a listen=()
+	PATH=$PATH:/usr/bin
+	command -v systemd-socket-activate >/dev/null || skip "systemd-socket-activate is not installed"
+	for a; do
+		listen+=(-l "$a")
+	done
+	systemd-socket-activate "${listen[@]}" "$BUILD/everleaf" -c "$dir/everleaf.conf" agent \
+		>agent.out 2>agent.err </dev/null &
+	run=$!
+	started $run
+	until_true 60 connects "${1##*:}"
+}
+
+has_no_responder() {
+	! has_role responder
+}
+
+connects() { # PORT
+	(exec 8<>"/dev/tcp/127.0.0.1/$1")
+}
+
+test_a_socket_of_the_service_manager_is_used_and_stays_bound() {
+	start_without_web
+	way=$(by_listening "127.0.0.1:$http") acme
+	activated "127.0.0.1:$http"
+	until_true 60 has_live www 1
+	until_true 60 has_no_responder
+	connects "$http"
+	kill -USR1 $run
+	until_true 60 said 'looking at everything'
+	connects "$http"
+	has_no 'service manager' <agent.err
+	stop_agent
+	is_live_of www 1 1
+}
+
+test_one_that_nothing_listens_on_is_said() {
+	start_without_web
+	way=$(by_listening "127.0.0.1:$http") acme
+	free_port
+	activated "127.0.0.1:$port" "127.0.0.1:$http"
+	until_true 60 has_live www 1
+	says agent.err "socket 1 of the service manager: nothing is configured"
+	has_no "socket 2" <agent.err
+	stop_agent
+}
+
 test_an_order_that_fails_leaves_no_token_and_the_next_run_orders_again() {
 	start_without_web # nobody is where the CA looks
 	acme

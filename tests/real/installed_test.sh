@@ -33,7 +33,7 @@ setting() { # NAME: its words in the drop-in
 
 understood() { # systemd says nothing of them but what a comment in them explains
 	SYSTEMD_UNIT_PATH=$units: systemd-analyze verify --man=no \
-		"$units/everleaf.service" "$units/everleaf-renew.timer" >said 2>&1 || :
+		"$units/everleaf.service" "$units/everleaf.socket" "$units/everleaf-renew.timer" >said 2>&1 || :
 	grep "^$units" said >ours || :
 	sed -i '/Failed to parse service type, ignoring: notify-reload/d' ours
 	is "" "$(cat ours)"
