@@ -136,10 +136,12 @@ static bool said(const struct world *w, const char *text)
 }
 
 /* Whose words they are: SQLite's; those of who loads a program before its main(); curl's,
- * for trust anchors that cannot be read; and the probe's, when all it wrote was lost. */
+ * for trust anchors that cannot be read; the probe's, when all it wrote was lost; and the
+ * sanitizer's, that reads before main() that it is not to look for leaks. */
 static const char *const other_words[] = {
-	"state.db: ", "error while loading shared libraries", "can be looked at",
-	"error setting certificate file", ": down: "
+	"state.db: ",       "error while loading shared libraries",
+	"can be looked at", "error setting certificate file",
+	": down: ",         "LeakSanitizer does not work under ptrace"
 };
 
 /* A call that failed: all is well, or it is said what failed, and why. */
