@@ -10,6 +10,7 @@
  *     notice.c       ... while this runs
  *     alarm.c        hooks that are told of what goes wrong
  *     pool.c         workers
+ *     ledger.c       what issuers count
  *     revoke.c       what is to be revoked
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
@@ -41,6 +42,7 @@ struct commit;
 struct drift;
 struct control;
 struct job;
+struct ledger_line;
 struct pool;
 struct revoking;
 
@@ -63,9 +65,10 @@ struct agent {
 	struct link keeper;
 	struct link super;
 	struct pool *pool;
-	struct revoking *revoking; /* see revoke.h */
-	int64_t revoke_at;         /* when to look at what is to be revoked */
-	struct job *jobs;          /* list, newest first */
+	struct ledger_line *ledger_lines; /* owned, by issuer; see ledger.h */
+	struct revoking *revoking;        /* see revoke.h */
+	int64_t revoke_at;                /* when to look at what is to be revoked */
+	struct job *jobs;                 /* list, newest first */
 	struct batch *batch;
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;

@@ -323,6 +323,7 @@ int agent_role(void)
 	drift_free(&a);
 	free(a.wanted);
 	free(a.tried);
+	free(a.ledger_lines);
 	heap_done(&a.agenda);
 	heap_done(&a.due);
 	heap_done(&a.unasked);

@@ -6,6 +6,7 @@
 #include "agent/config_challenge.h"
 #include "agent/config_constraint.h"
 #include "agent/config_host.h"
+#include "agent/config_limits.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "base/err.h"
@@ -257,6 +258,7 @@ static const struct config_rule rules[] = {
 	{ "chain", read_chain, ACME },
 	{ "account_key", read_account_key, ACME },
 	{ "ari", read_ari, ACME },
+	{ "limits", config_limits, ACME },
 	{ "challenge", read_challenge, ACME },
 	{ NULL, NULL, 0 },
 };
@@ -340,6 +342,7 @@ static void read_issuer(struct config_reader *r, const config_setting_t *s)
 		return;
 	i = new_issuer(r, t);
 	i.line = s->line;
+	config_limits_begin(&i);
 	config_group(r, s, rules, 1u << t, &i);
 	if (t == ISSUER_LOCAL)
 		check_local(r, s, &i, name);
@@ -347,6 +350,7 @@ static void read_issuer(struct config_reader *r, const config_setting_t *s)
 		check_remote(r, s, &i);
 	/* One that brings its own anchors is not a CA that everyone trusts. */
 	i.is_public = t == ISSUER_ACME && i.trust.at == 0;
+	config_limits_end(&i);
 	if (config_name(r, s, name, &r->issuer_names, n_issuers(r), &i.name))
 		add(r, &i);
 }
@@ -366,6 +370,8 @@ static void built_in(struct config_reader *r, const char *name, uint32_t type,
 	i.name = snapshot_text(r->b, name);
 	i.url = snapshot_text(r->b, url);
 	i.is_public = is_public;
+	config_limits_begin(&i);
+	config_limits_end(&i);
 	if (type == ISSUER_LOCAL)
 		i.subject = snapshot_text(r->b, "CN=everleaf local CA");
 	if (i.name.at == 0 || config_index_find(&r->issuer_names, i.name) != NULL)

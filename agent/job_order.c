@@ -10,6 +10,7 @@
 #include "agent/challenge.h"
 #include "agent/commit.h"
 #include "agent/job_steps.h"
+#include "agent/ledger.h"
 #include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -162,7 +163,7 @@ static int take_url(struct agent *a, struct job *j, const char *url, struct err 
 {
 	if (url[0] == '\0') {
 		order_over(a, j);
-		return 0;
+		return ledger_failed(a, j->cert, j->issuer, e);
 	}
 	if (strlen(url) > LIMIT_ACME_URL)
 		return err_set(e, ERR_LIMIT, "the URL of an order of %zu bytes",
@@ -177,6 +178,7 @@ static int take_url(struct agent *a, struct job *j, const char *url, struct err 
 	j->ordered_at = clock_now();
 	j->polls = 0;
 	a->certs[j->cert].flags |= CERT_ORDERED;
+	TRY(ledger_ordered(a, j->cert, j->issuer, e));
 	return order_keep(a, j, 0, e);
 }
 
@@ -266,7 +268,8 @@ int order_begin(struct agent *a, struct job *j, struct err *e)
 		.asked = take_checkpoint,
 	};
 
-	(void)e;
+	if (j->order == NULL)
+		TRY(ledger_hold(a, j->cert, j->issuer, e));
 	pool_call(a->pool, &task);
 	return 0;
 }

@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/drift.h"
+#include "agent/ledger.h"
 #include "agent/renew.h"
 #include "agent/table.h"
 #include "base/auto.h"
@@ -17,7 +18,15 @@
 struct item {
 	uint32_t cert;
 	struct due due;
+	char *held; /* owned; why it has to wait for its issuer; NULL: it has not */
 };
+
+static void items_free(struct item *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(items[i].held);
+	free(items);
+}
 
 static int by_moment(const void *x, const void *y)
 {
@@ -29,8 +38,30 @@ static int by_moment(const void *x, const void *y)
 	return a->cert < b->cert ? -1 : a->cert > b->cert;
 }
 
+static uint32_t issuer_number(const struct agent *a, uint32_t i)
+{
+	return spec_issuer_called(a->spec, agent_issuer(a, i));
+}
+
+/* An order that its issuer would count as one too many has to wait. */
+static void hold_back(struct agent *a, struct item *it, int64_t now)
+{
+	const struct cert *c = &a->certs[it->cert];
+	const bool parked = (c->flags & CERT_PARKED) != 0;
+	struct err e;
+
+	if ((it->due.at > now && !parked) || (c->flags & CERT_ORDERED) != 0 ||
+	    it->due.why == WHY_FILES_DIFFER || it->due.why == WHY_NOT_SERVED ||
+	    due_installs_held(c, now) ||
+	    ledger_hold(a, it->cert, issuer_number(a, it->cert), &e) != ERR_LATER)
+		return;
+	if (it->due.at <= now)
+		it->due.at = e.retry_at_ms / 1000;
+	it->held = xstrdup(e.text);
+}
+
 /* All that is wanted, the soonest first. Owned array. */
-static struct item *collect(const struct agent *a, int64_t now, size_t *n)
+static struct item *collect(struct agent *a, int64_t now, size_t *n)
 {
 	struct item *items = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*items));
 	int64_t until =
@@ -38,10 +69,15 @@ static struct item *collect(const struct agent *a, int64_t now, size_t *n)
 
 	*n = 0;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		struct due d = agent_due(a, i, now);
+		struct item it = { .cert = i, .due = agent_due(a, i, now) };
 
-		if (a->wanted[i] && (d.at <= until || a->request->days == 0))
-			items[(*n)++] = (struct item){ i, d };
+		if (!a->wanted[i])
+			continue;
+		hold_back(a, &it, now);
+		if (it.due.at <= until || a->request->days == 0)
+			items[(*n)++] = it;
+		else
+			free(it.held);
 	}
 	qsort(items, *n, sizeof(*items), by_moment);
 	return items;
@@ -86,6 +122,7 @@ static void print_json(const struct agent *a, const struct item *items, size_t n
 		json_str(&j, "issuer", agent_issuer(a, it->cert));
 		json_time(&j, "not_after", a->certs[it->cert].not_after);
 		drift_json(a, it->cert, &j);
+		json_str(&j, "held_back", it->held);
 		json_close(&j);
 	}
 	json_close(&j);
@@ -115,6 +152,8 @@ static void put_row(struct table *t, const struct agent *a, const struct item *i
 			  text_time(at, it->due.at));
 	table_put(t, COLOR_NONE, "%s", agent_issuer(a, it->cert));
 	drift_show(a, it->cert, t);
+	if (it->held != NULL)
+		table_note(t, "%s", it->held);
 }
 
 static void print_table(const struct agent *a, const struct item *items, size_t n,
@@ -142,10 +181,11 @@ int agent_plan(struct agent *a, struct err *e)
 {
 	int64_t now = clock_now();
 	size_t n;
-	AUTO_FREE struct item *items = collect(a, now, &n);
+	struct item *items = collect(a, now, &n);
 
 	(void)e;
 	print(a, items, n, now);
+	items_free(items, n);
 	return EXIT_SUCCESS;
 }
 
@@ -174,7 +214,7 @@ int agent_dry_run(struct agent *a, struct err *e)
 	size_t n_due = 0;
 	size_t n;
 	int status = EXIT_SUCCESS;
-	AUTO_FREE struct item *items = NULL;
+	struct item *items;
 
 	(void)e;
 	renew_ask(a);
@@ -183,5 +223,6 @@ int agent_dry_run(struct agent *a, struct err *e)
 		if (check_item(a, &items[n_due++]) < 0)
 			status = EXIT_FAILURE;
 	print(a, items, n_due, now);
+	items_free(items, n);
 	return status;
 }

@@ -100,6 +100,12 @@ static const struct field fields[] = {
 	ISSUER(parallel, BELOW, 1001),
 	ISSUER(ari, BELOW, 2),
 	ISSUER(is_public, BELOW, 2),
+	ISSUER(limits[PER_ACCOUNT].most, BELOW, SPEC_LIMIT_MOST + 1),
+	ISSUER(limits[PER_ACCOUNT].span_s, SPAN, 0),
+	ISSUER(limits[PER_SET].most, BELOW, SPEC_LIMIT_MOST + 1),
+	ISSUER(limits[PER_SET].span_s, SPAN, 0),
+	ISSUER(limits[PER_NAME].most, BELOW, SPEC_LIMIT_MOST + 1),
+	ISSUER(limits[PER_NAME].span_s, SPAN, 0),
 
 	HOOK(name, PLAIN, 0),
 	HOOK(test, LIST, SPEC_WORDS),

@@ -64,6 +64,21 @@ enum issuer_type {
 	ISSUER_TYPES,
 };
 
+/* What an issuer counts, see ledger.h. */
+enum issuer_limit {
+	PER_ACCOUNT,
+	PER_SET,
+	PER_NAME,
+	ISSUER_LIMITS,
+};
+
+#define SPEC_LIMIT_MOST 10000
+
+struct spec_limit {
+	uint32_t most; /* 0: as many as you like */
+	int64_t span_s;
+};
+
 struct spec_issuer {
 	struct text name;
 	uint32_t type;
@@ -96,6 +111,7 @@ struct spec_issuer {
 	uint32_t parallel;
 	uint32_t ari;
 	uint32_t is_public;
+	struct spec_limit limits[ISSUER_LIMITS];
 };
 
 enum challenge_type {

@@ -24,8 +24,9 @@
 #define ARI_COLUMNS                                                           \
 	"name, generation, start_at, end_at, renew_at, ask_at, explanation, " \
 	"failures, sum"
-#define ALARM_COLUMNS "name, event, kind, told_at, sum"
-#define EVENT_COLUMNS "at, name, what, generation, text, sum"
+#define ALARM_COLUMNS  "name, event, kind, told_at, sum"
+#define LEDGER_COLUMNS "issuer, kind, what, at, sum"
+#define EVENT_COLUMNS  "at, name, what, generation, text, sum"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
 
@@ -38,6 +39,8 @@
 #define MAKE_ARI "ari (" ARI_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
 #define MAKE_ALARMS \
 	"alarm (" ALARM_COLUMNS ", PRIMARY KEY (name, event)) WITHOUT ROWID;"
+#define MAKE_LEDGER  "ledger (id INTEGER PRIMARY KEY, " LEDGER_COLUMNS ");"
+#define LEDGER_INDEX "CREATE INDEX ledger_what ON ledger (issuer, kind, what, at);"
 
 static const char schema[] =
     "BEGIN;"
@@ -47,9 +50,10 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
     "CREATE TABLE " MAKE_ARI "CREATE TABLE " MAKE_ALARMS
+    "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 5;" /* STATE_FORMAT */
+    "PRAGMA user_version = 6;" /* STATE_FORMAT */
     "COMMIT;";
 
 #define BASIC(x)  x("certificate") x("hook") x("served") x("event")
@@ -60,9 +64,12 @@ static const char schema[] =
 #define SUM_VIEW(table) \
 	"CREATE TEMP VIEW " table " AS SELECT *, NULL AS sum FROM main." table ";"
 
-/* What came with format 5, and the end of each way to it. */
-#define MAKE_NEW   "CREATE TABLE " MAKE_ALARMS "PRAGMA user_version = 5; COMMIT;"
-#define MAKE_BLANK "CREATE TEMP TABLE " MAKE_ALARMS
+/* What came with format 6 and with 5, and the end of each way to ours. */
+#define MAKE_LAST \
+	"CREATE TABLE " MAKE_LEDGER LEDGER_INDEX "PRAGMA user_version = 6; COMMIT;"
+#define BLANK_LAST "CREATE TEMP TABLE " MAKE_LEDGER
+#define MAKE_NEW   "CREATE TABLE " MAKE_ALARMS MAKE_LAST
+#define MAKE_BLANK "CREATE TEMP TABLE " MAKE_ALARMS BLANK_LAST
 
 /* From each older format to ours: of the file, and of what is seen of one that is only
  * read. What is temporary is found first, and is nowhere in the file. */
@@ -105,6 +112,7 @@ static const struct {
 		    MAKE_NEW,
 		BASIC(SUM_VIEW) ORDERS(SUM_VIEW) AT_CA(SUM_VIEW) MAKE_BLANK },
 	[4] = { "BEGIN IMMEDIATE;" MAKE_NEW, MAKE_BLANK },
+	[5] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -154,6 +162,12 @@ static const char *const texts[STATEMENTS] = {
 	    "INSERT OR REPLACE INTO alarm (" ALARM_COLUMNS ") VALUES (?,?,?,?,?)",
 	[ALARM_OVER] = "DELETE FROM alarm WHERE name = ? AND event <> 'drift'",
 	[ALARMS_DROP] = "DELETE FROM alarm WHERE name = ?",
+	[LEDGER_PUT] = "INSERT INTO ledger (" LEDGER_COLUMNS ") VALUES (?,?,?,?,?)",
+	[LEDGER_NTH] =
+	    "SELECT " LEDGER_COLUMNS " FROM ledger"
+	    " WHERE issuer = ? AND kind = ? AND what = ? AND at > ? AND at <= ?"
+	    " ORDER BY at DESC LIMIT 1 OFFSET ?",
+	[LEDGER_PRUNE] = "DELETE FROM ledger WHERE id <= ? OR at < ?",
 	[EVENT_PUT] = "INSERT INTO event (" EVENT_COLUMNS ") VALUES (?,?,?,?,?,?)",
 	[EVENT_PRUNE] = "DELETE FROM event WHERE id <= ?",
 	[EVENT_LAST] = "SELECT " EVENT_COLUMNS " FROM event ORDER BY id DESC LIMIT 1",

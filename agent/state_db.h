@@ -45,6 +45,9 @@ enum statement {
 	ALARM_PUT,
 	ALARM_OVER,
 	ALARMS_DROP,
+	LEDGER_PUT,
+	LEDGER_NTH,
+	LEDGER_PRUNE,
 	EVENT_PUT,
 	EVENT_PRUNE,
 	EVENT_LAST,
@@ -54,8 +57,8 @@ enum statement {
 };
 
 /* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
- * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. */
-#define STATE_FORMAT 5
+ * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. 6: the ledger. */
+#define STATE_FORMAT 6
 #define STATE_SUMS   4 /* the first that has them */
 
 struct state {

@@ -149,6 +149,28 @@ static const struct fake_row rows[] = {
 	  "parallel = 0; };",
 	  "main.conf:1: issuers.x.parallel: found the number 0, expected a number from "
 	  "1 to 1000\n" },
+	{ "a limit without a span", true,
+	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
+	  "limits = { orders = \"300\"; }; };",
+	  "main.conf:1: issuers.x.limits.orders: found \"300\", expected a number and "
+	  "a "
+	  "span such as \"300/3h\" or \"5/7d\", or \"none\"\n" },
+	{ "a limit of nothing", true,
+	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
+	  "limits = { set = \"0/7d\"; }; };",
+	  "main.conf:1: issuers.x.limits.set: found \"0/7d\", expected a number and a "
+	  "span such as \"300/3h\" or \"5/7d\", or \"none\"\n" },
+	{ "a limit that reaches too far back", true,
+	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
+	  "limits = { failures = \"5/8d\"; }; };",
+	  "main.conf:1: issuers.x.limits.failures: found \"5/8d\", expected a span "
+	  "from "
+	  "1m to 7d\n" },
+	{ "limits of the embedded CA", true,
+	  "issuers = { name = \"x\"; type = \"local\"; limits = { set = \"5/7d\"; }; "
+	  "};",
+	  "main.conf:1: issuers.x.limits: found a setting that does not belong "
+	  "here\n" },
 	{ "a subject that is none", true,
 	  "issuers = { name = \"x\"; type = \"local\"; subject = \"Lab CA\"; };",
 	  "main.conf:1: issuers.x.subject: found \"Lab CA\", expected a name such as "

@@ -58,6 +58,12 @@ static void the_least_that_works_works(void **state)
 	assert_string_equal(spec_text(&s, issuer->name), "letsencrypt");
 	assert_string_equal(spec_text(&s, issuer->contact), "mailto:ops@example.org");
 	assert_int_equal(issuer->is_public, 1);
+	assert_int_equal(issuer->limits[PER_ACCOUNT].most, 300);
+	assert_true(issuer->limits[PER_ACCOUNT].span_s == 3 * 3600);
+	assert_int_equal(issuer->limits[PER_SET].most, 5);
+	assert_true(issuer->limits[PER_SET].span_s == 7 * 86400);
+	assert_int_equal(issuer->limits[PER_NAME].most, 5);
+	assert_true(issuer->limits[PER_NAME].span_s == 3600);
 	hook = &s.hooks[s.numbers[c->hooks.first]];
 	assert_words(&s, hook->test, "nginx -t");
 	assert_words(&s, hook->run, "nginx -s reload");
@@ -84,6 +90,7 @@ static const char everything[] =
     "   need_profile = true;\n"
     "   parallel = 4; account_key = \"ecdsa-p384\"; proxy = \"http://proxy:3128\";\n"
     "   source_address = \"192.0.2.1\"; ari = false;\n"
+    "   limits = { set = \"3/1d\"; };\n"
     "   challenge = { type = \"http-01\"; listen = \"[::]:80\"; }; },\n"
     " { name = \"corp\"; type = \"est\"; url = \"https://ca.example/.well-known/est\"; "
     "},\n"
@@ -164,6 +171,9 @@ static void the_issuers_are_what_was_said(void **state)
 	assert_int_equal(i->account_key, KEY_ECDSA_P384);
 	assert_int_equal(i->ari, 0);
 	assert_int_equal(i->is_public, 0); /* it brings its own anchors */
+	assert_int_equal(i->limits[PER_SET].most, 3);
+	assert_true(i->limits[PER_SET].span_s == 86400);
+	assert_int_equal(i->limits[PER_ACCOUNT].most, 0);
 	assert_int_equal(i->challenges.n, 1);
 	i = &s.issuers[spec_issuer_called(&s, "lab")];
 	assert_int_equal(i->type, ISSUER_LOCAL);

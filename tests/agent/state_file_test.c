@@ -197,12 +197,12 @@ static void a_newer_format_is_read_and_not_written(void **state)
 	fill(s->path, 2);
 	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
 	       "UPDATE certificate SET sum = sum + 1;"
-	       "PRAGMA user_version = 6;");
+	       "PRAGMA user_version = 7;");
 	before = scratch_stat(s, "state.db");
 	assert_int_equal(rows_in(s->path), 2);
 	assert_int_equal(state_open(s->path, false, &st, &e), ERR_CONFIG);
 	assert_null(st);
-	assert_non_null(strstr(e.text, "newer everleaf (format 6, this is 5)"));
+	assert_non_null(strstr(e.text, "newer everleaf (format 7, this is 6)"));
 	assert_int_equal(rows_in(s->path), 2);
 	assert_true(scratch_stat(s, "state.db").st_mtim.tv_nsec ==
 		    before.st_mtim.tv_nsec);
@@ -346,7 +346,7 @@ static void the_third_format_is_given_sums(void **state)
 
 		sql(s, text);
 	}
-	sql(s, "DROP TABLE alarm; PRAGMA user_version = 3;");
+	sql(s, "DROP TABLE alarm; DROP TABLE ledger; PRAGMA user_version = 3;");
 	assert_int_equal(rows_in(s->path), 3);
 	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
@@ -354,7 +354,7 @@ static void the_third_format_is_given_sums(void **state)
 	assert_true(sums_are_wrong(s->path));
 }
 
-static void the_fourth_format_is_given_alarms(void **state)
+static void the_fourth_format_is_given_alarms_and_a_ledger(void **state)
 {
 	const struct scratch *s = *state;
 	const struct alarm_row told = { .kind = 1, .told_at = 2 };
@@ -364,7 +364,7 @@ static void the_fourth_format_is_given_alarms(void **state)
 	bool found;
 
 	fill(s->path, 3);
-	sql(s, "DROP TABLE alarm; PRAGMA user_version = 4;");
+	sql(s, "DROP TABLE alarm; DROP TABLE ledger; PRAGMA user_version = 4;");
 	st = open_it(s->path, true);
 	assert_int_equal(state_alarm_get(st, "www", "failed", &row, &found, &e), 0);
 	assert_false(found);
@@ -374,6 +374,9 @@ static void the_fourth_format_is_given_alarms(void **state)
 	assert_int_equal(state_alarm_put(st, "www", "failed", &told, &e), 0);
 	assert_int_equal(state_commit(st, &e), 0);
 	state_close(st);
+	assert_int_equal(rows_in(s->path), 3);
+	sql(s, "DROP TABLE ledger; PRAGMA user_version = 5;");
+	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
 	sql(s, "PRAGMA user_version = 4;"); /* the sums of that format are kept to */
 	sql(s, "UPDATE certificate SET sum = 1 WHERE name = 'name-000001'");
@@ -823,7 +826,7 @@ int main(void)
 		KEPT(an_older_format_is_read_and_left_as_it_is),
 		KEPT(the_second_format_is_brought_to_ours_and_read_as_it_is),
 		KEPT(the_third_format_is_given_sums),
-		KEPT(the_fourth_format_is_given_alarms),
+		KEPT(the_fourth_format_is_given_alarms_and_a_ledger),
 		KEPT(what_was_opened_for_reading_is_not_written),
 		KEPT(a_file_that_is_no_database_is_set_aside),
 		KEPT(damage_deep_in_the_file_is_found_when_it_is_opened),
