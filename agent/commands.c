@@ -62,6 +62,7 @@ enum option {
 	OPTION_DRY_RUN,
 	OPTION_WAIT,
 	OPTION_JSON,
+	OPTION_WATCH,
 	OPTION_CHECK,
 	OPTION_WARN,
 	OPTION_CRIT,
@@ -85,6 +86,8 @@ static const struct command_option options[OPTIONS] = {
 			  take_wait, NULL },
 	[OPTION_JSON] = { "--json", NULL, "print one JSON document", REQUEST_JSON, NULL,
 			  NULL },
+	[OPTION_WATCH] = { "--watch", NULL, "again whenever it changes, until q",
+			   REQUEST_WATCH, NULL },
 	[OPTION_CHECK] = { "--check", NULL,
 			   "one line and an exit status for monitoring", REQUEST_CHECK,
 			   NULL, NULL },
@@ -204,7 +207,8 @@ static const struct command_row rows[] = {
 	{ "status", "[NAME...]", "show each certificate, its state and what comes next",
 	  "With --check: one line, exit status 0, 1 (warning) or 2 (critical).\n",
 	  COMMAND_STATUS, 0, LIMIT_REQUEST_NAMES,
-	  BIT(OPTION_JSON) | BIT(OPTION_CHECK) | BIT(OPTION_WARN) | BIT(OPTION_CRIT),
+	  BIT(OPTION_JSON) | BIT(OPTION_WATCH) | BIT(OPTION_CHECK) | BIT(OPTION_WARN) |
+	      BIT(OPTION_CRIT),
 	  NULL },
 	{ "plan", "", "say what will be done, when and why; change nothing", NULL,
 	  COMMAND_PLAN, 0, 0, BIT(OPTION_DAYS) | BIT(OPTION_JSON), NULL },
@@ -316,8 +320,7 @@ void command_help(FILE *to, const struct command_row *row)
 /* What the manual promises for a later version. */
 static bool is_later(const char *command, const char *option)
 {
-	return (strcmp(command, "status") == 0 && strcmp(option, "--watch") == 0) ||
-	       (strcmp(command, "check") == 0 && strcmp(option, "--online") == 0);
+	return strcmp(command, "check") == 0 && strcmp(option, "--online") == 0;
 }
 
 /* One option with its value. Returns how many words it took, 0: it is wrong. */

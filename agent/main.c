@@ -8,6 +8,7 @@
 #include "agent/commands.h"
 #include "agent/complete.h"
 #include "agent/confirm.h"
+#include "agent/follow.h"
 #include "agent/log.h"
 #include "agent/roles.h"
 #include "agent/super.h"
@@ -96,6 +97,8 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 	rc = command_parse(row, argc - 1, argv + 1, &r);
 	if (rc == 0 && strcmp(row->word, "version") == 0)
 		rc = run_version();
+	else if (rc == 0 && (r.flags & REQUEST_WATCH) != 0)
+		rc = follow(&r, path);
 	else if (rc == 0)
 		rc = confirm(&r, STDIN_FILENO) ? supervise(&r, path) : EXIT_USAGE;
 	command_done(&r);

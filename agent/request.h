@@ -45,6 +45,7 @@ enum command {
 #define REQUEST_AGAIN   (1u << 12) /* ... this run has begun this once already */
 #define REQUEST_YES     (1u << 13) /* what cannot be undone is meant */
 #define REQUEST_NAMES   (1u << 14) /* check: print names, see complete.h */
+#define REQUEST_WATCH   (1u << 15) /* status: again and again, see follow.h */
 
 #define LIMIT_REQUEST_NAMES 1000 /* more do not fit a command line a person writes */
 #define LIMIT_REQUEST_INPUT (32 * 1024)

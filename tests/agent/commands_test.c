@@ -71,7 +71,7 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "renew --wait soon", EXIT_USAGE, 0, 0, 0 },
 		{ "renew --wait", EXIT_USAGE, 0, 0, 0 },
 		{ "status --check --warn 14d", 0, COMMAND_STATUS, REQUEST_CHECK, 0 },
-		{ "status --watch", EXIT_USAGE, 0, 0, 0 },
+		{ "status --watch", 0, COMMAND_STATUS, REQUEST_WATCH, 0 },
 		{ "check --online", EXIT_USAGE, 0, 0, 0 },
 		{ "check www", EXIT_USAGE, 0, 0, 0 },
 		{ "plan --days 7", 0, COMMAND_PLAN, 0, 0 },
