@@ -419,7 +419,7 @@ static void finish(struct super *s)
 	auto_fd_(&s->lock);
 	auto_fd_(&s->asked.listener);
 	listen_close(&s->listen, ~0u);
-	listen_close(&s->given, ~0u);
+	super_given_end(s);
 	super_watch_end(s);
 	spec_done(&s->spec);
 	spec_done(&s->next_spec);

@@ -93,7 +93,7 @@ struct super {
 	int lock;
 	struct spec spec;
 	struct hookruns *hooks;
-	struct listen given;     /* sockets of the service manager */
+	struct listen *given;    /* owned; sockets of the service manager; NULL: none */
 	struct listen listen;    /* kept while the agent wants a responder */
 	int64_t listen_until_ms; /* clock_boot_ms(); 0: as long as there is one */
 	struct super_proc procs[SUPER_PROCS];
@@ -183,6 +183,7 @@ int super_reach(void *role, struct msg *m, struct err *e);
 #define SUPER_LISTEN_MS 5000
 
 void super_given(struct super *s); /* take them over, before anything else is opened */
+void super_given_end(struct super *s);
 void super_listens(struct super *s);
 void super_listens_anew(struct super *s); /* s->spec is another */
 int super_responder(void *role, struct msg *m, struct err *e);

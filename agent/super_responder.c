@@ -9,6 +9,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/text.h"
 
 #define FIRST_GIVEN 3 /* SD_LISTEN_FDS_START */
@@ -29,8 +30,9 @@ void super_given(struct super *s)
 {
 	const uint64_t n = count_given();
 
+	s->given = n == 0 ? NULL : xcalloc(1, sizeof(*s->given));
 	for (uint64_t i = 0; i < n; i++) {
-		if (listen_take(&s->given, FIRST_GIVEN + (int)i))
+		if (listen_take(s->given, FIRST_GIVEN + (int)i))
 			continue;
 		log_warn("socket %llu of the service manager: closed, as it is none "
 			 "that listens for TCP",
@@ -39,11 +41,18 @@ void super_given(struct super *s)
 	}
 }
 
+void super_given_end(struct super *s)
+{
+	if (s->given != NULL)
+		listen_close(s->given, ~0u);
+	free(s->given);
+}
+
 void super_listens(struct super *s)
 {
 	const struct spec_global *g = s->spec.global;
 
-	s->listen.given = &s->given;
+	s->listen.given = s->given;
 	s->listen.group = s->is_root ? g->users[SPEC_USER_AGENT].gid : (gid_t)-1;
 	if (s->is_daemon && g->http.at != 0)
 		listen_add(&s->listen, spec_text(&s->spec, g->http), SERVES_PAGES);
@@ -54,8 +63,8 @@ void super_listens(struct super *s)
 			listen_add(&s->listen, spec_text(&s->spec, c->listen),
 				   SERVES_CHALLENGES);
 	}
-	for (size_t i = 0; i < s->given.n; i++)
-		if (!listen_wants(&s->listen, &s->given.list[i]))
+	for (size_t i = 0; s->given != NULL && i < s->given->n; i++)
+		if (!listen_wants(&s->listen, &s->given->list[i]))
 			log_warn("socket %zu of the service manager: nothing is "
 				 "configured to listen on its address",
 				 i + 1);
