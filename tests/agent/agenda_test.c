@@ -1,0 +1,100 @@
+/* agenda: who is due goes first by who has least time left, however many there are. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+#include <cmocka.h>
+
+#include "agent/agenda.h"
+#include "agent/agent.h"
+#include "agent/drift.h"
+#include "base/clock.h"
+#include "base/mem.h"
+
+#define NOW   1795235000
+#define DAY   86400
+#define CERTS 10000
+
+/* As many as there are, each due since yesterday, with between 1 s and 20 days left in no
+ * order; of the first ten nothing is due yet. */
+static void fill(struct agent *a, struct spec *s, struct spec_cert *specs)
+{
+	static const uint32_t no_issuers;
+	uint32_t left = 1;
+
+	*s = (struct spec){ .certs = specs,
+			    .numbers = &no_issuers,
+			    .n[SPEC_CERTS] = CERTS };
+	a->spec = s;
+	a->certs = xcalloc(CERTS, sizeof(*a->certs));
+	a->drift = xcalloc(CERTS, sizeof(*a->drift));
+	a->wanted = xcalloc(CERTS, sizeof(*a->wanted));
+	a->tried = xcalloc(CERTS, sizeof(*a->tried));
+	heap_init(&a->agenda, CERTS);
+	heap_init(&a->due, CERTS);
+	heap_init(&a->unasked, CERTS);
+	for (uint32_t i = 0; i < CERTS; i++) {
+		left = (uint32_t)(left * UINT64_C(48271) % 2147483647); /* MINSTD */
+		a->wanted[i] = true;
+		a->certs[i] = (struct cert){
+			.flags = CERT_PRESENT,
+			.issuer = SPEC_NOBODY,
+			.not_before = NOW - 70 * DAY,
+			.not_after = NOW + 1 + left % (20 * DAY),
+			.renew_at = i < 10 ? NOW + DAY + i : NOW - DAY,
+		};
+		if (i < 10)
+			a->certs[i].not_after = NOW + 30 * DAY;
+	}
+}
+
+static void drop(struct agent *a)
+{
+	free(a->certs);
+	free(a->drift);
+	free(a->wanted);
+	free(a->tried);
+	heap_done(&a->agenda);
+	heap_done(&a->due);
+	heap_done(&a->unasked);
+}
+
+static void many_that_are_due_at_once_go_by_least_time_left(void **state)
+{
+	struct spec_cert *specs = xcalloc(CERTS, sizeof(*specs));
+	const struct request request = { .command = COMMAND_AGENT };
+	struct agent a = { .request = &request };
+	struct spec s;
+	int64_t before = 0;
+	uint32_t i, n = 0;
+	enum why why;
+
+	(void)state;
+	clock_fake(NOW);
+	fill(&a, &s, specs);
+	agenda_all(&a);
+	agenda_decide(&a);
+	while (agenda_take(&a, &i, &why)) {
+		assert_int_equal(why, WHY_EXPIRING);
+		assert_true(a.certs[i].not_after >= before);
+		before = a.certs[i].not_after;
+		n++;
+	}
+	assert_int_equal(n, CERTS - 10);
+	assert_true(agenda_next(&a, &i) == NOW + DAY);
+	assert_int_equal(i, 0);
+	drop(&a);
+	free(specs);
+	clock_fake(0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(many_that_are_due_at_once_go_by_least_time_left),
+	};
+
+	return cmocka_run_group_tests_name("agenda", tests, NULL, NULL);
+}
