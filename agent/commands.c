@@ -87,7 +87,7 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_JSON] = { "--json", NULL, "print one JSON document", REQUEST_JSON, NULL,
 			  NULL },
 	[OPTION_WATCH] = { "--watch", NULL, "again whenever it changes, until q",
-			   REQUEST_WATCH, NULL },
+			   REQUEST_WATCH, NULL, NULL },
 	[OPTION_CHECK] = { "--check", NULL,
 			   "one line and an exit status for monitoring", REQUEST_CHECK,
 			   NULL, NULL },
