@@ -10,6 +10,7 @@
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/state_alarm.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -24,6 +25,8 @@ int64_t notice_patience(unsigned repairs)
 		ms *= 2;
 	return ms < NOTICE_PEACE_MS ? ms : NOTICE_PEACE_MS;
 }
+
+#define NOTICE_WAY "watch" /* a row of the host, see state_alarm.h */
 
 /* -- when -- */
 
@@ -67,11 +70,43 @@ static void ask(struct agent *a)
 	link_call(&a->keeper, &m, on_answer, 0);
 }
 
+/* For `status`, which is another process. */
+static void remember_way(struct agent *a)
+{
+	const struct alarm_row row = { .kind = a->notice.way, .told_at = clock_now() };
+	struct alarm_row last = { .kind = KEEPER_SETS_UP };
+	bool found;
+	struct err e;
+
+	if (state_alarm_get(a->state, "", NOTICE_WAY, &last, &found, &e) == 0 &&
+	    last.kind == row.kind)
+		return;
+	if (agent_write(a, &e) < 0 ||
+	    state_alarm_put(a->state, "", NOTICE_WAY, &row, &e) < 0)
+		log_error("remember how files are watched: %s", e.text);
+	agent_pass(a);
+}
+
+const char *notice_way(const struct agent *a)
+{
+	struct alarm_row row = { .kind = KEEPER_SETS_UP };
+	bool found;
+	struct err e;
+
+	if (a->start.agent_pid == 0 ||
+	    state_alarm_get(a->state, "", NOTICE_WAY, &row, &found, &e) < 0)
+		return NULL;
+	return row.kind == KEEPER_WATCHES  ? "inotify"
+	       : row.kind == KEEPER_SWEEPS ? "sweep"
+					   : NULL;
+}
+
 static void take_way(struct agent *a, uint64_t way)
 {
 	if (way == a->notice.way)
 		return;
 	a->notice.way = way;
+	remember_way(a);
 	log_debug("%s", way == KEEPER_WATCHES  ? "files are watched"
 			: way == KEEPER_SWEEPS ? "files are swept"
 					       : "files will be watched");

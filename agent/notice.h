@@ -49,6 +49,10 @@ void notice_end(struct agent *a);
 /* What the keeper says without being asked. */
 void notice_other(void *arg, struct link *l, struct msg *m);
 
+/* How the agent that runs beside this one is told of changes: "inotify", "sweep" (in turns,
+ * for not everything can be watched), NULL: none does, or it has not said. */
+const char *notice_way(const struct agent *a);
+
 /* For how long a certificate that was repaired `repairs` times in a row is left alone
  * after that, ms. Twice as long each time, at most NOTICE_PEACE_MS. */
 int64_t notice_patience(unsigned repairs);

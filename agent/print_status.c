@@ -156,6 +156,8 @@ static int print_table(struct agent *a, struct err *e)
 		printf("the agent runs as process %lld since %s\n",
 		       (long long)a->start.agent_pid,
 		       text_time(since, a->start.agent_since));
+	if (notice_way(a) != NULL)
+		printf("changes of files are noticed by %s\n", notice_way(a));
 	if (a->start.missing != 0)
 		printf("this kernel: %s\n", sandbox_missing(a->start.missing));
 	return EXIT_SUCCESS;

@@ -267,6 +267,7 @@ static void put_head(const struct agent *a, struct json *j)
 		json_time(j, "since", a->start.agent_since);
 		json_int(j, "pid", a->start.agent_pid);
 	}
+	json_str(j, "watching", notice_way(a));
 	json_close(j);
 	json_str(j, "sandbox", sandbox_missing(a->start.missing));
 }

@@ -48,6 +48,10 @@ is_good() { # NAME
 	cmp -s "$1.good" "tls/$1.pem" && [ "$(stat -c '%a %u' "$1.good")" = "$(stat -c '%a %u' "tls/$1.pem")" ]
 }
 
+noticed_by() { # inotify or sweep
+	[ "$(everleaf status --json | json agent.watching)" = "$1" ]
+}
+
 key_is_closed() { # NAME
 	[ "$(stat -c %a "state/live/$1/privkey.pem")" = 600 ]
 }
@@ -56,6 +60,8 @@ test_what_is_changed_is_repaired_and_noticed_once() {
 	local all="a b c d e" name
 	certs "" $all
 	watching $all
+	until_true 60 noticed_by inotify
+	everleaf status | has "noticed by inotify"
 	echo tampered >>tls/a.pem
 	rm tls/b.pem
 	chmod 666 tls/c.pem
@@ -81,6 +87,7 @@ test_what_is_changed_is_repaired_and_noticed_once() {
 		is_live_of $name 1 1
 	done
 	stop_agent
+	noticed_by null
 }
 
 test_what_is_to_be_reported_is_reported_once_for_each_change() {
@@ -216,6 +223,8 @@ test_beyond_the_limit_of_watches_it_sweeps() {
 	until_true 60 test -s tls/www.pem
 	until_true 60 said "max_user_watches"
 	until_true 60 said "files are swept"
+	everleaf() { unshare -Ur sh limited "$BUILD/everleaf" -c "$dir/everleaf.conf" "$@"; }
+	until_true 60 noticed_by sweep
 	cp tls/www.pem www.good
 	echo tampered >>tls/www.pem
 	until_true 90 cmp -s www.good tls/www.pem
