@@ -46,6 +46,12 @@ struct ledger_line;
 struct pool;
 struct revoking;
 
+/* How something has ended so far, since this agent began. */
+struct outcome {
+	uint64_t ok;
+	uint64_t failed;
+};
+
 struct agent {
 	struct role_start start;
 	const struct spec *spec;       /* of start */
@@ -83,12 +89,14 @@ struct agent {
 	bool alarming;     /* a hook is being told */
 	uint32_t last_job;
 	struct report report;
-	int64_t wait_until_ms; /* Unix; a CA is not waited for longer in this run */
-	unsigned n_ended;      /* jobs of this run */
-	unsigned n_failed;     /* not brought to what was asked for, in this run */
-	ev_prepare turn;       /* the end of each turn of the loop */
-	unsigned n_reaching;   /* questions of reachcall() without an answer */
-	struct heap agenda;    /* see agenda.h, as the next */
+	int64_t wait_until_ms;  /* Unix; a CA is not waited for longer in this run */
+	unsigned n_ended;       /* jobs of this run */
+	struct outcome *orders; /* one per issuer of the snapshot */
+	struct outcome *hooked; /* one per hook of the snapshot: its runs */
+	unsigned n_failed;      /* not brought to what was asked for, in this run */
+	ev_prepare turn;        /* the end of each turn of the loop */
+	unsigned n_reaching;    /* questions of reachcall() without an answer */
+	struct heap agenda;     /* see agenda.h, as the next */
 	struct heap due;
 	struct heap unasked; /* see ari.h */
 	int64_t passed_at;   /* when it was last looked for what is due; 0: never */

@@ -233,6 +233,8 @@ static int load(struct agent *a, struct err *e)
 	a->drift = xcalloc(n, sizeof(*a->drift));
 	a->wanted = xcalloc(n, sizeof(*a->wanted));
 	a->tried = xcalloc(n, sizeof(*a->tried));
+	a->orders = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->orders));
+	a->hooked = xcalloc(a->spec->n[SPEC_HOOKS], sizeof(*a->hooked));
 	heap_init(&a->agenda, n);
 	heap_init(&a->due, n);
 	heap_init(&a->unasked, n);
@@ -323,6 +325,8 @@ int agent_role(void)
 	drift_free(&a);
 	free(a.wanted);
 	free(a.tried);
+	free(a.orders);
+	free(a.hooked);
 	free(a.ledger_lines);
 	heap_done(&a.agenda);
 	heap_done(&a.due);

@@ -44,7 +44,10 @@ static void on_told(void *arg, uint32_t number, struct msg *m, const struct err 
 	a->alarming = false;
 	if (failed != NULL) {
 		log_error("hook %s: %s", hook, failed->text);
-	} else if (msg_get_u64(m) == 0) {
+	} else if (msg_get_u64(m) != 0) {
+		a->hooked[number].ok++;
+	} else {
+		a->hooked[number].failed++;
 		(void)msg_get_u64(m);
 		(void)msg_get_i64(m);
 		log_error("hook %s: %s", hook, msg_get_str(m));

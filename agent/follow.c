@@ -103,8 +103,9 @@ static void draw(const struct follow *w, const struct buf *text)
 static void show(struct follow *w, struct buf *text)
 {
 	const bool resized = is_resized(w);
-	const bool same = w->any && text->len == w->shown.len &&
-			  memcmp(text->data, w->shown.data, text->len) == 0;
+	const bool same =
+	    w->any && text->len == w->shown.len &&
+	    (text->len == 0 || memcmp(text->data, w->shown.data, text->len) == 0);
 
 	if (same && !resized)
 		return;

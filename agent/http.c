@@ -126,6 +126,35 @@ static int put_served(void *arg, const struct served *s)
 
 /* -------- all of it */
 
+/* Both ways that it can end, from the start: a rate can be told from the first one on. */
+static void put_outcome(struct buf *out, const char *name, const char *label,
+			const char *value, const struct outcome *o)
+{
+	struct metrics_label labels[] = { { label, value }, { "result", "ok" } };
+
+	metrics_sample(out, name, labels, 2, (int64_t)o->ok);
+	labels[1].value = "failed";
+	metrics_sample(out, name, labels, 2, (int64_t)o->failed);
+}
+
+static void put_outcomes(const struct agent *a, struct buf *out)
+{
+	static const char orders[] = "everleaf_orders_total";
+	static const char hooks[] = "everleaf_hook_runs_total";
+	const struct spec *s = a->spec;
+
+	metrics_family(out, orders, "counter",
+		       "What was asked of an issuer, since the agent last began.");
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
+		put_outcome(out, orders, "issuer", spec_text(s, s->issuers[i].name),
+			    &a->orders[i]);
+	metrics_family(out, hooks, "counter",
+		       "Runs of a hook, since the agent last began.");
+	for (uint32_t i = 0; i < s->n[SPEC_HOOKS]; i++)
+		put_outcome(out, hooks, "hook", spec_text(s, s->hooks[i].name),
+			    &a->hooked[i]);
+}
+
 static void put_one(struct buf *out, const char *name, const char *help, int64_t v)
 {
 	metrics_family(out, name, "gauge", help);
@@ -142,6 +171,7 @@ static int put_metrics(struct making *m, struct err *e)
 	metrics_family(out, SERVED, "gauge",
 		       "Whether the endpoint was last seen to serve the live one.");
 	TRY(state_served_each(m->agent->state, NULL, put_served, m, e));
+	put_outcomes(m->agent, out);
 	put_one(out, "everleaf_last_pass_seconds",
 		"When the agent last decided what is to be done, Unix time.",
 		m->agent->passed_at);

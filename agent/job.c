@@ -116,6 +116,8 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 		job_end(a, j);
 		return;
 	}
+	if (j->state >= JOB_ORDERING && j->state <= JOB_VERIFYING)
+		a->orders[j->issuer].failed++;
 	m->failures++;
 	m->retry_at = schedule_retry_at(e->code, m->failures, now, m->facts.not_after,
 					schedule_draw(a->start.host_id, j->name,

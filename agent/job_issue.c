@@ -192,6 +192,7 @@ int job_stored(struct agent *a, struct job *j, struct err *e)
 	text = xasprintf("%s by %s, until %s", why_word(j->why), j->memory.issuer,
 			 text_time(until, j->facts.not_after));
 	agent_tell(a, j->name, "issued", j->generation, text);
+	a->orders[j->issuer].ok++;
 	return 0;
 }
 

@@ -51,6 +51,7 @@ static void ask_next(struct agent *a, struct job *j, const struct err *why)
 
 	order_over(a, j);
 	j->n_orders = 0;
+	a->orders[j->issuer].failed++;
 	agent_tell(a, j->name, "failed", 0, text);
 	if (agent_write(a, &e) < 0 || state_put(a->state, j->name, &j->memory, &e) < 0)
 		log_error("%s: remember: %s", j->name, e.text);

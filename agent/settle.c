@@ -108,6 +108,8 @@ void settle_ran(struct batch *b, const struct batch_hook *h, bool ok,
 
 	if (agent_cut_off(a))
 		return; /* it may have run, or not: it runs again */
+	a->hooked[h->hook].ok += ok;
+	a->hooked[h->hook].failed += !ok;
 	for (size_t i = 0; i < b->n_jobs; i++) {
 		const struct job *j = b->jobs[i];
 		AUTO_FREE char *text = NULL;

@@ -89,6 +89,7 @@ static void begin(struct world *w)
 	a->certs = xcalloc(CERTS, sizeof(*a->certs));
 	a->wanted = xcalloc(CERTS, sizeof(*a->wanted));
 	a->tried = xcalloc(CERTS, sizeof(*a->tried));
+	a->orders = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->orders));
 	a->loop = ev_loop_new(EVFLAG_AUTO);
 	open_pair(w, &a->keeper, &w->keeper);
 	open_pair(w, &a->super, &w->super);
@@ -115,6 +116,7 @@ static void end(struct world *w)
 	free(a->certs);
 	free(a->wanted);
 	free(a->tried);
+	free(a->orders);
 	close(w->keeper);
 	close(w->super);
 	if (w->worker >= 0)

@@ -9,12 +9,14 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/responder.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "tests/help/visit.h"
 
 /* A byte now and then does not buy more time. */
@@ -93,27 +95,52 @@ static void those_who_waited_are_answered_however_many_there_are(void **state)
 		close(fds[i]);
 }
 
-static void many_slow_clients_do_not_keep_a_ca_out(void **state)
+/* Both ends of all connections are ours. */
+static bool raise_limit(rlim_t wanted)
 {
-	enum { SLOW = 500 };
-	const struct visit *b = *state;
-	int fds[SLOW];
-	int64_t began;
+	struct rlimit l;
 
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &l), 0);
+	if (l.rlim_cur >= wanted)
+		return true;
+	l.rlim_cur = l.rlim_max < wanted ? l.rlim_max : wanted;
+	return setrlimit(RLIMIT_NOFILE, &l) == 0 && l.rlim_cur >= wanted;
+}
+
+/* They ask for tokens and for pages, and never come to an end. */
+static void a_thousand_slow_clients_do_not_keep_a_ca_out(void **state)
+{
+	enum { SLOW = 1000, VISITS = 100 };
+	struct visit *b = *state;
+	int fds[SLOW];
+	unsigned late = 0;
+	struct err e;
+
+	if (!raise_limit(SLOW + RESPONDER_CONNECTIONS + 64))
+		skip();
+	responder_free(b->responder);
+	b->listener.serves = SERVES_CHALLENGES | SERVES_PAGES;
+	assert_int_equal(responder_new(&b->listener, 1, &b->responder, &e), 0);
+	assert_int_equal(responder_add(b->responder, TOKEN, TOKEN "." THUMB, &e), 0);
 	for (unsigned i = 0; i < SLOW; i++) {
+		static const char page[] = "GET /metrics HTTP/1.0\r\n\r\n";
+
 		fds[i] = visit_client(b, INADDR_LOOPBACK + 10 + i / 10);
-		visit_say(fds[i], "GET /", 5);
+		if (i % 2 == 0)
+			visit_say(fds[i], "GET /", 5);
+		else
+			visit_say(fds[i], page, sizeof(page) - 1);
 		if (i % 16 == 15)
 			visit_turn(b->responder);
 	}
-	for (int i = 0; i < 5; i++) {
-		AUTO_FREE char *text = NULL;
+	for (int i = 0; i < VISITS; i++) {
+		const int64_t began = clock_boot_ms();
+		AUTO_FREE char *text = visit_get(b, "GET", PATH TOKEN);
 
-		began = clock_boot_ms();
-		text = visit_get(b, "GET", PATH TOKEN);
 		visit_expect(text, "200", "the CA");
-		assert_in_range(clock_boot_ms() - began, 0, 5000);
+		late += clock_boot_ms() - began > 1000;
 	}
+	assert_in_range(late, 0, VISITS / 100);
 	for (size_t i = 0; i < SLOW; i++)
 		close(fds[i]);
 }
@@ -127,7 +154,7 @@ int main(void)
 		TEST(an_idle_responder_does_not_wake),
 		TEST(one_address_has_sixteen_connections),
 		TEST(those_who_waited_are_answered_however_many_there_are),
-		TEST(many_slow_clients_do_not_keep_a_ca_out),
+		TEST(a_thousand_slow_clients_do_not_keep_a_ca_out),
 	};
 
 	return cmocka_run_group_tests_name("responder crowd", tests, NULL, NULL);

@@ -68,6 +68,48 @@ test_metrics_say_what_status_says() {
 	stop_agent
 }
 
+# The rules of the text format: each family once, its HELP and TYPE before all its samples,
+# no sample twice, a counter is called _total and nothing else is.
+test_metrics_are_as_prometheus_wants_them() {
+	hook good </dev/null
+	running 'hooks = "good";' "hooks = ( $(hook_config good) );"
+	get /metrics >metrics
+	python3 - metrics <<-'PY'
+	import re, sys
+	seen, samples, family, kind = set(), set(), None, None
+	sample = re.compile(r'([a-z_]+)(\{[a-z]+="(?:[^"\\\n]|\\[\\"n])*"(?:,[a-z]+="(?:[^"\\\n]|\\[\\"n])*")*\})? -?[0-9]+')
+	lines = open(sys.argv[1], encoding='utf-8', newline='').read().split('\n')
+	assert lines.pop() == '', 'the last line ends'
+	for line in lines:
+	    if line.startswith('# HELP '):
+	        family, kind = line.split(' ', 3)[2], None
+	        assert family not in seen, line
+	        seen.add(family)
+	    elif line.startswith('# TYPE '):
+	        name, kind = line.split(' ')[2:]
+	        assert name == family and kind in ('gauge', 'counter'), line
+	        assert (kind == 'counter') == name.endswith('_total'), line
+	    else:
+	        m = sample.fullmatch(line)
+	        assert m and m[1] == family and kind, line
+	        assert (m[1], m[2]) not in samples, line
+	        samples.add((m[1], m[2]))
+	assert len(seen) >= 10, seen
+	PY
+	! command -v promtool || promtool check metrics <metrics
+	stop_agent
+}
+
+test_orders_and_runs_of_hooks_are_counted() {
+	hook good </dev/null
+	running 'hooks = "good";' "hooks = ( $(hook_config good) );"
+	is 1 "$(sample 'everleaf_orders_total{issuer="local",result="ok"}')"
+	is 0 "$(sample 'everleaf_orders_total{issuer="local",result="failed"}')"
+	not [ 0 = "$(sample 'everleaf_hook_runs_total{hook="good",result="ok"}')" ]
+	is 0 "$(sample 'everleaf_hook_runs_total{hook="good",result="failed"}')"
+	stop_agent
+}
+
 test_status_json_is_what_status_prints() {
 	running
 	is 200 "$(code /status.json)"
