@@ -117,6 +117,7 @@ static void end(struct world *w)
 	free(a->wanted);
 	free(a->tried);
 	free(a->orders);
+	free(a->ledger_lines);
 	close(w->keeper);
 	close(w->super);
 	if (w->worker >= 0)
