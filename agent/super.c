@@ -374,7 +374,8 @@ static int run(struct super *s, struct err *e)
 		return e->code;
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
 	if ((s->request->flags & REQUEST_NAMES) != 0) {
-		complete_names(&s->spec, s->request->step, s->request->names[0]);
+		complete_names(&s->spec, (enum complete_names)s->request->step,
+			       s->request->names[0]);
 		return EXIT_SUCCESS;
 	}
 	TRY(super_reach_state(s, e));
