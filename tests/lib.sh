@@ -40,12 +40,14 @@ started() { # PID: to be ended with the case, or a part of it that has a folder 
 }
 
 end() { # PID: end it and wait until it is gone
-	kill "$1" 2>/dev/null || return 0
-	for _ in {1..100}; do
-		kill -0 "$1" 2>/dev/null || return 0
-		sleep 0.05
+	local signal
+	for signal in TERM KILL; do
+		kill -$signal "$1" 2>/dev/null || return 0
+		for _ in {1..100}; do
+			kill -0 "$1" 2>/dev/null || return 0
+			sleep 0.05
+		done
 	done
-	kill -9 "$1" 2>/dev/null || :
 }
 
 # The keeper and the agent hold the lock as long as they live.
@@ -296,13 +298,13 @@ until_true() { # SECONDS COMMAND...
 # -- servers --
 
 # A port that nobody listens on, in $port. It is the case's own until it ends, and with it
-# all that it has started: they hold the lock.
+# all that it has started: they hold the lock. (Who may not write here locks for himself.)
 free_port() {
-	local lock
-	mkdir -p "$root/build/ports"
+	local lock locks=$root/build/ports
+	mkdir -p "$locks" 2>/dev/null && [ -w "$locks" ] || locks=$dir
 	while :; do
 		port=$((10000 + RANDOM % 20000))
-		exec {lock}>"$root/build/ports/$port"
+		exec {lock}>"$locks/port.$port"
 		! flock -n $lock || (exec 8<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null || return 0
 		exec {lock}>&-
 	done

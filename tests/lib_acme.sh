@@ -233,6 +233,7 @@ start_own_network() {
 start_caddy() {
 	command -v caddy >/dev/null || skip "caddy is not installed"
 	start_own_network
+	free_port
 	cat >"$dir/Caddyfile" <<-CADDY
 	{
 		admin off
@@ -240,7 +241,7 @@ start_caddy() {
 		skip_install_trust
 		auto_https disable_redirects
 	}
-	https://localhost:9444 {
+	https://localhost:$port {
 		tls internal
 		acme_server
 	}
@@ -248,7 +249,7 @@ start_caddy() {
 	HOME=$dir caddy run --config "$dir/Caddyfile" --adapter caddyfile >"$dir/caddy.out" 2>&1 &
 	started $!
 	trust=$dir/root.pem
-	url=https://localhost:9444/acme/local/directory
+	url=https://localhost:$port/acme/local/directory
 	until_true 60 curl -sf --cacert "$dir/caddy/pki/authorities/local/root.crt" "$url"
 	cat "$dir/caddy/pki/authorities/local/root.crt" >"$trust"
 }
