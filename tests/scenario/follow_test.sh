@@ -26,7 +26,7 @@ test_what_changes_is_printed_again() {
 	kill -TERM $watching
 	wait $watching || status=$?
 	is 0 $status
-	is 2 "$(grep -c NAME shown)"
+	[ "$(grep -c NAME shown)" -ge 2 ] # and what it was on the way, if that took long
 }
 
 test_on_a_terminal_q_ends_it() {
