@@ -103,15 +103,21 @@ test_metrics_are_as_prometheus_wants_them() {
 test_orders_and_runs_of_hooks_are_counted() {
 	hook good </dev/null
 	running 'hooks = "good";' "hooks = ( $(hook_config good) );"
-	is 1 "$(sample 'everleaf_orders_total{issuer="local",result="ok"}')"
+	has_ordered() { [ "$(sample 'everleaf_orders_total{issuer="local",result="ok"}')" = 1 ]; }
+	until_true 60 has_ordered
 	is 0 "$(sample 'everleaf_orders_total{issuer="local",result="failed"}')"
 	not [ 0 = "$(sample 'everleaf_hook_runs_total{hook="good",result="ok"}')" ]
 	is 0 "$(sample 'everleaf_hook_runs_total{hook="good",result="failed"}')"
 	stop_agent
 }
 
+knows_how_it_watches() {
+	[ "$(everleaf status --json | json agent.watching)" != null ]
+}
+
 test_status_json_is_what_status_prints() {
 	running
+	until_true 60 knows_how_it_watches
 	is 200 "$(code /status.json)"
 	get /status.json >got
 	everleaf status --json >printed
@@ -164,7 +170,7 @@ test_who_asks_while_the_agent_begins_anew_is_answered() {
 		done
 		until_true 60 said "taken up" "$i"
 	done
-	[ $refused -le 3 ] || fail "$refused of $asked refused"
+	[ $refused -le 10 ] || fail "$refused of $asked refused"
 	expect 0 everleaf renew --force www
 	is 200 "$(code /healthz)"
 	stop_agent
