@@ -149,7 +149,6 @@ format: ## clang-format has nothing to say
 headers: ## every header compiles on its own
 analyze: ## gcc -fanalyzer, clang --analyze, cppcheck
 rfc: ## every quoted sentence of an RFC has its test
-layers: all
 $(GATES):
 	@tests/gates/$@
 
