@@ -222,6 +222,13 @@ stop_agent() { # [STATUS]
 	is "${1-0}" $got
 }
 
+running() { # ARGUMENT of www...: an agent that has got that certificate of the suite's
+	www "$@"
+	start_agent
+	until_true 60 has_live www 1
+	until_true 60 nothing_is_pending www
+}
+
 said_times() { # WORDS
 	grep -cF -- "$1" "$dir/agent.err" || :
 }

@@ -46,13 +46,13 @@ static void a_certificate_has_one_window(void **state)
 
 	put(st, "www", 1);
 	put(st, "mail", 7);
-	commit(st);
+	commit_and_close(st);
 	st = begin(*state);
 	expect(st, NULL, "mail=7 www=1 ");
 	put(st, "www", 2);
 	expect(st, "www", "www=2 ");
 	expect(st, "ftp", "");
-	commit(st);
+	commit_and_close(st);
 	expect(NULL, NULL, "");
 }
 
@@ -65,7 +65,7 @@ static void what_is_forgotten_has_no_window(void **state)
 	put(st, "mail", 7);
 	assert_int_equal(state_forget(st, "www", &e), 0);
 	expect(st, NULL, "mail=7 ");
-	commit(st);
+	commit_and_close(st);
 }
 
 #define KEPT(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)

@@ -87,7 +87,7 @@ static void the_caller_can_stop(void **state)
 	add(st, 2, "www", "installed", 1, "");
 	assert_int_equal(history_each(st, NULL, stop, &n, &e), ERR_LIMIT);
 	assert_int_equal(n, 1);
-	commit(st);
+	commit_and_close(st);
 }
 
 static void the_history_outlives_what_is_forgotten(void **state)
@@ -98,7 +98,7 @@ static void the_history_outlives_what_is_forgotten(void **state)
 	add(st, 1, "www", "issued", 1, "");
 	assert_int_equal(state_forget(st, "www", &e), 0);
 	assert_int_equal(look(st, "www").n, 1);
-	commit(st);
+	commit_and_close(st);
 }
 
 static void the_oldest_are_pruned(void **state)

@@ -46,7 +46,7 @@ static void an_order_is_known_until_it_is_over(void **state)
 
 	put_order(st, "www", "https://ca/1");
 	put_order(st, "mail", "https://ca/2");
-	commit(st);
+	commit_and_close(st);
 	st = begin(*state);
 	expect_orders(st, NULL, "mail=https://ca/2 www=https://ca/1 ");
 	expect_orders(st, "www", "www=https://ca/1 ");
@@ -56,7 +56,7 @@ static void an_order_is_known_until_it_is_over(void **state)
 	assert_int_equal(state_order_done(st, "www", &e), 0);
 	assert_int_equal(state_order_done(st, "www", &e), 0);
 	expect_orders(st, NULL, "mail=https://ca/2 ");
-	commit(st);
+	commit_and_close(st);
 }
 
 static void what_is_forgotten_has_no_order(void **state)
@@ -67,7 +67,7 @@ static void what_is_forgotten_has_no_order(void **state)
 	put_order(st, "www", "https://ca/1");
 	assert_int_equal(state_forget(st, "www", &e), 0);
 	expect_orders(st, NULL, "");
-	commit(st);
+	commit_and_close(st);
 }
 
 static int add_token(void *arg, const struct token_row *t)
@@ -98,7 +98,7 @@ static void a_token_is_known_until_it_was_withdrawn(void **state)
 	assert_int_equal(state_token_put(st, &t, &e), 0);
 	t.name = "mail";
 	assert_int_equal(state_token_put(st, &t, &e), 0);
-	commit(st);
+	commit_and_close(st);
 	st = begin(*state);
 	expect_tokens(st, "www",
 		      "www:/srv:tok-a=tok-a.print www:/srv:tok-b=tok-b.print ");
@@ -106,7 +106,7 @@ static void a_token_is_known_until_it_was_withdrawn(void **state)
 	assert_int_equal(state_token_done(st, "mail", "tok-b", &e), 0);
 	expect_tokens(st, NULL,
 		      "mail:/srv:tok-a=tok-a.print www:/srv:tok-b=tok-b.print ");
-	commit(st);
+	commit_and_close(st);
 }
 
 static void nothing_is_under_way_where_nothing_is_remembered(void **state)

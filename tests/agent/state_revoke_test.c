@@ -34,19 +34,19 @@ static void what_is_noted_stays_until_it_is_done(void **state)
 	assert_int_equal(state_revoke_put(st, &second, &e), 0);
 	assert_int_equal(state_revoke_put(st, &first, &e), 0);
 	assert_int_equal(state_revoke_put(st, &first, &e), 0); /* asked twice */
-	commit(st);
+	commit_and_close(st);
 	st = begin(*state);
 	assert_int_equal(state_revoke_each(st, add, &before, &e), 0);
 	assert_string_equal(before.data,
 			    "www 3 by corp for 1 by key\n"
 			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
 	assert_int_equal(state_revoke_done(st, "www", 3, &e), 0);
-	commit(st);
+	commit_and_close(st);
 	st = begin(*state);
 	assert_int_equal(state_revoke_each(st, add, &after, &e), 0);
 	assert_string_equal(after.data,
 			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
-	commit(st);
+	commit_and_close(st);
 }
 
 static void nothing_is_noted_where_nothing_is_remembered(void **state)

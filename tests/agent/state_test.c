@@ -1,35 +1,14 @@
 /* state: what was put comes back, and what was not committed never was. */
-#include "tests/scratch.h"
-
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
 #include <sys/wait.h>
 
-#include "agent/state.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "tests/help/writing.h"
 
 #define NOW 1795235000 /* 2026-11-21T04:23:20Z */
-
-static struct state *begin(const struct scratch *s)
-{
-	struct state *st = NULL;
-	struct err e;
-
-	if (state_open(s->path, false, &st, &e) < 0)
-		fail_msg("%s", e.text);
-	assert_int_equal(state_begin(st, &e), 0);
-	return st;
-}
-
-static void commit(struct state *st)
-{
-	struct err e;
-
-	if (state_commit(st, &e) < 0)
-		fail_msg("%s", e.text);
-}
 
 static void put(struct state *st, const char *name, uint64_t generation)
 {

@@ -9,13 +9,6 @@ www() { # [SETTINGS of the certificate] [MORE]
 	C
 }
 
-running() { # ...: www, with an agent that has got it
-	www "$@"
-	start_agent
-	until_true 60 has_live www 1
-	until_true 60 nothing_is_pending www
-}
-
 # Somebody asks for a renewal, as process $person; its hook runs as long as there is a file
 # `slowly`.
 is_asked_slowly() {

@@ -14,11 +14,8 @@ www() { # [SETTINGS of the certificate] [MORE]
 	C
 }
 
-running() { # ...: www, with an agent that has got it
-	www "$@"
-	start_agent
-	until_true 60 has_live www 1
-	until_true 60 nothing_is_pending www
+answering() { # ...: running, and it is asked
+	running "$@"
 	until_true 60 answers
 }
 
@@ -45,7 +42,7 @@ sample() { # LINE BEGINS: its value
 }
 
 test_an_agent_says_that_it_decides() {
-	running
+	answering
 	is 200 "$(code /healthz)"
 	is ok "$(get /healthz)"
 	stop_agent
@@ -54,7 +51,7 @@ test_an_agent_says_that_it_decides() {
 
 test_metrics_say_what_status_says() {
 	local end
-	running
+	answering
 	is 200 "$(code /metrics)"
 	end=$(date -u -d "$(status_of www not_after)" +%s)
 	is "$end" "$(sample 'everleaf_certificate_not_after_seconds{name="www",issuer="local"}')"
@@ -72,7 +69,7 @@ test_metrics_say_what_status_says() {
 # no sample twice, a counter is called _total and nothing else is.
 test_metrics_are_as_prometheus_wants_them() {
 	hook good </dev/null
-	running 'hooks = "good";' "hooks = ( $(hook_config good) );"
+	answering 'hooks = "good";' "hooks = ( $(hook_config good) );"
 	get /metrics >metrics
 	python3 - metrics <<-'PY'
 	import re, sys
@@ -102,7 +99,7 @@ test_metrics_are_as_prometheus_wants_them() {
 
 test_orders_and_runs_of_hooks_are_counted() {
 	hook good </dev/null
-	running 'hooks = "good";' "hooks = ( $(hook_config good) );"
+	answering 'hooks = "good";' "hooks = ( $(hook_config good) );"
 	has_ordered() { [ "$(sample 'everleaf_orders_total{issuer="local",result="ok"}')" = 1 ]; }
 	until_true 60 has_ordered
 	is 0 "$(sample 'everleaf_orders_total{issuer="local",result="failed"}')"
@@ -116,7 +113,7 @@ knows_how_it_watches() {
 }
 
 test_status_json_is_what_status_prints() {
-	running
+	answering
 	until_true 60 knows_how_it_watches
 	is 200 "$(code /status.json)"
 	get /status.json >got
@@ -128,7 +125,7 @@ test_status_json_is_what_status_prints() {
 }
 
 test_only_get_and_head_of_what_there_is_are_answered() {
-	running
+	answering
 	is 404 "$(code /)"
 	is 404 "$(code /metrics/)"
 	is 404 "$(code '/metrics?x')"
@@ -143,7 +140,7 @@ test_only_get_and_head_of_what_there_is_are_answered() {
 }
 
 test_one_that_does_not_decide_is_not_well() {
-	running
+	answering
 	kill -STOP "$(role agent)"
 	until_true 60 is_ill
 	kill -CONT "$(role agent)"
@@ -152,7 +149,7 @@ test_one_that_does_not_decide_is_not_well() {
 }
 
 test_a_responder_that_died_is_there_again() {
-	running
+	answering
 	kill -KILL "$(role responder)"
 	until_true 60 said "starting it again"
 	is 200 "$(code /healthz)"
@@ -161,7 +158,7 @@ test_a_responder_that_died_is_there_again() {
 
 test_who_asks_while_the_agent_begins_anew_is_answered() {
 	local i asked=0 refused=0
-	running
+	answering
 	for i in 1 2 3; do
 		kill -HUP $run
 		for _ in {1..10}; do
@@ -241,7 +238,7 @@ nobody_wakes() {
 }
 
 test_nobody_who_asks_nothing_wakes_anybody() {
-	running
+	answering
 	until_true 60 nobody_wakes
 	stop_agent
 }
