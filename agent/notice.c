@@ -194,11 +194,11 @@ static void look(struct agent *a, uint32_t i)
 }
 
 /* When certificate `i` may be looked at. */
-static int64_t look_at_ms(const struct agent *a, uint32_t i, int64_t now)
+static int64_t look_at_ms(struct agent *a, uint32_t i, int64_t now)
 {
 	const struct notice_cert *c = &a->notice.certs[i];
 
-	if (job_of_cert((struct agent *)(uintptr_t)a, i) != NULL)
+	if (job_of_cert(a, i) != NULL)
 		return now + NOTICE_QUIET_S * 1000;
 	return c->looked_ms == 0 ? now : c->looked_ms + notice_patience(c->repairs);
 }
