@@ -30,11 +30,6 @@ static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
 	       (a->certs[i].state == JOB_PARKED && at <= a->wait_until_ms / 1000);
 }
 
-static int64_t sooner(int64_t x, int64_t y)
-{
-	return x < y ? x : y;
-}
-
 static void decide(struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d;
@@ -53,7 +48,8 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 	}
 	tell_at = alarm_look(a, i, now); /* what an attempt would not mend now */
 	if (!a->tried[i] && waits_for(a, i, d.at))
-		heap_put(&a->agenda, i, sooner(d.at, sooner(ask_at, tell_at)));
+		heap_put(&a->agenda, i,
+			 clock_sooner(d.at, clock_sooner(ask_at, tell_at)));
 }
 
 void agenda_decide(struct agent *a)

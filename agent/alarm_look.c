@@ -15,11 +15,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-static int64_t sooner(int64_t x, int64_t y)
-{
-	return x < y ? x : y;
-}
-
 /* -- once for each change, and each day -- */
 
 bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t kind,
@@ -91,11 +86,11 @@ static int64_t look_at_end(struct agent *a, uint32_t i, int64_t now)
 	if (step == 0)
 		return next;
 	if (!alarm_admit(a, name, "expiring", step, &again))
-		return sooner(next, again);
+		return clock_sooner(next, again);
 	words = describe_end(a, i, now);
 	agent_tell(a, name, "expiring", c->generation, words);
 	job_note(a, i, WHY_EXPIRING, EVENT_EXPIRING, words);
-	return sooner(next, again);
+	return clock_sooner(next, again);
 }
 
 static int64_t look_at_drift(struct agent *a, uint32_t i)
@@ -117,7 +112,7 @@ int64_t alarm_look(struct agent *a, uint32_t i, int64_t now)
 		return INT64_MAX; /* a person is about something else */
 	if (agent_cut_off(a) || a->stopping)
 		return INT64_MAX;
-	return sooner(look_at_end(a, i, now), look_at_drift(a, i));
+	return clock_sooner(look_at_end(a, i, now), look_at_drift(a, i));
 }
 
 /* -- of the host -- */

@@ -118,11 +118,6 @@ static void tell_ready(struct agent *a, int64_t next, uint32_t i)
 		log_warn("say what comes next: %s", e.text);
 }
 
-static int64_t sooner(int64_t x, int64_t y)
-{
-	return x < y ? x : y;
-}
-
 /* What is to be done by now is begun when all else is quiet. */
 static int64_t revoke_moment(const struct agent *a)
 {
@@ -155,7 +150,8 @@ static void pass(struct agent *a)
 	next = agenda_next(a, &i);
 	tell_ready(a, next, i);
 	if (a->request->command == COMMAND_AGENT)
-		next = sooner(next, sooner(a->clock_again_at, revoke_moment(a)));
+		next = clock_sooner(next,
+				    clock_sooner(a->clock_again_at, revoke_moment(a)));
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,
 			NULL);

@@ -27,6 +27,11 @@ int64_t clock_boot_ms(void)
 	return read_ms(CLOCK_BOOTTIME);
 }
 
+int64_t clock_sooner(int64_t x, int64_t y)
+{
+	return x < y ? x : y;
+}
+
 void clock_fake(int64_t now)
 {
 	fake_now = now;

@@ -13,5 +13,8 @@ int64_t clock_now(void);     /* Unix seconds */
 int64_t clock_now_ms(void);  /* Unix milliseconds */
 int64_t clock_boot_ms(void); /* since boot, suspend included */
 
+/* Of two moments; INT64_MAX is never. */
+int64_t clock_sooner(int64_t x, int64_t y);
+
 /* Tests only: clock_now() stands still at `now`; 0 lets it go again. */
 void clock_fake(int64_t now);
