@@ -17,13 +17,15 @@
 
 #include "tests/crash/volume.h"
 
-#define PROCS_MAX 256
+#define PROCS_MAX    256
+#define SYSCALL_STOP 0x80 /* in a SIGTRAP: PTRACE_O_TRACESYSGOOD */
 
 struct proc {
 	pid_t pid; /* 0: free */
 	enum tracer_role role;
 	bool waits; /* it has stopped before its parent told of it */
 	bool known;
+	int fails_with; /* the call that it is in: errno */
 };
 
 struct tracer {
@@ -172,21 +174,32 @@ static bool is_changing(pid_t pid, const char *name, const uint64_t *args)
 	return false;
 }
 
-/* The call is skipped and returns -error. */
-static void fail_call(pid_t pid, int error)
+/* The call that stopped returns -error; before it is made, it is skipped. */
+static void answer_call(pid_t pid, int error, bool made)
 {
 #if defined(__x86_64__)
 	struct user_regs_struct regs;
 
 	if (ptrace(PTRACE_GETREGS, pid, NULL, &regs) < 0)
 		return;
-	regs.orig_rax = (unsigned long long)-1;
+	if (!made)
+		regs.orig_rax = (unsigned long long)-1;
 	regs.rax = (unsigned long long)-error;
 	ptrace(PTRACE_SETREGS, pid, NULL, &regs);
 #else
 	(void)pid;
 	(void)error;
+	(void)made;
 #endif
+}
+
+/* A descriptor is given back whatever close() returns: that call is made, and fails. */
+static void fail_call(struct proc *p, const char *name, int error)
+{
+	if (strcmp(name, "close") == 0)
+		p->fails_with = error;
+	else
+		answer_call(p->pid, error, false);
 }
 
 static void kill_all(struct tracer *t)
@@ -218,7 +231,7 @@ static void carry_out(struct tracer *t, struct proc *p, const char *name)
 	else if (t->plan->what == TRACER_CUT)
 		cut(t);
 	else
-		fail_call(p->pid, t->plan->error);
+		fail_call(p, name, t->plan->error);
 }
 
 /* Is it the turn of this call, the n-th of its role? */
@@ -257,6 +270,22 @@ static void on_call(struct tracer *t, struct proc *p)
 static void go_on(pid_t pid, int signo)
 {
 	ptrace(PTRACE_CONT, pid, NULL, (void *)(intptr_t)signo);
+}
+
+/* To the end of the call that stopped, if it is made and is to fail. */
+static void go_on_from_call(const struct proc *p)
+{
+	if (p->fails_with != 0)
+		ptrace(PTRACE_SYSCALL, p->pid, NULL, NULL);
+	else
+		go_on(p->pid, 0);
+}
+
+static void on_return(struct proc *p)
+{
+	answer_call(p->pid, p->fails_with, true);
+	p->fails_with = 0;
+	go_on(p->pid, 0);
 }
 
 /* Those that connect look names up in threads, and hooks do what they like. */
@@ -305,8 +334,13 @@ static void on_stop(struct tracer *t, struct proc *p, int status)
 		break;
 	case PTRACE_EVENT_SECCOMP:
 		on_call(t, p);
-		break;
+		go_on_from_call(p);
+		return;
 	default:
+		if (signo == (SIGTRAP | SYSCALL_STOP)) {
+			on_return(p);
+			return;
+		}
 		/* The SIGSTOP of a new tracee is ptrace's, not anyone's. */
 		go_on(p->pid, signo == SIGSTOP || signo == SIGTRAP ? 0 : signo);
 		return;
@@ -323,7 +357,8 @@ static bool attach(struct tracer *t, pid_t pid)
 {
 	const long options = PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK |
 			     PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC |
-			     PTRACE_O_TRACESECCOMP | PTRACE_O_EXITKILL;
+			     PTRACE_O_TRACESECCOMP | PTRACE_O_TRACESYSGOOD |
+			     PTRACE_O_EXITKILL;
 	struct proc *p = proc_of(t, pid);
 	int status;
 

@@ -29,7 +29,7 @@ enum tracer_what {
 	TRACER_COUNT,  /* only count */
 	TRACER_KILL,   /* the process */
 	TRACER_TREE,   /* every process, as if the machine had stopped */
-	TRACER_ERRNO,  /* the call is not made and fails */
+	TRACER_ERRNO,  /* the call is not made and fails; close() is made, and fails */
 	TRACER_ONWARD, /* ... and so does each after it that may change the disk */
 	TRACER_CUT,    /* every process, once the file system of `handle` is cut off */
 	TRACER_WHATS,
