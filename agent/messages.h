@@ -82,6 +82,7 @@ enum message {
 	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
 	WORKER_ARI, /* issuer, what it calls a certificate (RFC 9773) -> whether it says
 			      anything, start, end, ask_at, URL */
+	WORKER_CRL, /* struct crl_ask, fd to write it to -> struct crl_answer; crlcall.h */
 
 	/* worker -> agent within WORKER_ORDER, answered by the same */
 	WORKER_CHECKPOINT, /* job, order URL ("": it is over), n, n * {challenge, name, token, key
