@@ -1,5 +1,7 @@
 #include "agent/config_global.h"
 
+#include <string.h>
+
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
@@ -71,8 +73,13 @@ void config_log(struct config_reader *r, const config_setting_t *s, void *into)
 
 void config_http(struct config_reader *r, const config_setting_t *s, void *into)
 {
+	static const char unix_prefix[] = "unix:";
+	const size_t len = sizeof(unix_prefix) - 1;
+
 	(void)into;
-	config_listen(r, s, true, &r->global.http);
+	if (config_listen(r, s, true, &r->global.http) &&
+	    strncmp(config_setting_get_string(s), unix_prefix, len) == 0)
+		config_socket(r, s, config_setting_get_string(s) + len);
 }
 
 void config_watch(struct config_reader *r, const config_setting_t *s, void *into)

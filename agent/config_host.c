@@ -266,6 +266,17 @@ bool config_output_folder(struct config_reader *r, const config_setting_t *s,
 	return path != NULL && folder_fits(r, s, path, "") && claim(r, s, path, out);
 }
 
+/* One that is not there yet may be runtime_dir, which is made. */
+void config_socket(struct config_reader *r, const config_setting_t *s, const char *path)
+{
+	const size_t len = (size_t)(strrchr(path, '/') - path);
+	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
+	const struct config_look l = look(r, folder);
+
+	if (l.error == 0 && (l.others_write || (l.mode & 0002) != 0))
+		config_expected(r, s, "a socket in a folder that others cannot write");
+}
+
 /* NULL: it may be run. */
 static const char *program_fault(const struct config_look *l)
 {

@@ -44,6 +44,11 @@ bool config_output_folder(struct config_reader *r, const config_setting_t *s,
 bool config_folder(struct config_reader *r, const config_setting_t *s,
 		   struct text *out);
 
+/* The path of a socket that we make: others must not put theirs in its place, nor there
+ * before it. */
+void config_socket(struct config_reader *r, const config_setting_t *s,
+		   const char *path);
+
 /* A program and its arguments: absolute, or found in CONFIG_PATH; others cannot
  * change it. */
 bool config_program(struct config_reader *r, const config_setting_t *s,

@@ -193,27 +193,26 @@ static const char *path_of(const struct listen_address *a)
 }
 
 /* One that nobody answers goes, but nothing that is not a socket. 0 or an errno. */
-static int make_room(const struct listen_address *a)
+static int make_room(const struct sockaddr_un *sa, int kind)
 {
 	struct stat st;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	AUTO_FD int fd = socket(AF_UNIX, kind, 0);
 
-	if (lstat(path_of(a), &st) < 0)
+	if (lstat(sa->sun_path, &st) < 0)
 		return errno == ENOENT ? 0 : errno;
 	if (!S_ISSOCK(st.st_mode))
 		return EEXIST;
-	if (fd < 0 || connect(fd, (const struct sockaddr *)&a->sa, a->len) == 0 ||
+	if (fd < 0 || connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) == 0 ||
 	    errno != ECONNREFUSED)
 		return EADDRINUSE;
-	return unlink(path_of(a)) < 0 ? errno : 0;
+	return unlink(sa->sun_path) < 0 ? errno : 0;
 }
 
-/* It has owner and mode from the first moment on, whoever can change its folder. 0 or an
- * errno. */
-static int open_unix(struct listen_address *a, gid_t group)
+int listen_unix(const struct sockaddr_un *sa, int type, gid_t group, int *out)
 {
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	int error = fd < 0 ? errno : make_room(a);
+	const int kind = type | SOCK_CLOEXEC | SOCK_NONBLOCK;
+	AUTO_FD int fd = socket(AF_UNIX, kind, 0);
+	int error = fd < 0 ? errno : make_room(sa, kind);
 	mode_t mask;
 	gid_t own;
 
@@ -223,7 +222,7 @@ static int open_unix(struct listen_address *a, gid_t group)
 		return errno;
 	mask = umask(0);
 	own = (gid_t)setfsgid(group);
-	if (bind(fd, (const struct sockaddr *)&a->sa, a->len) < 0)
+	if (bind(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0)
 		error = errno;
 	(void)setfsgid(own);
 	umask(mask);
@@ -231,8 +230,16 @@ static int open_unix(struct listen_address *a, gid_t group)
 		return error;
 	if (listen(fd, BACKLOG) < 0)
 		return errno;
-	a->fd = take_fd(&fd);
+	*out = take_fd(&fd);
 	return 0;
+}
+
+static int open_unix(struct listen_address *a, gid_t group)
+{
+	struct sockaddr_un sa;
+
+	memcpy(&sa, &a->sa, sizeof(sa));
+	return listen_unix(&sa, SOCK_STREAM, group, &a->fd);
 }
 
 /* A host without IPv6 has IPv4 to offer where any address will do. */

@@ -23,6 +23,8 @@
 
 #include "agent/responder.h"
 
+struct sockaddr_un;
+
 struct listen_address {
 	const char *text; /* as configured, borrowed */
 	unsigned serves;
@@ -48,6 +50,13 @@ bool listen_parse(const char *text, struct listen_address *a);
 
 /* Read "unix:/run/x.sock": the same. */
 bool listen_parse_unix(const char *text, struct listen_address *a);
+
+/*
+ * Listen at a socket of the file system, as above, of `type` SOCK_STREAM or _SEQPACKET. It
+ * has owner and mode from the first moment on, whoever can change its folder. 0 with *fd,
+ * or an errno: EADDRINUSE if somebody answers there, EEXIST if it is no socket.
+ */
+int listen_unix(const struct sockaddr_un *sa, int type, gid_t group, int *fd);
 
 /* Add `text`, which must outlive *l, and what is served there. One that is no address, or
  * is one too many, is passed over: the configuration has been checked. */

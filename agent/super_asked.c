@@ -10,6 +10,7 @@
 #include <sys/un.h>
 
 #include "agent/control.h"
+#include "agent/listen.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/super.h"
@@ -18,48 +19,24 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define BACKLOG 64
-
 /* -- the socket -- */
 
-static bool someone_answers(const struct sockaddr_un *sa)
-{
-	AUTO_FD int fd = control_connect(sa, SOCK_NONBLOCK);
-
-	return fd >= 0 || errno == EAGAIN;
-}
-
-/* Nobody gets in before it is known who may. */
-static int bind_closed(int fd, const struct sockaddr_un *sa, struct err *e)
-{
-	const mode_t before = umask(0177);
-	const int rc = bind(fd, (const struct sockaddr *)sa, sizeof(*sa));
-
-	umask(before);
-	return rc < 0 ? err_sys(e, "bind %s", sa->sun_path) : 0;
-}
-
-/* The folder is ours, so nobody moves what is between these calls. */
 static int listen_at(struct super *s, const char *dir, const struct sockaddr_un *sa,
 		     struct err *e)
 {
-	const gid_t group = s->spec.global->users[SPEC_USER_AGENT].gid;
-	AUTO_FD int fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
+	const gid_t group =
+	    s->is_root ? s->spec.global->users[SPEC_USER_AGENT].gid : (gid_t)-1;
+	int error;
 
-	if (fd < 0)
-		return err_sys(e, "socket");
 	if (mkdir(dir, 0750) == 0 && s->is_root && chown(dir, (uid_t)-1, group) < 0)
 		return err_sys(e, "chown %s", dir);
-	if (someone_answers(sa))
-		return err_set(e, ERR_BUSY, "another agent answers at %s",
-			       sa->sun_path);
-	(void)unlink(sa->sun_path);
-	TRY(bind_closed(fd, sa, e));
-	if ((s->is_root && chown(sa->sun_path, (uid_t)-1, group) < 0) ||
-	    chmod(sa->sun_path, 0660) < 0 || listen(fd, BACKLOG) < 0)
-		return err_sys(e, "listen at %s", sa->sun_path);
-	s->asked.listener = take_fd(&fd);
-	return 0;
+	error = listen_unix(sa, SOCK_SEQPACKET, group, &s->asked.listener);
+	if (error == 0)
+		return 0;
+	return err_set(e, ERR_SYS, "listen at %s: %s", sa->sun_path,
+		       error == EADDRINUSE ? "another agent answers there"
+		       : error == EEXIST   ? "it is not a socket"
+					   : strerror(error));
 }
 
 void super_asked_listen(struct super *s)

@@ -59,6 +59,15 @@ static const struct fake_row rows[] = {
 	{ "http of a relative socket", true, "http = \"unix:x\";",
 	  "main.conf:1: http: found \"unix:x\", expected \"127.0.0.1:8080\", "
 	  "\"[::]:8080\" or \"unix:/path\"\n" },
+	{ "http of a socket that others can replace", true,
+	  "\nhttp = \"unix:/srv/open/x.sock\";",
+	  "main.conf:2: http: found \"unix:/srv/open/x.sock\", expected a socket in a "
+	  "folder that others cannot write\n" },
+	{ "http of a socket that others can make first", true,
+	  "http = \"unix:/srv/sticky/x.sock\";",
+	  "main.conf:1: http: found \"unix:/srv/sticky/x.sock\", expected a socket in "
+	  "a "
+	  "folder that others cannot write\n" },
 	{ "a user that is not there", true, "users = { agent = \"evergreen\"; };",
 	  "main.conf:1: users.agent: found no user \"evergreen\" on this host, "
 	  "expected those of everleaf.sysusers (systemd-sysusers), or another one in "

@@ -106,6 +106,8 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/etc/everleaf/ca.pem", S_IFREG | 0644, false },
 		{ "/usr/sbin/nginx", S_IFREG | 0755, false },
 		{ "/bin/true", S_IFLNK | 0777, false },
+		{ "/srv/open", S_IFDIR | 0755, true },
+		{ "/srv/sticky", S_IFDIR | 01777, false },
 		{ "/opt/open-hook", S_IFREG | 0755, true },
 		{ "/opt/no-hook", S_IFREG | 0644, false },
 		{ "/share/hooks/haproxy", S_IFREG | 0755, false },

@@ -15,6 +15,7 @@
 
 #include "agent/listen.h"
 #include "base/auto.h"
+#include "tests/scratch.h"
 
 static void addresses_are_read_and_nothing_else(void **state)
 {
@@ -343,6 +344,43 @@ static void what_does_not_listen_for_tcp_is_not_taken(void **state)
 	assert_false(listen_take(&given, STDIN_FILENO));
 }
 
+/* 0, or an errno. */
+static int connect_to(const struct sockaddr_un *sa, int type)
+{
+	AUTO_FD int fd = socket(AF_UNIX, type | SOCK_CLOEXEC, 0);
+
+	return connect(fd, (const struct sockaddr *)sa, sizeof(*sa)) < 0 ? errno : 0;
+}
+
+static void a_socket_of_the_file_system_takes_the_place_of_a_dead_one_only(void **state)
+{
+	static const int types[] = { SOCK_STREAM, SOCK_SEQPACKET };
+	const struct scratch *dir = *state;
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	struct stat st;
+
+	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.80s/socket", dir->path);
+	for (size_t i = 0; i < 2; i++) {
+		int fd = -1, other = -1;
+
+		assert_int_equal(listen_unix(&sa, types[i], (gid_t)-1, &fd), 0);
+		assert_int_equal(connect_to(&sa, types[i]), 0);
+		assert_int_equal(stat(sa.sun_path, &st), 0);
+		assert_int_equal(st.st_mode, S_IFSOCK | 0660);
+		assert_int_equal(st.st_gid, getegid());
+		for (size_t k = 0; k < 2; k++)
+			assert_int_equal(listen_unix(&sa, types[k], (gid_t)-1, &other),
+					 EADDRINUSE);
+		assert_int_equal(connect_to(&sa, types[i]), 0);
+		close(fd);
+		assert_int_equal(connect_to(&sa, types[i]), ECONNREFUSED);
+	}
+	assert_int_equal(unlink(sa.sun_path), 0);
+	close(open(sa.sun_path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600));
+	assert_int_equal(listen_unix(&sa, SOCK_STREAM, (gid_t)-1, &(int){ -1 }),
+			 EEXIST);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -359,6 +397,9 @@ int main(void)
 		cmocka_unit_test(the_sockets_of_addresses_that_stay_are_taken_over),
 		cmocka_unit_test(a_socket_that_is_given_is_used_and_stays_bound),
 		cmocka_unit_test(what_does_not_listen_for_tcp_is_not_taken),
+		cmocka_unit_test_setup_teardown(
+		    a_socket_of_the_file_system_takes_the_place_of_a_dead_one_only,
+		    scratch_in, scratch_out),
 	};
 
 	return cmocka_run_group_tests_name("listen", tests, NULL, NULL);
