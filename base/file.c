@@ -27,10 +27,11 @@ struct draft {
 	const char *name; /* below dir */
 	int older;        /* directory of the file that it comes after, or -1 */
 	const char *older_name;
-	const void *data;
+	const void *data; /* NULL: the first `len` bytes of `from` */
 	size_t len;
 	const struct file_access *access;
 	bool unsynced;
+	int from;
 };
 
 /* The C library has no openat2(). */
@@ -180,9 +181,33 @@ static int keep_access(int fd, const struct draft *d, struct err *e)
 	return acl_write(fd, &acl, e);
 }
 
+static int copy_all(int fd, const struct draft *d, struct err *e)
+{
+	char part[8192];
+
+	for (size_t at = 0; at < d->len;) {
+		const size_t left = d->len - at;
+		const ssize_t n =
+		    pread(d->from, part, left < sizeof(part) ? left : sizeof(part),
+			  (off_t)at);
+
+		if (n < 0)
+			return err_sys(e, "read what is to be %s", d->name);
+		if (n == 0)
+			return err_set(e, ERR_PROTO, "%s: %zu of %zu bytes are there",
+				       d->name, at, d->len);
+		if (write_all(fd, part, (size_t)n) < 0)
+			return err_sys(e, "write %s", d->name);
+		at += (size_t)n;
+	}
+	return 0;
+}
+
 static int fill(int *fd, const struct draft *d, struct err *e)
 {
-	if (write_all(*fd, d->data, d->len) < 0)
+	if (d->from >= 0)
+		TRY(copy_all(*fd, d, e));
+	else if (write_all(*fd, d->data, d->len) < 0)
 		return err_sys(e, "write %s", d->name);
 	if (move_mtime(*fd, d) < 0)
 		return err_sys(e, "set the time of %s", d->name);
@@ -322,21 +347,34 @@ static int replace(const struct draft *d, const char *name, struct err *e)
 	return ERR_SYS;
 }
 
+static int replace_synced(const struct draft *d, struct err *e)
+{
+	TRY(replace(d, d->name, e));
+	if (fsync(d->dir) < 0)
+		return err_sys(e, "sync the directory of %s", d->name);
+	return 0;
+}
+
 int file_write(int dir, const char *name, const void *data, size_t len,
 	       const struct file_access *access, struct err *e)
 {
-	struct draft d = { dir, name, dir, name, data, len, access, false };
+	const struct draft d = { dir, name, dir, name, data, len, access, false, -1 };
 
-	TRY(replace(&d, name, e));
-	if (fsync(dir) < 0)
-		return err_sys(e, "sync the directory of %s", name);
-	return 0;
+	return replace_synced(&d, e);
+}
+
+int file_write_copy(int dir, const char *name, int from, size_t len,
+		    const struct file_access *access, struct err *e)
+{
+	const struct draft d = { dir, name, dir, name, NULL, len, access, false, from };
+
+	return replace_synced(&d, e);
 }
 
 int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
 			const struct file_access *access, struct err *e)
 {
-	struct draft d = { dir, name, -1, name, data, len, access, true };
+	const struct draft d = { dir, name, -1, name, data, len, access, true, -1 };
 
 	return replace(&d, name, e);
 }
@@ -344,7 +382,7 @@ int file_write_unsynced(int dir, const char *name, const void *data, size_t len,
 int file_create(int dir, const char *name, const void *data, size_t len,
 		const struct file_access *access, int older, int *fd, struct err *e)
 {
-	const struct draft d = { dir, name, older, name, data, len, access, false };
+	const struct draft d = { dir, name, older, name, data, len, access, false, -1 };
 
 	TRY(put(&d, fd, e));
 	/* A hint: what comes of it file_settle() is told. */
@@ -354,7 +392,7 @@ int file_create(int dir, const char *name, const void *data, size_t len,
 
 int file_settle(int *fd, const char *name, struct err *e)
 {
-	const struct draft d = { .name = name };
+	const struct draft d = { .name = name, .from = -1 };
 
 	return settle(fd, &d, e);
 }

@@ -59,6 +59,11 @@ bool file_exists(int at, const char *path);
 int file_write(int dir, const char *name, const void *data, size_t len,
 	       const struct file_access *access, struct err *e);
 
+/* As file_write(), of the first `len` bytes of the file `from`. ERR_PROTO: there are not
+ * so many. */
+int file_write_copy(int dir, const char *name, int from, size_t len,
+		    const struct file_access *access, struct err *e);
+
 /* As file_write(), for what need not outlive a power cut: nothing is synced, and the
  * mtime is the moment. */
 int file_write_unsynced(int dir, const char *name, const void *data, size_t len,

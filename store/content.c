@@ -79,6 +79,7 @@ static int render(const struct set *set, const struct content *c, struct buf *ou
 	case CONTENT_SDS:
 		return sds_render(set, out, e);
 	case CONTENT_HASHED:
+	case CONTENT_CRL:
 	case CONTENT_KINDS:
 		break;
 	}

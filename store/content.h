@@ -25,6 +25,7 @@ enum content_kind {
 	CONTENT_CA,     /* the issuer's trust anchors; ERR_CONFIG if there are none */
 	CONTENT_HASHED, /* ... as a folder of files: hashed.h */
 	CONTENT_SDS,    /* key, leaf, chain for Envoy */
+	CONTENT_CRL,    /* no generation's: crlset.h */
 	CONTENT_KINDS,
 };
 

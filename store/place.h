@@ -2,7 +2,7 @@
  * place: where the things of a certificate or a CA stand below the state directory.
  *
  *     <root>/archive/NAME/{0000000018,.pending}     <root>/live/NAME     <root>/ca/NAME
- *     <root>/accounts/NAME
+ *     <root>/accounts/NAME     <root>/crl/NAME.pem
  *
  * The caller makes `archive` and `live`, the store everything below them. What begins
  * with a dot is ours and unfinished.
@@ -17,6 +17,7 @@ struct err;
 #define PLACE_LIVE     "live"
 #define PLACE_CA       "ca"
 #define PLACE_ACCOUNTS "accounts"
+#define PLACE_CRL      "crl"
 #define PLACE_PENDING  ".pending" /* a file: pending.h */
 #define PLACE_STAGE    ".stage"
 #define PLACE_OLD      ".old" /* a generation while it is being removed */
