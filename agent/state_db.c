@@ -26,7 +26,13 @@
 	"failures, sum"
 #define ALARM_COLUMNS  "name, event, kind, told_at, sum"
 #define LEDGER_COLUMNS "issuer, kind, what, at, sum"
-#define EVENT_COLUMNS  "at, name, what, generation, text, sum"
+#define CRL_COLUMNS                                                                \
+	"name, look_at, looked_at, failures, last_error, written, written_until, " \
+	"loaded, loaded_until, hook_at, hook_failures, sum"
+#define CRL_PART_COLUMNS                                                         \
+	"name, ca, url, etag, last_modified, this_update, next_update, number, " \
+	"entries, digest, scope, sum"
+#define EVENT_COLUMNS "at, name, what, generation, text, sum"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
 
@@ -39,7 +45,10 @@
 #define MAKE_ARI "ari (" ARI_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
 #define MAKE_ALARMS \
 	"alarm (" ALARM_COLUMNS ", PRIMARY KEY (name, event)) WITHOUT ROWID;"
-#define MAKE_LEDGER  "ledger (id INTEGER PRIMARY KEY, " LEDGER_COLUMNS ");"
+#define MAKE_LEDGER "ledger (id INTEGER PRIMARY KEY, " LEDGER_COLUMNS ");"
+#define MAKE_CRLS   "crl (" CRL_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
+#define MAKE_CRL_PARTS \
+	"crl_part (" CRL_PART_COLUMNS ", PRIMARY KEY (name, ca)) WITHOUT ROWID;"
 #define LEDGER_INDEX "CREATE INDEX ledger_what ON ledger (issuer, kind, what, at);"
 
 static const char schema[] =
@@ -50,10 +59,11 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
     "CREATE TABLE " MAKE_ARI "CREATE TABLE " MAKE_ALARMS
-    "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX
+    "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX "CREATE TABLE " MAKE_CRLS
+    "CREATE TABLE " MAKE_CRL_PARTS
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 6;" /* STATE_FORMAT */
+    "PRAGMA user_version = 7;" /* STATE_FORMAT */
     "COMMIT;";
 
 #define BASIC(x)  x("certificate") x("hook") x("served") x("event")
@@ -64,12 +74,15 @@ static const char schema[] =
 #define SUM_VIEW(table) \
 	"CREATE TEMP VIEW " table " AS SELECT *, NULL AS sum FROM main." table ";"
 
-/* What came with format 6 and with 5, and the end of each way to ours. */
-#define MAKE_LAST \
-	"CREATE TABLE " MAKE_LEDGER LEDGER_INDEX "PRAGMA user_version = 6; COMMIT;"
-#define BLANK_LAST "CREATE TEMP TABLE " MAKE_LEDGER
-#define MAKE_NEW   "CREATE TABLE " MAKE_ALARMS MAKE_LAST
-#define MAKE_BLANK "CREATE TEMP TABLE " MAKE_ALARMS BLANK_LAST
+/* What came with format 7, with 6 and with 5, and the end of each way to ours. */
+#define MAKE_LAST                                                \
+	"CREATE TABLE " MAKE_CRLS "CREATE TABLE " MAKE_CRL_PARTS \
+	"PRAGMA user_version = 7; COMMIT;"
+#define BLANK_LAST   "CREATE TEMP TABLE " MAKE_CRLS "CREATE TEMP TABLE " MAKE_CRL_PARTS
+#define MAKE_COUNTS  "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX MAKE_LAST
+#define BLANK_COUNTS "CREATE TEMP TABLE " MAKE_LEDGER BLANK_LAST
+#define MAKE_NEW     "CREATE TABLE " MAKE_ALARMS MAKE_COUNTS
+#define MAKE_BLANK   "CREATE TEMP TABLE " MAKE_ALARMS BLANK_COUNTS
 
 /* From each older format to ours: of the file, and of what is seen of one that is only
  * read. What is temporary is found first, and is nowhere in the file. */
@@ -112,7 +125,8 @@ static const struct {
 		    MAKE_NEW,
 		BASIC(SUM_VIEW) ORDERS(SUM_VIEW) AT_CA(SUM_VIEW) MAKE_BLANK },
 	[4] = { "BEGIN IMMEDIATE;" MAKE_NEW, MAKE_BLANK },
-	[5] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
+	[5] = { "BEGIN IMMEDIATE;" MAKE_COUNTS, BLANK_COUNTS },
+	[6] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -162,6 +176,12 @@ static const char *const texts[STATEMENTS] = {
 	    "INSERT OR REPLACE INTO alarm (" ALARM_COLUMNS ") VALUES (?,?,?,?,?)",
 	[ALARM_OVER] = "DELETE FROM alarm WHERE name = ? AND event <> 'drift'",
 	[ALARMS_DROP] = "DELETE FROM alarm WHERE name = ?",
+	[CRL_PUT] = "INSERT OR REPLACE INTO crl (" CRL_COLUMNS ") VALUES (" Q10 ",?,?)",
+	[CRL_EACH] = "SELECT " CRL_COLUMNS " FROM crl ORDER BY name",
+	[CRL_PART_PUT] = "INSERT OR REPLACE INTO crl_part (" CRL_PART_COLUMNS
+			 ") VALUES (" Q10 ",?,?)",
+	[CRL_PARTS_DROP] = "DELETE FROM crl_part WHERE name = ?",
+	[CRL_PART_EACH] = "SELECT " CRL_PART_COLUMNS " FROM crl_part ORDER BY name",
 	[LEDGER_PUT] = "INSERT INTO ledger (" LEDGER_COLUMNS ") VALUES (?,?,?,?,?)",
 	[LEDGER_NTH] =
 	    "SELECT " LEDGER_COLUMNS " FROM ledger"

@@ -45,6 +45,11 @@ enum statement {
 	ALARM_PUT,
 	ALARM_OVER,
 	ALARMS_DROP,
+	CRL_PUT,
+	CRL_EACH,
+	CRL_PART_PUT,
+	CRL_PARTS_DROP,
+	CRL_PART_EACH,
 	LEDGER_PUT,
 	LEDGER_NTH,
 	LEDGER_PRUNE,
@@ -57,8 +62,8 @@ enum statement {
 };
 
 /* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
- * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. 6: the ledger. */
-#define STATE_FORMAT 6
+ * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. 6: the ledger. 7: CRLs. */
+#define STATE_FORMAT 7
 #define STATE_SUMS   4 /* the first that has them */
 
 struct state {

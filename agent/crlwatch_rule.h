@@ -1,0 +1,29 @@
+/*
+ * crlwatch_rule: when to look for a newer CRL, and when the one that we have is old.
+ *
+ * CAs sign a new list long before the last one ends, and at once when they revoke: it is
+ * looked for eight times in a list's life, and each CRL_LOOK_S at least. Half of its life
+ * without a newer one is worth a warning, three quarters are critical: who is on duty
+ * still has time before every client is refused.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#define CRL_LOOK_S       (6 * 3600)
+#define CRL_LOOK_LEAST_S 10
+
+/* When to look again for what is newer than a list that lasts from `from` to `until`
+ * (0: it does not say), after `now`. `draw` is schedule_draw()'s: hosts spread out. */
+int64_t crl_look_at(int64_t from, int64_t until, int64_t now, uint32_t draw);
+
+/* How old: in order of how bad that is. */
+enum crl_age {
+	CRL_FRESH,
+	CRL_LATE, /* half of its life is over */
+	CRL_OLD,  /* three quarters */
+	CRL_OVER, /* it has ended: servers refuse everybody */
+};
+
+/* *next: when it is older, INT64_MAX: never. */
+enum crl_age crl_age(int64_t from, int64_t until, int64_t now, int64_t *next);

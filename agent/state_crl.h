@@ -1,0 +1,60 @@
+/*
+ * state_crl: what is known of the CRLs that are watched, in the state database (see
+ * state.h).
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "ca/crl.h"
+
+struct err;
+struct state;
+
+#define CRL_URL_MAX     2048
+#define CRL_VERSION_MAX 256
+#define CRL_ERROR_MAX   512
+
+/* The list of one CA, as it is in the store. */
+struct crl_part {
+	uint8_t ca[CRL_HASH_LEN]; /* SHA-256 of its certificate */
+	int64_t this_update;      /* 0: none has come yet */
+	int64_t next_update;
+	struct crl_number number;
+	uint64_t n_entries;
+	uint8_t digest[CRL_HASH_LEN]; /* of all that is signed */
+	uint8_t scope[CRL_HASH_LEN];
+	char url[CRL_URL_MAX + 1]; /* that it came from */
+	char etag[CRL_VERSION_MAX + 1];
+	char last_modified[CRL_VERSION_MAX + 1];
+};
+
+/* One entry of `crls`. What is written and what is loaded is a digest of the lists of
+ * all of its CAs, and the first moment at which one of them ends. */
+struct crl_memory {
+	int64_t look_at;
+	int64_t looked_at; /* when all was well for the last time */
+	unsigned failures; /* in a row */
+	uint64_t written;  /* 0: nothing yet */
+	int64_t written_until;
+	uint64_t loaded; /* by the last hooks that all went well */
+	int64_t loaded_until;
+	int64_t hook_at; /* not before */
+	unsigned hook_failures;
+	char last_error[CRL_ERROR_MAX];
+};
+
+int state_crl_put(struct state *s, const char *name, const struct crl_memory *m,
+		  struct err *e);
+int state_crl_part_put(struct state *s, const char *name, const struct crl_part *p,
+		       struct err *e);
+/* The lists of all of its CAs. */
+int state_crl_drop_parts(struct state *s, const char *name, struct err *e);
+
+int state_crl_each(struct state *s,
+		   int (*each)(void *arg, const char *name, const struct crl_memory *m),
+		   void *arg, struct err *e);
+int state_crl_part_each(struct state *s,
+			int (*each)(void *arg, const char *name,
+				    const struct crl_part *p),
+			void *arg, struct err *e);

@@ -1,0 +1,68 @@
+/* crlwatch_rule: CRLs are looked for in time, and told of in time. */
+#include "tests/scratch.h"
+
+#include "agent/crlwatch_rule.h"
+
+#define HOUR 3600
+#define DAY  (24 * HOUR)
+#define ALL  UINT32_MAX
+
+static void a_list_is_looked_for_eight_times_in_its_life(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t life;
+		uint32_t draw;
+		int64_t after;
+	} rows[] = {
+		{ "of a day", DAY, 0, 3 * HOUR },
+		{ "of a day, drawn last", DAY, ALL, 3 * HOUR - 3 * HOUR / 10 },
+		{ "of ten days", 10 * DAY, 0, 6 * HOUR },
+		{ "of a year", 365 * DAY, 0, 6 * HOUR },
+		{ "without an end", 0, 0, 6 * HOUR },
+		{ "of a minute", 60, 0, CRL_LOOK_LEAST_S },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const int64_t from = 1000000, now = from + 5;
+		const int64_t until = rows[i].life == 0 ? 0 : from + rows[i].life;
+		const int64_t at = crl_look_at(from, until, now, rows[i].draw);
+
+		if (at < now + rows[i].after || at > now + rows[i].after + 1)
+			fail_msg("%s: %lld s", rows[i].name, (long long)(at - now));
+	}
+}
+
+static void a_list_ages_at_half_at_three_quarters_and_at_its_end(void **state)
+{
+	static const struct {
+		int64_t now;
+		enum crl_age age;
+		int64_t next;
+	} rows[] = {
+		{ 1000, CRL_FRESH, 1050 },     { 1049, CRL_FRESH, 1050 },
+		{ 1050, CRL_LATE, 1075 },      { 1075, CRL_OLD, 1100 },
+		{ 1099, CRL_OLD, 1100 },       { 1100, CRL_OVER, INT64_MAX },
+		{ 9999, CRL_OVER, INT64_MAX },
+	};
+	int64_t next;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		assert_int_equal(crl_age(1000, 1100, rows[i].now, &next), rows[i].age);
+		assert_int_equal(next, rows[i].next);
+	}
+	assert_int_equal(crl_age(1000, 0, 5000, &next), CRL_FRESH);
+	assert_int_equal(next, INT64_MAX);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_is_looked_for_eight_times_in_its_life),
+		cmocka_unit_test(a_list_ages_at_half_at_three_quarters_and_at_its_end),
+	};
+
+	return cmocka_run_group_tests_name("crlwatch_rule", tests, NULL, NULL);
+}
