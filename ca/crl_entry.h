@@ -1,0 +1,34 @@
+/*
+ * crl_entry: one certificate that is revoked (RFC 5280 5.3), and whether it is ours.
+ *
+ * A million of them are looked at, and next to none is ours: of the others only the form
+ * is checked, and the few octets are recognized that nearly all extensions consist of.
+ */
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "ca/crl.h"
+#include "ca/crl_der.h"
+
+struct err;
+
+#define CRL_OWN_BITS 65536 /* 10,000 serials: one of seven strangers is looked up */
+
+/* The serials that are looked for, and what was found. */
+struct crl_own {
+	const uint64_t *keys; /* borrowed */
+	uint32_t *table;      /* owned; 1 + place in keys, by hash; 0: free */
+	size_t n_table;       /* a power of two */
+	uint64_t seen[CRL_OWN_BITS / 64]; /* whether a key may be among them */
+	struct crl_hit *hits;             /* owned */
+	size_t n_hits;
+	bool more;
+};
+
+void crl_own_init(struct crl_own *own, const uint64_t *keys, size_t n);
+void crl_own_done(struct crl_own *own);
+
+/* Look at the revoked certificate `entry`, without its head. ERR_PROTO, ERR_TRUST. */
+int crl_entry(struct crl_own *own, const struct der *entry, struct err *e);
