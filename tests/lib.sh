@@ -76,6 +76,16 @@ let_down() {
 
 # -- cases --
 
+# What was said last in a case that failed, by itself and by what it has started.
+say_last() {
+	local file
+	for file in "$dir"/log "$dir"/*.err "$dir"/*.out; do
+		[ -s "$file" ] || continue
+		echo "#   $(basename "$file"):"
+		tail -n 40 "$file" | cut -c 1-300 | sed 's/^/#     /'
+	done
+}
+
 run_test() { # FUNCTION [TRY]
 	local name=${1#test_} status log
 	dir=$(mktemp -d "${TMPDIR:-/tmp}/everleaf-test.XXXXXX") || exit 1
@@ -98,7 +108,7 @@ run_test() { # FUNCTION [TRY]
 	0) log="ok $name" ;;
 	77) log="skip $name: $(cat "$dir/why")" ;;
 	*) log="not ok $name: $(cat "$dir/why" 2>/dev/null || echo "status $status")
-$(tail -n 40 "$dir/log" | sed 's/^/#   /')" ;;
+$(say_last)" ;;
 	esac
 	[ -n "${KEEP-}" ] && [ $status = 1 ] && log+=$'\n'"# kept $dir" || rm -rf "$dir"
 	printf '%s\n' "$log"
