@@ -36,6 +36,7 @@ struct connection {
 	int fd; /* owned */
 	enum stage stage;
 	unsigned serves; /* of the listener it came by */
+	bool extra;      /* its address had enough when it came: it goes first */
 	int64_t until_ms;
 	struct in6_addr from;
 	struct responder_ask ask;
@@ -67,6 +68,15 @@ static void cut(struct responder *r, size_t i)
 	free(c);
 	r->n--;
 	memmove(r->open + i, r->open + i + 1, (r->n - i) * sizeof(*r->open));
+}
+
+static void cut_one(struct responder *r)
+{
+	size_t i = 0;
+
+	while (i < r->n && !r->open[i]->extra)
+		i++;
+	cut(r, i < r->n ? i : 0);
 }
 
 static void allow(struct connection *c, enum stage stage, int seconds)
@@ -242,17 +252,14 @@ static void welcome(struct responder *r, int fd, unsigned serves,
 {
 	struct connection *c;
 
-	if (has_enough(r, from)) {
-		close(fd);
-		return;
-	}
 	if (r->n == RESPONDER_CONNECTIONS)
-		cut(r, 0);
+		cut_one(r);
 	c = xcalloc(1, sizeof(*c));
 	c->fd = fd;
 	c->serves = serves;
 	c->from = *from;
-	allow(c, STAGE_HEAR, RESPONDER_SECONDS);
+	c->extra = has_enough(r, from);
+	allow(c, STAGE_HEAR, c->extra ? RESPONDER_EXTRA_S : RESPONDER_SECONDS);
 	r->open[r->n++] = c;
 	/* Who has waited has asked already, and does not count against those behind. */
 	if (!hear(r, c))

@@ -4,10 +4,12 @@
  * that are for it.
  *
  * One request on a connection, and a deadline for each part of its way: 2 s to ask, 5 s
- * for the agent to say what is asked for, 30 s until the last byte is sent. 16
- * connections per address that are not answered yet, 256 in all; where they become scarce
- * the oldest makes room, so that slow clients do not keep a CA out. It has no thread and
- * fits into SANDBOX_RESPONDER; made before or inside it.
+ * for the agent to say what is asked for, 30 s until the last byte is sent. 256
+ * connections in all; where they become scarce the oldest makes room, so that slow clients
+ * do not keep a CA out. An address has 16 that are not answered yet: what comes beyond
+ * them has 1 s to ask, and makes room before all others. It is not turned away, for a CA
+ * that validates many names at once connects to all before it asks the first. It has no
+ * thread and fits into SANDBOX_RESPONDER; made before or inside it.
  *
  *     n = responder_poll(r, fds);                 beside the role's own descriptors
  *     poll(fds, n, responder_timeout_ms(r));
@@ -31,6 +33,7 @@ struct responder;
 #define RESPONDER_CONNECTIONS 256
 #define RESPONDER_PER_ADDRESS 16
 #define RESPONDER_SECONDS     2
+#define RESPONDER_EXTRA_S     1
 #define RESPONDER_WAIT_S      5
 #define RESPONDER_SEND_S      30
 #define RESPONDER_POLLFDS     (RESPONDER_LISTENERS + RESPONDER_CONNECTIONS)

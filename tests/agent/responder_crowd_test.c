@@ -47,21 +47,29 @@ static void an_idle_responder_does_not_wake(void **state)
 	assert_int_equal(responder_timeout_ms(b->responder), -1);
 }
 
-static void one_address_has_sixteen_connections(void **state)
+/* The one after them goes before the oldest of them, though it came last. */
+static void one_address_has_sixteen_connections_for_long(void **state)
 {
 	const struct visit *b = *state;
 	int fds[RESPONDER_PER_ADDRESS];
 	AUTO_FREE char *text = NULL;
 	bool closed;
+	int left;
 
 	for (size_t i = 0; i < RESPONDER_PER_ADDRESS; i++)
 		fds[i] = visit_client(b, INADDR_LOOPBACK + 4);
 	for (int i = 0; i < 8; i++)
 		visit_turn(b->responder);
+	left = responder_timeout_ms(b->responder);
 	{
 		AUTO_FD int one_more = visit_client(b, INADDR_LOOPBACK + 4);
+
+		visit_turn(b->responder);
+		assert_true(responder_timeout_ms(b->responder) <= left);
+		assert_true(responder_timeout_ms(b->responder) <=
+			    RESPONDER_EXTRA_S * 1000);
 		AUTO_FREE char *nothing =
-		    visit_hear(b->responder, one_more, 1000, &closed);
+		    visit_hear(b->responder, one_more, 60000, &closed);
 
 		assert_true(closed);
 		assert_string_equal(nothing, "");
@@ -69,6 +77,56 @@ static void one_address_has_sixteen_connections(void **state)
 	text = visit_get(b, "GET", PATH TOKEN);
 	visit_expect(text, "200", "another address");
 	for (size_t i = 0; i < RESPONDER_PER_ADDRESS; i++)
+		close(fds[i]);
+}
+
+/* A CA that validates many names at once: no question has come when the last of it is
+ * accepted. */
+static void a_crowd_from_one_address_is_heard_before_it_is_judged(void **state)
+{
+	static const char ask[] =
+	    "GET " PATH TOKEN " HTTP/1.1\r\nHost: a.example\r\n\r\n";
+	const struct visit *b = *state;
+	int fds[6 * RESPONDER_PER_ADDRESS];
+	const size_t n = sizeof(fds) / sizeof(*fds);
+
+	for (size_t i = 0; i < n; i++)
+		fds[i] = visit_client(b, INADDR_LOOPBACK);
+	for (int i = 0; i < 4; i++)
+		visit_turn(b->responder);
+	for (size_t i = 0; i < n; i++)
+		visit_say(fds[i], ask, sizeof(ask) - 1);
+	for (size_t i = 0; i < n; i++) {
+		bool closed;
+		AUTO_FREE char *text = visit_hear(b->responder, fds[i], 60000, &closed);
+
+		visit_expect(text, "200", "one of a crowd");
+	}
+	for (size_t i = 0; i < n; i++)
+		close(fds[i]);
+}
+
+/* However many come from one address, those of others stay. */
+static void a_crowd_makes_room_before_others(void **state)
+{
+	static const char ask[] =
+	    "GET " PATH TOKEN " HTTP/1.1\r\nHost: a.example\r\n\r\n";
+	const struct visit *b = *state;
+	AUTO_FD int first = visit_client(b, INADDR_LOOPBACK + 4);
+	AUTO_FREE char *text = NULL;
+	int fds[RESPONDER_CONNECTIONS + RESPONDER_PER_ADDRESS];
+	const size_t n = sizeof(fds) / sizeof(*fds);
+	bool closed;
+
+	visit_turn(b->responder);
+	for (size_t i = 0; i < n; i++) {
+		fds[i] = visit_client(b, INADDR_LOOPBACK);
+		visit_turn(b->responder);
+	}
+	visit_say(first, ask, sizeof(ask) - 1);
+	text = visit_hear(b->responder, first, 60000, &closed);
+	visit_expect(text, "200", "who was there before the crowd");
+	for (size_t i = 0; i < n; i++)
 		close(fds[i]);
 }
 
@@ -152,7 +210,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(a_slow_client_is_cut_after_two_seconds),
 		TEST(an_idle_responder_does_not_wake),
-		TEST(one_address_has_sixteen_connections),
+		TEST(one_address_has_sixteen_connections_for_long),
+		TEST(a_crowd_from_one_address_is_heard_before_it_is_judged),
+		TEST(a_crowd_makes_room_before_others),
 		TEST(those_who_waited_are_answered_however_many_there_are),
 		TEST(a_thousand_slow_clients_do_not_keep_a_ca_out),
 	};
