@@ -193,16 +193,33 @@ static bool is_open(const char *status)
 	return is(status, "pending") || is(status, "processing");
 }
 
+/* It was answered by somebody who died before he said so, or was asked to end, and has
+ * an outcome since it was read. */
+static bool is_decided(struct acme *a, const struct authz *z)
+{
+	struct acme_ask ask = { .kind = ASK_FETCH, .url = z->challenge };
+	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
+	struct err unheard;
+
+	return acme_post(a, &ask, &reply, &unheard) == 0 &&
+	       doc_str(reply.doc, "status") != NULL &&
+	       !is(doc_str(reply.doc, "status"), "pending");
+}
+
 int authz_answer(struct acme *a, const struct authz *z, bool *open, struct err *e)
 {
 	struct acme_ask ask = { .kind = ASK_ANSWER, .url = z->challenge };
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	int rc = acme_post(a, &ask, &reply, e);
+	const long status = reply.http.status;
 
-	if (rc < 0 && reply.http.status != 409)
-		return err_wrap(e, "%s: challenge", z->name);
 	*open = rc == 0 && is_open(doc_str(reply.doc, "status"));
-	return 0;
+	if (rc == 0 || status == 409)
+		return 0;
+	/* CAs have no common way to say that there is nothing to answer any more. */
+	if (e->code != ERR_LATER && status >= 400 && status < 500 && is_decided(a, z))
+		return 0;
+	return err_wrap(e, "%s: challenge", z->name);
 }
 
 void authz_done(struct authz *z)

@@ -32,7 +32,8 @@ int authz_read(struct acme *a, const struct order_want *want, const char *url,
 	       bool again, struct authz *z, struct err *why, struct err *e);
 
 /* Tell the CA that its token is in place. It is told once; a CA that is validating
- * already (409) is not told again. *open: it has said that there is no outcome yet. */
+ * already (409), or refuses and has an outcome, is not told again. *open: it has said that
+ * there is no outcome yet. */
 int authz_answer(struct acme *a, const struct authz *z, bool *open, struct err *e);
 
 void authz_done(struct authz *z);

@@ -277,6 +277,15 @@ static void a_challenge_is_answered_once(void **state)
 		READ("valid", CERT),
 		DOWNLOAD,
 	};
+	static const struct ca_step decided[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", HTTP)),
+		{ "POST /ch/1", 400, "", "{\"type\":\"" CA_T "malformed\"}" },
+		{ "POST /ch/1", 200, "", "{\"status\":\"valid\"}" },
+		READ("valid", CERT),
+		DOWNLOAD,
+	};
 	const struct order_want want = want_one();
 	struct ca ca;
 
@@ -286,6 +295,26 @@ static void a_challenge_is_answered_once(void **state)
 	assert_non_null(strstr(ca.heard, "token a.test"));
 	begin(&ca, state, conflict, N(conflict));
 	expect_plain_chain(&ca, &want);
+	begin(&ca, state, decided, N(decided));
+	expect_plain_chain(&ca, &want);
+}
+
+static void a_challenge_that_may_not_be_answered_is_told(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", HTTP)),
+		{ "POST /ch/1", 400, "",
+		  "{\"type\":\"" CA_T "malformed\",\"detail\":\"no\"}" },
+		{ "POST /ch/1", 200, "", "{\"status\":\"pending\"}" },
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	expect_failure(&ca, &want, ERR_PROTO,
+		       "a.test: challenge: the CA answers 400: malformed: \"no\"");
 }
 
 /* -- ways -- */
@@ -992,6 +1021,7 @@ int main(void)
 		CASE(what_is_unknown_is_passed_over),
 		CASE(all_names_are_presented_before_the_first_is_answered),
 		CASE(a_challenge_is_answered_once),
+		CASE(a_challenge_that_may_not_be_answered_is_told),
 		CASE(ways_are_tried_in_order_for_the_names_they_are_for),
 		CASE(no_way_is_said_with_what_is_offered),
 		CASE(what_is_no_token_goes_nowhere),
