@@ -386,12 +386,15 @@ static int run(struct super *s, struct err *e)
 	if (s->request->command == COMMAND_STATUS)
 		control_look(spec_text(&s->spec, s->spec.global->runtime_dir),
 			     &s->agent_pid, &s->agent_since);
-	if (super_store(s, e) < 0)
+	if (s->is_daemon)
+		role_log(ROLES, s->request, &s->spec);
+	if ((s->is_daemon ? super_daemon_store(s, sigfd, e) : super_store(s, e)) < 0)
 		return ask_agent(s, e);
+	if (s->is_daemon && s->lock < 0)
+		return EXIT_SUCCESS;
 	if (s->is_daemon) {
 		s->agent_pid = getpid();
 		s->agent_since = clock_now();
-		role_log(ROLES, s->request, &s->spec);
 		super_asked_listen(s);
 		super_notify_begin(s);
 	}

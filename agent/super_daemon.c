@@ -1,11 +1,13 @@
 #include "agent/super_daemon.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <unistd.h>
 
+#include "agent/control.h"
 #include "agent/hookrun.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -13,6 +15,8 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+
+#define LOCK_MS 500 /* between looks at a lock that another run holds */
 
 /* What each signal wishes of the daemon; of a run that ends by itself all of them wish
  * that it ends. SIGCHLD only wakes us: hookrun_step() looks after strays. */
@@ -60,6 +64,34 @@ void super_heed(struct super *s, int sigfd)
 		}
 		s->wishes |= wish;
 	}
+}
+
+/* -- beginning -- */
+
+static bool an_agent_answers(const struct super *s)
+{
+	int64_t pid, since;
+
+	control_look(spec_text(&s->spec, s->spec.global->runtime_dir), &pid, &since);
+	return pid != 0;
+}
+
+int super_daemon_store(struct super *s, int sigfd, struct err *e)
+{
+	struct pollfd p = { .fd = sigfd, .events = POLLIN };
+	bool said = false;
+
+	while ((s->wishes & WISH_END) == 0 && super_store(s, e) < 0) {
+		if (e->code != ERR_BUSY || an_agent_answers(s))
+			return e->code;
+		if (!said)
+			log_info("%s: waiting until it has ended", e->text);
+		said = true;
+		super_notify_waiting();
+		if (poll(&p, 1, LOCK_MS) > 0)
+			super_heed(s, sigfd);
+	}
+	return 0;
 }
 
 /* -- granting -- */

@@ -15,6 +15,10 @@ struct super;
 int super_signals(struct err *e);
 void super_heed(struct super *s, int sigfd);
 
+/* super_store() of the daemon: a run that ends by itself is waited for. ERR_BUSY: another
+ * agent answers. 0 without s->lock: asked to end meanwhile. */
+int super_daemon_store(struct super *s, int sigfd, struct err *e);
+
 /* Grant what is wished and may be by now; each turn of the loop. As clock_boot_ms(): when
  * there will be something to grant, INT64_MAX: never. */
 void super_grant(struct super *s);
@@ -26,11 +30,12 @@ bool super_next(struct super *s, int *status);
 
 /*
  * super_notify.c: what the service manager is told (sd_notify(3)), if there is one: that
- * we are ready, as soon as the agent decides, and what comes next; that we begin anew;
- * that we stop. Its watchdog is fed as long as the agent says, when it is asked, what
+ * another run is waited for, and it is to be patient; that we are ready, as soon as the
+ * agent decides, and what comes next; that we begin anew; that we stop. Its watchdog is fed as long as the agent says, when it is asked, what
  * comes next; while it cannot, for the time that it may take.
  */
 void super_notify_begin(struct super *s);
+void super_notify_waiting(void);
 void super_notify_reloading(void);
 void super_notify_refused(void);
 void super_notify_stopping(void);

@@ -21,6 +21,8 @@
 
 #define FEEDS 3 /* in the time after which the service manager loses its patience */
 
+#define PATIENCE_US 30000000ll /* asked for anew while another run is waited for */
+
 /* NOTIFY_SOCKET of sd_notify(3): a path, or with @ an abstract name. */
 static socklen_t address(struct sockaddr_un *sa)
 {
@@ -71,6 +73,12 @@ void super_notify_begin(struct super *s)
 		return;
 	s->watchdog_ms = (int64_t)(us / 1000);
 	s->feed_ms = s->watchdog_ms == 0 ? 0 : clock_boot_ms();
+}
+
+void super_notify_waiting(void)
+{
+	notify("EXTEND_TIMEOUT_USEC=%lld\nSTATUS=waiting until another run has ended",
+	       PATIENCE_US);
 }
 
 /* = sd_notify(3): RELOADING=1 goes with the time at which it began. */

@@ -207,4 +207,33 @@ test_the_lock_without_an_agent_is_a_lock() {
 	exec 9<&-
 }
 
+# An agent that found the lock held. (Descriptor 9 would hold it, too.)
+is_kept_waiting() {
+	www
+	expect 0 everleaf renew
+	exec 9<state/lock
+	flock 9
+	start_agent 9<&-
+	until_true 60 said "another run holds the lock"
+}
+
+test_an_agent_waits_for_a_run_to_end() {
+	is_kept_waiting
+	kill -HUP $run # is for later
+	exec 9<&-
+	until_true 60 said "taken up"
+	is 1 "$(said_times "waiting until it has ended")"
+	expect 0 everleaf renew --force www
+	expect 3 everleaf agent
+	says err "another run holds the lock (process $run)"
+	is_live_of www 2 2
+	stop_agent
+}
+
+test_an_agent_that_waits_is_stopped() {
+	is_kept_waiting
+	stop_agent
+	not test -e run/agent.sock
+}
+
 run_tests "$@"
