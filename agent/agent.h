@@ -155,6 +155,16 @@ int agent_commit(struct agent *a, struct err *e);
 void agent_tell(struct agent *a, const char *name, const char *what,
 		uint64_t generation, const char *text);
 
+/* Mark the certificates that the request names, all if it names none; ERR_CONFIG with exit
+ * status 4: one is not in the configuration. */
+int agent_choose(struct agent *a, struct err *e);
+
+/* Print what is known, for `status`, `plan` or `history`: exit status. */
+int agent_show(struct agent *a, struct err *e);
+
+/* What a command that failed ends with. */
+int agent_exit_status(const struct agent *a, const struct err *e);
+
 /* The commands that end without a loop: exit status. */
 int agent_plan(struct agent *a, struct err *e);
 int agent_status(struct agent *a, struct err *e);

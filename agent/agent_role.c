@@ -169,9 +169,7 @@ static int open_state(struct agent *a, struct err *e)
 	return 0;
 }
 
-/* Mark the certificates that the request names; ERR_CONFIG with exit status 4: one is
- * not in the configuration. */
-static int choose(struct agent *a, struct err *e)
+int agent_choose(struct agent *a, struct err *e)
 {
 	const struct request *r = a->request;
 
@@ -238,12 +236,20 @@ static int load(struct agent *a, struct err *e)
 	heap_init(&a->agenda, n);
 	heap_init(&a->due, n);
 	heap_init(&a->unasked, n);
-	TRY(choose(a, e));
+	TRY(agent_choose(a, e));
 	TRY(open_state(a, e));
 	return take_inventory(a, e);
 }
 
 /* -- which command -- */
+
+int agent_show(struct agent *a, struct err *e)
+{
+	if (a->request->command == COMMAND_STATUS)
+		return agent_status(a, e);
+	return a->request->command == COMMAND_PLAN ? agent_plan(a, e)
+						   : agent_history(a, e);
+}
 
 static int run(struct agent *a, struct err *e)
 {
@@ -256,14 +262,12 @@ static int run(struct agent *a, struct err *e)
 		return request_writes(a->request) ? agent_renew(a, e)
 						  : agent_dry_run(a, e);
 	case COMMAND_PLAN:
-		TRY(load(a, e));
-		return agent_plan(a, e);
 	case COMMAND_STATUS:
 		TRY(load(a, e));
-		return agent_status(a, e);
+		return agent_show(a, e);
 	case COMMAND_HISTORY:
 		TRY(open_state(a, e));
-		return agent_history(a, e);
+		return agent_show(a, e);
 	case COMMAND_FORGET:
 		TRY(open_state(a, e));
 		return agent_forget(a, e);
@@ -291,7 +295,7 @@ static int begin(struct agent *a, struct err *e)
 	return run(a, e);
 }
 
-static int exit_status(const struct agent *a, const struct err *e)
+int agent_exit_status(const struct agent *a, const struct err *e)
 {
 	if (a->status != 0)
 		return a->status;
@@ -317,7 +321,7 @@ int agent_role(void)
 		rc = say_damage(&a);
 	else if (rc < 0) {
 		log_error("%s", e.text);
-		rc = exit_status(&a, &e);
+		rc = agent_exit_status(&a, &e);
 	}
 	state_close(a.state);
 	free(a.certs);

@@ -44,6 +44,8 @@ int control_peer(int fd, uid_t *uid, struct err *e)
 
 int control_may(const struct request *r, uid_t uid, uid_t owner, struct err *e)
 {
+	if (request_shows(r))
+		return 0;
 	if (!request_writes(r) || r->command == COMMAND_AGENT)
 		return err_set(e, ERR_REFUSED, "that is not asked of an agent");
 	if (r->command == COMMAND_RENEW || uid == 0 || uid == owner)

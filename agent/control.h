@@ -16,6 +16,10 @@
  *
  * or MSG_FAILED and the end. A connection that ends without CONTROL_OUTPUT was one of an
  * agent that had to go: it is asked anew. One that the person ends ends the tree.
+ *
+ * What only shows what is known (status, plan, history) the agent answers itself, for
+ * members of the group that cannot read the state: CONTROL_OUTPUT and CONTROL_DONE at once,
+ * printed by the functions that print it without an agent.
  */
 #pragma once
 
@@ -58,3 +62,6 @@ void control_look(const char *runtime_dir, int64_t *pid, int64_t *since);
 /* Serve the listening socket ROLE_FD_CONTROL, if there is one, in the agent's loop. */
 void control_begin(struct agent *a);
 void control_free(struct agent *a);
+
+/* control_show.c: answer what only shows, on the connection `conn`. */
+int control_show(struct agent *a, const struct request *r, int conn, struct err *e);

@@ -108,21 +108,34 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 	return follow(a, e);
 }
 
+/* The same; *since_ms is when an agent last let go of us that had us wait. */
+static int ask_kept(struct asking *a, const struct sockaddr_un *sa,
+		    const struct request *r, int64_t *since_ms, struct err *e)
+{
+	const int64_t began_ms = clock_boot_ms();
+	const int rc = ask(a, sa, r, e);
+
+	if (clock_boot_ms() - began_ms > COPY_MS)
+		*since_ms = clock_boot_ms();
+	return rc;
+}
+
 int control_ask(const char *runtime_dir, const struct request *r, struct err *e)
 {
-	const int64_t until_ms = clock_boot_ms() + ASK_MS;
+	int64_t since_ms = clock_boot_ms();
 	struct asking a = { .streams = { { -1, STDOUT_FILENO, 0 },
 					 { -1, STDERR_FILENO, 0 } } };
 	struct sockaddr_un sa;
-	sigset_t none;
+	sigset_t none, before;
 	int rc;
 
 	TRY(control_address(runtime_dir, &sa, e));
 	sigemptyset(&none); /* a person ends this, and with it what was asked for */
-	sigprocmask(SIG_SETMASK, &none, NULL);
-	while ((rc = ask(&a, &sa, r, e)) == ERR_NET && !a.begun &&
-	       clock_boot_ms() < until_ms)
+	sigprocmask(SIG_SETMASK, &none, &before);
+	while ((rc = ask_kept(&a, &sa, r, &since_ms, e)) == ERR_NET && !a.begun &&
+	       clock_boot_ms() < since_ms + ASK_MS)
 		(void)poll(NULL, 0, COPY_MS);
+	sigprocmask(SIG_SETMASK, &before, NULL);
 	auto_fd_(&a.streams[0].from);
 	auto_fd_(&a.streams[1].from);
 	if (rc == ERR_NET)

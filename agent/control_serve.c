@@ -49,6 +49,16 @@ static void refuse(struct peer *p, struct err *e)
 	let_go(p);
 }
 
+static void show(struct peer *p, const struct request *r)
+{
+	struct err e;
+
+	if (control_show(p->control->agent, r, p->fd, &e) < 0)
+		refuse(p, &e);
+	else
+		let_go(p);
+}
+
 /* Taken: this agent is about to end. Refused, which the supervisor has told whoever
  * asked: others may ask. */
 static void on_taken(void *arg, uint32_t number, struct msg *m, const struct err *e)
@@ -97,7 +107,6 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	struct request r = { 0 };
 	struct err e;
 
-	(void)loop;
 	(void)events;
 	if (msg_recv(p->fd, &p->control->in, &e) < 0) {
 		if (e.code != ERR_BUSY)
@@ -110,6 +119,10 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	}
 	if (understand(p, &r, &e) < 0)
 		refuse(p, &e);
+	else if (request_shows(&r))
+		show(p, &r);
+	else if (p->control->agent->request->command != COMMAND_AGENT)
+		ev_io_stop(loop, io); /* until what was asked before is done */
 	else
 		hand_over(p, &r);
 	request_done(&r);
@@ -169,9 +182,8 @@ void control_begin(struct agent *a)
 {
 	struct control *c;
 
-	if (a->request->command != COMMAND_AGENT || !is_listening(ROLE_FD_CONTROL))
+	if (!is_listening(ROLE_FD_CONTROL))
 		return;
-	fcntl(ROLE_FD_CONTROL, F_SETFL, O_NONBLOCK);
 	c = xcalloc(1, sizeof(*c));
 	c->agent = a;
 	c->in = (struct msg)MSG_NONE;

@@ -32,6 +32,12 @@ bool request_writes(const struct request *r)
 	return true;
 }
 
+bool request_shows(const struct request *r)
+{
+	return r->command == COMMAND_STATUS || r->command == COMMAND_PLAN ||
+	       r->command == COMMAND_HISTORY;
+}
+
 const char *request_word(enum command command)
 {
 	static const char *const words[COMMANDS] = {

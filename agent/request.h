@@ -69,6 +69,9 @@ struct request {
 /* Whether the command changes anything on disk: it needs the lock and the owner. */
 bool request_writes(const struct request *r);
 
+/* Whether it only shows what is known: an agent answers it itself. */
+bool request_shows(const struct request *r);
+
 /* "renew", as on the command line. Static. */
 const char *request_word(enum command command);
 

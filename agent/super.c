@@ -365,6 +365,27 @@ static int ask_agent(struct super *s, struct err *e)
 	return status < 0 ? e->code : status;
 }
 
+/* What an agent remembers is its owner's alone. */
+static bool is_closed(const struct super *s)
+{
+	const char *state = spec_text(&s->spec, s->spec.global->state_dir);
+	AUTO_FREE char *own = xasprintf("%s/agent", state);
+
+	return faccessat(AT_FDCWD, own, R_OK | X_OK, AT_EACCESS) < 0 && errno == EACCES;
+}
+
+static int show(const struct super *s, struct err *e)
+{
+	const int status = control_ask(spec_text(&s->spec, s->spec.global->runtime_dir),
+				       s->request, e);
+
+	if (status != ERR_BUSY)
+		return status;
+	e->code = ERR_SYS;
+	return err_wrap(e, "%s: Permission denied, and no agent shows what it holds",
+			spec_text(&s->spec, s->spec.global->state_dir));
+}
+
 static int run(struct super *s, struct err *e)
 {
 	AUTO_FD int sigfd = super_signals(e);
@@ -383,6 +404,8 @@ static int run(struct super *s, struct err *e)
 		say_valid(s);
 		return EXIT_SUCCESS;
 	}
+	if (request_shows(s->request) && is_closed(s))
+		return show(s, e);
 	if (s->request->command == COMMAND_STATUS)
 		control_look(spec_text(&s->spec, s->spec.global->runtime_dir),
 			     &s->agent_pid, &s->agent_since);

@@ -99,7 +99,7 @@ static int accept_request(struct super *s, struct err *e)
 
 	request_get(&q->msg, &q->request);
 	TRY(msg_end(&q->msg, e));
-	if (!s->is_daemon)
+	if (!s->is_daemon || request_shows(&q->request))
 		return err_set(e, ERR_PROTO, "nobody can have asked for that");
 	TRY(control_peer(q->conn, &q->uid, e));
 	TRY(control_may(&q->request, q->uid, geteuid(), e));

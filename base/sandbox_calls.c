@@ -165,6 +165,7 @@ static const struct rule config_rules[] = { REFUSE(SCMP_SYS(openat), EACCES) };
 
 /* The state database, and snapshots for others in memory. */
 static const int agent_calls[] = {
+	SCMP_SYS(dup3),   /* what is shown goes to who asked */
 	SCMP_SYS(fchown), /* SQLite, of a journal, as root */
 	SCMP_SYS(fdatasync),    SCMP_SYS(fsync),    SCMP_SYS(ftruncate),
 	SCMP_SYS(memfd_create), SCMP_SYS(openat2),  SCMP_SYS(pwrite64),

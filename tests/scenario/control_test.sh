@@ -180,13 +180,75 @@ test_a_configuration_that_comes_meanwhile_is_taken_up_afterwards() {
 	stop_agent
 }
 
-test_a_member_of_the_group_may_renew_and_no_more() {
+# A user who may do nothing but what members of the group may.
+member() {
+	setpriv --reuid 65534 --regid 61001 --clear-groups "$BUILD/everleaf" -c "$dir/everleaf.conf" "$@"
+}
+
+running_for_a_member() {
 	is_root || skip "needs root, to be another user"
 	running
-	member() {
-		setpriv --reuid 65534 --regid 61001 --clear-groups "$BUILD/everleaf" -c "$dir/everleaf.conf" "$@"
-	}
 	(cd / && member version) >/dev/null || skip "user 65534 cannot reach the programs"
+}
+
+test_a_member_of_the_group_sees_what_the_owner_sees() {
+	running_for_a_member
+	local agent what
+	agent=$(role agent)
+	for what in status plan history; do
+		expect 0 member $what --json
+		everleaf $what --json | cmp - out
+		expect 0 member $what
+		grep -q www out
+	done
+	expect 0 member status --check
+	says out "OK - 1 certificate"
+	expect 4 member status nobody
+	says err "no certificate has that name"
+	expect 4 member history nobody
+	is "$agent" "$(role agent)"
+	stop_agent
+	expect 1 member status
+	says err "state: Permission denied, and no agent shows what it holds"
+}
+
+shown() { # WORDS
+	grep -qF -- "$1" watched
+}
+
+test_a_member_of_the_group_watches_what_comes() {
+	local watching status=0
+	running_for_a_member
+	setpriv --reuid 65534 --regid 61001 --clear-groups \
+		"$BUILD/everleaf" -c everleaf.conf status --watch >watched 2>err </dev/null &
+	watching=$!
+	started $watching
+	until_true 60 shown " ok "
+	expect 0 everleaf renew --force www
+	expect 0 everleaf rollback www
+	until_true 60 shown "rolled back"
+	kill -TERM $watching
+	wait $watching || status=$?
+	is 0 $status
+	stop_agent
+}
+
+# Also while the agent does what somebody else has asked for.
+test_who_looks_does_not_wait_for_who_asks() {
+	is_root || skip "needs root, to be another user"
+	is_asked_slowly
+	(cd / && member version) >/dev/null || skip "user 65534 cannot reach the programs"
+	expect 0 member status --json
+	is true "$(json agent.running <out)"
+	expect 0 member history www
+	[ -e slowly ]
+	rm slowly
+	wait $person || fail "$(cat err)"
+	stop_agent
+}
+
+test_a_member_of_the_group_may_renew_and_no_more() {
+	running_for_a_member
 	expect 0 member renew --force www
 	says out "www: renewed, generation 2"
 	expect 1 member rollback www
