@@ -3,7 +3,8 @@
  * the keeper, the supervisor and workers to do what it has decided.
  *
  *     agent_role.c   begin, choose by command, the event loop
- *     inventory.c    what is: facts, stamps, memory -> struct cert
+ *     inventory.c    what is: facts, memory -> struct cert
+ *     audit.c        ... where the keeper's stamps differ
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     drift.c        what somebody has changed of ours

@@ -9,10 +9,10 @@
 
 #include "agent/agent.h"
 #include "agent/ari.h"
+#include "agent/audit.h"
 #include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/log.h"
-#include "agent/messages.h"
 #include "agent/meta.h"
 #include "agent/schedule.h"
 #include "agent/state_order.h"
@@ -24,8 +24,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define STAMPS_AT_ONCE 1024 /* 8 KiB in one message */
-#define KEPT_FLAGS     (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK | CERT_BY_HAND)
+#define KEPT_FLAGS (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK | CERT_BY_HAND)
 
 static void put_stamp(struct file_stamp *stamp, const struct stat *st)
 {
@@ -225,10 +224,10 @@ static void check_held(const struct spec_cert *spec, struct memory *m, struct ce
 		c->flags |= CERT_HELD_GOOD;
 }
 
-static void fill(struct agent *a, uint32_t i, struct memory *m)
+/* `flags`: of look_at_live(). */
+static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 {
 	struct cert *c = &a->certs[i];
-	uint32_t flags = look_at_live(a, i, m);
 
 	*c = (struct cert){
 		.retry_at = m->failed_by != 0 && m->failed_by != agent_config_id(a)
@@ -267,136 +266,121 @@ static void fill(struct agent *a, uint32_t i, struct memory *m)
 	c->usage = (uint8_t)m->facts.usage;
 }
 
-/* -- the keeper's half: keys and files -- */
+/* -- all of it -- */
 
-static int take_audit(struct agent *a, uint32_t i, struct msg *m, bool *whole,
-		      struct err *e)
+/* What the keeper is to look at in full. */
+struct closer {
+	uint32_t cert;
+	bool is_new; /* nothing is remembered of it */
+	uint64_t stamp;
+	struct audited before;
+};
+
+struct loading {
+	struct agent *agent;
+	struct stamps stamps;
+	uint32_t next; /* the first that was not looked at yet */
+	struct closer *closer;
+	size_t n_closer;
+	size_t room;
+	struct err *err; /* borrowed; of what is called for each row */
+};
+
+static void look_closer(struct loading *l, const struct closer *c)
 {
-	struct cert *c = &a->certs[i];
-
-	if (msg_get_u64(m) != 0)
-		c->flags |= CERT_MISMATCHED;
-	drift_take(a, i, m);
-	*whole = (c->flags & (CERT_MISMATCHED | CERT_FILES_DIFFER | CERT_BY_HAND)) == 0;
-	return msg_end(m, e);
+	if (l->n_closer == l->room) {
+		l->room = l->room == 0 ? 64 : l->room * 2;
+		l->closer = xrealloc(l->closer, l->room, sizeof(*l->closer));
+	}
+	l->closer[l->n_closer++] = *c;
 }
 
-/* `told`: what is there is not whole, and is left as it is. */
-static int remember_stamp(struct agent *a, uint32_t i, uint64_t stamp, bool told,
-			  struct err *e)
+/* The next one. Where the keeper's stamp is what it was, what is live is what it was. */
+static int load_cert(struct loading *l, struct memory *m, bool is_new)
 {
-	struct memory m = { .failures = 0 };
-	bool found;
+	struct agent *a = l->agent;
+	const uint32_t i = l->next++;
+	const struct audited known = audited_as(m);
+	struct closer c = { .cert = i, .is_new = is_new };
+	bool stands;
 
-	if (a->state == NULL || !request_writes(a->request))
-		return 0;
-	TRY(state_get(a->state, agent_cert_name(a, i), &m, &found, e));
-	if (!found)
-		return 0;
-	m.disk_stamp = stamp;
-	m.flags &= ~(unsigned)CERT_FILES_DIFFER;
-	m.flags |= told ? CERT_FILES_DIFFER : 0;
-	TRY(agent_write(a, e));
-	return state_put(a->state, agent_cert_name(a, i), &m, e);
-}
-
-static int ask_stamps(struct msg *m, uint32_t first, uint32_t n, uint64_t *stamps,
-		      struct err *e)
-{
-	const void *bytes;
-	size_t len;
-
-	msg_begin(m, KEEPER_STAMP, 0);
-	msg_put_u64(m, first);
-	msg_put_u64(m, n);
-	TRY(link_ask(ROLE_FD_PEER, m, e));
-	bytes = msg_get_bytes(m, &len);
-	TRY(msg_end(m, e));
-	if (len != n * sizeof(*stamps))
-		return err_set(e, ERR_PROTO, "%zu bytes of stamps", len);
-	memcpy(stamps, bytes, len);
+	TRY(stamps_get(&l->stamps, i, &c.stamp, l->err));
+	stands = m->generation != 0 && audited_stands(&known, c.stamp);
+	fill(a, i, m, stands ? CERT_PRESENT : look_at_live(a, i, m));
+	c.before = audited_as(m);
+	if ((a->certs[i].flags & CERT_PRESENT) != 0 &&
+	    !audited_stands(&c.before, c.stamp))
+		look_closer(l, &c);
 	return 0;
 }
 
-/* What was remembered of the files of one certificate. */
-struct looked {
-	uint64_t stamp; /* when they were last found whole, or ... */
-	bool told;      /* not so, and that was told */
-};
-
-static struct looked looked_of(const struct memory *m)
+/* Those before `end`, of which nothing is remembered. */
+static int load_new(struct loading *l, uint32_t end)
 {
-	return (struct looked){ m->disk_stamp, (m->flags & CERT_FILES_DIFFER) != 0 };
-}
+	while (l->next < end) {
+		struct memory m = { .failures = 0 };
 
-/* What the keeper says in `m` of what has that stamp. */
-static int compare(struct agent *a, uint32_t i, uint64_t stamp,
-		   const struct looked *before, struct msg *m, struct err *e)
-{
-	bool whole = false;
-
-	TRY(take_audit(a, i, m, &whole, e));
-	a->drift[i].is_new = !before->told || before->stamp != stamp;
-	if (!whole &&
-	    ((a->certs[i].flags & CERT_MISMATCHED) != 0 || !drift_stays(a, i)))
-		return 0;
-	return a->drift[i].is_new || whole ? remember_stamp(a, i, stamp, !whole, e) : 0;
-}
-
-/* In full. */
-static int look_closely(struct agent *a, uint32_t i, uint64_t stamp,
-			const struct looked *before, struct msg *m, struct err *e)
-{
-	msg_begin(m, KEEPER_AUDIT, 0);
-	msg_put_u64(m, i);
-	TRY(link_ask(ROLE_FD_PEER, m, e));
-	return compare(a, i, stamp, before, m, e);
-}
-
-/* Where a stamp is not the remembered one, or what it was of is still not whole. */
-static int look_at_files(struct agent *a, const struct looked *before, struct err *e)
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-	uint64_t stamps[STAMPS_AT_ONCE];
-	uint32_t total = a->spec->n[SPEC_CERTS];
-
-	for (uint32_t first = 0; first < total; first += STAMPS_AT_ONCE) {
-		uint32_t n =
-		    total - first < STAMPS_AT_ONCE ? total - first : STAMPS_AT_ONCE;
-
-		TRY(ask_stamps(&m, first, n, stamps, e));
-		for (uint32_t k = 0; k < n; k++) {
-			const struct looked *b = &before[first + k];
-
-			if ((stamps[k] == b->stamp && !b->told) ||
-			    (a->certs[first + k].flags & CERT_PRESENT) == 0)
-				continue;
-			TRY(look_closely(a, first + k, stamps[k], b, &m, e));
-		}
+		TRY(load_cert(l, &m, true));
 	}
 	return 0;
 }
 
-/* -- all of it -- */
-
-struct loading {
-	struct agent *agent;
-	struct looked *looked;
-	bool *seen;
-};
-
-static int take_row(void *arg, const char *name, const struct memory *row)
+/* In the order of their names, as the certificates of the snapshot. */
+static int load_row(void *arg, const char *name, const struct memory *row)
 {
 	struct loading *l = arg;
-	uint32_t i = spec_cert_called(l->agent->spec, name);
+	const uint32_t i = spec_cert_called(l->agent->spec, name);
 	struct memory m = *row;
 
 	if (i == SPEC_NOBODY)
 		return 0;
-	fill(l->agent, i, &m);
-	l->looked[i] = looked_of(&m);
-	l->seen[i] = true;
-	return 0;
+	TRY(load_new(l, i));
+	return load_cert(l, &m, false);
+}
+
+/* From the first that is asked for to the last. Who writes, looks at all: what is not
+ * asked for now may be in the next hour. */
+static void choose(const struct agent *a, uint32_t *first, uint32_t *end)
+{
+	*first = 0;
+	*end = a->spec->n[SPEC_CERTS];
+	if (request_writes(a->request))
+		return;
+	while (*first < *end && !a->wanted[*first])
+		++*first;
+	while (*end > *first && !a->wanted[*end - 1])
+		--*end;
+}
+
+static int load_certs(struct loading *l, struct err *e)
+{
+	const struct agent *a = l->agent;
+	uint32_t end;
+	int rc;
+
+	choose(a, &l->next, &end);
+	if (l->next == end)
+		return 0;
+	l->err = e;
+	stamps_begin(&l->stamps, l->next, end);
+	rc = state_between(a->state, agent_cert_name(a, l->next),
+			   agent_cert_name(a, end - 1), load_row, l, e);
+	if (rc == 0)
+		rc = load_new(l, end);
+	stamps_end(&l->stamps);
+	return rc;
+}
+
+/* From now on it is remembered. */
+static int remember_new(struct agent *a, uint32_t i, struct err *e)
+{
+	struct memory m = { .renew_at = a->certs[i].renew_at };
+
+	if (a->state == NULL || !request_writes(a->request))
+		return 0;
+	inventory_see(a, i, &m);
+	TRY(agent_write(a, e));
+	return state_put(a->state, agent_cert_name(a, i), &m, e);
 }
 
 /* Is it owed to a hook that the certificate has no more? */
@@ -436,28 +420,21 @@ static int take_order(void *arg, const struct order_row *o)
 
 int inventory_load(struct agent *a, struct err *e)
 {
-	uint32_t n = a->spec->n[SPEC_CERTS];
-	AUTO_FREE struct looked *looked = xcalloc(n, sizeof(*looked));
-	AUTO_FREE bool *seen = xcalloc(n, sizeof(*seen));
-	struct loading l = { a, looked, seen };
+	struct loading l = { .agent = a };
+	const int rc = load_certs(&l, e);
+	AUTO_FREE struct closer *closer = l.closer;
 
-	TRY(state_each(a->state, take_row, &l, e));
-	for (uint32_t i = 0; i < n; i++) {
-		struct memory m = { .failures = 0 };
-
-		if (seen[i])
-			continue;
-		fill(a, i, &m);
-		if ((a->certs[i].flags & CERT_PRESENT) == 0 || a->state == NULL ||
-		    !request_writes(a->request))
-			continue;
-		TRY(agent_write(a, e));
-		TRY(state_put(a->state, agent_cert_name(a, i), &m, e));
-	}
+	TRY(rc);
+	for (size_t k = 0; k < l.n_closer; k++)
+		if (closer[k].is_new)
+			TRY(remember_new(a, closer[k].cert, e));
 	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
 	TRY(state_order_each(a->state, NULL, take_order, a, e));
 	TRY(ari_load(a, e));
-	return look_at_files(a, looked, e);
+	for (size_t k = 0; k < l.n_closer; k++)
+		TRY(audit_ask(a, closer[k].cert, closer[k].stamp, &closer[k].before,
+			      e));
+	return 0;
 }
 
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e)
@@ -465,7 +442,7 @@ int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err 
 	const struct cert before = a->certs[i];
 
 	(void)e;
-	fill(a, i, m);
+	fill(a, i, m, look_at_live(a, i, m));
 	ari_keep(&a->certs[i], &before);
 	return 0;
 }
@@ -484,16 +461,4 @@ int inventory_again(struct agent *a, uint32_t i, struct err *e)
 		a->certs[i].flags |= before.flags & CERT_HOOKS_PENDING;
 	TRY(agent_write(a, e));
 	return state_put(a->state, agent_cert_name(a, i), &m, e);
-}
-
-int inventory_audited(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,
-		      struct err *e)
-{
-	struct memory row = { .failures = 0 };
-	struct looked before;
-	bool found;
-
-	TRY(state_get(a->state, agent_cert_name(a, i), &row, &found, e));
-	before = looked_of(&row);
-	return compare(a, i, stamp, &before, m, e);
 }

@@ -2,10 +2,9 @@
  * inventory: what is. Fills one struct cert for each certificate of the snapshot from
  * the store, the configured files and what was remembered.
  *
- * A certificate is parsed only when the stat of its file differs from the one that its
- * facts were taken with; the keeper is asked for a full comparison of key and files
- * only when a stamp over their stats has changed. A host with 100,000 certificates that
- * nothing happened to costs that many stats.
+ * What stands (audit.h) is not looked at: a host with 100,000 certificates that nothing
+ * happened to costs twice that many stats, of the keeper. Else a certificate is parsed when
+ * the stat of its file differs from the one that its facts were taken with.
  */
 #pragma once
 
@@ -15,7 +14,6 @@ struct agent;
 struct err;
 struct file_stamp;
 struct memory;
-struct msg;
 
 /* All of them. The keeper is asked directly: the loop must not run yet. */
 int inventory_load(struct agent *a, struct err *e);
@@ -24,12 +22,9 @@ int inventory_load(struct agent *a, struct err *e);
  * not written). Its files are taken to be what was just published. */
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e);
 
-/* One that somebody has changed, while the loop runs: what is live, and then, with the
- * keeper's answer to KEEPER_AUDIT in `m`, key and files; `stamp` was theirs before it was
- * asked. */
+/* One that somebody has changed, while the loop runs: what is live, audit_take() being for
+ * key and files. */
 int inventory_again(struct agent *a, uint32_t i, struct err *e);
-int inventory_audited(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,
-		      struct err *e);
 
 /* Bring `m`, as it was remembered, up to what is live; nothing else changes. */
 void inventory_see(const struct agent *a, uint32_t i, struct memory *m);

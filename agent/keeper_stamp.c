@@ -10,6 +10,8 @@
 #include "store/hashed.h"
 
 #define STAMPS_MAX 4096 /* in one message */
+#define STAMP_FORM \
+	1 /* another one, and what was remembered by the last is asked anew */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -69,7 +71,7 @@ uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 	const struct spec *s = &k->start.spec;
 	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
 	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
-	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, 0));
+	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, STAMP_FORM));
 
 	for (uint32_t i = 0; i < c->files.n; i++)
 		h = stamp_file(s, &s->files[c->files.first + i], h);

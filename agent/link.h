@@ -69,3 +69,5 @@ void link_drop(struct link *l, const struct err *e);
 
 /* Ask and wait, before the loop runs: the answer is left in m. */
 int link_ask(int fd, struct msg *m, struct err *e);
+/* The answer to what was asked before, a message of that type. */
+int link_answer(int fd, uint32_t type, struct msg *m, struct err *e);

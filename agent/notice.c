@@ -4,6 +4,7 @@
 
 #include "agent/agenda.h"
 #include "agent/agent.h"
+#include "agent/audit.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
@@ -149,7 +150,7 @@ static int take_audit(struct agent *a, uint32_t i, struct msg *m, struct err *e)
 	const uint64_t stamp = a->notice.certs[i].stamp;
 
 	a->notice.certs[i].stamp = 0;
-	TRY(inventory_audited(a, i, stamp, m, e));
+	TRY(audit_take(a, i, stamp, m, e));
 	drift_note(a, i);
 	agenda_look(a, i);
 	agent_pass(a);

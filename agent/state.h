@@ -105,9 +105,11 @@ int state_put(struct state *s, const char *name, const struct memory *m, struct 
 int state_forget(struct state *s, const char *name, struct err *e);
 
 /* Call `each` for every name, in the order of their bytes (as the snapshot's). */
-int state_each(struct state *s,
-	       int (*each)(void *arg, const char *name, const struct memory *m),
-	       void *arg, struct err *e);
+typedef int state_row(void *arg, const char *name, const struct memory *m);
+int state_each(struct state *s, state_row *each, void *arg, struct err *e);
+/* From the name `first` to `last`, both among them. */
+int state_between(struct state *s, const char *first, const char *last, state_row *each,
+		  void *arg, struct err *e);
 
 /*
  * A hook that has to run because `generation` of `name` was made live; written before

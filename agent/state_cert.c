@@ -152,19 +152,36 @@ int state_forget(struct state *s, const char *name, struct err *e)
 	return drop(s, CERT_DROP, name, e);
 }
 
-int state_each(struct state *s,
-	       int (*each)(void *arg, const char *name, const struct memory *m),
-	       void *arg, struct err *e)
+static int each_row(struct state *s, struct query *q, state_row *each, void *arg,
+		    struct err *e)
 {
-	struct query q;
-	int rc = query_each(s, CERT_EACH, CERT_EACH, NULL, &q, e);
+	int rc = 0;
 
-	while ((rc = query_next(s, &q, rc, e)) > 0) {
+	while ((rc = query_next(s, q, rc, e)) > 0) {
 		struct memory m;
-		const char *name = query_get_text(&q);
+		const char *name = query_get_text(q);
 
-		get_memory(&q, &m);
+		get_memory(q, &m);
 		rc = each(arg, name, &m);
 	}
 	return rc;
+}
+
+int state_each(struct state *s, state_row *each, void *arg, struct err *e)
+{
+	struct query q;
+
+	TRY(query_each(s, CERT_EACH, CERT_EACH, NULL, &q, e));
+	return each_row(s, &q, each, arg, e);
+}
+
+int state_between(struct state *s, const char *first, const char *last, state_row *each,
+		  void *arg, struct err *e)
+{
+	struct query q;
+
+	TRY(query_each(s, CERT_BETWEEN, CERT_BETWEEN, first, &q, e));
+	if (q.stmt != NULL)
+		query_put_text(&q, last);
+	return each_row(s, &q, each, arg, e);
 }

@@ -135,6 +135,8 @@ static const char *const texts[STATEMENTS] = {
 		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?,?,?,?)",
 	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
 	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
+	[CERT_BETWEEN] = "SELECT " CERT_COLUMNS " FROM certificate"
+			 " WHERE name BETWEEN ? AND ? ORDER BY name",
 	[HOOK_PUT] =
 	    "INSERT OR REPLACE INTO hook (" HOOK_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
 	[HOOK_DROP] = "DELETE FROM hook WHERE name = ? AND hook = ?",

@@ -16,6 +16,7 @@ enum statement {
 	CERT_PUT,
 	CERT_DROP,
 	CERT_EACH,
+	CERT_BETWEEN,
 	HOOK_PUT,
 	HOOK_DROP,
 	HOOKS_DROP,

@@ -167,6 +167,12 @@ static void names_come_in_the_order_of_their_bytes(void **state)
 	assert_int_equal(o.n, 7);
 	for (size_t i = 0; i < 7; i++)
 		assert_string_equal(o.seen[i], sorted[i]);
+	o.n = 0;
+	assert_int_equal(state_between(st, "B", "a-c", note_name, &o, &e), 0);
+	assert_int_equal(o.n, 4);
+	for (size_t i = 0; i < 4; i++)
+		assert_string_equal(o.seen[i], sorted[1 + i]);
+	assert_int_equal(state_between(NULL, "B", "a", note_name, &o, &e), 0);
 	state_close(st);
 }
 

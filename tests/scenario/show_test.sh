@@ -20,6 +20,22 @@ test_status_tells_of_what_is_live_whoever_made_it_so() {
 	is "$(openssl x509 -in state/live/www/cert.pem -noout -serial)" "serial=$(status_of www serial)"
 }
 
+# What the keeper has said of it is remembered together with what it is of.
+test_what_is_live_is_known_in_each_run_after_one_that_has_looked() {
+	local n
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	expect 0 everleaf renew
+	for n in 1 2 1; do
+		ln -sfn ../archive/www/000000000$n state/live/www
+		expect 0 everleaf renew
+		expect 0 everleaf renew
+		is $n "$(status_of www generation)"
+		is "$(live_leaf www)" "$(status_of www fingerprint)"
+	done
+}
+
 test_status_json_is_as_documented() {
 	www
 	expect 0 everleaf renew
