@@ -78,6 +78,13 @@ bool ari_is_silent(const struct agent *a, uint32_t issuer)
 	       !is_lost(a->silent[issuer], now);
 }
 
+void ari_hear(struct agent *a, uint32_t issuer, bool offers)
+{
+	if (a->silent == NULL)
+		a->silent = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->silent));
+	a->silent[issuer] = offers ? 0 : clock_now() + ARI_LATE_S;
+}
+
 static void apply(struct cert *c, const struct ari_row *row)
 {
 	c->ari_at = row->renew_at;
@@ -164,12 +171,12 @@ static void remember_nothing(struct agent *a, uint32_t i, int64_t ask_at)
 	buf_done(&k.explanation);
 }
 
-static void remember_silence(struct agent *a, uint32_t i, int64_t until)
+static void remember_silence(struct agent *a, uint32_t i)
 {
-	if (a->silent == NULL)
-		a->silent = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->silent));
-	a->silent[a->certs[i].issuer] = until;
-	remember_nothing(a, i, until);
+	const uint32_t issuer = a->certs[i].issuer;
+
+	ari_hear(a, issuer, false);
+	remember_nothing(a, i, a->silent[issuer]);
 }
 
 static void remember_failure(struct agent *a, uint32_t i, const struct err *why)
@@ -237,7 +244,7 @@ static int take_answer(struct agent *a, const struct ari_ask *ask, struct msg *m
 	if (row.explanation[0] != '\0' && !ari_url_is_plain(row.explanation))
 		row.explanation = "";
 	if (!offered)
-		remember_silence(a, ask->cert, now + ARI_LATE_S);
+		remember_silence(a, ask->cert);
 	else if (row.start_at >= row.end_at)
 		return err_set(e, ERR_PROTO, "a window that is none");
 	else

@@ -38,6 +38,9 @@ struct err;
  * not asked about each certificate. */
 bool ari_is_silent(const struct agent *a, uint32_t issuer);
 
+/* A worker that was at the CA of `issuer` says whether it offers anything of that kind. */
+void ari_hear(struct agent *a, uint32_t issuer, bool offers);
+
 /* Into a->certs what is remembered. */
 int ari_load(struct agent *a, struct err *e);
 

@@ -295,8 +295,10 @@ int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 	const char *chain = msg_get_str(m);
 	const char *note = msg_get_str(m);
 	const int64_t ahead_s = msg_get_i64(m);
+	const bool has_ari = msg_get_u64(m) != 0;
 
 	TRY(msg_end(m, e));
+	ari_hear(a, j->issuer, has_ari);
 	tell_clock(a, j, ahead_s);
 	if (clockwatch_hear(&a->clock, ahead_s))
 		alarm_clock(a);

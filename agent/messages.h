@@ -77,7 +77,7 @@ enum message {
 	/* agent -> worker */
 	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, fd to the
 			      keeper -> chain PEM, note, how many seconds the CA's clock
-			      is ahead of ours */
+			      is ahead of ours, whether it is one to be asked by WORKER_ARI */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
 	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
 	WORKER_ARI, /* issuer, what it calls a certificate (RFC 9773) -> whether it says

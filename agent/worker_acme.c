@@ -300,6 +300,7 @@ int worker_order(void *worker, struct msg *m, struct err *e)
 	msg_put_str(m, chain.data);
 	msg_put_str(m, note);
 	msg_put_i64(m, w->acme.clock_ahead_s);
+	msg_put_u64(m, w->acme.directory.renewal_info != NULL);
 	return 0;
 }
 

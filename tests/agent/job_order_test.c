@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "agent/ari.h"
 #include "agent/batch.h"
 #include "agent/challenge.h"
 #include "agent/commit.h"
@@ -106,6 +107,7 @@ static void end(struct world *w)
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
 	challenge_free(a);
+	ari_free(a);
 	commit_free(a);
 	batch_free(a->batch);
 	pool_free(a->pool);
@@ -300,6 +302,18 @@ static void refuse_by(struct world *w, uint32_t id, enum err_code code)
 	refuse(w, id, &why);
 }
 
+static void finish(struct world *w, uint32_t id, bool has_ari)
+{
+	struct msg m = MSG_NONE;
+
+	msg_begin(&m, WORKER_ORDER, id);
+	msg_put_str(&m, "not what it was asked for");
+	msg_put_str(&m, "");
+	msg_put_i64(&m, 0);
+	msg_put_u64(&m, has_ari);
+	say(w, w->worker, &m);
+}
+
 static void wait_for(struct world *w, uint32_t id, int64_t ms)
 {
 	struct err why;
@@ -426,6 +440,21 @@ static void an_order_is_kept_where_it_can_be_gone_on_with(void **state)
 		memory_of(w, "one"); /* commits */
 		if (row_of(w, "one").found != rows[i].kept)
 			fail_msg("row %zu", i);
+	}
+}
+
+static void who_offers_no_renewal_information_is_known_from_an_order(void **state)
+{
+	struct world *w = *state;
+
+	for (int i = 0; i < 3; i++) {
+		const struct asked a = order(w, ONE);
+		const bool has_ari = i == 1;
+
+		finish(w, a.id, has_ari);
+		assert_null(w->agent.jobs);
+		assert_int_equal(ari_is_silent(&w->agent, (uint32_t)a.issuer),
+				 !has_ari);
 	}
 }
 
@@ -824,6 +853,7 @@ int main(void)
 		CASE(an_order_is_on_disk_before_the_worker_goes_on),
 		CASE(an_order_that_is_over_is_forgotten_before_the_worker_goes_on),
 		CASE(an_order_is_kept_where_it_can_be_gone_on_with),
+		CASE(who_offers_no_renewal_information_is_known_from_an_order),
 		CASE(a_short_wait_is_spent_in_memory_to_the_millisecond),
 		CASE(a_time_at_which_the_ca_did_nothing_is_not_counted),
 		CASE(a_long_wait_outlives_the_run),
