@@ -4,6 +4,7 @@
 #include "agent/alarm.h"
 #include "agent/ari.h"
 #include "agent/job.h"
+#include "agent/proof.h"
 #include "base/clock.h"
 
 #define NOW INT64_MIN
@@ -33,7 +34,7 @@ static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
 static void decide(struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d;
-	int64_t ask_at, tell_at;
+	int64_t ask_at, tell_at, prove_at;
 
 	heap_take(&a->agenda, i);
 	if (!a->wanted[i] || job_of_cert(a, i) != NULL)
@@ -47,9 +48,11 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 		return;
 	}
 	tell_at = alarm_look(a, i, now); /* what an attempt would not mend now */
+	prove_at = proof_look(a, i, now);
 	if (!a->tried[i] && waits_for(a, i, d.at))
 		heap_put(&a->agenda, i,
-			 clock_sooner(d.at, clock_sooner(ask_at, tell_at)));
+			 clock_sooner(clock_sooner(d.at, prove_at),
+				      clock_sooner(ask_at, tell_at)));
 }
 
 void agenda_decide(struct agent *a)

@@ -9,6 +9,7 @@
  *     batch.c        the switch: test, install, test, run, probe, roll back
  *     drift.c        what somebody has changed of ours
  *     notice.c       ... while this runs
+ *     proof.c        what is served, again and again
  *     alarm.c        hooks that are told of what goes wrong
  *     pool.c         workers
  *     ledger.c       what issuers count
@@ -45,6 +46,7 @@ struct control;
 struct job;
 struct ledger_line;
 struct pool;
+struct proof;
 struct revoking;
 
 /* How something has ended so far, since this agent began. */
@@ -64,8 +66,9 @@ struct agent {
 	struct memory *memories;       /* beside each; NULL but for `status`: large */
 	struct drift *drift; /* beside each: what somebody has changed of it */
 	struct notice notice;
-	bool *wanted; /* named on the command line, or all */
-	bool *tried;  /* in this run */
+	struct proof *proofs; /* owned; see proof.h */
+	bool *wanted;         /* named on the command line, or all */
+	bool *tried;          /* in this run */
 	struct ev_loop *loop;
 	ev_timer tick;     /* while something is under way */
 	ev_periodic alarm; /* the next moment at which something is due */

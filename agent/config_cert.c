@@ -19,6 +19,10 @@
 #define LIMIT_ISSUERS 20 /* of one certificate */
 #define BEFORE_MAX_S  (3650LL * 86400)
 
+#define PROBE_EVERY_S     3600
+#define PROBE_EVERY_MIN_S 10 /* more often is a burden to the server */
+#define PROBE_EVERY_MAX_S (365LL * 86400)
+
 #define CERT     (1u << 0)
 #define DEFAULTS (1u << 1)
 
@@ -205,6 +209,13 @@ static void read_probe(struct config_reader *r, const config_setting_t *s, void 
 	config_probes(r, s, &((struct spec_cert *)into)->probes);
 }
 
+static void read_probe_every(struct config_reader *r, const config_setting_t *s,
+			     void *into)
+{
+	config_span(r, s, PROBE_EVERY_MIN_S, PROBE_EVERY_MAX_S,
+		    &((struct spec_cert *)into)->probe_every_s);
+}
+
 static void read_keep(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	config_int(r, s, 1, KEEP_MAX, &((struct spec_cert *)into)->keep);
@@ -229,6 +240,7 @@ static const struct config_rule rules[] = {
 	{ "on_drift", read_on_drift, 0 },
 	{ "hooks", read_hooks, 0 },
 	{ "probe", read_probe, 0 },
+	{ "probe_every", read_probe_every, 0 },
 	{ "keep", read_keep, 0 },
 	{ NULL, NULL, 0 },
 };
@@ -243,6 +255,7 @@ void config_cert_defaults(struct config_reader *r)
 		.uid = id,
 		.gid = id,
 		.mode = 0600,
+		.probe_every_s = PROBE_EVERY_S,
 		.keep = 3,
 	};
 }

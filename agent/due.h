@@ -82,6 +82,7 @@ enum why {
 #define CERT_PARKED      (1u << 11) /* a CA wants time, with an order or before */
 #define CERT_FOREIGN     (1u << 12) /* its files hold somebody else's newer pair */
 #define CERT_BY_HAND     (1u << 13) /* its live leaf is not the one that was stored */
+#define CERT_DOWN        (1u << 14) /* an endpoint does not answer: nothing is done */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {
@@ -97,6 +98,8 @@ struct cert {
 	int64_t ari_end;    /* ... of which this is the end */
 	int64_t ari_ask_at; /* when the CA is asked for it again, see ari.h */
 	int64_t last_success_at; /* 0: never */
+	int64_t prove_at; /* when it is looked at what is served, see proof.h; 0: not
+			     drawn */
 	uint32_t flags;
 	uint32_t issuer; /* number of the issuer it came from; SPEC_NOBODY: not known */
 	uint16_t failures; /* in a row */

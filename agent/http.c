@@ -7,6 +7,7 @@
 #include "agent/metrics.h"
 #include "agent/page.h"
 #include "agent/probe.h"
+#include "agent/probing.h"
 #include "agent/status_json.h"
 #include "agent/version.h"
 #include "base/auto.h"
@@ -117,7 +118,9 @@ static int put_served(void *arg, const struct served *s)
 	const struct metrics_label labels[] = { { "name", s->name },
 						{ "endpoint", s->endpoint } };
 
-	if (spec_cert_called(m->agent->spec, s->name) == SPEC_NOBODY)
+	const uint32_t i = spec_cert_called(m->agent->spec, s->name);
+
+	if (i == SPEC_NOBODY || !probing_has(m->agent, i, s->endpoint))
 		return 0;
 	metrics_sample(&m->page->text, SERVED, labels, 2,
 		       strcmp(s->verdict, probe_word(PROBE_NEW)) == 0);

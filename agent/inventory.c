@@ -24,7 +24,8 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define KEPT_FLAGS (CERT_REVOKED | CERT_NOT_SERVED | CERT_ROLLED_BACK | CERT_BY_HAND)
+#define KEPT_FLAGS \
+	(CERT_REVOKED | CERT_NOT_SERVED | CERT_DOWN | CERT_ROLLED_BACK | CERT_BY_HAND)
 
 static void put_stamp(struct file_stamp *stamp, const struct stat *st)
 {

@@ -94,13 +94,14 @@ struct job {
 	bool by_hand;                /* a roll-back that a person asked for */
 	bool owed;                   /* only hooks: `generation` is live already */
 	bool cut;                    /* a crash cut its switch short, see `owed` */
-	bool was_up;                 /* every endpoint, before the switch */
-	bool installed;              /* `generation` is live, its files are written */
-	uint64_t stamp;              /* of what is then live and whole; 0: not known */
-	bool left;                   /* its files, to somebody else, see drift.h */
-	bool undo;                   /* to be rolled back */
-	bool stale;  /* all hooks have run, and the old certificate is served */
-	bool undone; /* rolled back */
+	bool again;     /* all that was to be done was done before, and is not served */
+	bool was_up;    /* every endpoint, before the switch */
+	bool installed; /* `generation` is live, its files are written */
+	uint64_t stamp; /* of what is then live and whole; 0: not known */
+	bool left;      /* its files, to somebody else, see drift.h */
+	bool undo;      /* to be rolled back */
+	bool stale;     /* all hooks have run, and the old certificate is served */
+	bool undone;    /* rolled back */
 	struct job_hook *hooks;   /* owned, spec->hooks.n */
 	struct job_probe *probes; /* owned, spec->probes.n */
 	struct err err;           /* why it failed, if it did */

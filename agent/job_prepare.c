@@ -8,6 +8,7 @@
 #include "agent/inventory.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
+#include "agent/probing.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "store/generation.h"
@@ -109,6 +110,9 @@ static int take_live(struct agent *a, struct job *j, struct err *e)
 	if (j->owed && j->previous != j->generation)
 		look_at_old(a, j);
 	j->old_ok = j->old_ok && j->cut;
+	j->again = j->why == WHY_NOT_SERVED && !j->owed && !j->cut;
+	if (j->again)
+		probing_old(a, j->cert, j->generation, j->old_facts.fingerprint);
 	return 0;
 }
 

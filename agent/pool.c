@@ -445,6 +445,15 @@ void pool_check(struct pool *p)
 		feed(p, &p->groups[i]);
 }
 
+void pool_rest(struct pool *p)
+{
+	const struct group *g = &p->groups[p->n_issuers];
+	struct worker *w;
+
+	while (g->first == NULL && (w = idle_one(p, g)) != NULL)
+		let_go(w);
+}
+
 bool pool_any(const struct pool *p)
 {
 	for (size_t i = 0; i < POOL_MAX; i++)

@@ -68,5 +68,8 @@ void pool_answer(struct pool *p, uint32_t number, struct msg *m);
  * called by the loop's tick. */
 void pool_check(struct pool *p);
 
+/* Let go of those that probe and have nothing to do: nobody is about to ask. */
+void pool_rest(struct pool *p);
+
 /* Whether there is a worker, or one is on its way: the tick must go on. */
 bool pool_any(const struct pool *p);

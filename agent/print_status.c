@@ -7,6 +7,7 @@
 #include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/page.h"
+#include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
 #include "agent/status_json.h"
@@ -126,6 +127,19 @@ static int note_ari(void *arg, const struct ari_row *row)
 	return 0;
 }
 
+/* On disk is one thing, what is served another. */
+static int note_served(void *arg, const struct served *s)
+{
+	struct noting *w = arg;
+	char at[TEXT_TIME_MAX];
+
+	if (strcmp(s->verdict, probe_word(PROBE_NEW)) != 0 &&
+	    probing_has(w->view->agent, w->view->i, s->endpoint))
+		table_note(w->table, "not served by %s: %s: %s (seen %s)", s->endpoint,
+			   s->verdict, s->detail, text_time(at, s->at));
+	return 0;
+}
+
 static int print_table(struct agent *a, struct err *e)
 {
 	static const char *const heads[] = { "NAME", "STATE", "LEFT", "NEXT" };
@@ -143,6 +157,8 @@ static int print_table(struct agent *a, struct err *e)
 		v = view_of(a, i, &a->memories[i], now);
 		put_row(&t, &v);
 		drift_show(a, i, &t);
+		TRY(state_served_each(a->state, agent_cert_name(a, i), note_served,
+				      &(struct noting){ &v, &t }, e));
 		if (v.cert->ari_at != 0)
 			TRY(state_ari_each(a->state, agent_cert_name(a, i), note_ari,
 					   &(struct noting){ &v, &t }, e));

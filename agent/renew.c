@@ -19,6 +19,7 @@
 #include "agent/messages.h"
 #include "agent/pool.h"
 #include "agent/progress.h"
+#include "agent/proof.h"
 #include "agent/revoke.h"
 #include "agent/rollback.h"
 #include "base/clock.h"
@@ -143,8 +144,10 @@ static void pass(struct agent *a)
 		job_begin(a, i, why);
 	}
 	a->passing = false;
-	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a))
+	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a) || proof_busy(a))
 		keep_ticking(a);
+	else
+		pool_rest(a->pool);
 	if (a->clock_again_at <= clock_now())
 		alarm_clock(a);
 	next = agenda_next(a, &i);
@@ -295,6 +298,7 @@ static void close_loop(struct agent *a)
 	commit_free(a);
 	challenge_free(a);
 	ari_free(a);
+	proof_free(a);
 	revoke_free(a);
 	alarm_free(a);
 	batch_free(a->batch);
@@ -437,6 +441,7 @@ int agent_renew(struct agent *a, struct err *e)
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
 		drift_note(a, i);
 	challenge_begin(a);
+	proof_begin(a);
 	if (generation != 0)
 		job_begin_rollback(a, cert, generation);
 	agenda_all(a);

@@ -152,3 +152,24 @@ int64_t schedule_later_at(int64_t asked, int64_t now)
 {
 	return later(now, most(least(span(now, asked), SCHEDULE_WAIT_MAX), 1));
 }
+
+/* Where in a span of `every` seconds; not in the first minute of an hour. */
+static uint64_t place_in(uint64_t every, uint32_t draw)
+{
+	const uint64_t place = fraction(every, draw);
+
+	return every < HOUR || place % HOUR >= MINUTE
+		   ? place
+		   : place + MINUTE + draw % (HOUR - 2 * MINUTE);
+}
+
+int64_t schedule_turn_at(int64_t every_s, uint32_t draw, int64_t now)
+{
+	const uint64_t asked = every_s < 1 ? 1 : (uint64_t)every_s;
+	const uint64_t every = asked < HOUR ? asked : asked - asked % HOUR;
+	const uint64_t since = now < 0 ? 0 : (uint64_t)now;
+	const int64_t at =
+	    later((int64_t)(since - since % every), place_in(every, draw));
+
+	return at > now ? at : later(at, every);
+}

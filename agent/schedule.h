@@ -58,6 +58,12 @@ int64_t schedule_rolled_back_at(int64_t renew_at, int64_t not_before, int64_t no
 int64_t schedule_retry_at(int code, unsigned n, int64_t now, int64_t not_after,
 			  uint32_t draw);
 
+/* The next moment after `now` of what is done every `every_s` (at least 1) seconds: always
+ * at the same place of that span, which `draw` chooses. From an hour on whole hours count,
+ * and it is never in the first minute of one, when all the world does what is done each
+ * hour. */
+int64_t schedule_turn_at(int64_t every_s, uint32_t draw, int64_t now);
+
 /* The time that a peer asked for with ERR_LATER, not before the next second and at most
  * SCHEDULE_WAIT_MAX from now: what it says is obeyed, but not for ever. */
 int64_t schedule_later_at(int64_t asked, int64_t now);

@@ -13,6 +13,7 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/probing.h"
 #include "agent/schedule.h"
 #include "agent/state_alarm.h"
 #include "agent/switch.h"
@@ -179,32 +180,7 @@ bool settle_all_ran(const struct batch *b, const struct job *j)
 
 enum probe_verdict settle_worst(const struct job *j)
 {
-	enum probe_verdict worst = PROBE_NEW;
-
-	for (uint32_t i = 0; i < j->spec->probes.n; i++)
-		if (j->probes[i].verdict > worst)
-			worst = j->probes[i].verdict;
-	return worst;
-}
-
-static const struct job_probe *worst_probe(const struct job *j, uint32_t *k)
-{
-	for (*k = 0; *k < j->spec->probes.n; ++*k)
-		if (j->probes[*k].verdict == settle_worst(j))
-			return &j->probes[*k];
-	return NULL;
-}
-
-static void blame_probe(const struct agent *a, struct job *j)
-{
-	uint32_t k;
-	const struct job_probe *p = worst_probe(j, &k);
-
-	if (p == NULL || p->verdict == PROBE_NEW)
-		return;
-	err_set(&j->err, ERR_HOOK, "probe %s: %s: %s",
-		spec_text(a->spec, a->spec->probes[j->spec->probes.first + k].label),
-		probe_word(p->verdict), p->detail);
+	return probing_worst(j->spec, j->probes);
 }
 
 static void blame_hooks(const struct batch *b, struct job *j)
@@ -239,36 +215,17 @@ void settle_judge(const struct batch *b, struct job *j)
 	for (uint32_t k = 0; k < j->spec->hooks.n; k++)
 		may = may || rolls_back(b->agent, j->hooks[k].number);
 	if (may && went_down(j) && settle_can_go_back(j)) {
-		blame_probe(b->agent, j);
+		(void)probing_blame(b->agent->spec, j->spec, j->probes, &j->err);
 		j->undo = true;
 		return;
 	}
 	if (j->err.code == 0)
 		blame_hooks(b, j);
 	if (j->err.code == 0)
-		blame_probe(b->agent, j);
+		(void)probing_blame(b->agent->spec, j->spec, j->probes, &j->err);
 }
 
 /* -- remembering -- */
-
-static int put_served(struct agent *a, const struct job *j, struct err *e)
-{
-	for (uint32_t i = 0; i < j->spec->probes.n; i++) {
-		const struct job_probe *p = &j->probes[i];
-		struct served v = {
-			.endpoint =
-			    spec_text(a->spec,
-				      a->spec->probes[j->spec->probes.first + i].label),
-			.verdict = probe_word(p->verdict),
-			.detail = p->detail,
-			.at = clock_now(),
-		};
-
-		memcpy(v.fingerprint, p->seen, sizeof(v.fingerprint));
-		TRY(state_served_put(a->state, j->name, &v, e));
-	}
-	return 0;
-}
 
 /* The keeper has just looked at all of it. */
 static void remember_whole(struct memory *m, uint64_t stamp)
@@ -360,7 +317,7 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	struct memory *m = &j->memory;
 	bool served = settle_worst(j) == PROBE_NEW;
 
-	m->flags &= ~(unsigned)CERT_NOT_SERVED;
+	m->flags &= ~(unsigned)(CERT_NOT_SERVED | CERT_DOWN);
 	m->state = JOB_IDLE;
 	if (!j->installed && !j->undone)
 		remember_half_done(j, m);
@@ -378,7 +335,7 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 		remember_success(m);
 	if (j->err.code == 0)
 		TRY(state_alarm_over(a->state, j->name, e));
-	TRY(put_served(a, j, e));
+	TRY(probing_remember(a, j->cert, j->probes, e));
 	TRY(state_put(a->state, j->name, m, e));
 	TRY(inventory_refresh(a, j->cert, m, e));
 	if (is_owed(b, j))

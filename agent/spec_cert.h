@@ -70,6 +70,7 @@ struct spec_cert {
 	struct text csr;     /* path; not set: names and key */
 	uint64_t names_hash; /* of all names, names_hash() of base/names.h */
 	int64_t before_s;    /* renew this long before the end; 0: by fraction */
+	int64_t probe_every_s;
 	uint32_t before_num; /* ... of the lifetime, "1/3"; both 0: the default */
 	uint32_t before_den;
 	uint32_t key; /* enum key_type */

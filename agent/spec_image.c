@@ -60,6 +60,7 @@ static const struct field fields[] = {
 	CERT(challenges, LIST, SPEC_CHALLENGES),
 	CERT(csr, PATH, 0),
 	CERT(before_s, SPAN, 0),
+	CERT(probe_every_s, SPAN, 0),
 	CERT(key, BELOW, KEY_TYPES),
 	CERT(reuse_key, BELOW, 2),
 	CERT(usage, BELOW, (USAGE_SERVER | USAGE_CLIENT) + 1),

@@ -8,6 +8,7 @@
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/page.h"
+#include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
 #include "agent/status_view.h"
@@ -31,11 +32,19 @@ static int put_pending(void *arg, const struct pending_hook *p)
 	return 0;
 }
 
+struct serving {
+	const struct view *view;
+	struct json *json;
+};
+
 static int put_served(void *arg, const struct served *s)
 {
-	struct json *j = arg;
+	const struct serving *w = arg;
+	struct json *j = w->json;
 	char hex[65];
 
+	if (!probing_has(w->view->agent, w->view->i, s->endpoint))
+		return 0;
 	text_hex(hex, s->fingerprint, sizeof(s->fingerprint));
 	json_open(j, NULL, '{');
 	json_str(j, "endpoint", s->endpoint);
@@ -98,7 +107,7 @@ static int put_lists(struct view *v, struct json *j, struct err *e)
 	TRY(state_hook_each(state, name, put_pending, &pending, e));
 	json_close(j);
 	json_open(j, "served", '[');
-	TRY(state_served_each(state, name, put_served, j, e));
+	TRY(state_served_each(state, name, put_served, &(struct serving){ v, j }, e));
 	json_close(j);
 	return 0;
 }

@@ -103,6 +103,7 @@ struct super {
 	int64_t restarted_ms; /* clock_boot_ms() of the last */
 	bool cut; /* begun again, or the run before did not end in good order */
 	bool is_daemon;
+	bool look;        /* WISH_LOOK was granted last, among others */
 	unsigned wishes;  /* enum super_wish, not granted yet */
 	int64_t peace_ms; /* until then nothing but WISH_END is granted */
 	bool stopping;

@@ -103,7 +103,7 @@ static int accept_request(struct super *s, struct err *e)
 		return err_set(e, ERR_PROTO, "nobody can have asked for that");
 	TRY(control_peer(q->conn, &q->uid, e));
 	TRY(control_may(&q->request, q->uid, geteuid(), e));
-	q->request.flags &= ~(REQUEST_SWEEP | REQUEST_AGAIN);
+	q->request.flags &= ~(REQUEST_SWEEP | REQUEST_AGAIN | REQUEST_LOOK);
 	if (q->request.wait_s > CONTROL_WAIT_MAX)
 		q->request.wait_s = CONTROL_WAIT_MAX;
 	return 0;

@@ -179,6 +179,7 @@ void super_grant(struct super *s)
 	if (wishes == 0 || s->stopping || clock_boot_ms() < s->peace_ms)
 		return;
 	s->wishes = 0;
+	s->look = (wishes & WISH_LOOK) != 0;
 	taken_up = (wishes & WISH_RELOAD) != 0 && reload(s);
 	if (wishes == WISH_RELOAD && !taken_up)
 		return;

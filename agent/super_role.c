@@ -130,6 +130,8 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		start.request.flags |= REQUEST_SWEEP;
 	if (s->restarts > 0)
 		start.request.flags |= REQUEST_AGAIN;
+	if (s->look)
+		start.request.flags |= REQUEST_LOOK;
 	if (s->is_root && role == ROLE_CONFIG)
 		super_config_user(&start.uid, &start.gid);
 	else if (s->is_root) {

@@ -12,6 +12,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/pool.h"
+#include "agent/probing.h"
 #include "agent/settle.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -58,9 +59,7 @@ static void collect_hooks(struct batch *b)
 			}
 }
 
-/* -- probes: one request per endpoint -- */
-
-#define PROBE_BITS 8 /* of a call's number; the rest is the job's place in the batch */
+/* -- probes: one request per endpoint; the job's place in the batch, and which -- */
 
 static void on_probed(void *arg, uint32_t number, struct msg *m,
 		      const struct err *failed)
@@ -69,26 +68,8 @@ static void on_probed(void *arg, uint32_t number, struct msg *m,
 	struct batch *b = a->batch;
 	struct job *j = b->jobs[number >> PROBE_BITS];
 	struct job_probe *p = &j->probes[number & ((1u << PROBE_BITS) - 1)];
-	const void *seen;
-	size_t len = 0;
 
-	/* What could not be found out (a worker that died) is an alarm, and no reason to
-	 * go back: DOWN is only what a worker has seen. */
-	p->verdict = PROBE_OTHER;
-	p->asked = failed == NULL;
-	memset(p->seen, 0, sizeof(p->seen));
-	if (failed != NULL) {
-		snprintf(p->detail, sizeof(p->detail), "%.255s", failed->text);
-	} else {
-		uint64_t verdict = msg_get_u64(m);
-
-		seen = msg_get_bytes(m, &len);
-		if (len == sizeof(p->seen))
-			memcpy(p->seen, seen, len);
-		snprintf(p->detail, sizeof(p->detail), "%s", msg_get_str(m));
-		if (!m->broken && verdict < PROBE_VERDICTS)
-			p->verdict = (enum probe_verdict)verdict;
-	}
+	probing_take(p, m, failed);
 	b->waiting--;
 	switch_go_on(b);
 }
@@ -104,14 +85,7 @@ static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct er
 	const struct x509_facts *old = j->undone ? &j->facts : &j->old_facts;
 
 	(void)e;
-	msg_begin(m, PROBE_LOOK, 0);
-	msg_put_str(m, spec_text(s, p->host));
-	msg_put_str(m, spec_text(s, p->port));
-	msg_put_str(m, spec_text(s, p->name));
-	msg_put_u64(m, p->proto);
-	msg_put_bytes(m, wanted->fingerprint, sizeof(wanted->fingerprint));
-	msg_put_bytes(m, old->fingerprint, sizeof(old->fingerprint));
-	msg_put_i64(m, a->batch->probe_ms);
+	probing_ask(m, s, p, wanted->fingerprint, old->fingerprint, a->batch->probe_ms);
 	return 0;
 }
 
@@ -365,14 +339,15 @@ static void probe(struct batch *b)
 								: PROBE_GLANCE_MS);
 }
 
-/* nginx -s reload exits 0 and may do nothing: only what is served counts. */
+/* nginx -s reload exits 0 and may do nothing: only what is served counts. Of what was
+ * installed long ago the hooks have just run for the second time. */
 static void find_stale(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++) {
 		struct job *j = b->jobs[i];
 
-		j->stale = switch_in_place(j) && settle_worst(j) == PROBE_OLD &&
-			   settle_all_ran(b, j);
+		j->stale = switch_in_place(j) && !j->again &&
+			   settle_worst(j) == PROBE_OLD && settle_all_ran(b, j);
 	}
 }
 

@@ -330,6 +330,11 @@ static const struct fake_row rows[] = {
 	  "name = \"x\"; } ); };",
 	  "main.conf:1: certificates.a.example.hooks.x: found a group, expected the "
 	  "name of a hook\n" },
+	{ "probed all the time", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; probe_every = "
+	  "\"9s\"; };",
+	  "main.conf:1: certificates.a.example.probe_every: found \"9s\", expected "
+	  "a span from 10s to 365d\n" },
 	{ "keep nothing", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; keep = 0; };",
 	  "main.conf:1: certificates.a.example.keep: found the number 0, expected a "

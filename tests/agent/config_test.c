@@ -52,6 +52,7 @@ static void the_least_that_works_works(void **state)
 	assert_int_equal(c->mode, 0600);
 	assert_int_equal(c->uid, 0);
 	assert_int_equal(c->keep, 3);
+	assert_true(c->probe_every_s == 3600);
 	assert_int_equal(c->before_s, 0);
 	assert_int_equal(c->before_den, 0);
 	issuer = &s.issuers[s.numbers[c->issuers.first]];
@@ -120,7 +121,7 @@ static const char everything[] =
     "\"[::1]:993\",\n"
     "             { name = \"x.example\"; connect = \"127.0.0.1:8443\"; },\n"
     "             { connect = \"unix:/run/x.sock\"; name = \"y.example\"; } );\n"
-    "   keep = 5; allow_private = true; },\n"
+    "   probe_every = \"12h\"; keep = 5; allow_private = true; },\n"
     " { names = \"a.example\"; renew = { before = \"12h\"; }; },\n"
     " { name = \"by-csr\"; csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; }\n"
     ");\n"
@@ -221,6 +222,7 @@ static void the_certificates_are_what_was_said(void **state)
 	assert_int_equal(c->mode, 0640);
 	assert_int_equal(c->on_drift, DRIFT_REPORT);
 	assert_int_equal(c->keep, 5);
+	assert_true(c->probe_every_s == 12 * 3600);
 	assert_int_equal(c->challenges.n, 2);
 	assert_int_equal(c->files.n, 2);
 	file = &s.files[c->files.first];

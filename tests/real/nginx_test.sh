@@ -123,4 +123,36 @@ test_a_broken_nginx_conf_leaves_what_is_served_and_is_made_up_for() {
 	all_workers_serve "$(live_leaf www)"
 }
 
+# Somebody has put an old image of it in place.
+test_an_nginx_that_shows_the_old_one_again_is_found_by_the_daemon() {
+	local old proved
+	nginx_with
+	hook reload <<-H
+	[ "\$1" = test ] || { cp "$dir/tls/www.pem" "$dir/shown.pem"; nginx -s reload -c "$dir/nginx.conf" -p "$dir"; }
+	H
+	cp tls/www.pem shown.pem
+	sed -i "s|$dir/tls/www.pem|$dir/shown.pem|" nginx.conf
+	nginx -s reload -c "$dir/nginx.conf" -p "$dir"
+	sed -i "s|hooks = \"nginx\"|probe_every = \"10s\"; hooks = \"reload\"|; s|^hooks = ( |&$(hook_config reload), |" everleaf.conf
+	expect 0 everleaf renew
+	cp tls/www.pem old.pem
+	old=$(live_leaf www)
+	expect 0 everleaf renew --force www
+	proved=$(events www proved)
+	cp old.pem shown.pem
+	nginx -s reload -c "$dir/nginx.conf" -p "$dir"
+	shows_old() { [ "$(served_leaf "$port")" = "$old" ]; }
+	until_true 60 shows_old
+	: >reload.ran
+	start_agent
+	is_proved_again() { [ "$(events www proved)" -gt "$proved" ]; }
+	until_true 60 is_proved_again
+	all_workers_serve "$(live_leaf www)"
+	says agent.err "www: not-served: probe 127.0.0.1:$port: old: "
+	is "1 1" "$(ran reload "run installed") $(events www not-served)"
+	is new "$(status_of www served.0.verdict)"
+	is_live_of www 2 2
+	stop_agent
+}
+
 run_tests "$@"

@@ -1,0 +1,161 @@
+/*
+ * schedule: nothing that is done again and again is done by all at once. Of 10,000
+ * certificates, or as many hosts, no minute of the hour gets more than three times its
+ * share, and the first is not preferred: it is when everybody else's timers go off.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "agent/schedule.h"
+#include "agent/spec.h"
+#include "base/err.h"
+
+#define H       INT64_C(3600)
+#define D       (24 * H)
+#define ON_HOUR (INT64_C(1795235000) / 3600 * 3600) /* where it would show */
+
+enum { MANY = 10000, MINUTES = 60, SHARE = MANY / MINUTES };
+
+static const struct spec_cert plain;
+
+/* When number `i` does it, by its draw. */
+typedef int64_t moment(uint32_t draw);
+
+static void spreads(const char *what, moment *at, bool never_on_the_hour)
+{
+	unsigned bins[MINUTES] = { 0 };
+
+	for (int i = 0; i < MANY; i++) {
+		char host[32];
+
+		snprintf(host, sizeof(host), "host-%d", i);
+		bins[at(schedule_draw(host, "www", 3)) % H / 60]++;
+	}
+	for (int k = 0; k < MINUTES; k++)
+		if (bins[k] > 3 * SHARE)
+			fail_msg("%s: %u of %d in minute %d", what, bins[k], MANY, k);
+	if (bins[0] > SHARE * 3 / 2 || (never_on_the_hour && bins[0] > 0))
+		fail_msg("%s: %u of %d on the hour", what, bins[0], MANY);
+}
+
+static int64_t renewed(uint32_t draw)
+{
+	return schedule_renew_at(&plain, ON_HOUR, ON_HOUR + 90 * D, draw, NULL);
+}
+
+static int64_t renewed_of_six_days(uint32_t draw)
+{
+	return schedule_renew_at(&plain, ON_HOUR, ON_HOUR + 6 * D, draw, NULL);
+}
+
+static int64_t renewed_in_a_window(uint32_t draw)
+{
+	return schedule_point(ON_HOUR, ON_HOUR + 3 * H, draw);
+}
+
+static int64_t tried_again(uint32_t draw)
+{
+	return schedule_retry_at(ERR_NET, 9, ON_HOUR, 0, draw);
+}
+
+static int64_t each_hour(uint32_t draw)
+{
+	return schedule_turn_at(H, draw, ON_HOUR);
+}
+
+static int64_t each_day(uint32_t draw)
+{
+	return schedule_turn_at(D, draw, ON_HOUR);
+}
+
+static int64_t each_seven_hours(uint32_t draw)
+{
+	return schedule_turn_at(7 * H + 1, draw, ON_HOUR);
+}
+
+static int64_t each_ten_minutes(uint32_t draw)
+{
+	return schedule_turn_at(600, draw, ON_HOUR + draw % 6 * 600);
+}
+
+static void no_minute_of_the_hour_is_preferred(void **state)
+{
+	static const struct {
+		const char *what;
+		moment *at;
+		bool never_on_the_hour;
+	} rows[] = {
+		{ "renewals of 90 days", renewed, false },
+		{ "renewals of six days", renewed_of_six_days, false },
+		{ "renewals in a window", renewed_in_a_window, false },
+		{ "attempts after failures", tried_again, false },
+		{ "each hour", each_hour, true },
+		{ "each day", each_day, true },
+		{ "each seven hours", each_seven_hours, true },
+		{ "each ten minutes", each_ten_minutes, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		spreads(rows[i].what, rows[i].at, rows[i].never_on_the_hour);
+}
+
+static void a_day_is_used_as_a_whole(void **state)
+{
+	unsigned hours[24] = { 0 };
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++)
+		hours[each_day(schedule_draw("host", &i, sizeof(i))) % D / H]++;
+	for (int k = 0; k < 24; k++)
+		assert_in_range(hours[k], MANY / 24 / 2, MANY / 24 * 2);
+}
+
+static void a_turn_comes_at_its_place_again_and_again(void **state)
+{
+	static const int64_t spans[] = { 10, 60, 600, H, 7 * H, D, 365 * D };
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		const int64_t every = spans[i % (sizeof(spans) / sizeof(*spans))];
+		const uint32_t draw = schedule_draw("host", &i, sizeof(i));
+		const int64_t first = schedule_turn_at(every, draw, ON_HOUR + i);
+		const int64_t second = schedule_turn_at(every, draw, first);
+
+		if (first <= ON_HOUR + i || first > ON_HOUR + i + every ||
+		    second != first + every ||
+		    schedule_turn_at(every, draw, first - 1) != first)
+			fail_msg("number %u, each %lld s: %lld, %lld", i,
+				 (long long)every, (long long)first, (long long)second);
+	}
+}
+
+static void no_clock_is_too_wrong_for_a_turn(void **state)
+{
+	static const int64_t clocks[] = { INT64_MIN, -1, 0, 1, INT64_MAX - 1 };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(clocks) / sizeof(*clocks); i++)
+		assert_true(schedule_turn_at(H, UINT32_MAX, clocks[i]) > clocks[i]);
+	assert_true(schedule_turn_at(H, 0, INT64_MAX) == INT64_MAX);
+	assert_true(schedule_turn_at(INT64_MIN, 0, 7) == 8);
+	assert_true(schedule_turn_at(INT64_MAX, UINT32_MAX, 7) > 7);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(no_minute_of_the_hour_is_preferred),
+		cmocka_unit_test(a_day_is_used_as_a_whole),
+		cmocka_unit_test(a_turn_comes_at_its_place_again_and_again),
+		cmocka_unit_test(no_clock_is_too_wrong_for_a_turn),
+	};
+
+	return cmocka_run_group_tests_name("jitter", tests, NULL, NULL);
+}

@@ -1,0 +1,184 @@
+#!/bin/bash
+# proof: the daemon looks again and again at what is served, and what it does about it.
+JOBS=${JOBS:-8}
+. "$(dirname "$0")/../lib.sh"
+
+# A server on $port that shows web.pem, and a hook that gives it what is in tls/www.pem;
+# `ops` is told of what goes wrong. The daemon has got a certificate, and it is served.
+served() { # [SETTINGS of the certificate] [MORE]
+	mkdir tls
+	placeholder "$dir/web.pem"
+	start_serve "$dir/web.pem"
+	echo "cp $dir/tls/www.pem $dir/web.pem; kill -HUP $server" >gives
+	hook web <<-'H'
+	[ "$1" = test ] || . "$dir/gives"
+	H
+	hook ops <<-'H'
+	[ "$1" = test ] || echo "$EVERLEAF_EVENT $EVERLEAF_NAMES: $EVERLEAF_ERROR" >>"$dir/told"
+	H
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = [ "web", "ops" ];
+		files = ( { path = "$dir/tls/www.pem"; content = "combined"; } );
+		probe = "127.0.0.1:$port"; ${1-probe_every = \"10s\";} } );
+	hooks = ( $(hook_config web),
+		{ name = "ops"; run = [ "$dir/ops", "run" ]; on = [ "failed", "not-served", "rolled-back" ]; } );
+	${2-}
+	C
+	expect 0 everleaf renew
+	is new "$(verdict)"
+	: >web.ran
+	start_agent
+	until_true 60 test -S run/agent.sock
+}
+
+shows() { # PEM: the server shows another certificate, and nobody has said so
+	cp "$1" web.pem
+	kill -HUP $server
+}
+
+verdict() {
+	status_of www served.0.verdict
+}
+
+is_seen() { # VERDICT HEALTH
+	[ "$(verdict) $(status_of www health)" = "$1 $2" ]
+}
+
+is_failing() { # the attempt to mend it is over
+	[ "$(status_of www failures)" -ge 1 ]
+}
+
+told() { # WORDS
+	cat told 2>/dev/null | grep -c -- "$1" || :
+}
+
+is_told() { # WORDS
+	[ "$(told "$1")" -ge 1 ]
+}
+
+has_event() { # WHAT TIMES
+	[ "$(events www "$1")" -ge "$2" ]
+}
+
+nothing_is_new() {
+	is_live_of www 1 1
+	is null "$(status_of www held)"
+	is 0 "$(events www rolled-back)"
+}
+
+test_a_server_that_lost_it_is_given_it_again() {
+	served
+	placeholder other.pem
+	shows other.pem
+	until_true 60 has_event proved 2
+	is "$(live_leaf www)" "$(served_leaf "$port")"
+	is "new,ok" "$(verdict),$(status_of www health)"
+	is 1 "$(events www not-served)"
+	is "1 0" "$(ran web "run installed") $(told .)"
+	says agent.err "www: not-served: probe 127.0.0.1:$port: other: "
+	nothing_is_new
+	stop_agent
+}
+
+test_the_one_from_before_is_told_apart() {
+	local old
+	served
+	stop_agent
+	cp tls/www.pem before.pem
+	old=$(live_leaf www)
+	expect 0 everleaf renew --force www
+	echo : >gives
+	start_agent
+	shows before.pem
+	until_true 120 is_failing
+	is "old,not served" "$(verdict),$(status_of www health)"
+	is "$old" "$(status_of www served.0.fingerprint)"
+	stop_agent
+}
+
+served_metric() {
+	curl -sS -m 20 --unix-socket run/http.sock http://localhost/metrics |
+		sed -n "s/^everleaf_certificate_served{name=\"www\",endpoint=\"127.0.0.1:$port\"} //p"
+}
+
+test_a_hook_that_is_of_no_use_is_run_once_and_that_is_told_once() {
+	served 'probe_every = "10s";' "http = \"unix:$dir/run/http.sock\";"
+	echo : >gives
+	placeholder other.pem
+	shows other.pem
+	until_true 120 is_told "^not-served www: probe 127.0.0.1:.*: other: "
+	until_true 60 is_failing
+	is "other,not served" "$(verdict),$(status_of www health)"
+	is 1 "$(ran web "run installed")"
+	is "1 1" "$(told ^failed) $(told ^not-served)"
+	is 0 "$(served_metric)"
+	nothing_is_new
+	expect 0 everleaf status www
+	says out "not served by 127.0.0.1:"
+	shows tls/www.pem # by hand
+	until_true 60 is_seen new ok
+	is "0 null" "$(status_of www failures) $(status_of www last_error)"
+	is 1 "$(served_metric)"
+	stop_agent
+}
+
+test_a_server_that_is_down_is_told_and_left_alone() {
+	served
+	kill -USR1 $server
+	until_true 60 is_told "^not-served www: probe 127.0.0.1:.*: down: "
+	until_true 60 is_seen down down
+	is 1 "$(everleaf status --check | grep -c "WARNING.*www: down")"
+	kill -USR2 $server
+	until_true 60 is_seen new ok
+	is "0 1" "$(ran web "run installed") $(told .)"
+	nothing_is_new
+	stop_agent
+}
+
+test_it_is_looked_at_now_if_everything_is_to_be() {
+	served 'probe_every = "365d";'
+	placeholder other.pem
+	shows other.pem
+	kill -USR1 $run
+	until_true 60 has_event proved 2
+	is "$(live_leaf www)" "$(served_leaf "$port")"
+	stop_agent
+}
+
+test_a_run_that_ends_by_itself_does_not_look() {
+	served
+	stop_agent
+	placeholder other.pem
+	shows other.pem
+	expect 0 everleaf renew
+	is new "$(verdict)"
+	is 0 "$(ran web "run installed")"
+}
+
+test_what_was_seen_last_is_known_when_nobody_runs() {
+	served
+	echo : >gives
+	kill -USR1 $server
+	until_true 60 is_seen down down
+	stop_agent
+	is "down,down" "$(verdict),$(status_of www health)"
+	sed -i "s/probe = \"[^\"]*\"/probe = \"127.0.0.1:1\"/" everleaf.conf
+	is '[]' "$(status_of www served)" # it has that endpoint no more
+}
+
+test_nobody_wakes_between_two_looks() {
+	local before
+	served 'probe_every = "365d";'
+	rests() {
+		before=$(grep -h voluntary /proc/{"$(role agent)","$(role keeper)"}/status)
+		sleep 2
+		[ "$before" = "$(grep -h voluntary /proc/{"$(role agent)","$(role keeper)"}/status)" ]
+	}
+	kill -USR1 $run
+	until_true 60 said "looking at everything"
+	until_true 60 rests
+	not has_role probe
+	stop_agent
+}
+
+run_tests "$@"
