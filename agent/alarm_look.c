@@ -7,6 +7,7 @@
 #include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/log.h"
+#include "agent/schedule.h"
 #include "agent/state_alarm.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -16,6 +17,17 @@
 #include "base/text.h"
 
 /* -- once for each change, and each day -- */
+
+/* Not at once on all hosts that something has befallen at once. */
+static int64_t repeat_at(const struct agent *a, const char *name, const char *what,
+			 int64_t told_at)
+{
+	AUTO_FREE char *about = xasprintf("%s %s", name, what);
+
+	return schedule_spread(told_at + ALARM_REPEAT_S,
+			       schedule_draw(a->start.host_id, about, strlen(about)),
+			       told_at);
+}
 
 bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t kind,
 		 int64_t *next)
@@ -29,7 +41,7 @@ bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t k
 		log_error("%s: what was told: %s", name, e.text);
 	due = alarm_is_due(found ? &last : NULL, kind, row.told_at);
 	if (next != NULL)
-		*next = (due ? row.told_at : last.told_at) + ALARM_REPEAT_S;
+		*next = repeat_at(a, name, what, due ? row.told_at : last.told_at);
 	if (due && (agent_write(a, &e) < 0 ||
 		    state_alarm_put(a->state, name, what, &row, &e) < 0))
 		log_error("%s: remember: %s", name, e.text);

@@ -6,7 +6,8 @@
 
 struct alarm_row;
 
-/* A day, less what an attempt that is made once a day may come early by. */
+/* A day, less what an attempt that is made once a day may come early by. Where nothing
+ * else comes across it again it is up to four hours longer (schedule_spread()). */
 #define ALARM_REPEAT_S (23 * 3600)
 
 /* Whether `kind` is told now, `last` being what was told last (NULL: nothing): what is

@@ -153,14 +153,12 @@ int64_t schedule_later_at(int64_t asked, int64_t now)
 	return later(now, most(least(span(now, asked), SCHEDULE_WAIT_MAX), 1));
 }
 
-/* Where in a span of `every` seconds; not in the first minute of an hour. */
-static uint64_t place_in(uint64_t every, uint32_t draw)
+/* `at`; of an hour and more not in the first minute of an hour but elsewhere in it. */
+static uint64_t off_the_hour(uint64_t at, uint64_t span_s, uint32_t draw)
 {
-	const uint64_t place = fraction(every, draw);
-
-	return every < HOUR || place % HOUR >= MINUTE
-		   ? place
-		   : place + MINUTE + draw % (HOUR - 2 * MINUTE);
+	return span_s < HOUR || at % HOUR >= MINUTE
+		   ? at
+		   : at + MINUTE + draw % (HOUR - 2 * MINUTE);
 }
 
 int64_t schedule_turn_at(int64_t every_s, uint32_t draw, int64_t now)
@@ -168,8 +166,18 @@ int64_t schedule_turn_at(int64_t every_s, uint32_t draw, int64_t now)
 	const uint64_t asked = every_s < 1 ? 1 : (uint64_t)every_s;
 	const uint64_t every = asked < HOUR ? asked : asked - asked % HOUR;
 	const uint64_t since = now < 0 ? 0 : (uint64_t)now;
-	const int64_t at =
-	    later((int64_t)(since - since % every), place_in(every, draw));
+	const uint64_t place = off_the_hour(fraction(every, draw), every, draw);
+	const int64_t at = later((int64_t)(since - since % every), place);
 
 	return at > now ? at : later(at, every);
+}
+
+int64_t schedule_spread(int64_t at, uint32_t draw, int64_t now)
+{
+	const uint64_t wait = span(now, at);
+	const int64_t later_at = wait < HOUR ? at : later(at, fraction(wait / 6, draw));
+
+	return later_at < 0 || later_at > INT64_MAX - HOUR
+		   ? later_at
+		   : (int64_t)off_the_hour((uint64_t)later_at, wait, draw);
 }

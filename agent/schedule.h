@@ -64,6 +64,10 @@ int64_t schedule_retry_at(int code, unsigned n, int64_t now, int64_t not_after,
  * hour. */
 int64_t schedule_turn_at(int64_t every_s, uint32_t draw, int64_t now);
 
+/* What is to be done at `at`, and is by all others too: a wait of an hour or more is made
+ * up to a sixth longer, and does not end in the first minute of an hour. */
+int64_t schedule_spread(int64_t at, uint32_t draw, int64_t now);
+
 /* The time that a peer asked for with ERR_LATER, not before the next second and at most
  * SCHEDULE_WAIT_MAX from now: what it says is obeyed, but not for ever. */
 int64_t schedule_later_at(int64_t asked, int64_t now);

@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include "agent/alarm_rule.h"
 #include "agent/schedule.h"
 #include "agent/spec.h"
 #include "base/err.h"
@@ -84,6 +85,18 @@ static int64_t each_ten_minutes(uint32_t draw)
 	return schedule_turn_at(600, draw, ON_HOUR + draw % 6 * 600);
 }
 
+/* All were told by their CA, on the hour, to come again in six hours; all hosts have told
+ * of the same, and do so again each day. */
+static int64_t asked_again(uint32_t draw)
+{
+	return schedule_spread(ON_HOUR + 6 * H, draw, ON_HOUR);
+}
+
+static int64_t told_again(uint32_t draw)
+{
+	return schedule_spread(ON_HOUR + ALARM_REPEAT_S, draw, ON_HOUR);
+}
+
 static void no_minute_of_the_hour_is_preferred(void **state)
 {
 	static const struct {
@@ -95,6 +108,8 @@ static void no_minute_of_the_hour_is_preferred(void **state)
 		{ "renewals of six days", renewed_of_six_days, false },
 		{ "renewals in a window", renewed_in_a_window, false },
 		{ "attempts after failures", tried_again, false },
+		{ "questions to a CA", asked_again, true },
+		{ "alarms", told_again, true },
 		{ "each hour", each_hour, true },
 		{ "each day", each_day, true },
 		{ "each seven hours", each_seven_hours, true },
@@ -136,6 +151,27 @@ static void a_turn_comes_at_its_place_again_and_again(void **state)
 	}
 }
 
+static void what_is_spread_is_never_earlier_nor_much_later(void **state)
+{
+	static const int64_t waits[] = { 0, 1, 60, H - 1, H, 6 * H, D };
+
+	(void)state;
+	for (uint32_t i = 0; i < MANY; i++) {
+		const int64_t wait = waits[i % (sizeof(waits) / sizeof(*waits))];
+		const int64_t at =
+		    schedule_spread(ON_HOUR + wait,
+				    schedule_draw("host", &i, sizeof(i)), ON_HOUR);
+
+		if (at < ON_HOUR + wait || at > ON_HOUR + wait + wait / 6 + H ||
+		    (wait < H && at != ON_HOUR + wait))
+			fail_msg("number %u, %lld s: %lld s", i, (long long)wait,
+				 (long long)(at - ON_HOUR));
+	}
+	assert_true(schedule_spread(INT64_MAX, UINT32_MAX, 0) == INT64_MAX);
+	assert_true(schedule_spread(INT64_MIN, UINT32_MAX, 0) == INT64_MIN);
+	assert_true(schedule_spread(0, UINT32_MAX, INT64_MIN) > 0);
+}
+
 static void no_clock_is_too_wrong_for_a_turn(void **state)
 {
 	static const int64_t clocks[] = { INT64_MIN, -1, 0, 1, INT64_MAX - 1 };
@@ -154,6 +190,7 @@ int main(void)
 		cmocka_unit_test(no_minute_of_the_hour_is_preferred),
 		cmocka_unit_test(a_day_is_used_as_a_whole),
 		cmocka_unit_test(a_turn_comes_at_its_place_again_and_again),
+		cmocka_unit_test(what_is_spread_is_never_earlier_nor_much_later),
 		cmocka_unit_test(no_clock_is_too_wrong_for_a_turn),
 	};
 
