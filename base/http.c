@@ -3,10 +3,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+#include <sys/socket.h>
 
 #include <curl/curl.h>
 #include <openssl/x509_vfy.h>
 
+#include "base/address.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/http_trust.h"
@@ -27,7 +29,11 @@ struct http {
 	struct http_reply *reply;  /* of the exchange under way */
 	bool connected;            /* somebody has accepted the connection */
 	size_t n_lines;            /* of headers so far */
+	bool body;                 /* something of it has come */
 	const char *limit;         /* static: what was too large; NULL: nothing */
+	const char *local; /* static: what its address is of, which may not be */
+	const struct http_request *request; /* ... under way */
+	struct err sunk; /* what its sink said; code 0: nothing wrong */
 };
 
 /* Called when hands are about to be shaken. What libcurl knows of a connection it says,
@@ -69,15 +75,44 @@ static size_t on_header(char *data, size_t size, size_t n, void *arg)
 	return len;
 }
 
+static bool goes_on(const struct http *h)
+{
+	long status = 0;
+
+	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &status);
+	return h->request->sink != NULL && status == 200;
+}
+
 static size_t on_body(char *data, size_t size, size_t n, void *arg)
 {
 	struct http *h = arg;
 	size_t len = size * n;
 
+	h->body = true;
+	if (goes_on(h)) {
+		int rc = h->request->sink(h->request->sink_arg, data, len, &h->sunk);
+
+		return rc == 0 ? len : CURL_WRITEFUNC_ERROR;
+	}
 	if (len > LIMIT_HTTP_BODY - h->reply->body.len)
 		return too_large(h, "body");
 	buf_add(&h->reply->body, data, len);
 	return len;
+}
+
+/* -- where it connects to -- */
+
+static curl_socket_t on_socket(void *arg, curlsocktype purpose,
+			       struct curl_sockaddr *to)
+{
+	struct http *h = arg;
+	const char *local = address_local(&to->addr);
+
+	(void)purpose;
+	if (local == NULL)
+		return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	h->local = local;
+	return CURL_SOCKET_BAD;
 }
 
 /* -- settings -- */
@@ -98,7 +133,7 @@ static CURLcode set_bounds(struct http *h)
 #define SET(option, value)  \
 	if (rc == CURLE_OK) \
 	rc = curl_easy_setopt(c, CURLOPT_##option, value)
-	SET(PROTOCOLS_STR, "https");
+	SET(PROTOCOLS_STR, h->s.plain ? "http,https" : "https");
 	SET(FOLLOWLOCATION, 0L);
 	SET(NETRC, (long)CURL_NETRC_IGNORED);
 	SET(HTTP_CONTENT_DECODING, 0L);
@@ -116,6 +151,10 @@ static CURLcode set_bounds(struct http *h)
 	SET(HEADERDATA, h);
 	SET(WRITEFUNCTION, on_body);
 	SET(WRITEDATA, h);
+	if (!h->s.no_local)
+		return rc;
+	SET(OPENSOCKETFUNCTION, on_socket);
+	SET(OPENSOCKETDATA, h);
 	return rc;
 }
 
@@ -145,22 +184,30 @@ static CURLcode set_peer(struct http *h, const struct http_trust *trust)
 #undef SET
 }
 
+static bool is_ours(const struct http_settings *s, const char *url)
+{
+	if (s->plain && origin_is_http(s->origin))
+		return strcmp(url, s->origin) == 0;
+	return origin_same(url, s->origin);
+}
+
 static size_t base_len(const char *url)
 {
-	size_t scheme = strlen("https://");
+	size_t scheme = strcspn(url, ":") + strlen("://");
 
 	return scheme + strcspn(url + scheme, "/?#");
 }
 
 int http_new(const struct http_settings *s, struct http **out, struct err *e)
 {
-	struct http_trust trust;
+	struct http_trust trust = { 0 };
 	struct http *h;
 	CURLcode rc;
 
-	if (!origin_same(s->origin, s->origin))
+	if (!is_ours(s, s->origin))
 		return err_set(e, ERR_CONFIG, "%s: no https URL", s->origin);
-	TRY(http_trust_find(s->trust, &trust, e));
+	if (!s->plain || !origin_is_http(s->origin))
+		TRY(http_trust_find(s->trust, &trust, e));
 	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
 		return err_set(e, ERR_SYS, "libcurl does not start");
 	h = xcalloc(1, sizeof(*h));
@@ -201,7 +248,7 @@ static const char *stage(const struct http *h)
 
 	curl_easy_getinfo(h->easy, CURLINFO_NAMELOOKUP_TIME_T, &resolved);
 	curl_easy_getinfo(h->easy, CURLINFO_REQUEST_SIZE, &sent);
-	if (h->reply->body.len > 0)
+	if (h->body)
 		return "its answer does not end";
 	if (h->n_lines > 0)
 		return "the headers of its answer do not end, or no body follows";
@@ -255,6 +302,12 @@ static int not_trusted(const struct http *h, CURLcode rc, struct err *e)
 
 static int judge(const struct http *h, CURLcode rc, struct err *e)
 {
+	if (h->local != NULL && rc == CURLE_COULDNT_CONNECT)
+		return err_set(
+		    e, ERR_REFUSED,
+		    "its address is %s, which is not asked unless allow_local "
+		    "is set",
+		    h->local);
 	if (h->limit != NULL)
 		return err_set(e, ERR_LIMIT, "its answer is too large (%s)", h->limit);
 	/* The codes are libcurl's, and many: all others mean that it was not reached. */
@@ -302,6 +355,10 @@ static struct curl_slist *headers(const struct http *h, const struct http_reques
 	list = header(list, "Accept", r->accept == NULL ? "*/*" : r->accept);
 	if (r->body != NULL)
 		list = header(list, "Content-Type", r->content_type);
+	if (r->if_none_match != NULL && r->if_none_match[0] != '\0')
+		list = header(list, "If-None-Match", r->if_none_match);
+	if (r->if_modified_since != NULL && r->if_modified_since[0] != '\0')
+		list = header(list, "If-Modified-Since", r->if_modified_since);
 	return header(list, "Expect", ""); /* no round trip to ask whether to send */
 }
 
@@ -350,17 +407,25 @@ int http_exchange(struct http *h, const struct http_request *r,
 	CURLcode rc;
 
 	http_reply_done(reply);
-	if (!origin_same(r->url, h->s.origin))
+	if (!is_ours(&h->s, r->url))
 		return other_origin(h, r->url, e);
 	h->reply = reply;
+	h->request = r;
+	h->sunk = (struct err){ .code = 0 };
+	h->local = NULL;
 	h->connected = false;
 	h->n_lines = 0;
+	h->body = false;
 	h->limit = NULL;
 	h->why[0] = '\0';
 	list = headers(h, r);
 	rc = perform(h, r, list);
 	curl_easy_setopt(h->easy, CURLOPT_HTTPHEADER, NULL);
 	curl_slist_free_all(list);
+	if (h->sunk.code != 0) {
+		*e = h->sunk;
+		return e->code;
+	}
 	if (rc != CURLE_OK) {
 		judge(h, rc, e);
 		return err_wrap(e, "%s", h->base);

@@ -2,11 +2,15 @@
  * http: one connection to one origin, and single exchanges over it (RFC 9110), on
  * libcurl. For workers.
  *
- * https only, TLS 1.2 or newer, verified, the connection kept between exchanges; no
+ * https, TLS 1.2 or newer, verified, the connection kept between exchanges; no
  * redirect, cookie, content coding or credentials from anywhere, and a proxy only if it
  * is configured. An exchange has one deadline, bounded headers and a bounded body; what
  * is larger ends it with ERR_LIMIT before it is stored. An answer of any status is an
  * answer: what it means is for the protocol to say.
+ *
+ * A document that proves itself, such as a CRL, may come over http (`plain`), and need not
+ * be stored: a sink takes it as it arrives. Where URLs are somebody else's, addresses that
+ * are nobody else's are not connected to (`no_local`), whatever name leads there.
  *
  * HTTP/1.1: requests follow one another, and HTTP/2 costs more for each. libcurl is not
  * initialized before http_new(), and looks names up in a thread of its own, so that a
@@ -37,12 +41,17 @@ struct http_settings {
 	const char *user_agent;
 	const char *language; /* Accept-Language */
 	long deadline_ms;     /* of an exchange; 0: HTTP_DEADLINE_MS */
+	bool plain;           /* `origin` may be http, and is the only URL then */
+	bool no_local;        /* no address of address.h */
 };
 
 /* Strings in `s` are borrowed for the life of *h. ERR_CONFIG: `origin` is not https, or
  * the system has no trust anchors. */
 int http_new(const struct http_settings *s, struct http **h, struct err *e);
 void http_free(struct http *h);
+
+/* Takes the body of an answer as it comes; an err ends the exchange with it. */
+typedef int http_sink(void *arg, const void *data, size_t len, struct err *e);
 
 /* `body` NULL: GET, or HEAD. */
 struct http_request {
@@ -52,11 +61,16 @@ struct http_request {
 	const char *accept; /* NULL: anything */
 	const char *body;
 	size_t body_len;
+	const char *if_none_match; /* RFC 9110 13.1; NULL or "": not sent */
+	const char *if_modified_since;
+	http_sink *sink; /* NULL: all is stored; of another status than 200 it is */
+	void *sink_arg;
 };
 
 /* Exchange. ERR_NET: no answer came, and why; ERR_TRUST: the server could not be
  * verified; ERR_LIMIT; ERR_PROTO: `url` is of another origin or not https, or the answer
- * is not HTTP; ERR_CONFIG: trust file, proxy or source address cannot be used. What
+ * is not HTTP; ERR_CONFIG: trust file, proxy or source address cannot be used;
+ * ERR_REFUSED: `no_local` forbids it. What
  * *reply held is freed. */
 int http_exchange(struct http *h, const struct http_request *request,
 		  struct http_reply *reply, struct err *e);

@@ -7,6 +7,7 @@
 
 #include "base/text.h"
 
+#define HTTP_PORT  80
 #define HTTPS_PORT 443
 #define PORT_CHARS 5
 
@@ -48,16 +49,16 @@ static bool read_port(const char *text, size_t len, uint64_t *port)
 	return text_u64(digits, UINT16_MAX, port);
 }
 
-static bool read_origin(const char *url, struct origin *o)
+static bool read_origin(const char *url, const char *scheme, uint64_t port,
+			struct origin *o)
 {
-	static const char scheme[] = "https://";
-	const char *at = url + sizeof(scheme) - 1;
+	const char *at = url + strlen(scheme);
 	size_t authority;
 
-	if (strncasecmp(url, scheme, sizeof(scheme) - 1) != 0 || !is_plain(url))
+	if (strncasecmp(url, scheme, strlen(scheme)) != 0 || !is_plain(url))
 		return false;
 	authority = strcspn(at, "/?#");
-	*o = (struct origin){ at, host_len(at), HTTPS_PORT };
+	*o = (struct origin){ at, host_len(at), port };
 	if (o->host_len == 0 || o->host_len == authority)
 		return o->host_len > 0;
 	return at[o->host_len] == ':' &&
@@ -68,6 +69,14 @@ bool origin_same(const char *url, const char *of)
 {
 	struct origin a, b;
 
-	return read_origin(url, &a) && read_origin(of, &b) && a.port == b.port &&
+	return read_origin(url, "https://", HTTPS_PORT, &a) &&
+	       read_origin(of, "https://", HTTPS_PORT, &b) && a.port == b.port &&
 	       a.host_len == b.host_len && strncasecmp(a.host, b.host, a.host_len) == 0;
+}
+
+bool origin_is_http(const char *url)
+{
+	struct origin o;
+
+	return read_origin(url, "http://", HTTP_PORT, &o);
 }

@@ -12,3 +12,6 @@
 /* Whether `url` is of the origin of `of`, both https: the host in any case, the default
  * port written or not. False for what is no such URL. */
 bool origin_same(const char *url, const char *of);
+
+/* Whether `url` is as strict a URL, but http: what comes from there has to prove itself. */
+bool origin_is_http(const char *url);
