@@ -2,13 +2,18 @@
 
 #include <fcntl.h>
 #include <netdb.h>
+#include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "base/err.h"
 #include "base/http_trust.h"
 #include "base/mem.h"
 #include "base/sandbox.h"
+
+#define CRL_SIZE \
+	(400ULL << 20) /* those of our own certificates, which nobody configures */
 
 /* What a name look-up reads. */
 static const char *const resolver_paths[] = {
@@ -33,6 +38,21 @@ static int end_with_supervisor(struct err *e)
 	if (fcntl(ROLE_FD_SUPERVISOR, F_SETOWN, getpid()) < 0 ||
 	    fcntl(ROLE_FD_SUPERVISOR, F_SETFL, O_ASYNC) < 0)
 		return err_sys(e, "end with the supervisor");
+	return 0;
+}
+
+/* A worker writes to what the keeper hands it, a CRL at most. What it says goes to a file,
+ * perhaps, that is larger: then that is not said. */
+static int limit_files(const struct spec *s, struct err *e)
+{
+	struct rlimit most = { CRL_SIZE, CRL_SIZE };
+
+	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++)
+		if (s->crls[i].max_size > most.rlim_max)
+			most.rlim_cur = most.rlim_max = s->crls[i].max_size;
+	signal(SIGXFSZ, SIG_IGN);
+	if (setrlimit(RLIMIT_FSIZE, &most) < 0)
+		return err_sys(e, "limit the size of files");
 	return 0;
 }
 
@@ -81,5 +101,7 @@ int connector_begin(enum role role, struct role_start *s, struct err *e)
 	TRY(role_begin(role, s, e));
 	TRY(end_with_supervisor(e));
 	load_resolver();
+	if (role == ROLE_WORKER)
+		TRY(limit_files(&s->spec, e));
 	return confine(s, e);
 }

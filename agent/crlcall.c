@@ -106,16 +106,17 @@ static bool get_ask(struct msg *m, struct crl_ask *ask)
 
 int crlcall_asked(struct msg *m, struct crl_ask *ask, struct err *e)
 {
+	bool good;
 	int rc;
 
 	*ask = (struct crl_ask){ .url = NULL };
-	if (get_ask(m, ask) && strlen(ask->url) <= LIMIT_CRL_URL &&
-	    strlen(ask->etag) <= LIMIT_CRL_VERSION &&
-	    strlen(ask->last_modified) <= LIMIT_CRL_VERSION &&
-	    ask->ca_len <= LIMIT_CRL_CA)
-		rc = msg_end(m, e);
-	else
-		rc = err_set(e, ERR_PROTO, "a CRL is asked for in no way that we know");
+	good = get_ask(m, ask) && strlen(ask->url) <= LIMIT_CRL_ASKED &&
+	       strlen(ask->etag) <= LIMIT_CRL_VERSION &&
+	       strlen(ask->last_modified) <= LIMIT_CRL_VERSION &&
+	       ask->ca_len <= LIMIT_CRL_CA;
+	rc = msg_end(m, e);
+	if (rc == 0 && !good)
+		rc = err_set(e, ERR_PROTO, "more is asked of a CRL than there may be");
 	if (rc < 0) {
 		free(ask->points);
 		free(ask->serials);

@@ -27,8 +27,8 @@
 
 #define LIMIT_CRL_CA      (10 * 1024) /* DER of a CA's certificate; ML-DSA-87: 7.5 kB */
 #define LIMIT_CRL_POINTS  20
-#define LIMIT_CRL_URL     2048
-#define LIMIT_CRL_VERSION 256 /* an entity tag, a date */
+#define LIMIT_CRL_ASKED   2048 /* of a URL */
+#define LIMIT_CRL_VERSION 256  /* an entity tag, a date */
 
 struct crl_ask {
 	const char *url;

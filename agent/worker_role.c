@@ -9,13 +9,13 @@
 #include "agent/messages.h"
 #include "agent/roles.h"
 #include "agent/worker.h"
+#include "agent/worker_crl.h"
 #include "base/err.h"
 
 static const struct msg_rule rules[] = {
-	{ WORKER_ORDER, 1, worker_order },
-	{ WORKER_ACCOUNT, 1, worker_account },
-	{ WORKER_REVOKE, 1, worker_revoke },
-	{ WORKER_ARI, 1, worker_ari },
+	{ WORKER_ORDER, 1, worker_order },   { WORKER_ACCOUNT, 1, worker_account },
+	{ WORKER_REVOKE, 1, worker_revoke }, { WORKER_ARI, 1, worker_ari },
+	{ WORKER_CRL, 1, worker_crl },
 };
 
 int worker_role(void)

@@ -125,7 +125,7 @@ static const struct row rows[] = {
 	{ "worker",
 	  ROLE_WORKER,
 	  { .command = COMMAND_RENEW },
-	  { WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE, WORKER_ARI } },
+	  { WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE, WORKER_ARI, WORKER_CRL } },
 	{ "probe", ROLE_PROBE, { .command = COMMAND_RENEW }, { PROBE_LOOK } },
 	{ "responder",
 	  ROLE_RESPONDER,
