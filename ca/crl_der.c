@@ -15,6 +15,18 @@ static bool are_digits(const uint8_t *at)
 	return (v & HIGHS) == ZEROS && ((v + 0x0606060606060606ULL) & HIGHS) == ZEROS;
 }
 
+bool der_is_oid(const struct der *d)
+{
+	bool begins = true;
+
+	for (size_t i = 0; i < d->len; i++) {
+		if (begins && d->at[i] == 0x80)
+			return false;
+		begins = d->at[i] < 0x80;
+	}
+	return d->len > 0 && begins;
+}
+
 bool der_is_time(uint8_t tag, const struct der *d)
 {
 	if (tag == DER_UTC)

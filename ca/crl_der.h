@@ -92,6 +92,10 @@ static inline bool der_is_integer(const struct der *d)
 				(d->at[0] == 0xff && d->at[1] >= 0x80));
 }
 
+/* Whether an OBJECT IDENTIFIER is made of whole numbers, each as short as it can be (X.690
+ * 8.19.2). */
+bool der_is_oid(const struct der *d);
+
 /* A UTCTime or GeneralizedTime as RFC 5280 4.1.2.5 writes it, by its form. */
 bool der_is_time(uint8_t tag, const struct der *d);
 

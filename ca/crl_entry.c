@@ -169,7 +169,7 @@ static int take_extension(const struct der *extension, struct about *about,
 {
 	struct der d = *extension, oid, critical = { 0 }, value;
 
-	if (!der_take(&d, DER_OID, &oid))
+	if (!der_take(&d, DER_OID, &oid) || !der_is_oid(&oid))
 		return bad(e, "extension");
 	if (d.len > 0 && d.at[0] == DER_BOOLEAN &&
 	    (!der_take(&d, DER_BOOLEAN, &critical) || critical.len != 1))

@@ -86,10 +86,35 @@ static void a_length_is_as_short_as_it_can_be(void **state)
 	}
 }
 
+static void an_oid_is_made_of_whole_numbers(void **state)
+{
+	static const struct row {
+		const char *der;
+		size_t len;
+		bool good;
+	} rows[] = {
+		{ "\x55\x1d\x15", 3, true },
+		{ "\x2a\x86\x48", 3, true },
+		{ "", 0, false },
+		{ "\x2a\x03\x9f", 3, false },
+		{ "\x2a\x80\x01", 3, false },
+		{ "\x80\x01", 2, false },
+		{ "\x2a\x81\x80\x01", 4, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct der d = { (const uint8_t *)rows[i].der, rows[i].len };
+
+		assert_int_equal(der_is_oid(&d), rows[i].good);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_date_is_a_moment_or_none),
+		cmocka_unit_test(an_oid_is_made_of_whole_numbers),
 		cmocka_unit_test(a_length_is_as_short_as_it_can_be),
 	};
 
