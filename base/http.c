@@ -302,7 +302,7 @@ static int not_trusted(const struct http *h, CURLcode rc, struct err *e)
 
 static int judge(const struct http *h, CURLcode rc, struct err *e)
 {
-	if (h->local != NULL && rc == CURLE_COULDNT_CONNECT)
+	if (h->local != NULL && !h->connected && h->n_lines == 0)
 		return err_set(
 		    e, ERR_REFUSED,
 		    "its address is %s, which is not asked unless allow_local "

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "agent/crlcall.h"
@@ -280,6 +281,24 @@ static void what_is_wrong_is_said(void **state)
 	end(s);
 }
 
+/* What a list is written to may not become larger than any list may be. */
+static void a_worker_can_write_no_more_than_a_list(void **state)
+{
+	struct stage *s = *state;
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct crl_answer answer;
+	char text[ERR_TEXT_MAX] = "";
+	struct rlimit limit = { 0, 0 };
+
+	begin(s, KEY_ECDSA_P256);
+	assert_int_equal(ask(s, &m, &answer, text), 0);
+	free(answer.hits);
+	assert_int_equal(prlimit(s->worker.pid, RLIMIT_FSIZE, NULL, &limit), 0);
+	assert_int_equal(limit.rlim_max, 400 << 20);
+	assert_int_equal(limit.rlim_cur, limit.rlim_max);
+	end(s);
+}
+
 #define STAGE(name) cmocka_unit_test_setup_teardown(name, stage_in, stage_out)
 
 int main(void)
@@ -289,6 +308,7 @@ int main(void)
 		STAGE(what_we_have_is_not_written_again),
 		STAGE(a_list_in_a_file_is_written_over_by_its_der),
 		STAGE(what_is_wrong_is_said),
+		STAGE(a_worker_can_write_no_more_than_a_list),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
