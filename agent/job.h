@@ -49,6 +49,7 @@ enum job_state {
 struct job_probe {
 	bool was_up; /* before the switch */
 	bool asked;  /* a worker has looked: the verdict is about the endpoint */
+	bool again;  /* the first that was to look has died */
 	enum probe_verdict verdict;
 	uint8_t seen[32];
 	char detail[256];

@@ -87,7 +87,8 @@ int probing_blame(const struct spec *s, const struct spec_cert *c,
 		k++;
 	return err_set(e, ERR_HOOK, "probe %s: %s: %s",
 		       spec_text(s, s->probes[c->probes.first + k].label),
-		       probe_word(worst), probes[k].detail);
+		       probes[k].asked ? probe_word(worst) : "could not be looked at",
+		       probes[k].detail);
 }
 
 int probing_remember(struct agent *a, uint32_t i, const struct job_probe *probes,

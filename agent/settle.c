@@ -75,6 +75,7 @@ int settle_owe(struct batch *b, struct err *e)
 			continue;
 		j->memory.state = JOB_INSTALLING;
 		j->memory.installed_run = b->agent->request->run;
+		j->memory.retry_at = 0; /* a crash does not wait for it */
 		if (j->by_hand)
 			mark_by_hand(b->agent, j);
 		TRY(owe_hooks(b, j, e));

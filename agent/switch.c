@@ -1,5 +1,6 @@
 #include "agent/switch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -61,6 +62,10 @@ static void collect_hooks(struct batch *b)
 
 /* -- probes: one request per endpoint; the job's place in the batch, and which -- */
 
+static void ask_probe(struct batch *b, uint32_t number);
+
+/* That who looked has died says nothing about the server: another one looks. But once: it
+ * may have been the server that did it. */
 static void on_probed(void *arg, uint32_t number, struct msg *m,
 		      const struct err *failed)
 {
@@ -69,6 +74,11 @@ static void on_probed(void *arg, uint32_t number, struct msg *m,
 	struct job *j = b->jobs[number >> PROBE_BITS];
 	struct job_probe *p = &j->probes[number & ((1u << PROBE_BITS) - 1)];
 
+	if (failed != NULL && failed->sysno == EPIPE && !p->again) {
+		p->again = true;
+		ask_probe(b, number);
+		return;
+	}
 	probing_take(p, m, failed);
 	b->waiting--;
 	switch_go_on(b);
@@ -89,20 +99,28 @@ static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct er
 	return 0;
 }
 
+static void ask_probe(struct batch *b, uint32_t number)
+{
+	const struct pool_task task = {
+		.issuer = POOL_PROBE,
+		.number = number,
+		.make = make_probe,
+		.done = on_probed,
+	};
+
+	pool_call(b->agent->pool, &task);
+}
+
 static void probe_job(struct batch *b, size_t i, int64_t deadline_ms)
 {
-	b->jobs[i]->state = JOB_PROBING;
-	b->probe_ms = deadline_ms;
-	for (uint32_t k = 0; k < b->jobs[i]->spec->probes.n; k++) {
-		const struct pool_task task = {
-			.issuer = POOL_PROBE,
-			.number = (uint32_t)(i << PROBE_BITS | k),
-			.make = make_probe,
-			.done = on_probed,
-		};
+	struct job *j = b->jobs[i];
 
+	j->state = JOB_PROBING;
+	b->probe_ms = deadline_ms;
+	for (uint32_t k = 0; k < j->spec->probes.n; k++) {
+		j->probes[k].again = false;
 		b->waiting++;
-		pool_call(b->agent->pool, &task);
+		ask_probe(b, (uint32_t)(i << PROBE_BITS | k));
 	}
 }
 
