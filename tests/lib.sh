@@ -220,6 +220,7 @@ is_live_of() { # NAME LIVE ISSUED
 
 # $run is its process, agent.err what it says.
 start_agent() {
+	: >"$dir/agent.err" # what another has said is not what this one says
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" agent >"$dir/agent.out" 2>"$dir/agent.err" </dev/null &
 	run=$!
 	started $run
