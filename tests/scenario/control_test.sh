@@ -248,11 +248,15 @@ test_who_looks_does_not_wait_for_who_asks() {
 }
 
 test_a_member_of_the_group_may_renew_and_no_more() {
+	local what
 	running_for_a_member
 	expect 0 member renew --force www
 	says out "www: renewed, generation 2"
-	expect 1 member rollback www
-	says err "only root or the owner of the state may ask for that"
+	for what in "rollback www" "revoke www" "forget www" "ca local crl" \
+		"account local deactivate --yes"; do
+		expect 1 member $what
+		says err "only root or the owner of the state may ask for that"
+	done
 	is_live_of www 2 2
 	stop_agent
 	expect 1 member renew --force www
