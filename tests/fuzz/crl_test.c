@@ -201,7 +201,7 @@ static void damage(struct stage *s, struct buf *b)
 		break;
 	default: /* some come twice */
 		if (at + n < b->len)
-			memcpy(b->data + at, b->data + dice(s, b->len - n), n);
+			memmove(b->data + at, b->data + dice(s, b->len - n), n);
 		break;
 	}
 }
