@@ -280,6 +280,7 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_ACCOUNT:
 		return agent_account(a, e);
 	case COMMAND_CHECK:
+	case COMMAND_INSPECT:
 	case COMMANDS:
 		break;
 	}

@@ -37,6 +37,12 @@ static bool take_days(struct request *r, const char *value)
 	return true;
 }
 
+static bool take_password_file(struct request *r, const char *value)
+{
+	r->secret = value;
+	return true;
+}
+
 /* RFC 5280 5.3.1, those that a subscriber can give. */
 static const struct command_value reasons[] = {
 	{ "unspecified", 0 },        { "keyCompromise", 1 },
@@ -71,6 +77,7 @@ enum option {
 	OPTION_REPLACE,
 	OPTION_BY_KEY,
 	OPTION_YES,
+	OPTION_PASSWORD_FILE,
 	OPTIONS,
 };
 
@@ -109,6 +116,9 @@ static const struct command_option options[OPTIONS] = {
 			    REQUEST_BY_KEY, NULL, NULL },
 	[OPTION_YES] = { "--yes", NULL, "deactivate without asking", REQUEST_YES, NULL,
 			 NULL },
+	[OPTION_PASSWORD_FILE] = { "--password-file", "FILE",
+				   "its first line opens what is encrypted", 0,
+				   take_password_file, NULL },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -236,6 +246,14 @@ static const struct command_row rows[] = {
 	  "Without --replace it stays live, and is replaced by the next run.\n",
 	  COMMAND_REVOKE, 1, 1,
 	  BIT(OPTION_REASON) | BIT(OPTION_REPLACE) | BIT(OPTION_BY_KEY), NULL },
+	{ "inspect", "FILE...",
+	  "explain certificates, keys, requests, revocation lists, PKCS#12",
+	  "What is in the files, what belongs together, and what is wrong with it. "
+	  "FILE "
+	  "may\nbe - for standard input. Exit status 1 if anything is wrong. Needs no "
+	  "configuration.\n",
+	  COMMAND_INSPECT, 1, LIMIT_INSPECT_FILES,
+	  BIT(OPTION_JSON) | BIT(OPTION_PASSWORD_FILE), NULL },
 	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,
 	  0, 0, 0, NULL },
 	{ "complete", "WORD...", "what may come next, for the completion of the shells",
@@ -277,7 +295,7 @@ const struct command_option *command_option_called(const struct command_row *row
 
 bool command_is_later(const char *word)
 {
-	static const char *const words[] = { "inspect", "crl" };
+	static const char *const words[] = { "crl" };
 
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
 		if (strcmp(words[i], word) == 0)

@@ -47,6 +47,8 @@ static void offer_values(const struct line *l)
 {
 	const struct command_value *v = l->value_of->values;
 
+	if (strcmp(l->value_of->value, "FILE") == 0)
+		puts(COMPLETE_FILE);
 	for (; v != NULL && v->word != NULL; v++)
 		offer(l->word, v->word, "");
 }
@@ -67,7 +69,7 @@ static enum complete_names offer_meant(const struct line *l, const char *at, siz
 	len -= bracket;
 	if (is_called(at, len, "COMMAND"))
 		offer_commands(l->word);
-	if (is_called(at, len, "CSR"))
+	if (is_called(at, len, "CSR") || is_called(at, len, "FILE"))
 		puts(COMPLETE_FILE);
 	if (is_called(at, len, "NAME"))
 		return COMPLETE_CERTS;
@@ -100,8 +102,7 @@ static enum complete_names offer_arguments(const struct line *l)
 {
 	const char *arguments = l->row->arguments;
 	const size_t first = strcspn(arguments, " ");
-	const bool repeats = first > 0 && arguments[first - 1] == ']' &&
-			     memchr(arguments, '.', first) != NULL;
+	const bool repeats = memchr(arguments, '.', first) != NULL;
 
 	if (l->n == 0 || repeats)
 		return offer_meant(l, arguments, first);

@@ -24,6 +24,7 @@ enum keeper_state keeper_state_for(const struct request *r)
 	case COMMAND_PLAN:
 	case COMMAND_CHECK:
 	case COMMAND_HISTORY:
+	case COMMAND_INSPECT:
 	case COMMANDS:
 		break;
 	}

@@ -100,6 +100,12 @@ enum message {
 	RESPONDER_LISTEN = 90, /* SERVES_*, fd of a listening socket. -> none */
 	RESPONDER_READY,       /* all are there. -> none */
 
+	/* supervisor -> inspect, after ROLE_START */
+	INSPECT_INPUT = 95, /* label, fd. -> none */
+	INSPECT_TRUST,      /* fd: what this host trusts. -> none */
+	INSPECT_SECRET,     /* fd: a password. -> none */
+	INSPECT_READY,      /* all are there. -> none */
+
 	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
 	CONTROL_ASK = 100, /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
 	CONTROL_OUTPUT,    /* 0 stdout, 1 stderr; fd. -> none */

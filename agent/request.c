@@ -13,6 +13,7 @@ bool request_writes(const struct request *r)
 	case COMMAND_PLAN:
 	case COMMAND_CHECK:
 	case COMMAND_HISTORY:
+	case COMMAND_INSPECT:
 		return false;
 	case COMMAND_RENEW:
 		return (r->flags & REQUEST_DRY_RUN) == 0;
@@ -48,6 +49,7 @@ const char *request_word(enum command command)
 		[COMMAND_CA_INIT] = "ca init",     [COMMAND_CA_SIGN] = "ca sign",
 		[COMMAND_CA_REVOKE] = "ca revoke", [COMMAND_CA_CRL] = "ca crl",
 		[COMMAND_ACCOUNT] = "account",     [COMMAND_REVOKE] = "revoke",
+		[COMMAND_INSPECT] = "inspect",
 	};
 
 	return command < COMMANDS ? words[command] : "";

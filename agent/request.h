@@ -27,6 +27,7 @@ enum command {
 	COMMAND_CA_CRL,
 	COMMAND_ACCOUNT,
 	COMMAND_REVOKE,
+	COMMAND_INSPECT,
 	COMMANDS,
 };
 
@@ -50,6 +51,7 @@ enum command {
 
 #define LIMIT_REQUEST_NAMES 1000 /* more do not fit a command line a person writes */
 #define LIMIT_REQUEST_INPUT (32 * 1024)
+#define LIMIT_INSPECT_FILES 100 /* of inspect */
 
 struct request {
 	enum command command;
@@ -64,7 +66,8 @@ struct request {
 	uint64_t run;        /* the supervisor's: a number drawn for this run */
 	const char **names;  /* owned array of borrowed strings */
 	size_t n_names;
-	const char *input; /* a CSR in PEM, borrowed; NULL: none */
+	const char *input;  /* a CSR in PEM, borrowed; NULL: none */
+	const char *secret; /* inspect --password-file, borrowed; not passed on */
 };
 
 /* Whether the command changes anything on disk: it needs the lock and the owner. */

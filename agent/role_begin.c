@@ -22,6 +22,7 @@ static const struct power {
 	[ROLE_WORKER] = { SANDBOX_WORKER, 0 },
 	[ROLE_PROBE] = { SANDBOX_WORKER, 0 },
 	[ROLE_RESPONDER] = { SANDBOX_RESPONDER, 0 },
+	[ROLE_INSPECT] = { SANDBOX_CONFIG, 0 },
 };
 
 /* A new version was installed under a supervisor that runs. */
@@ -78,7 +79,7 @@ int role_begin(enum role role, struct role_start *s, struct err *e)
 	*s = (struct role_start){ .role = role, .msg = MSG_NONE };
 	TRY(check_socket(ROLE_FD_SUPERVISOR, e));
 	TRY(read_start(s, e));
-	if (role != ROLE_CONFIG)
+	if (role != ROLE_CONFIG && role != ROLE_INSPECT)
 		TRY(spec_map(ROLE_FD_SNAPSHOT, &s->spec, e));
 	role_log(role, &s->request, &s->spec);
 	return 0;

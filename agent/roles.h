@@ -9,6 +9,7 @@
  *     worker      everleaf-net      agent, keeper
  *     probe       everleaf-net      agent
  *     responder   everleaf-net      supervisor, agent
+ *     inspect     everleaf          supervisor
  *
  * A role is a program of its own, "everleaf-" and its name; the supervisor's is
  * "everleaf". So each starts with the libraries that it needs and no others, and the
@@ -37,6 +38,7 @@ enum role {
 	ROLE_WORKER, /* at a CA */
 	ROLE_PROBE,
 	ROLE_RESPONDER,
+	ROLE_INSPECT,
 	ROLES,
 };
 
@@ -110,3 +112,4 @@ int keeper_role(void);
 int worker_role(void);
 int probe_role(void);
 int responder_role(void);
+int inspect_role(void);

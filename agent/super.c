@@ -393,6 +393,8 @@ static int run(struct super *s, struct err *e)
 
 	if (sigfd < 0)
 		return e->code;
+	if (s->request->command == COMMAND_INSPECT)
+		return super_inspect(s, sigfd, e);
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
 	if ((s->request->flags & REQUEST_NAMES) != 0) {
 		complete_names(&s->spec, (enum complete_names)s->request->step,

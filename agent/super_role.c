@@ -103,6 +103,7 @@ static const struct spec_user *user_of(const struct super *s, enum role role)
 		[ROLE_CONFIG] = SPEC_USER_AGENT,  [ROLE_AGENT] = SPEC_USER_AGENT,
 		[ROLE_KEEPER] = SPEC_USER_KEEPER, [ROLE_WORKER] = SPEC_USER_NETWORK,
 		[ROLE_PROBE] = SPEC_USER_NETWORK, [ROLE_RESPONDER] = SPEC_USER_NETWORK,
+		[ROLE_INSPECT] = SPEC_USER_AGENT,
 	};
 
 	return &s->spec.global->users[users[role]];
@@ -132,7 +133,7 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		start.request.flags |= REQUEST_AGAIN;
 	if (s->look)
 		start.request.flags |= REQUEST_LOOK;
-	if (s->is_root && role == ROLE_CONFIG)
+	if (s->is_root && (role == ROLE_CONFIG || role == ROLE_INSPECT))
 		super_config_user(&start.uid, &start.gid);
 	else if (s->is_root) {
 		start.uid = user_of(s, role)->uid;

@@ -36,6 +36,14 @@ static bool is_hashed(const char *folder)
 	return false;
 }
 
+const char *http_trust_bundle(void)
+{
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		if (access(files[i], R_OK) == 0)
+			return files[i];
+	return NULL;
+}
+
 int http_trust_find(const char *file, struct http_trust *t, struct err *e)
 {
 	*t = (struct http_trust){ .file = file };
@@ -46,11 +54,9 @@ int http_trust_find(const char *file, struct http_trust *t, struct err *e)
 			t->folder = folders[i];
 			return 0;
 		}
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
-		if (access(files[i], R_OK) == 0) {
-			t->file = files[i];
-			return 0;
-		}
+	t->file = http_trust_bundle();
+	if (t->file != NULL)
+		return 0;
 	return err_set(e, ERR_CONFIG,
 		       "this system has no trusted certificates; install "
 		       "ca-certificates, or set trust");

@@ -15,6 +15,9 @@ struct http_trust {
 /* `file` if it is not NULL, else what the system has. ERR_CONFIG: nothing. */
 int http_trust_find(const char *file, struct http_trust *t, struct err *e);
 
+/* The one file of the system that has them all, or NULL. Static. */
+const char *http_trust_bundle(void);
+
 /* Folders and files that the system's store consists of on any distribution, for a
  * sandbox; some exist. NULL-terminated, static. */
 const char *const *http_trust_paths(void);

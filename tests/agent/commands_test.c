@@ -103,6 +103,11 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "renew --yes", EXIT_USAGE, 0, 0, 0 },
 		{ "account le", EXIT_USAGE, 0, 0, 0 },
 		{ "account le sell", EXIT_USAGE, 0, 0, 0 },
+		{ "inspect", EXIT_USAGE, 0, 0, 0 },
+		{ "inspect a.pem - --json", 0, COMMAND_INSPECT, REQUEST_JSON, 2 },
+		{ "inspect --password-file", EXIT_USAGE, 0, 0, 0 },
+		{ "inspect --password-file x a.pem", 0, COMMAND_INSPECT, 0, 1 },
+		{ "inspect --force a.pem", EXIT_USAGE, 0, 0, 0 },
 	};
 
 	(void)state;
@@ -148,7 +153,7 @@ static void a_step_at_the_account_is_part_of_the_request(void **state)
 
 static void what_comes_later_is_known_and_not_a_command(void **state)
 {
-	static const char *const words[] = { "inspect", "crl" };
+	static const char *const words[] = { "crl" };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {

@@ -140,6 +140,7 @@ static void only_what_changes_something_needs_the_lock(void **state)
 		{ COMMAND_PLAN, 0, false },
 		{ COMMAND_CHECK, 0, false },
 		{ COMMAND_HISTORY, 0, false },
+		{ COMMAND_INSPECT, 0, false },
 		{ COMMAND_ROLLBACK, 0, true },
 		{ COMMAND_FORGET, 0, true },
 		{ COMMAND_CA_INIT, 0, true },

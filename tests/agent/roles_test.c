@@ -272,6 +272,27 @@ static void a_responder_takes_only_sockets_before_it_begins(void **state)
 	}
 }
 
+/* What is to be inspected comes with a descriptor, and nothing else comes. */
+static void an_inspect_role_takes_only_what_is_open(void **state)
+{
+	const struct request r = { .command = COMMAND_INSPECT };
+	const struct stage *s = *state;
+
+	for (uint32_t type = 0; type < PAST; type++) {
+		struct alone a;
+		int status;
+
+		alone_start(&a, ROLE_INSPECT, &r, s->snapshot);
+		send_one(&a, type);
+		status = alone_wait(a.pid, 10000);
+		close(a.super);
+		close(a.peer);
+		close(a.said);
+		if (status != (type == INSPECT_READY ? 0 : EXIT_SANDBOX))
+			fail_msg("message %u: status %d", type, status);
+	}
+}
+
 /* -- the agent: it asks, and is asked for one thing -- */
 
 /* All that was sent has been taken. */
@@ -407,7 +428,7 @@ static void a_role_believes_no_unsealed_snapshot(void **state)
 	int status;
 
 	(void)state;
-	for (enum role role = ROLE_AGENT; role < ROLES; role++) {
+	for (enum role role = ROLE_AGENT; role < ROLE_INSPECT; role++) {
 		alone_start(&a, role, &r, file);
 		status = alone_wait(a.pid, 10000);
 		assert_true(status == EXIT_USAGE || status == EXIT_SANDBOX);
@@ -425,6 +446,7 @@ int main(void)
 		CASE(nothing_but_a_whole_start_begins_a_role),
 		CASE(what_the_supervisor_says_later_ends_a_keeper_or_worker),
 		CASE(a_responder_takes_only_sockets_before_it_begins),
+		CASE(an_inspect_role_takes_only_what_is_open),
 		CASE(an_agent_heeds_nothing_but_answers_and_the_order_to_stop),
 		CASE(an_agent_that_cannot_open_its_store_asks_for_nothing),
 		CASE(a_role_without_its_socket_refuses),

@@ -83,8 +83,8 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 static void help_is_made_from_the_table_that_runs(void **state)
 {
 	static const char *const words[] = {
-		"agent",  "renew", "status",  "plan",     "check", "history",
-		"forget", "ca",    "version", "rollback", "help",  "complete"
+		"agent", "renew",   "status",   "plan", "check",    "history", "forget",
+		"ca",    "version", "rollback", "help", "complete", "inspect"
 	};
 	struct tree *t = *state;
 
@@ -125,6 +125,9 @@ static void what_may_come_next_is_said(void **state)
 		{ { "account", "letsencrypt-" }, "letsencrypt-staging\t\n" },
 		{ { "account", "letsencrypt", "ro" }, "rollover\t\n" },
 		{ { "help", "st" }, "status\t" },
+		{ { "inspect", "" }, "<file>\n" },
+		{ { "inspect", "a.pem", "b" }, "<file>\n" },
+		{ { "inspect", "--password-file", "" }, "<file>\n" },
 		{ { "nonsense", "w" }, "" },
 	};
 	struct tree *t = *state;

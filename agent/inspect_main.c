@@ -1,0 +1,9 @@
+/* everleaf-inspect: the role that explains files. Started by the supervisor alone. */
+#include "agent/roles.h"
+#include "base/key.h"
+
+int main(void)
+{
+	key_openssl_begin();
+	return inspect_role();
+}
