@@ -1,32 +1,18 @@
 #include "agent/config_probe.h"
 
 #include <stdlib.h>
-#include <string.h>
 
 #include "agent/config_names.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/endpoint.h"
 #include "base/auto.h"
 #include "base/err.h"
-#include "base/mem.h"
-#include "base/text.h"
 
 #define LIMIT_PROBES 100 /* of one certificate */
 
 static const char expected[] =
     "\"host:port\", \"[v6]:port\", \"smtp://host:25\" or \"unix:/path\"";
-
-static const struct scheme {
-	const char *word;
-	const char *port; /* NULL: must be said */
-} schemes[PROBE_PROTOS] = {
-	[PROBE_TLS] = { "tls://", NULL },
-	[PROBE_SMTP] = { "smtp://", "25" },
-	[PROBE_IMAP] = { "imap://", "143" },
-	[PROBE_POP3] = { "pop3://", "110" },
-	[PROBE_LDAP] = { "ldap://", "389" },
-	[PROBE_POSTGRES] = { "postgres://", "5432" },
-};
 
 /* Put `host`, a name or an address, and the SNI that goes with it. */
 static bool put_host(struct config_reader *r, const config_setting_t *s,
@@ -50,63 +36,26 @@ static bool put_host(struct config_reader *r, const config_setting_t *s,
 	return true;
 }
 
-/* Split "host:port", "[v6]:port", "host" in place. False: neither. */
-static bool split(char *word, char **host, const char **port)
-{
-	char *end = word[0] == '[' ? strchr(word, ']') : strchr(word, ':');
-
-	*host = word[0] == '[' ? word + 1 : word;
-	if (end == NULL)
-		return word[0] != '[';
-	if (*end == ']')
-		*end++ = '\0';
-	if (*end == '\0')
-		return true;
-	if (*end != ':')
-		return false;
-	*end = '\0';
-	*port = end + 1;
-	return true;
-}
-
-static bool put_endpoint(struct config_reader *r, const config_setting_t *s,
-			 const char *word, struct spec_probe *p)
-{
-	AUTO_FREE char *copy = xstrdup(word);
-	const char *port = schemes[p->proto].port;
-	char *host = NULL;
-	uint64_t number;
-
-	if (!split(copy, &host, &port) || port == NULL ||
-	    !text_u64(port, 65535, &number) || number == 0) {
-		config_expected(r, s, "%s", expected);
-		return false;
-	}
-	p->port = snapshot_text(r->b, port);
-	return put_host(r, s, host, p);
-}
-
 static bool read_endpoint(struct config_reader *r, const config_setting_t *s,
 			  struct spec_probe *p)
 {
 	const char *word = config_string(r, s, expected);
+	AUTO_ENDPOINT struct endpoint at = { .host = NULL };
 
 	if (word == NULL)
 		return false;
+	if (!endpoint_parse(word, &at)) {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
 	p->label = snapshot_text(r->b, word);
-	if (strncmp(word, "unix:/", 6) == 0) {
-		p->host = snapshot_text(r->b, word + 5);
+	p->proto = at.proto;
+	if (at.port == NULL) {
+		p->host = snapshot_text(r->b, at.host);
 		return true;
 	}
-	for (uint32_t i = 0; i < PROBE_PROTOS; i++) {
-		size_t len = strlen(schemes[i].word);
-
-		if (strncmp(word, schemes[i].word, len) == 0) {
-			p->proto = i;
-			return put_endpoint(r, s, word + len, p);
-		}
-	}
-	return put_endpoint(r, s, word, p);
+	p->port = snapshot_text(r->b, at.port);
+	return put_host(r, s, at.host, p);
 }
 
 static void read_connect(struct config_reader *r, const config_setting_t *s, void *into)

@@ -44,7 +44,7 @@ static int look(const struct probe *p, const struct probe_address *a,
 	if (p->request->deadline_ms != 0 && until_ms > p->until_ms)
 		until_ms = p->until_ms;
 	TRY(probe_connect(a, until_ms, &fd, e));
-	TRY(probe_starttls(fd, p->request->proto, until_ms, e));
+	TRY(probe_starttls(fd, p->request->proto, p->request->name, until_ms, e));
 	return probe_tls_leaf(p->ctx, fd, p->request->name, until_ms, sha256, e);
 }
 

@@ -62,6 +62,16 @@ static void each_protocol_is_asked_for_tls_in_its_words(void **state)
 		  "a BAD what" },
 		{ PROBE_POP3, ">+OK hi\r\n<STLS\r\n>+OK go\r\n", PROBE_NEW, "" },
 		{ PROBE_POP3, ">+OK hi\n<STLS\r\n>-ERR no\n", PROBE_DOWN, "-ERR no" },
+		{ PROBE_FTP, ">220-hi\r\n220 go on\r\n<AUTH TLS\r\n>234 go\r\n",
+		  PROBE_NEW, "" },
+		{ PROBE_FTP, ">220 hi\r\n<AUTH TLS\r\n>500 what\r\n", PROBE_DOWN,
+		  "ftp: the server said \"500 what\"" },
+		{ PROBE_SIEVE,
+		  ">\"SIEVE\" \"fileinto\"\r\n\"STARTTLS\"\r\nOK \"hi\"\r\n"
+		  "<STARTTLS\r\n>OK \"go\"\r\n",
+		  PROBE_NEW, "" },
+		{ PROBE_SIEVE, ">OK\r\n<STARTTLS\r\n>NO \"never\"\r\n", PROBE_DOWN,
+		  "sieve: the server said \"NO \"never\"\"" },
 		{ PROBE_LDAP,
 		  LDAP_REQUEST ">0\x0c\x02\x01\x01x\x07\x0a\x01\x02\x04\x01x\x04\x00",
 		  PROBE_DOWN, "ldap: the server refused StartTLS" },
@@ -143,6 +153,80 @@ static void ldap_and_postgres_are_asked_in_bytes(void **state)
 	}
 }
 
+/* What a client says in XML has the name of the server in it: two scripts, the second of
+ * them what is expected. */
+static void answers_xmpp(struct server *s, int fd)
+{
+	static const char starttls[] =
+	    "<starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>";
+	static const char head[] =
+	    "<?xml version='1.0'?><stream:stream from='x' version='1.0'>";
+	char heard[sizeof(starttls)] = "", c = 0;
+
+	for (int open = 0; open < 2 && recv(fd, &c, 1, 0) == 1;)
+		open += c == '>';
+	if (send(fd, head, strlen(head), MSG_NOSIGNAL) < 0 ||
+	    send(fd, s->talk, strlen(s->talk), MSG_NOSIGNAL) < 0 ||
+	    recv(fd, heard, strlen(starttls), MSG_WAITALL) !=
+		(ssize_t)strlen(starttls) ||
+	    strcmp(heard, starttls) != 0)
+		return;
+	if (send(fd, "<proceed xmlns='x'/>", 20, MSG_NOSIGNAL) == 20)
+		shows_wanted(s, fd);
+}
+
+static void answers_mysql(struct server *s, int fd)
+{
+	uint8_t greeting[] = { 29,   0, 0, 0, 10, '8', '.', '0', 0, 1, 0,
+			       0,    0, 1, 2, 3,  4,   5,   6,   7, 8, 0,
+			       0xff, 0, 0, 0, 0,  0,   0,   0,   0, 0, 0 };
+	uint8_t request[36];
+
+	greeting[23] = (uint8_t)s->talk[0];
+	if (send(fd, greeting, sizeof(greeting), MSG_NOSIGNAL) !=
+		(ssize_t)sizeof(greeting) ||
+	    recv(fd, request, sizeof(request), MSG_WAITALL) != sizeof(request) ||
+	    request[0] != 32 || request[3] != 1 || (request[5] & 0x08) == 0)
+		return;
+	shows_wanted(s, fd);
+}
+
+/* RFC 6120 5.4.2.1 */
+static void xmpp_and_mysql_are_asked_in_their_own_way(void **state)
+{
+	static const struct {
+		uint32_t proto;
+		serve_fn *serve;
+		const char *talk;
+		enum probe_verdict verdict;
+		const char *detail;
+	} rows[] = {
+		{ PROBE_XMPP, answers_xmpp,
+		  "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
+		  "</stream:features>",
+		  PROBE_NEW, "" },
+		{ PROBE_XMPP, answers_xmpp, "<stream:features></stream:features>",
+		  PROBE_DOWN, "xmpp: the server does not offer TLS" },
+		{ PROBE_MYSQL, answers_mysql, "\x08", PROBE_NEW, "" },
+		{ PROBE_MYSQL, answers_mysql, "\x07", PROBE_DOWN,
+		  "mysql: the server does not offer TLS" },
+	};
+	const struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct server s = { .talk = rows[i].talk };
+		struct probe_request r;
+		struct probe_result got;
+
+		server_start(&s, b->ids, rows[i].serve);
+		r = server_ask(b, &s, 0);
+		r.proto = rows[i].proto;
+		probe_endpoint(&r, &got);
+		server_stop(&s);
+		server_expect(&got, rows[i].verdict, rows[i].detail);
+	}
+}
+
 static void floods(struct server *s, int fd)
 {
 	char bytes[4096];
@@ -160,9 +244,8 @@ static void an_answer_without_end_is_cut(void **state)
 		uint32_t proto;
 		const char *talk;
 	} rows[] = {
-		{ PROBE_SMTP, "x" },
-		{ PROBE_IMAP, "\n" },
-		{ PROBE_LDAP, "0" },
+		{ PROBE_SMTP, "x" }, { PROBE_IMAP, "\n" }, { PROBE_LDAP, "0" },
+		{ PROBE_XMPP, "x" }, { PROBE_MYSQL, "0" }, { PROBE_SIEVE, "\"" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -184,6 +267,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_protocol_is_asked_for_tls_in_its_words),
 		cmocka_unit_test(ldap_and_postgres_are_asked_in_bytes),
+		cmocka_unit_test(xmpp_and_mysql_are_asked_in_their_own_way),
 		cmocka_unit_test(an_answer_without_end_is_cut),
 	};
 
