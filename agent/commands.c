@@ -246,12 +246,12 @@ static const struct command_row rows[] = {
 	  "Without --replace it stays live, and is replaced by the next run.\n",
 	  COMMAND_REVOKE, 1, 1,
 	  BIT(OPTION_REASON) | BIT(OPTION_REPLACE) | BIT(OPTION_BY_KEY), NULL },
-	{ "inspect", "FILE...",
-	  "explain certificates, keys, requests, revocation lists, PKCS#12",
-	  "What is in the files, what belongs together, and what is wrong with it. "
-	  "FILE "
-	  "may\nbe - for standard input. Exit status 1 if anything is wrong. Needs no "
-	  "configuration.\n",
+	{ "inspect", "FILE|HOST:PORT|URL...",
+	  "explain files and endpoints: certificates, keys, chains, ...",
+	  "What is in them, what belongs together, what is wrong and what to do. FILE: "
+	  "PEM,\nDER or PKCS#12, - for standard input. URL: https://, smtp://, "
+	  "ldap://, "
+	  "... Exit\nstatus 1 if anything is wrong. Needs no configuration.\n",
 	  COMMAND_INSPECT, 1, LIMIT_INSPECT_FILES,
 	  BIT(OPTION_JSON) | BIT(OPTION_PASSWORD_FILE), NULL },
 	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,

@@ -35,7 +35,8 @@ static int read_all(int fd, struct buf *out, struct err *e)
 
 struct asker {
 	struct msg msg;
-	bool warn; /* only `check` wants to hear of what is valid but not good */
+	bool warn;  /* only `check` wants to hear of what is valid but not good */
+	bool quiet; /* ... and `inspect` has not asked for a configuration */
 };
 
 static int ask_include(void *arg, const char *pattern, struct buf *path,
@@ -114,7 +115,7 @@ static void report(void *arg, bool warning, const char *file, unsigned line,
 {
 	const struct asker *a = arg;
 
-	if (!warning || a->warn)
+	if (!a->quiet && (!warning || a->warn))
 		fprintf(stderr, "%s:%u: %s%s\n", file, line, warning ? "warning: " : "",
 			text);
 }
@@ -122,7 +123,8 @@ static void report(void *arg, bool warning, const char *file, unsigned line,
 static int work(struct role_start *s, struct err *e)
 {
 	struct asker asker = { .msg = MSG_NONE,
-			       .warn = s->request.command == COMMAND_CHECK };
+			       .warn = s->request.command == COMMAND_CHECK,
+			       .quiet = s->request.command == COMMAND_INSPECT };
 	AUTO_BUF struct buf content = { 0 };
 	AUTO_IDN struct idn idn = { .library = NULL };
 	const struct config_host host = {

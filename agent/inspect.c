@@ -15,10 +15,24 @@ static void item_done(struct inspect_item *item)
 	free(item->seal);
 }
 
+static void input_done(struct inspect_input *input)
+{
+	for (size_t i = 0; i < input->n_seen; i++) {
+		free(input->seen[i].address);
+		free(input->seen[i].said);
+	}
+	free(input->seen);
+	free(input->label);
+	free(input->host);
+}
+
 void inspect_done(struct inspect *in)
 {
 	for (size_t i = 0; i < in->n_inputs; i++)
-		free(in->inputs[i].label);
+		input_done(&in->inputs[i]);
+	for (size_t i = 0; i < in->n_lives; i++)
+		free(in->lives[i].name);
+	free(in->lives);
 	for (size_t i = 0; i < in->n_items; i++)
 		item_done(&in->items[i]);
 	for (size_t i = 0; i < in->n_chains; i++)

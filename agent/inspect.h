@@ -1,11 +1,12 @@
 /*
  * inspect: what `everleaf inspect` has before it, and what is wrong with it.
  *
- * An input (a file) is read into items: certificates, keys, requests, revocation lists,
+ * An input (a file, an endpoint) is read into items: certificates, keys, requests, revocation lists,
  * PKCS#12. Items of one kind are numbered through all inputs, so that what belongs
  * together is found across files ("private key 1 matches certificate 2").
  *
  *     inspect_read(&in, input, bytes, len)   inspect_read.c: items of one input
+ *     inspect_served(&in, message)           inspect_served.c: what one address shows
  *     inspect_pair(&in)                      inspect_pair.c: which key is whose
  *     inspect_chains(&in)                    inspect_chain.c: from each leaf up to a root
  *     inspect_check(&in)                     inspect_check.c: what is wrong with each item
@@ -23,6 +24,7 @@
 #include <openssl/pkcs12.h>
 #include <openssl/x509.h>
 
+#include "agent/inspect_code.h"
 #include "base/crl.h"
 #include "base/x509.h"
 
@@ -53,9 +55,26 @@ struct inspect_item {
 	uint32_t partner; /* 1 + index of the first item with the same key, 0: none */
 };
 
+/* An address of an endpoint, and what came of it. */
+struct inspect_seen {
+	char *address; /* owned, as the next */
+	char *said;    /* "TLSv1.3", or why not */
+};
+
 struct inspect_input {
-	char *label; /* owned; a path as it was given */
+	char *label; /* owned; a path or an endpoint as it was given */
+	char *host;  /* owned; of an endpoint, else NULL */
 	size_t n_items;
+	struct inspect_seen *seen; /* owned, n_seen of them */
+	size_t n_seen;
+	uint8_t leaf[32]; /* SHA-256 of what the endpoint shows; zero: nothing */
+};
+
+/* What is live here of a certificate that is kept for an endpoint. */
+struct inspect_live {
+	char *name; /* owned; in the configuration */
+	uint8_t leaf[32];
+	int64_t not_before;
 };
 
 /* Where a chain ends. */
@@ -72,53 +91,6 @@ struct inspect_chain {
 	char *anchor; /* owned: subject of what is trusted, or of who is missing */
 };
 
-enum inspect_weight {
-	WEIGHT_NOTE, /* good to know */
-	WEIGHT_WARNING,
-	WEIGHT_ERROR,
-};
-
-enum inspect_code {
-	FOUND_EXPIRED,
-	FOUND_NOT_YET_VALID,
-	FOUND_EXPIRES_SOON,
-	FOUND_KEY_MISMATCH,
-	FOUND_KEY_WEAK,
-	FOUND_KEY_EXPOSED,
-	FOUND_KEY_ENCRYPTED,
-	FOUND_KEY_BROKEN,
-	FOUND_SIGNATURE_WEAK,
-	FOUND_SIGNATURE_WRONG,
-	FOUND_NO_NAMES,
-	FOUND_NOT_FOR_SERVERS,
-	FOUND_SELF_SIGNED,
-	FOUND_LEAF_ALONE,
-	FOUND_CHAIN_INCOMPLETE,
-	FOUND_CHAIN_ORDER,
-	FOUND_CHAIN_EXTRA,
-	FOUND_CHAIN_TWICE,
-	FOUND_ROOT_INCLUDED,
-	FOUND_AUTHORITY_UNKNOWN,
-	FOUND_REVOKED,
-	FOUND_CRL_EXPIRED,
-	FOUND_CRL_NOT_YET_VALID,
-	FOUND_CRL_ENDLESS,
-	FOUND_CRL_SIGNATURE,
-	FOUND_CSR_SIGNATURE,
-	FOUND_CSR_NO_NAMES,
-	FOUND_PASSWORD_NEEDED,
-	FOUND_PASSWORD_WRONG,
-	FOUND_PASSWORD_EMPTY,
-	FOUND_P12_LEGACY,
-	FOUND_PEM_BROKEN,
-	FOUND_BYTES_AFTER,
-	FOUND_EMPTY,
-	FOUND_NOT_THIS,
-	FOUND_TOO_LARGE,
-	FOUND_TOO_MANY,
-	FOUND_CODES,
-};
-
 struct inspect_finding {
 	enum inspect_code code;
 	char *what;     /* owned: "certificate 2", or the input */
@@ -133,6 +105,8 @@ struct inspect {
 	size_t trust_len;
 	struct inspect_input *inputs; /* owned, as all below */
 	size_t n_inputs;
+	struct inspect_live *lives;
+	size_t n_lives;
 	struct inspect_item *items;
 	size_t n_items;
 	struct inspect_chain *chains;
@@ -159,12 +133,6 @@ void inspect_say(struct inspect *in, enum inspect_code code, uint32_t input,
 void inspect_say_of(struct inspect *in, enum inspect_code code,
 		    const struct inspect_item *item, const char *fmt, ...)
     __attribute__((format(printf, 4, 5)));
-
-/* "expired", what it weighs, what to do. Static. */
-const char *inspect_code_word(enum inspect_code code);
-enum inspect_weight inspect_code_weight(enum inspect_code code);
-const char *inspect_code_remedy(enum inspect_code code);
-const char *inspect_weight_word(enum inspect_weight weight);
 
 /* Whether there is one that matters: not a note. */
 bool inspect_is_bad(const struct inspect *in);

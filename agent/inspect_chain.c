@@ -53,6 +53,15 @@ static bool is_in(const struct inspect_chain *c, size_t item)
 	return false;
 }
 
+/* An endpoint has to send its chain itself; but for the root. */
+static bool may_vouch(const struct inspect *in, const struct inspect_chain *c, size_t i)
+{
+	const uint32_t input = in->items[c->items[0]].input;
+
+	return in->inputs[input].host == NULL || in->items[i].input == input ||
+	       word_is_root(in->items[i].cert);
+}
+
 /* The item that has signed the last of the chain, or NOWHERE. */
 static size_t find_issuer(struct inspect *in, const struct inspect_chain *c)
 {
@@ -62,7 +71,8 @@ static size_t find_issuer(struct inspect *in, const struct inspect_chain *c)
 	for (size_t i = 0; i < in->n_items; i++) {
 		X509 *cert = in->items[i].cert;
 
-		if (cert == NULL || is_in(c, i) || !names_it(cert, last->cert))
+		if (cert == NULL || is_in(c, i) || !names_it(cert, last->cert) ||
+		    !may_vouch(in, c, i))
 			continue;
 		if (has_signed(cert, last->cert))
 			return i;
@@ -124,6 +134,8 @@ static bool is_leaf(const struct inspect *in, size_t i)
 
 	if (item->cert == NULL)
 		return false;
+	if (in->inputs[item->input].host != NULL)
+		return i == 0 || in->items[i - 1].input != item->input;
 	return !word_is_ca(item->cert) ||
 	       (item->partner != 0 && in->items[item->partner - 1].kind == ITEM_KEY);
 }
@@ -172,14 +184,16 @@ static void judge_open(struct inspect *in, const struct inspect_chain *c)
 		    "its issuer %s is not here, and this host does not trust "
 		    "it%s",
 		    c->anchor, offered);
-	else if (certs_of(in, leaf->input) == 1)
+	else if (certs_of(in, leaf->input) == 1 && in->inputs[leaf->input].host == NULL)
 		inspect_say_of(in, FOUND_LEAF_ALONE, leaf,
 			       "the certificate of its issuer %s is not here%s",
 			       c->anchor, offered);
 	else
 		inspect_say_of(in, FOUND_CHAIN_INCOMPLETE, leaf,
-			       "none of the others here is its issuer %s%s", c->anchor,
-			       offered);
+			       certs_of(in, leaf->input) == 1
+				   ? "it is sent without the one of its issuer %s%s"
+				   : "none of the others here is its issuer %s%s",
+			       c->anchor, offered);
 }
 
 static void judge_end(struct inspect *in, struct inspect_chain *c)
@@ -212,7 +226,7 @@ static void judge_order(struct inspect *in, const struct inspect_chain *c)
 	const struct inspect_item *leaf = &in->items[c->items[0]];
 	size_t last = c->items[0];
 
-	if (strcmp(leaf->form, "PEM") != 0 || leaves_of(in, leaf->input) != 1)
+	if (strcmp(leaf->form, "PKCS#12") == 0 || leaves_of(in, leaf->input) != 1)
 		return;
 	for (size_t i = 0; i < c->items[0]; i++)
 		if (in->items[i].cert != NULL && in->items[i].input == leaf->input) {

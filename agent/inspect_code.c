@@ -1,4 +1,4 @@
-#include "agent/inspect.h"
+#include "agent/inspect_code.h"
 
 static const struct row {
 	const char *word;
@@ -99,6 +99,59 @@ static const struct row {
 			     "revocation list or PKCS#12 in it" },
 	[FOUND_TOO_LARGE] = { "too-large", WEIGHT_ERROR,
 			      "name the file that you mean" },
+	[FOUND_NAME_UNKNOWN] = { "name-unknown", WEIGHT_ERROR,
+				 "look at the spelling, at DNS and at "
+				 "/etc/resolv.conf" },
+	[FOUND_REFUSED] = { "connection-refused", WEIGHT_ERROR,
+			    "look whether the service runs, and listens on this port "
+			    "and address" },
+	[FOUND_NO_ANSWER] = { "no-answer", WEIGHT_ERROR,
+			      "look for a firewall on the way, and whether the service "
+			      "hangs" },
+	[FOUND_NO_ROUTE] = { "no-route", WEIGHT_NOTE,
+			     "ask from a host that has this kind of address" },
+	[FOUND_STARTTLS_REFUSED] = { "starttls-refused", WEIGHT_ERROR,
+				     "turn TLS on in the service; its own log says why "
+				     "it has none" },
+	[FOUND_STARTTLS_SILENT] = { "wrong-protocol", WEIGHT_ERROR,
+				    "name the scheme that is spoken there: tls://, "
+				    "smtp://, ..." },
+	[FOUND_NOT_TLS] = { "not-tls", WEIGHT_ERROR,
+			    "turn TLS on for this port, or name the scheme that begins "
+			    "without it: smtp://, ..." },
+	[FOUND_TLS_OLD] = { "tls-old", WEIGHT_WARNING,
+			    "turn TLS 1.2 and 1.3 on in the service; browsers refuse "
+			    "what is older" },
+	[FOUND_NO_COMMON_TLS] = { "no-common-tls", WEIGHT_ERROR,
+				  "turn TLS 1.2 and 1.3 on in the service, with its "
+				  "default ciphers" },
+	[FOUND_NAME_REFUSED] = { "name-refused", WEIGHT_ERROR,
+				 "configure a virtual host for this name, or ask for "
+				 "one that it has" },
+	[FOUND_HANDSHAKE_FAILED] = { "handshake-failed", WEIGHT_ERROR,
+				     "its log says why; often it has no certificate, "
+				     "or "
+				     "cannot read its key" },
+	[FOUND_CLIENT_CERTIFICATE] = { "client-certificate", WEIGHT_NOTE,
+				       "clients need one that it trusts; without, it "
+				       "may refuse them" },
+	[FOUND_NAME_MISMATCH] = { "name-mismatch", WEIGHT_ERROR,
+				  "use a name that it has, or have it issued for this "
+				  "name, too" },
+	[FOUND_NOT_A_SERVER] = { "not-a-server", WEIGHT_ERROR,
+				 "have one issued with serverAuth" },
+	[FOUND_STAPLE_MISSING] = { "staple-missing", WEIGHT_ERROR,
+				   "turn OCSP stapling on, or have it issued without "
+				   "must-staple" },
+	[FOUND_ADDRESSES_DIFFER] = { "addresses-differ", WEIGHT_WARNING,
+				     "reload the service at each address; one of them "
+				     "has an older one" },
+	[FOUND_OLD_GENERATION] = { "old-generation", WEIGHT_ERROR,
+				   "reload the service, or look at its hooks: everleaf "
+				   "history" },
+	[FOUND_NOT_OURS] = { "not-ours", WEIGHT_WARNING,
+			     "point the service to the files of this certificate: "
+			     "everleaf status" },
 	[FOUND_TOO_MANY] = { "too-many", WEIGHT_WARNING, "split the file" },
 };
 

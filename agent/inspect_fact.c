@@ -135,7 +135,7 @@ static void of_cert(struct facts *f, const struct inspect *in,
 
 	f->who = fact_who(cert);
 	add_list(f, "names", "names", values, n);
-	add_text(f, "subject", "subject", x509_subject(cert));
+	add_text(f, "subject", "subject", word_dn(X509_get_subject_name(cert)));
 	add_text(f, "issuer", "issuer", x509_issuer(cert));
 	add_validity(f, in, cert);
 	add_key(f, in, item, X509_get0_pubkey(cert));

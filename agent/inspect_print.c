@@ -101,8 +101,8 @@ static void put_chain(const struct inspect *in, const struct inspect_chain *c,
 		buf_puts(t->out, "\nchain\n");
 	for (size_t i = 0; i < c->n; i++) {
 		const struct inspect_item *item = &in->items[c->items[i]];
-		AUTO_FREE char *subject = x509_subject(item->cert);
-		AUTO_FREE char *line = xasprintf("%u: %s", item->number, subject);
+		AUTO_FREE char *who = fact_who(item->cert);
+		AUTO_FREE char *line = xasprintf("%u: %s", item->number, who);
 
 		buf_puts(t->out, "  ");
 		put_words(t, line, 2);
@@ -144,6 +144,17 @@ static void put_findings(const struct inspect *in, const struct text *t)
 				put_finding(&in->findings[i], t);
 }
 
+static void put_seen(const struct inspect_input *input, const struct text *t)
+{
+	for (size_t i = 0; i < input->n_seen; i++) {
+		AUTO_FREE char *line =
+		    xasprintf("%s  %s", input->seen[i].address, input->seen[i].said);
+
+		buf_puts(t->out, "  ");
+		put_words(t, line, 2);
+	}
+}
+
 static void put_text(const struct inspect *in, const struct text *t)
 {
 	size_t certs = 0;
@@ -153,6 +164,7 @@ static void put_text(const struct inspect *in, const struct text *t)
 	for (uint32_t input = 0; input < in->n_inputs; input++) {
 		buf_puts(t->out, input == 0 ? "" : "\n");
 		put_words(t, in->inputs[input].label, 0);
+		put_seen(&in->inputs[input], t);
 		for (size_t i = 0; i < in->n_items; i++) {
 			if (in->items[i].input != input)
 				continue;
@@ -239,6 +251,18 @@ static void json_finding(struct json *j, const struct inspect *in,
 	json_close(j);
 }
 
+static void json_seen(struct json *j, const struct inspect_input *input)
+{
+	json_open(j, "addresses", '[');
+	for (size_t i = 0; i < input->n_seen; i++) {
+		json_open(j, NULL, '{');
+		json_str(j, "address", input->seen[i].address);
+		json_str(j, "said", input->seen[i].said);
+		json_close(j);
+	}
+	json_close(j);
+}
+
 static void put_json(const struct inspect *in, struct buf *out)
 {
 	struct json j;
@@ -250,6 +274,8 @@ static void put_json(const struct inspect *in, struct buf *out)
 	for (uint32_t input = 0; input < in->n_inputs; input++) {
 		json_open(&j, NULL, '{');
 		json_str(&j, "input", in->inputs[input].label);
+		if (in->inputs[input].host != NULL)
+			json_seen(&j, &in->inputs[input]);
 		json_open(&j, "items", '[');
 		for (size_t i = 0; i < in->n_items; i++)
 			if (in->items[i].input == input)

@@ -1,5 +1,6 @@
 /*
- * The inspect role: explains what it was handed open, once, and ends.
+ * The inspect role: explains what it was handed open, and what the probe has seen, once,
+ * and ends.
  *
  * A program of its own, not a task of the probe: what people inspect has private keys and
  * passwords in it, so who parses it has neither a file nor a network, as the config role.
@@ -20,6 +21,7 @@
 #include "agent/inspect_pair.h"
 #include "agent/inspect_print.h"
 #include "agent/inspect_read.h"
+#include "agent/inspect_served.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
@@ -27,6 +29,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define CPU_SECONDS  30    /* a key may be sealed so that it takes hours to open */
 #define READ_MS      30000 /* a pipe may never end */
@@ -136,6 +139,27 @@ static int on_trust(struct work *w, struct msg *m, struct err *e)
 	return 0;
 }
 
+static int on_live(struct work *w, struct msg *m, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	const char *name = msg_get_str(m);
+	AUTO_FD int fd = msg_take_fd(m);
+	struct inspect *in = &w->in;
+	struct x509_facts facts;
+	struct err ignored;
+
+	TRY(msg_end(m, e));
+	if (read_all(w, fd, LIMIT_CHAIN_BYTES, &pem, &ignored) < 0 ||
+	    x509_facts_from_pem(pem.data, pem.len, &facts, &ignored) < 0)
+		return 0; /* there is nothing to compare with */
+	in->lives = xrealloc(in->lives, in->n_lives + 1, sizeof(*in->lives));
+	in->lives[in->n_lives] =
+	    (struct inspect_live){ .name = xstrdup(name),
+				   .not_before = facts.not_before };
+	memcpy(in->lives[in->n_lives++].leaf, facts.fingerprint, 32);
+	return 0;
+}
+
 /* Take what the supervisor hands over, until it says that this is all. */
 static int take(struct work *w, struct err *e)
 {
@@ -145,6 +169,10 @@ static int take(struct work *w, struct err *e)
 		TRY(msg_recv(ROLE_FD_SUPERVISOR, &m, e));
 		if (m.type == INSPECT_READY)
 			return msg_end(&m, e);
+		if (m.type == INSPECT_SERVED) {
+			TRY(inspect_served(&w->in, &m, e));
+			continue;
+		}
 		if (m.fd < 0)
 			return err_set(e, ERR_PROTO, "message %u without a file",
 				       m.type);
@@ -152,6 +180,8 @@ static int take(struct work *w, struct err *e)
 			TRY(on_input(w, &m, e));
 		else if (m.type == INSPECT_SECRET)
 			TRY(on_secret(w, &m, e));
+		else if (m.type == INSPECT_LIVE)
+			TRY(on_live(w, &m, e));
 		else if (m.type == INSPECT_TRUST)
 			TRY(on_trust(w, &m, e));
 		else
@@ -169,6 +199,7 @@ static int explain(struct role_start *s, struct work *w, struct err *e)
 		return err_sys(e, "limit the time");
 	TRY(role_confine(s, NULL, 0, e));
 	TRY(take(w, e));
+	inspect_served_all(&w->in);
 	inspect_pair(&w->in);
 	inspect_chains(&w->in);
 	inspect_check(&w->in);

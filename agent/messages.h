@@ -74,6 +74,12 @@ enum message {
 	PROBE_LOOK = 70, /* host, port, name, proto, wanted, old, deadline_ms ->
 			      verdict, seen, detail */
 
+	/* supervisor, for `inspect`, -> probe */
+	PROBE_SHOW,  /* label, host, port, proto -> . ; before that what was found: */
+	PROBE_SHOWN, /* label, host, address, enum probe_stage, errno, OpenSSL's reason,
+			detail, version of TLS, whether a certificate of ours is wanted,
+			whether stapled, n, n * DER. -> none */
+
 	/* agent -> worker */
 	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, fd to the
 			      keeper -> chain PEM, note, how many seconds the CA's clock
@@ -104,6 +110,8 @@ enum message {
 	INSPECT_INPUT = 95, /* label, fd. -> none */
 	INSPECT_TRUST,      /* fd: what this host trusts. -> none */
 	INSPECT_SECRET,     /* fd: a password. -> none */
+	INSPECT_LIVE,       /* certificate, fd: what is live of it. -> none */
+	INSPECT_SERVED,     /* as PROBE_SHOWN. -> none */
 	INSPECT_READY,      /* all are there. -> none */
 
 	/* command -> agent, on the control socket, -> of the supervisor (control.h) */

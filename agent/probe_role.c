@@ -1,6 +1,6 @@
 /*
- * The probe role: looks at one endpoint at a time, for the agent. It connects, and has no
- * file, no key and nothing to run.
+ * The probe role: looks at one endpoint at a time, for the agent, or for `inspect`. It
+ * connects, and has no file, no key and nothing to run.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +9,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/probe.h"
+#include "agent/probe_show.h"
 #include "agent/roles.h"
 #include "base/err.h"
 
@@ -60,8 +61,35 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+static int on_show(void *role, struct msg *m, struct err *e)
+{
+	AUTO_MSG struct msg asked = MSG_NONE; /* its strings outlive what is sent */
+	struct probe_show show;
+	uint32_t id = m->id;
+	uint64_t proto;
+
+	(void)role;
+	msg_move(&asked, m);
+	show.label = msg_get_str(&asked);
+	show.host = msg_get_str(&asked);
+	show.port = or_null(msg_get_str(&asked));
+	proto = msg_get_u64(&asked);
+	TRY(msg_end(&asked, e));
+	if (proto >= PROBE_PROTOS)
+		return err_set(e, ERR_PROTO, "there is no protocol %llu",
+			       (unsigned long long)proto);
+	show.proto = (uint32_t)proto;
+	TRY(probe_show(&show, ROLE_FD_PEER, e));
+	msg_begin(m, PROBE_SHOW, id);
+	return 0;
+}
+
+/* Who keeps certificates wants to know one thing, who inspects wants to see. */
+enum { PROBE_PROVES, PROBE_SHOWS };
+
 static const struct msg_rule rules[] = {
-	{ PROBE_LOOK, 1, on_probe },
+	{ PROBE_LOOK, 1u << PROBE_PROVES, on_probe },
+	{ PROBE_SHOW, 1u << PROBE_SHOWS, on_show },
 };
 
 int probe_role(void)
@@ -71,7 +99,10 @@ int probe_role(void)
 	int rc = connector_begin(ROLE_PROBE, &s, &e);
 
 	if (rc == 0)
-		rc = role_serve(rules, sizeof(rules) / sizeof(*rules), 0, NULL, &e);
+		rc = role_serve(rules, sizeof(rules) / sizeof(*rules),
+				s.request.command == COMMAND_INSPECT ? PROBE_SHOWS
+								     : PROBE_PROVES,
+				NULL, &e);
 	if (rc < 0)
 		log_error("%s", e.text);
 	role_end(&s);

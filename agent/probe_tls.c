@@ -13,14 +13,20 @@
 #include "base/err.h"
 #include "base/key.h"
 
+/* What a handshake has told besides how it ended. */
+struct told {
+	bool wants_ours;
+	int reason;
+};
+
 /* Called when the server's flight is complete and its signature verified. */
 static int wants_our_certificate(SSL *ssl, X509 **cert, EVP_PKEY **key)
 {
-	bool *wanted = SSL_get_app_data(ssl);
+	struct told *told = SSL_get_app_data(ssl);
 
 	(void)cert;
 	(void)key;
-	*wanted = true;
+	told->wants_ours = true;
 	return 0; /* we have none */
 }
 
@@ -65,9 +71,11 @@ static int shake_hands(SSL *ssl, int fd, int64_t until_ms, struct err *e)
 			TRY(probe_wait(fd, POLLIN, until_ms, e));
 		else if (why == SSL_ERROR_WANT_WRITE)
 			TRY(probe_wait(fd, POLLOUT, until_ms, e));
-		else if (why == SSL_ERROR_SSL)
+		else if (why == SSL_ERROR_SSL) {
+			((struct told *)SSL_get_app_data(ssl))->reason =
+			    ERR_GET_REASON(ERR_peek_error());
 			return key_openssl_err(e, ERR_NET, "handshake");
-		else
+		} else
 			return err_set(e, ERR_NET,
 				       "the connection ended in the handshake");
 	}
@@ -86,12 +94,12 @@ static int digest(const SSL *ssl, uint8_t sha256[32], struct err *e)
 static int leaf_of(SSL *ssl, int fd, int64_t until_ms, uint8_t sha256[32],
 		   struct err *e)
 {
-	bool wanted_ours = false;
+	struct told told = { false, 0 };
 	int rc;
 
-	SSL_set_app_data(ssl, &wanted_ours);
+	SSL_set_app_data(ssl, &told);
 	rc = shake_hands(ssl, fd, until_ms, e);
-	if (rc < 0 && !wanted_ours)
+	if (rc < 0 && !told.wants_ours)
 		return rc;
 	TRY(digest(ssl, sha256, e));
 	if (rc == 0)
@@ -100,16 +108,58 @@ static int leaf_of(SSL *ssl, int fd, int64_t until_ms, uint8_t sha256[32],
 	return 0;
 }
 
+static int begin(SSL_CTX *ctx, int fd, const char *name, SSL **ssl, struct err *e)
+{
+	*ssl = SSL_new(ctx);
+	if (*ssl != NULL && SSL_set_fd(*ssl, fd) == 1 && set_sni(*ssl, name))
+		return 0;
+	return key_openssl_err(e, ERR_SYS, "TLS");
+}
+
 int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms,
 		   uint8_t sha256[32], struct err *e)
 {
-	SSL *ssl = SSL_new(ctx);
-	int rc = -1;
+	SSL *ssl;
+	int rc = begin(ctx, fd, name, &ssl, e);
 
-	if (ssl != NULL && SSL_set_fd(ssl, fd) == 1 && set_sni(ssl, name))
+	if (rc == 0)
 		rc = leaf_of(ssl, fd, until_ms, sha256, e);
-	else
-		rc = key_openssl_err(e, ERR_SYS, "TLS");
+	SSL_free(ssl);
+	return rc;
+}
+
+static int show(SSL *ssl, int fd, int64_t until_ms, struct probe_shown *out,
+		struct err *e)
+{
+	struct told told = { false, 0 };
+	const unsigned char *staple;
+	STACK_OF(X509) * chain;
+	int rc;
+
+	SSL_set_app_data(ssl, &told);
+	SSL_set_min_proto_version(ssl, TLS1_VERSION);
+	SSL_set_tlsext_status_type(ssl, TLSEXT_STATUSTYPE_ocsp);
+	rc = shake_hands(ssl, fd, until_ms, e);
+	out->reason = told.reason;
+	out->wants_ours = told.wants_ours;
+	out->version = SSL_get_version(ssl);
+	out->stapled = SSL_get_tlsext_status_ocsp_resp(ssl, &staple) > 0;
+	chain = SSL_get_peer_cert_chain(ssl);
+	out->chain = chain == NULL ? NULL : X509_chain_up_ref(chain);
+	if (rc == 0)
+		(void)SSL_shutdown(ssl);
+	ERR_clear_error();
+	return rc;
+}
+
+int probe_tls_show(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms,
+		   struct probe_shown *out, struct err *e)
+{
+	SSL *ssl;
+	int rc = begin(ctx, fd, name, &ssl, e);
+
+	if (rc == 0)
+		rc = show(ssl, fd, until_ms, out, e);
 	SSL_free(ssl);
 	return rc;
 }

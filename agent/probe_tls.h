@@ -1,6 +1,7 @@
 /* probe_tls: which leaf does the server at the other end show? */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <openssl/ssl.h>
@@ -17,3 +18,17 @@ int probe_tls_new(SSL_CTX **ctx, struct err *e);
  */
 int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms,
 		   uint8_t sha256[32], struct err *e);
+
+/* All that a server shows. */
+struct probe_shown {
+	STACK_OF(X509) * chain; /* as it was sent, leaf first; owned; NULL: none */
+	const char *version;    /* "TLSv1.3"; static */
+	bool wants_ours;        /* it has asked for a certificate of ours */
+	bool stapled;           /* with an answer of OCSP */
+	int reason;             /* of OpenSSL, why the handshake failed; 0: another */
+};
+
+/* The same handshake, also with what speaks no more than TLS 1.0. What was shown before
+ * it failed is in *out as well. */
+int probe_tls_show(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms,
+		   struct probe_shown *out, struct err *e);

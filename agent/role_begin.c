@@ -79,7 +79,8 @@ int role_begin(enum role role, struct role_start *s, struct err *e)
 	*s = (struct role_start){ .role = role, .msg = MSG_NONE };
 	TRY(check_socket(ROLE_FD_SUPERVISOR, e));
 	TRY(read_start(s, e));
-	if (role != ROLE_CONFIG && role != ROLE_INSPECT)
+	/* Nothing is configured yet, or need be. */
+	if (role != ROLE_CONFIG && s->request.command != COMMAND_INSPECT)
 		TRY(spec_map(ROLE_FD_SNAPSHOT, &s->spec, e));
 	role_log(role, &s->request, &s->spec);
 	return 0;

@@ -4,7 +4,7 @@
  * form, and is the only process that forks.
  *
  *     supervise(request, config path)
- *       super_inspect.c  for `inspect`: open what is named, have it explained, nothing else
+ *       super_inspect.c  for `inspect`: hand over what is named, super_served.c: and shown
  *       super_config.c   start the config role, answer what it asks, get the snapshot
  *       super_store.c    make the state directory, take the lock
  *       super_role.c     start and end roles
@@ -129,8 +129,11 @@ int supervise(const struct request *request, const char *path);
  * and why has been said on stderr. */
 int super_configure(struct super *s, int *snapshot, struct spec *spec, struct err *e);
 
-/* super_inspect.c: do `inspect`: its exit status. It needs no configuration. */
+/* super_inspect.c: its exit status. super_served.c: have a probe look at `endpoint`, and
+ * tell the role at `sock` what it sees, and what is live here that is kept for it. */
 int super_inspect(struct super *s, int sigfd, struct err *e);
+int super_served(struct super *s, const char *endpoint, int sock, int sigfd,
+		 struct err *e);
 
 /* super_places.c: where this installation, this user and this host have their things;
  * the folder of the roles' programs, owned by the caller; who the config role becomes as

@@ -8,6 +8,7 @@
 #include <sys/signalfd.h>
 #include <sys/stat.h>
 
+#include "agent/endpoint.h"
 #include "agent/messages.h"
 #include "agent/super.h"
 #include "base/auto.h"
@@ -27,6 +28,8 @@ struct handed {
 struct bag {
 	struct handed list[LIMIT_INSPECT_FILES + 2];
 	size_t n;
+	const char *endpoints[LIMIT_INSPECT_FILES]; /* borrowed */
+	size_t n_endpoints;
 };
 
 /* Opened with the rights of who asks. A pipe that nobody writes to does not keep us. */
@@ -60,6 +63,17 @@ static void open_trust(struct bag *bag)
 		(void)open_named(bag, INSPECT_TRUST, path, &ignored);
 }
 
+/* A file of that name is what is meant; else whatever reads as an endpoint. */
+static bool is_endpoint(const char *word)
+{
+	struct endpoint at;
+	const bool is = access(word, F_OK) != 0 && endpoint_parse(word, &at);
+
+	if (is)
+		endpoint_done(&at);
+	return is;
+}
+
 /* The password comes before what it opens. */
 static int fill(struct bag *bag, const struct request *r, struct err *e)
 {
@@ -67,7 +81,10 @@ static int fill(struct bag *bag, const struct request *r, struct err *e)
 		TRY(open_named(bag, INSPECT_SECRET, r->secret, e));
 	open_trust(bag);
 	for (size_t i = 0; i < r->n_names; i++)
-		TRY(open_named(bag, INSPECT_INPUT, r->names[i], e));
+		if (is_endpoint(r->names[i]))
+			bag->endpoints[bag->n_endpoints++] = r->names[i];
+		else
+			TRY(open_named(bag, INSPECT_INPUT, r->names[i], e));
 	return 0;
 }
 
@@ -88,8 +105,7 @@ static int hand_over(struct super *s, struct bag *bag, int sock, struct err *e)
 		m->fd = take_fd(&bag->list[i].fd);
 		TRY(msg_send(sock, m, e));
 	}
-	msg_begin(m, INSPECT_READY, 0);
-	return msg_send(sock, m, e);
+	return 0;
 }
 
 /* Its exit status. Whoever interrupts us ends it. */
@@ -118,6 +134,15 @@ static int await(struct super_proc *p, int sigfd)
 	return status;
 }
 
+static int serve(struct super *s, struct bag *bag, int sock, int sigfd, struct err *e)
+{
+	TRY(hand_over(s, bag, sock, e));
+	for (size_t i = 0; i < bag->n_endpoints; i++)
+		TRY(super_served(s, bag->endpoints[i], sock, sigfd, e));
+	msg_begin(&s->msg, INSPECT_READY, 0);
+	return msg_send(sock, &s->msg, e);
+}
+
 int super_inspect(struct super *s, int sigfd, struct err *e)
 {
 	const struct super_fds none = {
@@ -125,17 +150,20 @@ int super_inspect(struct super *s, int sigfd, struct err *e)
 	};
 	struct bag bag = { .n = 0 };
 	struct super_proc *p;
-	struct err sent;
-	int status;
+	int rc, status;
 
 	if (fill(&bag, s->request, e) < 0 ||
 	    super_start(s, ROLE_INSPECT, &none, &p, e) < 0) {
 		empty(&bag);
 		return err_wrap(e, "inspect");
 	}
-	/* Who does not take it all has said why. */
-	(void)hand_over(s, &bag, p->sock, &sent);
+	rc = serve(s, &bag, p->sock, sigfd, e);
 	empty(&bag);
+	if (rc < 0 && e->sysno != EPIPE) { /* who does not take it all says why */
+		kill(p->process.pid, SIGKILL);
+		super_end_role(p, clock_boot_ms() + SUPER_STOP_MS);
+		return err_wrap(e, "inspect");
+	}
 	status = await(p, sigfd);
 	return status >= EXIT_SANDBOX ? EXIT_FAILURE : status;
 }

@@ -133,7 +133,7 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		start.request.flags |= REQUEST_AGAIN;
 	if (s->look)
 		start.request.flags |= REQUEST_LOOK;
-	if (s->is_root && (role == ROLE_CONFIG || role == ROLE_INSPECT))
+	if (s->is_root && (role == ROLE_CONFIG || s->spec.global == NULL))
 		super_config_user(&start.uid, &start.gid);
 	else if (s->is_root) {
 		start.uid = user_of(s, role)->uid;

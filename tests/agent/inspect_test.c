@@ -2,6 +2,7 @@
  * inspect: what cannot be made with the openssl command, and that no bytes whatever do it
  * harm. What is said of files, code for code, is in tests/real/inspect_test.sh.
  */
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -21,11 +22,15 @@
 #include "agent/inspect_pair.h"
 #include "agent/inspect_print.h"
 #include "agent/inspect_read.h"
+#include "agent/inspect_served.h"
+#include "agent/messages.h"
+#include "agent/probe_show.h"
 #include "agent/request.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/msg.h"
 #include "tests/help/certs.h"
 
 #define NOW 1800000000
@@ -196,6 +201,106 @@ static void what_a_name_has_in_it_moves_no_cursor(void **state)
 	inspect_done(&in);
 }
 
+/* -- endpoints, as a probe tells of them -- */
+
+static void tell(struct inspect *in, const char *address, enum probe_stage stage,
+		 int sysno, const struct buf *der)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	msg_begin(&m, INSPECT_SERVED, 0);
+	msg_put_str(&m, "it.example:443");
+	msg_put_str(&m, "it.example");
+	msg_put_str(&m, address);
+	msg_put_u64(&m, stage);
+	msg_put_u64(&m, (uint64_t)(unsigned)sysno);
+	msg_put_u64(&m, 0);
+	msg_put_str(&m, stage == STAGE_DONE ? "" : "it says why");
+	msg_put_str(&m, "TLSv1.3");
+	msg_put_u64(&m, 0);
+	msg_put_u64(&m, 0);
+	msg_put_u64(&m, der != NULL);
+	if (der != NULL)
+		msg_put_bytes(&m, der->data, der->len);
+	if (inspect_served(in, &m, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static void make_der(struct buf *der)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	struct err e;
+
+	make_certificate(NOW - DAY, NOW + 90 * DAY, "DNS:it.example", &pem);
+	assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &chain, &e), 0);
+	assert_int_equal(x509_to_der(sk_X509_value(chain, 0), der, &e), 0);
+}
+
+static void addresses_that_show_the_same_are_one(void **state)
+{
+	struct inspect in = { .now = NOW };
+	AUTO_BUF struct buf one = { 0 };
+	AUTO_BUF struct buf other = { 0 };
+
+	(void)state;
+	make_der(&one);
+	make_der(&other);
+	tell(&in, "192.0.2.1:443", STAGE_DONE, 0, &one);
+	tell(&in, "192.0.2.2:443", STAGE_DONE, 0, &one);
+	inspect_served_all(&in);
+	assert_int_equal(in.n_inputs, 1);
+	assert_int_equal(in.n_items, 1);
+	assert_int_equal(in.inputs[0].n_seen, 2);
+	assert_int_equal(in.n_findings, 0);
+	tell(&in, "192.0.2.3:443", STAGE_DONE, 0, &other);
+	assert_true(has(&in, FOUND_ADDRESSES_DIFFER));
+	assert_int_equal(in.n_inputs, 2);
+	assert_int_equal(in.n_items, 2);
+	inspect_done(&in);
+}
+
+static void an_address_without_a_route_matters_only_if_there_is_no_other(void **state)
+{
+	struct inspect in = { .now = NOW };
+	AUTO_BUF struct buf der = { 0 };
+
+	(void)state;
+	make_der(&der);
+	tell(&in, "[2001:db8::1]:443", STAGE_CONNECT, ENETUNREACH, NULL);
+	inspect_served_all(&in);
+	assert_true(has(&in, FOUND_NO_ROUTE));
+	assert_true(has(&in, FOUND_NO_ANSWER));
+	inspect_done(&in);
+	in.now = NOW;
+	tell(&in, "[2001:db8::1]:443", STAGE_CONNECT, ENETUNREACH, NULL);
+	tell(&in, "192.0.2.1:443", STAGE_DONE, 0, &der);
+	inspect_served_all(&in);
+	assert_true(has(&in, FOUND_NO_ROUTE));
+	assert_false(inspect_is_bad(&in));
+	inspect_done(&in);
+}
+
+/* Cut off anywhere, it is refused, or says no more than it did. */
+static void a_message_that_is_cut_off_does_no_harm(void **state)
+{
+	AUTO_BUF struct buf der = { 0 };
+
+	(void)state;
+	make_der(&der);
+	for (size_t cut = 0; cut < der.len; cut++) {
+		struct inspect in = { .now = NOW };
+		const struct buf part = { der.data, cut, 0 };
+		AUTO_BUF struct buf out = { 0 };
+
+		tell(&in, "192.0.2.1:443", STAGE_DONE, 0, &part);
+		inspect_served_all(&in);
+		inspect_print(&in, 0, &out);
+		inspect_done(&in);
+	}
+}
+
 /* -- hostile bytes -- */
 
 /* Each byte of it once changed, and the whole cut off there. */
@@ -269,6 +374,10 @@ int main(void)
 		cmocka_unit_test(a_list_that_never_ends_is_a_finding),
 		cmocka_unit_test(the_moments_of_a_certificate_are_told_apart),
 		cmocka_unit_test(what_a_name_has_in_it_moves_no_cursor),
+		cmocka_unit_test(addresses_that_show_the_same_are_one),
+		cmocka_unit_test(
+		    an_address_without_a_route_matters_only_if_there_is_no_other),
+		cmocka_unit_test(a_message_that_is_cut_off_does_no_harm),
 		cmocka_unit_test(no_change_of_a_byte_does_harm),
 		cmocka_unit_test(no_change_of_a_byte_of_pkcs12_does_harm),
 	};

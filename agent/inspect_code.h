@@ -1,0 +1,76 @@
+/*
+ * inspect_code: all that `inspect` can find. The word of a code stays what it is, for
+ * scripts; each has a weight and a remedy, and stands in everleaf(8).
+ */
+#pragma once
+
+enum inspect_weight {
+	WEIGHT_NOTE, /* good to know */
+	WEIGHT_WARNING,
+	WEIGHT_ERROR,
+};
+
+enum inspect_code {
+	FOUND_EXPIRED,
+	FOUND_NOT_YET_VALID,
+	FOUND_EXPIRES_SOON,
+	FOUND_KEY_MISMATCH,
+	FOUND_KEY_WEAK,
+	FOUND_KEY_EXPOSED,
+	FOUND_KEY_ENCRYPTED,
+	FOUND_KEY_BROKEN,
+	FOUND_SIGNATURE_WEAK,
+	FOUND_SIGNATURE_WRONG,
+	FOUND_NO_NAMES,
+	FOUND_NOT_FOR_SERVERS,
+	FOUND_SELF_SIGNED,
+	FOUND_LEAF_ALONE,
+	FOUND_CHAIN_INCOMPLETE,
+	FOUND_CHAIN_ORDER,
+	FOUND_CHAIN_EXTRA,
+	FOUND_CHAIN_TWICE,
+	FOUND_ROOT_INCLUDED,
+	FOUND_AUTHORITY_UNKNOWN,
+	FOUND_REVOKED,
+	FOUND_CRL_EXPIRED,
+	FOUND_CRL_NOT_YET_VALID,
+	FOUND_CRL_ENDLESS,
+	FOUND_CRL_SIGNATURE,
+	FOUND_CSR_SIGNATURE,
+	FOUND_CSR_NO_NAMES,
+	FOUND_PASSWORD_NEEDED,
+	FOUND_PASSWORD_WRONG,
+	FOUND_PASSWORD_EMPTY,
+	FOUND_P12_LEGACY,
+	FOUND_PEM_BROKEN,
+	FOUND_BYTES_AFTER,
+	FOUND_EMPTY,
+	FOUND_NOT_THIS,
+	FOUND_TOO_LARGE,
+	FOUND_TOO_MANY,
+	FOUND_NAME_UNKNOWN,
+	FOUND_REFUSED,
+	FOUND_NO_ANSWER,
+	FOUND_NO_ROUTE,
+	FOUND_STARTTLS_REFUSED,
+	FOUND_STARTTLS_SILENT,
+	FOUND_NOT_TLS,
+	FOUND_TLS_OLD,
+	FOUND_NO_COMMON_TLS,
+	FOUND_NAME_REFUSED,
+	FOUND_HANDSHAKE_FAILED,
+	FOUND_CLIENT_CERTIFICATE,
+	FOUND_NAME_MISMATCH,
+	FOUND_NOT_A_SERVER,
+	FOUND_STAPLE_MISSING,
+	FOUND_ADDRESSES_DIFFER,
+	FOUND_OLD_GENERATION,
+	FOUND_NOT_OURS,
+	FOUND_CODES,
+};
+
+/* "expired", what it weighs, what to do. Static. */
+const char *inspect_code_word(enum inspect_code code);
+enum inspect_weight inspect_code_weight(enum inspect_code code);
+const char *inspect_code_remedy(enum inspect_code code);
+const char *inspect_weight_word(enum inspect_weight weight);
