@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/err.h>
+
 #include "base/err.h"
 #include "base/key.h"
 #include "base/mem.h"
@@ -176,6 +178,34 @@ static void every_algorithm_that_is_not_broken_is_verified(void **state)
 		    strstr(said.text, "not by the CA's key") == NULL)
 			fail_msg("%s, another key: %d %s", rows[i].name, said.rc,
 				 said.text);
+	}
+}
+
+/* OpenSSL 3.5 and later; of an older one it is a list that cannot be verified here. */
+static void ml_dsa_is_verified_where_openssl_has_it(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ML-DSA-65");
+	AUTO_KEY EVP_PKEY *other_key = EVP_PKEY_Q_keygen(NULL, NULL, "ML-DSA-65");
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_SAID struct crls_said said = { 0 };
+
+	(void)state;
+	ERR_clear_error();
+	if (key == NULL) {
+		print_message("skipped: this OpenSSL has no ML-DSA\n");
+		skip();
+	}
+	for (int wrong = 0; wrong < 2; wrong++) {
+		AUTO_X509 X509 *ca = crls_ca("Lab", key, SIGNS);
+		AUTO_X509 X509 *other = crls_ca("Lab", other_key, SIGNS);
+		struct crls_plan plan = { .ca = ca, .key = key, .n_more = 50 };
+		struct crl_want want = wants(wrong ? other : ca);
+
+		crls_make(&plan, &der);
+		crls_look(&want, &der, 100, true, &said);
+		if (said.rc != (wrong ? ERR_TRUST : 0) ||
+		    said.facts.unverified[0] != '\0')
+			fail_msg("%d: %s%s", said.rc, said.text, said.facts.unverified);
 	}
 }
 
@@ -561,6 +591,7 @@ int main(void)
 		cmocka_unit_test(a_good_list_is_told_with_its_facts),
 		cmocka_unit_test(pem_becomes_the_same_der),
 		cmocka_unit_test(every_algorithm_that_is_not_broken_is_verified),
+		cmocka_unit_test(ml_dsa_is_verified_where_openssl_has_it),
 		cmocka_unit_test(what_cannot_be_verified_here_is_not_called_bad),
 		cmocka_unit_test(our_own_are_found_with_what_is_said_of_them),
 		cmocka_unit_test(ten_thousand_are_looked_for_and_as_many_told_as_fit),

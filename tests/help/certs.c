@@ -65,10 +65,22 @@ static void add_extensions(X509 *cert, const struct cert_plan *plan)
 		add(cert, issuer, NID_authority_key_identifier, "keyid");
 }
 
+const EVP_MD *certs_digest(EVP_PKEY *key)
+{
+	char name[32] = "";
+
+	/* 2: it must be this one */
+	if (EVP_PKEY_get_default_digest_name(key, name, sizeof(name)) == 2 &&
+	    strcmp(name, "UNDEF") == 0)
+		return NULL;
+	return key_digest(key);
+}
+
 X509 *certs_make(const struct cert_plan *plan)
 {
 	EVP_PKEY *signer = plan->issuer_key == NULL ? plan->key : plan->issuer_key;
-	const EVP_MD *digest = plan->digest == NULL ? key_digest(signer) : plan->digest;
+	const EVP_MD *digest =
+	    plan->digest == NULL ? certs_digest(signer) : plan->digest;
 	X509 *cert = X509_new();
 
 	assert_non_null(cert);

@@ -33,5 +33,8 @@ struct cert_plan {
 /* The certificate; a plan that cannot be made fails the test. Owned by the caller. */
 X509 *certs_make(const struct cert_plan *plan);
 
+/* What fits the key; NULL: it signs no hash. */
+const EVP_MD *certs_digest(EVP_PKEY *key);
+
 /* A key of the type; owned by the caller. */
 EVP_PKEY *certs_key(enum key_type type);

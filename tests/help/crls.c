@@ -108,7 +108,8 @@ static void add_entry(X509_CRL *crl, const struct crls_plan *plan,
 
 static void sign(X509_CRL *crl, const struct crls_plan *plan)
 {
-	const EVP_MD *md = plan->digest == NULL ? key_digest(plan->key) : plan->digest;
+	const EVP_MD *md =
+	    plan->digest == NULL ? certs_digest(plan->key) : plan->digest;
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	EVP_PKEY_CTX *key = NULL;
 
