@@ -142,10 +142,14 @@ static int include(struct config_reader *r, const config_setting_t *s, struct ha
 	return 0;
 }
 
+static const config_setting_t *includes(const struct config_reader *r)
+{
+	return config_member(config_root_setting(&r->sources[0]->tree), "include");
+}
+
 static void read_includes(struct config_reader *r, struct hash *h)
 {
-	const config_setting_t *s =
-	    config_member(config_root_setting(&r->sources[0]->tree), "include");
+	const config_setting_t *s = includes(r);
 	unsigned n_files = 0;
 
 	for (unsigned i = 0; s != NULL && i < config_items(s); i++)
@@ -256,6 +260,7 @@ static int compile(struct config_reader *r, const char *path, const char *conten
 		return err_set(e, ERR_CONFIG, "%s: %u error%s", path, r->errors,
 			       r->errors == 1 ? "" : "s");
 	hash_end(&h, r->global.digest);
+	r->global.mark = includes(r) == NULL ? r->host->mark : 0;
 	return finish(r, snapshot, e);
 }
 

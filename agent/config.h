@@ -39,6 +39,7 @@ struct config_host {
 	void *arg;
 	const struct idn *idn; /* borrowed */
 	bool is_root;
+	uint64_t mark;            /* spec_mark() of the main file */
 	const char *home_state;   /* default state_dir */
 	const char *home_runtime; /* default runtime_dir */
 	const char *hooks_dir;    /* of the ready-made hooks; NULL: there are none */

@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "agent/config.h"
@@ -120,6 +121,13 @@ static void report(void *arg, bool warning, const char *file, unsigned line,
 			text);
 }
 
+static uint64_t mark_of(int fd)
+{
+	struct stat st;
+
+	return fstat(fd, &st) < 0 ? 0 : spec_mark(&st);
+}
+
 static int work(struct role_start *s, struct err *e)
 {
 	struct asker asker = { .msg = MSG_NONE,
@@ -131,6 +139,7 @@ static int work(struct role_start *s, struct err *e)
 		.arg = &asker,
 		.idn = &idn,
 		.is_root = s->is_root,
+		.mark = mark_of(ROLE_FD_SNAPSHOT),
 		.home_state = s->home_state,
 		.home_runtime = s->home_runtime,
 		.hooks_dir = s->hooks_dir,

@@ -17,9 +17,11 @@
  * or MSG_FAILED and the end. A connection that ends without CONTROL_OUTPUT was one of an
  * agent that had to go: it is asked anew. One that the person ends ends the tree.
  *
- * What only shows what is known (status, plan, history) the agent answers itself, for
- * members of the group that cannot read the state: CONTROL_OUTPUT and CONTROL_DONE at once,
- * printed by the functions that print it without an agent.
+ * What only shows what is known (status, plan, history) the agent answers itself, to all who
+ * may connect: CONTROL_OUTPUT and CONTROL_DONE at once, printed by the functions that print
+ * it without an agent. Where runtime_dir is the default one it is asked before the
+ * configuration is read, which takes longer than all the rest: an agent that has read the
+ * same file and no other, to which nobody has written since, knows what it says.
  */
 #pragma once
 
@@ -53,6 +55,10 @@ int control_may(const struct request *r, uid_t uid, uid_t owner, struct err *e);
 
 /* Have the agent do it, and copy what it says. Exit status; ERR_BUSY: none answers. */
 int control_ask(const char *runtime_dir, const struct request *r, struct err *e);
+
+/* Have it shown by an agent in `runtime_dir` that has read the configuration at `path`, as
+ * long as that does not keep one waiting. Exit status; ERR_BUSY: none does. */
+int control_glance(const char *runtime_dir, const char *path, const struct request *r);
 
 /* The process of the agent that answers there, and since when; 0: none does. */
 void control_look(const char *runtime_dir, int64_t *pid, int64_t *since);

@@ -11,13 +11,15 @@
 
 #include "agent/control.h"
 #include "agent/messages.h"
+#include "agent/spec.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/msg.h"
 
-#define ASK_MS  60000 /* for an agent that is about to be another */
-#define COPY_MS 100   /* what the tree says appears in such steps */
+#define ASK_MS    60000 /* for an agent that is about to be another */
+#define GLANCE_MS 10000 /* for one that has other things to do */
+#define COPY_MS   100   /* what the tree says appears in such steps */
 
 /* One of the two streams of the tree: what it has said, in memory. */
 struct stream {
@@ -29,6 +31,7 @@ struct stream {
 struct asking {
 	int sock;
 	struct stream streams[2];
+	int patience_ms; /* until it begins; -1: for ever */
 	bool begun;
 	bool done;
 	int status;
@@ -80,8 +83,10 @@ static int follow(struct asking *a, struct err *e)
 
 	while (!a->done && rc == 0) {
 		struct pollfd p = { .fd = a->sock, .events = POLLIN };
-		int n = poll(&p, 1, a->begun ? COPY_MS : -1);
+		int n = poll(&p, 1, a->begun ? COPY_MS : a->patience_ms);
 
+		if (n == 0 && !a->begun)
+			rc = err_set(e, ERR_BUSY, "the agent does not answer");
 		if (n > 0)
 			rc = msg_recv(a->sock, &m, e);
 		if (n > 0 && rc == 0)
@@ -108,6 +113,13 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 	return follow(a, e);
 }
 
+static struct asking asking_for(int patience_ms)
+{
+	return (struct asking){ .streams = { { -1, STDOUT_FILENO, 0 },
+					     { -1, STDERR_FILENO, 0 } },
+				.patience_ms = patience_ms };
+}
+
 /* The same; *since_ms is when an agent last let go of us that had us wait. */
 static int ask_kept(struct asking *a, const struct sockaddr_un *sa,
 		    const struct request *r, int64_t *since_ms, struct err *e)
@@ -123,8 +135,7 @@ static int ask_kept(struct asking *a, const struct sockaddr_un *sa,
 int control_ask(const char *runtime_dir, const struct request *r, struct err *e)
 {
 	int64_t since_ms = clock_boot_ms();
-	struct asking a = { .streams = { { -1, STDOUT_FILENO, 0 },
-					 { -1, STDERR_FILENO, 0 } } };
+	struct asking a = asking_for(-1);
 	struct sockaddr_un sa;
 	sigset_t none, before;
 	int rc;
@@ -141,6 +152,27 @@ int control_ask(const char *runtime_dir, const struct request *r, struct err *e)
 	if (rc == ERR_NET)
 		return err_set(e, ERR_NET, "the agent has ended");
 	return rc < 0 ? rc : a.status;
+}
+
+int control_glance(const char *runtime_dir, const char *path, const struct request *r)
+{
+	struct asking a = asking_for(GLANCE_MS);
+	struct request marked = *r;
+	struct sockaddr_un sa;
+	struct stat st;
+	struct err e;
+	int rc;
+
+	if (runtime_dir == NULL || stat(path, &st) < 0 ||
+	    control_address(runtime_dir, &sa, &e) < 0)
+		return ERR_BUSY;
+	marked.mark = spec_mark(&st);
+	rc = ask(&a, &sa, &marked, &e);
+	auto_fd_(&a.streams[0].from);
+	auto_fd_(&a.streams[1].from);
+	if (rc == 0)
+		return a.status;
+	return a.begun ? EXIT_FAILURE : ERR_BUSY;
 }
 
 void control_look(const char *runtime_dir, int64_t *pid, int64_t *since)

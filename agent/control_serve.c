@@ -97,6 +97,8 @@ static int understand(struct peer *p, struct request *r, struct err *e)
 		return err_set(e, ERR_PROTO, "message %u is no request", m->type);
 	request_get(m, r);
 	TRY(msg_end(m, e));
+	if (r->mark != 0 && r->mark != a->spec->global->mark)
+		return err_set(e, ERR_BUSY, "this agent has another configuration");
 	TRY(control_peer(p->fd, &uid, e));
 	return control_may(r, uid, a->start.is_root ? 0 : getuid(), e);
 }

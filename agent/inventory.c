@@ -339,9 +339,8 @@ static int load_row(void *arg, const char *name, const struct memory *row)
 	return load_cert(l, &m, false);
 }
 
-/* From the first that is asked for to the last. Who writes, looks at all: what is not
- * asked for now may be in the next hour. */
-static void choose(const struct agent *a, uint32_t *first, uint32_t *end)
+/* Who writes, looks at all: what is not asked for now may be in the next hour. */
+void inventory_asked(const struct agent *a, uint32_t *first, uint32_t *end)
 {
 	*first = 0;
 	*end = a->spec->n[SPEC_CERTS];
@@ -359,7 +358,7 @@ static int load_certs(struct loading *l, struct err *e)
 	uint32_t end;
 	int rc;
 
-	choose(a, &l->next, &end);
+	inventory_asked(a, &l->next, &end);
 	if (l->next == end)
 		return 0;
 	l->err = e;

@@ -29,6 +29,9 @@ int inventory_again(struct agent *a, uint32_t i, struct err *e);
 /* Bring `m`, as it was remembered, up to what is live; nothing else changes. */
 void inventory_see(const struct agent *a, uint32_t i, struct memory *m);
 
+/* From the first of those that the request asks for to the last. */
+void inventory_asked(const struct agent *a, uint32_t *first, uint32_t *end);
+
 /* The renewal moment of certificate `i` if its leaf were the one of `facts`. */
 struct x509_facts;
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,

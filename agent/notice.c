@@ -102,6 +102,12 @@ const char *notice_way(const struct agent *a)
 					   : NULL;
 }
 
+bool notice_stands(const struct agent *a, uint32_t i)
+{
+	return a->notice.certs != NULL && a->notice.way == KEEPER_WATCHES &&
+	       a->notice.certs[i].stamp == 0;
+}
+
 static void take_way(struct agent *a, uint64_t way)
 {
 	if (way == a->notice.way)

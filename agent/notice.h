@@ -53,6 +53,9 @@ void notice_other(void *arg, struct link *l, struct msg *m);
  * for not everything can be watched), NULL: none does, or it has not said. */
 const char *notice_way(const struct agent *a);
 
+/* Whether nothing has come of certificate `i` since it was last looked at, and would. */
+bool notice_stands(const struct agent *a, uint32_t i);
+
 /* For how long a certificate that was repaired `repairs` times in a row is left alone
  * after that, ms. Twice as long each time, at most NOTICE_PEACE_MS. */
 int64_t notice_patience(unsigned repairs);

@@ -67,6 +67,7 @@ void request_put(struct msg *m, const struct request *r)
 	msg_put_u64(m, r->reason);
 	msg_put_u64(m, r->step);
 	msg_put_u64(m, r->run);
+	msg_put_u64(m, r->mark);
 	msg_put_str(m, r->input);
 	msg_put_u64(m, r->n_names);
 	for (size_t i = 0; i < r->n_names; i++)
@@ -88,6 +89,7 @@ void request_get(struct msg *m, struct request *r)
 	r->reason = msg_get_u64(m);
 	r->step = msg_get_u64(m);
 	r->run = msg_get_u64(m);
+	r->mark = msg_get_u64(m);
 	input = msg_get_str(m);
 	r->input = input[0] == '\0' ? NULL : input;
 	r->n_names = msg_get_u64(m);

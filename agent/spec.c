@@ -49,6 +49,24 @@ void spec_done(struct spec *s)
 	*s = (struct spec){ 0 };
 }
 
+static uint64_t mix(uint64_t h, uint64_t v)
+{
+	return ((h << 5 | h >> 59) ^ v) * 0x9e3779b97f4a7c15u;
+}
+
+uint64_t spec_mark(const struct stat *st)
+{
+	uint64_t h = mix(0, (uint64_t)st->st_dev);
+
+	h = mix(h, (uint64_t)st->st_ino);
+	h = mix(h, (uint64_t)st->st_size);
+	h = mix(h, (uint64_t)st->st_mtim.tv_sec);
+	h = mix(h, (uint64_t)st->st_mtim.tv_nsec);
+	h = mix(h, (uint64_t)st->st_ctim.tv_sec);
+	h = mix(h, (uint64_t)st->st_ctim.tv_nsec);
+	return h == 0 ? 1 : h;
+}
+
 const char *spec_text(const struct spec *s, struct text t)
 {
 	return t.at == 0 ? NULL : s->text + t.at;

@@ -23,6 +23,7 @@
 #include "base/x509.h"
 
 struct err;
+struct stat;
 
 #define SPEC_MAX  (256u << 20) /* bytes; 100,000 certificates need 20 MiB or more */
 #define LIMIT_IDS 100          /* names of one certificate, as public CAs have it */
@@ -71,6 +72,10 @@ struct spec {
  */
 int spec_map(int fd, struct spec *s, struct err *e);
 void spec_done(struct spec *s);
+
+/* Which file that is, and since when: of the same one that nobody has written to since the
+ * same, never 0. */
+uint64_t spec_mark(const struct stat *st);
 
 /* The string t, or NULL if it is not set. Borrowed from the map. */
 const char *spec_text(const struct spec *s, struct text t);

@@ -44,6 +44,7 @@ struct spec_global {
 	struct spec_user users[SPEC_USERS];
 	uint32_t log_json; /* 0 logfmt, 1 JSON */
 	uint32_t log_level;
+	uint64_t mark; /* spec_mark() of the only file that was read; 0: of several */
 	uint8_t digest[32]; /* SHA-256 of the files that were read */
 };
 

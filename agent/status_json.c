@@ -216,20 +216,25 @@ static int put_remembered(void *arg, const char *name, const struct memory *row)
 	if (i == SPEC_NOBODY)
 		return 0;
 	TRY(put_unknown(d, i, d->err));
-	inventory_see(d->agent, i, &m);
+	if (!notice_stands(d->agent, i))
+		inventory_see(d->agent, i, &m);
 	return put_cert(d, &m, d->err);
 }
 
 static int put_certs(struct document *d, struct err *e)
 {
-	const uint32_t n = d->agent->spec->n[SPEC_CERTS];
+	const struct agent *a = d->agent;
+	uint32_t end = a->spec->n[SPEC_CERTS];
 
+	if (!d->all)
+		inventory_asked(a, &d->next, &end);
 	json_open(&d->json, "certificates", '[');
-	if (d->agent->memories == NULL)
-		TRY(state_each(d->agent->state, put_remembered, d, e));
-	while (d->agent->memories != NULL && d->next < n)
-		TRY(put_cert(d, &d->agent->memories[d->next], e));
-	TRY(put_unknown(d, n, e));
+	if (a->memories == NULL && d->next < end)
+		TRY(state_between(a->state, agent_cert_name(a, d->next),
+				  agent_cert_name(a, end - 1), put_remembered, d, e));
+	while (a->memories != NULL && d->next < end)
+		TRY(put_cert(d, &a->memories[d->next], e));
+	TRY(put_unknown(d, end, e));
 	json_close(&d->json);
 	return 0;
 }

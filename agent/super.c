@@ -395,6 +395,9 @@ static int run(struct super *s, struct err *e)
 		return e->code;
 	if (s->request->command == COMMAND_INSPECT)
 		return super_inspect(s, sigfd, e);
+	if (request_shows(s->request) &&
+	    (status = control_glance(s->home_runtime, s->path, s->request)) >= 0)
+		return status;
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
 	if ((s->request->flags & REQUEST_NAMES) != 0) {
 		complete_names(&s->spec, (enum complete_names)s->request->step,

@@ -37,6 +37,7 @@ static void a_request_arrives_as_it_was(void **state)
 		.crit_s = INT64_MAX,
 		.generation = UINT64_MAX,
 		.reason = 4,
+		.mark = 5,
 		.names = names,
 		.n_names = 3,
 		.input = "-----BEGIN",
@@ -59,6 +60,7 @@ static void a_request_arrives_as_it_was(void **state)
 		assert_true(got.wait_s == 300 && got.days == -1);
 		assert_true(got.warn_s == INT64_MIN && got.crit_s == INT64_MAX);
 		assert_true(got.generation == UINT64_MAX && got.reason == 4);
+		assert_true(got.mark == 5);
 		assert_int_equal(got.n_names, 3);
 		for (size_t i = 0; i < 3; i++)
 			assert_string_equal(got.names[i], names[i]);

@@ -77,6 +77,57 @@ test_the_whole_life_of_a_certificate_works() {
 	[ ! -e home/.local/state/everleaf/archive/www ]
 }
 
+ends_with() { # STATUS WORDS...: it may have to wait for an agent that is busy
+	local want=$1 got=0
+	shift
+	everleaf "$@" >out 2>err </dev/null || got=$?
+	[ $got = "$want" ]
+}
+
+# Without the role that reads it nobody else knows what the configuration says.
+test_an_agent_shows_what_it_has_read_until_somebody_writes_to_it() {
+	home <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; },
+		{ name = "api"; names = "api.example.org"; issuer = "local"; } );
+	C
+	"${exec_as[@]}" env -i PATH="$PATH" HOME="$dir/home" \
+		"$dir/bin/everleaf" agent >agent.out 2>agent.err </dev/null &
+	started $!
+	until_true 60 test -e home/.local/state/everleaf/live/www -a \
+		-e home/.local/state/everleaf/live/api
+	mv bin/everleaf-config bin/away
+	until_true 60 ends_with 0 status --json api
+	is api "$(json certificates.0.name <out)"
+	not json certificates.1.name <out
+	until_true 60 ends_with 0 status www
+	grep -q www out
+	not grep -q api out
+	until_true 60 ends_with 0 plan
+	until_true 60 ends_with 0 history
+	until_true 60 ends_with 4 status nobody
+	touch $conf
+	not everleaf status
+	mv bin/away bin/everleaf-config
+	expect 0 everleaf status
+}
+
+test_an_agent_does_not_know_of_files_that_are_included() {
+	home <<-C
+	include = "more-*.conf";
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; } );
+	C
+	"${exec_as[@]}" env -i PATH="$PATH" HOME="$dir/home" \
+		"$dir/bin/everleaf" agent >agent.out 2>agent.err </dev/null &
+	started $!
+	until_true 60 test -e home/.local/state/everleaf/live/www
+	cat >home/.config/everleaf/more-1.conf <<-C
+	certificates = ( { name = "api"; names = "api.example.org"; issuer = "local"; } );
+	C
+	! is_root || chown $user home/.config/everleaf/more-1.conf
+	expect 0 everleaf status api
+	grep -q api out
+}
+
 test_what_only_root_can_give_is_an_error_of_configuration() {
 	hook web <<<'exit 0'
 	home <<-C
