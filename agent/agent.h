@@ -14,6 +14,7 @@
  *     pool.c         workers
  *     ledger.c       what issuers count
  *     revoke.c       what is to be revoked
+ *     crlwatch.c     CRLs that servers need
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
  *     commit.c       one commit for all that a turn of the loop has written
@@ -43,6 +44,7 @@ struct challenges;
 struct commit;
 struct drift;
 struct control;
+struct crlwatch;
 struct job;
 struct ledger_line;
 struct pool;
@@ -64,6 +66,7 @@ struct agent {
 	struct state *state;           /* NULL: nothing is remembered */
 	struct cert *certs;            /* one per certificate of the snapshot */
 	struct memory *memories;       /* beside each; NULL but for `status`: large */
+	struct crlwatch *crls;         /* see crlwatch.h */
 	struct drift *drift; /* beside each: what somebody has changed of it */
 	struct notice notice;
 	struct proof *proofs; /* owned; see proof.h */

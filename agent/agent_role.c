@@ -6,6 +6,7 @@
 
 #include "agent/agent.h"
 #include "agent/batch.h"
+#include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
@@ -174,6 +175,8 @@ int agent_choose(struct agent *a, struct err *e)
 {
 	const struct request *r = a->request;
 
+	if (r->command == COMMAND_CRL) /* names of others: crlwatch_load() */
+		return 0;
 	for (size_t k = 0; k < r->n_names; k++) {
 		uint32_t i = spec_cert_called(a->spec, r->names[k]);
 
@@ -239,7 +242,8 @@ static int load(struct agent *a, struct err *e)
 	heap_init(&a->unasked, n);
 	TRY(agent_choose(a, e));
 	TRY(open_state(a, e));
-	return take_inventory(a, e);
+	TRY(take_inventory(a, e));
+	return crlwatch_load(a, e);
 }
 
 /* -- which command -- */
@@ -266,6 +270,9 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_STATUS:
 		TRY(load(a, e));
 		return agent_show(a, e);
+	case COMMAND_CRL:
+		TRY(load(a, e));
+		return agent_crl(a, e);
 	case COMMAND_HISTORY:
 		TRY(open_state(a, e));
 		return agent_show(a, e);
@@ -325,6 +332,7 @@ int agent_role(void)
 		log_error("%s", e.text);
 		rc = agent_exit_status(&a, &e);
 	}
+	crlwatch_free(&a);
 	state_close(a.state);
 	free(a.certs);
 	free(a.memories);

@@ -78,6 +78,7 @@ enum option {
 	OPTION_BY_KEY,
 	OPTION_YES,
 	OPTION_PASSWORD_FILE,
+	OPTION_UPDATE,
 	OPTIONS,
 };
 
@@ -119,6 +120,8 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_PASSWORD_FILE] = { "--password-file", "FILE",
 				   "its first line opens what is encrypted", 0,
 				   take_password_file, NULL },
+	[OPTION_UPDATE] = { "--update", NULL, "look for newer ones now", REQUEST_UPDATE,
+			    NULL, NULL },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -254,6 +257,10 @@ static const struct command_row rows[] = {
 	  "... Exit\nstatus 1 if anything is wrong. Needs no configuration.\n",
 	  COMMAND_INSPECT, 1, LIMIT_INSPECT_FILES,
 	  BIT(OPTION_JSON) | BIT(OPTION_PASSWORD_FILE), NULL },
+	{ "crl", "[NAME...]", "show the CRLs that are watched, or fetch them now",
+	  "Exit status 1 if one is missing, old, or could not be looked for.\n",
+	  COMMAND_CRL, 0, LIMIT_REQUEST_NAMES, BIT(OPTION_UPDATE) | BIT(OPTION_JSON),
+	  NULL },
 	{ "version", "", "the version, and those of the libraries", NULL, COMMAND_NONE,
 	  0, 0, 0, NULL },
 	{ "complete", "WORD...", "what may come next, for the completion of the shells",
@@ -291,16 +298,6 @@ const struct command_option *command_option_called(const struct command_row *row
 		if ((row->options & BIT(i)) != 0 && strcmp(options[i].word, word) == 0)
 			return &options[i];
 	return NULL;
-}
-
-bool command_is_later(const char *word)
-{
-	static const char *const words[] = { "crl" };
-
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
-		if (strcmp(words[i], word) == 0)
-			return true;
-	return false;
 }
 
 void commands_help(FILE *to)

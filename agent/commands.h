@@ -39,7 +39,7 @@ struct command_row {
 };
 
 #define COMMAND_NONE    COMMANDS /* help, version: done by main itself */
-#define COMMAND_OPTIONS 15       /* in the table of options */
+#define COMMAND_OPTIONS 16       /* in the table of options */
 
 const struct command_row *command_called(const char *word); /* NULL: none is */
 const struct command_row *command_at(size_t i);             /* NULL: no more */
@@ -50,8 +50,6 @@ const struct command_option *command_option_at(const struct command_row *row, si
 const struct command_option *command_option_called(const struct command_row *row,
 						   const char *word);
 
-/* Whether the manual has it, and this version has not. */
-bool command_is_later(const char *word);
 void commands_help(FILE *to);
 void command_help(FILE *to, const struct command_row *row);
 

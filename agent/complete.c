@@ -72,7 +72,7 @@ static enum complete_names offer_meant(const struct line *l, const char *at, siz
 	if (is_called(at, len, "CSR") || is_called(at, len, "FILE"))
 		puts(COMPLETE_FILE);
 	if (is_called(at, len, "NAME"))
-		return COMPLETE_CERTS;
+		return l->row->command == COMMAND_CRL ? COMPLETE_CRLS : COMPLETE_CERTS;
 	if (is_called(at, len, "ISSUER"))
 		return l->row->command == COMMAND_ACCOUNT ? COMPLETE_ACCOUNTS
 							  : COMPLETE_CAS;
@@ -180,6 +180,9 @@ void complete_names(const struct spec *s, enum complete_names names, const char 
 	if (names == COMPLETE_CERTS)
 		for (uint32_t i = 0; i < s->n[SPEC_CERTS]; i++)
 			offer(word, spec_text(s, s->certs[i].name), "");
+	else if (names == COMPLETE_CRLS)
+		for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++)
+			offer(word, spec_text(s, s->crls[i].name), "");
 	else
 		for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
 			if (s->issuers[i].type == type)

@@ -20,6 +20,7 @@ struct spec;
 enum complete_names {
 	COMPLETE_NONE,
 	COMPLETE_CERTS,
+	COMPLETE_CRLS,
 	COMPLETE_ACCOUNTS, /* issuers that have one */
 	COMPLETE_CAS,      /* issuers that are ours */
 };

@@ -1,10 +1,13 @@
 #include "agent/config_crl.h"
 
+#include <string.h>
+
 #include "agent/config_file.h"
 #include "agent/config_hook.h"
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/state_crl.h"
 
 #define LIMIT_URLS 20
 #define MAX_SIZE   (400ULL << 20)
@@ -16,6 +19,30 @@ static void read_nothing(struct config_reader *r, const config_setting_t *s, voi
 	(void)into;
 }
 
+/* What the path in a file:// URL is is the keeper's: it need not be there yet. */
+static bool read_url(struct config_reader *r, const config_setting_t *s,
+		     struct text *out)
+{
+	static const char expected[] = "a URL with http://, https:// or file:///";
+	const char *url = config_string(r, s, expected);
+	const char *path = url == NULL ? NULL : spec_url_file(url);
+
+	if (url == NULL)
+		return false;
+	if (strlen(url) > CRL_URL_MAX) {
+		config_expected(r, s, "a URL of at most %d characters", CRL_URL_MAX);
+		return false;
+	}
+	if (path == NULL)
+		return config_url(r, s, "http https", out);
+	if (path[0] != '/') {
+		config_expected(r, s, "%s", expected);
+		return false;
+	}
+	*out = snapshot_text(r->b, url);
+	return true;
+}
+
 static void read_urls(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	struct text urls[LIMIT_URLS];
@@ -24,7 +51,7 @@ static void read_urls(struct config_reader *r, const config_setting_t *s, void *
 	if (!config_items_max(r, s, LIMIT_URLS))
 		return;
 	for (unsigned i = 0; i < n; i++)
-		if (config_url(r, config_item(s, i), "http https", &urls[n_urls]))
+		if (read_url(r, config_item(s, i), &urls[n_urls]))
 			n_urls++;
 	((struct spec_crl *)into)->urls = snapshot_add(r->b, SPEC_WORDS, urls, n_urls);
 }
@@ -82,6 +109,20 @@ static const struct config_rule rules[] = {
 	{ NULL, NULL, 0 },
 };
 
+/* DER has no way to put two of them into one file. */
+static void check_der(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_crl *c)
+{
+	const struct spec_file *files = snapshot_records(r->b, SPEC_FILES);
+
+	for (uint32_t i = 0; c->bundle.at != 0 && i < c->files.n; i++)
+		if (files[c->files.first + i].content == CONTENT_DER)
+			config_error(
+			    r, config_item(config_member(s, "files"), i),
+			    "found content \"der\", expected another one: it holds "
+			    "one CRL, and a bundle is of several CAs");
+}
+
 static void read_crl(struct config_reader *r, const config_setting_t *s)
 {
 	const config_setting_t *at = config_member(s, "name");
@@ -98,7 +139,7 @@ static void read_crl(struct config_reader *r, const config_setting_t *s)
 	if (has_ca == (config_member(s, "bundle") != NULL))
 		config_error(r, s, "found %s, expected either ca or bundle",
 			     has_ca ? "both" : "neither");
-	config_later(r, s);
+	check_der(r, s, &c);
 	if (name != NULL && config_name(r, s, name, &r->crl_names, 0, &c.name))
 		buf_add(&r->crls, &c, sizeof(c));
 }

@@ -20,8 +20,21 @@ static void read_later(struct config_reader *r, const config_setting_t *s, void 
 	(void)into;
 }
 
+/* What is written of CRLs, see store/crlset.h. */
+static void read_crl_content(struct config_reader *r, const config_setting_t *s,
+			     struct spec_file *f)
+{
+	static const char *const words[] = { "crl", "der", "combined", NULL };
+	static const uint32_t kinds[] = { CONTENT_CRL, CONTENT_DER, CONTENT_COMBINED };
+	uint32_t i;
+
+	if (config_choice(r, s, words, &i))
+		f->content = kinds[i];
+}
+
 static void read_content(struct config_reader *r, const config_setting_t *s, void *into)
 {
+	struct spec_file *f = into;
 	static const char *const words[] = {
 		[CONTENT_FULLCHAIN] = "fullchain",
 		[CONTENT_CERT] = "cert",
@@ -36,7 +49,10 @@ static void read_content(struct config_reader *r, const config_setting_t *s, voi
 		[CONTENT_KINDS] = NULL,
 	};
 
-	config_choice(r, s, words, &((struct spec_file *)into)->content);
+	if (f->content == CONTENT_CRL)
+		read_crl_content(r, s, f);
+	else
+		config_choice(r, s, words, &f->content);
 }
 
 static void read_order(struct config_reader *r, const config_setting_t *s, void *into)
@@ -113,7 +129,7 @@ static void read_password(struct config_reader *r, const config_setting_t *s,
 
 static const struct config_rule rules[] = {
 	{ "path", read_later, 0 },
-	{ "content", read_content, CONFIG_FOR_CERT },
+	{ "content", read_content, 0 },
 	{ "order", read_order, CONFIG_FOR_CERT },
 	{ "format", read_format, CONFIG_FOR_CERT },
 	{ "legacy", read_legacy, CONFIG_FOR_CERT },
@@ -222,13 +238,15 @@ static void read_file(struct config_reader *r, const config_setting_t *s, uint32
 
 	*f = (struct spec_file){ .uid = id, .gid = id, .mode = MODE_UNSET };
 	if (what == CONFIG_FOR_CRL)
-		f->content = CONTENT_CERT; /* PEM */
+		f->content = CONTENT_CRL;
 	if (!config_group(r, s, rules, what, f))
 		return;
 	read_path(r, s, f);
-	check_settings(r, s, f);
+	if (what == CONFIG_FOR_CERT)
+		check_settings(r, s, f);
 	check_password(r, s, f);
-	with_key = ((HAS_KEY | IS(PKCS12) | IS(SDS)) & 1u << f->content) != 0;
+	with_key = what == CONFIG_FOR_CERT &&
+		   ((HAS_KEY | IS(PKCS12) | IS(SDS)) & 1u << f->content) != 0;
 	if (f->mode == MODE_UNSET)
 		f->mode = with_key ? 0600 : 0644;
 	else if (with_key && f->password_file.at == 0)

@@ -48,7 +48,8 @@ int control_may(const struct request *r, uid_t uid, uid_t owner, struct err *e)
 		return 0;
 	if (!request_writes(r) || r->command == COMMAND_AGENT)
 		return err_set(e, ERR_REFUSED, "that is not asked of an agent");
-	if (r->command == COMMAND_RENEW || uid == 0 || uid == owner)
+	if (r->command == COMMAND_RENEW || r->command == COMMAND_CRL || uid == 0 ||
+	    uid == owner)
 		return 0;
 	return err_set(e, ERR_REFUSED,
 		       "only root or the owner of the state may ask for that");

@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
+#include "agent/crlwatch.h"
 #include "agent/job.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -102,6 +103,19 @@ static void put_cert(const struct agent *a, struct json *json, const struct job 
 	json_close(json);
 }
 
+static void tell_crl(const struct crl *c, struct told *t)
+{
+	char until[TEXT_TIME_MAX];
+
+	buf_puts(&t->values[HOOK_NAME], c->name);
+	if (crlwatch_until(c) != 0)
+		buf_puts(&t->values[HOOK_NOT_AFTER],
+			 text_time(until, crlwatch_until(c)));
+	if (c->stale != NULL)
+		text_escape(&t->values[HOOK_ERROR], c->stale, strlen(c->stale),
+			    ERR_TEXT_MAX);
+}
+
 static void put_document(const struct agent *a, const struct hookcall *c,
 			 struct buf *out)
 {
@@ -113,11 +127,15 @@ static void put_document(const struct agent *a, const struct hookcall *c,
 	json_str(&json, "event", event_words[c->event]);
 	json_str(&json, "hook", spec_text(a->spec, a->spec->hooks[c->hook].name));
 	json_str(&json, "step", c->test ? "test" : "run");
-	json_int(&json, "count", (int64_t)c->n_jobs);
+	json_int(&json, "count", (int64_t)(c->n_jobs + c->n_crls));
 	json_str(&json, "error", c->error);
 	json_open(&json, "certificates", '[');
 	for (size_t i = 0; i < c->n_jobs; i++)
 		put_cert(a, &json, c->jobs[i]);
+	json_close(&json);
+	json_open(&json, "crls", '[');
+	for (size_t i = 0; i < c->n_crls; i++)
+		crlwatch_json(c->crls[i], &json);
 	json_close(&json);
 	json_close(&json);
 	json_end(&json);
@@ -151,6 +169,8 @@ static void put_names(const struct hookcall *c, struct buf *out)
 {
 	for (size_t i = 0; i < c->n_jobs && out->len <= LIMIT_HOOK_NAMES; i++)
 		buf_printf(out, "%s%s", i == 0 ? "" : " ", c->jobs[i]->name);
+	for (size_t i = 0; i < c->n_crls && out->len <= LIMIT_HOOK_NAMES; i++)
+		buf_printf(out, "%s%s", i == 0 ? "" : " ", c->crls[i]->name);
 }
 
 int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
@@ -164,6 +184,8 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 	put_names(c, &names);
 	if (c->n_jobs == 1)
 		tell(a, c->jobs[0], &t);
+	if (c->n_crls == 1)
+		tell_crl(c->crls[0], &t);
 	if (c->error != NULL)
 		text_escape(&t.values[HOOK_ERROR], c->error, strlen(c->error),
 			    ERR_TEXT_MAX);
@@ -171,7 +193,7 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 	msg_put_u64(m, c->hook);
 	msg_put_u64(m, c->test);
 	msg_put_str(m, event_words[c->event]);
-	msg_put_u64(m, c->n_jobs);
+	msg_put_u64(m, c->n_jobs + c->n_crls);
 	msg_put_str(m, names.len > LIMIT_HOOK_NAMES ? NULL : names.data);
 	for (size_t i = 0; i < HOOK_VALUES; i++)
 		msg_put_str(m, t.values[i].data);

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct agent;
+struct crl;
 struct err;
 struct job;
 struct msg;
@@ -16,6 +17,8 @@ struct hookcall {
 	uint32_t event; /* enum hook_event */
 	struct job *const *jobs;
 	size_t n_jobs;
+	struct crl *const *crls; /* what it is told of instead of certificates */
+	size_t n_crls;
 	const char
 	    *error; /* what is wrong with the host, no certificate; NULL: nothing */
 };

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/crlwatch.h"
 #include "agent/job.h"
 #include "agent/metrics.h"
 #include "agent/page.h"
@@ -127,6 +128,23 @@ static int put_served(void *arg, const struct served *s)
 	return page_turn(m->page, m->err);
 }
 
+/* -------- CRLs */
+
+static void put_crls(const struct agent *a, struct buf *out)
+{
+	static const char name[] = "everleaf_crl_next_update_seconds";
+
+	metrics_family(out, name, "gauge",
+		       "When a CRL that servers need ends, Unix time.");
+	for (size_t i = 0; i < a->crls->n; i++) {
+		const struct crl *c = &a->crls->crls[i];
+		const struct metrics_label label = { "name", c->name };
+
+		if (crlwatch_until(c) != 0)
+			metrics_sample(out, name, &label, 1, crlwatch_until(c));
+	}
+}
+
 /* -------- all of it */
 
 /* Both ways that it can end, from the start: a rate can be told from the first one on. */
@@ -174,6 +192,7 @@ static int put_metrics(struct making *m, struct err *e)
 	metrics_family(out, SERVED, "gauge",
 		       "Whether the endpoint was last seen to serve the live one.");
 	TRY(state_served_each(m->agent->state, NULL, put_served, m, e));
+	put_crls(m->agent, out);
 	put_outcomes(m->agent, out);
 	put_one(out, "everleaf_last_pass_seconds",
 		"When the agent last decided what is to be done, Unix time.",

@@ -23,6 +23,7 @@
  *     keeper_stamp.c      ... whether anything has changed there
  *     keeper_foreign.c    ... and what somebody else has put there
  *     keeper_ca.c         the embedded CA
+ *     keeper_crl.c        CRLs for servers: keeper_crl.h
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them
  *     keeper_account.c    ... ACME accounts
@@ -148,7 +149,6 @@ int keeper_failed(struct keeper *k, struct msg *m, const struct err *e);
 /* Make the links durable that were moved, all at once, and answer for them; to be done
  * when the agent asks for nothing else. */
 int keeper_settle(struct keeper *k, struct err *e);
-
 /* One request on a socket that was lent. Not 0: that socket is over. */
 int keeper_lent_answer(struct keeper_lent *l, struct err *e);
 
@@ -186,11 +186,12 @@ void keeper_sweep(const struct keeper *k);
 int keeper_cert(const struct keeper *k, uint64_t n, const struct spec_cert **cert,
 		struct err *e);
 bool keeper_issues(const struct keeper *k, const struct spec_cert *c, uint64_t issuer);
-/* The names of `c`: an owned array of borrowed strings, c->names.n. */
+/* The names of `c`: c->names.n, owned, and the strings borrowed. */
 struct name *keeper_names(const struct keeper *k, const struct spec_cert *c);
 const char *keeper_text(const struct keeper *k, struct text t);
-/* Whose the live key of `c` is to be. */
+/* Whose the live key of `c` is to be, and that file. */
 struct file_access keeper_key_access(const struct spec_cert *c);
+struct file_access keeper_file_access(const struct spec_file *f);
 /* The password of that file. */
 int keeper_password(const struct keeper *k, const struct spec_file *f,
 		    struct buf *password, struct err *e);

@@ -48,6 +48,13 @@ int keeper_password(const struct keeper *k, const struct spec_file *f,
 	return read_password(keeper_text(k, f->password_file), password, e);
 }
 
+struct file_access keeper_file_access(const struct spec_file *f)
+{
+	return (struct file_access){ .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
+				     .gid = f->gid == SPEC_NOBODY ? FILE_KEEP : f->gid,
+				     .mode = f->mode };
+}
+
 /* What a file of `f` is to be, as long as `password` lives. */
 static int file_of(const struct keeper *k, const struct spec_file *f,
 		   struct buf *password, struct publish_file *file, struct err *e)
@@ -61,9 +68,7 @@ static int file_of(const struct keeper *k, const struct spec_file *f,
 			     .p12 = (enum content_p12)f->p12,
 			     .cert_first = f->cert_first != 0,
 			     .password = password->data },
-		.access = { .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
-			    .gid = f->gid == SPEC_NOBODY ? FILE_KEEP : f->gid,
-			    .mode = f->mode },
+		.access = keeper_file_access(f),
 	};
 	return 0;
 }

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_crl.h"
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -32,6 +33,10 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_PRESENT, RENEWS, keeper_present },
 	{ KEEPER_WITHDRAW, RENEWS, keeper_withdraw },
 	{ KEEPER_WATCH, RENEWS, keeper_watch },
+	{ KEEPER_CRL_CAS, RENEWS, keeper_crl_cas },
+	{ KEEPER_CRL_STAGE, RENEWS, keeper_crl_stage },
+	{ KEEPER_CRL_KEEP, RENEWS, keeper_crl_keep },
+	{ KEEPER_CRL_WRITE, RENEWS, keeper_crl_write },
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
 	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },
@@ -122,6 +127,20 @@ static void add_folders(struct paths *p, const struct spec *s)
 	unique(p, first);
 }
 
+/* The certificates of its CAs, and where it is in a file itself. */
+static void add_crl(struct paths *p, const struct spec *s, const struct spec_crl *c)
+{
+	add_path(p, xstrdup(spec_text(s, c->ca.at != 0 ? c->ca : c->bundle)),
+		 SANDBOX_READ);
+	for (uint32_t i = 0; i < c->urls.n; i++) {
+		const char *path =
+		    spec_url_file(spec_text(s, s->words[c->urls.first + i]));
+
+		if (path != NULL)
+			add_path(p, xstrdup(path), SANDBOX_READ);
+	}
+}
+
 static void add_secrets(struct paths *p, const struct spec *s)
 {
 	size_t first = p->n;
@@ -134,6 +153,8 @@ static void add_secrets(struct paths *p, const struct spec *s)
 		if (s->files[i].password_file.at != 0)
 			add_path(p, xstrdup(spec_text(s, s->files[i].password_file)),
 				 SANDBOX_READ);
+	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++)
+		add_crl(p, s, &s->crls[i]);
 	unique(p, first);
 }
 
@@ -141,7 +162,7 @@ static void add_secrets(struct paths *p, const struct spec *s)
 static struct paths paths_of(const struct spec *s)
 {
 	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES] +
-		      s->n[SPEC_ISSUERS];
+		      s->n[SPEC_ISSUERS] + s->n[SPEC_CRLS] + s->n[SPEC_WORDS];
 	struct paths p = { .all = xcalloc(most, sizeof(*p.all)) };
 
 	add_path(&p, xstrdup(spec_text(s, s->global->state_dir)), SANDBOX_WRITE);

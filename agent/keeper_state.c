@@ -18,6 +18,7 @@ enum keeper_state keeper_state_for(const struct request *r)
 	case COMMAND_RENEW:
 	case COMMAND_ROLLBACK:
 	case COMMAND_REVOKE:
+	case COMMAND_CRL:
 		return KEEPER_RENEWS;
 	case COMMAND_ACCOUNT:
 	case COMMAND_STATUS:

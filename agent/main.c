@@ -81,10 +81,6 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 	struct request r = { .flags = flags };
 	int rc;
 
-	if (row == NULL && command_is_later(argv[0])) {
-		fprintf(stderr, "everleaf: %s is not in this version\n", argv[0]);
-		return EXIT_USAGE;
-	}
 	if (row == NULL) {
 		fprintf(stderr, "everleaf: there is no command \"%s\"\n\n", argv[0]);
 		commands_help(stderr);

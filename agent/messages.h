@@ -59,6 +59,11 @@ enum message {
 			     and is if it goes to a webroot */
 	KEEPER_WITHDRAW,  /* challenge, token -> . */
 	KEEPER_WATCH,     /* tell what changes, once. -> . */
+	KEEPER_CRL_CAS,   /* CRL -> n, n * DER of a CA it is about */
+	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h */
+	KEEPER_CRL_KEEP,  /* CRL, SHA-256 of the CA's certificate, size, fd -> . */
+	KEEPER_CRL_WRITE, /* CRL, the SHA-256s of the CAs whose CRL is good now -> whether
+			     any file was not as it is to be */
 
 	/* keeper -> agent, after KEEPER_WATCH */
 	KEEPER_CHANGED, /* enum keeper_way, n, n * {cert, its stamp}. -> none */

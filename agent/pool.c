@@ -13,6 +13,8 @@
 _Static_assert(POOL_MAX + 3 < SUPER_PROCS,
 	       "agent, keeper, responder, and one to spare");
 
+#define OTHERS 2 /* groups that are no issuer's */
+
 struct waiting {
 	struct waiting *next;
 	struct pool_task task;
@@ -53,7 +55,8 @@ struct pool {
 	struct agent *agent;
 	struct worker workers[POOL_MAX];
 	unsigned n_issuers;
-	struct group *groups; /* owned; one for each issuer, the last one probes */
+	struct group
+	    *groups; /* owned; one for each issuer, one probes, one fetches CRLs */
 };
 
 struct pool *pool_new(struct agent *a)
@@ -62,10 +65,11 @@ struct pool *pool_new(struct agent *a)
 
 	p->agent = a;
 	p->n_issuers = a->spec->n[SPEC_ISSUERS];
-	p->groups = xcalloc(p->n_issuers + 1, sizeof(*p->groups));
+	p->groups = xcalloc(p->n_issuers + OTHERS, sizeof(*p->groups));
 	for (unsigned i = 0; i < p->n_issuers; i++)
 		p->groups[i].most = a->spec->issuers[i].parallel;
 	p->groups[p->n_issuers].most = POOL_PROBES;
+	p->groups[p->n_issuers + 1].most = POOL_CRLS;
 	for (size_t i = 0; i < POOL_MAX; i++)
 		p->workers[i].pool = p;
 	return p;
@@ -93,7 +97,7 @@ void pool_free(struct pool *p)
 	for (size_t i = 0; i < POOL_MAX; i++)
 		if (p->workers[i].place >= THERE)
 			link_close(&p->workers[i].link);
-	for (unsigned i = 0; i <= p->n_issuers; i++)
+	for (unsigned i = 0; i < p->n_issuers + OTHERS; i++)
 		while ((w = shift(&p->groups[i])) != NULL)
 			free(w);
 	free(p->groups);
@@ -102,6 +106,8 @@ void pool_free(struct pool *p)
 
 static struct group *group_of(struct pool *p, uint32_t issuer)
 {
+	if (issuer == POOL_CRL)
+		return &p->groups[p->n_issuers + 1];
 	return &p->groups[issuer < p->n_issuers ? issuer : p->n_issuers];
 }
 
@@ -397,7 +403,7 @@ static bool take_back(struct group *g, uint32_t number, link_done *done)
 
 bool pool_take_back(struct pool *p, uint32_t number, link_done *done)
 {
-	for (unsigned i = 0; i <= p->n_issuers; i++)
+	for (unsigned i = 0; i < p->n_issuers + OTHERS; i++)
 		if (take_back(&p->groups[i], number, done))
 			return true;
 	return false;
@@ -441,7 +447,7 @@ void pool_check(struct pool *p)
 	for (size_t i = 0; i < POOL_MAX; i++)
 		if (p->workers[i].place == THERE && p->workers[i].link.fd >= 0)
 			check(&p->workers[i], now);
-	for (unsigned i = 0; i <= p->n_issuers; i++)
+	for (unsigned i = 0; i < p->n_issuers + OTHERS; i++)
 		feed(p, &p->groups[i]);
 }
 

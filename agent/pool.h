@@ -1,6 +1,6 @@
 /*
- * pool: workers. Each serves one issuer, whose connection it keeps, or it probes. They
- * are started when there is something to do on the network and let go after 30 s
+ * pool: workers. Each serves one issuer, whose connection it keeps, or it probes, or it
+ * fetches CRLs. They are started when there is something to do on the network and let go after 30 s
  * without. Each does one thing at a time; a worker that dies fails what it was doing,
  * and nothing else.
  *
@@ -40,10 +40,12 @@ struct pool;
 #define POOL_ORDER_MS 600000
 
 #define POOL_PROBE SPEC_NOBODY /* in the place of an issuer */
+#define POOL_CRL   (SPEC_NOBODY - 1)
+#define POOL_CRLS  4 /* workers that fetch CRLs */
 
 /* What a worker is to do. Nothing of it is asked for before a worker takes it up. */
 struct pool_task {
-	uint32_t issuer; /* number in the snapshot, or POOL_PROBE */
+	uint32_t issuer; /* number in the snapshot, or POOL_PROBE or POOL_CRL */
 	uint32_t number; /* given back to the functions */
 	int (*make)(struct agent *a, uint32_t number, struct msg *m, struct err *e);
 	link_done *done; /* told once, also where `make` fails */

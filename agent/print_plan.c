@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/ledger.h"
 #include "agent/renew.h"
@@ -101,6 +102,52 @@ static const char *action_of(const struct agent *a, const struct item *it)
 	return it->due.why == WHY_MISSING ? "issue" : "renew";
 }
 
+/* -- CRLs are looked for -- */
+
+static bool is_in_time(const struct agent *a, const struct crl *c)
+{
+	const struct request *r = a->request;
+	const int64_t now = clock_now();
+
+	if (r->command != COMMAND_PLAN)
+		return r->n_names == 0 && c->memory.look_at <= now;
+	return r->days == 0 || c->memory.look_at <= now + r->days * 86400;
+}
+
+static const char *look_why(const struct crl *c)
+{
+	if (c->memory.written == 0)
+		return "missing";
+	return c->memory.failures > 0 ? "failed" : "fresh";
+}
+
+static void put_look(struct json *j, const struct crl *c)
+{
+	json_open(j, NULL, '{');
+	json_str(j, "name", c->name);
+	json_str(j, "action", "fetch");
+	json_str(j, "why", look_why(c));
+	json_time(j, "at", c->memory.look_at == 0 ? clock_now() : c->memory.look_at);
+	json_time(j, "next_update", crlwatch_until(c));
+	json_close(j);
+}
+
+static void put_look_row(struct table *t, const struct crl *c, int64_t now)
+{
+	const int64_t at = c->memory.look_at;
+	char span[TEXT_SPAN_MAX], when[TEXT_TIME_MAX];
+
+	table_put(t, COLOR_NONE, "%s", c->name);
+	table_put(t, COLOR_NONE, "fetch the CRL");
+	table_put(t, COLOR_NONE, "%s", look_why(c));
+	if (at <= now)
+		table_put(t, COLOR_WARN, "now");
+	else
+		table_put(t, COLOR_NONE, "in %s (%s)", text_span_of(span, at - now),
+			  text_time(when, at));
+	table_put(t, COLOR_NONE, "-");
+}
+
 static void print_json(const struct agent *a, const struct item *items, size_t n)
 {
 	AUTO_BUF struct buf out = { 0 };
@@ -125,6 +172,11 @@ static void print_json(const struct agent *a, const struct item *items, size_t n
 		json_str(&j, "held_back", it->held);
 		json_close(&j);
 	}
+	json_close(&j);
+	json_open(&j, "crls", '[');
+	for (size_t i = 0; i < a->crls->n; i++)
+		if (is_in_time(a, &a->crls->crls[i]))
+			put_look(&j, &a->crls->crls[i]);
 	json_close(&j);
 	json_close(&j);
 	json_end(&j);
@@ -165,6 +217,9 @@ static void print_table(const struct agent *a, const struct item *items, size_t 
 	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 5);
 	for (size_t i = 0; i < n; i++)
 		put_row(&t, a, &items[i], now);
+	for (size_t i = 0; i < a->crls->n; i++)
+		if (is_in_time(a, &a->crls->crls[i]))
+			put_look_row(&t, &a->crls->crls[i], now);
 	table_print(&t, stdout);
 }
 

@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/ari.h"
+#include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/page.h"
@@ -166,6 +167,8 @@ static int print_table(struct agent *a, struct err *e)
 	if (a->request->n_names == 0)
 		TRY(state_each(a->state, put_unmanaged, &u, e));
 	table_print(&t, stdout);
+	if (a->request->n_names == 0)
+		crlwatch_show(a);
 	if (a->request->n_names == 0)
 		TRY(state_revoke_each(a->state, put_revocation, NULL, e));
 	if (a->start.agent_pid != 0)

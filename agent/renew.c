@@ -12,6 +12,7 @@
 #include "agent/challenge.h"
 #include "agent/commit.h"
 #include "agent/control.h"
+#include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/event.h"
 #include "agent/job.h"
@@ -71,6 +72,8 @@ static void finish_if_done(struct agent *a, bool more)
 	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a) || ari_busy(a) ||
 	    a->n_reaching > 0)
 		return;
+	if (a->request->command != COMMAND_AGENT && crlwatch_busy(a))
+		return;
 	challenge_rest(a);
 	if ((a->stopping || !more || a->request->command == COMMAND_AGENT) &&
 	    revoke_next(a)) {
@@ -81,7 +84,7 @@ static void finish_if_done(struct agent *a, bool more)
 		return;
 	if (agent_commit(a, &e) < 0)
 		log_error("remember: %s", e.text);
-	if (!pool_any(a->pool))
+	if (!pool_any(a->pool) && !crlwatch_busy(a))
 		ev_timer_stop(a->loop, &a->tick);
 	a->over = a->stopping || !more;
 	if (a->over)
@@ -129,7 +132,7 @@ static int64_t revoke_moment(const struct agent *a)
 static void pass(struct agent *a)
 {
 	enum why why;
-	int64_t next;
+	int64_t next, crl_at, hook_at;
 	uint32_t i = 0;
 
 	a->look = false;
@@ -143,8 +146,12 @@ static void pass(struct agent *a)
 		a->tried[i] = a->request->command != COMMAND_AGENT;
 		job_begin(a, i, why);
 	}
+	crl_at = crlwatch_turn(a);
+	if (crlwatch_hooks(a, &hook_at))
+		crl_at = INT64_MAX;
 	a->passing = false;
-	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a) || proof_busy(a))
+	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a) || proof_busy(a) ||
+	    crlwatch_busy(a))
 		keep_ticking(a);
 	else
 		pool_rest(a->pool);
@@ -153,7 +160,7 @@ static void pass(struct agent *a)
 	next = agenda_next(a, &i);
 	tell_ready(a, next, i);
 	if (a->request->command == COMMAND_AGENT)
-		next = clock_sooner(next,
+		next = clock_sooner(clock_sooner(next, clock_sooner(crl_at, hook_at)),
 				    clock_sooner(a->clock_again_at, revoke_moment(a)));
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,

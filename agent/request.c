@@ -19,6 +19,8 @@ bool request_writes(const struct request *r)
 		return (r->flags & REQUEST_DRY_RUN) == 0;
 	case COMMAND_ACCOUNT:
 		return r->step != ACCOUNT_SHOW;
+	case COMMAND_CRL:
+		return (r->flags & REQUEST_UPDATE) != 0;
 	case COMMAND_AGENT:
 	case COMMAND_ROLLBACK:
 	case COMMAND_FORGET:
@@ -42,13 +44,21 @@ bool request_shows(const struct request *r)
 const char *request_word(enum command command)
 {
 	static const char *const words[COMMANDS] = {
-		[COMMAND_AGENT] = "agent",         [COMMAND_RENEW] = "renew",
-		[COMMAND_STATUS] = "status",       [COMMAND_PLAN] = "plan",
-		[COMMAND_CHECK] = "check",         [COMMAND_HISTORY] = "history",
-		[COMMAND_ROLLBACK] = "rollback",   [COMMAND_FORGET] = "forget",
-		[COMMAND_CA_INIT] = "ca init",     [COMMAND_CA_SIGN] = "ca sign",
-		[COMMAND_CA_REVOKE] = "ca revoke", [COMMAND_CA_CRL] = "ca crl",
-		[COMMAND_ACCOUNT] = "account",     [COMMAND_REVOKE] = "revoke",
+		[COMMAND_AGENT] = "agent",
+		[COMMAND_RENEW] = "renew",
+		[COMMAND_STATUS] = "status",
+		[COMMAND_PLAN] = "plan",
+		[COMMAND_CHECK] = "check",
+		[COMMAND_HISTORY] = "history",
+		[COMMAND_ROLLBACK] = "rollback",
+		[COMMAND_FORGET] = "forget",
+		[COMMAND_CA_INIT] = "ca init",
+		[COMMAND_CA_SIGN] = "ca sign",
+		[COMMAND_CA_REVOKE] = "ca revoke",
+		[COMMAND_CA_CRL] = "ca crl",
+		[COMMAND_ACCOUNT] = "account",
+		[COMMAND_REVOKE] = "revoke",
+		[COMMAND_CRL] = "crl",
 		[COMMAND_INSPECT] = "inspect",
 	};
 

@@ -123,3 +123,11 @@ char *spec_file_folder(const struct spec *s, const struct spec_file *f)
 		return xstrdup(path);
 	return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
+
+const char *spec_url_file(const char *url)
+{
+	static const char scheme[] = "file://";
+
+	return strncmp(url, scheme, sizeof(scheme) - 1) == 0 ? url + sizeof(scheme) - 1
+							     : NULL;
+}

@@ -88,5 +88,8 @@ uint32_t spec_cert_called(const struct spec *s, const char *name);
 uint32_t spec_issuer_called(const struct spec *s, const char *name);
 uint32_t spec_hook_called(const struct spec *s, const char *name);
 
+/* The path in a URL "file:///..."; NULL: it is of another scheme. Borrowed. */
+const char *spec_url_file(const char *url);
+
 /* The words of `l` as a NULL-terminated array, owned; the strings are borrowed. */
 const char **spec_words(const struct spec *s, struct list l);

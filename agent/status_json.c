@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/ari.h"
+#include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
@@ -301,6 +302,8 @@ static int put_rest(struct document *d, struct err *e)
 		TRY(state_revoke_each(state, put_revocation, j, e));
 	json_close(j);
 	json_open(j, "crls", '[');
+	for (size_t i = 0; all && i < d->agent->crls->n; i++)
+		crlwatch_json(&d->agent->crls->crls[i], j);
 	json_close(j);
 	return 0;
 }

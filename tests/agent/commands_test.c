@@ -102,6 +102,9 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "account le deactivate --yes", 0, COMMAND_ACCOUNT, REQUEST_YES, 1 },
 		{ "renew --yes", EXIT_USAGE, 0, 0, 0 },
 		{ "account le", EXIT_USAGE, 0, 0, 0 },
+		{ "crl", 0, COMMAND_CRL, 0, 0 },
+		{ "crl a b --update --json", 0, COMMAND_CRL,
+		  REQUEST_UPDATE | REQUEST_JSON, 2 },
 		{ "account le sell", EXIT_USAGE, 0, 0, 0 },
 		{ "inspect", EXIT_USAGE, 0, 0, 0 },
 		{ "inspect a.pem - --json", 0, COMMAND_INSPECT, REQUEST_JSON, 2 },
@@ -151,26 +154,12 @@ static void a_step_at_the_account_is_part_of_the_request(void **state)
 	command_done(&r);
 }
 
-static void what_comes_later_is_known_and_not_a_command(void **state)
-{
-	static const char *const words[] = { "crl" };
-
-	(void)state;
-	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++) {
-		assert_null(command_called(words[i]));
-		assert_true(command_is_later(words[i]));
-	}
-	assert_false(command_is_later("renew"));
-	assert_false(command_is_later("bogus"));
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_typed_is_understood_or_refused),
 		cmocka_unit_test(a_generation_is_part_of_the_request),
 		cmocka_unit_test(a_step_at_the_account_is_part_of_the_request),
-		cmocka_unit_test(what_comes_later_is_known_and_not_a_command),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -277,8 +277,24 @@ static const struct fake_row rows[] = {
 	{ "a CRL with a content", true,
 	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "files = { path = \"/srv/app/x\"; content = \"key\"; }; };",
-	  "main.conf:1: crls.x.files.content: found a setting that does not belong "
+	  "main.conf:1: crls.x.files.content: found \"key\", expected one of \"crl\" "
+	  "\"der\" \"combined\"\n" },
+	{ "a CRL with a key's setting", true,
+	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
+	  "files = { path = \"/srv/app/x\"; format = \"der\"; }; };",
+	  "main.conf:1: crls.x.files.format: found a setting that does not belong "
 	  "here\n" },
+	{ "a bundle as DER", true,
+	  "crls = { name = \"x\"; url = \"file:///srv/x\"; bundle = "
+	  "\"/etc/everleaf/ca.pem\"; "
+	  "files = { path = \"/srv/app/x\"; content = \"der\"; }; };",
+	  "main.conf:1: crls.x.files: found content \"der\", expected another one: it "
+	  "holds one CRL, and a bundle is of several CAs\n" },
+	{ "a CRL in a file that is nowhere", true,
+	  "crls = { name = \"x\"; url = \"file://x\"; ca = \"/etc/everleaf/ca.pem\"; "
+	  "};",
+	  "main.conf:1: crls.x.url: found \"file://x\", expected a URL with http://, "
+	  "https:// or file:///\n" },
 	{ "a CRL's size", true,
 	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "max_size = 10; };",
@@ -388,9 +404,8 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
 	    "  optional = \"b.example\";\n"
 	    "},\n"
-	    "{ name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; } );\n"
-	    "crls = { name = \"c\"; url = \"http://a/\"; ca = "
-	    "\"/etc/everleaf/ca.pem\"; };\n";
+	    "{ name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; } "
+	    ");\n";
 	struct fake f = { 0 };
 	AUTO_SPEC struct spec s = { 0 };
 
@@ -401,7 +416,6 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    "main.conf:2: issuers.corp.type: not in this version\n"
 	    "main.conf:4: certificates.a.example.optional: not in this version\n"
 	    "main.conf:6: certificates.x.csr: not in this version\n"
-	    "main.conf:7: crls.c: not in this version\n"
 	    "main.conf:1: watch: not in this version\n");
 	fake_done(&f);
 }

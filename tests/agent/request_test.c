@@ -152,6 +152,8 @@ static void only_what_changes_something_needs_the_lock(void **state)
 		{ COMMAND_ROLLBACK, REQUEST_DRY_RUN, true },
 		{ COMMAND_ACCOUNT, 0, false }, /* show */
 		{ COMMAND_REVOKE, 0, true },
+		{ COMMAND_CRL, 0, false },
+		{ COMMAND_CRL, REQUEST_UPDATE, true },
 	};
 
 	(void)state;

@@ -76,7 +76,7 @@ struct row {
 	const char *name;
 	enum role role;
 	struct request request;
-	uint32_t listed[12];
+	uint32_t listed[16];
 };
 
 #define LOOKS                               \
@@ -87,7 +87,8 @@ struct row {
 	{                                                                           \
 		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE, \
 		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,     \
-		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH,                    \
+		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,    \
+		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE,            \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
@@ -107,6 +108,11 @@ static const struct row rows[] = {
 	{ "keeper for history", ROLE_KEEPER, { .command = COMMAND_HISTORY }, LOOKS },
 	{ "keeper for rollback", ROLE_KEEPER, { .command = COMMAND_ROLLBACK }, RENEWS },
 	{ "keeper for revoke", ROLE_KEEPER, { .command = COMMAND_REVOKE }, RENEWS },
+	{ "keeper for crl", ROLE_KEEPER, { .command = COMMAND_CRL }, LOOKS },
+	{ "keeper for crl --update",
+	  ROLE_KEEPER,
+	  { .command = COMMAND_CRL, .flags = REQUEST_UPDATE },
+	  RENEWS },
 	{ "keeper for forget",
 	  ROLE_KEEPER,
 	  { .command = COMMAND_FORGET },

@@ -1,0 +1,172 @@
+#include "agent/keeper_crl.h"
+
+#include <fcntl.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/keeper.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "store/crlset.h"
+
+static int crl_at(const struct keeper *k, uint64_t n, const struct spec_crl **crl,
+		  struct err *e)
+{
+	if (n >= k->start.spec.n[SPEC_CRLS])
+		return err_set(e, ERR_PROTO, "there is no CRL %llu",
+			       (unsigned long long)n);
+	*crl = &k->start.spec.crls[n];
+	return 0;
+}
+
+static const char *ca_path(const struct keeper *k, const struct spec_crl *c)
+{
+	return keeper_text(k, c->ca.at != 0 ? c->ca : c->bundle);
+}
+
+/* -- where a worker writes to -- */
+
+/* What is in a file goes the same way as what is fetched: through a worker. */
+static int copy_file(const char *path, uint64_t max, int to, struct err *e)
+{
+	AUTO_FD int from = -1;
+	char part[8192];
+	uint64_t sum = 0;
+	ssize_t n;
+
+	TRY(file_open(AT_FDCWD, path, &from, e));
+	while ((n = read(from, part, sizeof(part))) > 0) {
+		sum += (uint64_t)n;
+		if (sum > max)
+			return err_set(e, ERR_LIMIT, "%s is larger than %llu bytes",
+				       path, (unsigned long long)max);
+		if (write(to, part, (size_t)n) != n)
+			return err_sys(e, "copy %s", path);
+	}
+	if (n < 0)
+		return err_sys(e, "read %s", path);
+	return lseek(to, 0, SEEK_SET) < 0 ? err_sys(e, "copy %s", path) : 0;
+}
+
+static int put_cas(const struct keeper *k, const struct spec_crl *c, struct msg *m,
+		   struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *cas = NULL;
+
+	TRY(crlset_cas(ca_path(k, c), &cas, e));
+	if (c->ca.at != 0 && sk_X509_num(cas) != 1)
+		return err_set(e, ERR_CONFIG,
+			       "%s: %d certificates, expected that of one CA; with "
+			       "`bundle` there may be several",
+			       ca_path(k, c), sk_X509_num(cas));
+	msg_put_u64(m, (uint64_t)sk_X509_num(cas));
+	for (int i = 0; i < sk_X509_num(cas); i++) {
+		AUTO_BUF struct buf der = { 0 };
+
+		TRY(x509_to_der(sk_X509_value(cas, i), &der, e));
+		msg_put_bytes(m, der.data, der.len);
+	}
+	return 0;
+}
+
+int keeper_crl_cas(void *role, struct msg *m, struct err *e)
+{
+	struct keeper *k = role;
+	const struct spec_crl *c;
+	const uint32_t id = m->id;
+	const uint64_t n = msg_get_u64(m);
+
+	TRY(msg_end(m, e));
+	TRY(crl_at(k, n, &c, e));
+	msg_begin(m, KEEPER_CRL_CAS, id);
+	return put_cas(k, c, m, e) < 0 ? keeper_failed(k, m, e) : 0;
+}
+
+int keeper_crl_stage(void *role, struct msg *m, struct err *e)
+{
+	struct keeper *k = role;
+	const struct spec_crl *c;
+	AUTO_FD int fd = -1;
+	const uint32_t id = m->id;
+	const uint64_t n = msg_get_u64(m), url = msg_get_u64(m);
+	const char *path;
+
+	TRY(msg_end(m, e));
+	TRY(crl_at(k, n, &c, e));
+	if (url >= c->urls.n)
+		return err_set(e, ERR_PROTO, "there is no such URL");
+	path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
+	TRY(crlset_stage(k->root, &fd, e));
+	if (path != NULL && copy_file(path, c->max_size, fd, e) < 0)
+		return keeper_failed(k, m, e);
+	msg_begin(m, KEEPER_CRL_STAGE, id);
+	m->fd = take_fd(&fd);
+	return 0;
+}
+
+/* -- what has come -- */
+
+int keeper_crl_keep(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_FD int fd = msg_take_fd(m);
+	const struct spec_crl *c;
+	const uint32_t id = m->id;
+	const uint64_t n = msg_get_u64(m);
+	size_t len = 0;
+	const void *ca = msg_get_bytes(m, &len);
+	const uint64_t size = msg_get_u64(m);
+	struct stat st;
+
+	TRY(msg_end(m, e));
+	TRY(crl_at(k, n, &c, e));
+	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || len != HASH_LEN ||
+	    size == 0 || size > c->max_size)
+		return err_set(e, ERR_PROTO, "this is no CRL to keep");
+	TRY(crlset_keep(k->root, keeper_text(k, c->name), ca, fd, size, e));
+	msg_begin(m, KEEPER_CRL_KEEP, id);
+	return 0;
+}
+
+static int write_files(struct keeper *k, const struct spec_crl *c,
+		       const struct crlset *set, bool *wrote, struct err *e)
+{
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
+		const struct file_access access = keeper_file_access(f);
+
+		TRY(crlset_write(set, (enum content_kind)f->content,
+				 keeper_text(k, f->path), &access, wrote, e));
+	}
+	return 0;
+}
+
+int keeper_crl_write(void *role, struct msg *m, struct err *e)
+{
+	struct keeper *k = role;
+	AUTO_CRLSET struct crlset set = { .n = 0 };
+	uint8_t good[LIMIT_CHAIN_CERTS][HASH_LEN];
+	const struct spec_crl *c;
+	const uint32_t id = m->id;
+	const uint64_t n = msg_get_u64(m);
+	size_t len = 0;
+	const void *hashes = msg_get_bytes(m, &len);
+	bool wrote = false;
+
+	TRY(msg_end(m, e));
+	TRY(crl_at(k, n, &c, e));
+	if (len > sizeof(good) || len % HASH_LEN != 0)
+		return err_set(e, ERR_PROTO, "CRLs of too many CAs");
+	if (len > 0)
+		memcpy(good, hashes, len);
+	TRY(crlset_load(k->root, keeper_text(k, c->name), ca_path(k, c),
+			(const uint8_t(*)[HASH_LEN])good, len / HASH_LEN, &set, e));
+	TRY(crlset_store(k->root, &set, &wrote, e));
+	if (write_files(k, c, &set, &wrote, e) < 0)
+		return keeper_failed(k, m, e);
+	msg_begin(m, KEEPER_CRL_WRITE, id);
+	msg_put_u64(m, wrote);
+	return 0;
+}
