@@ -83,7 +83,8 @@ mask() {
 	sed -E -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z/TIME/g' \
 		-e 's/\b[0-9]+(d|h|m|s)( [0-9]+(h|m|s))?\b/SPAN/g' \
 		-e 's/\b[0-9a-f]{64}\b/SHA256/g' -e 's/(127\.0\.0\.1):[0-9]+/\1:PORT/g' -e 's/\b[0-9A-F]{30,40}\b/SERIAL/g' \
-		-e 's/TLSv1\.[23]/TLS/g'
+		-e 's/TLSv1\.[23]/TLS/g' \
+		-e 's#(sslv3|ssl/tls) alert#alert#g' # OpenSSL 3.0, 3.5
 }
 
 same() { # FILE: $dir/said is what it must be
