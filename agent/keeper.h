@@ -27,7 +27,7 @@
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them
  *     keeper_account.c    ... ACME accounts
- *     keeper_challenge.c  http-01 tokens
+ *     keeper_challenge.c  http-01 tokens; keeper_txt.c: dns-01 records
  *     keeper_sweep.c      what crashes leave behind
  *     keeper_watch.c      what somebody else changes meanwhile
  *     keeper_places.c     ... and where

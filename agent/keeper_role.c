@@ -5,6 +5,7 @@
 
 #include "agent/keeper.h"
 #include "agent/keeper_crl.h"
+#include "agent/keeper_txt.h"
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -32,6 +33,8 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_LEND, RENEWS | OPENS, keeper_lend },
 	{ KEEPER_PRESENT, RENEWS, keeper_present },
 	{ KEEPER_WITHDRAW, RENEWS, keeper_withdraw },
+	{ KEEPER_TXT, RENEWS, keeper_txt },
+	{ KEEPER_TXT_REPLY, RENEWS, keeper_txt_reply },
 	{ KEEPER_WATCH, RENEWS, keeper_watch },
 	{ KEEPER_CRL_CAS, RENEWS, keeper_crl_cas },
 	{ KEEPER_CRL_STAGE, RENEWS, keeper_crl_stage },
@@ -149,6 +152,10 @@ static void add_secrets(struct paths *p, const struct spec *s)
 		if (s->issuers[i].eab_key_file.at != 0)
 			add_path(p, xstrdup(spec_text(s, s->issuers[i].eab_key_file)),
 				 SANDBOX_READ);
+	for (uint32_t i = 0; i < s->n[SPEC_CHALLENGES]; i++)
+		if (s->challenges[i].key_file.at != 0)
+			add_path(p, xstrdup(spec_text(s, s->challenges[i].key_file)),
+				 SANDBOX_READ);
 	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++)
 		if (s->files[i].password_file.at != 0)
 			add_path(p, xstrdup(spec_text(s, s->files[i].password_file)),
@@ -161,8 +168,9 @@ static void add_secrets(struct paths *p, const struct spec *s)
 /* Our own, the folder of each configured file, each webroot, each file with a secret. */
 static struct paths paths_of(const struct spec *s)
 {
-	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] + s->n[SPEC_CHALLENGES] +
-		      s->n[SPEC_ISSUERS] + s->n[SPEC_CRLS] + s->n[SPEC_WORDS];
+	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] +
+		      2 * (size_t)s->n[SPEC_CHALLENGES] + s->n[SPEC_ISSUERS] +
+		      s->n[SPEC_CRLS] + s->n[SPEC_WORDS];
 	struct paths p = { .all = xcalloc(most, sizeof(*p.all)) };
 
 	add_path(&p, xstrdup(spec_text(s, s->global->state_dir)), SANDBOX_WRITE);

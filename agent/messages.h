@@ -58,6 +58,10 @@ enum message {
 	KEEPER_PRESENT,   /* challenge, token, key authorization -> . ; it may be shown,
 			     and is if it goes to a webroot */
 	KEEPER_WITHDRAW,  /* challenge, token -> . */
+	KEEPER_TXT,       /* challenge, zone, whether to add, n, n * {owner, token, key
+			   authorization} -> a signed update, its MAC */
+	KEEPER_TXT_REPLY, /* challenge, that MAC, the parts of a reply as DNS_SEND tells
+			     them -> . ; it is to that update */
 	KEEPER_WATCH,     /* tell what changes, once. -> . */
 	KEEPER_CRL_CAS,   /* CRL -> n, n * DER of a CA it is about */
 	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h */
@@ -69,7 +73,7 @@ enum message {
 	KEEPER_CHANGED, /* enum keeper_way, n, n * {cert, its stamp}. -> none */
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */
-	SIGN_ACCOUNT = 60, /* -> account URL, thumbprint, whether a roll-over is open */
+	SIGN_ACCOUNT = 65, /* -> account URL, thumbprint, whether a roll-over is open */
 	SIGN_JWS, /* enum acme_ask_kind, URL, nonce, profile, enum key_type, replaces ->
 			     JWS */
 	SIGN_REGISTERED, /* account URL; "": it exists no more -> . */
@@ -123,6 +127,13 @@ enum message {
 	CONTROL_ASK = 100, /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
 	CONTROL_OUTPUT,    /* 0 stdout, 1 stderr; fd. -> none */
 	CONTROL_DONE,      /* exit status. -> none */
+
+	/* agent -> probe, see dns_task.h */
+	DNS_FIND = 110, /* challenge, n, n * name -> n, n * {owner, zone} */
+	DNS_SEND, /* challenge, zone, update -> the reply: without its TSIG record, when it was
+			 signed, fudge, error, other data, MAC; and its rcode */
+	DNS_LOOK, /* challenge, zone, n, n * {owner, value} -> servers that show all, that
+			 do not yet, that do not answer; one of those, and why */
 
 	MESSAGES, /* one more than the last */
 };

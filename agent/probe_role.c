@@ -1,11 +1,13 @@
 /*
- * The probe role: looks at one endpoint at a time, for the agent, or for `inspect`. It
- * connects, and has no file, no key and nothing to run.
+ * The probe role: looks at one endpoint at a time, or does one thing at name servers
+ * (dns_task.h), for the agent; or looks for `inspect`. It connects, and has no file, no key
+ * and nothing to run.
  */
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/connector.h"
+#include "agent/dns_task.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/probe.h"
@@ -90,6 +92,9 @@ enum { PROBE_PROVES, PROBE_SHOWS };
 static const struct msg_rule rules[] = {
 	{ PROBE_LOOK, 1u << PROBE_PROVES, on_probe },
 	{ PROBE_SHOW, 1u << PROBE_SHOWS, on_show },
+	{ DNS_FIND, 1u << PROBE_PROVES, dns_on_find },
+	{ DNS_SEND, 1u << PROBE_PROVES, dns_on_send },
+	{ DNS_LOOK, 1u << PROBE_PROVES, dns_on_look },
 };
 
 int probe_role(void)
@@ -102,7 +107,7 @@ int probe_role(void)
 		rc = role_serve(rules, sizeof(rules) / sizeof(*rules),
 				s.request.command == COMMAND_INSPECT ? PROBE_SHOWS
 								     : PROBE_PROVES,
-				NULL, &e);
+				&s.spec, &e);
 	if (rc < 0)
 		log_error("%s", e.text);
 	role_end(&s);

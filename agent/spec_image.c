@@ -140,6 +140,8 @@ static const struct field fields[] = {
 	CHALLENGE(key_name, TEXT, 0),
 	CHALLENGE(key_algorithm, TEXT, 0),
 	CHALLENGE(key_file, PATH, 0),
+	CHALLENGE(resolvers, LIST, SPEC_WORDS),
+	CHALLENGE(wait_s, SPAN, 0),
 	CHALLENGE(only, LIST, SPEC_WORDS),
 
 	CRL(name, PLAIN, 0),

@@ -133,5 +133,7 @@ struct spec_challenge {
 	struct text key_name;
 	struct text key_algorithm;
 	struct text key_file;
+	struct list resolvers; /* words: who is asked where a record belongs */
+	int64_t wait_s;   /* for all name servers to show it; 0: none is looked at */
 	struct list only; /* words: names it is limited to */
 };

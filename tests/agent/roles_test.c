@@ -76,19 +76,20 @@ struct row {
 	const char *name;
 	enum role role;
 	struct request request;
-	uint32_t listed[16];
+	uint32_t listed[20];
 };
 
 #define LOOKS                               \
 	{                                   \
 		KEEPER_STAMP, KEEPER_AUDIT, \
 	}
-#define RENEWS                                                                      \
-	{                                                                           \
-		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE, \
-		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,     \
-		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,    \
-		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE,            \
+#define RENEWS                                                                       \
+	{                                                                            \
+		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE,  \
+		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,      \
+		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,     \
+		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT, \
+		    KEEPER_TXT_REPLY,                                                \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
@@ -132,7 +133,10 @@ static const struct row rows[] = {
 	  ROLE_WORKER,
 	  { .command = COMMAND_RENEW },
 	  { WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE, WORKER_ARI, WORKER_CRL } },
-	{ "probe", ROLE_PROBE, { .command = COMMAND_RENEW }, { PROBE_LOOK } },
+	{ "probe",
+	  ROLE_PROBE,
+	  { .command = COMMAND_RENEW },
+	  { PROBE_LOOK, DNS_FIND, DNS_SEND, DNS_LOOK } },
 	{ "probe for inspect",
 	  ROLE_PROBE,
 	  { .command = COMMAND_INSPECT },

@@ -1,0 +1,123 @@
+/* The probe role's part in dns-01: what the agent asks, and what it is told (dns_task.h). */
+#include <stdlib.h>
+
+#include "agent/dns_talk.h"
+#include "agent/dns_task.h"
+#include "agent/messages.h"
+#include "agent/spec.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/msg.h"
+
+static int find(const struct spec *s, uint64_t n, const struct spec_challenge **c,
+		struct err *e)
+{
+	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].server.at == 0)
+		return err_set(e, ERR_PROTO, "there is no challenge %llu of dns-01",
+			       (unsigned long long)n);
+	*c = &s->challenges[n];
+	return 0;
+}
+
+static int get_count(struct msg *m, size_t *out, struct err *e)
+{
+	const uint64_t n = msg_get_u64(m);
+
+	if (n > DNS_TASK_MAX)
+		return err_set(e, ERR_PROTO, "%llu names at once",
+			       (unsigned long long)n);
+	*out = (size_t)n;
+	return 0;
+}
+
+int dns_on_find(void *spec, struct msg *m, struct err *e)
+{
+	const struct spec *s = spec;
+	const uint64_t challenge = msg_get_u64(m);
+	AUTO_FREE struct dns_place *places = NULL;
+	AUTO_FREE const char **resolvers = NULL;
+	const char *names[DNS_TASK_MAX];
+	const struct spec_challenge *c;
+	const uint32_t id = m->id;
+	struct dns_asked asked;
+	size_t n = 0;
+
+	TRY(get_count(m, &n, e));
+	for (size_t i = 0; i < n; i++)
+		names[i] = msg_get_str(m);
+	TRY(msg_end(m, e));
+	TRY(find(s, challenge, &c, e));
+	resolvers = spec_words(s, c->resolvers);
+	asked = (struct dns_asked){ .resolvers = resolvers };
+	places = xcalloc(n, sizeof(*places));
+	TRY(dns_find(&asked, spec_text(s, c->zone), names, n, places, e));
+	msg_begin(m, DNS_FIND, id);
+	msg_put_u64(m, n);
+	for (size_t i = 0; i < n; i++) {
+		msg_put_str(m, places[i].owner);
+		msg_put_str(m, places[i].zone);
+	}
+	return 0;
+}
+
+int dns_on_send(void *spec, struct msg *m, struct err *e)
+{
+	const struct spec *s = spec;
+	const uint64_t challenge = msg_get_u64(m);
+	const char *zone = msg_get_str(m);
+	AUTO_BUF struct buf update = { 0 };
+	AUTO_BUF struct buf bytes = { 0 };
+	const struct spec_challenge *c;
+	const uint32_t id = m->id;
+	struct dns_sent sent;
+	const void *data;
+	size_t n;
+
+	data = msg_get_bytes(m, &n);
+	TRY(msg_end(m, e));
+	TRY(find(s, challenge, &c, e));
+	buf_add(&update, data, n);
+	TRY(dns_send(spec_text(s, c->server), zone, &update, &sent, e));
+	bytes = sent.bytes;
+	msg_begin(m, DNS_SEND, id);
+	msg_put_bytes(m, bytes.data, sent.len);
+	msg_put_u64(m, sent.at);
+	msg_put_u64(m, sent.fudge);
+	msg_put_u64(m, sent.error);
+	msg_put_bytes(m, sent.other, sent.n_other);
+	msg_put_bytes(m, sent.mac, sent.n_mac);
+	msg_put_u64(m, sent.rcode);
+	return 0;
+}
+
+int dns_on_look(void *spec, struct msg *m, struct err *e)
+{
+	const struct spec *s = spec;
+	const uint64_t challenge = msg_get_u64(m);
+	const char *zone = msg_get_str(m);
+	struct dns_shown records[DNS_TASK_MAX];
+	AUTO_FREE const char **resolvers = NULL;
+	const struct spec_challenge *c;
+	const uint32_t id = m->id;
+	struct dns_asked asked;
+	struct dns_sight sight;
+	size_t n = 0;
+
+	TRY(get_count(m, &n, e));
+	for (size_t i = 0; i < n; i++) {
+		records[i].owner = msg_get_str(m);
+		records[i].value = msg_get_str(m);
+	}
+	TRY(msg_end(m, e));
+	TRY(find(s, challenge, &c, e));
+	resolvers = spec_words(s, c->resolvers);
+	asked = (struct dns_asked){ .resolvers = resolvers, .port = "53" };
+	TRY(dns_look(&asked, zone, records, n, &sight, e));
+	msg_begin(m, DNS_LOOK, id);
+	msg_put_u64(m, sight.shown);
+	msg_put_u64(m, sight.late);
+	msg_put_u64(m, sight.down);
+	msg_put_str(m, sight.why);
+	return 0;
+}
