@@ -10,6 +10,7 @@
 #include "agent/messages.h"
 #include "agent/state_order.h"
 #include "agent/state_token.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -24,7 +25,7 @@ struct group {
 	uint32_t number;
 };
 
-static uint32_t next_id(struct challenges *c)
+uint32_t token_next_id(struct challenges *c)
 {
 	return ++c->last_id == 0 ? ++c->last_id : c->last_id;
 }
@@ -59,6 +60,10 @@ static void token_free(struct challenges *c, struct token *t)
 	free(t->name);
 	free(t->token);
 	free(t->authorization);
+	free(t->domain);
+	free(t->owner);
+	free(t->zone);
+	free(t->failed);
 	free(t);
 }
 
@@ -79,7 +84,7 @@ static struct token *token_new(struct challenges *c, const char *name,
 	struct token *t = xcalloc(1, sizeof(*t));
 	struct token **at = &c->tokens;
 
-	*t = (struct token){ .id = next_id(c),
+	*t = (struct token){ .id = token_next_id(c),
 			     .name = xstrdup(name),
 			     .token = xstrdup(token),
 			     .authorization = xstrdup(authorization) };
@@ -117,6 +122,8 @@ static const char *place_of(const struct spec *s, uint32_t challenge)
 {
 	const struct spec_challenge *c = &s->challenges[challenge];
 
+	if (c->type == CHALLENGE_DNS_01)
+		return spec_text(s, c->server);
 	return spec_text(s, c->webroot.at != 0 ? c->webroot : c->listen);
 }
 
@@ -145,7 +152,7 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed)
 	struct group ended;
 
 	t->group = 0;
-	if (t->state == TOKEN_PUT)
+	if (t->state == TOKEN_PUT && (failed == NULL || failed->code != ERR_LATER))
 		t->state = TOKEN_SHOWN;
 	if (g == NULL) {
 		if (failed != NULL && !agent_cut_off(a))
@@ -154,7 +161,7 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed)
 		responder_open(a->challenges);
 		return;
 	}
-	if (failed != NULL && g->err.code == 0)
+	if (failed != NULL && (g->err.code == 0 || g->err.code == ERR_LATER))
 		g->err = *failed;
 	if (--g->left > 0)
 		return;
@@ -213,7 +220,10 @@ static void on_withdrawn(void *arg, uint32_t id, struct msg *m,
 static void put(struct agent *a, struct token *t)
 {
 	t->state = TOKEN_PUT;
-	ask_keeper(a, t, KEEPER_PRESENT, on_presented);
+	if (t->by_dns)
+		dns_put(a, t);
+	else
+		ask_keeper(a, t, KEEPER_PRESENT, on_presented);
 }
 
 /* Requests to one role are done in the order they were made: it follows its put. */
@@ -225,6 +235,8 @@ static void take(struct agent *a, struct token *t)
 	t->group = 0;
 	if (!was_put || is_wanted_by_others(a->challenges, t))
 		token_taken(a, t, NULL);
+	else if (t->by_dns)
+		dns_take(a, t);
 	else if (is_by_keeper(a, t))
 		ask_keeper(a, t, KEEPER_WITHDRAW, on_withdrawn);
 	else
@@ -240,20 +252,29 @@ static int check(const struct agent *a, const struct challenge_token *token,
 	const struct spec *s = a->spec;
 
 	if (token->challenge >= s->n[SPEC_CHALLENGES] ||
-	    s->challenges[token->challenge].type != CHALLENGE_HTTP_01)
-		return err_set(e, ERR_PROTO, "there is no challenge %u of http-01",
+	    place_of(s, token->challenge) == NULL)
+		return err_set(e, ERR_PROTO, "there is no challenge %u",
 			       token->challenge);
 	if (!token_is_authorization(token->token, token->authorization))
 		return err_set(e, ERR_PROTO, "not a token and its key authorization");
 	return 0;
 }
 
-static int remember(struct agent *a, const struct token *t, struct err *e)
+int token_remember(struct agent *a, const struct token *t, struct err *e)
 {
-	const struct token_row row = { t->name, t->where, t->token, t->authorization };
+	AUTO_FREE char *place = t->by_dns ? dns_place(a, t) : xstrdup(t->where);
+	const struct token_row row = { t->name, place, t->token, t->authorization };
 
 	TRY(agent_write(a, e));
 	return state_token_put(a->state, &row, e);
+}
+
+/* What is in DNS is about a name, of which a wildcard is part (RFC 8555 7.1.3). */
+static void mark_dns(const struct agent *a, struct token *t, const char *name)
+{
+	t->by_dns = a->spec->challenges[t->challenge].type == CHALLENGE_DNS_01;
+	if (t->by_dns)
+		t->domain = xstrdup(strncmp(name, "*.", 2) == 0 ? name + 2 : name);
 }
 
 /* One that comes again is put again, with what it says now. */
@@ -267,11 +288,16 @@ static int accept(struct agent *a, struct group *g, const struct challenge_token
 	t = token_new(c, g->name, token->token, token->authorization);
 	t->challenge = token->challenge;
 	t->where = place_of(a->spec, token->challenge);
-	TRY(remember(a, t, e));
+	mark_dns(a, t, token->name);
+	before = same_row(c, t);
+	if (before != NULL && before->group != 0)
+		before = NULL; /* somebody waits for that one */
+	if (before != NULL && before->by_dns && t->by_dns)
+		dns_take_over(a, t, before);
+	TRY(token_remember(a, t, e));
 	t->group = g->id;
 	g->left++;
-	before = same_row(c, t);
-	if (before != NULL && before->group == 0)
+	if (before != NULL)
 		token_free(c, before);
 	return 0;
 }
@@ -316,7 +342,7 @@ void challenge_present(struct agent *a, const char *name,
 	struct err e = { 0 };
 
 	*g = (struct group){ .next = c->groups,
-			     .id = next_id(c),
+			     .id = token_next_id(c),
 			     .name = xstrdup(name),
 			     .done = done,
 			     .number = number };
@@ -360,7 +386,8 @@ bool challenge_busy(const struct agent *a)
 	if (c == NULL)
 		return false;
 	for (const struct token *t = c->tokens; t != NULL; t = t->next)
-		if (t->state == TOKEN_PUT || t->state == TOKEN_LEAVING)
+		if ((t->state == TOKEN_PUT && !(a->stopping && dns_can_wait(a, t))) ||
+		    t->state == TOKEN_LEAVING)
 			return true;
 	return c->groups != NULL;
 }
@@ -376,6 +403,8 @@ static int load(void *arg, const struct token_row *row)
 	t->state = TOKEN_KEPT;
 	t->challenge = SPEC_NOBODY;
 	t->where = "";
+	if (dns_load(a, t, row->where))
+		return 0;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CHALLENGES]; i++) {
 		if (a->spec->challenges[i].type != CHALLENGE_HTTP_01 ||
 		    strcmp(place_of(a->spec, i), row->where) != 0)
@@ -457,6 +486,7 @@ void challenge_free(struct agent *a)
 		token_free(c, c->tokens);
 	while (c->groups != NULL)
 		group_free(c, c->groups);
+	dns_free(a);
 	responder_close(a);
 	free(c);
 	a->challenges = NULL;

@@ -14,8 +14,16 @@
  * needed. For each of the two another one is started, and the one before it finishes. It
  * asks for pages (http.h), which are made at the end of a turn of the loop.
  *
+ * dns-01 is a record in a zone that others serve, too: where it belongs is found out and
+ * committed, the keeper signs the update, name servers are looked at until all show it.
+ * That may take minutes: an order waits for some seconds of them with its worker, and then
+ * as if the CA had told it to come back (ERR_LATER). All that is due in one zone goes in
+ * one update, and one after the other.
+ *
  *     challenge.c            rows, who waits for what, the keeper
  *     challenge_responder.c  the responder
+ *     challenge_dns.c        records of zones
+ *     challenge_update.c     ... and how they come there
  */
 #pragma once
 
@@ -30,6 +38,7 @@ typedef void challenge_done(struct agent *a, uint32_t number, const struct err *
 
 struct challenge_token {
 	uint32_t challenge; /* number in the snapshot, one of that certificate's */
+	const char *name;   /* that it is for */
 	const char *token;
 	const char *authorization;
 };

@@ -97,8 +97,9 @@ void challenge_turn(struct agent *a)
 {
 	struct challenges *c = a->challenges;
 
-	if (c == NULL || c->wanted == 0)
+	if (c == NULL)
 		return;
+	dns_turn(a);
 	for (uint32_t page = 0; page < RESPONDER_PAGES; page++) {
 		AUTO_FD int fd = -1;
 		struct err e;
@@ -256,7 +257,7 @@ void responder_open(struct challenges *c)
 	if (!is_there(c) || c->accepts)
 		return;
 	for (const struct token *t = c->tokens; t != NULL; t = t->next)
-		if (t->state == TOKEN_PUT && t->group == 0)
+		if (t->state == TOKEN_PUT && t->group == 0 && !t->by_dns)
 			return;
 	c->accepts = true;
 	msg_begin(&m, RESPONDER_OPEN, 0);

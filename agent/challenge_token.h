@@ -1,4 +1,5 @@
-/* challenge_token: what challenge.c and challenge_responder.c share (see challenge.h). */
+/* challenge_token: what challenge.c, challenge_responder.c and challenge_dns.c share (see
+ * challenge.h). */
 #pragma once
 
 #include "agent/agent.h"
@@ -19,11 +20,20 @@ struct token {
 	uint32_t challenge; /* number in the snapshot */
 	uint32_t group;     /* id of who waits for it; 0: nobody */
 	enum token_state state;
-	bool waits;          /* for a responder to be there */
-	const char *where;   /* webroot or listening address, of the snapshot */
-	char *name;          /* of the certificate, owned */
-	char *token;         /* owned */
+	bool waits;        /* for a responder to be there */
+	const char *where; /* webroot, listening address, name server of the snapshot */
+	char *name;        /* of the certificate, owned */
+	char *token;       /* owned */
 	char *authorization; /* owned */
+	/* dns-01: */
+	bool by_dns;
+	bool due;        /* waits to be part of an update */
+	bool seen;       /* all name servers show it */
+	uint32_t update; /* id of the one that it is part of; 0: none */
+	char *domain;    /* owned: the name it is for; NULL: of a run before */
+	char *owner;     /* owned: the record's; NULL: not found yet, and nowhere */
+	char *zone;      /* owned, with it */
+	char *failed;    /* owned: why it is not shown, to be told when asked for it */
 };
 
 /* Why an address has no socket, as the supervisor says. */
@@ -35,6 +45,7 @@ struct refusal {
 struct challenges {
 	struct token *tokens; /* in the order they came */
 	struct group *groups;
+	struct update *updates; /* challenge_dns.c */
 	uint32_t last_id;
 	struct link responder;
 	bool open;          /* the link is in use, or closed and not yet cleared */
@@ -56,6 +67,10 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed);
 void token_taken(struct agent *a, struct token *t, const struct err *failed);
 
 struct token *token_called(const struct challenges *c, uint32_t id);
+uint32_t token_next_id(struct challenges *c);
+
+/* Its row is what it is now; not committed yet. */
+int token_remember(struct agent *a, const struct token *t, struct err *e);
 
 /* challenge_responder.c: at the start. */
 void responder_begin(struct agent *a);
@@ -69,3 +84,26 @@ void responder_close(struct agent *a);
 /* It may accept once all that there was before is in it (nobody waits for those): a CA may
  * look at any moment for what a responder before this one showed. */
 void responder_open(struct challenges *c);
+
+/* challenge_dns.c: the same. */
+void dns_put(struct agent *a, struct token *t);
+void dns_take(struct agent *a, struct token *t);
+
+/* `t` comes again: it goes on where `before`, which nobody waits for, has got to. */
+void dns_take_over(struct agent *a, struct token *t, struct token *before);
+
+/* Whether another run may go on with it as well: its record is there, and looked for. */
+bool dns_can_wait(const struct agent *a, const struct token *t);
+
+/* The end of a turn: begin what is due. */
+void dns_turn(struct agent *a);
+
+/* What its row calls its place; owned. */
+char *dns_place(const struct agent *a, const struct token *t);
+
+/* Take what a row says of its place: false, it is none in DNS. Without a challenge (of the
+ * configuration as it is now) `t` has none. */
+bool dns_load(const struct agent *a, struct token *t, const char *place);
+
+/* At the end. */
+void dns_free(struct agent *a);

@@ -2,16 +2,22 @@
 
 #include <string.h>
 
+#include "acme/tsig.h"
 #include "agent/config_host.h"
 #include "agent/config_names.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "agent/responder.h"
 #include "base/auto.h"
+#include "base/dns.h"
 #include "base/err.h"
 #include "base/text.h"
 
 #define LIMIT_CHALLENGES 100
+#define LIMIT_RESOLVERS  8
+
+#define WAIT_S     600 /* name servers that pull a zone do so every few minutes */
+#define WAIT_MAX_S 3600
 
 #define HTTP     (1u << CHALLENGE_HTTP_01)
 #define TLS_ALPN (1u << CHALLENGE_TLS_ALPN_01)
@@ -46,6 +52,7 @@ static void read_listen(struct config_reader *r, const config_setting_t *s, void
 
 static void read_hook(struct config_reader *r, const config_setting_t *s, void *into)
 {
+	config_later(r, s);
 	config_program(r, s, &((struct spec_challenge *)into)->hook);
 }
 
@@ -61,11 +68,46 @@ static void read_dialect(struct config_reader *r, const config_setting_t *s, voi
 		    snapshot_text(r->b, words[i]);
 }
 
-/* A name, or an address, each with or without a port. */
+static bool is_server(struct config_reader *r, const config_setting_t *s,
+		      const char *text)
+{
+	char host[DNS_NAME_SIZE], port[6];
+
+	if (dns_server_read(text, host, port))
+		return true;
+	config_expected(r, s,
+			"a name server such as \"192.0.2.1\" or \"[2001:db8::1]:53\"");
+	return false;
+}
+
 static void read_server(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_text(r, s, "a name server such as \"192.0.2.1\" or \"[2001:db8::1]:53\"",
-		    &((struct spec_challenge *)into)->server);
+	const char *text = config_string(r, s, "a name server");
+
+	if (text != NULL && is_server(r, s, text))
+		((struct spec_challenge *)into)->server = snapshot_text(r->b, text);
+}
+
+static void read_resolvers(struct config_reader *r, const config_setting_t *s,
+			   void *into)
+{
+	const unsigned n = config_items(s);
+
+	if (!config_items_max(r, s, LIMIT_RESOLVERS))
+		return;
+	for (unsigned i = 0; i < n; i++) {
+		const config_setting_t *item = config_item(s, i);
+		const char *text = config_string(r, item, "a name server");
+
+		if (text == NULL || !is_server(r, item, text))
+			return;
+	}
+	config_words(r, s, "name servers", &((struct spec_challenge *)into)->resolvers);
+}
+
+static void read_wait(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_span(r, s, 0, WAIT_MAX_S, &((struct spec_challenge *)into)->wait_s);
 }
 
 static void read_zone(struct config_reader *r, const config_setting_t *s, void *into)
@@ -73,24 +115,32 @@ static void read_zone(struct config_reader *r, const config_setting_t *s, void *
 	config_dns_name(r, s, &((struct spec_challenge *)into)->zone);
 }
 
-/* A TSIG key's name has the form of a domain name, but any label is one. */
+/* A TSIG key's name has the form of a domain name (RFC 8945 4.2). */
 static void read_key_name(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
-	config_text(r, s, "the name of a TSIG key",
-		    &((struct spec_challenge *)into)->key_name);
+	const char *text = config_string(r, s, "the name of a TSIG key");
+	char name[DNS_NAME_SIZE];
+
+	if (text == NULL)
+		return;
+	if (dns_name_read(text, name))
+		((struct spec_challenge *)into)->key_name = snapshot_text(r->b, name);
+	else
+		config_expected(
+		    r, s,
+		    "the name of a TSIG key: letters, digits, - and _, with "
+		    "dots between");
 }
 
 static void read_key_algorithm(struct config_reader *r, const config_setting_t *s,
 			       void *into)
 {
-	static const char *const words[] = { "hmac-sha256", "hmac-sha224",
-					     "hmac-sha384", "hmac-sha512", NULL };
 	uint32_t i;
 
-	if (config_choice(r, s, words, &i))
+	if (config_choice(r, s, tsig_algorithms, &i))
 		((struct spec_challenge *)into)->key_algorithm =
-		    snapshot_text(r->b, words[i]);
+		    snapshot_text(r->b, tsig_algorithms[i]);
 }
 
 static void read_key_file(struct config_reader *r, const config_setting_t *s,
@@ -102,14 +152,16 @@ static void read_key_file(struct config_reader *r, const config_setting_t *s,
 static const struct config_rule rfc2136_rules[] = {
 	{ "server", read_server, 0 },     { "zone", read_zone, 0 },
 	{ "key_name", read_key_name, 0 }, { "key_algorithm", read_key_algorithm, 0 },
-	{ "key_file", read_key_file, 0 }, { NULL, NULL, 0 },
+	{ "key_file", read_key_file, 0 }, { "resolvers", read_resolvers, 0 },
+	{ "wait", read_wait, 0 },         { NULL, NULL, 0 },
 };
 
 static void read_rfc2136(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	struct spec_challenge *c = into;
 
-	c->key_algorithm = snapshot_text(r->b, "hmac-sha256");
+	c->key_algorithm = snapshot_text(r->b, tsig_algorithms[0]);
+	c->wait_s = WAIT_S;
 	if (!config_group(r, s, rfc2136_rules, CONFIG_ALL, c))
 		return;
 	if (config_member(s, "server") == NULL)
@@ -165,7 +217,7 @@ static void read_challenge(struct config_reader *r, const config_setting_t *s,
 	}
 	if (!config_choice(r, type, types, &c->type))
 		return;
-	if (c->type != CHALLENGE_HTTP_01)
+	if (c->type == CHALLENGE_TLS_ALPN_01)
 		config_later(r, type);
 	config_group(r, s, rules, 1u << c->type, c);
 	if (c->type == CHALLENGE_HTTP_01)

@@ -3,7 +3,8 @@
  *
  *     { type = "http-01"; webroot = "/var/www/html"; }      or listen = "[::]:80"
  *     { type = "tls-alpn-01"; listen = "[::]:443"; }
- *     { type = "dns-01"; rfc2136 = { server; zone; key_name; key_algorithm; key_file; }; }
+ *     { type = "dns-01"; rfc2136 = { server; zone; key_name; key_algorithm; key_file;
+ *                                    resolvers; wait; }; }
  *     { type = "dns-01"; hook = [ "/path/program" ]; dialect = "everleaf"; }
  */
 #pragma once

@@ -17,15 +17,28 @@ static bool is_among(const struct config_reader *r, struct list words, const cha
 }
 
 /* Control of a wildcard can be shown in DNS only (RFC 8555 8.3 has no place for one), and
- * this version has http-01 alone. */
+ * that of an address there not at all (RFC 8738 7). */
+static bool fits(const struct spec_challenge *c, const struct spec_name *n,
+		 const char *name)
+{
+	switch ((enum challenge_type)c->type) {
+	case CHALLENGE_HTTP_01:
+		return name[0] != '*' && (n->kind == NAME_DNS || n->kind == NAME_IP);
+	case CHALLENGE_DNS_01:
+		return c->server.at != 0 && n->kind == NAME_DNS;
+	case CHALLENGE_TLS_ALPN_01:
+	case CHALLENGE_TYPES:
+		break;
+	}
+	return false;
+}
+
 static bool shows(const struct config_reader *r, const struct spec_challenge *c,
 		  const struct spec_name *n)
 {
 	const char *name = snapshot_string(r->b, n->value);
 
-	return c->type == CHALLENGE_HTTP_01 && name[0] != '*' &&
-	       (n->kind == NAME_DNS || n->kind == NAME_IP) &&
-	       (c->only.n == 0 || is_among(r, c->only, name));
+	return fits(c, n, name) && (c->only.n == 0 || is_among(r, c->only, name));
 }
 
 /* The first name of `c` that none of `challenges` is for, or NULL. */
@@ -66,8 +79,8 @@ static bool is_barred(const struct config_reader *r, const struct spec_cert *c,
 	else
 		buf_printf(why,
 			   "nothing that shows \"%s\" that \"%s\" is ours, expected a "
-			   "challenge for it (this version has http-01, which is not "
-			   "for wildcards)",
+			   "challenge for it (this version has http-01, and dns-01 by "
+			   "rfc2136, which wildcards need)",
 			   issuer, name);
 	return true;
 }

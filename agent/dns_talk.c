@@ -87,7 +87,7 @@ static int take_reply(int fd, struct dns_question *q, size_t n, int64_t until_ms
 	of = question_of(q, n, &r);
 	if (of == NULL)
 		return err_set(e, ERR_PROTO, "a reply to what was not asked");
-	of->reply = (struct buf){ TAKE(m.data), m.len, m.cap };
+	of->reply = m;
 	m = (struct buf){ 0 };
 	return 0;
 }

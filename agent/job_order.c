@@ -146,9 +146,9 @@ static int take_tokens(const struct agent *a, const struct job *j, struct msg *m
 	for (size_t i = 0; i < n; i++) {
 		uint64_t challenge = msg_get_u64(m);
 
-		(void)msg_get_str(m); /* the name that it is for */
 		tokens[i] = (struct challenge_token){ .challenge = (uint32_t)challenge,
-						      .token = msg_get_str(m) };
+						      .name = msg_get_str(m) };
+		tokens[i].token = msg_get_str(m);
 		tokens[i].authorization = msg_get_str(m);
 		if (!is_listed(list, challenge))
 			return err_set(e, ERR_PROTO,

@@ -215,7 +215,7 @@ in_own_network() { # ARGUMENT of the suite...
 	export JOBS=1
 	[ -z "${OWN_NETWORK-}" ] && is_root || return 0
 	OWN_NETWORK=$(mktemp) exec unshare --net --mount sh -c '
-		ip link set lo up && echo nameserver 127.0.0.1 >"$OWN_NETWORK" &&
+		ip link set lo up && echo nameserver 127.0.0.1 >"$OWN_NETWORK" && chmod 644 "$OWN_NETWORK" &&
 		mount --bind "$OWN_NETWORK" /etc/resolv.conf && rm "$OWN_NETWORK" && exec "$0" "$@"
 		' "$0" "$@"
 }

@@ -23,6 +23,7 @@
 #define A     "AAAAAAAAAAAAAAAAAAAAAA"
 #define B     "BBBBBBBBBBBBBBBBBBBBBB"
 #define C     "CCCCCCCCCCCCCCCCCCCCCC"
+#define NAME  "www.example"
 #define PRINT ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI"
 
 static const char config[] =
@@ -294,7 +295,8 @@ static void present(struct stage *s, const char *name, uint32_t challenge,
 		    const char *token, uint32_t number)
 {
 	AUTO_FREE char *authorization = xasprintf("%s" PRINT, token);
-	const struct challenge_token t = { challenge, token, authorization };
+	const struct challenge_token t = { challenge, "www.example", token,
+					   authorization };
 
 	challenge_present(&s->agent, name, &t, 1, done, number);
 }
@@ -377,9 +379,9 @@ static void all_tokens_of_an_order_are_told_of_once(void **state)
 {
 	struct stage *s = *state;
 	const struct challenge_token tokens[] = {
-		{ s->www, A, A PRINT },
-		{ s->api, B, B PRINT },
-		{ s->www, C, C PRINT },
+		{ s->www, NAME, A, A PRINT },
+		{ s->api, NAME, B, B PRINT },
+		{ s->www, NAME, C, C PRINT },
 	};
 
 	challenge_begin(&s->agent);
@@ -409,8 +411,8 @@ static void one_that_cannot_be_presented_fails_them_all(void **state)
 {
 	struct stage *s = *state;
 	const struct challenge_token tokens[] = {
-		{ s->www, A, A PRINT },
-		{ s->www, B, B PRINT },
+		{ s->www, NAME, A, A PRINT },
+		{ s->www, NAME, B, B PRINT },
 	};
 
 	challenge_begin(&s->agent);
@@ -430,11 +432,11 @@ static void what_is_no_token_is_neither_kept_nor_presented(void **state)
 {
 	struct stage *s = *state;
 	const struct challenge_token wrong[] = {
-		{ s->www, "../../etc/passwd", "../../etc/passwd" PRINT },
-		{ s->www, A, B PRINT },
-		{ s->www, A, A ".short" },
-		{ 3, A, A PRINT },
-		{ UINT32_MAX, A, A PRINT },
+		{ s->www, NAME, "../../etc/passwd", "../../etc/passwd" PRINT },
+		{ s->www, NAME, A, B PRINT },
+		{ s->www, NAME, A, A ".short" },
+		{ 3, NAME, A, A PRINT },
+		{ UINT32_MAX, NAME, A, A PRINT },
 	};
 
 	challenge_begin(&s->agent);

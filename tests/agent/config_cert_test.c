@@ -109,7 +109,8 @@ static const struct fake_row rows[] = {
 	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",
 	  "main.conf:3: certificates.w.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"*.a.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, which is not for wildcards)\n" },
+	  "(this version has http-01, and dns-01 by rfc2136, which wildcards "
+	  "need)\n" },
 	{ "a name that no challenge is for", true,
 	  "agree_terms = true; certificates = { names = [ \"a.example\", "
 	  "\"b.example\" ];\n issuer = \"letsencrypt\";\n"
@@ -117,14 +118,16 @@ static const struct fake_row rows[] = {
 	  "\"a.example\"; }; };",
 	  "main.conf:3: certificates.a.example.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"b.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, which is not for wildcards)\n" },
+	  "(this version has http-01, and dns-01 by rfc2136, which wildcards "
+	  "need)\n" },
 	{ "only challenges of a later version", true,
 	  "agree_terms = true; certificates = { names = \"a.example\"; issuer = "
 	  "\"letsencrypt\";\n challenge = { type = \"tls-alpn-01\"; listen = "
 	  "\"[::]:443\"; }; };",
 	  "main.conf:2: certificates.a.example.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"a.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, which is not for wildcards)\n" },
+	  "(this version has http-01, and dns-01 by rfc2136, which wildcards "
+	  "need)\n" },
 	{ "no terms agreed to", true,
 	  "certificates = { names = \"a.example\"; issuer = \"letsencrypt\";"
 	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",
@@ -445,6 +448,26 @@ static const struct fake_row rows[] = {
 	  "nothing, expected the name of a TSIG key\n"
 	  "main.conf:1: certificates.a.example.challenge.rfc2136.key_file: found "
 	  "nothing, expected the path of the TSIG key\n" },
+	{ "rfc2136 with what is none", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
+	  "type = \"dns-01\"; rfc2136 = { server = \"a b\"; key_name = \"*\";\n"
+	  "key_algorithm = \"hmac-sha1\"; key_file = \"/etc/everleaf/secret\";\n"
+	  "resolvers = [ \"::1\", \"[::1\" ];\n wait = \"2h\"; }; }; };",
+	  "main.conf:1: certificates.a.example.challenge.rfc2136.server: found \"a "
+	  "b\", "
+	  "expected a name server such as \"192.0.2.1\" or \"[2001:db8::1]:53\"\n"
+	  "main.conf:1: certificates.a.example.challenge.rfc2136.key_name: found "
+	  "\"*\", "
+	  "expected the name of a TSIG key: letters, digits, - and _, with dots "
+	  "between\n"
+	  "main.conf:2: certificates.a.example.challenge.rfc2136.key_algorithm: found "
+	  "\"hmac-sha1\", expected one of \"hmac-sha256\" \"hmac-sha224\" "
+	  "\"hmac-sha384\" \"hmac-sha512\"\n"
+	  "main.conf:3: certificates.a.example.challenge.rfc2136.resolvers[1]: found "
+	  "\"[::1\", expected a name server such as \"192.0.2.1\" or "
+	  "\"[2001:db8::1]:53\"\n"
+	  "main.conf:4: certificates.a.example.challenge.rfc2136.wait: found \"2h\", "
+	  "expected a span from now to 1h\n" },
 	{ "an unknown dialect", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"dns-01\"; hook = \"/bin/true\"; dialect = \"certbott\"; }; };",
