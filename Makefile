@@ -136,8 +136,11 @@ hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a m
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
-scale: all $(TOOLS) ## a thousand certificates while half of the nonces are refused
-	@BUILD=$(B) tests/scale/nonces
+soak: all ## 100,000 renewals by one daemon: what it holds in the end
+	@BUILD=$(B) tests/scale/soak
+
+scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused
+	@BUILD=$(B) tests/scale/rest && BUILD=$(B) tests/scale/nonces
 
 bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program and other clients
 	@BUILD=$(B) tests/bench/run && BUILD=$(B) tests/bench/acme
@@ -199,7 +202,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps deb peers check cases crash hostile power readers fresh scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps deb peers check cases crash hostile power readers fresh soak scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
