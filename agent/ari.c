@@ -23,8 +23,7 @@
 #include "base/text.h"
 #include "store/generation.h"
 
-#define FIRST_S  3600
-#define LATEST_S (ARI_LATE_S + ARI_LATE_S / 6 + 3600) /* see schedule_spread() */
+#define FIRST_S 3600
 
 /* One certificate that its CA is being asked about. */
 struct ari_ask {
@@ -68,7 +67,7 @@ bool ari_counts(const struct agent *a, uint32_t i, const struct ari_row *row)
 /* No CA is asked that late: the clock was wrong. */
 static bool is_lost(int64_t ask_at, int64_t now)
 {
-	return ask_at != ARI_NEVER && ask_at > now && ask_at - now > LATEST_S;
+	return ask_at != ARI_NEVER && ask_at > now && ask_at - now > ARI_LATE_S;
 }
 
 bool ari_is_silent(const struct agent *a, uint32_t issuer)
@@ -118,18 +117,24 @@ void ari_keep(struct cert *to, const struct cert *from)
 	to->ari_asking = from->ari_asking;
 }
 
+/* What was issued together is not asked about together, nor later than a day from now. */
+static int64_t spread(const struct agent *a, const struct ari_row *row)
+{
+	const int64_t now = clock_now();
+	const uint32_t draw =
+	    schedule_draw(a->start.host_id, row->name, strlen(row->name));
+
+	if (row->ask_at == ARI_NEVER)
+		return ARI_NEVER;
+	return clock_sooner(schedule_spread(row->ask_at, draw, now), now + ARI_LATE_S);
+}
+
 static void put(struct agent *a, uint32_t i, const struct ari_row *row)
 {
 	struct ari_row later = *row;
 	struct err e;
 
-	if (later.ask_at !=
-	    ARI_NEVER) /* what was issued together is not asked about so */
-		later.ask_at =
-		    schedule_spread(row->ask_at,
-				    schedule_draw(a->start.host_id, row->name,
-						  strlen(row->name)),
-				    clock_now());
+	later.ask_at = spread(a, row);
 	apply(&a->certs[i], &later);
 	if (agent_write(a, &e) < 0 || state_ari_put(a->state, &later, &e) < 0)
 		log_error("%s: remember: %s", row->name, e.text);
