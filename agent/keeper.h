@@ -19,6 +19,7 @@
  *     keeper_key.c        keys of certificates
  *     keeper_waiting.c    ... those that wait for their certificate
  *     keeper_store.c      generations
+ *     keeper_batch.h      ... and links, for which the disk is waited for together
  *     keeper_files.c      files outside the store
  *     keeper_stamp.c      ... whether anything has changed there
  *     keeper_foreign.c    ... and what somebody else has put there
@@ -36,15 +37,15 @@
 
 #include <stdint.h>
 
+#include "agent/keeper_batch.h"
 #include "agent/lend.h"
 #include "agent/roles.h"
 #include "base/buf.h"
 #include "base/file.h"
 #include "store/account.h"
 
-#define REASON_LAST  10  /* RFC 5280 5.3.1 */
-#define KEEPER_KEYS  128 /* twice as many as there are jobs at once */
-#define KEEPER_MOVED 8   /* as many as the agent asks for at once */
+#define REASON_LAST 10  /* RFC 5280 5.3.1 */
+#define KEEPER_KEYS 128 /* twice as many as there are jobs at once */
 
 struct err;
 struct keeper_making;
@@ -91,12 +92,6 @@ struct keeper_lent {
 	struct lend_ticket ticket;
 };
 
-/* A live link that was moved and is not durable yet: its answer waits. */
-struct keeper_moved {
-	const struct spec_cert *cert;
-	uint32_t id; /* of the question */
-};
-
 struct keeper {
 	struct role_start start;
 	enum keeper_state state;
@@ -109,8 +104,10 @@ struct keeper {
 	struct keeper_key keys[KEEPER_KEYS]; /* by number of the certificate */
 	int64_t begun_ms;                    /* clock_boot_ms() */
 	bool shut_out;                       /* it ends, see keeper_failed() */
+	size_t n_staged;
+	struct keeper_staged staged[KEEPER_BATCH];
 	size_t n_moved;
-	struct keeper_moved moved[KEEPER_MOVED];
+	struct keeper_moved moved[KEEPER_BATCH];
 };
 
 enum keeper_state keeper_state_for(const struct request *r);
@@ -146,9 +143,6 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 #define KEEPER_ANEW_MS 60000
 int keeper_failed(struct keeper *k, struct msg *m, const struct err *e);
 
-/* Make the links durable that were moved, all at once, and answer for them; to be done
- * when the agent asks for nothing else. */
-int keeper_settle(struct keeper *k, struct err *e);
 /* One request on a socket that was lent. Not 0: that socket is over. */
 int keeper_lent_answer(struct keeper_lent *l, struct err *e);
 

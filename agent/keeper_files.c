@@ -314,7 +314,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	if (ends)
 		return 0;
 	TRY(mend_key(k, c, &set, number, e));
-	if (k->n_moved == KEEPER_MOVED)
+	if (k->n_moved == KEEPER_BATCH)
 		TRY(keeper_settle(k, e));
 	TRY(generation_turn(k->root, keeper_text(k, c->name), number, e));
 	if (keeper_has_stored(k, c, number)) /* from now on others find it */

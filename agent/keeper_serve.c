@@ -97,7 +97,7 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 
 	while (!k->shut_out) {
 		if (poll(p, fill(k, p, &at_lent),
-			 k->n_moved > 0 ? 0 : keeper_watch_ms(k)) < 0)
+			 k->n_staged + k->n_moved > 0 ? 0 : keeper_watch_ms(k)) < 0)
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
 			return 0;
@@ -107,6 +107,8 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 				TRY(keeper_making_answer(k, p[i].fd, e));
 		if (p[AT_AGENT].revents != 0)
 			TRY(role_answer(ROLE_FD_PEER, rules, n, k->state, k, e));
+		else if (k->n_staged > 0)
+			TRY(keeper_keep(k, e));
 		else if (k->n_moved > 0)
 			TRY(keeper_settle(k, e));
 		TRY(keeper_watch_turn(k, p + AT_WATCH, e));
@@ -124,6 +126,7 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	k->lent = xcalloc(LEND_MAX, sizeof(*k->lent));
 	rc = serve(k, rules, n, e);
 	keeper_making_end(k);
+	keeper_staged_end(k);
 	keeper_waiting_end(k);
 	for (size_t i = 0; i < k->n_lent; i++)
 		end_lent(&k->lent[i]);

@@ -95,8 +95,16 @@ static int write_files(struct generation *g, const struct spec_cert *c,
 	return add(g, "meta.json", a->meta, strlen(a->meta), &open_to_all, e);
 }
 
-static int store(struct keeper *k, const struct spec_cert *c, struct arrival *a,
-		 uint64_t *number, struct err *e)
+static bool is_staged(const struct keeper *k, const struct spec_cert *c)
+{
+	for (size_t i = 0; i < k->n_staged; i++)
+		if (k->staged[i].cert == c)
+			return true;
+	return false;
+}
+
+static int stage(struct keeper *k, const struct spec_cert *c, struct arrival *a,
+		 uint32_t id, struct err *e)
 {
 	const char *name = keeper_text(k, c->name);
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
@@ -107,9 +115,58 @@ static int store(struct keeper *k, const struct spec_cert *c, struct arrival *a,
 	TRY(match_key(k, c, a, e));
 	TRY(generation_begin(&g, k->root, name, e));
 	TRY(write_files(&g, c, a, e));
-	TRY(generation_keep(&g, number, e));
-	keeper_waiting_stored(k, c, *number);
-	return pending_drop(k->root, name, e);
+	k->staged[k->n_staged++] = (struct keeper_staged){ c, id, g };
+	g = (struct generation)GENERATION_NONE;
+	return 0;
+}
+
+static int keep(struct keeper *k, struct keeper_staged *s, uint64_t *number,
+		struct err *e)
+{
+	TRY(generation_keep(&s->generation, number, e));
+	keeper_waiting_stored(k, s->cert, *number);
+	return pending_drop(k->root, keeper_text(k, s->cert->name), e);
+}
+
+/* What failed for `why` (NULL: nothing has) fails alone. */
+static int tell_kept(struct keeper *k, struct keeper_staged *s, struct err *why,
+		     struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	uint64_t number = 0;
+	struct err failed;
+
+	if (why == NULL && keep(k, s, &number, &failed) < 0)
+		why = &failed;
+	generation_drop(&s->generation);
+	msg_begin(&m, why == NULL ? KEEPER_STORE : MSG_FAILED, s->id);
+	if (why == NULL) {
+		msg_put_u64(&m, number);
+	} else {
+		err_wrap(why, "store %s", keeper_text(k, s->cert->name));
+		msg_put_err(&m, why);
+	}
+	return msg_send(ROLE_FD_PEER, &m, e);
+}
+
+int keeper_keep(struct keeper *k, struct err *e)
+{
+	struct err failed[KEEPER_BATCH];
+	bool ok[KEEPER_BATCH];
+
+	for (size_t i = 0; i < k->n_staged; i++)
+		ok[i] = generation_number(&k->staged[i].generation, &failed[i]) == 0;
+	for (size_t i = 0; i < k->n_staged; i++)
+		TRY(tell_kept(k, &k->staged[i], ok[i] ? NULL : &failed[i], e));
+	k->n_staged = 0;
+	return 0;
+}
+
+void keeper_staged_end(struct keeper *k)
+{
+	for (size_t i = 0; i < k->n_staged; i++)
+		generation_drop(&k->staged[i].generation);
+	k->n_staged = 0;
 }
 
 int keeper_store(void *role, struct msg *m, struct err *e)
@@ -117,7 +174,6 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 	struct keeper *k = role;
 	const struct spec_cert *c;
 	struct arrival a = { .leaf = NULL };
-	uint64_t number = 0;
 	uint32_t id = m->id;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
@@ -126,10 +182,11 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 	a.anchors = msg_get_str(m);
 	a.meta = msg_get_str(m);
 	TRY(msg_end(m, e));
-	if (store(k, c, &a, &number, e) < 0)
+	if (k->n_staged == KEEPER_BATCH || is_staged(k, c))
+		TRY(keeper_keep(k, e));
+	if (stage(k, c, &a, id, e) < 0)
 		return err_wrap(e, "store %s", keeper_text(k, c->name));
-	msg_begin(m, KEEPER_STORE, id);
-	msg_put_u64(m, number);
+	msg_begin(m, MSG_LATER, id); /* keeper_keep() says what has become of it */
 	return 0;
 }
 

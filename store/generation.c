@@ -218,18 +218,25 @@ int generation_add(struct generation *g, const char *file, const void *data, siz
 	return 0;
 }
 
-int generation_keep(struct generation *g, uint64_t *number, struct err *e)
+int generation_number(struct generation *g, struct err *e)
 {
-	struct number_text text = number_text(g->number);
-
 	for (size_t i = 0; i < g->n_files; i++)
 		TRY(file_settle(&g->files[i], "a file of " PLACE_STAGE, e));
 	if (fsync(g->stage) < 0)
 		return err_sys(e, "sync " PLACE_STAGE);
-	if (renameat(g->dir, PLACE_STAGE, g->dir, text.s) < 0)
-		return err_sys(e, "rename " PLACE_STAGE " to %s", text.s);
+	if (renameat(g->dir, PLACE_STAGE, g->dir, number_text(g->number).s) < 0)
+		return err_sys(e, "rename " PLACE_STAGE " to %s",
+			       number_text(g->number).s);
+	close(take_fd(&g->stage));
+	return 0;
+}
+
+int generation_keep(struct generation *g, uint64_t *number, struct err *e)
+{
+	if (g->stage >= 0)
+		TRY(generation_number(g, e));
 	if (fsync(g->dir) < 0)
-		return err_sys(e, "sync the directory of %s", text.s);
+		return err_sys(e, "sync the directory of %s", number_text(g->number).s);
 	*number = g->number;
 	close_all(g);
 	return 0;

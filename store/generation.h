@@ -19,7 +19,9 @@
  * Use: generation_begin(), generation_add() for each file, then generation_keep(): the
  * set is durable under its number, and not live. generation_live() moves the link. A
  * crash between the two leaves a whole generation that nothing points at: harmless, and
- * pruned once a later one is live.
+ * pruned once a later one is live. Of several certificates: all are added to, then each
+ * has its number, then each is kept. What the disk does for one of them, it has then done
+ * for most of the others.
  *
  * `root` is the state directory, opened; its `archive` and `live` are there. One
  * writer; the caller holds the store lock. A name that cannot be a folder's is
@@ -61,8 +63,12 @@ int generation_begin(struct generation *g, int root, const char *name, struct er
 int generation_add(struct generation *g, const char *file, const void *data, size_t len,
 		   const struct file_access *access, struct err *e);
 
-/* Give the staged generation its number, durably, without making it live. *g has
- * ended; *number is its number. On failure the caller drops *g. */
+/* Make durable what is in the staged generation, and give it its number: whole, should a
+ * power cut leave it there. On failure the caller drops *g. */
+int generation_number(struct generation *g, struct err *e);
+
+/* Give the staged generation its number, unless it has it, durably, without making it
+ * live. *g has ended; *number is its number. On failure the caller drops *g. */
 int generation_keep(struct generation *g, uint64_t *number, struct err *e);
 
 /* Forget a staged generation. Harmless on one that has ended. */

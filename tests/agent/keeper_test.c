@@ -377,6 +377,72 @@ static void what_another_keeper_has_stored_is_checked_before_it_is_live(void **s
 	free((void *)(uintptr_t)row.fields[1].string);
 }
 
+/* A certificate of `cert` with the key that waits for it, owned. */
+static char *leaf_of(const struct stage *s, const struct alone *a, uint64_t cert)
+{
+	const struct row issue = { KEEPER_ISSUE,
+				   { U(cert), U(cert == 0 ? s->lab : s->other) },
+				   NULL };
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[256];
+
+	granted(s, a, (struct row){ KEEPER_KEY, { U(cert), U(0) }, NULL });
+	assert_int_equal(ask(s, a, &issue, &m, text), 0);
+	return xstrdup(msg_get_str(&m));
+}
+
+static void store(const struct stage *s, const struct alone *a, uint64_t cert,
+		  const char *leaf, uint32_t id)
+{
+	const struct row row = { KEEPER_STORE,
+				 { U(cert), S(leaf), S(""), S(""), S("{}") },
+				 NULL };
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	msg_begin(&m, row.type, id);
+	for (size_t i = 0; i < FIELDS; i++)
+		put_field(s, &row.fields[i], &m);
+	assert_int_equal(msg_send(a->peer, &m, &e), 0);
+}
+
+static void what_comes_together_is_stored_together_and_refused_alone(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s, COMMAND_RENEW);
+	AUTO_FREE char *api = leaf_of(s, &a, 0);
+	AUTO_FREE char *www = leaf_of(s, &a, 1);
+
+	store(s, &a, 0, api, 1);
+	store(s, &a, 0, api, 2); /* its key does not wait any more */
+	store(s, &a, 1, www, 3);
+	for (unsigned i = 0, seen = 0; i < 3; i++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		struct err e;
+
+		assert_int_equal(msg_recv(a.peer, &m, &e), 0);
+		assert_in_range(m.id, 1, 3);
+		assert_int_equal(seen & 1U << m.id, 0);
+		seen |= 1U << m.id;
+		assert_int_equal(m.type, m.id == 2 ? MSG_FAILED : KEEPER_STORE);
+	}
+	assert_true(scratch_has(s->scratch, "archive/api/0000000001/cert.pem"));
+	assert_false(scratch_has(s->scratch, "archive/api/0000000002"));
+	assert_true(scratch_has(s->scratch, "archive/www/0000000001/cert.pem"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void who_lets_go_of_the_keeper_leaves_nothing_staged(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s, COMMAND_RENEW);
+	AUTO_FREE char *leaf = leaf_of(s, &a, 0);
+
+	store(s, &a, 0, leaf, 1);
+	(void)alone_end(&a, NULL, 0);
+	assert_false(scratch_has(s->scratch, "archive/api/.stage"));
+}
+
 static void a_name_that_leads_elsewhere_is_not_forgotten(void **state)
 {
 	static const struct row rows[] = {
@@ -506,6 +572,8 @@ int main(void)
 		CASE(what_is_not_for_its_own_key_is_not_stored),
 		CASE(a_key_is_read_from_disk_where_it_was_made_by_another_keeper),
 		CASE(what_another_keeper_has_stored_is_checked_before_it_is_live),
+		CASE(what_comes_together_is_stored_together_and_refused_alone),
+		CASE(who_lets_go_of_the_keeper_leaves_nothing_staged),
 		CASE(a_name_that_leads_elsewhere_is_not_forgotten),
 		CASE(only_an_embedded_ca_signs_and_only_what_is_well_formed),
 		CASE(what_is_no_message_ends_the_keeper),

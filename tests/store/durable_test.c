@@ -255,6 +255,31 @@ static void a_generation_is_durable_before_it_has_a_number(void **state)
 		     "sync web; ");
 }
 
+/* So that one wait for the disk does for most of both. */
+static void generations_that_come_together_have_numbers_before_one_is_kept(void **state)
+{
+	static const char *const names[] = { "api", "web" };
+	static const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	struct scratch *s = *state;
+	struct generation g[2];
+	uint64_t number;
+	struct err e;
+
+	for (size_t i = 0; i < 2; i++) {
+		assert_int_equal(generation_begin(&g[i], s->fd, names[i], &e), 0);
+		assert_int_equal(generation_add(&g[i], "cert.pem", "c", 1, &access, &e),
+				 0);
+	}
+	calls_begin(NULL, 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(generation_number(&g[i], &e), 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(generation_keep(&g[i], &number, &e), 0);
+	calls_expect("sync cert.pem; sync .stage; rename .stage to 0000000001; "
+		     "sync cert.pem; sync .stage; rename .stage to 0000000001; "
+		     "sync api; sync web; ");
+}
+
 static void the_folder_of_a_new_name_is_durable(void **state)
 {
 	struct scratch *s = *state;
@@ -449,6 +474,7 @@ int main(void)
 		BARE(a_step_that_fails_is_said_and_undone),
 		BARE(a_sync_that_failed_is_not_tried_again),
 		TEST(a_generation_is_durable_before_it_has_a_number),
+		TEST(generations_that_come_together_have_numbers_before_one_is_kept),
 		TEST(the_folder_of_a_new_name_is_durable),
 		TEST(a_key_is_durable_with_the_folders_it_is_in),
 		BARE(a_ca_is_durable_its_root_certificate_last),
