@@ -216,8 +216,7 @@ static char *describe_age(const struct crl *c, enum crl_age age)
 	static const char *const words[] = {
 		[CRL_FRESH] = "",
 		[CRL_LATE] = "half of its life is over, and no newer one has come",
-		[CRL_OLD] = "three quarters of its life are over, and no newer one has "
-			    "come",
+		[CRL_OLD] = "a quarter of its life is left, and no newer one has come",
 		[CRL_OVER] = "it has ended: servers may refuse every client",
 	};
 	const char *error = c->memory.last_error;
