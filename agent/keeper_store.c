@@ -151,12 +151,13 @@ static int tell_kept(struct keeper *k, struct keeper_staged *s, struct err *why,
 
 int keeper_keep(struct keeper *k, struct err *e)
 {
+	const size_t n = k->n_staged;
 	struct err failed[KEEPER_BATCH];
-	bool ok[KEEPER_BATCH];
+	bool ok[KEEPER_BATCH] = { false };
 
-	for (size_t i = 0; i < k->n_staged; i++)
+	for (size_t i = 0; i < n; i++)
 		ok[i] = generation_number(&k->staged[i].generation, &failed[i]) == 0;
-	for (size_t i = 0; i < k->n_staged; i++)
+	for (size_t i = 0; i < n; i++)
 		TRY(tell_kept(k, &k->staged[i], ok[i] ? NULL : &failed[i], e));
 	k->n_staged = 0;
 	return 0;
