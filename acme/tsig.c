@@ -145,12 +145,12 @@ int tsig_sign(const struct tsig_key *key, int64_t now, struct buf *message,
 
 /* -- replies -- */
 
-/* RFC 8945 5.2.3, the other way round. */
+/* RFC 8945 5.2.3, the other way round. Of more than 48 bits only those would be signed. */
 static bool is_now(const struct tsig_reply *r, int64_t now)
 {
-	const int64_t off = (int64_t)r->at - now;
+	const int64_t off = (int64_t)(r->at & INT64_MAX) - now;
 
-	return off <= TSIG_FUDGE && off >= -TSIG_FUDGE;
+	return r->at >> 48 == 0 && off <= TSIG_FUDGE && off >= -TSIG_FUDGE;
 }
 
 int tsig_check(const struct tsig_key *key, const struct buf *mac,
@@ -165,7 +165,7 @@ int tsig_check(const struct tsig_key *key, const struct buf *mac,
 			       key->name);
 	if (!is_now(reply, now))
 		return err_set(e, ERR_TRUST,
-			       "the reply was signed %lld s away from our time",
-			       (long long)((int64_t)reply->at - now));
+			       "the reply was signed at %llu, and here it is %lld",
+			       (unsigned long long)reply->at, (long long)now);
 	return 0;
 }

@@ -271,6 +271,7 @@ static void a_reply_of_another_time_is_none(void **state)
 	struct tsig_key key = key_of("hmac-sha256", &secret);
 	struct answer a = { .m = { 0 } };
 	struct err e;
+	int64_t now;
 
 	(void)state;
 	put(&mac, "01234567890123456789012345678901");
@@ -279,6 +280,10 @@ static void a_reply_of_another_time_is_none(void **state)
 		assert_int_equal(tsig_check(&key, &mac, &a.r,
 					    (int64_t)a.r.at + rows[i].off, &e),
 				 rows[i].rc);
+	now = (int64_t)a.r.at;
+	a.r.at |= (uint64_t)1 << 63; /* the signed 48 bits stay as they were */
+	assert_int_equal(tsig_check(&key, &mac, &a.r, now, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "signed at"));
 	buf_done(&a.m);
 }
 
