@@ -270,12 +270,12 @@ test_what_is_encrypted_is_not_written_again_while_nothing_changes() {
 	is 0 "$(events www repaired)"
 }
 
-test_a_changed_byte_of_pkcs12_is_repaired() {
+test_a_change_in_pkcs12_is_repaired() {
 	password secret
 	www "$(file p12 pkcs12 "$(secret)")"
 	expect 0 everleaf renew
 	cp tls/p12 good
-	printf x | dd of=tls/p12 bs=1 seek=300 conv=notrunc 2>/dev/null
+	printf xxxxxxxx | dd of=tls/p12 bs=1 seek=300 conv=notrunc 2>/dev/null
 	expect 0 everleaf plan
 	says out files-differ
 	expect 0 everleaf renew

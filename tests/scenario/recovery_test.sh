@@ -41,19 +41,26 @@ begin() { # [STEP]
 	[ -z "${1-}" ] || until_true 60 test -e ca/stop.here
 }
 
+# Who is not to get on before it has struck, and does then: not everywhere by itself.
+hold_back() { # PID...
+	held=$*
+	kill -STOP "$@" || :
+}
+
 # The supervisor is followed by another; the others it starts anew itself. A probe that has
 # nothing to do may be gone by then.
 strike() { # ROLE
-	if [ "$1" = probe ]; then
-		kill -9 "$(has_role probe)" || :
-		return
-	fi
-	if [ "$1" != supervisor ]; then
-		kill -9 "$(role "$1")"
-		return
-	fi
-	kill -9 "$run"
-	wait "$run" || :
+	case $1 in
+	supervisor)
+		kill -9 "$run"
+		wait "$run" || :
+		;;
+	probe) kill -9 "$(has_role probe)" || : ;;
+	*) kill -9 "$(role "$1")" ;;
+	esac
+	[ -z "${held-}" ] || kill -CONT $held 2>/dev/null || :
+	held=
+	[ "$1" = supervisor ] || return 0
 	until_true 60 no_role_is_left
 	start_agent
 }
@@ -117,9 +124,8 @@ test_idle() {
 keying() {
 	begin
 	until_true 60 is_at_work
-	kill -STOP $(makers) || :
+	hold_back $(makers)
 	strike "$1"
-	kill -CONT $(makers) || :
 }
 
 makers() {
@@ -180,14 +186,11 @@ test_parked() {
 
 # Whoever is to do the next step is stopped before the certificate comes.
 held_up() { # WHO ROLE
-	local pid
 	begin cert
-	pid=$(role "$1")
-	kill -STOP "$pid"
+	hold_back "$(role "$1")"
 	rm ca/stop
 	sleep 0.2 # the answer has come by then; if not, it is killed a state earlier
 	strike "$2"
-	kill -CONT "$pid" 2>/dev/null || :
 }
 
 verifying() {
