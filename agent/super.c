@@ -59,20 +59,13 @@ static int on_worker(void *super, struct msg *m, struct err *e)
 	const enum role role = m->type == SUP_PROBE ? ROLE_PROBE : ROLE_WORKER;
 	struct super *s = super;
 	struct super_proc *p;
-	AUTO_FD int agents = -1;
-	AUTO_FD int workers = -1;
 	uint32_t id = m->id, type = m->type;
-	int sv[2];
+	int agents;
 
 	TRY(msg_end(m, e));
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
-	agents = sv[0];
-	workers = sv[1];
-	TRY(super_start(s, role, &(struct super_fds){ s->snapshot, workers, -1, -1 },
-			&p, e));
+	TRY(super_start_peer(s, role, s->snapshot, &p, &agents, e));
 	msg_begin(&s->msg, type, id);
-	s->msg.fd = take_fd(&agents);
+	s->msg.fd = agents;
 	return 0;
 }
 

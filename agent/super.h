@@ -142,24 +142,24 @@ void super_places(struct super *s);
 char *super_programs(void);
 void super_config_user(uint32_t *uid, uint32_t *gid);
 
-/* super_store.c: say in the lock that this run has ended in good order. */
-void super_release(struct super *s);
-
-/* super_store.c: the folders of the state directory, its id, and the lock (ERR_BUSY). */
+/* super_store.c: the folders of the state directory, its id, and the lock (ERR_BUSY); and
+ * to say in the lock that this run has ended in good order. */
 int super_store(struct super *s, struct err *e);
+void super_release(struct super *s);
 
 /*
  * super_role.c. Start `role` with what is in `fds` at ROLE_FD_SNAPSHOT, _PEER, _LOCK and
  * _CONTROL (-1: closed; all stay the caller's) and send it ROLE_START. Returns its slot.
  */
 struct super_fds {
-	int snapshot;
-	int peer;
-	int lock;
-	int control;
+	int snapshot, peer, lock, control;
 };
 int super_start(struct super *s, enum role role, const struct super_fds *fds,
 		struct super_proc **proc, struct err *e);
+
+/* The same with `snapshot` and one end of a new connection; *peer is the other. */
+int super_start_peer(struct super *s, enum role role, int snapshot,
+		     struct super_proc **proc, int *peer, struct err *e);
 
 /* Its exit status if it has ended (128 + signal if killed), -1 if it still runs. The
  * slot is free afterwards. */

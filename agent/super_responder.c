@@ -1,6 +1,5 @@
 #include <limits.h>
 #include <stdlib.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "agent/log.h"
@@ -107,15 +106,8 @@ static int start(struct super *s, unsigned wanted, int *agents, struct err *e)
 {
 	struct super_proc *p;
 	AUTO_FD int ours = -1;
-	AUTO_FD int theirs = -1;
-	int sv[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
-	ours = sv[0];
-	theirs = sv[1];
-	TRY(super_start(s, ROLE_RESPONDER,
-			&(struct super_fds){ s->snapshot, theirs, -1, -1 }, &p, e));
+	TRY(super_start_peer(s, ROLE_RESPONDER, s->snapshot, &p, &ours, e));
 	TRY(hand_over(s, p, wanted, e));
 	*agents = take_fd(&ours);
 	s->listen_until_ms = 0;

@@ -172,6 +172,23 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
 	return 0;
 }
 
+int super_start_peer(struct super *s, enum role role, int snapshot,
+		     struct super_proc **proc, int *peer, struct err *e)
+{
+	AUTO_FD int ours = -1;
+	AUTO_FD int theirs = -1;
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair");
+	ours = sv[0];
+	theirs = sv[1];
+	TRY(super_start(s, role, &(struct super_fds){ snapshot, theirs, -1, -1 }, proc,
+			e));
+	*peer = take_fd(&ours);
+	return 0;
+}
+
 static void release(struct super_proc *p)
 {
 	auto_fd_(&p->sock);

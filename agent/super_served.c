@@ -6,7 +6,6 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/signalfd.h>
-#include <sys/socket.h>
 
 #include "agent/endpoint.h"
 #include "agent/messages.h"
@@ -91,23 +90,6 @@ static int tell_lives(struct super *s, const struct endpoint *at, int sock,
 
 /* -- what is served -- */
 
-static int start_probe(struct super *s, int *sock, struct super_proc **proc,
-		       struct err *e)
-{
-	AUTO_FD int ours = -1;
-	AUTO_FD int theirs = -1;
-	int sv[2];
-
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
-	ours = sv[0];
-	theirs = sv[1];
-	TRY(super_start(s, ROLE_PROBE, &(struct super_fds){ -1, theirs, -1, -1 }, proc,
-			e));
-	*sock = take_fd(&ours);
-	return 0;
-}
-
 /* Until it says something. Whoever interrupts us does not want to know any more. */
 static int await(int sock, int sigfd, int64_t until_ms, struct err *e)
 {
@@ -177,7 +159,7 @@ int super_served(struct super *s, const char *endpoint, int sock, int sigfd,
 	if (!endpoint_parse(endpoint, &at))
 		return err_set(e, ERR_CONFIG, "%s: no endpoint", endpoint);
 	TRY(tell_lives(s, &at, sock, e));
-	TRY(start_probe(s, &probe, &proc, e));
+	TRY(super_start_peer(s, ROLE_PROBE, -1, &proc, &probe, e));
 	rc = ask(s, endpoint, &at, probe, e);
 	if (rc == 0)
 		rc = relay(s, probe, sock, sigfd, e);
