@@ -4,11 +4,12 @@
  *
  * The CA of each live certificate that came from an ACME issuer is asked right after it
  * was issued, then when it says; where it could not be asked, minutes and then six hours
- * later (but not about all of them at once: schedule_spread()). Its window is a row of the state database (state_ari.h), with the point that was drawn in it: by host
- * and serial, once, and again only when the window changes. due() does the rest. No
- * answer takes a window away, and no failure fails anything: without a window the formula
- * holds (schedule.h). Not asked is about what has ended, is revoked, was rolled back to
- * by hand (its successor has replaced it), and where `ari = false`.
+ * later; but not about all of them at once (schedule_spread()). Its window is a row of the
+ * state database (state_ari.h), with the point that was drawn in it: by host and serial,
+ * once, and again only when the window changes. due() does the rest. No answer takes a
+ * window away, and no failure fails anything: without a window the formula holds
+ * (schedule.h). Not asked is about what has ended, is revoked, was rolled back to by hand
+ * (its successor has replaced it), and where `ari = false`.
  *
  * Nothing is decided about a certificate while its CA is being asked about it, but for
  * ARI_WAIT_MS at most.

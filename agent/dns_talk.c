@@ -147,11 +147,10 @@ static int addresses_of(const char *server, struct probe_address *list, size_t *
 	return probe_resolve(host, port, list, n, e);
 }
 
-static int64_t sooner(int64_t until_ms)
+/* No server takes all of the time. */
+static int64_t share_of(int64_t until_ms)
 {
-	const int64_t mine = clock_boot_ms() + DNS_TALK_MS;
-
-	return mine < until_ms ? mine : until_ms;
+	return clock_sooner(clock_boot_ms() + DNS_TALK_MS, until_ms);
 }
 
 int dns_connect(const char *server, int64_t until_ms, int *fd, struct err *e)
@@ -163,7 +162,7 @@ int dns_connect(const char *server, int64_t until_ms, int *fd, struct err *e)
 	TRY(addresses_of(server, list, &n, e));
 	err_set(e, ERR_NET, "%s has no address", server);
 	for (size_t i = 0; i < n && rc < 0; i++) {
-		rc = probe_connect(&list[i], sooner(until_ms), fd, e);
+		rc = probe_connect(&list[i], share_of(until_ms), fd, e);
 		if (rc < 0)
 			err_wrap(e, "%s", list[i].text);
 	}
@@ -180,7 +179,7 @@ static int ask_server(const char *server, struct dns_question *q, size_t n,
 	TRY(addresses_of(server, list, &found, e));
 	err_set(e, ERR_NET, "%s has no address", server);
 	for (size_t i = 0; i < found && rc < 0; i++)
-		rc = dns_ask(&list[i], true, q, n, sooner(until_ms), e);
+		rc = dns_ask(&list[i], true, q, n, share_of(until_ms), e);
 	return rc;
 }
 

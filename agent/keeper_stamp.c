@@ -10,8 +10,7 @@
 #include "store/hashed.h"
 
 #define STAMPS_MAX 4096 /* in one message */
-#define STAMP_FORM \
-	1 /* another one, and what was remembered by the last is asked anew */
+#define STAMP_FORM 1    /* with another, what was remembered is asked anew */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {

@@ -55,8 +55,8 @@ struct pool {
 	struct agent *agent;
 	struct worker workers[POOL_MAX];
 	unsigned n_issuers;
-	struct group
-	    *groups; /* owned; one for each issuer, one probes, one fetches CRLs */
+	/* Owned: one for each issuer, one probes, one fetches CRLs. */
+	struct group *groups;
 };
 
 struct pool *pool_new(struct agent *a)
