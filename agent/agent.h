@@ -162,6 +162,9 @@ int agent_commit(struct agent *a, struct err *e);
 void agent_tell(struct agent *a, const char *name, const char *what,
 		uint64_t generation, const char *text);
 
+/* schedule_draw() of this host and what `text` names. */
+uint32_t agent_draw(const struct agent *a, const char *text);
+
 /* Mark the certificates that the request names, all if it names none; ERR_CONFIG with exit
  * status 4: one is not in the configuration. */
 int agent_choose(struct agent *a, struct err *e);

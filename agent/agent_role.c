@@ -15,6 +15,7 @@
 #include "agent/pool.h"
 #include "agent/progress.h"
 #include "agent/renew.h"
+#include "agent/schedule.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -169,6 +170,11 @@ static int open_state(struct agent *a, struct err *e)
 	if (state_news(a->state) != NULL)
 		log_warn("%s", state_news(a->state));
 	return 0;
+}
+
+uint32_t agent_draw(const struct agent *a, const char *text)
+{
+	return schedule_draw(a->start.host_id, text, strlen(text));
 }
 
 int agent_choose(struct agent *a, struct err *e)

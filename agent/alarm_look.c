@@ -24,9 +24,7 @@ static int64_t repeat_at(const struct agent *a, const char *name, const char *wh
 {
 	AUTO_FREE char *about = xasprintf("%s %s", name, what);
 
-	return schedule_spread(told_at + ALARM_REPEAT_S,
-			       schedule_draw(a->start.host_id, about, strlen(about)),
-			       told_at);
+	return schedule_spread(told_at + ALARM_REPEAT_S, agent_draw(a, about), told_at);
 }
 
 bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t kind,

@@ -121,8 +121,7 @@ void ari_keep(struct cert *to, const struct cert *from)
 static int64_t spread(const struct agent *a, const struct ari_row *row)
 {
 	const int64_t now = clock_now();
-	const uint32_t draw =
-	    schedule_draw(a->start.host_id, row->name, strlen(row->name));
+	const uint32_t draw = agent_draw(a, row->name);
 
 	if (row->ask_at == ARI_NEVER)
 		return ARI_NEVER;
@@ -353,7 +352,7 @@ static int read_leaf(const struct agent *a, struct ari_ask *ask, struct err *e)
 	if (fstatat(dir, "cert.pem", &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return err_sys(e, "cert.pem");
 	ask->soonest_at = soonest_of(&facts, &st);
-	ask->draw = schedule_draw(a->start.host_id, facts.serial, strlen(facts.serial));
+	ask->draw = agent_draw(a, facts.serial);
 	if (!ari_id(sk_X509_value(chain, 0), &ask->id))
 		buf_done(&ask->id);
 	return 0;

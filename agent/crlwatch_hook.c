@@ -73,8 +73,7 @@ static void mark(struct crl *c, uint32_t hook, const char *failed)
 	c->given_up = c->agent->request->command != COMMAND_AGENT;
 	m->hook_failures++;
 	m->hook_at = schedule_retry_at(ERR_HOOK, m->hook_failures, now, m->loaded_until,
-				       schedule_draw(c->agent->start.host_id, c->name,
-						     strlen(c->name)));
+				       agent_draw(c->agent, c->name));
 	agent_tell(c->agent, c->name, "hook-failed", 0, failed);
 	c->agent->n_failed++;
 	crlwatch_put(c);

@@ -23,11 +23,6 @@ static const char *url_at(const struct crl *c, uint32_t i)
 	return spec_text(s, s->words[c->spec->urls.first + i]);
 }
 
-static uint32_t draw_of(const struct crl *c)
-{
-	return schedule_draw(c->agent->start.host_id, c->name, strlen(c->name));
-}
-
 static void put_part(struct crl *c, const struct crl_part *p)
 {
 	struct agent *a = c->agent;
@@ -70,10 +65,10 @@ static void fail(struct crl *c, const struct err *e)
 	const int64_t until = crlwatch_until(c);
 
 	m->failures++;
-	m->look_at =
-	    clock_sooner(schedule_retry_at(e->code, m->failures, now, until,
-					   draw_of(c)),
-			 crl_look_at(crlwatch_from(c), until, now, draw_of(c)));
+	m->look_at = clock_sooner(schedule_retry_at(e->code, m->failures, now, until,
+						    agent_draw(c->agent, c->name)),
+				  crl_look_at(crlwatch_from(c), until, now,
+					      agent_draw(c->agent, c->name)));
 	if (strcmp(m->last_error, e->text) != 0)
 		agent_tell(a, c->name, "crl-failed", 0, e->text);
 	snprintf(m->last_error, sizeof(m->last_error), "%s", e->text);
@@ -89,7 +84,8 @@ static void succeed(struct crl *c)
 	m->failures = 0;
 	m->last_error[0] = '\0';
 	m->looked_at = now;
-	m->look_at = crl_look_at(crlwatch_from(c), crlwatch_until(c), now, draw_of(c));
+	m->look_at = crl_look_at(crlwatch_from(c), crlwatch_until(c), now,
+				 agent_draw(c->agent, c->name));
 	crlwatch_put(c);
 }
 

@@ -128,11 +128,8 @@ static uint64_t live_number(const struct agent *a, const char *name)
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,
 			   const struct x509_facts *facts)
 {
-	uint32_t draw =
-	    schedule_draw(a->start.host_id, facts->serial, strlen(facts->serial));
-
 	return schedule_renew_at(&a->spec->certs[i], facts->not_before,
-				 facts->not_after, draw, NULL);
+				 facts->not_after, agent_draw(a, facts->serial), NULL);
 }
 
 /* What is held, and what has failed, outlives what was live. */

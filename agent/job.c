@@ -120,8 +120,7 @@ void job_fail(struct agent *a, struct job *j, const struct err *e)
 		a->orders[j->issuer].failed++;
 	m->failures++;
 	m->retry_at = schedule_retry_at(e->code, m->failures, now, m->facts.not_after,
-					schedule_draw(a->start.host_id, j->name,
-						      strlen(j->name)));
+					agent_draw(a, j->name));
 	m->failed_by = agent_config_id(a);
 	m->state = JOB_IDLE;
 	snprintf(m->last_error, sizeof(m->last_error), "%s", e->text);

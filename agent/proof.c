@@ -253,11 +253,8 @@ static bool is_looked_at(const struct agent *a, uint32_t i)
 
 static int64_t next_of(const struct agent *a, uint32_t i, int64_t now)
 {
-	const char *name = agent_cert_name(a, i);
-
 	return schedule_turn_at(a->spec->certs[i].probe_every_s,
-				schedule_draw(a->start.host_id, name, strlen(name)),
-				now);
+				agent_draw(a, agent_cert_name(a, i)), now);
 }
 
 int64_t proof_look(struct agent *a, uint32_t i, int64_t now)
@@ -296,9 +293,10 @@ void proof_begin(struct agent *a)
 	if (a->request->command != COMMAND_AGENT)
 		return;
 	a->proofs = xcalloc(PROOF_AT_ONCE, sizeof(*a->proofs));
+	if ((a->request->flags & REQUEST_LOOK) == 0)
+		return;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-		if ((a->request->flags & REQUEST_LOOK) != 0)
-			a->certs[i].prove_at = clock_now();
+		a->certs[i].prove_at = clock_now();
 }
 
 void proof_free(struct agent *a)

@@ -193,8 +193,7 @@ static int64_t retry_at(const struct agent *a, const struct revoke_row *r,
 	if (why->code == ERR_LATER)
 		return schedule_later_at(why->retry_at_ms / 1000, now);
 	return schedule_retry_at(why->code, r->failures + 1, now, 0,
-				 schedule_draw(a->start.host_id, r->name,
-					       strlen(r->name)));
+				 agent_draw(a, r->name));
 }
 
 /* Told once: a CA that does not want to says nothing else tomorrow. */

@@ -247,10 +247,8 @@ static void remember_failure(const struct agent *a, const struct job *j,
 			     struct memory *m)
 {
 	m->failures++;
-	m->retry_at =
-	    schedule_retry_at(j->err.code, m->failures, clock_now(), m->facts.not_after,
-			      schedule_draw(a->start.host_id, j->name,
-					    strlen(j->name)));
+	m->retry_at = schedule_retry_at(j->err.code, m->failures, clock_now(),
+					m->facts.not_after, agent_draw(a, j->name));
 	m->failed_by = agent_config_id(a);
 	snprintf(m->last_error, sizeof(m->last_error), "%s", j->err.text);
 }
