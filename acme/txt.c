@@ -14,11 +14,8 @@ void txt_value(const char *authorization, char value[TXT_VALUE_LEN + 1])
 {
 	AUTO_BUF struct buf text = { 0 };
 	uint8_t sum[HASH_LEN];
-	struct hash h;
 
-	hash_begin(&h);
-	hash_add(&h, authorization, strlen(authorization));
-	hash_end(&h, sum);
+	hash_all(authorization, strlen(authorization), sum);
 	base64url_add(&text, sum, sizeof(sum));
 	memcpy(value, text.data, TXT_VALUE_LEN + 1);
 }

@@ -51,11 +51,8 @@ bool alarm_admit_words(struct agent *a, const char *name, const char *what,
 {
 	uint8_t sum[HASH_LEN];
 	uint64_t kind;
-	struct hash h;
 
-	hash_begin(&h);
-	hash_add(&h, words, strlen(words));
-	hash_end(&h, sum);
+	hash_all(words, strlen(words), sum);
 	memcpy(&kind, sum, sizeof(kind));
 	return alarm_admit(a, name, what, kind, next);
 }

@@ -406,12 +406,8 @@ static unsigned covers_of(X509 *const *certs, uint32_t n, uint32_t i)
 
 static void take_ca(struct crl_ca *to, const void *der, size_t len)
 {
-	struct hash h;
-
 	buf_add(&to->der, der, len);
-	hash_begin(&h);
-	hash_add(&h, der, len);
-	hash_end(&h, to->part.ca);
+	hash_all(der, len, to->part.ca);
 }
 
 /* What is known of the same CA stays known. */

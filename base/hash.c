@@ -17,3 +17,12 @@ void hash_end(struct hash *h, uint8_t sum[HASH_LEN])
 {
 	SHA256_Final(sum, &h->ctx);
 }
+
+void hash_all(const void *data, size_t len, uint8_t sum[HASH_LEN])
+{
+	struct hash h;
+
+	hash_begin(&h);
+	hash_add(&h, data, len);
+	hash_end(&h, sum);
+}

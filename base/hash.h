@@ -7,6 +7,7 @@
  * certificates and signatures are: the provider is loaded there anyway.)
  *
  *     hash_begin(&h); hash_add(&h, data, len); ...; hash_end(&h, sum);
+ *     hash_all(data, len, sum);                      what is in one piece
  */
 #pragma once
 
@@ -24,3 +25,4 @@ struct hash {
 void hash_begin(struct hash *h);
 void hash_add(struct hash *h, const void *data, size_t len);
 void hash_end(struct hash *h, uint8_t sum[HASH_LEN]);
+void hash_all(const void *data, size_t len, uint8_t sum[HASH_LEN]);

@@ -159,11 +159,8 @@ static void put_hashed(const char *issuer, const char *directory, struct buf *ou
 {
 	char hex[2 * HASH_SHOWN + 1];
 	uint8_t sum[HASH_LEN];
-	struct hash h;
 
-	hash_begin(&h);
-	hash_add(&h, directory, strlen(directory));
-	hash_end(&h, sum);
+	hash_all(directory, strlen(directory), sum);
 	text_hex(hex, sum, HASH_SHOWN);
 	buf_printf(out, "%s@%s", issuer, hex);
 }

@@ -36,6 +36,30 @@ static void talks(struct server *s, int fd)
 	"<0\x1d\x02\x01\x01w\x18\x80\x16" \
 	"1.3.6.1.4.1.1466.20037"
 
+struct row {
+	uint32_t proto;
+	serve_fn *serve;
+	const char *talk;
+	enum probe_verdict verdict;
+	const char *detail;
+};
+
+static void expect(const struct bench *b, size_t i, const struct row *row)
+{
+	struct server s = { .talk = row->talk };
+	struct probe_request r;
+	struct probe_result got;
+
+	server_start(&s, b->ids, row->serve);
+	r = server_ask(b, &s, 0);
+	r.proto = row->proto;
+	probe_endpoint(&r, &got);
+	server_stop(&s);
+	if (got.verdict != row->verdict)
+		print_error("row %zu: ", i);
+	server_expect(&got, row->verdict, row->detail);
+}
+
 static void each_protocol_is_asked_for_tls_in_its_words(void **state)
 {
 	static const struct {
@@ -80,20 +104,10 @@ static void each_protocol_is_asked_for_tls_in_its_words(void **state)
 	};
 	const struct bench *b = *state;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct server s = { .talk = rows[i].talk };
-		struct probe_request r;
-		struct probe_result got;
-
-		server_start(&s, b->ids, talks);
-		r = server_ask(b, &s, 0);
-		r.proto = rows[i].proto;
-		probe_endpoint(&r, &got);
-		server_stop(&s);
-		if (got.verdict != rows[i].verdict)
-			print_error("row %zu: ", i);
-		server_expect(&got, rows[i].verdict, rows[i].detail);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect(b, i,
+		       &(struct row){ rows[i].proto, talks, rows[i].talk,
+				      rows[i].verdict, rows[i].detail });
 }
 
 /* Those with NUL bytes in what they say.
@@ -125,13 +139,7 @@ static void answers_postgres(struct server *s, int fd)
 
 static void ldap_and_postgres_are_asked_in_bytes(void **state)
 {
-	static const struct {
-		uint32_t proto;
-		serve_fn *serve;
-		const char *talk;
-		enum probe_verdict verdict;
-		const char *detail;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ PROBE_LDAP, answers_ldap, "", PROBE_NEW, "" },
 		{ PROBE_POSTGRES, answers_postgres, "S", PROBE_NEW, "" },
 		{ PROBE_POSTGRES, answers_postgres, "N", PROBE_DOWN,
@@ -139,18 +147,8 @@ static void ldap_and_postgres_are_asked_in_bytes(void **state)
 	};
 	const struct bench *b = *state;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct server s = { .talk = rows[i].talk };
-		struct probe_request r;
-		struct probe_result got;
-
-		server_start(&s, b->ids, rows[i].serve);
-		r = server_ask(b, &s, 0);
-		r.proto = rows[i].proto;
-		probe_endpoint(&r, &got);
-		server_stop(&s);
-		server_expect(&got, rows[i].verdict, rows[i].detail);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect(b, i, &rows[i]);
 }
 
 /* What a client says in XML has the name of the server in it: two scripts, the second of
@@ -194,13 +192,7 @@ static void answers_mysql(struct server *s, int fd)
 /* RFC 6120 5.4.2.1 */
 static void xmpp_and_mysql_are_asked_in_their_own_way(void **state)
 {
-	static const struct {
-		uint32_t proto;
-		serve_fn *serve;
-		const char *talk;
-		enum probe_verdict verdict;
-		const char *detail;
-	} rows[] = {
+	static const struct row rows[] = {
 		{ PROBE_XMPP, answers_xmpp,
 		  "<stream:features><starttls xmlns='urn:ietf:params:xml:ns:xmpp-tls'/>"
 		  "</stream:features>",
@@ -213,18 +205,8 @@ static void xmpp_and_mysql_are_asked_in_their_own_way(void **state)
 	};
 	const struct bench *b = *state;
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct server s = { .talk = rows[i].talk };
-		struct probe_request r;
-		struct probe_result got;
-
-		server_start(&s, b->ids, rows[i].serve);
-		r = server_ask(b, &s, 0);
-		r.proto = rows[i].proto;
-		probe_endpoint(&r, &got);
-		server_stop(&s);
-		server_expect(&got, rows[i].verdict, rows[i].detail);
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect(b, i, &rows[i]);
 }
 
 static void floods(struct server *s, int fd)
@@ -248,18 +230,10 @@ static void an_answer_without_end_is_cut(void **state)
 		{ PROBE_XMPP, "x" }, { PROBE_MYSQL, "0" }, { PROBE_SIEVE, "\"" },
 	};
 
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		struct server s = { .talk = rows[i].talk };
-		struct probe_request r;
-		struct probe_result got;
-
-		server_start(&s, b->ids, floods);
-		r = server_ask(b, &s, 0);
-		r.proto = rows[i].proto;
-		probe_endpoint(&r, &got);
-		server_stop(&s);
-		server_expect(&got, PROBE_DOWN, "");
-	}
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		expect(b, i,
+		       &(struct row){ rows[i].proto, floods, rows[i].talk, PROBE_DOWN,
+				      "" });
 }
 
 int main(void)
