@@ -8,43 +8,16 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
-#include "tests/scratch.h"
+#include "tests/agent/home.h"
 
-struct stage {
-	void *scratch;
-	int snapshot;
-};
+static const char config[] =
+    "state_dir = \"$\"; agree_terms = true; issuers = ( { name ="
+    " \"near\"; type = \"acme\"; url = \"https://near.example/\"; } );"
+    "certificates = { names = \"a.example\"; issuer = \"local\"; };";
 
-static int stage_in(void **state)
+static int begin(void **state)
 {
-	struct stage *s = test_calloc(1, sizeof(*s));
-	AUTO_FREE char *text = NULL;
-	struct fake f = { .at = 0 };
-
-	if (store_in(&s->scratch) < 0)
-		return -1;
-	text = xasprintf(
-	    "state_dir = \"%s\"; agree_terms = true; issuers = ( { name ="
-	    " \"near\"; type = \"acme\"; url = \"https://near.example/\"; "
-	    "} ); certificates = { names = \"a.example\"; issuer = \"local\"; };",
-	    ((struct scratch *)s->scratch)->path);
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	*state = s;
-	return 0;
-}
-
-static int stage_out(void **state)
-{
-	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch);
-
-	close(s->snapshot);
-	test_free(s);
-	return rc;
+	return home_in(state, config);
 }
 
 /* The next message on `sock` is of `type`. */
@@ -73,7 +46,7 @@ static void what_a_worker_says_moves_no_cursor(void **state)
 				   .step = ACCOUNT_SHOW,
 				   .names = names,
 				   .n_names = 1 };
-	const struct stage *s = *state;
+	const struct home *h = *state;
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct alone a;
 	char said[512];
@@ -81,7 +54,7 @@ static void what_a_worker_says_moves_no_cursor(void **state)
 
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, worker),
 			 0);
-	alone_start(&a, ROLE_AGENT, &r, s->snapshot);
+	alone_start(&a, ROLE_AGENT, &r, h->snapshot);
 	take(a.super, SUP_WORKER, &m);
 	msg_begin(&m, SUP_WORKER, m.id);
 	m.fd = worker[1];
@@ -105,7 +78,7 @@ static void what_a_worker_says_moves_no_cursor(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, home_out)
 	const struct CMUnitTest tests[] = {
 		CASE(what_a_worker_says_moves_no_cursor),
 	};

@@ -5,16 +5,11 @@
  */
 #include <signal.h>
 
-#include "acme/jws.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "store/account.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
-#include "tests/scratch.h"
+#include "tests/agent/home.h"
 
 #define TOKEN  "DGyRejmCefe7v4NfDGDKfA"
 #define PRINT  "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI" /* nobody's here */
@@ -23,100 +18,57 @@
 #define TWO_32 (UINT64_C(1) << 32)
 
 struct stage {
-	void *scratch;
-	int snapshot;
+	struct home home;
 	uint32_t webroot; /* challenges of it, by number */
 	uint32_t listen;
 	char *authorization; /* of TOKEN, for the account of the second issuer */
 };
 
 static const char config[] =
-    "state_dir = \"%s\"; agree_terms = true;"
+    "state_dir = \"$\"; agree_terms = true;"
     "issuers = ( { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; },"
     " { name = \"near\"; type = \"acme\"; url = \"https://near.example/d\"; },"
     " { name = \"far\"; type = \"acme\"; url = \"https://far.example/d\"; } );"
     "certificates = ("
     " { names = \"a.example\"; issuer = \"lab\"; challenge ="
-    "   { type = \"http-01\"; webroot = \"%s/www\"; }; },"
+    "   { type = \"http-01\"; webroot = \"$/www\"; }; },"
     " { names = \"b.example\"; issuer = \"lab\"; challenge ="
     "   { type = \"http-01\"; listen = \"127.0.0.1:8080\"; }; } );";
 
-/* The folder is really there, which a faked host does not know. */
-static int look(void *arg, const char *path, struct config_look *look)
+static void number_challenges(struct stage *s)
 {
-	struct stat st;
-
-	if (stat(path, &st) < 0)
-		return fake_look(arg, path, look);
-	*look = (struct config_look){ .mode = st.st_mode };
-	return 0;
-}
-
-static int compile(struct stage *s)
-{
-	const char *dir = ((struct scratch *)s->scratch)->path;
-	AUTO_FREE char *text = xasprintf(config, dir, dir);
 	AUTO_SPEC struct spec spec = { 0 };
-	struct fake f = { .at = 0 };
-	struct config_host host = fake_host(&f, false);
 	struct err e;
 
-	host.look = look;
-	if (config_compile(&host, "main.conf", text, strlen(text), &s->snapshot, &e) !=
-	    0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	assert_int_equal(spec_map(s->home.snapshot, &spec, &e), 0);
 	assert_int_equal(spec.n[SPEC_CHALLENGES], 2);
 	s->webroot = spec.challenges[0].webroot.at != 0 ? 0 : 1;
 	s->listen = 1 - s->webroot;
-	return 0;
 }
 
 /* One issuer of ours has an account, the other has not. */
-static void make_account(struct stage *s)
-{
-	AUTO_ACCOUNT struct account a = { .key = NULL };
-	AUTO_BUF struct buf print = { 0 };
-	struct err e;
-
-	assert_int_equal(account_make_key(((struct scratch *)s->scratch)->fd, "far",
-					  KEY_ECDSA_P256, &a, &e),
-			 0);
-	assert_int_equal(jws_thumbprint(a.key, &print, &e), 0);
-	s->authorization = xasprintf(TOKEN ".%s", print.data);
-}
-
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
 
-	if (store_in(&s->scratch) < 0)
+	if (home_open(&s->home) < 0)
 		return -1;
-	scratch_mkdir(s->scratch, "www");
-	make_account(s);
+	scratch_mkdir(s->home.scratch, "www");
+	home_compile(&s->home, config);
+	number_challenges(s);
+	s->authorization = home_authorization(&s->home, "far", TOKEN);
 	*state = s;
-	return compile(s);
+	return 0;
 }
 
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch);
+	int rc = home_close(&s->home);
 
-	close(s->snapshot);
 	free(s->authorization);
 	test_free(s);
 	return rc;
-}
-
-static struct alone begin(const struct stage *s)
-{
-	const struct request r = { .command = COMMAND_RENEW };
-	struct alone a;
-
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
 }
 
 /* What it answers: 0 or a code, and why. */
@@ -145,12 +97,12 @@ static void granted(const struct alone *a, uint64_t challenge, const char *token
 static void a_token_is_put_into_its_webroot_and_taken_out(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	granted(&a, s->webroot, TOKEN, s->authorization);
-	scratch_expect(s->scratch, FOLDER "/" TOKEN, s->authorization);
+	scratch_expect(s->home.scratch, FOLDER "/" TOKEN, s->authorization);
 	granted(&a, s->webroot, TOKEN, NULL);
-	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "www"), 0);
 	granted(&a, s->webroot, TOKEN, NULL);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
@@ -158,10 +110,10 @@ static void a_token_is_put_into_its_webroot_and_taken_out(void **state)
 static void what_the_responder_answers_is_looked_at_and_not_written(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	granted(&a, s->listen, TOKEN, s->authorization);
-	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "www"), 0);
 	granted(&a, s->listen, TOKEN, NULL);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
@@ -170,13 +122,13 @@ static void what_the_responder_answers_is_looked_at_and_not_written(void **state
 static void a_token_for_the_account_of_somebody_else_is_refused(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	char text[256];
 
 	assert_int_equal(ask(&a, s->webroot, TOKEN, TOKEN "." PRINT, text), ERR_PROTO);
 	assert_non_null(strstr(text, "of somebody else"));
 	assert_int_equal(ask(&a, s->listen, TOKEN, TOKEN "." PRINT, text), ERR_PROTO);
-	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "www"), 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -185,7 +137,7 @@ static void a_challenge_that_is_not_there_is_refused(void **state)
 	const struct stage *s = *state;
 	const uint64_t wrong[] = { 2, TWO_32, TWO_32 + s->webroot, UINT64_MAX,
 				   UINT32_MAX };
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	char text[256];
 
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
@@ -194,7 +146,7 @@ static void a_challenge_that_is_not_there_is_refused(void **state)
 		assert_non_null(strstr(text, "there is no challenge"));
 		assert_int_equal(ask(&a, wrong[i], TOKEN, NULL, text), ERR_PROTO);
 	}
-	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "www"), 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -221,7 +173,7 @@ static void nothing_but_a_token_and_a_thumbprint_is_written(void **state)
 		  "$(id)AAAAAAAAAAAAAAAAAAAAAAAA." PRINT },
 	};
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	char text[256];
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -232,17 +184,17 @@ static void nothing_but_a_token_and_a_thumbprint_is_written(void **state)
 			assert_int_equal(ask(&a, s->webroot, rows[i].token, NULL, text),
 					 ERR_PROTO);
 	}
-	assert_int_equal(scratch_count(s->scratch, "www"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "www"), 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void a_webroot_that_is_gone_is_named(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	char text[256];
 
-	assert_int_equal(unlinkat(((struct scratch *)s->scratch)->fd, "www",
+	assert_int_equal(unlinkat(((struct scratch *)s->home.scratch)->fd, "www",
 				  AT_REMOVEDIR),
 			 0);
 	assert_int_equal(ask(&a, s->webroot, TOKEN, s->authorization, text), ERR_SYS);

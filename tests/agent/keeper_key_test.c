@@ -14,61 +14,27 @@
 #include "base/key.h"
 #include "base/mem.h"
 #include "store/pending.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
-#include "tests/scratch.h"
+#include "tests/agent/home.h"
 
 #define N_SLOW 4
 #define QUICK  N_SLOW
 
-struct stage {
-	void *scratch;
-	int snapshot; /* certificates 0 to N_SLOW - 1 with RSA-3072, QUICK without */
-};
-
-static int stage_in(void **state)
+/* Certificates 0 to N_SLOW - 1 with RSA-3072, QUICK without. */
+static int begin(void **state)
 {
-	struct stage *s = test_calloc(1, sizeof(*s));
-	AUTO_BUF struct buf text = { 0 };
-	struct fake f = { .at = 0 };
+	AUTO_BUF struct buf config = { 0 };
 
-	if (store_in(&s->scratch) < 0)
-		return -1;
-	buf_printf(&text,
-		   "state_dir = \"%s\"; issuers = ( { name = \"lab\"; type = \"local\";"
-		   " subject = \"CN=Lab\"; } ); defaults = { issuer = \"lab\"; };"
-		   "certificates = (",
-		   ((struct scratch *)s->scratch)->path);
+	buf_puts(&config,
+		 "state_dir = \"$\"; issuers = ( { name = \"lab\"; type = \"local\";"
+		 " subject = \"CN=Lab\"; } ); defaults = { issuer = \"lab\"; };"
+		 "certificates = (");
 	for (int i = 0; i < N_SLOW; i++)
-		buf_printf(&text,
+		buf_printf(&config,
 			   " { name = \"c%d\"; names = \"c%d.example\";"
 			   " key = \"rsa-3072\"; },",
 			   i, i);
-	buf_puts(&text, " { name = \"quick\"; names = \"q.example\"; } );");
-	if (fake_compile(&f, false, text.data, text.len, &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	*state = s;
-	return 0;
-}
-
-static int stage_out(void **state)
-{
-	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch);
-
-	close(s->snapshot);
-	test_free(s);
-	return rc;
-}
-
-static struct alone begin(const struct stage *s)
-{
-	const struct request r = { .command = COMMAND_RENEW };
-	struct alone a;
-
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
+	buf_puts(&config, " { name = \"quick\"; names = \"q.example\"; } );");
+	return home_in(state, config.data);
 }
 
 static void ask(const struct alone *a, uint32_t cert, uint32_t id)
@@ -118,9 +84,9 @@ static unsigned children(const struct alone *a, pid_t pids[KEYMAKERS_MAX])
 }
 
 /* The key of each on disk is the one that was told. */
-static void expect_kept(const struct stage *s, struct msg *m, uint32_t cert)
+static void expect_kept(const struct home *h, struct msg *m, uint32_t cert)
 {
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = h->scratch;
 	AUTO_FREE char *name = xasprintf("c%u", cert);
 	AUTO_KEY EVP_PKEY *told = NULL;
 	AUTO_KEY EVP_PKEY *kept = NULL;
@@ -139,8 +105,8 @@ static void expect_kept(const struct stage *s, struct msg *m, uint32_t cert)
 
 static void others_do_not_wait_for_keys_that_take_long(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
+	const struct home *h = *state;
+	struct alone a = home_keeper(h, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
 	pid_t pids[KEYMAKERS_MAX];
 	bool seen[N_SLOW] = { false };
@@ -161,21 +127,21 @@ static void others_do_not_wait_for_keys_that_take_long(void **state)
 		assert_true(m.id >= 1000 && m.id < 1000 + N_SLOW);
 		assert_false(seen[m.id - 1000]);
 		seen[m.id - 1000] = true;
-		expect_kept(s, &m, m.id - 1000);
+		expect_kept(h, &m, m.id - 1000);
 		assert_true(children(&a, pids) <= keymaker_most());
 	}
 	msg_begin(&m, KEEPER_KEY, 0); /* it waits now: no other is made */
 	msg_put_u64(&m, 0);
 	msg_put_u64(&m, 0);
 	assert_int_equal(alone_ask(&a, &m, text, sizeof(text)), 0);
-	expect_kept(s, &m, 0);
+	expect_kept(h, &m, 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void a_key_is_not_made_twice_at_once(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
+	const struct home *h = *state;
+	struct alone a = home_keeper(h, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	ask(&a, 0, 1);
@@ -184,7 +150,7 @@ static void a_key_is_not_made_twice_at_once(void **state)
 	expect_failure(&m, 2, "the key of c0: it is being made");
 	hear(&a, &m);
 	assert_int_equal(m.id, 1);
-	expect_kept(s, &m, 0);
+	expect_kept(h, &m, 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -202,8 +168,8 @@ static pid_t first_child(const struct alone *a)
 
 static void a_key_that_failed_is_told_and_can_be_asked_for_again(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
+	const struct home *h = *state;
+	struct alone a = home_keeper(h, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	ask(&a, 0, 1);
@@ -213,16 +179,16 @@ static void a_key_that_failed_is_told_and_can_be_asked_for_again(void **state)
 	ask(&a, 0, 2);
 	hear(&a, &m);
 	assert_int_equal(m.id, 2);
-	expect_kept(s, &m, 0);
+	expect_kept(h, &m, 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void a_keeper_that_ends_leaves_no_child(void **state)
 {
-	const struct stage *s = *state;
+	const struct home *h = *state;
 
 	for (int killed = 0; killed < 2; killed++) {
-		struct alone a = begin(s);
+		struct alone a = home_keeper(h, COMMAND_RENEW);
 		struct pollfd gone = { .events = POLLIN };
 
 		ask(&a, (uint32_t)killed, 1);
@@ -238,7 +204,7 @@ static void a_keeper_that_ends_leaves_no_child(void **state)
 
 int main(void)
 {
-#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, begin, home_out)
 	const struct CMUnitTest tests[] = {
 		CASE(others_do_not_wait_for_keys_that_take_long),
 		CASE(a_key_is_not_made_twice_at_once),

@@ -13,16 +13,13 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/mem.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
+#include "tests/agent/home.h"
 #include "tests/help/certs.h"
-#include "tests/scratch.h"
 
 #define TWO_32 (UINT64_C(1) << 32)
 
 struct stage {
-	void *scratch;
-	int snapshot; /* certificates api (issuer lab) and www (issuer other) */
+	struct home home; /* certificates api (issuer lab) and www (issuer other) */
 	uint32_t lab;
 	uint32_t other;
 	uint32_t remote; /* not an embedded CA */
@@ -30,7 +27,7 @@ struct stage {
 };
 
 static const char config[] =
-    "state_dir = \"%s\"; agree_terms = true; contact = \"mailto:a@a.example\";"
+    "state_dir = \"$\"; agree_terms = true; contact = \"mailto:a@a.example\";"
     "issuers = ("
     " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; },"
     " { name = \"other\"; type = \"local\"; subject = \"CN=Other\"; },"
@@ -44,7 +41,7 @@ static void read_numbers(struct stage *s)
 	AUTO_SPEC struct spec spec = { 0 };
 	struct err e;
 
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	assert_int_equal(spec_map(s->home.snapshot, &spec, &e), 0);
 	s->lab = spec_issuer_called(&spec, "lab");
 	s->other = spec_issuer_called(&spec, "other");
 	s->remote = spec_issuer_called(&spec, "remote");
@@ -56,17 +53,12 @@ static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	AUTO_FREE char *text = NULL;
-	struct fake f = { .at = 0 };
 	struct err e;
 
-	if (store_in(&s->scratch) < 0)
+	if (home_open(&s->home) < 0)
 		return -1;
-	scratch_mkdir(s->scratch, "ca");
-	text = xasprintf(config, ((struct scratch *)s->scratch)->path);
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
+	scratch_mkdir(s->home.scratch, "ca");
+	home_compile(&s->home, config);
 	read_numbers(s);
 	assert_int_equal(key_to_spki(key, &s->spki, &e), 0);
 	*state = s;
@@ -76,9 +68,8 @@ static int stage_in(void **state)
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch);
+	int rc = home_close(&s->home);
 
-	close(s->snapshot);
 	buf_done(&s->spki);
 	test_free(s);
 	return rc;
@@ -187,15 +178,6 @@ static void granted(const struct stage *s, const struct alone *a, struct row r)
 		fail_msg("message %u: %s", r.type, text);
 }
 
-static struct alone begin(const struct stage *s, enum command command)
-{
-	const struct request r = { .command = command };
-	struct alone a;
-
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
-}
-
 #define N(rows) (sizeof(rows) / sizeof(*(rows)))
 #define WRONG   "has the wrong fields"
 
@@ -207,7 +189,7 @@ static void a_certificate_that_is_not_there_is_refused(void **state)
 					  KEEPER_STORE, KEEPER_LIVE, KEEPER_PRUNE };
 	static const uint64_t numbers[] = { 2, TWO_32, TWO_32 + 1, UINT64_MAX };
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	for (size_t t = 0; t < N(types); t++)
 		for (size_t i = 0; i < N(numbers); i++) {
@@ -249,11 +231,12 @@ static void fields_that_are_not_the_expected_ones_are_refused(void **state)
 		{ KEEPER_PRUNE, { U(0), U(0), U(0) }, WRONG },
 	};
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	all_refused(s, &a, rows, N(rows));
-	assert_int_equal(scratch_count(s->scratch, "archive"), 0); /* nothing is made */
-	assert_int_equal(scratch_count(s->scratch, "ca"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "archive"),
+			 0); /* nothing is made */
+	assert_int_equal(scratch_count(s->home.scratch, "ca"), 0);
 	granted(s, &a, (struct row){ KEEPER_STAMP, { U(0), U(2) }, NULL });
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
@@ -276,18 +259,18 @@ static void numbers_out_of_range_are_refused(void **state)
 		{ KEEPER_LIVE, { U(0), U(UINT64_MAX), U(0), U(0) }, "" },
 	};
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	all_refused(s, &a, rows, N(rows));
-	assert_int_equal(scratch_count(s->scratch, "live"), 0);
-	assert_int_equal(scratch_count(s->scratch, "ca"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "live"), 0);
+	assert_int_equal(scratch_count(s->home.scratch, "ca"), 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void what_is_not_for_its_own_key_is_not_stored(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
 	AUTO_FREE char *leaf = NULL;
 	char text[256];
@@ -313,14 +296,14 @@ static void what_is_not_for_its_own_key_is_not_stored(void **state)
 	all_refused(s, &a, &row, 1); /* of api, said to be of www: no key waits there */
 	granted(s, &a, (struct row){ KEEPER_KEY, { U(1), U(0) }, NULL });
 	all_refused(s, &a, &row, 1); /* ... nor is it for the one that waits there */
-	assert_false(scratch_has(s->scratch, "archive/www/0000000001"));
+	assert_false(scratch_has(s->home.scratch, "archive/www/0000000001"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void a_key_is_read_from_disk_where_it_was_made_by_another_keeper(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
 	AUTO_FREE char *leaf = NULL;
 	char text[256];
@@ -328,14 +311,14 @@ static void a_key_is_read_from_disk_where_it_was_made_by_another_keeper(void **s
 
 	granted(s, &a, (struct row){ KEEPER_KEY, { U(0), U(0) }, NULL });
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
-	a = begin(s, COMMAND_RENEW);
+	a = home_keeper(&s->home, COMMAND_RENEW);
 	assert_int_equal(ask(s, &a,
 			     &(struct row){ KEEPER_ISSUE, { U(0), OF(LAB) }, NULL }, &m,
 			     text),
 			 0);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 	leaf = xstrdup(msg_get_str(&m));
-	a = begin(s, COMMAND_RENEW);
+	a = home_keeper(&s->home, COMMAND_RENEW);
 	row.fields[1] = (struct field)S(leaf);
 	granted(s, &a, row);
 	granted(s, &a, (struct row){ KEEPER_LIVE, { U(0), U(1), U(0), U(0) }, NULL });
@@ -348,7 +331,7 @@ static void what_another_keeper_has_stored_is_checked_before_it_is_live(void **s
 					 { U(0), U(1), U(0), U(0) },
 					 "not the key of cert.pem" };
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
 	AUTO_FREE char *other = NULL;
 	char text[256];
@@ -369,10 +352,10 @@ static void what_another_keeper_has_stored_is_checked_before_it_is_live(void **s
 	}
 	granted(s, &a, row);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
-	scratch_put(s->scratch, "archive/api/0000000001/cert.pem", other);
-	a = begin(s, COMMAND_RENEW);
+	scratch_put(s->home.scratch, "archive/api/0000000001/cert.pem", other);
+	a = home_keeper(&s->home, COMMAND_RENEW);
 	all_refused(s, &a, &live, 1);
-	assert_false(scratch_has(s->scratch, "live/api"));
+	assert_false(scratch_has(s->home.scratch, "live/api"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 	free((void *)(uintptr_t)row.fields[1].string);
 }
@@ -409,7 +392,7 @@ static void store(const struct stage *s, const struct alone *a, uint64_t cert,
 static void what_comes_together_is_stored_together_and_refused_alone(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_FREE char *api = leaf_of(s, &a, 0);
 	AUTO_FREE char *www = leaf_of(s, &a, 1);
 
@@ -426,21 +409,21 @@ static void what_comes_together_is_stored_together_and_refused_alone(void **stat
 		seen |= 1U << m.id;
 		assert_int_equal(m.type, m.id == 2 ? MSG_FAILED : KEEPER_STORE);
 	}
-	assert_true(scratch_has(s->scratch, "archive/api/0000000001/cert.pem"));
-	assert_false(scratch_has(s->scratch, "archive/api/0000000002"));
-	assert_true(scratch_has(s->scratch, "archive/www/0000000001/cert.pem"));
+	assert_true(scratch_has(s->home.scratch, "archive/api/0000000001/cert.pem"));
+	assert_false(scratch_has(s->home.scratch, "archive/api/0000000002"));
+	assert_true(scratch_has(s->home.scratch, "archive/www/0000000001/cert.pem"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void who_lets_go_of_the_keeper_leaves_nothing_staged(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_FREE char *leaf = leaf_of(s, &a, 0);
 
 	store(s, &a, 0, leaf, 1);
 	(void)alone_end(&a, NULL, 0);
-	assert_false(scratch_has(s->scratch, "archive/api/.stage"));
+	assert_false(scratch_has(s->home.scratch, "archive/api/.stage"));
 }
 
 static void a_name_that_leads_elsewhere_is_not_forgotten(void **state)
@@ -460,12 +443,12 @@ static void a_name_that_leads_elsewhere_is_not_forgotten(void **state)
 		{ KEEPER_FORGET, { S("a"), S("b") }, WRONG },
 	};
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_FORGET);
+	struct alone a = home_keeper(&s->home, COMMAND_FORGET);
 
-	scratch_mkdir(s->scratch, "victim");
-	scratch_mkdir(s->scratch, "victim/0000000001");
+	scratch_mkdir(s->home.scratch, "victim");
+	scratch_mkdir(s->home.scratch, "victim/0000000001");
 	all_refused(s, &a, rows, N(rows));
-	assert_true(scratch_has(s->scratch, "victim/0000000001"));
+	assert_true(scratch_has(s->home.scratch, "victim/0000000001"));
 	granted(s, &a, (struct row){ KEEPER_FORGET, { S("nobody") }, NULL });
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
@@ -533,7 +516,7 @@ static void only_an_embedded_ca_signs_and_only_what_is_well_formed(void **state)
 		  "" },
 	};
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_CA_SIGN);
+	struct alone a = home_keeper(&s->home, COMMAND_CA_SIGN);
 
 	all_refused(s, &a, rows, N(rows));
 	granted(s, &a,
@@ -541,7 +524,7 @@ static void only_an_embedded_ca_signs_and_only_what_is_well_formed(void **state)
 		    KEEPER_CA_SIGN,
 		    { OF(LAB), OF(SPKI), U(1), U(1), U(NAME_DNS), S("a.example") },
 		    NULL });
-	assert_false(scratch_has(s->scratch, "ca/other"));
+	assert_false(scratch_has(s->home.scratch, "ca/other"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -550,7 +533,7 @@ static void only_an_embedded_ca_signs_and_only_what_is_well_formed(void **state)
 static void what_is_no_message_ends_the_keeper(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s, COMMAND_RENEW);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	char said[512];
 
 	assert_int_equal(send(a.peer, "junk", 4, 0), 4);

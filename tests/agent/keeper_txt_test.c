@@ -9,16 +9,12 @@
 #include "acme/tsig.h"
 #include "acme/txt.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/dns.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "store/account.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
-#include "tests/scratch.h"
+#include "tests/agent/home.h"
 
 #define TOKEN  "DGyRejmCefe7v4NfDGDKfA"
 #define PRINT  "9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI" /* nobody's here */
@@ -30,40 +26,32 @@
 enum challenge { ANY_ZONE, NAMED_ZONE, BY_HTTP };
 
 struct stage {
-	void *scratch;
-	int snapshot;
+	struct home home;
 	uint64_t challenges[3]; /* by enum challenge */
 	char *authorization;    /* of TOKEN, for the account of ours */
 };
 
 static const char config[] =
-    "state_dir = \"%s\"; agree_terms = true;"
+    "state_dir = \"$\"; agree_terms = true;"
     "issuers = ( { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; },"
     " { name = \"far\"; type = \"acme\"; url = \"https://far.example/d\"; } );"
     "certificates = ( { names = \"a.example\"; issuer = \"lab\"; challenge = ("
     "   { type = \"dns-01\"; rfc2136 = { server = \"192.0.2.1\"; key_name = \"K.\";"
-    "     key_file = \"%s/secret\"; }; },"
+    "     key_file = \"$/secret\"; }; },"
     "   { type = \"dns-01\"; rfc2136 = { server = \"192.0.2.1\"; key_name = \"k\";"
-    "     key_algorithm = \"hmac-sha512\"; key_file = \"%s/secret\"; zone = "
+    "     key_algorithm = \"hmac-sha512\"; key_file = \"$/secret\"; zone = "
     "\"example.org\"; }; },"
     "   { type = \"http-01\"; listen = \"127.0.0.1:8080\"; } ); } );";
 
-/* The file is really there, which a faked host does not know. */
-static int look(void *arg, const char *path, struct config_look *look)
+static void number_challenges(struct stage *s)
 {
-	struct stat st;
+	AUTO_SPEC struct spec spec = { 0 };
+	struct err e;
 
-	if (stat(path, &st) < 0)
-		return fake_look(arg, path, look);
-	*look = (struct config_look){ .mode = st.st_mode };
-	return 0;
-}
-
-static void number_challenges(struct stage *s, const struct spec *spec)
-{
-	assert_int_equal(spec->n[SPEC_CHALLENGES], 3);
+	assert_int_equal(spec_map(s->home.snapshot, &spec, &e), 0);
+	assert_int_equal(spec.n[SPEC_CHALLENGES], 3);
 	for (uint32_t i = 0; i < 3; i++) {
-		const struct spec_challenge *c = &spec->challenges[i];
+		const struct spec_challenge *c = &spec.challenges[i];
 
 		s->challenges[c->listen.at != 0 ? BY_HTTP
 			      : c->zone.at != 0 ? NAMED_ZONE
@@ -71,73 +59,35 @@ static void number_challenges(struct stage *s, const struct spec *spec)
 	}
 }
 
-static int compile(struct stage *s)
+static int put_secret(const struct home *h)
 {
-	const char *dir = ((struct scratch *)s->scratch)->path;
-	AUTO_FREE char *text = xasprintf(config, dir, dir, dir);
-	AUTO_SPEC struct spec spec = { 0 };
-	struct fake f = { .at = 0 };
-	struct config_host host = fake_host(&f, false);
-	struct err e;
+	AUTO_FD int fd = openat(((struct scratch *)h->scratch)->fd, "secret",
+				O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
 
-	host.look = look;
-	if (config_compile(&host, "main.conf", text, strlen(text), &s->snapshot, &e) !=
-	    0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
-	number_challenges(s, &spec);
-	return 0;
-}
-
-static void make_account(struct stage *s)
-{
-	AUTO_ACCOUNT struct account a = { .key = NULL };
-	AUTO_BUF struct buf print = { 0 };
-	struct err e;
-
-	assert_int_equal(account_make_key(((struct scratch *)s->scratch)->fd, "far",
-					  KEY_ECDSA_P256, &a, &e),
-			 0);
-	assert_int_equal(jws_thumbprint(a.key, &print, &e), 0);
-	s->authorization = xasprintf(TOKEN ".%s", print.data);
+	return fd < 0 || write(fd, SECRET "\n", sizeof(SECRET)) < 0 ? -1 : 0;
 }
 
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
-	int fd;
 
-	if (store_in(&s->scratch) < 0)
+	if (home_open(&s->home) < 0 || put_secret(&s->home) < 0)
 		return -1;
-	fd = openat(((struct scratch *)s->scratch)->fd, "secret",
-		    O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-	if (fd < 0 || write(fd, SECRET "\n", sizeof(SECRET)) < 0)
-		return -1;
-	close(fd);
-	make_account(s);
+	home_compile(&s->home, config);
+	number_challenges(s);
+	s->authorization = home_authorization(&s->home, "far", TOKEN);
 	*state = s;
-	return compile(s);
+	return 0;
 }
 
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch);
+	int rc = home_close(&s->home);
 
-	close(s->snapshot);
 	free(s->authorization);
 	test_free(s);
 	return rc;
-}
-
-static struct alone begin(const struct stage *s)
-{
-	const struct request r = { .command = COMMAND_RENEW };
-	struct alone a;
-
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
 }
 
 /* -- updates -- */
@@ -226,7 +176,7 @@ static void expect_update(const struct stage *s, enum challenge c, struct msg *m
 static void an_update_is_signed_by_the_key_of_its_challenge(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	for (int c = ANY_ZONE; c <= NAMED_ZONE; c++) {
 		const struct ask q = good(s, (enum challenge)c);
@@ -261,7 +211,7 @@ static void nothing_but_a_digest_of_ours_is_signed(void **state)
 		{ .challenge = TWO_32 },
 		{ .challenge = UINT64_MAX },
 	};
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		struct ask q = good(s, ANY_ZONE);
@@ -283,7 +233,7 @@ static void nothing_but_a_digest_of_ours_is_signed(void **state)
 static void a_zone_that_is_configured_is_the_only_one(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	struct ask q = good(s, NAMED_ZONE);
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[256];
@@ -298,7 +248,7 @@ static void a_zone_that_is_configured_is_the_only_one(void **state)
 static void what_an_account_before_has_left_may_be_deleted(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	struct ask q = good(s, ANY_ZONE);
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[256];
@@ -312,11 +262,11 @@ static void what_an_account_before_has_left_may_be_deleted(void **state)
 static void a_secret_that_is_none_is_named(void **state)
 {
 	const struct stage *s = *state;
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	const struct ask q = good(s, ANY_ZONE);
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[256];
-	int fd = openat(((struct scratch *)s->scratch)->fd, "secret",
+	int fd = openat(((struct scratch *)s->home.scratch)->fd, "secret",
 			O_WRONLY | O_TRUNC | O_CLOEXEC);
 
 	close(fd);
@@ -351,7 +301,7 @@ static void a_reply_passes_if_the_key_has_signed_it(void **state)
 {
 	const struct stage *s = *state;
 	const struct tsig_key key = key_of(ANY_ZONE);
-	struct alone a = begin(s);
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_BUF struct buf reply = { 0 };
 	AUTO_BUF struct buf request = { 0 };
 	AUTO_BUF struct buf sent = { 0 };

@@ -30,33 +30,26 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/sandbox_seccomp.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
-#include "tests/scratch.h"
+#include "tests/agent/home.h"
 
 struct stage {
-	void *scratch; /* the state directory; beside it stands what is not ours */
+	struct home home; /* beside it stands what is not ours */
 	void *outside;
-	int snapshot;
 };
+
+static const char config[] =
+    "state_dir = \"$\";"
+    "certificates = { names = \"a.example\"; issuer = \"local\"; };";
 
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
-	AUTO_FREE char *text = NULL;
-	struct fake f = { .at = 0 };
 
-	if (store_in(&s->scratch) < 0 || scratch_in(&s->outside) < 0)
+	if (home_open(&s->home) < 0 || scratch_in(&s->outside) < 0)
 		return -1;
-	scratch_put(s->scratch, "file", "inside");
+	scratch_put(s->home.scratch, "file", "inside");
 	scratch_put(s->outside, "file", "outside");
-	text =
-	    xasprintf("state_dir = \"%s\";"
-		      "certificates = { names = \"a.example\"; issuer = \"local\"; };",
-		      ((struct scratch *)s->scratch)->path);
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
+	home_compile(&s->home, config);
 	*state = s;
 	return 0;
 }
@@ -64,9 +57,8 @@ static int stage_in(void **state)
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch) | scratch_out(&s->outside);
+	int rc = home_close(&s->home) | scratch_out(&s->outside);
 
-	close(s->snapshot);
 	test_free(s);
 	return rc;
 }
@@ -117,7 +109,7 @@ struct attack {
 /* Let `pid` do the call of `a`: KILLED, or what it returned. */
 static long attack(const struct stage *s, pid_t pid, const struct attack *a)
 {
-	const struct scratch *where = a->inside ? s->scratch : s->outside;
+	const struct scratch *where = a->inside ? s->home.scratch : s->outside;
 	AUTO_FREE char *path =
 	    xasprintf("%s/%s", where->path, a->call == SYS_mkdirat ? "folder" : "file");
 	struct user_regs_struct regs = stop(pid);
@@ -150,12 +142,10 @@ static long attack(const struct stage *s, pid_t pid, const struct attack *a)
 /* A keeper that waits: it has answered once. */
 static struct alone begin(const struct stage *s)
 {
-	const struct request r = { .command = COMMAND_RENEW };
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
 	AUTO_MSG struct msg m = MSG_NONE;
-	struct alone a;
 	char text[256];
 
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
 	msg_begin(&m, KEEPER_STAMP, 0);
 	msg_put_u64(&m, 0);
 	msg_put_u64(&m, 1);
@@ -272,8 +262,8 @@ static void what_a_keeper_needs_can_be_done_by_the_same_means(void **state)
 		if (got < 0)
 			fail_msg("%s: %ld", needed[i].name, got);
 	}
-	assert_true(scratch_has(s->scratch, "folder"));
-	assert_false(scratch_has(s->scratch, "file"));
+	assert_true(scratch_has(s->home.scratch, "folder"));
+	assert_false(scratch_has(s->home.scratch, "file"));
 }
 
 int main(void)
