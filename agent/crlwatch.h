@@ -34,6 +34,7 @@
 
 struct agent;
 struct json;
+struct msg;
 
 /* One CA that is asked about. */
 struct crl_ca {
@@ -106,6 +107,16 @@ void crlwatch_put(struct crl *c);
 
 /* -- crlwatch_look.c: one look, from its CAs to its files -- */
 void crlwatch_look(struct crl *c);
+void crlwatch_write(struct crl *c); /* all have been asked */
+void crlwatch_let_go(struct crl *c);
+void crlwatch_put_part(struct crl *c, const struct crl_part *p); /* remember it */
+
+/* -- crlwatch_cas.c: the CAs that are in the answer to KEEPER_CRL_CAS -- */
+int crlwatch_take_cas(struct crl *c, struct msg *m, struct err *e);
+
+/* -- crlwatch_ask.c: ask for the list of one CA after the other, at one URL after the
+ * other -- */
+void crlwatch_ask(struct crl *c);
 
 /* -- crlwatch_hook.c -- */
 
