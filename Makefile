@@ -136,7 +136,7 @@ hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a m
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
-soak: all ## 100,000 renewals by one daemon: what it holds in the end
+soak: all ## 100,000 renewals by one daemon: what it holds in the end (make check: a sample)
 	@BUILD=$(B) tests/scale/soak
 
 scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused

@@ -1,6 +1,8 @@
 /* history: what happened is kept in order, and not for ever. */
 #include <string.h>
 
+#include <sqlite3.h>
+
 #include "base/err.h"
 #include "tests/help/writing.h"
 
@@ -119,6 +121,20 @@ static void the_oldest_are_pruned(void **state)
 	state_close(st);
 }
 
+static void a_long_one_is_not_kept_in_memory(void **state)
+{
+	struct state *st = begin(*state);
+	struct err e;
+
+	for (int64_t i = 1; i <= 30000; i++)
+		add(st, i, "www", "installed", 1,
+		    "on disk, where there is room for it");
+	assert_int_equal(state_commit(st, &e), 0);
+	assert_int_equal(look(st, NULL).n, 30000);
+	assert_true(sqlite3_memory_used() < 1 << 20);
+	state_close(st);
+}
+
 #define KEPT(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)
 
 int main(void)
@@ -128,6 +144,7 @@ int main(void)
 		KEPT(the_caller_can_stop),
 		KEPT(the_history_outlives_what_is_forgotten),
 		KEPT(the_oldest_are_pruned),
+		KEPT(a_long_one_is_not_kept_in_memory),
 	};
 
 	return cmocka_run_group_tests_name("state_history", tests, NULL, NULL);
