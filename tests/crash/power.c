@@ -1,5 +1,6 @@
 #include "tests/crash/power.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <fts.h>
 #include <signal.h>
@@ -151,8 +152,10 @@ static const char *look(struct power *p, const char *all, size_t n_said,
 {
 	const char *text;
 
-	if (!volume_mount(&p->volume))
-		return "it cannot be mounted";
+	if (!volume_mount(&p->volume)) {
+		snprintf(why, CHECK_WHY, "it cannot be mounted: %s", strerror(errno));
+		return why;
+	}
 	text = look_at(p, all, n_said, why);
 	if (!volume_umount(&p->volume) && text == NULL)
 		text = "somebody is left on it";

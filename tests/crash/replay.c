@@ -88,11 +88,13 @@ static void look_without(struct replay *r, size_t missing)
 static void apply_parts(struct replay *r, const struct disk_record *w, size_t piece,
 			unsigned of_eight)
 {
-	const unsigned super = r->power->volume.kind->super;
+	const struct volume_kind *kind = r->power->volume.kind;
 	size_t n = 0;
 
 	for (size_t at = 0; at < w->len; at += n) {
-		n = (w->at + at) / BLOCK == super / BLOCK ? BLOCK : piece;
+		n = piece < kind->sector ? kind->sector : piece;
+		if ((w->at + at) / BLOCK == kind->super / BLOCK)
+			n = BLOCK;
 		if (n > w->len - at)
 			n = w->len - at;
 		if (power_draw(r->power, 8) < of_eight)

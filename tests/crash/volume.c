@@ -15,7 +15,7 @@
 #include "tests/crash/disk.h"
 #include "tests/crash/world.h"
 
-#define FREE_TRIES    50
+#define FREE_TRIES    10000 /* a millisecond each */
 #define MKFS_SECONDS  60
 #define ARGUMENTS_MAX 16
 
@@ -40,11 +40,12 @@ static const char *const make_xfs[] = { "mkfs.xfs", "-q", "-f", "-K", NULL };
 static const char *const make_btrfs[] = { "mkfs.btrfs", "-q", "-f", "-K", NULL };
 
 const struct volume_kind volume_kinds[] = {
-	{ "ext4", "ext4", "", 32, 0, true, make_ext4 },
-	{ "ext4-noauto_da_alloc", "ext4", "noauto_da_alloc", 32, 0, false, make_ext4 },
-	{ "ext4-writeback", "ext4", "data=writeback", 32, 0, false, make_ext4 },
-	{ "xfs", "xfs", "", 300, 0, true, make_xfs },
-	{ "btrfs", "btrfs", "", 160, 65536, false, make_btrfs },
+	{ "ext4", "ext4", "", 32, 0, 512, true, make_ext4 },
+	{ "ext4-noauto_da_alloc", "ext4", "noauto_da_alloc", 32, 0, 512, false,
+	  make_ext4 },
+	{ "ext4-writeback", "ext4", "data=writeback", 32, 0, 512, false, make_ext4 },
+	{ "xfs", "xfs", "", 300, 0, 4096, true, make_xfs },
+	{ "btrfs", "btrfs", "", 160, 65536, 512, false, make_btrfs },
 };
 const unsigned n_volume_kinds = sizeof(volume_kinds) / sizeof(*volume_kinds);
 
@@ -133,12 +134,14 @@ bool volume_mount(struct volume *v)
 {
 	char device[32];
 	int loop = attach(v, device);
-	int rc;
+	int rc, error;
 
 	if (loop < 0)
 		return false;
 	rc = mount(device, v->dir, v->kind->type, 0, v->kind->options);
+	error = errno;
 	close(loop);
+	errno = error;
 	return rc == 0;
 }
 

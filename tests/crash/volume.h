@@ -16,6 +16,8 @@ struct volume_kind {
 	const char *options; /* of the mount */
 	unsigned mib;
 	unsigned super;  /* where the superblock is: which is never cut in two */
+	unsigned sector; /* below that no write is cut: xfs takes a block for new whose
+			  * head is, and does not restore the rest of it from its log */
 	bool shuts_down; /* it knows volume_cut() */
 	const char *const *make; /* mkfs with its arguments; the device is added */
 };
@@ -36,8 +38,8 @@ const char *volume_reason(const struct volume_kind *kind);
 /* Nothing is mounted outside what we and our children see. */
 bool volume_alone(void);
 
-bool volume_make(struct volume *v); /* an empty file system; `said` by mkfs is lost */
-bool volume_mount(struct volume *v);
+bool volume_make(struct volume *v);  /* an empty file system; `said` by mkfs is lost */
+bool volume_mount(struct volume *v); /* false: errno says why */
 
 /* False: somebody is still in it; it is no longer to be seen in any case. */
 bool volume_umount(struct volume *v);
