@@ -1,5 +1,5 @@
 #!/bin/bash
-# disk: full, slow to forgive, read-only, failing, and changed under a run's feet. What is
+# disk: full, slow, read-only, failing, and changed under a run's feet. What is
 # mounted here is so in a mount namespace of this suite's own. (Each call that fails in
 # turn: tests/crash.)
 if [ "$(id -u)" = 0 ] && [ -z "${OWN_MOUNTS-}" ] && unshare -m true 2>/dev/null; then
@@ -153,6 +153,18 @@ test_a_disk_that_fills_up_after_the_order_costs_no_second_one() {
 	is 2 "$(events www issued)"
 	rm now tls/filler
 	expect 0 everleaf renew www
+	whole 2
+	is 2 "$(events www issued)"
+}
+
+# Each sync takes long; a run has some twenty.
+test_a_disk_that_is_slow_is_waited_for() {
+	strace -o traced true || skip "strace (Debian: strace) cannot trace here"
+	www
+	expect 0 everleaf renew
+	ASAN_OPTIONS=detect_leaks=0 expect 0 strace -f -qq -o traced -e trace=fsync,fdatasync \
+		-e inject=fsync,fdatasync:delay_enter=200000 "$BUILD/everleaf" -c everleaf.conf renew www --force
+	[ "$(grep -c DELAYED traced)" -ge 10 ]
 	whole 2
 	is 2 "$(events www issued)"
 }

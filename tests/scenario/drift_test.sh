@@ -243,6 +243,47 @@ test_a_change_while_a_run_is_on_is_left_too() {
 	is_left tls/www.pem
 }
 
+# What is changed before the switch is written anew; what is changed after it is for the
+# next run.
+test_what_is_changed_by_hand_while_a_run_is_on_is_repaired_or_reported() {
+	local mode change
+	for mode in repair report; do
+		rm -rf state
+		www "$(file www.crt cert)" "on_drift = \"$mode\";"
+		hook tells <<-'H'
+		case "$1 $EVERLEAF_EVENT" in
+		"test installed" | "run installed") [ ! -e "$dir/$1.now" ] || { . "$dir/$1.now" && rm "$dir/$1.now"; } ;;
+		"run drift") echo "$EVERLEAF_ERROR" >>"$dir/told" ;;
+		esac
+		H
+		for change in "echo tampered >>" "rm" "chmod 600" "chown 61009"; do
+			is_root || [ "$change" != "chown 61009" ] || continue
+			expect 0 everleaf renew --force www
+			echo "$change $dir/tls/www.crt" >test.now
+			expect 0 everleaf renew --force www
+			is_written
+			: >told
+			echo "$change $dir/tls/www.crt" >run.now
+			expect 0 everleaf renew --force www
+			not is_written
+			is 0 "$(told)"
+			expect 0 everleaf renew
+			[ $mode = report ] || is_written
+			[ $mode = repair ] || not is_written
+			expect 0 everleaf renew # it was said
+			is "" "$(cat out err)"
+			is 1 "$(told)"
+			[ ! -e test.now ] && [ ! -e run.now ]
+		done
+	done
+}
+
+is_written() { # tls/www.crt is what is live, and as it is to be
+	[ -e tls/www.crt ] &&
+		[ "$(live_leaf www) 644 $(id -u)" = "$(leaf_of tls/www.crt) $(stat -c '%a %u' tls/www.crt)" ] &&
+		cmp -s state/live/www/cert.pem tls/www.crt
+}
+
 test_each_kind_of_drift_is_repaired_and_named() {
 	www "$(file www.crt cert), $(file www.key key 'mode = "0640";')"
 	expect 0 everleaf renew
