@@ -1,5 +1,6 @@
 #include "hooks/env.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -8,8 +9,6 @@
 
 #include "base/err.h"
 #include "base/mem.h"
-
-#define ENV_MAX 32 /* more than the variables below and the closing NULL */
 
 static const struct {
 	const char *name;
@@ -33,18 +32,19 @@ static const struct {
 
 #define N_TABLE (sizeof(table) / sizeof(*table))
 
-_Static_assert(N_TABLE + 8 < ENV_MAX, "the array must hold every variable");
+_Static_assert(N_TABLE + 8 <= HOOK_ENV_MAX, "the array must hold every variable");
 
-static bool has_control(const char *s)
+static bool has_control(const char *s, const char *allowed)
 {
 	for (; *s != '\0'; s++)
-		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+		if (((unsigned char)*s < 0x20 || *s == 0x7f) &&
+		    strchr(allowed, *s) == NULL)
 			return true;
 	return false;
 }
 
-/* A NULL value is not set. */
-static int put(char **env, const char *name, const char *value, struct err *e)
+static int put(char **env, const char *name, const char *value, const char *allowed,
+	       struct err *e)
 {
 	size_t n = 0;
 
@@ -53,12 +53,36 @@ static int put(char **env, const char *name, const char *value, struct err *e)
 	if (strlen(value) > LIMIT_HOOK_VALUE)
 		return err_set(e, ERR_LIMIT, "%s: longer than %d bytes", name,
 			       LIMIT_HOOK_VALUE);
-	if (has_control(value))
+	if (has_control(value, allowed))
 		return err_set(e, ERR_PROTO, "%s: has a control byte", name);
 	while (env[n] != NULL)
 		n++;
+	assert(n < HOOK_ENV_MAX);
 	env[n] = xasprintf("%s=%s", name, value);
 	return 0;
+}
+
+int hook_env_put(char **env, const char *name, const char *value, struct err *e)
+{
+	return put(env, name, value, "", e);
+}
+
+int hook_env_put_said(char **env, const char *name, const char *value, struct err *e)
+{
+	return put(env, name, value, "\n\t", e);
+}
+
+char **hook_env_new(void)
+{
+	return xcalloc(HOOK_ENV_MAX + 1, sizeof(char *));
+}
+
+int hook_env_begin(char **env, const char *home, const char *run, struct err *e)
+{
+	TRY(hook_env_put(env, "PATH", HOOK_PATH, e));
+	TRY(hook_env_put(env, "LANG", "C.UTF-8", e));
+	TRY(hook_env_put(env, "HOME", home, e));
+	return hook_env_put(env, "EVERLEAF_RUN", run, e);
 }
 
 static int put_batch(char **env, const struct hook_call *call, struct err *e)
@@ -66,31 +90,28 @@ static int put_batch(char **env, const struct hook_call *call, struct err *e)
 	char count[24];
 
 	snprintf(count, sizeof(count), "%" PRIu64, call->count);
-	TRY(put(env, "EVERLEAF_EVENT", call->event, e));
-	TRY(put(env, "EVERLEAF_HOOK", call->hook, e));
-	TRY(put(env, "EVERLEAF_COUNT", count, e));
+	TRY(hook_env_put(env, "EVERLEAF_EVENT", call->event, e));
+	TRY(hook_env_put(env, "EVERLEAF_HOOK", call->hook, e));
+	TRY(hook_env_put(env, "EVERLEAF_COUNT", count, e));
 	if (call->names != NULL && strlen(call->names) <= LIMIT_HOOK_NAMES)
-		TRY(put(env, "EVERLEAF_NAMES", call->names, e));
+		TRY(hook_env_put(env, "EVERLEAF_NAMES", call->names, e));
 	return 0;
 }
 
 static int put_all(char **env, const struct hook_call *call, const char *home,
 		   const char *run, struct err *e)
 {
-	TRY(put(env, "PATH", HOOK_PATH, e));
-	TRY(put(env, "LANG", "C.UTF-8", e));
-	TRY(put(env, "HOME", home, e));
-	TRY(put(env, "EVERLEAF_RUN", run, e));
+	TRY(hook_env_begin(env, home, run, e));
 	TRY(put_batch(env, call, e));
 	for (size_t i = 0; call->count <= 1 && i < N_TABLE; i++)
-		TRY(put(env, table[i].name, call->values[table[i].value], e));
+		TRY(hook_env_put(env, table[i].name, call->values[table[i].value], e));
 	return 0;
 }
 
 int hook_env(const struct hook_call *call, const char *home, const char *run,
 	     char ***env, struct err *e)
 {
-	char **made = xcalloc(ENV_MAX, sizeof(*made));
+	char **made = hook_env_new();
 	int rc = put_all(made, call, home, run, e);
 
 	if (rc < 0) {

@@ -48,3 +48,15 @@ struct hook_call {
 int hook_env(const struct hook_call *call, const char *home, const char *run,
 	     char ***env, struct err *e);
 void hook_env_free(char **env);
+
+/*
+ * For others who tell programs something: an empty environment, what all are told (PATH,
+ * LANG, HOME, EVERLEAF_RUN), and one more variable; a NULL value is not set. Errors as
+ * above. hook_env_put_said() is for what a program has said: it may have lines.
+ */
+#define HOOK_ENV_MAX 31 /* variables */
+
+char **hook_env_new(void);
+int hook_env_begin(char **env, const char *home, const char *run, struct err *e);
+int hook_env_put(char **env, const char *name, const char *value, struct err *e);
+int hook_env_put_said(char **env, const char *name, const char *value, struct err *e);
