@@ -12,9 +12,13 @@
 #include "base/dns.h"
 #include "base/err.h"
 #include "base/text.h"
+#include "hooks/dialect.h"
 
 #define LIMIT_CHALLENGES 100
 #define LIMIT_RESOLVERS  8
+
+#define TIMEOUT_S     300 /* of a program: many wait for a name server */
+#define TIMEOUT_MAX_S 3600
 
 #define WAIT_S     600 /* name servers that pull a zone do so every few minutes */
 #define WAIT_MAX_S 3600
@@ -50,22 +54,61 @@ static void read_listen(struct config_reader *r, const config_setting_t *s, void
 		config_index_add(&r->listens, *listen, 0, s);
 }
 
+/* Sourced, which takes no right to execute it. */
+static void read_dnsapi(struct config_reader *r, const config_setting_t *s,
+			struct spec_challenge *c)
+{
+	const char *file;
+
+	if (!config_words(r, s, "a file dns_xx.sh", &c->hook))
+		return;
+	file = config_setting_get_string(config_item(s, 0));
+	if (c->hook.n > 1 || file[0] != '/' || !config_exists(r, file))
+		config_expected(r, s, "the path of a file dnsapi/dns_xx.sh");
+}
+
 static void read_hook(struct config_reader *r, const config_setting_t *s, void *into)
 {
+	const config_setting_t *dialect =
+	    config_member(config_setting_parent(s), "dialect");
+	const char *word = dialect == NULL ? NULL : config_setting_get_string(dialect);
+
 	config_later(r, s);
-	config_program(r, s, &((struct spec_challenge *)into)->hook);
+	if (word != NULL && strcmp(word, dialect_words[DIALECT_ACME_SH]) == 0)
+		read_dnsapi(r, s, into);
+	else
+		config_program(r, s, &((struct spec_challenge *)into)->hook);
+}
+
+static void read_cleanup(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_program(r, s, &((struct spec_challenge *)into)->cleanup);
 }
 
 static void read_dialect(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	static const char *const words[] = { "everleaf",   "certbot", "uacme",
-					     "dehydrated", "acme.sh", "lego",
-					     NULL };
-	uint32_t i;
+	config_choice(r, s, dialect_words, &((struct spec_challenge *)into)->dialect);
+}
 
-	if (config_choice(r, s, words, &i))
-		((struct spec_challenge *)into)->dialect =
-		    snapshot_text(r->b, words[i]);
+static void read_user(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	struct spec_challenge *c = into;
+	struct config_owner o;
+
+	if (!config_user(r, s, &o))
+		return;
+	c->user = o.name;
+	c->home = o.home;
+	c->uid = o.uid;
+	c->gid = o.gid;
+}
+
+static void read_timeout(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	int64_t span;
+
+	if (config_span(r, s, 1, TIMEOUT_MAX_S, &span))
+		((struct spec_challenge *)into)->timeout_s = (uint32_t)span;
 }
 
 static bool is_server(struct config_reader *r, const config_setting_t *s,
@@ -183,27 +226,78 @@ static const struct config_rule rules[] = {
 	{ "webroot", read_webroot, HTTP },
 	{ "listen", read_listen, HTTP | TLS_ALPN },
 	{ "rfc2136", read_rfc2136, DNS },
-	{ "hook", read_hook, DNS },
-	{ "dialect", read_dialect, DNS },
+	{ "hook", read_hook, 0 },
+	{ "cleanup", read_cleanup, 0 },
+	{ "dialect", read_dialect, 0 },
+	{ "user", read_user, 0 },
+	{ "timeout", read_timeout, 0 },
+	{ "resolvers", read_resolvers, DNS },
+	{ "wait", read_wait, DNS },
 	{ "only", read_only, 0 },
 	{ NULL, NULL, 0 },
 };
 
-/* Exactly one of two ways. */
-static void check_way(struct config_reader *r, const config_setting_t *s, const char *a,
-		      const char *b)
-{
-	bool has_a = config_member(s, a) != NULL, has_b = config_member(s, b) != NULL;
+/* What shows it: exactly one of these. */
+static const char *const ways[CHALLENGE_TYPES][4] = {
+	[CHALLENGE_HTTP_01] = { "webroot", "listen", "hook", NULL },
+	[CHALLENGE_TLS_ALPN_01] = { "listen", "hook", NULL },
+	[CHALLENGE_DNS_01] = { "rfc2136", "hook", NULL },
+};
 
-	if (has_a == has_b)
-		config_error(r, s, "found %s, expected either %s or %s",
-			     has_a ? "both" : "neither", a, b);
+static bool is_dehydrated(const struct spec_challenge *c)
+{
+	return c->dialect == DIALECT_DEHYDRATED ||
+	       c->dialect == DIALECT_DEHYDRATED_CHAIN;
+}
+
+/* dehydrated puts the file there before it calls its hook. */
+static bool may_both(const struct spec_challenge *c, const config_setting_t *s)
+{
+	return is_dehydrated(c) && config_member(s, "webroot") != NULL &&
+	       config_member(s, "listen") == NULL;
+}
+
+static void check_way(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_challenge *c)
+{
+	AUTO_BUF struct buf names = { 0 };
+	unsigned n = 0;
+
+	for (const char *const *way = ways[c->type]; *way != NULL; way++) {
+		n += config_member(s, *way) != NULL;
+		buf_printf(&names, "%s%s", way == ways[c->type] ? "" : ", ", *way);
+	}
+	if (n != 1 && !(n == 2 && may_both(c, s)))
+		config_error(r, s, "found %s, expected one of %s",
+			     n == 0 ? "none" : "several", names.data);
+}
+
+/* Settings that are of a program, or of one dialect. */
+static void check_program(struct config_reader *r, const config_setting_t *s,
+			  const struct spec_challenge *c)
+{
+	static const char *const of_hook[] = { "cleanup", "dialect",   "user",
+					       "timeout", "resolvers", "wait" };
+	const char *dialect = dialect_words[c->dialect];
+	const config_setting_t *at = config_member(s, "dialect");
+
+	for (size_t i = 0; i < sizeof(of_hook) / sizeof(*of_hook); i++)
+		if (c->hook.n == 0 && config_member(s, of_hook[i]) != NULL)
+			config_error(r, config_member(s, of_hook[i]),
+				     "found no hook beside it, which it is for");
+	if (c->cleanup.n > 0 && c->dialect != DIALECT_CERTBOT)
+		config_error(r, config_member(s, "cleanup"),
+			     "found a program of its own to clean up, which is for "
+			     "dialect = \"certbot\"");
+	if (!dialect_has((enum dialect)c->dialect, challenge_words[c->type]))
+		config_error(r, at == NULL ? s : at,
+			     "found \"%s\", whose programs do not show %s", dialect,
+			     challenge_words[c->type]);
 }
 
 static void read_challenge(struct config_reader *r, const config_setting_t *s,
 			   struct spec_challenge *c)
 {
-	static const char *const types[] = { "http-01", "tls-alpn-01", "dns-01", NULL };
 	const config_setting_t *type = config_member(s, "type");
 
 	if (!config_setting_is_group(s)) {
@@ -215,17 +309,13 @@ static void read_challenge(struct config_reader *r, const config_setting_t *s,
 			       "one of \"http-01\" \"tls-alpn-01\" \"dns-01\"");
 		return;
 	}
-	if (!config_choice(r, type, types, &c->type))
+	if (!config_choice(r, type, challenge_words, &c->type))
 		return;
 	if (c->type == CHALLENGE_TLS_ALPN_01)
 		config_later(r, type);
 	config_group(r, s, rules, 1u << c->type, c);
-	if (c->type == CHALLENGE_HTTP_01)
-		check_way(r, s, "webroot", "listen");
-	if (c->type == CHALLENGE_DNS_01)
-		check_way(r, s, "rfc2136", "hook");
-	if (c->type == CHALLENGE_TLS_ALPN_01 && config_member(s, "listen") == NULL)
-		config_missing(r, s, "listen", "an address such as \"[::]:443\"");
+	check_way(r, s, c);
+	check_program(r, s, c);
 }
 
 void config_challenges(struct config_reader *r, const config_setting_t *s,
@@ -236,7 +326,10 @@ void config_challenges(struct config_reader *r, const config_setting_t *s,
 
 	if (!config_items_max(r, s, LIMIT_CHALLENGES))
 		return;
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		challenges[i].uid = challenges[i].gid = SPEC_NOBODY;
+		challenges[i].timeout_s = TIMEOUT_S;
 		read_challenge(r, config_item(s, i), &challenges[i]);
+	}
 	*out = snapshot_add(r->b, SPEC_CHALLENGES, challenges, n);
 }

@@ -12,51 +12,17 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/hookrun_out.h"
+#include "agent/hookrun_run.h"
 #include "agent/hookrun_stray.h"
 #include "agent/log.h"
-#include "agent/spawn.h"
 #include "agent/spec.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
-#include "hooks/child.h"
 
 #define GRACE_MS 2000 /* from SIGTERM to SIGKILL; from then on, to giving up */
 #define TICK_MS  20   /* strays have no descriptor to poll */
-
-enum phase {
-	PHASE_RUN,
-	PHASE_TERM,
-	PHASE_KILL,
-};
-
-struct run {
-	uint32_t ids[HOOKRUN_IDS_MAX];
-	size_t n_ids;
-	uint32_t hook;
-	bool test;
-	char *name; /* owned: the run may outlive the snapshot */
-	char mark[64];
-	struct spawned p; /* not reaped before all of the run has ended, so that its
-			     number cannot become another's session */
-	int out;          /* owned; -1: closed by the hook */
-	int64_t started_ms;
-	int64_t limit_ms;
-	enum phase phase;
-	int64_t next_ms; /* when this phase is over */
-	struct hookrun_out said;
-};
-
-struct hookruns {
-	const struct spec *spec; /* borrowed */
-	struct run runs[HOOKRUN_MAX];
-	size_t n;
-	struct hookrun_result *results; /* owned; the oldest first */
-	size_t n_results;
-	uint64_t n_started;
-};
 
 struct hookruns *hookruns_new(const struct spec *spec)
 {
@@ -71,7 +37,8 @@ void hookruns_use(struct hookruns *h, const struct spec *spec)
 {
 	h->spec = spec;
 	for (size_t i = 0; i < h->n; i++)
-		h->runs[i].hook = spec_hook_called(spec, h->runs[i].name);
+		if (!h->runs[i].is_program)
+			h->runs[i].hook = spec_hook_called(spec, h->runs[i].name);
 }
 
 void hookruns_orphan(struct hookruns *h)
@@ -84,132 +51,10 @@ void hookruns_orphan(struct hookruns *h)
 		h->results[i].id = 0;
 }
 
-static void add_result(struct hookruns *h, const struct hookrun_result *r)
+void hookrun_add_result(struct hookruns *h, const struct hookrun_result *r)
 {
 	h->results = xrealloc(h->results, h->n_results + 1, sizeof(*h->results));
 	h->results[h->n_results++] = *r;
-}
-
-/* --- starting --- */
-
-static void child(const void *arg)
-{
-	hook_child(arg);
-}
-
-static const char *home_of(const struct hookruns *h, const struct spec_hook *hook)
-{
-	const char *home = spec_text(h->spec, hook->home);
-
-	if (home == NULL)
-		home = geteuid() == 0 ? "/root" : getenv("HOME");
-	return home != NULL ? home : "/";
-}
-
-static int launch(struct hookruns *h, struct run *r, const struct spec_hook *hook,
-		  const struct hookrun_start *s, struct err *e)
-{
-	AUTO_FREE const char **argv =
-	    spec_words(h->spec, s->test ? hook->test : hook->run);
-	struct hook_child c = {
-		.argv = argv,
-		.in = s->in,
-		.uid = hook->uid,
-		.gid = hook->gid,
-		.user = spec_text(h->spec, hook->user),
-	};
-	struct hook_call call = s->call;
-	char **env = NULL;
-	int pipes[2], rc;
-
-	call.hook = r->name;
-	TRY(hook_env(&call, home_of(h, hook), strchr(r->mark, '=') + 1, &env, e));
-	if (pipe2(pipes, O_CLOEXEC) != 0) {
-		hook_env_free(env);
-		return err_sys(e, "pipe");
-	}
-	fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* our end only */
-	c.env = env;
-	c.out = pipes[1];
-	rc = spawn(child, &c, &r->p, e);
-	hook_env_free(env);
-	close(pipes[1]);
-	r->out = pipes[0];
-	if (rc < 0)
-		auto_fd_(&r->out);
-	return rc;
-}
-
-static int begin(struct hookruns *h, const struct spec_hook *hook,
-		 const struct hookrun_start *s, struct err *e)
-{
-	int64_t now = clock_boot_ms();
-	struct run *r = &h->runs[h->n];
-
-	*r = (struct run){
-		.ids = { s->id },
-		.n_ids = 1,
-		.hook = s->hook,
-		.test = s->test,
-		.name = xstrdup(spec_text(h->spec, hook->name)),
-		.started_ms = now,
-		.limit_ms = (int64_t)hook->timeout_s * 1000,
-		.next_ms = now + (int64_t)hook->timeout_s * 1000,
-	};
-	snprintf(r->mark, sizeof(r->mark), "EVERLEAF_RUN=%d.%" PRIu64, getpid(),
-		 ++h->n_started);
-	hookrun_out_init(&r->said, r->name);
-	if (launch(h, r, hook, s, e) < 0) {
-		auto_free_(&r->name);
-		return e->code;
-	}
-	h->n++;
-	return 0;
-}
-
-static int join(struct run *r, uint32_t id, struct err *e)
-{
-	if (r->n_ids == HOOKRUN_IDS_MAX)
-		return err_set(e, ERR_BUSY, "hook %s: %d requests wait for it", r->name,
-			       HOOKRUN_IDS_MAX);
-	r->ids[r->n_ids++] = id;
-	return 0;
-}
-
-static struct run *running(struct hookruns *h, uint32_t hook, bool test)
-{
-	for (size_t i = 0; i < h->n; i++)
-		if (h->runs[i].hook == hook && h->runs[i].test == test)
-			return &h->runs[i];
-	return NULL;
-}
-
-int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e)
-{
-	struct hookrun_result failed = {
-		.id = s->id,
-		.hook = s->hook,
-		.test = s->test,
-	};
-	const struct spec_hook *hook;
-	struct run *r;
-
-	if (s->hook >= h->spec->n[SPEC_HOOKS])
-		return err_set(e, ERR_PROTO, "there is no hook %u", s->hook);
-	r = running(h, s->hook, s->test);
-	if (r != NULL)
-		return join(r, s->id, e);
-	hook = &h->spec->hooks[s->hook];
-	if ((s->test ? hook->test : hook->run).n == 0)
-		return err_set(e, ERR_PROTO, "hook %u has nothing to run", s->hook);
-	if (h->n == HOOKRUN_MAX)
-		return err_set(e, ERR_BUSY, "%d hooks run already", HOOKRUN_MAX);
-	if (begin(h, hook, s, e) < 0) {
-		snprintf(failed.text, sizeof(failed.text), "not started: %.*s",
-			 (int)sizeof(failed.text) - 16, e->text);
-		add_result(h, &failed);
-	}
-	return 0;
 }
 
 /* --- ending --- */
@@ -227,7 +72,9 @@ static bool has_ended(const struct run *r)
 
 static void tell(const struct run *r, const siginfo_t *end, struct hookrun_result *res)
 {
-	const char *sep = r->said.last[0] != '\0' ? ": " : "";
+	/* What is said last on stdout says less. */
+	const char *last = r->said.last[0] != '\0' ? r->said.last : r->told.last;
+	const char *sep = last[0] != '\0' ? ": " : "";
 	char what[64];
 
 	if (res->ok)
@@ -239,7 +86,16 @@ static void tell(const struct run *r, const siginfo_t *end, struct hookrun_resul
 		snprintf(what, sizeof(what), "exited with %d", end->si_status);
 	else
 		snprintf(what, sizeof(what), "killed by signal %d", end->si_status);
-	snprintf(res->text, sizeof(res->text), "%s%s%s", what, sep, r->said.last);
+	snprintf(res->text, sizeof(res->text), "%s%s%s", what, sep, last);
+}
+
+static void judge(struct run *r, const siginfo_t *end, struct hookrun_result *res)
+{
+	const bool exited = !res->timed_out && end->si_code == CLD_EXITED;
+
+	res->is_program = true;
+	res->outcome = dialect_judge(r->dialect, r->step, exited ? end->si_status : -1);
+	res->said = TAKE(r->told.kept);
 }
 
 /* The result for every id; r is let go. */
@@ -254,19 +110,24 @@ static void finish(struct hookruns *h, struct run *r)
 	};
 
 	hookrun_out_end(&r->said);
+	hookrun_out_end(&r->told);
 	if (waitid(P_PIDFD, (id_t)r->p.pidfd, &end, WEXITED | WNOHANG) != 0 ||
 	    end.si_pid == 0)
 		log_warn("hook %s: process %d cannot be killed", r->name, r->p.pid);
 	res.ok = !res.timed_out && end.si_code == CLD_EXITED && end.si_status == 0;
 	tell(r, &end, &res);
+	if (r->is_program)
+		judge(r, &end, &res);
 	for (size_t i = 0; i < r->n_ids; i++) {
 		res.id = r->ids[i];
 		res.joined = i > 0;
-		add_result(h, &res);
+		hookrun_add_result(h, &res);
 	}
 	auto_fd_(&r->out);
+	auto_fd_(&r->kept);
 	auto_fd_(&r->p.pidfd);
 	auto_free_(&r->name);
+	hookrun_out_done(&r->told);
 	*r = h->runs[--h->n];
 }
 
@@ -299,15 +160,21 @@ static bool step_ending(struct run *r, int64_t now)
 	return false;
 }
 
+static void hear(struct hookrun_out *o, int *fd)
+{
+	if (*fd < 0 || hookrun_out_read(o, *fd))
+		return;
+	auto_fd_(fd);
+	*fd = -1;
+}
+
 static bool step_run(struct run *r, int64_t now)
 {
 	bool ended =
 	    has_ended(r); /* before the read: what it said last is then there */
 
-	if (r->out >= 0 && !hookrun_out_read(&r->said, r->out)) {
-		auto_fd_(&r->out);
-		r->out = -1;
-	}
+	hear(&r->said, &r->out);
+	hear(&r->told, &r->kept);
 	if (r->phase != PHASE_RUN)
 		return step_ending(r, now);
 	if (ended)
@@ -342,7 +209,7 @@ size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max)
 {
 	size_t n = 0;
 
-	for (size_t i = 0; i < h->n && n + 2 <= max; i++) {
+	for (size_t i = 0; i < h->n && n + 3 <= max; i++) {
 		const struct run *r = &h->runs[i];
 
 		/* Once it has ended its descriptor stays ready; ticks take over. */
@@ -350,6 +217,8 @@ size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max)
 			fds[n++] = (struct pollfd){ r->p.pidfd, POLLIN, 0 };
 		if (r->out >= 0)
 			fds[n++] = (struct pollfd){ r->out, POLLIN, 0 };
+		if (r->kept >= 0)
+			fds[n++] = (struct pollfd){ r->kept, POLLIN, 0 };
 	}
 	return n;
 }
@@ -385,15 +254,17 @@ bool hookruns_idle(const struct hookruns *h)
 
 void hookruns_free(struct hookruns *h)
 {
-	struct pollfd fds[2 * HOOKRUN_MAX];
+	struct pollfd fds[HOOKRUN_FDS];
 	int64_t now = clock_boot_ms();
 
 	for (size_t i = 0; i < h->n; i++)
 		enter(&h->runs[i], PHASE_KILL, now);
 	while (h->n > 0) {
-		poll(fds, hookrun_pollfds(h, fds, 2 * HOOKRUN_MAX), TICK_MS);
+		poll(fds, hookrun_pollfds(h, fds, HOOKRUN_FDS), TICK_MS);
 		hookrun_step(h);
 	}
+	for (size_t i = 0; i < h->n_results; i++)
+		free(h->results[i].said);
 	free(h->results);
 	free(h);
 }

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "hooks/dialect.h"
 #include "hooks/env.h"
 
 struct err;
@@ -27,6 +28,7 @@ struct spec;
 
 #define HOOKRUN_MAX     16 /* at the same time */
 #define HOOKRUN_IDS_MAX 16 /* requests that wait for one run */
+#define HOOKRUN_FDS     (3 * HOOKRUN_MAX)
 
 struct hookruns; /* opaque */
 
@@ -38,8 +40,18 @@ struct hookrun_start {
 	struct hook_call call;
 };
 
+/* A program that shows a challenge, as that challenge of the snapshot has it. */
+struct hookrun_program {
+	uint32_t id;
+	uint32_t challenge;       /* number in the snapshot */
+	struct dialect_call call; /* but what the snapshot says */
+};
+
 struct hookrun_result {
 	uint32_t id;
+	bool is_program; /* of a hookrun_program(), with */
+	enum dialect_outcome outcome;
+	char *said; /* owned by who takes it; what it said, if that is wanted */
 	uint32_t hook;
 	bool test;
 	bool ok; /* exited 0 in time */
@@ -64,11 +76,15 @@ void hookruns_free(struct hookruns *h);
  * ERR_PROTO: there is no such hook; ERR_BUSY: too many run, or wait for this one. */
 int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e);
 
+/* Start it. ERR_PROTO: there is no such program; ERR_BUSY: too many run, or it does,
+ * for who is gone. One that cannot be started is a result. */
+int hookrun_program(struct hookruns *h, const struct hookrun_program *p, struct err *e);
+
 /* Who asked is gone. What runs goes on, and its result comes with id 0, which nobody has;
  * a later request for the same hook joins it as ever. */
 void hookruns_orphan(struct hookruns *h);
 
-/* At most 2 * HOOKRUN_MAX. */
+/* At most HOOKRUN_FDS. */
 size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max);
 /* As clock_boot_ms(); INT64_MAX: never */
 int64_t hookrun_wake_ms(const struct hookruns *h);

@@ -3,15 +3,29 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/log.h"
+#include "base/auto.h"
+#include "base/mem.h"
 
 #define READ_MAX (1024 * 1024) /* at one go: others want to be served too */
 
 void hookrun_out_init(struct hookrun_out *o, const char *hook)
 {
 	*o = (struct hookrun_out){ .hook = hook };
+}
+
+void hookrun_out_keep(struct hookrun_out *o)
+{
+	o->kept = xcalloc(LIMIT_HOOK_KEPT + 1, 1);
+}
+
+static char shown(char c)
+{
+	return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
 }
 
 static void end_line(struct hookrun_out *o)
@@ -27,6 +41,8 @@ static void end_line(struct hookrun_out *o)
 
 static void take(struct hookrun_out *o, char c)
 {
+	if (o->kept != NULL && o->n_kept < LIMIT_HOOK_KEPT)
+		o->kept[o->n_kept++] = c == '\n' || c == '\t' ? c : shown(c);
 	if (o->seen >= LIMIT_HOOK_OUT || o->lines >= LIMIT_HOOK_LINES) {
 		o->dropped++;
 		return;
@@ -36,9 +52,7 @@ static void take(struct hookrun_out *o, char c)
 		end_line(o);
 		return;
 	}
-	if (c == '\t')
-		c = ' ';
-	o->line[o->len++] = (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
+	o->line[o->len++] = c == '\t' ? ' ' : shown(c);
 	if (o->len == sizeof(o->line) - 1)
 		end_line(o);
 }
@@ -62,10 +76,29 @@ bool hookrun_out_read(struct hookrun_out *o, int fd)
 	return true;
 }
 
+static void trim(struct hookrun_out *o)
+{
+	static const char white[] = " \t\n";
+	size_t before = strspn(o->kept, white);
+
+	while (o->n_kept > before && strchr(white, o->kept[o->n_kept - 1]) != NULL)
+		o->n_kept--;
+	o->n_kept -= before;
+	memmove(o->kept, o->kept + before, o->n_kept);
+	o->kept[o->n_kept] = '\0';
+}
+
 void hookrun_out_end(struct hookrun_out *o)
 {
 	end_line(o);
+	if (o->kept != NULL)
+		trim(o);
 	if (o->dropped > 0)
 		log_warn("hook %s: %" PRIu64 " more bytes of output not kept", o->hook,
 			 o->dropped);
+}
+
+void hookrun_out_done(struct hookrun_out *o)
+{
+	free(TAKE(o->kept));
 }

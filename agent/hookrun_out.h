@@ -21,6 +21,8 @@ struct hookrun_out {
 	size_t len;
 	char line[512]; /* a longer one is logged in parts */
 	char last[160]; /* the beginning of the last line that was not empty */
+	char *kept;     /* owned; the beginning of all of it; NULL: not wanted */
+	size_t n_kept;
 };
 
 void hookrun_out_init(struct hookrun_out *o, const char *hook);
@@ -28,5 +30,11 @@ void hookrun_out_init(struct hookrun_out *o, const char *hook);
 /* Take what is there now; `fd` does not block. False: there will be no more. */
 bool hookrun_out_read(struct hookrun_out *o, int fd);
 
-/* Log what has no newline behind it, and what was dropped. */
+/* Keep the beginning of it as well, to be told again. */
+#define LIMIT_HOOK_KEPT 4096
+void hookrun_out_keep(struct hookrun_out *o);
+
+/* Log what has no newline behind it, and what was dropped; cut off what is kept the white
+ * space at both ends. */
 void hookrun_out_end(struct hookrun_out *o);
+void hookrun_out_done(struct hookrun_out *o);

@@ -30,6 +30,9 @@ enum message {
 	/* agent -> supervisor */
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */
+	SUP_PROGRAM, /* challenge, enum dialect_step, certificate, identifiers, calls that
+			follow, n, n * {identifier, key authorization, digest, record,
+			said} -> enum dialect_outcome, ms, text, said */
 	SUP_WORKER,    /* for a CA -> fd */
 	SUP_PROBE,     /* -> fd */
 	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */

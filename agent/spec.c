@@ -14,6 +14,12 @@
 /* With these nothing that was checked can change, and no read can hit a hole. */
 #define SEALS (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
+const char *const challenge_words[CHALLENGE_TYPES + 1] = {
+	[CHALLENGE_HTTP_01] = "http-01",
+	[CHALLENGE_TLS_ALPN_01] = "tls-alpn-01",
+	[CHALLENGE_DNS_01] = "dns-01",
+};
+
 int spec_map(int fd, struct spec *s, struct err *e)
 {
 	int seals = fcntl(fd, F_GET_SEALS);

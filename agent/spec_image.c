@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/names.h"
+#include "hooks/dialect.h"
 
 /* Longer lists are refused: they cost a hostile snapshot nothing, and us time. */
 #define LIMIT_LIST   1000
@@ -134,7 +135,10 @@ static const struct field fields[] = {
 	CHALLENGE(webroot, PATH, 0),
 	CHALLENGE(listen, TEXT, 0),
 	CHALLENGE(hook, LIST, SPEC_WORDS),
-	CHALLENGE(dialect, TEXT, 0),
+	CHALLENGE(cleanup, LIST, SPEC_WORDS),
+	CHALLENGE(dialect, BELOW, DIALECTS),
+	CHALLENGE(user, TEXT, 0),
+	CHALLENGE(home, TEXT, 0),
 	CHALLENGE(server, TEXT, 0),
 	CHALLENGE(zone, TEXT, 0),
 	CHALLENGE(key_name, TEXT, 0),

@@ -122,12 +122,20 @@ enum challenge_type {
 	CHALLENGE_TYPES,
 };
 
+extern const char *const challenge_words[]; /* "http-01"; NULL-terminated */
+
 struct spec_challenge {
 	uint32_t type;
 	struct text webroot;
 	struct text listen;
-	struct list hook; /* words */
-	struct text dialect;
+	struct list hook;    /* words */
+	struct list cleanup; /* words: of a program of its own; n 0: none */
+	uint32_t dialect;    /* enum dialect */
+	uint32_t timeout_s;
+	struct text user; /* whom the program runs as, as of a hook */
+	struct text home;
+	uint32_t uid;
+	uint32_t gid;
 	struct text server; /* rfc2136 */
 	struct text zone;
 	struct text key_name;

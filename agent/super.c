@@ -1,5 +1,6 @@
 #include "agent/super.h"
 #include "agent/super_daemon.h"
+#include "agent/super_hook.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -26,33 +27,6 @@
 #include "base/mem.h"
 
 /* -- requests of the agent -- */
-
-static int on_hook(void *role, struct msg *m, struct err *e)
-{
-	struct super *s = role;
-	struct hookrun_start start = { .id = m->id, .in = m->fd };
-	uint64_t hook = msg_get_u64(m);
-
-	start.test = msg_get_u64(m) != 0;
-	start.call.event = msg_get_str(m);
-	start.call.count = msg_get_u64(m);
-	start.call.names = msg_get_str(m);
-	for (size_t i = 0; i < HOOK_VALUES; i++) {
-		const char *value = msg_get_str(m);
-
-		start.call.values[i] = value[0] == '\0' ? NULL : value;
-	}
-	if (start.call.names[0] == '\0')
-		start.call.names = NULL;
-	TRY(msg_end(m, e));
-	m->type = MSG_LATER; /* when it has ended */
-	if (hook >= s->spec.n[SPEC_HOOKS])
-		return err_set(e, ERR_PROTO, "there is no hook %llu",
-			       (unsigned long long)hook);
-	start.hook = (uint32_t)hook;
-	start.call.hook = spec_text(&s->spec, s->spec.hooks[start.hook].name);
-	return hookrun_start(s->hooks, &start, e);
-}
 
 static int on_worker(void *super, struct msg *m, struct err *e)
 {
@@ -86,7 +60,8 @@ static int on_ready(void *super, struct msg *m, struct err *e)
 
 /* Who only looks needs none of them. */
 static const struct msg_rule rules[] = {
-	{ SUP_HOOK, 1u << KEEPER_RENEWS, on_hook },
+	{ SUP_HOOK, 1u << KEEPER_RENEWS, super_hook },
+	{ SUP_PROGRAM, 1u << KEEPER_RENEWS, super_program },
 	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
 	{ SUP_PROBE, 1u << KEEPER_RENEWS, on_worker },
 	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
@@ -113,25 +88,6 @@ static int serve(struct super *s, struct super_proc *p, struct err *e)
 		msg_put_err(m, e);
 	}
 	return m->type == MSG_LATER ? 0 : msg_send(p->sock, m, e);
-}
-
-static void report_hooks(struct super *s)
-{
-	struct super_proc *agent = super_role(s, ROLE_AGENT);
-	struct hookrun_result r;
-	struct err e;
-
-	while (hookrun_done(s->hooks, &r)) {
-		if (r.id == 0 || agent == NULL || agent->sock < 0)
-			continue; /* the next agent runs it again: at least once */
-		msg_begin(&s->msg, SUP_HOOK, r.id);
-		msg_put_u64(&s->msg, r.ok);
-		msg_put_u64(&s->msg, r.joined);
-		msg_put_i64(&s->msg, r.ms);
-		msg_put_str(&s->msg, r.text);
-		if (msg_send(agent->sock, &s->msg, &e) < 0)
-			log_warn("hook result: %s", e.text);
-	}
 }
 
 /* -- the tree -- */
@@ -214,12 +170,12 @@ static int poll_timeout(const struct super *s)
 /* One round. Returns the agent's exit status, or -1 while it runs. */
 static int turn(struct super *s, int sigfd)
 {
-	struct pollfd fds[POLL_FIXED + 2 * HOOKRUN_MAX];
+	struct pollfd fds[POLL_FIXED + HOOKRUN_FDS];
 	size_t n = POLL_FIXED;
 	int status = -1;
 
 	poll_set(s, sigfd, fds);
-	n += hookrun_pollfds(s->hooks, fds + n, 2 * HOOKRUN_MAX);
+	n += hookrun_pollfds(s->hooks, fds + n, HOOKRUN_FDS);
 	if (poll(fds, n, poll_timeout(s)) < 0 && errno != EINTR)
 		log_warn("poll: %s", strerror(errno));
 	if (fds[0].revents != 0)
@@ -231,7 +187,7 @@ static int turn(struct super *s, int sigfd)
 	super_grant(s);
 	super_feed(s);
 	hookrun_step(s->hooks);
-	report_hooks(s);
+	super_hooks_ended(s);
 	super_responder_check(s);
 	for (size_t i = 0; i < SUPER_PROCS; i++) {
 		struct super_proc *p = &s->procs[i];

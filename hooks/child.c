@@ -37,23 +37,31 @@ static int open_in(int in, struct err *e)
 	return fd >= 0 ? fd : err_sys(e, "open stdin");
 }
 
+/* A script may open /dev/stderr, which asks for the right to. */
+static int give_away(const struct hook_child *c, int fd, struct err *e)
+{
+	if (c->uid != (uid_t)-1 && fchown(fd, c->uid, c->gid) != 0)
+		return err_sys(e, "give stdout away");
+	return 0;
+}
+
 /* The output goes first: from then on there is somewhere to complain. */
 static int set_files(const struct hook_child *c, struct err *e)
 {
 	/* Above 2, so that nothing is overwritten before it was copied. */
 	AUTO_FD int out = fcntl(c->out, F_DUPFD_CLOEXEC, 3);
+	AUTO_FD int kept = fcntl(c->kept < 0 ? c->out : c->kept, F_DUPFD_CLOEXEC, 3);
 	AUTO_FD int in = open_in(c->in, e);
 
-	if (out < 0 || dup2(out, STDOUT_FILENO) < 0 || dup2(out, STDERR_FILENO) < 0)
+	if (out < 0 || kept < 0 || dup2(kept, STDOUT_FILENO) < 0 ||
+	    dup2(out, STDERR_FILENO) < 0)
 		return err_sys(e, "set stdout");
 	if (in < 0)
 		return in;
 	if (dup2(in, STDIN_FILENO) < 0)
 		return err_sys(e, "set stdin");
-	/* A script may open /dev/stderr, which asks for the right to. */
-	if (c->uid != (uid_t)-1 && fchown(STDOUT_FILENO, c->uid, c->gid) != 0)
-		return err_sys(e, "give stdout away");
-	return 0;
+	TRY(give_away(c, STDOUT_FILENO, e));
+	return give_away(c, STDERR_FILENO, e);
 }
 
 static int be_user(const struct hook_child *c, struct err *e)
@@ -107,6 +115,16 @@ static char **changeable(const char *const *argv)
 	return copy;
 }
 
+static int find(const struct hook_child *c, char **program, struct err *e)
+{
+	for (size_t i = 0; i < c->n_files; i++) {
+		AUTO_FREE char *file = NULL;
+
+		TRY(program_find(c->files[i], "", geteuid(), &file, e));
+	}
+	return program_find(c->argv[0], path_of(c->env), geteuid(), program, e);
+}
+
 void hook_child(const struct hook_child *c)
 {
 	char *program = NULL;
@@ -114,7 +132,7 @@ void hook_child(const struct hook_child *c)
 
 	if (settle(c, &e) < 0)
 		fail(EXIT_CANNOT, &e);
-	if (program_find(c->argv[0], path_of(c->env), geteuid(), &program, &e) < 0)
+	if (find(c, &program, &e) < 0)
 		fail(EXIT_NOT_FOUND, &e);
 	/* Not execvpe(): it would hand a file that is no program to a shell. */
 	execve(program, changeable(c->argv), c->env);

@@ -9,16 +9,20 @@
  */
 #pragma once
 
+#include <stddef.h>
 #include <sys/types.h>
 
 struct hook_child {
 	const char *const *argv; /* argv[0] absolute, or looked up in PATH of `env` */
 	char *const *env;
 	int in;    /* becomes stdin, read from its start; -1: /dev/null */
-	int out;   /* becomes stdout and stderr */
+	int out;   /* becomes stdout and stderr; */
+	int kept;  /* ... this one stdout; -1: not */
 	uid_t uid; /* (uid_t)-1: keep */
 	gid_t gid;
-	const char *user; /* for its supplementary groups; NULL: none */
+	const char *user;         /* for its supplementary groups; NULL: none */
+	const char *const *files; /* what it reads as programs, absolute, */
+	size_t n_files;           /* so many; looked at as the program is */
 };
 
 void hook_child(const struct hook_child *c) __attribute__((noreturn));

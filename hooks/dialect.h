@@ -22,8 +22,6 @@
 
 struct err;
 
-#define LIMIT_DIALECT_SAID 4096 /* of what a program says, as it is told again */
-
 enum dialect {
 	DIALECT_EVERLEAF,
 	DIALECT_CERTBOT,

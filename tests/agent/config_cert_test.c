@@ -396,8 +396,8 @@ static const struct fake_row rows[] = {
 	{ "a challenge without a way", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"http-01\"; }; };",
-	  "main.conf:1: certificates.a.example.challenge: found neither, expected "
-	  "either webroot or listen\n" },
+	  "main.conf:1: certificates.a.example.challenge: found none, expected one "
+	  "of webroot, listen, hook\n" },
 	{ "a webroot that is not there", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = {\n"
 	  "type = \"http-01\"; webroot = \"/srv/none\"; }; };",
@@ -416,13 +416,37 @@ static const struct fake_row rows[] = {
 	{ "a challenge with two ways", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"http-01\"; webroot = \"/srv/app\"; listen = \"[::]:80\"; }; };",
-	  "main.conf:1: certificates.a.example.challenge: found both, expected either "
-	  "webroot or listen\n" },
+	  "main.conf:1: certificates.a.example.challenge: found several, expected "
+	  "one of webroot, listen, hook\n" },
 	{ "a setting of another challenge", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
-	  "type = \"http-01\"; webroot = \"/srv/app\"; hook = \"/bin/true\"; }; };",
-	  "main.conf:1: certificates.a.example.challenge.hook: found a setting that "
+	  "type = \"http-01\"; webroot = \"/srv/app\"; rfc2136 = { }; }; };",
+	  "main.conf:1: certificates.a.example.challenge.rfc2136: found a setting that "
 	  "does not belong here\n" },
+	{ "settings of a program without one", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = {\n"
+	  "type = \"http-01\"; webroot = \"/srv/app\";\n"
+	  "timeout = \"1m\"; }; };",
+	  "main.conf:3: certificates.a.example.challenge.timeout: found no hook "
+	  "beside it, which it is for\n" },
+	{ "a second program of a dialect that has one", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
+	  "type = \"http-01\"; hook = \"/bin/true\"; cleanup = \"/bin/true\"; }; };",
+	  "main.conf:1: certificates.a.example.challenge.cleanup: found a program of "
+	  "its own to clean up, which is for dialect = \"certbot\"\n" },
+	{ "a dialect that does not show that", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
+	  "type = \"http-01\"; hook = \"/bin/true\"; dialect = \"lego\"; }; };",
+	  "main.conf:1: certificates.a.example.challenge.dialect: found \"lego\", "
+	  "whose "
+	  "programs do not show http-01\n" },
+	{ "a file of acme.sh that is not there", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
+	  "type = \"dns-01\"; hook = \"/srv/none/dnsapi/dns_xx.sh\"; dialect = "
+	  "\"acme.sh\"; }; };",
+	  "main.conf:1: certificates.a.example.challenge.hook: found "
+	  "\"/srv/none/dnsapi/dns_xx.sh\", expected the path of a file "
+	  "dnsapi/dns_xx.sh\n" },
 	{ "a low port without root", false,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"http-01\"; listen = \"0.0.0.0:80\"; }; };",
@@ -473,7 +497,7 @@ static const struct fake_row rows[] = {
 	  "type = \"dns-01\"; hook = \"/bin/true\"; dialect = \"certbott\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge.dialect: found \"certbott\", "
 	  "expected one of \"everleaf\" \"certbot\" \"uacme\" \"dehydrated\" "
-	  "\"acme.sh\" \"lego\"\n" },
+	  "\"dehydrated-chain\" \"acme.sh\" \"lego\" \"lego-raw\"\n" },
 	{ "csr beside names", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; name = \"a\"; "
 	  "csr = \"/etc/everleaf/ca.pem\"; };",

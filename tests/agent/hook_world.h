@@ -173,10 +173,10 @@ static inline void start_on(struct world *w, uint32_t hook, int in)
 
 static inline void turn(struct world *w)
 {
-	struct pollfd fds[2 * HOOKRUN_MAX];
+	struct pollfd fds[HOOKRUN_FDS];
 	int64_t wait = hookrun_wake_ms(w->runs) - clock_boot_ms();
 
-	poll(fds, hookrun_pollfds(w->runs, fds, 2 * HOOKRUN_MAX),
+	poll(fds, hookrun_pollfds(w->runs, fds, HOOKRUN_FDS),
 	     wait < 0 ? 0 : (int)(wait < 100 ? wait : 100));
 	hookrun_step(w->runs);
 }

@@ -17,6 +17,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "hooks/dialect.h"
 #include "hooks/env.h"
 #include "tests/help/alone.h"
 #include "tests/scratch.h"
@@ -89,9 +90,9 @@ static void put_hook(struct msg *m, uint64_t hook, size_t n_values)
 
 static void play_everything(void)
 {
-	static const uint32_t listed[] = { SUP_HOOK,     SUP_WORKER, SUP_PROBE,
-					   SUP_REACH,    SUP_READY,  SUP_ASKED,
-					   SUP_RESPONDER };
+	static const uint32_t listed[] = { SUP_HOOK,  SUP_PROGRAM,  SUP_WORKER,
+					   SUP_PROBE, SUP_REACH,    SUP_READY,
+					   SUP_ASKED, SUP_RESPONDER };
 
 	all_refused(listed, sizeof(listed) / sizeof(*listed));
 }
@@ -109,6 +110,33 @@ static void play_wrong_hooks(void)
 	refused(&m, "has the wrong fields");
 	put_hook(&m, 0, HOOK_VALUES + 1);
 	refused(&m, "has the wrong fields");
+}
+
+static void play_wrong_programs(void)
+{
+	static const struct {
+		uint64_t challenge, step, n;
+		const char *said;
+	} wrong[] = {
+		{ 0, 0, 0, "no program shows challenge 0" },
+		{ TWO_32 - 1, 0, 0, "no program shows challenge" },
+		{ TWO_32, 0, 0, "no call of a program" },
+		{ 0, DIALECT_STEPS, 0, "no call of a program" },
+		{ 0, 0, LIMIT_IDS + 1, "no call of a program" },
+		{ 0, 0, 1, "has the wrong fields" },
+	};
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		msg_begin(&m, SUP_PROGRAM, 0);
+		msg_put_u64(&m, wrong[i].challenge);
+		msg_put_u64(&m, wrong[i].step);
+		msg_put_str(&m, "www");
+		msg_put_str(&m, "example.org");
+		msg_put_u64(&m, 0);
+		msg_put_u64(&m, wrong[i].n);
+		refused(&m, wrong[i].said);
+	}
 }
 
 /* The right one is run, and answered when it has ended. */
@@ -161,6 +189,7 @@ static int play_agent(void)
 	} plays[] = {
 		{ "everything", play_everything },
 		{ "wrong-hooks", play_wrong_hooks },
+		{ "wrong-programs", play_wrong_programs },
 		{ "hook", play_hook },
 		{ "junk", play_junk },
 		{ "keeper-asks", play_listen_to_keeper },
@@ -359,6 +388,11 @@ static void a_hook_that_is_not_in_the_snapshot_is_refused(void **state)
 	plays_well(state, "wrong-hooks");
 }
 
+static void a_program_that_shows_no_challenge_is_refused(void **state)
+{
+	plays_well(state, "wrong-programs");
+}
+
 static void a_hook_by_its_number_is_run(void **state)
 {
 	plays_well(state, "hook");
@@ -408,6 +442,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		CASE(an_agent_may_ask_for_hooks_and_workers_and_nothing_else),
 		CASE(a_hook_that_is_not_in_the_snapshot_is_refused),
+		CASE(a_program_that_shows_no_challenge_is_refused),
 		CASE(a_hook_by_its_number_is_run),
 		CASE(what_is_no_message_closes_the_connection),
 		CASE(a_keeper_that_asks_for_anything_is_shut_out),

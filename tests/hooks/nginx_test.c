@@ -26,7 +26,9 @@ static int run(const struct scratch *s, const char *argument, char *said, size_t
 	AUTO_FREE char *path = xasprintf("PATH=%s:/usr/bin:/bin", s->path);
 	const char *argv[] = { "sh", script, argument, NULL };
 	char *env[] = { path, NULL };
-	struct hook_child c = { .argv = argv, .env = env, .in = -1, .uid = (uid_t)-1 };
+	struct hook_child c = {
+		.argv = argv, .env = env, .in = -1, .kept = -1, .uid = (uid_t)-1
+	};
 	siginfo_t end = { 0 };
 	struct spawned p;
 	int pipes[2];

@@ -1,0 +1,45 @@
+/* hookrun_run: what hookrun.c and hookrun_start.c share (see hookrun.h). */
+#pragma once
+
+#include "agent/hookrun.h"
+#include "agent/hookrun_out.h"
+#include "agent/spawn.h"
+
+enum phase {
+	PHASE_RUN,
+	PHASE_TERM,
+	PHASE_KILL,
+};
+
+struct run {
+	uint32_t ids[HOOKRUN_IDS_MAX];
+	size_t n_ids;
+	uint32_t hook;
+	bool is_program; /* that shows a challenge: no hook, but with */
+	enum dialect dialect;
+	enum dialect_step step;
+	bool test;
+	char *name; /* owned: the run may outlive the snapshot */
+	char mark[64];
+	struct spawned p; /* not reaped before all of the run has ended, so that its
+			     number cannot become another's session */
+	int out;          /* owned; -1: closed by the hook */
+	int kept;         /* owned; its stdout, where that is apart; -1: as above */
+	int64_t started_ms;
+	int64_t limit_ms;
+	enum phase phase;
+	int64_t next_ms; /* when this phase is over */
+	struct hookrun_out said;
+	struct hookrun_out told; /* on its stdout */
+};
+
+struct hookruns {
+	const struct spec *spec; /* borrowed */
+	struct run runs[HOOKRUN_MAX];
+	size_t n;
+	struct hookrun_result *results; /* owned; the oldest first */
+	size_t n_results;
+	uint64_t n_started;
+};
+
+void hookrun_add_result(struct hookruns *h, const struct hookrun_result *r);
