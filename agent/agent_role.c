@@ -258,6 +258,8 @@ int agent_show(struct agent *a, struct err *e)
 {
 	if (a->request->command == COMMAND_STATUS)
 		return agent_status(a, e);
+	if (a->request->command == COMMAND_CRL)
+		return agent_crl(a, e);
 	return a->request->command == COMMAND_PLAN ? agent_plan(a, e)
 						   : agent_history(a, e);
 }
@@ -274,11 +276,9 @@ static int run(struct agent *a, struct err *e)
 						  : agent_dry_run(a, e);
 	case COMMAND_PLAN:
 	case COMMAND_STATUS:
-		TRY(load(a, e));
-		return agent_show(a, e);
 	case COMMAND_CRL:
 		TRY(load(a, e));
-		return agent_crl(a, e);
+		return agent_show(a, e);
 	case COMMAND_HISTORY:
 		TRY(open_state(a, e));
 		return agent_show(a, e);

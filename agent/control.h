@@ -17,7 +17,7 @@
  * or MSG_FAILED and the end. A connection that ends without CONTROL_OUTPUT was one of an
  * agent that had to go: it is asked anew. One that the person ends ends the tree.
  *
- * What only shows what is known (status, plan, history) the agent answers itself, to all who
+ * What only shows what is known (status, plan, history, crl) the agent answers itself, to all who
  * may connect: CONTROL_OUTPUT and CONTROL_DONE at once, printed by the functions that print
  * it without an agent. Where runtime_dir is the default one it is asked before the
  * configuration is read, which takes longer than all the rest: an agent that has read the

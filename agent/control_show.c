@@ -7,6 +7,7 @@
 
 #include "agent/agent.h"
 #include "agent/control.h"
+#include "agent/crlwatch.h"
 #include "agent/inventory.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
@@ -86,6 +87,7 @@ static int print(struct agent *a, struct err *e)
 {
 	if (a->request->command != COMMAND_HISTORY)
 		TRY(agent_choose(a, e));
+	TRY(crlwatch_choose(a, e));
 	TRY(load_memories(a, e));
 	return agent_show(a, e);
 }
@@ -118,6 +120,7 @@ static int print_for(struct agent *a, const struct request *r)
 	a->memories = own.memories;
 	a->ledger_lines = own.ledger_lines;
 	a->status = own.status;
+	(void)crlwatch_choose(a, &e); /* found them when it began */
 	return status;
 }
 

@@ -105,11 +105,13 @@ static int take_part(void *arg, const char *name, const struct crl_part *p)
 	return 0;
 }
 
-static int choose(struct agent *a, struct err *e)
+int crlwatch_choose(struct agent *a, struct err *e)
 {
 	const struct request *r = a->request;
 	const bool named = r->command == COMMAND_CRL && r->n_names > 0;
 
+	for (size_t i = 0; i < a->crls->n; i++)
+		a->crls->crls[i].wanted = !named;
 	for (size_t i = 0; named && i < r->n_names; i++) {
 		struct crl *c = crl_called(a, r->names[i]);
 
@@ -122,8 +124,6 @@ static int choose(struct agent *a, struct err *e)
 		}
 		c->wanted = true;
 	}
-	for (size_t i = 0; !named && i < a->crls->n; i++)
-		a->crls->crls[i].wanted = true;
 	return 0;
 }
 
@@ -146,7 +146,7 @@ int crlwatch_load(struct agent *a, struct err *e)
 	}
 	TRY(state_crl_each(a->state, take_memory, a, e));
 	TRY(state_crl_part_each(a->state, take_part, a, e));
-	return choose(a, e);
+	return crlwatch_choose(a, e);
 }
 
 void crlwatch_free(struct agent *a)

@@ -81,9 +81,13 @@ struct crlwatch {
 	uint32_t stale_at; /* the hook that is told of old ones next */
 };
 
-/* What is remembered; `names` of the request are theirs for COMMAND_CRL (ERR_CONFIG, with
- * exit status 4: there is none). */
+/* What is remembered. */
 int crlwatch_load(struct agent *a, struct err *e);
+
+/* Those that the request is about: `names` are theirs for COMMAND_CRL (ERR_CONFIG, with
+ * exit status 4: there is none). crlwatch_load() does it. */
+int crlwatch_choose(struct agent *a, struct err *e);
+
 void crlwatch_free(struct agent *a);
 
 /* Begin what is due by now. Returns when there is something again, INT64_MAX: never in

@@ -38,7 +38,8 @@ bool request_writes(const struct request *r)
 bool request_shows(const struct request *r)
 {
 	return r->command == COMMAND_STATUS || r->command == COMMAND_PLAN ||
-	       r->command == COMMAND_HISTORY;
+	       r->command == COMMAND_HISTORY ||
+	       (r->command == COMMAND_CRL && !request_writes(r));
 }
 
 const char *request_word(enum command command)

@@ -48,7 +48,7 @@ static void who_may_ask_for_what(void **state)
 		  false,
 		  true },
 		{ { .command = COMMAND_REVOKE }, false, true },
-		{ { .command = COMMAND_CRL }, false, false },
+		{ { .command = COMMAND_CRL }, true, true },
 		{ { .command = COMMAND_CRL, .flags = REQUEST_UPDATE }, true, true },
 	};
 	struct err e;

@@ -185,9 +185,9 @@ member() {
 	setpriv --reuid 65534 --regid 61001 --clear-groups "$BUILD/everleaf" -c "$dir/everleaf.conf" "$@"
 }
 
-running_for_a_member() {
+running_for_a_member() { # [ARGUMENT of www...]
 	is_root || skip "needs root, to be another user"
-	running
+	running "$@"
 	(cd / && member version) >/dev/null || skip "user 65534 cannot reach the programs"
 }
 
@@ -210,6 +210,24 @@ test_a_member_of_the_group_sees_what_the_owner_sees() {
 	stop_agent
 	expect 1 member status
 	says err "state: Permission denied, and no agent shows what it holds"
+}
+
+a_look_has_failed() {
+	(member crl || :) | grep -qF 'last error'
+}
+
+test_a_member_of_the_group_sees_the_lists() {
+	: >ca.pem
+	running_for_a_member "" "crls = ( { name = \"clients\"; url = \"file://$dir/lab.crl\"; ca = \"$dir/ca.pem\";
+		files = ( { path = \"$dir/clients.crl\"; } ); } );"
+	until_true 60 a_look_has_failed
+	expect 1 member crl clients
+	says out missing
+	expect 1 member crl --json
+	(everleaf crl --json || :) | cmp - out
+	expect 4 member crl nobody
+	says err "no CRL has that name"
+	stop_agent
 }
 
 shown() { # WORDS
