@@ -24,8 +24,9 @@ static void read_later(struct config_reader *r, const config_setting_t *s, void 
 static void read_crl_content(struct config_reader *r, const config_setting_t *s,
 			     struct spec_file *f)
 {
-	static const char *const words[] = { "crl", "der", "combined", NULL };
-	static const uint32_t kinds[] = { CONTENT_CRL, CONTENT_DER, CONTENT_COMBINED };
+	static const char *const words[] = { "crl", "der", "combined", "hashed", NULL };
+	static const uint32_t kinds[] = { CONTENT_CRL, CONTENT_DER, CONTENT_COMBINED,
+					  CONTENT_HASHED };
 	uint32_t i;
 
 	if (config_choice(r, s, words, &i))

@@ -15,6 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/hashed.h"
 #include "store/place.h"
 #include "store/target.h"
 
@@ -152,7 +153,7 @@ void crlset_done(struct crlset *set)
 
 /* -- writing -- */
 
-static void add_pem(const struct crlset_part *p, struct buf *out)
+void crlset_add_pem(const struct crlset_part *p, struct buf *out)
 {
 	const uint8_t *der = p->der;
 	char line[4 * (LINE / 3) + 2];
@@ -184,7 +185,7 @@ int crlset_render(const struct crlset *set, enum content_kind kind, struct buf *
 	for (size_t i = 0; kind == CONTENT_COMBINED && i < set->n; i++)
 		buf_add(out, set->parts[i].ca.data, set->parts[i].ca.len);
 	for (size_t i = 0; i < set->n; i++)
-		add_pem(&set->parts[i], out);
+		crlset_add_pem(&set->parts[i], out);
 	return 0;
 }
 
@@ -216,13 +217,22 @@ int crlset_store(int root, const struct crlset *set, bool *wrote, struct err *e)
 			wrote, e);
 }
 
-int crlset_write(const struct crlset *set, enum content_kind kind, const char *path,
-		 const struct file_access *access, bool *wrote, struct err *e)
+static int write_file(const struct crlset *set, enum content_kind kind,
+		      const char *path, const struct file_access *access, bool *wrote,
+		      struct err *e)
 {
 	AUTO_TARGET struct target t = { .dir = -1 };
 
-	if (target_open(&t, path, e) < 0 ||
-	    write_at(set, kind, &t, access, wrote, e) < 0)
-		return err_wrap(e, "write %s", path);
-	return 0;
+	TRY(target_open(&t, path, e));
+	return write_at(set, kind, &t, access, wrote, e);
+}
+
+int crlset_write(const struct crlset *set, enum content_kind kind, const char *path,
+		 const struct file_access *access, bool *wrote, struct err *e)
+{
+	const int rc = kind == CONTENT_HASHED
+			   ? hashed_write_crls(path, set, access, wrote, e)
+			   : write_file(set, kind, path, access, wrote, e);
+
+	return rc < 0 ? err_wrap(e, "write %s", path) : 0;
 }

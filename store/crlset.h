@@ -65,8 +65,12 @@ void crlset_done(struct crlset *set);
 int crlset_render(const struct crlset *set, enum content_kind kind, struct buf *out,
 		  struct err *e);
 
+/* One of them, as PEM, to the end of `out`. */
+void crlset_add_pem(const struct crlset_part *p, struct buf *out);
+
 /* Write it to <root>/crl/, and to `path` outside of the store, unless it is there already
- * exactly so; *wrote is set where it was not. As publish_write(). */
+ * exactly so; *wrote is set where it was not. As publish_write(); CONTENT_HASHED: `path` is
+ * a folder, see hashed.h. */
 int crlset_store(int root, const struct crlset *set, bool *wrote, struct err *e);
 int crlset_write(const struct crlset *set, enum content_kind kind, const char *path,
 		 const struct file_access *access, bool *wrote, struct err *e);

@@ -1,15 +1,19 @@
 /*
- * hashed: the trust anchors as a folder that OpenSSL looks them up in (CApath).
+ * hashed: the trust anchors, or the CRLs of a set, as a folder that OpenSSL looks them up
+ * in (CApath).
  *
- * Each is a file of its own, called by the hash of its subject and the first number from
- * 0 on that is not somebody else's: "4042bcee.0". Its first line says that it is ours
- * and of which certificate, which readers of PEM pass over; by that an anchor that we no
- * longer trust is found and removed. What others have in the folder is left alone.
+ * Each is a file of its own, called by the hash of its subject or, a CRL, of its issuer,
+ * and the first number from 0 on that is not somebody else's: "4042bcee.0",
+ * "4042bcee.r0". Its first line says that it is ours and of which certificate or which of
+ * `crls`, which readers of PEM pass over; by that an anchor that we no longer trust, or a
+ * CRL that no CA needs, is found and removed. What others have in the folder is left alone.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 
+struct crlset;
 struct err;
 struct file_access;
 struct set;
@@ -19,6 +23,10 @@ int hashed_write(const char *path, const struct set *set,
 		 const struct file_access *access, struct err *e);
 int hashed_audit(const char *path, const struct set *set,
 		 const struct file_access *access, unsigned *differs, struct err *e);
+
+/* As crlset_write(), for all of the folder `path`. */
+int hashed_write_crls(const char *path, const struct crlset *set,
+		      const struct file_access *access, bool *wrote, struct err *e);
 
 /* Remove the drafts that a crash left. */
 int hashed_sweep(const char *path, struct err *e);

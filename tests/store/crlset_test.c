@@ -2,6 +2,7 @@
 #include "tests/scratch.h"
 
 #include <stdbool.h>
+#include <sys/mman.h>
 
 #include <openssl/pem.h>
 
@@ -244,6 +245,61 @@ static void what_was_cut_off_is_not_kept(void **state)
 
 #define IN_STORE(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)
 
+static void write_folder(const struct scratch *s, const struct crlset *set,
+			 bool expected)
+{
+	const struct file_access access = ANYBODY;
+	char path[PATH_MAX + 16];
+	bool wrote = false;
+	struct err e;
+
+	snprintf(path, sizeof(path), "%s/out", s->path);
+	if (crlset_write(set, CONTENT_HASHED, path, &access, &wrote, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_int_equal(wrote, expected);
+}
+
+static bool is_out(const struct scratch *s, unsigned long hash, unsigned n)
+{
+	char name[64];
+
+	snprintf(name, sizeof(name), "out/%08lx.r%u", hash, n);
+	return file_exists(s->fd, name);
+}
+
+static void a_hashed_folder_holds_lists_of_one_name_beside_those_of_others(void **state)
+{
+	const struct scratch *s = *state;
+	AUTO_CRLSET struct crlset set = { .n = 0 };
+	AUTO_CAS struct cas c = { .pem = { 0 } };
+	AUTO_CHAIN STACK_OF(X509) *cas = NULL;
+	char theirs[64];
+	unsigned long hash;
+	struct err e;
+
+	add_ca(&c, 0, "twins");
+	add_ca(&c, 1, "twins");
+	scratch_put(s, "cas.pem", c.pem.data);
+	scratch_mkdir(s, "out");
+	keep(s, &c, 0, "first");
+	keep(s, &c, 1, "second");
+	assert_int_equal(load(s, &c, 2, &set, &e), 0);
+	assert_int_equal(x509_chain_from_pem(c.pem.data, c.pem.len, &cas, &e), 0);
+	hash = X509_subject_name_hash(sk_X509_value(cas, 0));
+	snprintf(theirs, sizeof(theirs), "out/%08lx.r0", hash);
+	scratch_put(s, theirs, "of somebody else");
+
+	write_folder(s, &set, true);
+	assert_true(is_out(s, hash, 1) && is_out(s, hash, 2));
+	write_folder(s, &set, false);
+	set.n = 1; /* the other CA is needed no more */
+	buf_done(&set.parts[1].ca);
+	munmap(set.parts[1].der, set.parts[1].len);
+	write_folder(s, &set, true);
+	assert_true(is_out(s, hash, 0) && is_out(s, hash, 1));
+	assert_false(is_out(s, hash, 2));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -254,6 +310,8 @@ int main(void)
 		IN_STORE(der_is_of_one_ca),
 		IN_STORE(the_store_has_a_copy_of_its_own),
 		IN_STORE(what_was_cut_off_is_not_kept),
+		IN_STORE(
+		    a_hashed_folder_holds_lists_of_one_name_beside_those_of_others),
 	};
 
 	return cmocka_run_group_tests_name("crlset", tests, NULL, NULL);
