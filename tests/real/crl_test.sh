@@ -1,6 +1,7 @@
 #!/bin/bash
-# crl: a real nginx refuses who was revoked, and never anybody else, whatever a CA serves.
+# crl: real servers refuse who was revoked, and never anybody else, whatever a CA serves.
 . "$(dirname "$0")/../lib.sh"
+. "$root/tests/lib_mtls.sh"
 
 # A web server for what the CA publishes: what is in $dir/pki is at $pki.
 serve_pki() {
@@ -13,11 +14,15 @@ serve_pki() {
 	pki=http://127.0.0.1:$(cat pki.served/port)
 }
 
-# A client certificate NAME of the embedded CA: NAME.pem and NAME.key.
+# A client certificate of the embedded CA: NAME.pem and NAME.key.
 client() { # NAME
 	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$1.key" \
 		-subj "/CN=$1" -addext "subjectAltName=DNS:$1.example" -out "$1.csr" 2>/dev/null
-	everleaf ca lab sign "$1.csr" >"$1.pem"
+	if [ $kind = openvpn ]; then # takes nobody without a subject, and everleaf gives none
+		openssl x509 -req -in "$1.csr" -CA ca.pem -CAkey state/ca/lab/root.key -days 2 -out "$1.pem" 2>/dev/null
+	else
+		everleaf ca lab sign "$1.csr" >"$1.pem"
+	fi
 }
 
 serial_of() { # FILE
@@ -28,10 +33,10 @@ settings() { # [SETTINGS of the CRL]
 	config <<-C
 	issuers = ( { name = "lab"; type = "local"; } );
 	certificates = ();
-	hooks = ( $(nginx_hook_config 'on = [ "crl-updated" ];') );
-	crls = ( { name = "clients"; ca = "$dir/ca.pem"; allow_local = true; hooks = "nginx";
+	hooks = ( $("${kind}_hook") );
+	crls = ( { name = "clients"; ca = "$dir/ca.pem"; allow_local = true; hooks = "server";
 		${1-url = \"$pki/clients.crl\";}
-		files = ( { path = "$dir/tls/clients.crl"; } ); } );
+		files = ( { path = "$dir/tls/clients.crl"; }, { path = "$dir/tls/crls"; content = "hashed"; } ); } );
 	C
 }
 
@@ -41,47 +46,71 @@ publish() {
 	mv pki/clients.crl.new pki/clients.crl
 }
 
-# nginx asks for certificates of ann and bob, with the CRL that everleaf writes.
-nginx_asks() {
+# SERVER takes who has a certificate of the embedded CA, as ann and bob have, and is not on
+# the CRL that everleaf writes.
+asks() { # SERVER
+	kind=$1
+	"${kind}_is_there"
 	serve_pki
-	mkdir tls
-	port=1 # no nginx runs yet
+	mkdir tls tls/crls
 	: >ca.pem
+	free_port
 	settings
 	expect 0 everleaf ca lab init
 	cp state/ca/lab/root.pem ca.pem
 	client ann
 	client bob
 	publish
-	placeholder tls/www.pem
-	PATH=$PATH:/usr/sbin:/sbin
-	command -v nginx >/dev/null || skip "nginx is not installed"
-	free_port
-	nginx_config $port "$dir/tls/www.pem" "$dir/tls/www.pem"
-	sed -i "s|server_name localhost;|&\nssl_client_certificate $dir/ca.pem;\nssl_verify_client on;\nssl_crl $dir/tls/clients.crl;|" nginx.conf
-	cp pki/clients.crl tls/clients.crl
-	nginx -c "$dir/nginx.conf" -p "$dir"
-	until_true 60 test -s "$dir/nginx/pid"
-	started "$(cat "$dir/nginx/pid")"
-	settings
+	mtls_files ca.pem pki/clients.crl
+	"${kind}_starts"
 	expect 0 everleaf crl --update
 }
 
-# What nginx answers to a client: 200, or 400 for one that it refuses.
-status_for() { # NAME
-	curl -sS -k -o /dev/null -w '%{http_code}' --cert "$1.pem" --key "$1.key" "https://127.0.0.1:$port/"
+takes() { # NAME
+	"${kind}_takes" "$1"
 }
 
-gets() { # STATUS NAME
-	[ "$(status_for "$2")" = "$1" ]
+refuses() { # NAME
+	not_now "${kind}_takes" "$1"
 }
 
-# Every worker of nginx, the new ones too.
-all_get() { # STATUS NAME
+# `! COMMAND` where it may fail.
+not_now() {
+	if "$@"; then return 1; fi
+}
+
+# Every worker, the new ones too.
+always() { # takes|refuses NAME
 	local i
 	for i in {1..10}; do
-		gets "$1" "$2" || return 1
+		"$@" || return 1
 	done
+}
+
+# ann asks again and again, until $dir/enough is there: asked has a line for each time.
+ann_asks() {
+	while [ ! -e enough ]; do
+		if takes ann >ann.said 2>&1; then
+			echo taken
+		else
+			echo refused "$(tail -n 1 ann.said)"
+		fi
+	done >asked &
+	asking=$!
+	started $asking
+	until_true 60 has_asked 1
+}
+
+has_asked() { # TIMES
+	[ "$(wc -l <asked)" -ge "$1" ]
+}
+
+# She has asked a few times more, and was always taken.
+ann_was_taken() {
+	until_true 60 has_asked $(($(wc -l <asked) + 5))
+	touch enough
+	wait $asking
+	has_no refused <asked
 }
 
 error_of() {
@@ -90,62 +119,38 @@ error_of() {
 
 # What is published now is not taken, and nobody notices but who asks why.
 stays() { # WORDS of the reason
-	local before=$(sha256sum tls/clients.crl)
+	local before=$(stat -c %i:%Y tls/clients.crl && sha256sum tls/clients.crl)
 	expect 1 everleaf crl --update
-	is "$before" "$(sha256sum tls/clients.crl)"
+	is "$before" "$(stat -c %i:%Y tls/clients.crl && sha256sum tls/clients.crl)"
 	error_of | has "$1"
-	all_get 200 ann
-	until_true 60 all_get 400 bob # an old worker of nginx may be there yet
+	takes ann
+	refuses bob
 }
 
-test_who_was_revoked_is_refused_and_others_are_not() {
-	nginx_asks
-	all_get 200 ann
-	all_get 200 bob
+who_was_revoked_is_refused_and_others_are_not() { # SERVER
+	asks "$1"
+	takes ann
+	takes bob
+	ann_asks
 	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
 	publish
 	expect 0 everleaf crl --update
-	until_true 60 gets 400 bob
-	until_true 60 all_get 400 bob
-	all_get 200 ann
+	until_true 60 refuses bob
+	until_true 60 always refuses bob
+	always takes ann
+	ann_was_taken
+	kill -0 $server
 	expect 0 everleaf crl
 	says out fresh
 }
 
-test_the_agent_looks_by_itself() {
-	nginx_asks
-	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
-	publish
-	python3 - <<-'P' # it is time
-	import sqlite3
-	db = sqlite3.connect("state/agent/state.db", timeout=60)
-	db.execute("UPDATE crl SET look_at = 1, sum = NULL")
-	db.commit()
-	P
-	start_agent
-	until_true 60 gets 400 bob
-	gets 200 ann
-	until_true 60 everleaf crl --update
-	stop_agent
-}
-
-test_a_list_that_is_there_is_not_loaded_again() {
-	local i
-	nginx_asks
-	for i in 1 2 3 4; do
-		expect 0 everleaf crl --update
-	done
-	is 1 "$(events clients crl-updated)"
-	grep -c '^304' pki.served/log | has 4
-}
-
-test_what_is_not_good_changes_nothing() {
-	nginx_asks
+what_is_not_good_changes_nothing() { # SERVER
+	asks "$1"
 	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
 	cp pki/clients.crl older.crl
 	publish
 	expect 0 everleaf crl --update
-	until_true 60 all_get 400 bob
+	until_true 60 always refuses bob
 	# an HTML page
 	echo '<html><body>Service unavailable</body></html>' >pki/clients.crl
 	stays 'clients.crl: '
@@ -169,12 +174,15 @@ test_what_is_not_good_changes_nothing() {
 	other_ca 30 pki/clients.crl
 	stays 'clients.crl: '
 	# ended: the same CA, with its key
-	ours 'expired' pki/clients.crl
+	ours pki/clients.crl
 	stays 'clients.crl: '
+	is 2 "$(events clients crl-updated)" # so often the server was told
 	# and then as it should be
 	cp newer.crl pki/clients.crl
 	expect 0 everleaf crl --update
 	is null "$(error_of)"
+	takes ann
+	kill -0 $server
 }
 
 # A CRL by openssl in FILE: of another CA.
@@ -185,10 +193,10 @@ other_ca() { # DAYS FILE
 }
 
 # ... of ours, that has ended.
-ours() { # WORD FILE
+ours() { # FILE
 	cp state/ca/lab/root.pem lab.pem
 	cp state/ca/lab/root.key lab.key
-	openssl_crl lab "-1 day" "$2"
+	openssl_crl lab "-1 day" "$1"
 }
 
 openssl_crl() { # CA UNTIL FILE
@@ -210,17 +218,101 @@ openssl_crl() { # CA UNTIL FILE
 		-crl_nextupdate "$(date -u -d "$2" +%Y%m%d%H%M%SZ)" -out "$3" 2>/dev/null
 }
 
+# -- with each of them --
+
+test_nginx_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not nginx
+}
+
+test_haproxy_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not haproxy
+}
+
+test_apache_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not apache
+}
+
+test_apache_with_a_folder_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not apache_with_a_folder
+	is "$(openssl crl -in tls/clients.crl -noout -hash).r0" "$(ls tls/crls)"
+}
+
+test_postgres_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not postgres
+}
+
+test_openvpn_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not openvpn
+}
+
+test_mosquitto_refuses_who_was_revoked_and_nobody_else() {
+	who_was_revoked_is_refused_and_others_are_not mosquitto
+}
+
+test_nginx_does_not_notice_what_is_not_good() {
+	what_is_not_good_changes_nothing nginx
+}
+
+test_haproxy_does_not_notice_what_is_not_good() {
+	what_is_not_good_changes_nothing haproxy
+}
+
+test_apache_does_not_notice_what_is_not_good() {
+	what_is_not_good_changes_nothing apache
+}
+
+test_postgres_does_not_notice_what_is_not_good() {
+	what_is_not_good_changes_nothing postgres
+}
+
+test_openvpn_does_not_notice_what_is_not_good() {
+	what_is_not_good_changes_nothing openvpn
+}
+
+test_mosquitto_does_not_notice_what_is_not_good() {
+	what_is_not_good_changes_nothing mosquitto
+}
+
+# -- with one of them --
+
+test_the_agent_looks_by_itself() {
+	asks nginx
+	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
+	publish
+	python3 - <<-'P' # it is time
+	import sqlite3
+	db = sqlite3.connect("state/agent/state.db", timeout=60)
+	db.execute("UPDATE crl SET look_at = 1, sum = NULL")
+	db.commit()
+	P
+	start_agent
+	until_true 60 refuses bob
+	takes ann
+	until_true 60 everleaf crl --update
+	stop_agent
+}
+
+test_a_list_that_is_there_is_not_loaded_again() {
+	local i
+	asks nginx
+	for i in 1 2 3 4; do
+		expect 0 everleaf crl --update
+	done
+	is 1 "$(events clients crl-updated)"
+	grep -c '^304' pki.served/log | has 4
+}
+
 test_the_second_url_is_asked_where_the_first_has_none() {
-	nginx_asks
+	asks nginx
 	settings "url = [ \"$pki/nowhere.crl\", \"$pki/clients.crl\" ];"
 	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
 	publish
 	expect 0 everleaf crl --update
-	until_true 60 gets 400 bob
+	until_true 60 refuses bob
 }
 
 test_a_bundle_is_written_when_every_ca_has_its_list() {
-	nginx_asks
+	asks nginx
 	other_ca 30 pki/other.crl
 	cat ca.pem other.pem >both.pem
 	settings "url = \"$pki/clients.crl\";"
@@ -232,7 +324,7 @@ test_a_bundle_is_written_when_every_ca_has_its_list() {
 	sed -i "s|url = \"$pki/clients.crl\"|url = [ \"$pki/clients.crl\", \"$pki/other.crl\" ]|" everleaf.conf
 	expect 0 everleaf crl --update
 	is 2 "$(grep -c 'BEGIN X509 CRL' tls/clients.crl)"
-	until_true 60 gets 200 ann
+	until_true 60 takes ann
 }
 
 run_tests "$@"
