@@ -73,6 +73,8 @@ struct acme_directory {
 	bool needs_eab;
 	char **profiles; /* owned array of owned names; n_profiles 0: it has none */
 	size_t n_profiles;
+	char **caa; /* owned as those: what the CA is called in CAA records */
+	size_t n_caa;
 };
 
 struct acme {

@@ -9,8 +9,9 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define TERMS_MAX 200                  /* bytes of the URL that a person is told */
-#define URL_KEPT  (LIMIT_ACME_URL + 1) /* one that is too long stays so */
+#define TERMS_MAX     200                  /* bytes of the URL that a person is told */
+#define CAA_NAME_KEPT 256                  /* longer than any name in DNS */
+#define URL_KEPT      (LIMIT_ACME_URL + 1) /* one that is too long stays so */
 
 static const struct field {
 	const char *key;
@@ -50,6 +51,16 @@ static void read_profiles(struct acme_directory *d, const struct doc *profiles)
 		d->profiles[d->n_profiles++] = xstrdup(name);
 }
 
+static void read_caa(struct acme_directory *d, const struct doc *names)
+{
+	const char *name;
+
+	d->caa = xcalloc(LIMIT_CAA_NAMES, sizeof(*d->caa));
+	while (d->n_caa < LIMIT_CAA_NAMES &&
+	       (name = doc_str_at(names, d->n_caa)) != NULL)
+		d->caa[d->n_caa++] = xstrndup(name, CAA_NAME_KEPT);
+}
+
 static int read_directory(struct acme *a, const struct doc *doc, struct err *e)
 {
 	const struct doc *meta = doc_member(doc, "meta");
@@ -60,6 +71,7 @@ static int read_directory(struct acme *a, const struct doc *doc, struct err *e)
 		a->directory.terms = xstrndup(terms, TERMS_MAX);
 	a->directory.needs_eab = doc_true(meta, "externalAccountRequired");
 	read_profiles(&a->directory, doc_member(meta, "profiles"));
+	read_caa(&a->directory, doc_member(meta, "caaIdentities"));
 	return 0;
 }
 
@@ -120,6 +132,9 @@ void directory_done(struct acme_directory *d)
 	for (size_t i = 0; i < d->n_profiles; i++)
 		free(d->profiles[i]);
 	free(d->profiles);
+	for (size_t i = 0; i < d->n_caa; i++)
+		free(d->caa[i]);
+	free(d->caa);
 	free(d->terms);
 	*d = (struct acme_directory){ 0 };
 }

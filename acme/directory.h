@@ -7,7 +7,8 @@ struct acme;
 struct acme_directory;
 struct err;
 
-#define LIMIT_PROFILES 100
+#define LIMIT_PROFILES  100
+#define LIMIT_CAA_NAMES 20
 
 /* Fetch it into a->directory. ERR_PROTO if one of the URLs that every CA has is missing,
  * or of another origin. The others are there as the CA says them: directory_need(). */

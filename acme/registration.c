@@ -83,13 +83,16 @@ static int end_roll_over(struct acme *a, struct err *e)
 	return taken ? take_account(a, &reply, e) : load(a, e);
 }
 
-/* The directory, and what the keeper knows. */
-static int begin(struct acme *a, struct err *e)
+int registration_look(struct acme *a, struct err *e)
 {
 	if (a->directory.new_order == NULL)
 		TRY(directory_fetch(a, e));
-	if (a->account.kid == NULL)
-		TRY(load(a, e));
+	return a->account.kid == NULL ? load(a, e) : 0;
+}
+
+static int begin(struct acme *a, struct err *e)
+{
+	TRY(registration_look(a, e));
 	return a->account.rolling ? end_roll_over(a, e) : 0;
 }
 

@@ -18,8 +18,11 @@ struct err;
  */
 int registration_find(struct acme *a, bool *known, struct err *e);
 
+/* The directory, and what the keeper says of the account; the CA is not asked for it. */
+int registration_look(struct acme *a, struct err *e);
+
 /*
- * The same for orders, once for many: an account that is known is not asked for again
+ * As registration_find() for orders, once for many: an account that is known is not asked for again
  * until one of them fails. It is made if there is none. ERR_CONFIG where terms have to be
  * agreed to (it names them) or an external account is needed, and neither is set. A CA
  * that does not take our kind of key (badSignatureAlgorithm) gets one of another.

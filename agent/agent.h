@@ -182,4 +182,5 @@ int agent_history(struct agent *a, struct err *e);
 int agent_forget(struct agent *a, struct err *e);
 int agent_ca(struct agent *a, struct err *e);
 int agent_account(struct agent *a, struct err *e);
+int agent_check_online(struct agent *a, struct err *e);
 int agent_dry_run(struct agent *a, struct err *e);

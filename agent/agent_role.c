@@ -293,6 +293,7 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_ACCOUNT:
 		return agent_account(a, e);
 	case COMMAND_CHECK:
+		return agent_check_online(a, e);
 	case COMMAND_INSPECT:
 	case COMMANDS:
 		break;

@@ -79,6 +79,7 @@ enum option {
 	OPTION_YES,
 	OPTION_PASSWORD_FILE,
 	OPTION_UPDATE,
+	OPTION_ONLINE,
 	OPTIONS,
 };
 
@@ -122,6 +123,9 @@ static const struct command_option options[OPTIONS] = {
 				   take_password_file, NULL },
 	[OPTION_UPDATE] = { "--update", NULL, "look for newer ones now", REQUEST_UPDATE,
 			    NULL, NULL },
+	[OPTION_ONLINE] = { "--online", NULL,
+			    "also whether CAs answer, and what they will find in DNS",
+			    REQUEST_ONLINE, NULL, NULL },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -225,8 +229,10 @@ static const struct command_row rows[] = {
 	  NULL },
 	{ "plan", "", "say what will be done, when and why; change nothing", NULL,
 	  COMMAND_PLAN, 0, 0, BIT(OPTION_DAYS) | BIT(OPTION_JSON), NULL },
-	{ "check", "", "find every mistake in the configuration", NULL, COMMAND_CHECK,
-	  0, 0, 0, NULL },
+	{ "check", "", "find every mistake in the configuration",
+	  "With --online: exit status 1 if a CA does not answer, a name has no address "
+	  "where\none is needed, or CAA records do not let its CA issue.\n",
+	  COMMAND_CHECK, 0, 0, BIT(OPTION_ONLINE), NULL },
 	{ "history", "[NAME...]", "show what happened", NULL, COMMAND_HISTORY, 0,
 	  LIMIT_REQUEST_NAMES, BIT(OPTION_JSON), NULL },
 	{ "rollback", "NAME [GENERATION]",
@@ -332,23 +338,12 @@ void command_help(FILE *to, const struct command_row *row)
 	}
 }
 
-/* What the manual promises for a later version. */
-static bool is_later(const char *command, const char *option)
-{
-	return strcmp(command, "check") == 0 && strcmp(option, "--online") == 0;
-}
-
 /* One option with its value. Returns how many words it took, 0: it is wrong. */
 static int parse_option(const struct command_row *row, int argc, char **argv,
 			struct request *r)
 {
 	const struct command_option *o = command_option_called(row, argv[0]);
 
-	if (o == NULL && is_later(row->word, argv[0])) {
-		fprintf(stderr, "everleaf: %s: %s is not in this version\n", row->word,
-			argv[0]);
-		return 0;
-	}
 	if (o == NULL) {
 		fprintf(stderr,
 			"everleaf: %s: unknown option %s; see everleaf help %s\n",

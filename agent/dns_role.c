@@ -121,3 +121,67 @@ int dns_on_look(void *spec, struct msg *m, struct err *e)
 	msg_put_str(m, sight.why);
 	return 0;
 }
+
+static const char *method_of(const struct spec_challenge *c)
+{
+	static const char *const words[CHALLENGE_TYPES] = {
+		[CHALLENGE_HTTP_01] = "http-01",
+		[CHALLENGE_DNS_01] = "dns-01",
+		[CHALLENGE_TLS_ALPN_01] = "tls-alpn-01",
+	};
+
+	return words[c->type];
+}
+
+/* How many, and their strings, a NULL after them. */
+static int get_words(struct msg *m, const char *words[DNS_TASK_MAX + 1], size_t *n,
+		     struct err *e)
+{
+	TRY(get_count(m, n, e));
+	for (size_t i = 0; i < *n; i++)
+		words[i] = msg_get_str(m);
+	words[*n] = NULL;
+	return 0;
+}
+
+static int look_ahead(const struct spec *s, const struct spec_challenge *c,
+		      const struct dns_ca *ca, const char *const *names, size_t n,
+		      struct msg *answer, struct err *e)
+{
+	AUTO_FREE struct dns_ahead *found = xcalloc(n + 1, sizeof(*found));
+	AUTO_FREE const char **resolvers = spec_words(s, c->resolvers);
+
+	for (size_t i = 0; i < n; i++)
+		found[i].name = names[i];
+	TRY(dns_ahead(&(struct dns_asked){ .resolvers = resolvers }, ca, method_of(c),
+		      found, n, e));
+	msg_put_u64(answer, n);
+	for (size_t i = 0; i < n; i++)
+		msg_put_str(answer, found[i].is_bad ? found[i].why.text : "");
+	return 0;
+}
+
+int dns_on_ahead(void *spec, struct msg *m, struct err *e)
+{
+	const struct spec *s = spec;
+	AUTO_MSG struct msg asked = MSG_NONE; /* its strings outlive the answer's */
+	const char *identities[DNS_TASK_MAX + 1], *names[DNS_TASK_MAX + 1];
+	struct dns_ca ca = { .identities = identities };
+	const uint32_t id = m->id;
+	uint64_t challenge;
+	size_t n = 0;
+
+	msg_move(&asked, m);
+	challenge = msg_get_u64(&asked);
+	ca.account = msg_get_str(&asked);
+	if (ca.account[0] == '\0')
+		ca.account = NULL;
+	TRY(get_words(&asked, identities, &n, e));
+	TRY(get_words(&asked, names, &n, e));
+	TRY(msg_end(&asked, e));
+	if (challenge >= s->n[SPEC_CHALLENGES])
+		return err_set(e, ERR_PROTO, "there is no challenge %llu",
+			       (unsigned long long)challenge);
+	msg_begin(m, DNS_AHEAD, id);
+	return look_ahead(s, &s->challenges[challenge], &ca, names, n, m, e);
+}

@@ -7,10 +7,12 @@
  *     dns_find.c  DNS_FIND    whose record, in which zone
  *     dns_send.c  DNS_SEND    the update (RFC 2136), and its reply in parts
  *     dns_look.c  DNS_LOOK    all name servers of the zone
+ *     dns_ahead.c DNS_AHEAD   before a CA is asked: what it will find (check --online)
  *     dns_role.c              their messages
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -23,6 +25,7 @@ struct msg;
 #define DNS_FIND_MS    40000 /* each: less than a worker may be busy (POOL_PROBE_MS) */
 #define DNS_SEND_MS    40000
 #define DNS_LOOK_MS    40000
+#define DNS_AHEAD_MS   40000
 #define DNS_TASK_MAX   100 /* names or records of one task */
 #define DNS_ALIAS_MAX  8   /* aliases after each other, as resolvers follow them */
 #define DNS_NS_MAX     16  /* name servers of a zone; more are not looked at */
@@ -82,7 +85,26 @@ int dns_look(const struct dns_asked *asked, const char *zone,
 	     const struct dns_shown *records, size_t n, struct dns_sight *sight,
 	     struct err *e);
 
-/* The rules of DNS_FIND, DNS_SEND, DNS_LOOK; `spec` is a struct spec. */
+/* A CA that will look. */
+struct dns_ca {
+	const char *const
+	    *identities;     /* in CAA records; NULL-terminated; none: it has none */
+	const char *account; /* URL; NULL: none yet */
+};
+
+/* What it will find of one name. */
+struct dns_ahead {
+	const char *name; /* or a wildcard */
+	bool is_bad;
+	struct err why;
+};
+
+/* ERR_NET: names cannot be looked up. */
+int dns_ahead(const struct dns_asked *asked, const struct dns_ca *ca,
+	      const char *method, struct dns_ahead *names, size_t n, struct err *e);
+
+/* The rules of DNS_FIND, DNS_SEND, DNS_LOOK, DNS_AHEAD; `spec` is a struct spec. */
 int dns_on_find(void *spec, struct msg *m, struct err *e);
 int dns_on_send(void *spec, struct msg *m, struct err *e);
 int dns_on_look(void *spec, struct msg *m, struct err *e);
+int dns_on_ahead(void *spec, struct msg *m, struct err *e);

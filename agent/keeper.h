@@ -58,6 +58,7 @@ enum keeper_state {
 	KEEPER_RENEWS,  /* renew, agent, rollback, revoke */
 	KEEPER_FORGETS, /* forget */
 	KEEPER_SIGNS,   /* ca */
+	KEEPER_CHECKS,  /* check --online: whose account it is */
 	KEEPER_OPENS,   /* account: its key, to work with the account */
 	KEEPER_STATES,
 };

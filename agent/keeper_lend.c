@@ -9,18 +9,20 @@
 /* What the agent may lend when. */
 static const unsigned lends[KEEPER_STATES] = {
 	[KEEPER_RENEWS] = 1u << LEND_ORDER | 1u << LEND_REVOKE,
+	[KEEPER_CHECKS] = 1u << LEND_LOOK,
 	[KEEPER_OPENS] = 1u << LEND_REGISTER | 1u << LEND_UPDATE | 1u << LEND_ROLLOVER |
 			 1u << LEND_DEACTIVATE,
 };
 
 /* The closed list, by enum lend. */
-#define ANY ((1u << LENDS) - 1)
+#define ANY  ((1u << LENDS) - 1)
+#define DOES (ANY & ~(1u << LEND_LOOK)) /* what it signs may change the account */
 
 static const struct msg_rule rules[] = {
 	{ SIGN_ACCOUNT, ANY, keeper_sign_account },
 	{ SIGN_JWS, ANY, keeper_sign_jws },
-	{ SIGN_REGISTERED, ANY, keeper_sign_registered },
-	{ SIGN_ROLLED, ANY, keeper_sign_rolled },
+	{ SIGN_REGISTERED, DOES, keeper_sign_registered },
+	{ SIGN_ROLLED, DOES, keeper_sign_rolled },
 };
 
 int keeper_lent_answer(struct keeper_lent *l, struct err *e)

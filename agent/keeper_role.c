@@ -20,6 +20,7 @@
 #define FORGETS (1u << KEEPER_FORGETS)
 #define SIGNS   (1u << KEEPER_SIGNS)
 #define OPENS   (1u << KEEPER_OPENS)
+#define CHECKS  (1u << KEEPER_CHECKS)
 
 /* The closed list. */
 static const struct msg_rule rules[] = {
@@ -30,7 +31,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_STORE, RENEWS, keeper_store },
 	{ KEEPER_LIVE, RENEWS, keeper_live },
 	{ KEEPER_PRUNE, RENEWS, keeper_prune },
-	{ KEEPER_LEND, RENEWS | OPENS, keeper_lend },
+	{ KEEPER_LEND, RENEWS | OPENS | CHECKS, keeper_lend },
 	{ KEEPER_PRESENT, RENEWS, keeper_present },
 	{ KEEPER_WITHDRAW, RENEWS, keeper_withdraw },
 	{ KEEPER_TXT, RENEWS, keeper_txt },

@@ -4,6 +4,8 @@ enum keeper_state keeper_state_for(const struct request *r)
 {
 	if (r->command == COMMAND_ACCOUNT)
 		return KEEPER_OPENS;
+	if (r->command == COMMAND_CHECK)
+		return KEEPER_CHECKS;
 	if (!request_writes(r))
 		return KEEPER_LOOKS;
 	switch (r->command) {

@@ -18,6 +18,7 @@ static const unsigned allowed[LENDS] = {
 	[LEND_UPDATE] = FOUND | ASK(UPDATE_ACCOUNT) | ASK(FETCH),
 	[LEND_ROLLOVER] = FOUND | ASK(ROLL_KEY) | ASK(FETCH),
 	[LEND_DEACTIVATE] = FOUND | ASK(DEACTIVATE_ACCOUNT) | ASK(FETCH),
+	[LEND_LOOK] = 0,
 	[LEND_REVOKE] = FOUND | ASK(REVOKE) | ASK(REVOKE_BY_CERT),
 };
 
@@ -28,7 +29,7 @@ bool lend_allows(enum lend what, enum acme_ask_kind kind)
 
 bool lend_ends_roll_over(enum lend what)
 {
-	return what != LEND_ORDER && what != LEND_REVOKE;
+	return what != LEND_ORDER && what != LEND_REVOKE && what != LEND_LOOK;
 }
 
 int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e)

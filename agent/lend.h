@@ -23,6 +23,7 @@ enum lend {
 	LEND_UPDATE,   /* account show, update */
 	LEND_ROLLOVER,
 	LEND_DEACTIVATE,
+	LEND_LOOK,   /* nothing is signed: whose account it is */
 	LEND_REVOKE, /* of the given generation, for the given reason */
 	LENDS,
 };

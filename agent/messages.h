@@ -97,7 +97,8 @@ enum message {
 			      keeper -> chain PEM, note, how many seconds the CA's clock
 			      is ahead of ours, whether it is one to be asked by WORKER_ARI */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
-	WORKER_REVOKE,  /* issuer, by_cert, fd -> . */
+	WORKER_CA, /* issuer, fd -> account URL or "", n, n * its name in CAA records */
+	WORKER_REVOKE, /* issuer, by_cert, fd -> . */
 	WORKER_ARI, /* issuer, what it calls a certificate (RFC 9773) -> whether it says
 			      anything, start, end, ask_at, URL */
 	WORKER_CRL, /* struct crl_ask, fd to write it to -> struct crl_answer; crlcall.h */
@@ -137,6 +138,8 @@ enum message {
 			 signed, fudge, error, other data, MAC; and its rcode */
 	DNS_LOOK, /* challenge, zone, n, n * {owner, value} -> servers that show all, that
 			 do not yet, that do not answer; one of those, and why */
+	DNS_AHEAD, /* challenge, account URL or "", n, n * name of the CA, n, n * name ->
+			 n, n * why not, "" */
 
 	MESSAGES, /* one more than the last */
 };

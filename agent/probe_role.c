@@ -95,6 +95,7 @@ static const struct msg_rule rules[] = {
 	{ DNS_FIND, 1u << PROBE_PROVES, dns_on_find },
 	{ DNS_SEND, 1u << PROBE_PROVES, dns_on_send },
 	{ DNS_LOOK, 1u << PROBE_PROVES, dns_on_look },
+	{ DNS_AHEAD, 1u << PROBE_PROVES, dns_on_ahead },
 };
 
 int probe_role(void)

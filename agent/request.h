@@ -50,6 +50,7 @@ enum command {
 #define REQUEST_WATCH   (1u << 15) /* status: again and again, see follow.h */
 #define REQUEST_LOOK    (1u << 16) /* the supervisor's: also at what is served */
 #define REQUEST_UPDATE  (1u << 17) /* crl --update */
+#define REQUEST_ONLINE  (1u << 18) /* check --online */
 
 #define LIMIT_REQUEST_NAMES 1000 /* more do not fit a command line a person writes */
 #define LIMIT_REQUEST_INPUT (32 * 1024)

@@ -62,8 +62,9 @@ static int on_ready(void *super, struct msg *m, struct err *e)
 static const struct msg_rule rules[] = {
 	{ SUP_HOOK, 1u << KEEPER_RENEWS, super_hook },
 	{ SUP_PROGRAM, 1u << KEEPER_RENEWS, super_program },
-	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS, on_worker },
-	{ SUP_PROBE, 1u << KEEPER_RENEWS, on_worker },
+	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS | 1u << KEEPER_CHECKS,
+	  on_worker },
+	{ SUP_PROBE, 1u << KEEPER_RENEWS | 1u << KEEPER_CHECKS, on_worker },
 	{ SUP_RESPONDER, 1u << KEEPER_RENEWS, super_responder },
 	{ SUP_REACH, 1u << KEEPER_RENEWS, super_reach },
 	{ SUP_READY, 1u << KEEPER_RENEWS, on_ready },
@@ -296,6 +297,7 @@ static void say_valid(const struct super *s)
 		       n == 1 ? "" : "s");
 	}
 	puts("");
+	fflush(stdout);
 }
 
 /* The lock is held, or not for us to take: perhaps by an agent, which does it. */
@@ -356,7 +358,8 @@ static int run(struct super *s, struct err *e)
 	TRY(super_reach_state(s, e));
 	if (s->request->command == COMMAND_CHECK) {
 		say_valid(s);
-		return EXIT_SUCCESS;
+		if ((s->request->flags & REQUEST_ONLINE) == 0)
+			return EXIT_SUCCESS;
 	}
 	if (request_shows(s->request) && is_closed(s))
 		return show(s, e);

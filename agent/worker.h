@@ -30,8 +30,10 @@ struct worker {
 void worker_init(struct worker *w, const struct spec *spec);
 void worker_done(struct worker *w);
 
-/* The rules of WORKER_ORDER, WORKER_ACCOUNT, WORKER_REVOKE, WORKER_ARI; `worker` is a struct worker. */
+/* The rules of WORKER_ORDER, WORKER_ACCOUNT, WORKER_CA, WORKER_REVOKE, WORKER_ARI;
+ * `worker` is a struct worker. */
 int worker_order(void *worker, struct msg *m, struct err *e);
 int worker_account(void *worker, struct msg *m, struct err *e);
+int worker_ca(void *worker, struct msg *m, struct err *e);
 int worker_revoke(void *worker, struct msg *m, struct err *e);
 int worker_ari(void *worker, struct msg *m, struct err *e);

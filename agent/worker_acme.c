@@ -5,6 +5,7 @@
 #include "acme/account.h"
 #include "acme/ari_fetch.h"
 #include "acme/order.h"
+#include "acme/registration.h"
 #include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
@@ -325,6 +326,29 @@ int worker_account(void *worker, struct msg *m, struct err *e)
 		return rc;
 	msg_begin(m, WORKER_ACCOUNT, id);
 	msg_put_str(m, text.data);
+	return 0;
+}
+
+int worker_ca(void *worker, struct msg *m, struct err *e)
+{
+	struct worker *w = worker;
+	const uint64_t issuer = msg_get_u64(m);
+	const struct acme *a = &w->acme;
+	const uint32_t id = m->id;
+	int rc;
+
+	TRY(msg_end(m, e));
+	rc = begin_task(w, issuer, m, e);
+	if (rc == 0)
+		rc = registration_look(&w->acme, e);
+	end_task(w);
+	if (rc < 0)
+		return rc;
+	msg_begin(m, WORKER_CA, id);
+	msg_put_str(m, a->account.kid == NULL ? "" : a->account.kid);
+	msg_put_u64(m, a->directory.n_caa);
+	for (size_t i = 0; i < a->directory.n_caa; i++)
+		msg_put_str(m, a->directory.caa[i]);
 	return 0;
 }
 

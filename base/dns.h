@@ -29,6 +29,7 @@ enum dns_type {
 	DNS_TXT = 16,
 	DNS_AAAA = 28,
 	DNS_TSIG = 250,
+	DNS_CAA = 257,
 };
 
 enum dns_class {

@@ -507,6 +507,28 @@ static void an_account_that_is_shown_is_not_made(void **state)
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
+/* check --online: whose it is, and nothing that could change it. */
+static void an_account_that_is_looked_at_stays_as_it_is(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin(s, COMMAND_CHECK, 0);
+	AUTO_FD int fd = lend(&a, LEND_LOOK, s->issuer, SPEC_NOBODY);
+	char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
+	bool rolling;
+
+	assert_non_null(key);
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, KID);
+	assert_int_equal(registered(fd, "", text), ERR_PROTO);
+	assert_non_null(strstr(text, "is not allowed here"));
+	assert_int_equal(rolled(fd, true, text), ERR_PROTO);
+	assert_non_null(strstr(text, "is not allowed here"));
+	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
+	assert_string_equal(kid, KID);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
 static void an_account_of_another_ca_is_not_this_one_s(void **state)
 {
 	static const char *const others[] = {
@@ -953,25 +975,29 @@ static void what_is_not_there_is_not_revoked_and_no_reason_is_none(void **state)
 
 static void a_ticket_is_only_for_what_the_command_needs(void **state)
 {
-	static const enum command commands[] = { COMMAND_RENEW, COMMAND_AGENT,
+	static const enum command commands[] = { COMMAND_RENEW,    COMMAND_AGENT,
 						 COMMAND_ROLLBACK, COMMAND_REVOKE,
-						 COMMAND_ACCOUNT };
+						 COMMAND_ACCOUNT,  COMMAND_CHECK };
 	static const unsigned orders = 1u << LEND_ORDER | 1u << LEND_REVOKE;
+	static const unsigned looks = 1u << LEND_LOOK;
+	static const unsigned all = (1u << LENDS) - 1;
 	const struct stage *s = *state;
 
 	for (size_t i = 0; i < sizeof(commands) / sizeof(*commands); i++) {
 		struct alone a = begin(s, commands[i], 1);
+		const unsigned granted = commands[i] == COMMAND_CHECK ? looks
+					 : commands[i] == COMMAND_ACCOUNT
+					     ? all & ~orders & ~looks
+					     : orders;
 
 		for (enum lend what = 0; what <= LENDS; what++) {
 			const struct lend_ticket t = { what, s->issuer, API, 1, 0 };
-			bool of_orders = (orders & 1u << what) != 0;
-			bool granted = (commands[i] == COMMAND_ACCOUNT) != of_orders;
 			char text[ERR_TEXT_MAX];
 			int fd = -1;
 			int rc = try_lend(&a, &t, &fd, text);
 
 			close(fd);
-			if ((rc == 0) != (granted && what < LENDS))
+			if ((rc == 0) != ((granted & 1u << what) != 0))
 				fail_msg("command %d, lend %d: %s", (int)commands[i],
 					 (int)what, text);
 		}
@@ -1058,6 +1084,7 @@ static void a_ticket_is_good_for_its_own_signatures_only(void **state)
 		{ COMMAND_ACCOUNT, LEND_ROLLOVER, FIND | K(ROLL_KEY) | K(FETCH) },
 		{ COMMAND_ACCOUNT, LEND_DEACTIVATE,
 		  FIND | K(DEACTIVATE_ACCOUNT) | K(FETCH) },
+		{ COMMAND_CHECK, LEND_LOOK, 0 },
 	};
 	static const char not_for_it[] = "is not what this was lent for";
 	const struct stage *s = *state;
@@ -1270,6 +1297,7 @@ int main(void)
 		CASE(another_type_of_key_is_made_only_before_it_is_registered),
 		CASE(the_key_of_an_account_is_of_the_configured_type),
 		CASE(an_account_that_is_shown_is_not_made),
+		CASE(an_account_that_is_looked_at_stays_as_it_is),
 		CASE(an_account_of_another_ca_is_not_this_one_s),
 		CASE(accounts_are_found_updated_and_deactivated_as_the_rfc_says),
 		CASE(a_roll_over_is_signed_by_both_keys_and_can_be_asked_again),

@@ -1,0 +1,127 @@
+#!/bin/bash
+# online: check --online tells what a CA will find, before it is asked: whether its directory
+# answers, addresses, and CAA records (RFC 8659, RFC 8657), which BIND has and Pebble goes by.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_acme.sh"
+. "$(dirname "$0")/../lib_dns.sh"
+in_own_network "$@"
+
+# BIND, with the records on stdin in example.org, and all above it.
+a_zone() {
+	need_dns
+	mkdir -p dns/127.0.0.1
+	zone_file org 127.0.0.1 </dev/null >dns/127.0.0.1/org
+	zone_file example.org 127.0.0.1 |
+		more_zones='zone "org" { type primary; file "org"; };' bind_primary 127.0.0.1
+	dns_pebble '"caaIdentities": [ "ca.example", "ca.example.net" ]'
+}
+
+found() { # TEXT: and nothing else of the names
+	is "ca: $url: answers; no account there yet
+$1" "$(tail -n +2 out)"
+}
+
+well() { # N
+	found "$1 looked up: nothing in the way"
+}
+
+test_what_has_an_address_and_no_CAA_is_well() {
+	a_zone <<<'www A 192.0.2.1'
+	acme
+	expect 0 everleaf check --online
+	well "1 name"
+	[ ! -e state ]
+}
+
+test_what_has_no_address_is_told_for_http_only() {
+	a_zone <<<'www TXT x'
+	acme
+	expect 1 everleaf check --online
+	found "ca: www.example.org: no address: a CA cannot come to it for http-01"
+	way=$(by_dns) acme 'names = [ "www.example.org", "*.www.example.org" ];'
+	expect 0 everleaf check --online
+	well "2 names"
+}
+
+test_CAA_of_a_name_above_is_found() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "other.example"
+	a.b.www A 192.0.2.1
+	ours AAAA 2001:db8::1
+	ours CAA 0 issue "ca.example.net"
+	ZONE
+	acme 'names = [ "a.b.www.example.org", "ours.example.org" ];'
+	expect 1 everleaf check --online
+	found "ca: a.b.www.example.org: CAA of example.org does not let ca.example issue: issue \"other.example\""
+}
+
+test_CAA_of_what_an_alias_stands_for_counts() {
+	a_zone <<-'ZONE'
+	www CNAME target
+	target A 192.0.2.1
+	target CAA 0 issue ";"
+	ZONE
+	acme
+	expect 1 everleaf check --online
+	found "ca: www.example.org: CAA of www.example.org does not let ca.example issue: issue \";\""
+}
+
+test_wildcards_have_a_word_of_their_own() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "ca.example"
+	@ CAA 0 issuewild ";"
+	ZONE
+	way=$(by_dns) acme 'names = [ "example.org", "*.example.org" ];'
+	expect 1 everleaf check --online
+	found "ca: *.example.org: CAA of example.org does not let ca.example issue: issuewild \";\""
+}
+
+test_the_kind_of_validation_counts() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "ca.example; validationmethods=dns-01"
+	www A 192.0.2.1
+	ZONE
+	acme
+	expect 1 everleaf check --online
+	found "ca: www.example.org: CAA of example.org does not let ca.example issue: issue \"ca.example; validationmethods=dns-01\""
+	way=$(by_dns) acme
+	expect 0 everleaf check --online
+	well "1 name"
+}
+
+# An account that is not the one of the record is found before the next renewal finds it.
+test_an_account_of_ours_that_CAA_leaves_out_is_told() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "ca.example; accounturi=https://ca.example/acct/1"
+	www A 192.0.2.1
+	ZONE
+	acme
+	expect 0 everleaf check --online
+	well "1 name"
+	expect 0 everleaf account ca register
+	expect 1 everleaf check --online
+	is "ca: $url: answers; there is an account
+ca: www.example.org: CAA of example.org does not let ca.example issue: issue \"ca.example; accounturi=https://ca.example/acct/1\"" \
+		"$(tail -n +2 out)"
+}
+
+test_name_servers_that_fail_are_told() {
+	a_zone <<<'www A 192.0.2.1'
+	acme 'names = "www.example.net";'
+	expect 1 everleaf check --online
+	found "ca: www.example.net: the name servers of www.example.net fail (REFUSED): no CA issues then"
+	let_go 127.0.0.1
+	expect 1 everleaf check --online
+	says out "ca: names cannot be looked up: 127.0.0.1:53: Connection refused"
+}
+
+test_a_CA_that_does_not_answer_is_told() {
+	a_zone <<<'www A 192.0.2.1'
+	free_port
+	url=https://localhost:$port/dir acme
+	expect 1 everleaf check --online
+	says out "ca: no answer: directory https://localhost:$port/dir: "
+	says out "connect to"
+}
+
+run_tests "$@"
