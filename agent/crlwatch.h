@@ -13,8 +13,9 @@
  *     KEEPER_CRL_KEEP ▶ KEEPER_CRL_WRITE ▶ hooks of "crl-updated"
  *
  * What servers have loaded is what was written when all hooks went well; as long as that
- * is something else hooks are run again. They are run when nothing else is under way, one
- * run for each hook however many CRLs (crlwatch_hook.c).
+ * revokes others hooks are run again. A list that was only signed anew is written, and
+ * loaded when what is loaded has to go (crl_load_at()). Hooks are run when nothing else is
+ * under way, one run for each however many CRLs (crlwatch_hook.c).
  *
  * A list of half its life without a newer one is told as "crl-stale", once for each step
  * of crlwatch_rule.h and each day. It counts how old the list is that is loaded, too.
@@ -56,6 +57,7 @@ struct crl {
 	bool tried;  /* ... and done */
 	/* a look that is under way */
 	bool looking;
+	bool came;    /* a newer list of one of them */
 	uint32_t ca;  /* being asked about */
 	uint32_t url; /* ... the how manyth attempt */
 	int staging;  /* owned; -1: none */

@@ -74,6 +74,7 @@ static void on_kept(void *arg, uint32_t number, struct msg *m, const struct err 
 
 	(void)m;
 	if (failed == NULL) {
+		c->came = true;
 		c->cas[c->ca].part = c->coming;
 		crlwatch_put_part(c, &c->coming);
 		next_ca(c);
@@ -136,6 +137,15 @@ static int judge(const struct crl *c, const struct crl_answer *w, struct err *e)
 		       w->facts.unverified);
 }
 
+/* What there is, once more. */
+static bool is_known(const struct crl_part *p, const struct crl_facts *f)
+{
+	return p->this_update == f->this_update && p->next_update == f->next_update &&
+	       crl_number_cmp(&p->number, &f->number) == 0 &&
+	       memcmp(p->digest, f->digest, CRL_HASH_LEN) == 0 &&
+	       memcmp(p->scope, f->scope, CRL_HASH_LEN) == 0;
+}
+
 static void on_fetched(void *arg, uint32_t number, struct msg *m,
 		       const struct err *failed)
 {
@@ -151,8 +161,7 @@ static void on_fetched(void *arg, uint32_t number, struct msg *m,
 		next_url(c, url_of(c), &e);
 	} else if (w.verdict == CRL_UNCHANGED) {
 		next_ca(c);
-	} else if (p->this_update != 0 &&
-		   memcmp(p->digest, w.facts.digest, CRL_HASH_LEN) == 0) {
+	} else if (is_known(p, &w.facts)) {
 		take_version(c, p, &w);
 		crlwatch_put_part(c, p);
 		next_ca(c);

@@ -34,6 +34,16 @@ static bool owes(const struct crl *c)
 	return c->memory.written != 0 && c->memory.loaded != c->memory.written;
 }
 
+/* When what is loaded has to be loaded anew although nobody else is revoked. */
+static int64_t load_at(const struct crl *c)
+{
+	const struct crl_memory *m = &c->memory;
+
+	return !c->wanted || owes(c)
+		   ? INT64_MAX
+		   : crl_load_at(m->loaded_until, crlwatch_from(c), m->written_until);
+}
+
 static void see_whether_loaded(struct crl *c)
 {
 	const uint32_t *hooks = c->agent->spec->numbers + c->spec->hooks.first;
@@ -221,7 +231,10 @@ bool crlwatch_hooks(struct agent *a, int64_t *next)
 
 		if (c->looking)
 			return false;
+		if (load_at(c) <= now)
+			crlwatch_owe(c);
 		see_whether_loaded(c);
+		*next = clock_sooner(*next, load_at(c));
 		any = any || (c->wanted && owes(c)) || c->stale != NULL;
 	}
 	if (!any)

@@ -21,7 +21,7 @@ void crlwatch_put_part(struct crl *c, const struct crl_part *p)
 		log_error("%s: remember: %s", c->name, e.text);
 }
 
-/* Of all of it, in the order of the CAs; never 0. */
+/* Of whom all of it revokes, in the order of the CAs; never 0. */
 static uint64_t digest_of(const struct crl *c)
 {
 	uint8_t sum[HASH_LEN];
@@ -29,8 +29,13 @@ static uint64_t digest_of(const struct crl *c)
 	struct hash h;
 
 	hash_begin(&h);
-	for (uint32_t i = 0; i < c->n_cas; i++)
-		hash_add(&h, c->cas[i].part.digest, CRL_HASH_LEN);
+	for (uint32_t i = 0; i < c->n_cas; i++) {
+		const struct crl_part *p = &c->cas[i].part;
+
+		hash_add(&h, p->ca, sizeof(p->ca));
+		hash_add(&h, p->digest, sizeof(p->digest));
+		hash_add(&h, p->scope, sizeof(p->scope));
+	}
 	hash_end(&h, sum);
 	memcpy(&digest, sum, sizeof(digest));
 	return digest == 0 ? 1 : digest;
@@ -108,23 +113,32 @@ static void ask_for_all(struct crl *c)
 	}
 }
 
+/* Hooks are run for what revokes others, and for what somebody has changed. */
+static void take_written(struct crl *c, bool wrote)
+{
+	struct crl_memory *m = &c->memory;
+	const uint64_t digest = digest_of(c);
+	const int64_t until = crlwatch_until(c);
+	const bool others = digest != m->written;
+
+	if (!wrote && !others && until == m->written_until)
+		return;
+	tell_written(c, others || c->came);
+	m->written = digest;
+	m->written_until = until;
+	if (others || !c->came || c->spec->hooks.n == 0)
+		crlwatch_owe(c);
+}
+
 static void on_written(void *arg, uint32_t number, struct msg *m,
 		       const struct err *failed)
 {
 	struct agent *a = arg;
 	struct crl *c = &a->crls->crls[number];
-	const uint64_t digest = digest_of(c);
-	bool wrote = false;
 
-	if (failed == NULL)
-		wrote = msg_get_u64(m) != 0;
-	if (failed == NULL && (wrote || digest != c->memory.written)) {
-		tell_written(c, digest != c->memory.written);
-		c->memory.written = digest;
-		c->memory.written_until = crlwatch_until(c);
-		crlwatch_owe(c);
-	}
-	if (failed != NULL) {
+	if (failed == NULL) {
+		take_written(c, msg_get_u64(m) != 0);
+	} else {
 		ask_for_all(c);
 		if (c->failed.code == 0)
 			c->failed = *failed;
@@ -180,6 +194,7 @@ void crlwatch_look(struct crl *c)
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	c->looking = true;
+	c->came = false;
 	c->tried = c->agent->request->command != COMMAND_AGENT;
 	c->ca = c->url = 0;
 	c->why = c->failed = (struct err){ .code = 0 };

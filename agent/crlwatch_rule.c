@@ -32,3 +32,10 @@ enum crl_age crl_age(int64_t from, int64_t until, int64_t now, int64_t *next)
 	}
 	return age;
 }
+
+int64_t crl_load_at(int64_t loaded_until, int64_t from, int64_t until)
+{
+	if (loaded_until == 0 || loaded_until == until)
+		return INT64_MAX;
+	return loaded_until - (until > from ? (until - from) / 2 : 0);
+}

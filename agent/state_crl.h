@@ -22,7 +22,7 @@ struct crl_part {
 	int64_t next_update;
 	struct crl_number number;
 	uint64_t n_entries;
-	uint8_t digest[CRL_HASH_LEN]; /* of all that is signed */
+	uint8_t digest[CRL_HASH_LEN]; /* of whom it revokes */
 	uint8_t scope[CRL_HASH_LEN];
 	char url[CRL_URL_MAX + 1]; /* that it came from */
 	char etag[CRL_VERSION_MAX + 1];

@@ -287,9 +287,10 @@ int crl_scan_end(struct crl_scan *s, int der, struct crl_facts *facts, struct er
 	of.len = s->signature.len;
 	of.at = s->walk.at_signed;
 	of.size = s->walk.end_signed - s->walk.at_signed;
-	TRY(crl_sign_end(&s->sign, s->want.ca, &of, s->facts.digest, e));
+	TRY(crl_sign_end(&s->sign, s->want.ca, &of, e));
 	s->facts.size = s->walk.at;
 	s->facts.n_entries = s->walk.n_entries;
+	crl_own_digest(&s->own, s->facts.digest);
 	s->facts.more = s->own.more;
 	snprintf(s->facts.unverified, sizeof(s->facts.unverified), "%s", s->sign.why);
 	*facts = s->facts;

@@ -83,12 +83,13 @@ struct crl_facts {
 	int64_t next_update;
 	struct crl_number number;
 	uint64_t n_entries;
-	uint64_t size; /* octets, as DER */
-	uint8_t
-	    digest[CRL_HASH_LEN]; /* of all that is signed: the same, the same list */
-	uint8_t scope[CRL_HASH_LEN]; /* of its issuingDistributionPoint; zeros: none */
-	unsigned covers;             /* CRL_* */
-	bool more;                   /* there were more hits than CRL_HITS_MAX */
+	uint64_t size;                /* octets, as DER */
+	uint8_t digest[CRL_HASH_LEN]; /* of whom it revokes, in whatever order, never
+					 all 0; it knows lists of one CA apart, it
+					 proves nothing */
+	uint8_t scope[CRL_HASH_LEN];  /* of its issuingDistributionPoint; zeros: none */
+	unsigned covers;              /* CRL_* */
+	bool more;                    /* there were more hits than CRL_HITS_MAX */
 	char
 	    unverified[CRL_WHY_MAX]; /* why it could not be verified here; "": it was */
 };

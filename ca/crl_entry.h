@@ -25,10 +25,14 @@ struct crl_own {
 	struct crl_hit *hits;             /* owned */
 	size_t n_hits;
 	bool more;
+	uint64_t sums[3]; /* of all that are revoked, and how many they are */
 };
 
 void crl_own_init(struct crl_own *own, const uint64_t *keys, size_t n);
 void crl_own_done(struct crl_own *own);
+
+/* What crl_facts.digest is. */
+void crl_own_digest(const struct crl_own *own, uint8_t digest[CRL_HASH_LEN]);
 
 /* Look at the revoked certificate `entry`, without its head. ERR_PROTO, ERR_TRUST. */
 int crl_entry(struct crl_own *own, const struct der *entry, struct err *e);

@@ -116,17 +116,18 @@ int crl_sign_begin(struct crl_sign *s, const struct der *der, struct err *e)
 		return key_openssl_err(e, ERR_PROTO, "its signature algorithm");
 	X509_ALGOR_get0(&object, NULL, NULL, s->algorithm);
 	TRY(begin_known(s, OBJ_obj2nid(object), e));
+	if (s->hash == NULL)
+		return 0;
 	s->ctx = EVP_MD_CTX_new();
-	if (s->ctx == NULL ||
-	    EVP_DigestInit_ex(s->ctx, s->hash == NULL ? EVP_sha256() : s->hash, NULL) !=
-		1)
+	if (s->ctx == NULL || EVP_DigestInit_ex(s->ctx, s->hash, NULL) != 1)
 		return key_openssl_err(e, ERR_SYS, "hash");
 	return 0;
 }
 
 void crl_sign_add(struct crl_sign *s, const void *data, size_t len)
 {
-	EVP_DigestUpdate(s->ctx, data, len);
+	if (s->ctx != NULL)
+		EVP_DigestUpdate(s->ctx, data, len);
 }
 
 void crl_sign_done(struct crl_sign *s)
@@ -251,14 +252,13 @@ static int judge(struct crl_sign *s, EVP_PKEY *key, const struct crl_signed *of,
 }
 
 int crl_sign_end(struct crl_sign *s, X509 *ca, const struct crl_signed *of,
-		 uint8_t digest[CRL_HASH_LEN], struct err *e)
+		 struct err *e)
 {
 	uint8_t hash[EVP_MAX_MD_SIZE] = { 0 };
 	unsigned len = 0;
 
-	if (EVP_DigestFinal_ex(s->ctx, hash, &len) != 1)
+	if (s->ctx != NULL && EVP_DigestFinal_ex(s->ctx, hash, &len) != 1)
 		return key_openssl_err(e, ERR_SYS, "hash");
-	memcpy(digest, hash, CRL_HASH_LEN); /* of SHA-224 the rest is 0 */
 	if (s->why[0] != '\0')
 		return 0;
 	return judge(s, X509_get0_pubkey(ca), of, hash, e);

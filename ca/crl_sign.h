@@ -24,7 +24,7 @@ struct crl_sign {
 	X509_ALGOR *algorithm; /* owned */
 	const EVP_MD *hash;    /* NULL: it signs no hash, or is not known */
 	int key;               /* NID of the kind of key that it is made with */
-	EVP_MD_CTX *ctx;       /* owned: of `hash`, else SHA-256, to know it again */
+	EVP_MD_CTX *ctx;       /* owned: of `hash`; NULL: of none */
 	char why[CRL_WHY_MAX]; /* it cannot be verified here, because; "": it can */
 };
 
@@ -32,8 +32,7 @@ struct crl_sign {
 int crl_sign_begin(struct crl_sign *s, const struct der *der, struct err *e);
 void crl_sign_add(struct crl_sign *s, const void *data, size_t len);
 
-/* Whether `signature` is by the key of `ca`, and `digest`. What is signed stands in the
- * file `der` (-1: nowhere) from `at` on. ERR_TRUST: it is not. */
+/* Whether `signature` is by the key of `ca`. What is signed stands in the file `der` (-1: nowhere) from `at` on. ERR_TRUST: it is not. */
 struct crl_signed {
 	const uint8_t *signature;
 	size_t len;
@@ -42,6 +41,6 @@ struct crl_signed {
 	uint64_t size;
 };
 int crl_sign_end(struct crl_sign *s, X509 *ca, const struct crl_signed *of,
-		 uint8_t digest[CRL_HASH_LEN], struct err *e);
+		 struct err *e);
 
 void crl_sign_done(struct crl_sign *s);

@@ -57,11 +57,30 @@ static void a_list_ages_at_half_at_three_quarters_and_at_its_end(void **state)
 	assert_int_equal(next, INT64_MAX);
 }
 
+static void what_says_the_same_is_loaded_when_half_a_life_is_left(void **state)
+{
+	static const struct {
+		int64_t loaded_until, from, until, at;
+	} rows[] = {
+		{ 1100, 1010, 1110, 1050 }, /* signed again after a tenth */
+		{ 1100, 1000, 1100, INT64_MAX },
+		{ 1100, 1000, 1020, 1090 }, /* lasts less long than what is loaded */
+		{ 0, 1010, 1110, INT64_MAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		assert_int_equal(crl_load_at(rows[i].loaded_until, rows[i].from,
+					     rows[i].until),
+				 rows[i].at);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_is_looked_for_eight_times_in_its_life),
 		cmocka_unit_test(a_list_ages_at_half_at_three_quarters_and_at_its_end),
+		cmocka_unit_test(what_says_the_same_is_loaded_when_half_a_life_is_left),
 	};
 
 	return cmocka_run_group_tests_name("crlwatch_rule", tests, NULL, NULL);

@@ -585,6 +585,50 @@ static void a_list_for_some_has_a_scope_of_its_own(void **state)
 	assert_memory_not_equal(said.facts.scope, none, sizeof(none));
 }
 
+static void the_digest_tells_whom_a_list_revokes_and_nothing_else(void **state)
+{
+	const struct stage *s = *state;
+	const struct crl_want want = wants(s->ca);
+	static const struct crls_entry seven = { 7, 1, 0, NULL, NULL },
+				       nine = { 9, -1, 0, NULL, NULL },
+				       ten = { 10, -1, 0, NULL, NULL };
+	const struct {
+		const char *name;
+		struct crls_entry entries[2];
+		size_t n;
+		int number;
+		bool same;
+	} rows[] = {
+		{ "both", { seven, nine }, 2, 1, true },
+		{ "signed anew", { seven, nine }, 2, 2, true },
+		{ "the other way round", { nine, seven }, 2, 3, true },
+		{ "one", { seven }, 1, 4, false },
+		{ "another", { seven, ten }, 2, 5, false },
+		{ "twice", { seven, seven }, 2, 6, false },
+		{ "nobody", { { 0 } }, 0, 7, false },
+	};
+	uint8_t first[CRL_HASH_LEN] = { 0 };
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct crls_plan plan = { .ca = s->ca,
+						.key = s->key,
+						.number = rows[i].number,
+						.entries = rows[i].entries,
+						.n_entries = rows[i].n };
+		AUTO_BUF struct buf der = { 0 };
+		AUTO_SAID struct crls_said said = { 0 };
+
+		crls_make(&plan, &der);
+		crls_look(&want, &der, 0, false, &said);
+		is_good(&said);
+		if (i == 0)
+			memcpy(first, said.facts.digest, sizeof(first));
+		if ((memcmp(first, said.facts.digest, sizeof(first)) == 0) !=
+		    rows[i].same)
+			fail_msg("%s", rows[i].name);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -602,6 +646,7 @@ int main(void)
 		cmocka_unit_test(a_ca_that_may_not_sign_lists_is_said_to_be_wrong),
 		cmocka_unit_test(an_older_list_of_the_same_scope_is_refused),
 		cmocka_unit_test(a_list_for_some_has_a_scope_of_its_own),
+		cmocka_unit_test(the_digest_tells_whom_a_list_revokes_and_nothing_else),
 	};
 
 	return cmocka_run_group_tests(tests, stage_in, stage_out);

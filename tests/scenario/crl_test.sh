@@ -83,10 +83,29 @@ test_hooks_are_run_once_for_all_that_has_changed_and_not_for_the_same() {
 	expect 0 everleaf crl --update
 	is 1 "$(told)"
 	says told 'crl-updated 2 one two'
-	expect 0 everleaf ca two crl
+	expect 0 everleaf ca two revoke 0102
 	expect 0 everleaf crl --update
 	is 2 "$(told)"
 	says told 'crl-updated 1 two'
+}
+
+test_a_list_that_revokes_the_same_is_loaded_when_it_has_to_be() {
+	local now=$(date +%s)
+	two_cas
+	expect 0 everleaf crl --update
+	is 1 "$(told)"
+	cp srv/one.crl before
+	expect 0 everleaf ca one crl
+	expect 0 everleaf crl --update
+	not cmp before srv/one.crl
+	is 1 "$(told)"
+	is true "$(crl_says loaded)"
+	remember "UPDATE crl SET loaded_until = $now + 200000, sum = NULL" # of seven days, when signed
+	expect 0 everleaf renew
+	is 2 "$(told)"
+	is "$(crl_says next_update)" "$(crl_says loaded_until)"
+	expect 0 everleaf renew
+	is 2 "$(told)"
 }
 
 test_only_who_is_named_is_looked_for() {
