@@ -31,6 +31,24 @@ static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
 	       (a->certs[i].state == JOB_PARKED && at <= a->wait_until_ms / 1000);
 }
 
+int64_t agenda_hold_s(const struct agent *a, uint32_t issuer)
+{
+	if (a->request->command != COMMAND_AGENT ||
+	    a->spec->issuers[issuer].type != ISSUER_LOCAL)
+		return 0;
+	return (clockwatch_hold_ms(&a->clock, clock_boot_ms()) + 999) / 1000;
+}
+
+/* What has to be done, or not yet if nothing but the clock says that it has to. */
+static struct due look(const struct agent *a, uint32_t i, int64_t now)
+{
+	struct due d = agent_due(a, i, now);
+
+	if (d.why == WHY_EXPIRING && d.at <= now)
+		d.at = now + agenda_hold_s(a, agent_issuer_number(a, i));
+	return d;
+}
+
 static void decide(struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d;
@@ -42,7 +60,7 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 	ask_at = ari_look(a, i, now); /* also about what has just been issued */
 	if (a->certs[i].ari_asking)
 		return;
-	d = agent_due(a, i, now);
+	d = look(a, i, now);
 	if (d.at <= now && !a->tried[i]) {
 		heap_put(&a->due, i, a->certs[i].not_after);
 		return;
@@ -72,7 +90,7 @@ bool agenda_take(struct agent *a, uint32_t *cert, enum why *why)
 	int64_t not_after;
 
 	while (heap_first(&a->due, cert, &not_after)) {
-		const struct due d = agent_due(a, *cert, now);
+		const struct due d = look(a, *cert, now);
 
 		heap_take(&a->due, *cert);
 		*why = d.why;

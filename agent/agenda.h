@@ -29,6 +29,10 @@ void agenda_look(struct agent *a, uint32_t i);
 /* Look at what has to be looked at by now; nothing is begun. */
 void agenda_decide(struct agent *a);
 
+/* How long, in seconds, what `issuer` has given is not renewed though it is time: see
+ * clockwatch.h. 0: it may be. */
+int64_t agenda_hold_s(const struct agent *a, uint32_t issuer);
+
 /* The most urgent that is due: false, there is none. It is in no place then. */
 bool agenda_take(struct agent *a, uint32_t *cert, enum why *why);
 

@@ -141,7 +141,8 @@ bool agent_cut_off_by(const struct agent *a, const struct err *e);
 /* What due() says of certificate `i` now. */
 struct due agent_due(const struct agent *a, uint32_t i, int64_t now);
 
-/* The name of the issuer that it is asked of next. */
+/* The issuer that it is asked of next, and its name. */
+uint32_t agent_issuer_number(const struct agent *a, uint32_t i);
 const char *agent_issuer(const struct agent *a, uint32_t i);
 
 /* The issuer that the request names first, which has to be of `type` (ERR_CONFIG: what it

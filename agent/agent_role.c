@@ -60,13 +60,17 @@ struct due agent_due(const struct agent *a, uint32_t i, int64_t now)
 	return due(c, a->spec->numbers + c->issuers.first, &a->certs[i], now);
 }
 
-const char *agent_issuer(const struct agent *a, uint32_t i)
+uint32_t agent_issuer_number(const struct agent *a, uint32_t i)
 {
 	const struct list list = a->spec->certs[i].issuers;
 	const uint32_t place = a->certs[i].asked < list.n ? a->certs[i].asked : 0;
 
-	return spec_text(a->spec,
-			 a->spec->issuers[a->spec->numbers[list.first + place]].name);
+	return a->spec->numbers[list.first + place];
+}
+
+const char *agent_issuer(const struct agent *a, uint32_t i)
+{
+	return spec_text(a->spec, a->spec->issuers[agent_issuer_number(a, i)].name);
 }
 
 int agent_asked_issuer(struct agent *a, uint32_t type, const char *otherwise,

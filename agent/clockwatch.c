@@ -5,14 +5,31 @@ static bool is_wrong(int64_t now_ms)
 	return now_ms / 1000 < CLOCKWATCH_MADE;
 }
 
+/* What it is worth after it was set, or at the start. */
+static void judge(struct clockwatch *w, int64_t now_ms, int64_t boot_ms)
+{
+	const bool was_doubted = w->doubted;
+
+	w->wrong = is_wrong(now_ms);
+	/* From a wrong time to a right one is no reason to doubt. */
+	if (!w->known)
+		w->sure_ms = w->apart_ms;
+	w->known |= !w->wrong;
+	w->doubted = w->behind || w->apart_ms - w->sure_ms > CLOCKWATCH_DOUBT_MS;
+	if (!w->doubted && !w->wrong)
+		w->sure_ms = w->apart_ms;
+	if (!was_doubted)
+		w->since_ms = boot_ms;
+}
+
 void clockwatch_begin(struct clockwatch *w, int64_t now_ms, int64_t boot_ms,
 		      int64_t seen)
 {
 	*w = (struct clockwatch){
 		.apart_ms = now_ms - boot_ms,
-		.wrong = is_wrong(now_ms),
-		.doubted = now_ms / 1000 < seen - CLOCKWATCH_JUMP_MS / 1000,
+		.behind = now_ms / 1000 < seen - CLOCKWATCH_JUMP_MS / 1000,
 	};
+	judge(w, now_ms, boot_ms);
 }
 
 int64_t clockwatch_turn(struct clockwatch *w, int64_t now_ms, int64_t boot_ms)
@@ -24,11 +41,21 @@ int64_t clockwatch_turn(struct clockwatch *w, int64_t now_ms, int64_t boot_ms)
 	w->apart_ms += jump_ms;
 	w->heard = false; /* of the time that was */
 	w->off_s = 0;
-	/* From a wrong time to a right one is no reason to doubt. */
-	if (jump_ms > CLOCKWATCH_DOUBT_MS && !w->wrong)
-		w->doubted = true;
-	w->wrong = is_wrong(now_ms);
+	judge(w, now_ms, boot_ms);
 	return jump_ms;
+}
+
+void clockwatch_agree(struct clockwatch *w)
+{
+	w->sure_ms = w->apart_ms;
+	w->behind = w->doubted = false;
+}
+
+int64_t clockwatch_hold_ms(const struct clockwatch *w, int64_t boot_ms)
+{
+	const int64_t left = w->since_ms + CLOCKWATCH_HOLD_MS - boot_ms;
+
+	return w->doubted && left > 0 ? left : 0;
 }
 
 bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s)

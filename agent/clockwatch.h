@@ -5,8 +5,13 @@
  * apart, it was set: everything is looked at again before anything is done. One that says
  * a time before this program was made is wrong, and nothing is begun by it. One that was
  * set ahead by more than a day, or is behind what was last remembered, is doubted: what is
- * due is done one by one until a renewal has succeeded, for then a CA agrees. So is one that
- * is more than a day from what a CA says, until it, or another, says otherwise.
+ * due is done one by one until a renewal has succeeded, for then a CA agrees, or the clock
+ * is set back. So is one that is more than a day from what a CA says, until it, or another,
+ * says otherwise.
+ *
+ * A CA of this host agrees with any clock that it has. What it would give by one that is
+ * ahead could not be used before that time comes, and so it renews nothing in the first
+ * hour of a doubt. A clock that nobody has set right by then is believed.
  */
 #pragma once
 
@@ -16,10 +21,15 @@
 #define CLOCKWATCH_MADE     1793491200 /* 2026-11-01: with each release */
 #define CLOCKWATCH_JUMP_MS  5000 /* less is a clock that is put right bit by bit */
 #define CLOCKWATCH_DOUBT_MS (86400 * INT64_C(1000))
+#define CLOCKWATCH_HOLD_MS  (3600 * INT64_C(1000))
 
 struct clockwatch {
 	int64_t apart_ms; /* of the two clocks */
+	int64_t sure_ms;  /* as it was when it was last believed */
+	int64_t since_ms; /* of the clock that nobody can set: it is doubted */
+	bool known;       /* sure_ms is: it was not wrong from the beginning */
 	bool wrong;
+	bool behind; /* what was last remembered */
 	bool doubted;
 	bool heard;    /* a CA has said what time it is */
 	int64_t off_s; /* more than a day, that a CA is ahead; < 0: behind; else 0 */
@@ -31,6 +41,12 @@ void clockwatch_begin(struct clockwatch *w, int64_t now_ms, int64_t boot_ms,
 
 /* Look again. By how many milliseconds it was set, 0: it was not. */
 int64_t clockwatch_turn(struct clockwatch *w, int64_t now_ms, int64_t boot_ms);
+
+/* Another clock agrees: it is not doubted any more. */
+void clockwatch_agree(struct clockwatch *w);
+
+/* For how long a CA of this host is not to renew anything; 0: it may. */
+int64_t clockwatch_hold_ms(const struct clockwatch *w, int64_t boot_ms);
 
 /* A CA is ahead by so much, as it says. Whether that is news: nobody had said
  * so, or it is off now and was not, or the other way round. */

@@ -96,8 +96,9 @@ void job_end(struct agent *a, struct job *j)
 	ev_timer_stop(a->loop, &j->timer);
 	a->n_ended++;
 	agenda_look(a, j->cert);
-	if (j->err.code == 0 && j->spki.len > 0 && j->installed && a->clock.doubted) {
-		a->clock.doubted = false; /* its CA agrees */
+	if (j->err.code == 0 && j->spki.len > 0 && j->installed && a->clock.doubted &&
+	    agenda_hold_s(a, j->issuer) == 0) {
+		clockwatch_agree(&a->clock); /* as its CA does */
 		alarm_clock(a);
 	}
 	if (j->installed)

@@ -21,11 +21,13 @@
  * order; of the first ten nothing is due yet. */
 static void fill(struct agent *a, struct spec *s, struct spec_cert *specs)
 {
-	static const uint32_t no_issuers;
+	static const struct spec_issuer own = { .type = ISSUER_LOCAL };
+	static const uint32_t first;
 	uint32_t left = 1;
 
 	*s = (struct spec){ .certs = specs,
-			    .numbers = &no_issuers,
+			    .issuers = &own,
+			    .numbers = &first,
 			    .n[SPEC_CERTS] = CERTS };
 	a->spec = s;
 	a->certs = xcalloc(CERTS, sizeof(*a->certs));
@@ -90,10 +92,38 @@ static void many_that_are_due_at_once_go_by_least_time_left(void **state)
 	clock_fake(0);
 }
 
+static void in_doubt_of_the_clock_the_hosts_own_ca_renews_nothing(void **state)
+{
+	struct spec_cert *specs = xcalloc(CERTS, sizeof(*specs));
+	const struct request request = { .command = COMMAND_AGENT };
+	struct agent a = { .request = &request };
+	struct spec s;
+	enum why why;
+	uint32_t i;
+
+	(void)state;
+	clock_fake(NOW);
+	fill(&a, &s, specs);
+	a.clock.doubted = true;
+	a.clock.since_ms = clock_boot_ms();
+	a.certs[5000].flags = 0; /* is missing by any clock */
+	agenda_all(&a);
+	agenda_decide(&a);
+	assert_true(agenda_take(&a, &i, &why));
+	assert_int_equal(i, 5000);
+	assert_int_equal(why, WHY_MISSING);
+	assert_false(agenda_take(&a, &i, &why));
+	assert_true(agenda_next(&a, &i) > NOW);
+	drop(&a);
+	free(specs);
+	clock_fake(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_that_are_due_at_once_go_by_least_time_left),
+		cmocka_unit_test(in_doubt_of_the_clock_the_hosts_own_ca_renews_nothing),
 	};
 
 	return cmocka_run_group_tests_name("agenda", tests, NULL, NULL);

@@ -64,6 +64,40 @@ static void what_was_set_is_noticed_and_what_cannot_be_is_not_believed(void **st
 	}
 }
 
+static void a_doubt_ends_when_a_ca_agrees_or_the_clock_is_set_back(void **state)
+{
+	struct clockwatch w;
+
+	(void)state;
+	clockwatch_begin(&w, START * 1000LL, 0, START);
+	clockwatch_turn(&w, (START + 90 * DAY) * 1000LL, 0);
+	assert_true(w.doubted);
+	clockwatch_turn(&w, 100 * 1000LL, 0); /* 1970: nothing to go back to */
+	clockwatch_turn(&w, (START + 89 * DAY) * 1000LL, 0);
+	assert_true(w.doubted && !w.wrong);
+	clockwatch_turn(&w, (START + 3600) * 1000LL, 0);
+	assert_false(w.doubted);
+	clockwatch_turn(&w, (START + 90 * DAY) * 1000LL, 0);
+	clockwatch_agree(&w);
+	assert_false(w.doubted);
+	clockwatch_turn(&w, (START + 91 * DAY) * 1000LL, 0);
+	assert_false(w.doubted);
+}
+
+static void the_hosts_own_ca_waits_for_an_hour_of_a_doubt(void **state)
+{
+	struct clockwatch w;
+
+	(void)state;
+	clockwatch_begin(&w, START * 1000LL, BOOT * 1000LL, START);
+	assert_int_equal(clockwatch_hold_ms(&w, BOOT * 1000LL), 0);
+	clockwatch_turn(&w, (START + 2 * DAY) * 1000LL, (BOOT + 1) * 1000LL);
+	assert_int_equal(clockwatch_hold_ms(&w, (BOOT + 1) * 1000LL), 3600000);
+	clockwatch_turn(&w, (START + 9 * DAY) * 1000LL, (BOOT + 2) * 1000LL);
+	assert_int_equal(clockwatch_hold_ms(&w, (BOOT + 3600) * 1000LL), 1000);
+	assert_int_equal(clockwatch_hold_ms(&w, (BOOT + 3601) * 1000LL), 0);
+}
+
 static void a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise(void **state)
 {
 	static const struct {
@@ -96,6 +130,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(
 		    what_was_set_is_noticed_and_what_cannot_be_is_not_believed),
+		cmocka_unit_test(
+		    a_doubt_ends_when_a_ca_agrees_or_the_clock_is_set_back),
+		cmocka_unit_test(the_hosts_own_ca_waits_for_an_hour_of_a_doubt),
 		cmocka_unit_test(
 		    a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise),
 	};
