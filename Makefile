@@ -54,7 +54,7 @@ HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c) \
 	$(filter-out %_test.c,$(wildcard tests/crash/*.c)))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
 # Programs that the script suites and the demo need: a load, a server, a reader of JSON.
-TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c))
+TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c)) $(B)/tests/tools/preload/clock.so
 GATES := layers banned sizes format headers analyze rfc
 
 export CC ROOMS LANG_FLAGS
@@ -99,6 +99,10 @@ endif
 $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) -o $@
 
+$(B)/%.so: %.c
+	@mkdir -p $(@D)
+	$(CC) $(LANG_FLAGS) $(WARN) $(CFLAGS) $(if $(CI),-Werror) -fPIC -shared $< -o $@ -ldl
+
 # Some run the programs, as built beside them.
 $(TESTS): | $(PROGRAMS)
 
@@ -138,6 +142,9 @@ fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm
 
 soak: all ## 100,000 renewals by one daemon: what it holds in the end (make check: a sample)
 	@BUILD=$(B) tests/scale/soak
+
+years: all $(TOOLS) ## 400 days of all roles, at CAs that fail, in a clock that is steered (make check: 100)
+	YEARS_DAYS=400 BUILD=$(B) tests/real/years_test.sh
 
 scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused
 	@BUILD=$(B) tests/scale/rest && BUILD=$(B) tests/scale/nonces
@@ -202,7 +209,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps deb peers check cases crash hostile power readers fresh soak scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo deps deb peers check cases crash hostile power readers fresh soak years scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
