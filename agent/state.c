@@ -25,9 +25,8 @@
  * and of the pages, which the kernel has as well, only some are held a second time. Left
  * alone SQLite takes 2 MiB for them, which a daemon fills in the course of weeks. */
 static const char settings[] =
-    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-    "PRAGMA journal_size_limit = 4194304; PRAGMA temp_store = MEMORY;"
-    "PRAGMA cache_size = -256;";
+    "PRAGMA cache_size = -256; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    "PRAGMA journal_size_limit = 4194304; PRAGMA temp_store = MEMORY;";
 
 static void close_file(struct state *s)
 {
