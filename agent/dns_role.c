@@ -122,17 +122,6 @@ int dns_on_look(void *spec, struct msg *m, struct err *e)
 	return 0;
 }
 
-static const char *method_of(const struct spec_challenge *c)
-{
-	static const char *const words[CHALLENGE_TYPES] = {
-		[CHALLENGE_HTTP_01] = "http-01",
-		[CHALLENGE_DNS_01] = "dns-01",
-		[CHALLENGE_TLS_ALPN_01] = "tls-alpn-01",
-	};
-
-	return words[c->type];
-}
-
 /* How many, and their strings, a NULL after them. */
 static int get_words(struct msg *m, const char *words[DNS_TASK_MAX + 1], size_t *n,
 		     struct err *e)
@@ -153,8 +142,8 @@ static int look_ahead(const struct spec *s, const struct spec_challenge *c,
 
 	for (size_t i = 0; i < n; i++)
 		found[i].name = names[i];
-	TRY(dns_ahead(&(struct dns_asked){ .resolvers = resolvers }, ca, method_of(c),
-		      found, n, e));
+	TRY(dns_ahead(&(struct dns_asked){ .resolvers = resolvers }, ca,
+		      challenge_words[c->type], found, n, e));
 	msg_put_u64(answer, n);
 	for (size_t i = 0; i < n; i++)
 		msg_put_str(answer, found[i].is_bad ? found[i].why.text : "");
