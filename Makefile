@@ -17,7 +17,7 @@ CFLAGS     ?= -O2 -g
 ROOMS := base store acme ca hooks agent
 # The supervisor and each role are a program; every other file of a room is in the archive
 # that all link.
-ROLES := config agent keeper worker probe responder inspect
+ROLES := config agent keeper worker probe responder alpn inspect
 MAINS := agent/main.c $(ROLES:%=agent/%_main.c) base/sandbox_calls.c
 
 # Each program takes of these what it needs: make layers says what that may be.

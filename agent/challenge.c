@@ -118,15 +118,6 @@ static bool is_wanted_by_others(const struct challenges *c, const struct token *
 
 /* -------- places */
 
-static const char *place_of(const struct spec *s, uint32_t challenge)
-{
-	const struct spec_challenge *c = &s->challenges[challenge];
-
-	if (c->type == CHALLENGE_DNS_01)
-		return spec_text(s, c->server);
-	return spec_text(s, c->webroot.at != 0 ? c->webroot : c->listen);
-}
-
 static bool is_by_keeper(const struct agent *a, const struct token *t)
 {
 	return a->spec->challenges[t->challenge].webroot.at != 0;
@@ -154,11 +145,11 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed)
 	t->group = 0;
 	if (t->state == TOKEN_PUT && (failed == NULL || failed->code != ERR_LATER))
 		t->state = TOKEN_SHOWN;
+	responder_open(a->challenges);
 	if (g == NULL) {
 		if (failed != NULL && !agent_cut_off(a))
 			log_warn("%s: present a token again: %s", t->name,
 				 failed->text);
-		responder_open(a->challenges);
 		return;
 	}
 	if (failed != NULL && (g->err.code == 0 || g->err.code == ERR_LATER))
@@ -170,22 +161,13 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed)
 	ended.done(a, ended.number, ended.err.code != 0 ? &ended.err : NULL);
 }
 
-static void drop_row(struct agent *a, const struct token *t)
-{
-	struct err e;
-
-	if (agent_write(a, &e) < 0 ||
-	    state_token_done(a->state, t->name, t->token, &e) < 0)
-		log_error("%s: forget a token: %s", t->name, e.text);
-}
-
 void token_taken(struct agent *a, struct token *t, const struct err *failed)
 {
 	/* Its row stays: the next start tries again. */
 	if (failed != NULL && !agent_cut_off(a))
 		log_warn("%s: withdraw a token: %s", t->name, failed->text);
 	if (failed == NULL && same_row(a->challenges, t) == NULL)
-		drop_row(a, t);
+		token_forget(a, t);
 	token_free(a->challenges, t);
 	if (!challenge_busy(a))
 		agent_pass(a);
@@ -252,7 +234,7 @@ static int check(const struct agent *a, const struct challenge_token *token,
 	const struct spec *s = a->spec;
 
 	if (token->challenge >= s->n[SPEC_CHALLENGES] ||
-	    place_of(s, token->challenge) == NULL)
+	    token_place(s, token->challenge) == NULL)
 		return err_set(e, ERR_PROTO, "there is no challenge %u",
 			       token->challenge);
 	if (!token_is_authorization(token->token, token->authorization))
@@ -260,21 +242,20 @@ static int check(const struct agent *a, const struct challenge_token *token,
 	return 0;
 }
 
-int token_remember(struct agent *a, const struct token *t, struct err *e)
+/* Who was there first stays first. `t` is the last. */
+static void take_place(struct challenges *c, struct token *t,
+		       const struct token *before)
 {
-	AUTO_FREE char *place = t->by_dns ? dns_place(a, t) : xstrdup(t->where);
-	const struct token_row row = { t->name, place, t->token, t->authorization };
+	struct token **at = &c->tokens, **last;
 
-	TRY(agent_write(a, e));
-	return state_token_put(a->state, &row, e);
-}
-
-/* What is in DNS is about a name, of which a wildcard is part (RFC 8555 7.1.3). */
-static void mark_dns(const struct agent *a, struct token *t, const char *name)
-{
-	t->by_dns = a->spec->challenges[t->challenge].type == CHALLENGE_DNS_01;
-	if (t->by_dns)
-		t->domain = xstrdup(strncmp(name, "*.", 2) == 0 ? name + 2 : name);
+	while (*at != NULL && *at != before)
+		at = &(*at)->next;
+	last = at;
+	while (*last != NULL && *last != t)
+		last = &(*last)->next;
+	*last = NULL;
+	t->next = *at;
+	*at = t;
 }
 
 /* One that comes again is put again, with what it says now. */
@@ -287,8 +268,7 @@ static int accept(struct agent *a, struct group *g, const struct challenge_token
 	TRY(check(a, token, e));
 	t = token_new(c, g->name, token->token, token->authorization);
 	t->challenge = token->challenge;
-	t->where = place_of(a->spec, token->challenge);
-	mark_dns(a, t, token->name);
+	token_mark(a, t, token->name);
 	before = same_row(c, t);
 	if (before != NULL && before->group != 0)
 		before = NULL; /* somebody waits for that one */
@@ -297,8 +277,10 @@ static int accept(struct agent *a, struct group *g, const struct challenge_token
 	TRY(token_remember(a, t, e));
 	t->group = g->id;
 	g->left++;
-	if (before != NULL)
+	if (before != NULL) {
+		take_place(c, t, before);
 		token_free(c, before);
+	}
 	return 0;
 }
 
@@ -401,22 +383,7 @@ static int load(void *arg, const struct token_row *row)
 	    token_new(a->challenges, row->name, row->token, row->authorization);
 
 	t->state = TOKEN_KEPT;
-	t->challenge = SPEC_NOBODY;
-	t->where = "";
-	if (dns_load(a, t, row->where))
-		return 0;
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CHALLENGES]; i++) {
-		if (a->spec->challenges[i].type != CHALLENGE_HTTP_01 ||
-		    strcmp(place_of(a->spec, i), row->where) != 0)
-			continue;
-		t->challenge = i;
-		t->where = place_of(a->spec, i);
-		return 0;
-	}
-	if (row->where[0] == '/') /* what listened went with its process */
-		log_warn("%s: %s is not in the configuration any more; the token %s "
-			 "may still be there",
-			 row->name, row->where, row->token);
+	token_load(a, t, row->where);
 	return 0;
 }
 
@@ -443,7 +410,7 @@ static void settle(struct agent *a, struct token *t)
 	uint32_t cert = spec_cert_called(a->spec, t->name);
 
 	if (t->challenge == SPEC_NOBODY) {
-		drop_row(a, t);
+		token_forget(a, t);
 		token_free(a->challenges, t);
 	} else if (cert == SPEC_NOBODY || !has_order(a, t->name)) {
 		take(a, t);

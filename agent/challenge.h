@@ -11,7 +11,9 @@
  *
  * Who asks how we are (`http`) is answered by the same responder: where that is configured
  * there is one all the time, without the addresses of challenges but while they are
- * needed. For each of the two another one is started, and the one before it finishes. It
+ * needed. For each of the two another one is started, and the one before it finishes; and
+ * one with TLS where there is something to answer by tls-alpn-01, which has one answer for
+ * a name at a time: the order that came first has it, others are told to come back. It
  * asks for pages (http.h), which are made at the end of a turn of the loop.
  *
  * dns-01 is a record in a zone that others serve, too: where it belongs is found out and
@@ -20,7 +22,8 @@
  * as if the CA had told it to come back (ERR_LATER). All that is due in one zone goes in
  * one update, and one after the other.
  *
- *     challenge.c            rows, who waits for what, the keeper
+ *     challenge.c            who waits for what, the keeper
+ *     challenge_row.c        rows
  *     challenge_responder.c  the responder
  *     challenge_dns.c        records of zones
  *     challenge_update.c     ... and how they come there

@@ -15,6 +15,7 @@
 #define STARTS_MAX 5     /* one that always dies is not worth more */
 #define QUIET_MS   60000 /* ... within such a time */
 #define SILENT_MS  10000 /* it does nothing that could take long */
+#define TURN_MS    2000  /* another order may be done with a name by then */
 
 static bool is_there(const struct challenges *c)
 {
@@ -27,9 +28,23 @@ static bool is_public(const struct agent *a)
 	return a->spec->global->http.at != 0;
 }
 
-static bool is_by_responder(const struct agent *a, const struct token *t)
+/* SERVES_* of the one that shows `t`; 0: none does. */
+static unsigned serves(const struct agent *a, const struct token *t)
 {
-	return a->spec->challenges[t->challenge].listen.at != 0;
+	if (a->spec->challenges[t->challenge].listen.at == 0)
+		return 0;
+	return t->by_tls ? SERVES_ALPN : SERVES_CHALLENGES;
+}
+
+/* What there is to answer. */
+static unsigned needed(const struct agent *a)
+{
+	unsigned all = 0;
+
+	for (const struct token *t = a->challenges->tokens; t != NULL; t = t->next)
+		if (t->state == TOKEN_PUT || t->state == TOKEN_SHOWN)
+			all |= serves(a, t);
+	return all;
 }
 
 static struct token *first_waiting(const struct challenges *c)
@@ -127,9 +142,14 @@ static void close_link(struct agent *a)
 		on_asked(a, &c->responder, &c->responder.in);
 	challenge_turn(a);
 
-	if (c->open)
+	err_set(&e, ERR_NET, "this responder has been let go");
+	if (c->open) {
+		c->responder.gone = NULL;
+		link_drop(&c->responder, &e); /* what it has not answered is told so */
 		link_close(&c->responder);
-	c->open = c->accepts = c->listens = false;
+	}
+	c->open = c->accepts = false;
+	c->serves = 0;
 	c->wanted = 0;
 }
 
@@ -190,12 +210,22 @@ static void add(struct agent *a, struct token *t)
 	msg_begin(&m, RESPONDER_ADD, 0);
 	msg_put_str(&m, t->token);
 	msg_put_str(&m, t->authorization);
+	msg_put_str(&m, t->by_tls ? t->domain : NULL);
 	link_call(&c->responder, &m, on_added, t->id);
 }
 
 /* -------- the responder */
 
-static void start(struct agent *a, bool listens);
+static void start(struct agent *a);
+
+static void show_again(struct agent *a)
+{
+	for (struct token *t = a->challenges->tokens; t != NULL; t = t->next)
+		if (t->state == TOKEN_SHOWN && serves(a, t) != 0) {
+			t->state = TOKEN_PUT;
+			t->waits = true;
+		}
+}
 
 /* After each call was told. What was shown has to be shown again. */
 static void on_gone(void *arg, struct link *l)
@@ -207,18 +237,14 @@ static void on_gone(void *arg, struct link *l)
 	(void)l;
 	if (agent_cut_off(a))
 		return;
-	for (struct token *t = c->tokens; t != NULL; t = t->next)
-		if (t->state == TOKEN_SHOWN && is_by_responder(a, t)) {
-			t->state = TOKEN_PUT;
-			t->waits = true;
-		}
+	show_again(a);
 	if (first_waiting(c) == NULL && !is_public(a))
 		return;
 	if (c->starts < STARTS_MAX || clock_boot_ms() - c->started_ms > QUIET_MS) {
 		log_warn("the responder is gone: starting it again");
 		if (c->starts >= STARTS_MAX)
 			c->starts = 0;
-		start(a, first_waiting(c) != NULL);
+		start(a);
 		return;
 	}
 	log_error("the responder died %u times: it is not started again", c->starts);
@@ -282,51 +308,82 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 		return;
 	}
 	close_link(a);
+	show_again(a);
 	if (m->fd >= 0) {
 		link_open(&c->responder, a->loop, msg_take_fd(m), AT_ONCE, a);
 		c->responder.gone = on_gone;
 		c->responder.other = on_asked;
 		c->open = true;
 	}
-	c->listens = c->asked;
-	if (!c->listens && first_waiting(c) != NULL)
-		start(a, true);
+	c->serves = c->asked;
+	if ((needed(a) & ~c->serves) != 0)
+		start(a);
 	while (!c->starting && (t = first_waiting(c)) != NULL)
 		add(a, t);
 	responder_open(c);
 }
 
-static void start(struct agent *a, bool listens)
+static void start(struct agent *a)
 {
 	struct challenges *c = a->challenges;
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	c->starting = true;
-	c->asked = listens;
+	c->asked = needed(a);
 	c->starts++;
 	c->started_ms = clock_boot_ms();
 	msg_begin(&m, SUP_RESPONDER, 0);
-	msg_put_u64(&m, listens);
+	msg_put_u64(&m, c->asked);
 	link_call(&a->super, &m, on_started, 0);
 }
 
 void responder_begin(struct agent *a)
 {
 	if (is_public(a))
-		start(a, false);
+		start(a);
+}
+
+/* Whoever came before `t` for its name; NULL: `t` is the first. Nobody goes ahead of who is
+ * in the queue, so no two orders wait for each other. */
+static const struct token *first_for(const struct challenges *c, const struct token *t)
+{
+	const struct token *o = c->tokens;
+
+	while (o != t &&
+	       (!o->by_tls || o->state == TOKEN_KEPT ||
+		strcmp(o->domain, t->domain) != 0 || strcmp(o->token, t->token) == 0))
+		o = o->next;
+	return o == t ? NULL : o;
+}
+
+static void put_later(struct agent *a, struct token *t, const struct token *first)
+{
+	struct err e;
+
+	t->state = TOKEN_QUEUED;
+	if (t->group == 0) {
+		responder_open(a->challenges);
+		return;
+	}
+	err_later(&e, clock_now_ms() + TURN_MS, "%s is being shown for %s", t->domain,
+		  first->name);
+	token_put_done(a, t, &e);
 }
 
 void responder_put(struct agent *a, struct token *t)
 {
 	struct challenges *c = a->challenges;
+	const struct token *first = t->by_tls ? first_for(c, t) : NULL;
 
-	if (is_there(c) && c->listens) {
+	if (first != NULL) {
+		put_later(a, t, first);
+	} else if (is_there(c) && (serves(a, t) & ~c->serves) == 0) {
 		add(a, t);
-		return;
+	} else {
+		t->waits = true;
+		if (!c->starting)
+			start(a);
 	}
-	t->waits = true;
-	if (!c->starting)
-		start(a, true);
 }
 
 void responder_take(struct agent *a, struct token *t)
@@ -361,11 +418,11 @@ void challenge_rest(struct agent *a)
 	if (c == NULL || c->starting)
 		return;
 	for (const struct token *t = c->tokens; t != NULL; t = t->next)
-		if (is_by_responder(a, t))
+		if (serves(a, t) != 0)
 			return;
 	c->starts = 0;
 	if (!is_public(a))
 		responder_close(a);
-	else if (is_there(c) && c->listens)
-		start(a, false);
+	else if (is_there(c) && c->serves != 0)
+		start(a);
 }

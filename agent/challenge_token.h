@@ -1,5 +1,4 @@
-/* challenge_token: what challenge.c, challenge_responder.c and challenge_dns.c share (see
- * challenge.h). */
+/* challenge_token: what the files of challenge.h share. */
 #pragma once
 
 #include "agent/agent.h"
@@ -12,6 +11,7 @@ enum token_state {
 	TOKEN_SHOWN,   /* there, as far as we know */
 	TOKEN_LEAVING, /* on its way back */
 	TOKEN_KEPT,    /* of a run before: where it left it, if that is a webroot */
+	TOKEN_QUEUED,  /* shown nowhere: another that came before has its name in TLS */
 };
 
 struct token {
@@ -25,12 +25,13 @@ struct token {
 	char *name;        /* of the certificate, owned */
 	char *token;       /* owned */
 	char *authorization; /* owned */
+	bool by_tls;         /* tls-alpn-01 */
+	char *domain;        /* owned: the name it is for; NULL: it does not matter */
 	/* dns-01: */
 	bool by_dns;
 	bool due;        /* waits to be part of an update */
 	bool seen;       /* all name servers show it */
 	uint32_t update; /* id of the one that it is part of; 0: none */
-	char *domain;    /* owned: the name it is for; NULL: of a run before */
 	char *owner;     /* owned: the record's; NULL: not found yet, and nowhere */
 	char *zone;      /* owned, with it */
 	char *failed;    /* owned: why it is not shown, to be told when asked for it */
@@ -50,9 +51,9 @@ struct challenges {
 	struct link responder;
 	bool open;          /* the link is in use, or closed and not yet cleared */
 	bool accepts;       /* it was told to */
-	bool listens;       /* it has the addresses of challenges, too */
+	unsigned serves;    /* SERVES_* of challenges: it has those addresses, too */
 	bool starting;      /* the supervisor has been asked */
-	bool asked;         /* ... for these addresses, too */
+	unsigned asked;     /* ... for one that serves these */
 	unsigned starts;    /* since it was let go for the last time */
 	int64_t started_ms; /* clock_boot_ms() of the last */
 	uint32_t wanted;    /* bits: pages that it has asked for */
@@ -69,8 +70,19 @@ void token_taken(struct agent *a, struct token *t, const struct err *failed);
 struct token *token_called(const struct challenges *c, uint32_t id);
 uint32_t token_next_id(struct challenges *c);
 
+/* challenge_row.c: webroot, listening address or name server; NULL: it has none of these. */
+const char *token_place(const struct spec *s, uint32_t challenge);
+
+/* Say of `t`, by its challenge, where it is shown and how, for `name`. */
+void token_mark(const struct agent *a, struct token *t, const char *name);
+
 /* Its row is what it is now; not committed yet. */
 int token_remember(struct agent *a, const struct token *t, struct err *e);
+void token_forget(struct agent *a, const struct token *t); /* ... there is none */
+
+/* Say of `t` what the place in its row says. Its challenge is SPEC_NOBODY where that is in
+ * the configuration no more. */
+void token_load(const struct agent *a, struct token *t, const char *place);
 
 /* challenge_responder.c: at the start. */
 void responder_begin(struct agent *a);

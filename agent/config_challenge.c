@@ -7,6 +7,7 @@
 #include "agent/config_names.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/listen.h"
 #include "agent/responder.h"
 #include "base/auto.h"
 #include "base/dns.h"
@@ -39,19 +40,51 @@ static void read_webroot(struct config_reader *r, const config_setting_t *s, voi
 	config_folder(r, s, &((struct spec_challenge *)into)->webroot);
 }
 
+static uint16_t port_of(const struct config_reader *r, struct text address)
+{
+	struct listen_address a = { .port = 0 };
+
+	return address.at != 0 && listen_parse(snapshot_string(r->b, address), &a)
+		   ? a.port
+		   : 0;
+}
+
+/* Who comes to a port is answered by TLS, or without. */
+static bool is_mixed(const struct config_reader *r, const struct spec_challenge *c)
+{
+	const uint16_t port = port_of(r, c->listen);
+
+	if (c->type == CHALLENGE_TLS_ALPN_01 && port == port_of(r, r->global.http))
+		return true;
+	for (size_t i = 0; i < r->listens.n_slots; i++) {
+		const struct config_entry *o = &r->listens.slots[i];
+
+		if (o->key != 0 && o->number != c->type &&
+		    port_of(r, (struct text){ o->key }) == port)
+			return true;
+	}
+	return false;
+}
+
 /* A challenge is answered on all addresses, so all are bound at once. */
 static void read_listen(struct config_reader *r, const config_setting_t *s, void *into)
 {
+	const struct spec_challenge *c = into;
 	struct text *listen = &((struct spec_challenge *)into)->listen;
 
-	if (!config_listen(r, s, false, listen) ||
-	    config_index_find(&r->listens, *listen) != NULL)
+	if (!config_listen(r, s, false, listen))
+		return;
+	if (is_mixed(r, c))
+		config_expected(r, s, "a port at which nothing but %s is answered",
+				c->type == CHALLENGE_HTTP_01 ? "http-01"
+							     : "tls-alpn-01");
+	if (config_index_find(&r->listens, *listen) != NULL)
 		return;
 	if (r->listens.n == RESPONDER_ADDRESSES)
 		config_expected(r, s, "not more than %d different addresses in all",
 				RESPONDER_ADDRESSES);
 	else if (listen->at != 0)
-		config_index_add(&r->listens, *listen, 0, s);
+		config_index_add(&r->listens, *listen, c->type, s);
 }
 
 /* Sourced, which takes no right to execute it. */
@@ -311,8 +344,6 @@ static void read_challenge(struct config_reader *r, const config_setting_t *s,
 	}
 	if (!config_choice(r, type, challenge_words, &c->type))
 		return;
-	if (c->type == CHALLENGE_TLS_ALPN_01)
-		config_later(r, type);
 	config_group(r, s, rules, 1u << c->type, c);
 	check_way(r, s, c);
 	check_program(r, s, c);

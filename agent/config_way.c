@@ -23,10 +23,10 @@ static bool fits(const struct spec_challenge *c, const struct spec_name *n,
 {
 	switch ((enum challenge_type)c->type) {
 	case CHALLENGE_HTTP_01:
+	case CHALLENGE_TLS_ALPN_01:
 		return name[0] != '*' && (n->kind == NAME_DNS || n->kind == NAME_IP);
 	case CHALLENGE_DNS_01:
 		return c->server.at != 0 && n->kind == NAME_DNS;
-	case CHALLENGE_TLS_ALPN_01:
 	case CHALLENGE_TYPES:
 		break;
 	}
@@ -77,11 +77,12 @@ static bool is_barred(const struct config_reader *r, const struct spec_cert *c,
 		    "challenge = { type = \"http-01\"; ... }",
 		    issuer);
 	else
-		buf_printf(why,
-			   "nothing that shows \"%s\" that \"%s\" is ours, expected a "
-			   "challenge for it (this version has http-01, and dns-01 by "
-			   "rfc2136, which wildcards need)",
-			   issuer, name);
+		buf_printf(
+		    why,
+		    "nothing that shows \"%s\" that \"%s\" is ours, expected a "
+		    "challenge for it (this version has http-01, tls-alpn-01, and "
+		    "dns-01 by rfc2136, which wildcards need)",
+		    issuer, name);
 	return true;
 }
 

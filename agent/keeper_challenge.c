@@ -18,8 +18,10 @@ static int find_webroot(const struct keeper *k, uint64_t n, const char **webroot
 {
 	const struct spec *s = &k->start.spec;
 
-	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].type != CHALLENGE_HTTP_01)
-		return err_set(e, ERR_PROTO, "there is no challenge %llu of http-01",
+	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].type == CHALLENGE_DNS_01)
+		return err_set(e, ERR_PROTO,
+			       "there is no challenge %llu of http-01 or "
+			       "tls-alpn-01",
 			       (unsigned long long)n);
 	*webroot = spec_text(s, s->challenges[n].webroot);
 	return 0;

@@ -38,8 +38,7 @@ enum message {
 	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */
 	SUP_READY,     /* what comes next: the agent decides. -> none */
 	SUP_ASKED,     /* struct request, fd of who asked -> . ; control.h */
-	SUP_RESPONDER, /* whether for challenges, too -> n, n * {listen, why it could not
-			  be bound}, fd */
+	SUP_RESPONDER, /* SERVES_* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
@@ -108,9 +107,11 @@ enum message {
 			      authorization} -> . */
 
 	/* agent -> responder */
-	RESPONDER_ADD = 80, /* token, key authorization -> . */
-	RESPONDER_REMOVE,   /* token -> . */
-	RESPONDER_OPEN,     /* what there was before has been added: accept. -> . */
+	RESPONDER_ADD =
+	    80,           /* token, key authorization, name that is asked for by TLS or
+			       "" -> . */
+	RESPONDER_REMOVE, /* token -> . */
+	RESPONDER_OPEN,   /* what there was before has been added: accept. -> . */
 
 	/* responder -> agent, which answers by the same, when it can */
 	RESPONDER_PAGE, /* enum responder_page. -> the same, whether it could be said, fd */

@@ -15,6 +15,7 @@
 
 #include "agent/responder_pages.h"
 #include "agent/responder_reply.h"
+#include "agent/responder_tls.h"
 #include "agent/responder_tokens.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -27,7 +28,8 @@
 
 enum stage {
 	STAGE_HEAR,
-	STAGE_WAIT, /* for the agent */
+	STAGE_SHAKE, /* hands, by TLS */
+	STAGE_WAIT,  /* for the agent */
 	STAGE_SEND,
 	STAGE_LAST, /* what else comes is thrown away; unread it cuts the answer */
 };
@@ -39,6 +41,8 @@ struct connection {
 	bool extra;      /* its address had enough when it came: it goes first */
 	int64_t until_ms;
 	struct in6_addr from;
+	struct responder_shake *shake; /* owned; NULL: no TLS */
+	bool writes;                   /* it waits for room to write */
 	struct responder_ask ask;
 	struct buf head;             /* owned; of the answer, or all of it */
 	struct responder_text *text; /* held; what follows it, or NULL */
@@ -48,6 +52,8 @@ struct connection {
 };
 
 struct responder {
+	const struct responder_tls *tls; /* static; NULL: no TLS */
+	struct responder_names *names;   /* owned */
 	struct responder_tokens tokens;
 	struct responder_pages pages;
 	size_t n_listeners;
@@ -62,6 +68,8 @@ static void cut(struct responder *r, size_t i)
 {
 	struct connection *c = r->open[i];
 
+	if (c->shake != NULL)
+		r->tls->end(c->shake);
 	close(c->fd);
 	buf_done(&c->head);
 	responder_pages_drop(&r->pages, c->text);
@@ -109,6 +117,15 @@ static bool send_part(struct connection *c, bool *all)
 	return true;
 }
 
+/* No more is sent; what is on its way arrives. */
+static void say_no_more(struct responder *r, struct connection *c)
+{
+	(void)shutdown(c->fd, SHUT_WR);
+	buf_done(&c->head);
+	responder_pages_drop(&r->pages, TAKE(c->text));
+	allow(c, STAGE_LAST, RESPONDER_SECONDS);
+}
+
 /* One part for each turn: nobody with a fast line keeps the others waiting. */
 static bool send_more(struct responder *r, struct connection *c)
 {
@@ -116,12 +133,8 @@ static bool send_more(struct responder *r, struct connection *c)
 
 	if (!send_part(c, &all))
 		return false;
-	if (!all)
-		return true;
-	(void)shutdown(c->fd, SHUT_WR);
-	buf_done(&c->head);
-	responder_pages_drop(&r->pages, TAKE(c->text));
-	allow(c, STAGE_LAST, RESPONDER_SECONDS);
+	if (all)
+		say_no_more(r, c);
 	return true;
 }
 
@@ -206,6 +219,32 @@ static bool hear(struct responder *r, struct connection *c)
 	return understand(r, c);
 }
 
+/* -------- handshakes */
+
+static bool shake_hands(struct responder *r, struct connection *c)
+{
+	const enum responder_turn turn = r->tls->go_on(c->shake);
+
+	c->writes = turn == SHAKE_WRITES;
+	if (turn != SHAKE_OVER)
+		return true;
+	r->tls->end(TAKE(c->shake));
+	say_no_more(r, c);
+	return true;
+}
+
+/* What a CA asks is in the first that it sends, which is there with it or soon. */
+static bool begin(struct responder *r, struct connection *c)
+{
+	if ((c->serves & SERVES_ALPN) == 0)
+		return hear(r, c);
+	if (r->tls == NULL)
+		return false;
+	c->stage = STAGE_SHAKE;
+	c->shake = r->tls->begin(r->names, c->fd);
+	return c->shake != NULL && shake_hands(r, c);
+}
+
 /* `events` of poll(); false: the connection is over. */
 static bool go_on(struct responder *r, struct connection *c, short events)
 {
@@ -213,6 +252,8 @@ static bool go_on(struct responder *r, struct connection *c, short events)
 	case STAGE_HEAR:
 	case STAGE_LAST:
 		return hear(r, c);
+	case STAGE_SHAKE:
+		return shake_hands(r, c);
 	case STAGE_WAIT:
 		return (events & (POLLERR | POLLHUP)) == 0;
 	case STAGE_SEND:
@@ -262,7 +303,7 @@ static void welcome(struct responder *r, int fd, unsigned serves,
 	allow(c, STAGE_HEAR, c->extra ? RESPONDER_EXTRA_S : RESPONDER_SECONDS);
 	r->open[r->n++] = c;
 	/* Who has waited has asked already, and does not count against those behind. */
-	if (!hear(r, c))
+	if (!begin(r, c))
 		cut(r, r->n - 1);
 }
 
@@ -284,8 +325,10 @@ static void accept_from(struct responder *r, const struct responder_listener *l)
 /* -------- the life of a responder */
 
 int responder_new(const struct responder_listener *listeners, size_t n,
-		  struct responder **out, struct err *e)
+		  const struct responder_tls *tls, struct responder **out,
+		  struct err *e)
 {
+	struct responder_names *names = NULL;
 	struct responder *r;
 
 	assert(n <= RESPONDER_LISTENERS);
@@ -296,7 +339,11 @@ int responder_new(const struct responder_listener *listeners, size_t n,
 		    fcntl(listeners[i].fd, F_SETFL, flags | O_NONBLOCK) != 0)
 			return err_sys(e, "responder: listening socket");
 	}
+	if (tls != NULL)
+		TRY(tls->open(&names, e));
 	r = xcalloc(1, sizeof(*r));
+	r->tls = tls;
+	r->names = names;
 	memcpy(r->listeners, listeners, n * sizeof(*listeners));
 	r->n_listeners = n;
 	*out = r;
@@ -311,34 +358,45 @@ void responder_free(struct responder *r)
 		cut(r, r->n - 1);
 	responder_pages_done(&r->pages);
 	responder_tokens_done(&r->tokens);
+	if (r->tls != NULL)
+		r->tls->close(r->names);
 	free(r);
 }
 
-int responder_add(struct responder *r, const char *token, const char *authorization,
-		  struct err *e)
+int responder_add(struct responder *r, const char *name, const char *token,
+		  const char *authorization, struct err *e)
 {
-	return responder_tokens_add(&r->tokens, token, authorization, e);
+	if (name == NULL)
+		return responder_tokens_add(&r->tokens, token, authorization, e);
+	if (r->tls == NULL)
+		return err_set(e, ERR_PROTO, "%s: this responder has no TLS", name);
+	return r->tls->add(r->names, name, token, authorization, e);
 }
 
 void responder_remove(struct responder *r, const char *token)
 {
 	responder_tokens_remove(&r->tokens, token);
+	if (r->tls != NULL)
+		r->tls->remove(r->names, token);
+}
+
+static short events_of(const struct connection *c)
+{
+	static const short events[] = {
+		[STAGE_HEAR] = POLLIN,  [STAGE_SHAKE] = POLLIN, [STAGE_WAIT] = 0,
+		[STAGE_SEND] = POLLOUT, [STAGE_LAST] = POLLIN,
+	};
+
+	return c->writes ? POLLOUT : events[c->stage];
 }
 
 size_t responder_poll(const struct responder *r, struct pollfd *fds)
 {
-	static const short events[] = {
-		[STAGE_HEAR] = POLLIN,
-		[STAGE_WAIT] = 0,
-		[STAGE_SEND] = POLLOUT,
-		[STAGE_LAST] = POLLIN,
-	};
-
 	for (size_t i = 0; i < r->n_listeners; i++)
 		*fds++ = (struct pollfd){ .fd = r->listeners[i].fd, .events = POLLIN };
 	for (size_t i = 0; i < r->n; i++)
 		*fds++ = (struct pollfd){ .fd = r->open[i]->fd,
-					  .events = events[r->open[i]->stage] };
+					  .events = events_of(r->open[i]) };
 	return r->n_listeners + r->n;
 }
 

@@ -1,10 +1,11 @@
 /*
  * responder: answers on listening sockets that it is handed, as responder_reply.h says:
  * http-01 (RFC 8555 8.3), and what the agent has to say of itself, each only on those
- * that are for it.
+ * that are for it. tls-alpn-01 is a handshake, by responder_tls.h, on those that are for
+ * that and nothing else.
  *
- * One request on a connection, and a deadline for each part of its way: 2 s to ask, 5 s
- * for the agent to say what is asked for, 30 s until the last byte is sent. 256
+ * One request on a connection, and a deadline for each part of its way: 2 s to ask, or for
+ * the whole handshake, 5 s for the agent to say what is asked for, 30 s until the last byte is sent. 256
  * connections in all; where they become scarce the oldest makes room, so that slow clients
  * do not keep a CA out. An address has 16 that are not answered yet: what comes beyond
  * them has 1 s to ask, and makes room before all others. It is not turned away, for a CA
@@ -27,6 +28,7 @@
 struct err;
 struct pollfd;
 struct responder;
+struct responder_tls;
 
 #define RESPONDER_ADDRESSES   16 /* at which challenges are answered, */
 #define RESPONDER_LISTENERS   (RESPONDER_ADDRESSES + 1) /* ... and the pages */
@@ -40,6 +42,7 @@ struct responder;
 
 #define SERVES_CHALLENGES (1u << 0)
 #define SERVES_PAGES      (1u << 1)
+#define SERVES_ALPN       (1u << 2) /* by TLS: nothing else is served there */
 
 struct responder_listener {
 	int fd;
@@ -47,14 +50,14 @@ struct responder_listener {
 };
 
 /* The sockets of `listeners` stay the caller's, are made non-blocking, and must outlive
- * *r. ERR_SYS. */
+ * *r. `tls` NULL: who comes to one for TLS is cut. ERR_SYS. */
 int responder_new(const struct responder_listener *listeners, size_t n,
-		  struct responder **r, struct err *e);
+		  const struct responder_tls *tls, struct responder **r, struct err *e);
 void responder_free(struct responder *r); /* connections are cut; NULL is fine */
 
-/* As responder_tokens.h says. */
-int responder_add(struct responder *r, const char *token, const char *authorization,
-		  struct err *e);
+/* As responder_tokens.h says; with a `name`, answer who asks for that by TLS. */
+int responder_add(struct responder *r, const char *name, const char *token,
+		  const char *authorization, struct err *e);
 void responder_remove(struct responder *r, const char *token);
 
 /* What to wait for: fills at most RESPONDER_POLLFDS entries, returns how many. */

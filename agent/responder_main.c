@@ -1,7 +1,9 @@
-/* everleaf-responder: the role that answers challenges. Started by the supervisor alone. */
+/* everleaf-responder: the role that answers http-01. Started by the supervisor alone. */
+#include <stddef.h>
+
 #include "agent/roles.h"
 
 int main(void)
 {
-	return responder_role();
+	return responder_role(NULL);
 }

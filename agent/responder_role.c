@@ -1,6 +1,6 @@
 /*
- * The responder role: answers http-01, and who asks how the agent is, on sockets that the
- * supervisor has bound. It accepts, and connects to nothing. What to answer comes from the
+ * The responder role: answers challenges, and who asks how the agent is, on sockets that
+ * the supervisor has bound. With TLS it is the role alpn. It accepts, and connects to nothing. What to answer comes from the
  * agent: tokens before the first connection is accepted and while it runs, pages when
  * somebody asks for one.
  */
@@ -28,10 +28,12 @@ static int on_add(void *arg, struct msg *m, struct err *e)
 	struct respond *r = arg;
 	const char *token = msg_get_str(m);
 	const char *authorization = msg_get_str(m);
+	const char *name = msg_get_str(m);
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
-	TRY(responder_add(r->responder, token, authorization, e));
+	TRY(responder_add(r->responder, name[0] == '\0' ? NULL : name, token,
+			  authorization, e));
 	msg_begin(m, RESPONDER_ADD, id);
 	return 0;
 }
@@ -168,22 +170,22 @@ static void finish(const struct respond *r)
 	}
 }
 
-static int work(struct respond *r, struct err *e)
+static int work(struct respond *r, const struct responder_tls *tls, struct err *e)
 {
-	TRY(role_begin(ROLE_RESPONDER, &r->start, e));
+	TRY(role_begin(tls == NULL ? ROLE_RESPONDER : ROLE_ALPN, &r->start, e));
 	TRY(take_listeners(r, e));
 	TRY(role_confine(&r->start, NULL, 0, e));
-	TRY(responder_new(r->listeners, r->n_listeners, &r->responder, e));
+	TRY(responder_new(r->listeners, r->n_listeners, tls, &r->responder, e));
 	TRY(serve(r, e));
 	finish(r);
 	return 0;
 }
 
-int responder_role(void)
+int responder_role(const struct responder_tls *tls)
 {
 	struct respond r = { .n_listeners = 0 };
 	struct err e;
-	int rc = work(&r, &e);
+	int rc = work(&r, tls, &e);
 
 	if (rc < 0)
 		log_error("%s", e.text);

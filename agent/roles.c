@@ -5,10 +5,10 @@
 #include "agent/version.h"
 
 static const char *const names[ROLES] = {
-	[ROLE_CONFIG] = "config",   [ROLE_AGENT] = "agent",
-	[ROLE_KEEPER] = "keeper",   [ROLE_WORKER] = "worker",
-	[ROLE_PROBE] = "probe",     [ROLE_RESPONDER] = "responder",
-	[ROLE_INSPECT] = "inspect",
+	[ROLE_CONFIG] = "config", [ROLE_AGENT] = "agent",
+	[ROLE_KEEPER] = "keeper", [ROLE_WORKER] = "worker",
+	[ROLE_PROBE] = "probe",   [ROLE_RESPONDER] = "responder",
+	[ROLE_ALPN] = "alpn",     [ROLE_INSPECT] = "inspect",
 };
 
 const char *role_name(enum role role)

@@ -9,6 +9,7 @@
  *     worker      everleaf-net      agent, keeper
  *     probe       everleaf-net      agent
  *     responder   everleaf-net      supervisor, agent
+ *     alpn        everleaf-net      supervisor, agent
  *     inspect     everleaf          supervisor
  *
  * A role is a program of its own, "everleaf-" and its name; the supervisor's is
@@ -29,6 +30,7 @@
 #include "base/msg.h"
 
 struct err;
+struct responder_tls;
 struct sandbox_path;
 
 enum role {
@@ -38,6 +40,7 @@ enum role {
 	ROLE_WORKER, /* at a CA */
 	ROLE_PROBE,
 	ROLE_RESPONDER,
+	ROLE_ALPN, /* in its place while it takes TLS to answer */
 	ROLE_INSPECT,
 	ROLES,
 };
@@ -111,5 +114,5 @@ int agent_role(void);
 int keeper_role(void);
 int worker_role(void);
 int probe_role(void);
-int responder_role(void);
+int responder_role(const struct responder_tls *tls);
 int inspect_role(void);

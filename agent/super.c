@@ -201,7 +201,7 @@ static int turn(struct super *s, int sigfd)
 
 			if (role == ROLE_AGENT && ended >= 0)
 				status = ended;
-			if (role == ROLE_RESPONDER && ended >= 0)
+			if ((role == ROLE_RESPONDER || role == ROLE_ALPN) && ended >= 0)
 				super_responder_ended(s, ended);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128 &&
 			    ended != EXIT_AGAIN)

@@ -58,9 +58,10 @@ void super_listens(struct super *s)
 	for (uint32_t i = 0; i < s->spec.n[SPEC_CHALLENGES]; i++) {
 		const struct spec_challenge *c = &s->spec.challenges[i];
 
-		if (c->type == CHALLENGE_HTTP_01 && c->listen.at != 0)
+		if (c->listen.at != 0)
 			listen_add(&s->listen, spec_text(&s->spec, c->listen),
-				   SERVES_CHALLENGES);
+				   c->type == CHALLENGE_HTTP_01 ? SERVES_CHALLENGES
+								: SERVES_ALPN);
 	}
 	for (size_t i = 0; s->given != NULL && i < s->given->n; i++)
 		if (!listen_wants(&s->listen, &s->given->list[i]))
@@ -107,7 +108,9 @@ static int start(struct super *s, unsigned wanted, int *agents, struct err *e)
 	struct super_proc *p;
 	AUTO_FD int ours = -1;
 
-	TRY(super_start_peer(s, ROLE_RESPONDER, s->snapshot, &p, &ours, e));
+	TRY(super_start_peer(s,
+			     (wanted & SERVES_ALPN) != 0 ? ROLE_ALPN : ROLE_RESPONDER,
+			     s->snapshot, &p, &ours, e));
 	TRY(hand_over(s, p, wanted, e));
 	*agents = take_fd(&ours);
 	s->listen_until_ms = 0;
@@ -140,7 +143,7 @@ static void tell_no_pages(const struct super *s)
 
 static void let_go(struct super *s)
 {
-	listen_close(&s->listen, SERVES_CHALLENGES);
+	listen_close(&s->listen, SERVES_CHALLENGES | SERVES_ALPN);
 	s->listen_until_ms = 0;
 }
 
@@ -151,15 +154,16 @@ int super_responder(void *role, struct msg *m, struct err *e)
 	struct super *s = role;
 	AUTO_FD int agents = -1;
 	const uint32_t id = m->id;
-	const bool listens = msg_get_u64(m) != 0;
-	const unsigned wanted = SERVES_PAGES | (listens ? SERVES_CHALLENGES : 0);
+	const unsigned challenges =
+	    (unsigned)msg_get_u64(m) & (SERVES_CHALLENGES | SERVES_ALPN);
+	const unsigned wanted = SERVES_PAGES | challenges;
 
 	TRY(msg_end(m, e));
-	if (!listens)
+	if (challenges == 0)
 		let_go(s);
 	if (listen_bind(&s->listen, wanted) > 0)
 		TRY(start(s, wanted, &agents, e));
-	if (!listens)
+	if (challenges == 0)
 		tell_no_pages(s);
 	msg_begin(&s->msg, SUP_RESPONDER, id);
 	put_failures(&s->listen, &s->msg);
@@ -169,7 +173,7 @@ int super_responder(void *role, struct msg *m, struct err *e)
 
 void super_responder_ended(struct super *s, int status)
 {
-	if (super_role(s, ROLE_RESPONDER) != NULL)
+	if (super_role(s, ROLE_RESPONDER) != NULL || super_role(s, ROLE_ALPN) != NULL)
 		return; /* which has them */
 	if (status == 0 && !s->again && !s->asked.begun)
 		let_go(s);

@@ -103,7 +103,7 @@ static const struct spec_user *user_of(const struct super *s, enum role role)
 		[ROLE_CONFIG] = SPEC_USER_AGENT,  [ROLE_AGENT] = SPEC_USER_AGENT,
 		[ROLE_KEEPER] = SPEC_USER_KEEPER, [ROLE_WORKER] = SPEC_USER_NETWORK,
 		[ROLE_PROBE] = SPEC_USER_NETWORK, [ROLE_RESPONDER] = SPEC_USER_NETWORK,
-		[ROLE_INSPECT] = SPEC_USER_AGENT,
+		[ROLE_ALPN] = SPEC_USER_NETWORK,  [ROLE_INSPECT] = SPEC_USER_AGENT,
 	};
 
 	return &s->spec.global->users[users[role]];

@@ -222,6 +222,7 @@ static void want_ways(const struct spec *s, struct list challenges, struct want 
 {
 	static const char *const types[CHALLENGE_TYPES] = {
 		[CHALLENGE_HTTP_01] = "http-01",
+		[CHALLENGE_TLS_ALPN_01] = "tls-alpn-01",
 		[CHALLENGE_DNS_01] = "dns-01",
 	};
 
@@ -231,7 +232,7 @@ static void want_ways(const struct spec *s, struct list challenges, struct want 
 		const struct spec_challenge *c = &s->challenges[i];
 		size_t n = w->order.n_ways;
 
-		if (types[c->type] == NULL || c->hook.n > 0)
+		if (c->hook.n > 0)
 			continue;
 		w->only[n] = c->only.n == 0 ? NULL : spec_words(s, c->only);
 		w->ways[n] = (struct order_way){ types[c->type], i, w->only[n] };

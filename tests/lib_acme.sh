@@ -28,6 +28,10 @@ by_listening() { # ADDRESS
 	echo "{ type = \"http-01\"; listen = \"$1\"; }"
 }
 
+by_tls() { # ADDRESS
+	echo "{ type = \"tls-alpn-01\"; listen = \"$1\"; }"
+}
+
 names_of() { # NAME: of its live certificate
 	openssl x509 -in "$dir/state/live/$1/cert.pem" -noout -ext subjectAltName |
 		grep -oE '(DNS|IP Address):[^, ]*' | sort | tr '\n' ' '
@@ -142,7 +146,7 @@ pebble_config() { # [SETTINGS]
 		"listenAddress": "127.0.0.1:$pebble_port",
 		"managementListenAddress": "127.0.0.1:$manage_port",
 		"certificate": "$dir/tls/cert.pem", "privateKey": "$dir/tls/key.pem",
-		"httpPort": $http, "tlsPort": 1,
+		"httpPort": $http, "tlsPort": ${tls_port-1},
 		"ocspResponderURL": ""${1:+, $1} } }
 	JSON
 }

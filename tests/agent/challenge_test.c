@@ -12,6 +12,7 @@
 #include "agent/commit.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/responder.h"
 #include "agent/state_order.h"
 #include "agent/state_token.h"
 #include "base/auto.h"
@@ -35,7 +36,9 @@ static const char config[] =
     " { name = \"other\"; names = \"other.example\"; issuer = \"lab\"; challenge ="
     "   { type = \"http-01\"; listen = \"[::]:8081\"; }; },"
     " { name = \"www\"; names = \"www.example\"; issuer = \"lab\"; challenge ="
-    "   { type = \"http-01\"; webroot = \"/var/www/html\"; }; } );";
+    "   { type = \"http-01\"; webroot = \"/var/www/html\"; }; },"
+    " { name = \"tls\"; names = \"tls.example\"; issuer = \"lab\"; challenge ="
+    "   { type = \"tls-alpn-01\"; listen = \"[::]:8443\"; }; } );";
 
 /* The agent, and the other ends of what it is connected to. */
 struct stage {
@@ -45,6 +48,7 @@ struct stage {
 	uint32_t www; /* challenges, by number */
 	uint32_t api;
 	uint32_t other;
+	uint32_t tls;
 	struct agent agent;
 	int keeper;
 	int super;
@@ -85,6 +89,7 @@ static void compile(struct stage *s)
 	s->www = challenge_at(&s->spec, "/var/www/html");
 	s->api = challenge_at(&s->spec, "[::]:8080");
 	s->other = challenge_at(&s->spec, "[::]:8081");
+	s->tls = challenge_at(&s->spec, "[::]:8443");
 }
 
 static void connect_to(struct stage *s, struct link *l, int *theirs)
@@ -176,6 +181,13 @@ static void answer(const struct stage *s, int fd, struct msg *m, const char *tok
 	assert_int_equal(msg_send(fd, m, &e), 0);
 }
 
+/* Who is asked for by TLS. */
+static void play_name(struct stage *s, const char *name)
+{
+	if (name[0] != '\0')
+		buf_printf(&s->asked, " %s", name);
+}
+
 /* "put A": which of them by its first letter. */
 static void play_token(struct stage *s, int fd, struct msg *m)
 {
@@ -203,8 +215,11 @@ static void play_token(struct stage *s, int fd, struct msg *m)
 	token = xstrdup(msg_get_str(m));
 	if (m->type == KEEPER_PRESENT || m->type == RESPONDER_ADD)
 		assert_memory_equal(msg_get_str(m), token, strlen(token));
+	buf_printf(&s->asked, " %.1s", token);
+	if (m->type == RESPONDER_ADD)
+		play_name(s, msg_get_str(m));
+	buf_puts(&s->asked, ";");
 	assert_int_equal(msg_end(m, &e), 0);
-	buf_printf(&s->asked, " %.1s;", token);
 	answer(s, fd, m, token);
 }
 
@@ -215,7 +230,8 @@ static void play_super(struct stage *s, struct msg *m)
 	int sv[2];
 
 	assert_int_equal(m->type, SUP_RESPONDER);
-	buf_puts(&s->asked, "start;");
+	buf_puts(&s->asked,
+		 (msg_get_u64(m) & SERVES_ALPN) != 0 ? "start tls;" : "start;");
 	auto_fd_(&s->responder);
 	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv), 0);
 	assert_int_equal(fcntl(sv[1], F_SETFL, O_NONBLOCK), 0);
@@ -435,7 +451,7 @@ static void what_is_no_token_is_neither_kept_nor_presented(void **state)
 		{ s->www, NAME, "../../etc/passwd", "../../etc/passwd" PRINT },
 		{ s->www, NAME, A, B PRINT },
 		{ s->www, NAME, A, A ".short" },
-		{ 3, NAME, A, A PRINT },
+		{ 4, NAME, A, A PRINT },
 		{ UINT32_MAX, NAME, A, A PRINT },
 	};
 
@@ -549,6 +565,142 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	run(s);
 	expect_asked(s, "look at C;start;add C;open;");
 	expect_told(s, "9: ok;");
+}
+
+/* -- by TLS -- */
+
+static void present_for(struct stage *s, const char *name, const char *domain,
+			const char *token, uint32_t number)
+{
+	AUTO_FREE char *authorization = xasprintf("%s" PRINT, token);
+	const struct challenge_token t = { s->tls, domain, token, authorization };
+
+	challenge_present(&s->agent, name, &t, 1, done, number);
+}
+
+static void a_name_is_shown_by_one_that_has_tls(void **state)
+{
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	present_for(s, "tls", "tls.example", A, 7);
+	run(s);
+	expect_asked(s, "look at A;start tls;add A tls.example;open;");
+	expect_told(s, "7: ok;");
+	challenge_withdraw(&s->agent, "tls");
+	run(s);
+	challenge_rest(&s->agent);
+	run(s);
+	expect_asked(s, "remove A;let go;");
+}
+
+/* The one before it had to be without. */
+static void who_needs_tls_gets_another_responder_and_all_are_in_it(void **state)
+{
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	present(s, "api", s->api, A, 7);
+	run(s);
+	s->asked.len = 0;
+	present_for(s, "tls", "tls.example", B, 8);
+	run(s);
+	expect_asked(s, "look at B;start tls;add A;add B tls.example;open;");
+	expect_told(s, "7: ok;8: ok;");
+	present(s, "other", s->other, C, 9);
+	run(s);
+	expect_asked(s, "look at C;add C;");
+}
+
+/* There is one certificate for a name. */
+static void of_two_orders_for_a_name_the_second_comes_back(void **state)
+{
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	present_for(s, "tls", "tls.example", A, 7);
+	present_for(s, "www", "tls.example", B, 8);
+	present_for(s, "api", "other.example", C, 9);
+	run(s);
+	expect_told(s, "8: tls.example is being shown for tls;7: ok;9: ok;");
+	assert_false(challenge_busy(&s->agent));
+	s->asked.len = 0;
+	present_for(s, "www", "tls.example", B, 10);
+	run(s);
+	expect_told(s, "10: tls.example is being shown for tls;");
+	challenge_withdraw(&s->agent, "tls");
+	run(s);
+	s->asked.len = 0;
+	present_for(s, "www", "tls.example", B, 11);
+	run(s);
+	expect_asked(s, "look at B;add B tls.example;");
+	expect_told(s, "11: ok;");
+}
+
+/* Who was there first is, after each return, too: nobody waits for each other. */
+static void who_came_first_is_the_first_to_have_a_name(void **state)
+{
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	present_for(s, "tls", "tls.example", A, 7);
+	present_for(s, "www", "tls.example", B, 8);
+	present_for(s, "api", "tls.example", C, 9);
+	run(s);
+	present_for(s, "www", "tls.example", B, 10);
+	run(s);
+	challenge_withdraw(&s->agent, "tls");
+	run(s);
+	s->told.len = 0;
+	present_for(s, "api", "tls.example", C, 11);
+	run(s);
+	expect_told(s, "11: tls.example is being shown for www;");
+	present_for(s, "www", "tls.example", B, 12);
+	run(s);
+	expect_told(s, "12: ok;");
+}
+
+static void a_name_is_shown_again_after_a_crash(void **state)
+{
+	const struct request stays = { .command = COMMAND_AGENT };
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	put_order(s, "tls");
+	present_for(s, "tls", "tls.example", A, 7);
+	run(s);
+	commit(s);
+	die(s);
+	begin(s);
+	s->agent.request = &stays;
+	challenge_begin(&s->agent);
+	run(s);
+	expect_asked(s, "look at A;start tls;add A tls.example;open;");
+}
+
+/* Its order has gone on before the responder had it: nobody else makes that open. */
+static void one_that_comes_again_on_its_way_does_not_keep_the_responder_shut(
+    void **state)
+{
+	const struct request stays = { .command = COMMAND_AGENT };
+	struct stage *s = *state;
+
+	challenge_begin(&s->agent);
+	put_order(s, "api");
+	present(s, "api", s->api, A, 7);
+	run(s);
+	commit(s);
+	die(s);
+	begin(s);
+	s->agent.request = &stays;
+	challenge_begin(&s->agent);
+	s->deaf = true;
+	run(s);
+	present(s, "api", s->api, A, 8);
+	s->deaf = false;
+	run(s);
+	expect_told(s, "8: ok;");
+	expect_asked(s, "look at A;start;look at A;add A;add A;open;");
 }
 
 /* What a worker that was taken over would have it say. */
@@ -845,6 +997,12 @@ int main(void)
 		CASE(a_token_of_two_orders_stays_until_both_are_done),
 		CASE(
 		    the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet),
+		CASE(a_name_is_shown_by_one_that_has_tls),
+		CASE(who_needs_tls_gets_another_responder_and_all_are_in_it),
+		CASE(of_two_orders_for_a_name_the_second_comes_back),
+		CASE(who_came_first_is_the_first_to_have_a_name),
+		CASE(a_name_is_shown_again_after_a_crash),
+		CASE(one_that_comes_again_on_its_way_does_not_keep_the_responder_shut),
 		CASE(what_the_keeper_would_not_show_the_responder_does_not),
 		CASE(one_that_is_withdrawn_while_it_is_looked_at_is_not_shown),
 		CASE(an_address_in_use_fails_its_own_tokens_only),

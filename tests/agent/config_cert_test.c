@@ -109,8 +109,8 @@ static const struct fake_row rows[] = {
 	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",
 	  "main.conf:3: certificates.w.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"*.a.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, and dns-01 by rfc2136, which wildcards "
-	  "need)\n" },
+	  "(this version has http-01, tls-alpn-01, and dns-01 by rfc2136, which "
+	  "wildcards need)\n" },
 	{ "a name that no challenge is for", true,
 	  "agree_terms = true; certificates = { names = [ \"a.example\", "
 	  "\"b.example\" ];\n issuer = \"letsencrypt\";\n"
@@ -118,16 +118,31 @@ static const struct fake_row rows[] = {
 	  "\"a.example\"; }; };",
 	  "main.conf:3: certificates.a.example.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"b.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, and dns-01 by rfc2136, which wildcards "
-	  "need)\n" },
-	{ "only challenges of a later version", true,
-	  "agree_terms = true; certificates = { names = \"a.example\"; issuer = "
-	  "\"letsencrypt\";\n challenge = { type = \"tls-alpn-01\"; listen = "
+	  "(this version has http-01, tls-alpn-01, and dns-01 by rfc2136, which "
+	  "wildcards need)\n" },
+	{ "a wildcard by tls-alpn-01", true,
+	  "agree_terms = true; certificates = { name = \"w\"; names = \"*.a.example\"; "
+	  "issuer = \"letsencrypt\";\n challenge = { type = \"tls-alpn-01\"; listen = "
 	  "\"[::]:443\"; }; };",
-	  "main.conf:2: certificates.a.example.challenge: found nothing that shows "
-	  "\"letsencrypt\" that \"a.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, and dns-01 by rfc2136, which wildcards "
-	  "need)\n" },
+	  "main.conf:2: certificates.w.challenge: found nothing that shows "
+	  "\"letsencrypt\" that \"*.a.example\" is ours, expected a challenge for it "
+	  "(this version has http-01, tls-alpn-01, and dns-01 by rfc2136, which "
+	  "wildcards need)\n" },
+	{ "TLS and HTTP at one port", true,
+	  "agree_terms = true; certificates = { names = \"a.example\"; issuer = "
+	  "\"letsencrypt\"; challenge = (\n"
+	  " { type = \"http-01\"; listen = \"192.0.2.1:443\"; },\n"
+	  " { type = \"tls-alpn-01\"; listen = \"[::]:443\"; } ); };",
+	  "main.conf:3: certificates.a.example.challenge[1].listen: found "
+	  "\"[::]:443\", expected a port at which nothing but tls-alpn-01 is "
+	  "answered\n" },
+	{ "TLS where the agent is asked how it is", true,
+	  "http = \"127.0.0.1:443\"; agree_terms = true; certificates = { names = "
+	  "\"a.example\"; issuer = \"letsencrypt\";\n"
+	  " challenge = { type = \"tls-alpn-01\"; listen = \"[::]:443\"; }; };",
+	  "main.conf:2: certificates.a.example.challenge.listen: found "
+	  "\"[::]:443\", expected a port at which nothing but tls-alpn-01 is "
+	  "answered\n" },
 	{ "no terms agreed to", true,
 	  "certificates = { names = \"a.example\"; issuer = \"letsencrypt\";"
 	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",

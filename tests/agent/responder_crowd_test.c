@@ -178,8 +178,9 @@ static void a_thousand_slow_clients_do_not_keep_a_ca_out(void **state)
 		skip();
 	responder_free(b->responder);
 	b->listener.serves = SERVES_CHALLENGES | SERVES_PAGES;
-	assert_int_equal(responder_new(&b->listener, 1, &b->responder, &e), 0);
-	assert_int_equal(responder_add(b->responder, TOKEN, TOKEN "." THUMB, &e), 0);
+	assert_int_equal(responder_new(&b->listener, 1, NULL, &b->responder, &e), 0);
+	assert_int_equal(responder_add(b->responder, NULL, TOKEN, TOKEN "." THUMB, &e),
+			 0);
 	for (unsigned i = 0; i < SLOW; i++) {
 		static const char page[] = "GET /metrics HTTP/1.0\r\n\r\n";
 

@@ -30,8 +30,9 @@ static void serve(struct visit *b, unsigned serves)
 
 	responder_free(b->responder);
 	b->listener.serves = serves;
-	assert_int_equal(responder_new(&b->listener, 1, &b->responder, &e), 0);
-	assert_int_equal(responder_add(b->responder, TOKEN, TOKEN "." THUMB, &e), 0);
+	assert_int_equal(responder_new(&b->listener, 1, NULL, &b->responder, &e), 0);
+	assert_int_equal(responder_add(b->responder, NULL, TOKEN, TOKEN "." THUMB, &e),
+			 0);
 }
 
 static int setup(void **state)

@@ -317,7 +317,8 @@ static void a_removed_token_is_not_found(void **state)
 	responder_remove(b->responder, TOKEN);
 	after = visit_get(b, "GET", PATH TOKEN);
 	visit_expect(after, "404", "removed");
-	assert_int_equal(responder_add(b->responder, TOKEN, TOKEN "." THUMB, &e), 0);
+	assert_int_equal(responder_add(b->responder, NULL, TOKEN, TOKEN "." THUMB, &e),
+			 0);
 	again = visit_get(b, "GET", PATH TOKEN);
 	visit_expect(again, "200", "added again");
 }
@@ -337,7 +338,7 @@ static void a_drained_responder_leaves_new_clients_to_the_next(void **state)
 	visit_turn(b->responder);
 	assert_int_equal(responder_drain(b->responder), 1);
 
-	assert_int_equal(responder_new(&b->listener, 1, &next.responder, &e), 0);
+	assert_int_equal(responder_new(&b->listener, 1, NULL, &next.responder, &e), 0);
 	late_text = visit_get(&next, "GET", PATH TOKEN);
 	visit_expect(late_text, "404", "the next, which has no tokens");
 
@@ -360,8 +361,8 @@ static void serve_inside(const struct visit *b)
 	struct err e;
 
 	if (sandbox_enter(&box, &missing, &e) != 0 ||
-	    responder_new(&b->listener, 1, &r, &e) != 0 ||
-	    responder_add(r, TOKEN, TOKEN "." THUMB, &e) != 0)
+	    responder_new(&b->listener, 1, NULL, &r, &e) != 0 ||
+	    responder_add(r, NULL, TOKEN, TOKEN "." THUMB, &e) != 0)
 		_exit(1);
 	for (;;)
 		visit_turn(r);

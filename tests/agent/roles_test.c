@@ -149,6 +149,10 @@ static const struct row rows[] = {
 	  ROLE_RESPONDER,
 	  { .command = COMMAND_RENEW },
 	  { RESPONDER_ADD, RESPONDER_REMOVE, RESPONDER_OPEN, RESPONDER_PAGE } },
+	{ "alpn",
+	  ROLE_ALPN,
+	  { .command = COMMAND_RENEW },
+	  { RESPONDER_ADD, RESPONDER_REMOVE, RESPONDER_OPEN, RESPONDER_PAGE } },
 };
 
 static bool is_listed(const struct row *r, uint32_t type)
@@ -201,7 +205,7 @@ static void a_role_refuses_what_is_not_listed_for_its_state(void **state)
 		int status;
 
 		alone_start(&a, r->role, &r->request, s->snapshot);
-		if (r->role == ROLE_RESPONDER)
+		if (r->role == ROLE_RESPONDER || r->role == ROLE_ALPN)
 			tell_ready(&a);
 		send_all(r, &a);
 		status = alone_end(&a, NULL, 0);

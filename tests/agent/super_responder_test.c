@@ -136,8 +136,10 @@ static void tell(const struct stage *s, uint32_t type, const char *token,
 	msg_begin(&m, type, 1);
 	if (token != NULL)
 		msg_put_str(&m, token);
-	if (authorization != NULL)
+	if (authorization != NULL) {
 		msg_put_str(&m, authorization);
+		msg_put_str(&m, NULL);
+	}
 	assert_int_equal(msg_send(s->agent, &m, &e), 0);
 	assert_int_equal(msg_recv(s->agent, &m, &e), 0);
 	assert_int_equal(m.type, type);

@@ -132,7 +132,8 @@ static enum tracer_role role_of(pid_t pid)
 		      { "everleaf-keeper", TRACER_KEEPER },
 		      { "everleaf-worker", TRACER_WORKER },
 		      { "everleaf-probe", TRACER_PROBE },
-		      { "everleaf-responder", TRACER_RESPONDER } };
+		      { "everleaf-responder", TRACER_RESPONDER },
+		      { "everleaf-alpn", TRACER_RESPONDER } };
 	char path[64];
 	char text[512] = "";
 	ssize_t n;

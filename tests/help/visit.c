@@ -45,8 +45,9 @@ int visit_setup(void **state)
 	signal(SIGPIPE, SIG_IGN);
 	b->listener.serves = SERVES_CHALLENGES;
 	b->listener.fd = listen_on_loopback(&b->port);
-	assert_int_equal(responder_new(&b->listener, 1, &b->responder, &e), 0);
-	assert_int_equal(responder_add(b->responder, TOKEN, TOKEN "." THUMB, &e), 0);
+	assert_int_equal(responder_new(&b->listener, 1, NULL, &b->responder, &e), 0);
+	assert_int_equal(responder_add(b->responder, NULL, TOKEN, TOKEN "." THUMB, &e),
+			 0);
 	*state = b;
 	return 0;
 }

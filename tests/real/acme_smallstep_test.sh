@@ -44,6 +44,20 @@ test_the_responder_takes_port_80() {
 	issues_and_renews "$trust"
 }
 
+test_caddy_asks_by_tls_at_port_443() {
+	start_caddy
+	end "$(cat web/pid)"
+	way=$(by_tls 0.0.0.0:443)
+	issues_and_renews "$trust"
+}
+
+test_step_ca_asks_by_tls_too() {
+	start_step_ca
+	end "$(cat web/pid)"
+	way=$(by_tls 0.0.0.0:443)
+	issues_and_renews "$trust"
+}
+
 test_step_ca_issues_and_renews() {
 	start_step_ca
 	issues_and_renews "$trust"
