@@ -10,6 +10,7 @@
  *     drift.c        what somebody has changed of ours
  *     notice.c       ... while this runs
  *     proof.c        what is served, again and again
+ *     strangers.c    certificates that are not ours
  *     alarm.c        hooks that are told of what goes wrong
  *     pool.c         workers
  *     ledger.c       what issuers count
@@ -50,6 +51,7 @@ struct ledger_line;
 struct pool;
 struct proof;
 struct revoking;
+struct strangers;
 
 /* How something has ended so far, since this agent began. */
 struct outcome {
@@ -69,9 +71,10 @@ struct agent {
 	struct crlwatch *crls;         /* see crlwatch.h */
 	struct drift *drift; /* beside each: what somebody has changed of it */
 	struct notice notice;
-	struct proof *proofs; /* owned; see proof.h */
-	bool *wanted;         /* named on the command line, or all */
-	bool *tried;          /* in this run */
+	struct proof *proofs;        /* owned; see proof.h */
+	struct strangers *strangers; /* owned; see strangers.h */
+	bool *wanted;                /* named on the command line, or all */
+	bool *tried;                 /* in this run */
 	struct ev_loop *loop;
 	ev_timer tick;     /* while something is under way */
 	ev_periodic alarm; /* the next moment at which something is due */

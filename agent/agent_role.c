@@ -16,6 +16,7 @@
 #include "agent/progress.h"
 #include "agent/renew.h"
 #include "agent/schedule.h"
+#include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -235,6 +236,16 @@ static int take_inventory(struct agent *a, struct err *e)
 	return inventory_load(a, e);
 }
 
+/* The daemon does so later; who has named certificates of ours is about them. */
+static bool looks_at_strangers(const struct agent *a)
+{
+	const struct request *r = a->request;
+
+	return a->spec->n[SPEC_WATCH] > 0 && r->n_names == 0 &&
+	       (r->command == COMMAND_STATUS ||
+		(r->command == COMMAND_RENEW && request_writes(r)));
+}
+
 static int load(struct agent *a, struct err *e)
 {
 	uint32_t n = a->spec->n[SPEC_CERTS];
@@ -243,6 +254,7 @@ static int load(struct agent *a, struct err *e)
 	if (a->request->command == COMMAND_STATUS)
 		a->memories = xcalloc(n, sizeof(*a->memories));
 	a->drift = xcalloc(n, sizeof(*a->drift));
+	strangers_begin(a);
 	a->wanted = xcalloc(n, sizeof(*a->wanted));
 	a->tried = xcalloc(n, sizeof(*a->tried));
 	a->orders = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->orders));
@@ -253,7 +265,10 @@ static int load(struct agent *a, struct err *e)
 	TRY(agent_choose(a, e));
 	TRY(open_state(a, e));
 	TRY(take_inventory(a, e));
-	return crlwatch_load(a, e);
+	TRY(crlwatch_load(a, e));
+	if (looks_at_strangers(a))
+		strangers_load(a);
+	return 0;
 }
 
 /* -- which command -- */
@@ -344,6 +359,7 @@ int agent_role(void)
 		rc = agent_exit_status(&a, &e);
 	}
 	crlwatch_free(&a);
+	strangers_free(&a);
 	state_close(a.state);
 	free(a.certs);
 	free(a.memories);

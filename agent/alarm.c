@@ -7,6 +7,7 @@
 #include "agent/hookcall.h"
 #include "agent/job.h"
 #include "agent/log.h"
+#include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/mem.h"
 
@@ -68,6 +69,8 @@ static bool tell(struct agent *a, uint32_t hook, uint32_t event)
 		return false;
 	if (event == EVENT_CLOCK)
 		call.error = a->clock_words;
+	if (event == EVENT_EXPIRING)
+		call.strangers = &a->strangers->telling;
 	for (const struct job *j = a->telling; j != NULL; j = j->next)
 		n++;
 	jobs = xcalloc(n, sizeof(struct job *));
@@ -75,7 +78,8 @@ static bool tell(struct agent *a, uint32_t hook, uint32_t event)
 		if ((j->alarms & 1u << event) != 0 && has_hook(j, hook))
 			jobs[call.n_jobs++] = j;
 	call.jobs = jobs;
-	if (call.n_jobs == 0 && call.error == NULL)
+	if (call.n_jobs == 0 && call.error == NULL &&
+	    (call.strangers == NULL || call.strangers->n == 0))
 		return false;
 	if (hookcall_put(a, &call, &m, &e) < 0) {
 		log_error("hook: %s", e.text);
@@ -96,6 +100,12 @@ static void free_list(struct job **list)
 	}
 }
 
+static bool is_telling(const struct agent *a)
+{
+	return a->telling != NULL || a->clock_words != NULL ||
+	       a->strangers->telling.n > 0;
+}
+
 bool alarm_next(struct agent *a)
 {
 	const uint32_t n = a->spec->n[SPEC_HOOKS];
@@ -105,19 +115,20 @@ bool alarm_next(struct agent *a)
 	if (a->alarm_at == 0) { /* what comes from now on is told afterwards */
 		a->telling = a->alarms;
 		a->alarms = NULL;
+		strangers_telling(a);
 	}
-	while ((a->telling != NULL || a->clock_words != NULL) &&
-	       a->alarm_at < N_EVENTS * n) {
+	while (is_telling(a) && a->alarm_at < N_EVENTS * n) {
 		uint32_t at = a->alarm_at++;
 
 		if (tell(a, at % n, events[at / n]))
 			return true;
 	}
 	free_list(&a->telling);
+	strangers_told(a);
 	free(a->clock_words);
 	a->clock_words = NULL;
 	a->alarm_at = 0;
-	return a->alarms != NULL && alarm_next(a);
+	return (a->alarms != NULL || a->strangers->alarms.n > 0) && alarm_next(a);
 }
 
 void alarm_free(struct agent *a)

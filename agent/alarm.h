@@ -6,7 +6,7 @@
  *     not-revoked          as a failure; and what was revoked
  *     drift                by that, or as long as it is left as it is
  *     expiring             as the end comes nearer, see alarm_rule.h; none of what is
- *                          renewed in time
+ *                          renewed in time. Of what is not ours: strangers.h
  *     clock                of the host: it is wrong, or doubted
  *
  * What was told last, and when, is a row of the state database for each certificate and

@@ -69,11 +69,17 @@ static int read_all(int fd, size_t max, struct buf *b, struct err *e)
 
 int child_take(struct child *c, size_t max, struct buf *out, struct err *e)
 {
-	AUTO_FD int fd = take_fd(&c->fd);
-	int rc = read_all(fd, max, out, e);
+	int rc = read_all(c->fd, max, out, e);
 
-	/* It has closed its end, which is the last that it does. */
+	child_end(c);
+	return rc;
+}
+
+void child_end(struct child *c)
+{
+	close(c->fd);
+	c->fd = -1;
+	/* To close its end is the last that it does. */
 	while (waitpid(c->pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return rc;
 }

@@ -28,3 +28,6 @@ int child_start(unsigned cpu_s, void (*work)(void *arg, int fd), void *arg,
 /* Its result, of at most `max` bytes (ERR_LIMIT); none if it ended too soon. *c has ended
  * in any case. */
 int child_take(struct child *c, size_t max, struct buf *out, struct err *e);
+
+/* It has closed its end, and its result is for somebody else: *c has ended. */
+void child_end(struct child *c);

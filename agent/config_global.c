@@ -5,7 +5,11 @@
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/stranger.h"
+#include "agent/stranger_walk.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define SYSUSERS "everleaf.sysusers" /* of etc/, made by systemd-sysusers */
 
@@ -82,16 +86,36 @@ void config_http(struct config_reader *r, const config_setting_t *s, void *into)
 		config_socket(r, s, config_setting_get_string(s) + len);
 }
 
+/* The keeper may read below the first folder, whatever comes behind it. */
+static void read_pattern(struct config_reader *r, const config_setting_t *s)
+{
+	const char *pattern = config_path(r, s);
+	AUTO_FREE char *root = NULL;
+	struct text t;
+
+	if (pattern == NULL)
+		return;
+	root = xstrndup(pattern, stranger_root(pattern));
+	if (strcmp(root, "/") == 0 || strlen(pattern) >= STRANGER_PATH) {
+		config_expected(r, s,
+				"a pattern such as \"/etc/ssl/private/*.pem\", with a "
+				"folder before its first wildcard and of less than %d "
+				"bytes",
+				STRANGER_PATH);
+		return;
+	}
+	if (!config_exists(r, root))
+		config_warn(r, s, "there is no %s now", root);
+	t = snapshot_text(r->b, pattern);
+	if (snapshot_add(r->b, SPEC_WATCH, &t, 1).first == STRANGER_PATTERNS)
+		config_expected(r, s, "%d patterns at most", STRANGER_PATTERNS);
+}
+
 void config_watch(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	(void)into;
-	for (unsigned i = 0; i < config_items(s); i++) {
-		struct text t = { 0 };
-
-		if (config_path_text(r, config_item(s, i), &t))
-			snapshot_add(r->b, SPEC_WATCH, &t, 1);
-	}
-	config_later(r, s);
+	for (unsigned i = 0; i < config_items(s); i++)
+		read_pattern(r, config_item(s, i));
 }
 
 void config_global_contact(struct config_reader *r, const config_setting_t *s,

@@ -10,8 +10,11 @@
 #include "agent/crlwatch.h"
 #include "agent/job.h"
 #include "agent/messages.h"
+#include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/clock.h"
+#include "base/err.h"
 #include "base/json.h"
 #include "base/mem.h"
 #include "base/msg.h"
@@ -116,6 +119,29 @@ static void tell_crl(const struct crl *c, struct told *t)
 			    ERR_TEXT_MAX);
 }
 
+static void tell_stranger(const struct strange *f, struct told *t)
+{
+	AUTO_FREE char *words = strange_words(f, clock_now());
+	char until[TEXT_TIME_MAX], hex[65];
+
+	text_hex(hex, f->fingerprint, sizeof(f->fingerprint));
+	text_escape(&t->values[HOOK_CERT], f->path, strlen(f->path), STRANGER_PATH);
+	buf_puts(&t->values[HOOK_SERIAL], f->serial);
+	buf_puts(&t->values[HOOK_FINGERPRINT], hex);
+	buf_puts(&t->values[HOOK_NOT_AFTER], text_time(until, f->not_after));
+	text_escape(&t->values[HOOK_ERROR], words, strlen(words), ERR_TEXT_MAX);
+}
+
+static size_t n_strangers(const struct hookcall *c)
+{
+	return c->strangers == NULL ? 0 : c->strangers->n;
+}
+
+static size_t count(const struct hookcall *c)
+{
+	return c->n_jobs + c->n_crls + n_strangers(c);
+}
+
 static void put_document(const struct agent *a, const struct hookcall *c,
 			 struct buf *out)
 {
@@ -127,7 +153,7 @@ static void put_document(const struct agent *a, const struct hookcall *c,
 	json_str(&json, "event", event_words[c->event]);
 	json_str(&json, "hook", spec_text(a->spec, a->spec->hooks[c->hook].name));
 	json_str(&json, "step", c->test ? "test" : "run");
-	json_int(&json, "count", (int64_t)(c->n_jobs + c->n_crls));
+	json_int(&json, "count", (int64_t)count(c));
 	json_str(&json, "error", c->error);
 	json_open(&json, "certificates", '[');
 	for (size_t i = 0; i < c->n_jobs; i++)
@@ -136,6 +162,10 @@ static void put_document(const struct agent *a, const struct hookcall *c,
 	json_open(&json, "crls", '[');
 	for (size_t i = 0; i < c->n_crls; i++)
 		crlwatch_json(c->crls[i], &json);
+	json_close(&json);
+	json_open(&json, "watched", '[');
+	for (size_t i = 0; i < n_strangers(c); i++)
+		strange_json(&c->strangers->all[i], &json);
 	json_close(&json);
 	json_close(&json);
 	json_end(&json);
@@ -186,6 +216,8 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 		tell(a, c->jobs[0], &t);
 	if (c->n_crls == 1)
 		tell_crl(c->crls[0], &t);
+	if (c->n_jobs == 0 && n_strangers(c) == 1)
+		tell_stranger(&c->strangers->all[0], &t);
 	if (c->error != NULL)
 		text_escape(&t.values[HOOK_ERROR], c->error, strlen(c->error),
 			    ERR_TEXT_MAX);
@@ -193,7 +225,7 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 	msg_put_u64(m, c->hook);
 	msg_put_u64(m, c->test);
 	msg_put_str(m, event_words[c->event]);
-	msg_put_u64(m, c->n_jobs + c->n_crls);
+	msg_put_u64(m, count(c));
 	msg_put_str(m, names.len > LIMIT_HOOK_NAMES ? NULL : names.data);
 	for (size_t i = 0; i < HOOK_VALUES; i++)
 		msg_put_str(m, t.values[i].data);

@@ -10,6 +10,7 @@ struct crl;
 struct err;
 struct job;
 struct msg;
+struct strange_list;
 
 struct hookcall {
 	uint32_t hook; /* number in the snapshot */
@@ -19,6 +20,7 @@ struct hookcall {
 	size_t n_jobs;
 	struct crl *const *crls; /* what it is told of instead of certificates */
 	size_t n_crls;
+	const struct strange_list *strangers; /* besides; NULL: none */
 	const char
 	    *error; /* what is wrong with the host, no certificate; NULL: nothing */
 };

@@ -10,6 +10,7 @@
 #include "agent/probe.h"
 #include "agent/probing.h"
 #include "agent/status_json.h"
+#include "agent/strangers.h"
 #include "agent/version.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -145,6 +146,27 @@ static void put_crls(const struct agent *a, struct buf *out)
 	}
 }
 
+/* -------- certificates that are not ours: STRANGERS_MAX files at most */
+
+static int put_strangers(const struct making *m, struct err *e)
+{
+	static const char name[] = "everleaf_watched_not_after_seconds";
+	const struct strange_list *l = &m->agent->strangers->known;
+
+	metrics_family(&m->page->text, name, "gauge",
+		       "When the first certificate in a watched file ends, Unix time.");
+	for (size_t i = 0; i < l->n; i++) {
+		const struct metrics_label labels[] = { { "path", l->all[i].path },
+							{ "name", l->all[i].name } };
+
+		if (l->all[i].not_after == 0)
+			continue;
+		metrics_sample(&m->page->text, name, labels, 2, l->all[i].not_after);
+		TRY(page_turn(m->page, e));
+	}
+	return 0;
+}
+
 /* -------- all of it */
 
 /* Both ways that it can end, from the start: a rate can be told from the first one on. */
@@ -193,6 +215,7 @@ static int put_metrics(struct making *m, struct err *e)
 		       "Whether the endpoint was last seen to serve the live one.");
 	TRY(state_served_each(m->agent->state, NULL, put_served, m, e));
 	put_crls(m->agent, out);
+	TRY(put_strangers(m, e));
 	put_outcomes(m->agent, out);
 	put_one(out, "everleaf_last_pass_seconds",
 		"When the agent last decided what is to be done, Unix time.",

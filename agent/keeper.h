@@ -30,6 +30,7 @@
  *     keeper_account.c    ... ACME accounts
  *     keeper_challenge.c  http-01 tokens; keeper_txt.c: dns-01 records
  *     keeper_sweep.c      what crashes leave behind
+ *     keeper_stranger.c   certificates that are not ours
  *     keeper_watch.c      what somebody else changes meanwhile
  *     keeper_places.c     ... and where
  */
@@ -37,6 +38,7 @@
 
 #include <stdint.h>
 
+#include "agent/child.h"
 #include "agent/keeper_batch.h"
 #include "agent/lend.h"
 #include "agent/roles.h"
@@ -102,6 +104,7 @@ struct keeper {
 	size_t n_lent;
 	struct keeper_making *making; /* owned: keys that are asked for and not there */
 	struct keeper_watch *watch; /* owned; NULL: nobody stays, see keeper_watch.h */
+	struct child strangers;     /* that looks at them; fd -1: none does */
 	struct keeper_key keys[KEEPER_KEYS]; /* by number of the certificate */
 	int64_t begun_ms;                    /* clock_boot_ms() */
 	bool shut_out;                       /* it ends, see keeper_failed() */
@@ -129,6 +132,7 @@ int keeper_ca_crl(void *role, struct msg *m, struct err *e);
 int keeper_lend(void *role, struct msg *m, struct err *e);
 int keeper_present(void *role, struct msg *m, struct err *e);
 int keeper_withdraw(void *role, struct msg *m, struct err *e);
+int keeper_strangers(void *role, struct msg *m, struct err *e);
 
 /* Serve the agent by `rules`, and who was lent a socket by theirs, until the agent or the
  * supervisor lets go. */

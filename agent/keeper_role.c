@@ -9,6 +9,7 @@
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/stranger_walk.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -37,6 +38,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_TXT, RENEWS, keeper_txt },
 	{ KEEPER_TXT_REPLY, RENEWS, keeper_txt_reply },
 	{ KEEPER_WATCH, RENEWS, keeper_watch },
+	{ KEEPER_STRANGERS, LOOKS | RENEWS, keeper_strangers },
 	{ KEEPER_CRL_CAS, RENEWS, keeper_crl_cas },
 	{ KEEPER_CRL_STAGE, RENEWS, keeper_crl_stage },
 	{ KEEPER_CRL_KEEP, RENEWS, keeper_crl_keep },
@@ -131,6 +133,18 @@ static void add_folders(struct paths *p, const struct spec *s)
 	unique(p, first);
 }
 
+static void add_strangers(struct paths *p, const struct spec *s)
+{
+	const size_t first = p->n;
+
+	for (uint32_t i = 0; i < s->n[SPEC_WATCH]; i++) {
+		const char *pattern = spec_text(s, s->watch[i]);
+
+		add_path(p, xstrndup(pattern, stranger_root(pattern)), SANDBOX_READ);
+	}
+	unique(p, first);
+}
+
 /* The certificates of its CAs, and where it is in a file itself. */
 static void add_crl(struct paths *p, const struct spec *s, const struct spec_crl *c)
 {
@@ -166,17 +180,19 @@ static void add_secrets(struct paths *p, const struct spec *s)
 	unique(p, first);
 }
 
-/* Our own, the folder of each configured file, each webroot, each file with a secret. */
+/* Our own, the folder of each configured file, each webroot, each file with a secret, each
+ * folder below which there may be certificates of others. */
 static struct paths paths_of(const struct spec *s)
 {
 	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] +
 		      2 * (size_t)s->n[SPEC_CHALLENGES] + s->n[SPEC_ISSUERS] +
-		      s->n[SPEC_CRLS] + s->n[SPEC_WORDS];
+		      s->n[SPEC_CRLS] + s->n[SPEC_WORDS] + s->n[SPEC_WATCH];
 	struct paths p = { .all = xcalloc(most, sizeof(*p.all)) };
 
 	add_path(&p, xstrdup(spec_text(s, s->global->state_dir)), SANDBOX_WRITE);
 	add_folders(&p, s);
 	add_secrets(&p, s);
+	add_strangers(&p, s);
 	return p;
 }
 
@@ -200,7 +216,9 @@ static int confine(struct keeper *k, struct err *e)
 
 int keeper_role(void)
 {
-	struct keeper k = { .root = -1, .begun_ms = clock_boot_ms() };
+	struct keeper k = { .root = -1,
+			    .strangers = { .fd = -1 },
+			    .begun_ms = clock_boot_ms() };
 	struct err e;
 	int rc = role_begin(ROLE_KEEPER, &k.start, &e);
 

@@ -16,6 +16,7 @@
 enum {
 	AT_SUPERVISOR,
 	AT_AGENT,
+	AT_STRANGERS,
 	AT_WATCH,
 	AT_MAKING = AT_WATCH + KEEPER_WATCH_FDS,
 };
@@ -28,6 +29,7 @@ static size_t fill(const struct keeper *k, struct pollfd p[PLACES], size_t *at_l
 	p[AT_SUPERVISOR] =
 	    (struct pollfd){ .fd = ROLE_FD_SUPERVISOR, .events = POLLIN };
 	p[AT_AGENT] = (struct pollfd){ .fd = ROLE_FD_PEER, .events = POLLIN };
+	p[AT_STRANGERS] = (struct pollfd){ .fd = k->strangers.fd }; /* POLLHUP */
 	keeper_watch_fill(k, p + AT_WATCH);
 	*at_lent = AT_MAKING + keeper_making_fill(k, p + AT_MAKING);
 	for (size_t i = 0; i < k->n_lent; i++)
@@ -101,6 +103,8 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
 			return 0;
+		if (p[AT_STRANGERS].revents != 0)
+			child_end(&k->strangers);
 		serve_lent(k, p + at_lent);
 		for (size_t i = AT_MAKING; i < at_lent; i++)
 			if (p[i].revents != 0)

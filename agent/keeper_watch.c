@@ -11,13 +11,15 @@
 #include "agent/keeper_places.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/stranger_walk.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/watch.h"
 
-#define SLICE 256 /* looked at between two requests, and in one message */
+#define SLICE       256  /* looked at between two requests, and in one message */
+#define FOLDERS_MAX 1000 /* of one pattern */
 
 struct keeper_watch {
 	struct watch watch;
@@ -34,6 +36,8 @@ struct keeper_watch {
 	bool asked; /* to tell */
 	bool lacks; /* something could not be watched in this round */
 	bool warned;
+	bool strange; /* something has changed where certificates of others may be */
+	bool unseen;  /* ... or would not be told of */
 	enum keeper_way way, told;
 	int64_t anew_ms; /* clock_boot_ms() when all is begun anew; 0: it need not be */
 	int64_t begun_ms; /* ... was last */
@@ -109,7 +113,7 @@ static void mark_all(struct keeper_watch *w)
 		mark(w, i);
 }
 
-/* Numbers in the watch: certificates, places, live/. */
+/* Numbers in the watch: certificates, places, live/, all folders of strangers. */
 static uint32_t who_place(const struct keeper_watch *w, size_t place)
 {
 	return w->n + (uint32_t)place;
@@ -120,23 +124,27 @@ static uint32_t who_live(const struct keeper_watch *w)
 	return who_place(w, w->places.n);
 }
 
+static uint32_t who_strangers(const struct keeper_watch *w)
+{
+	return who_live(w) + 1;
+}
+
 /* It is not there: the next one above that is says when something comes. The root is
  * always there. */
-static void await(struct keeper_watch *w, size_t i)
+static int await(struct keeper_watch *w, const char *place, uint32_t who, struct err *e)
 {
-	AUTO_FREE char *path = xstrdup(w->places.places[i].path);
-	struct err e;
+	AUTO_FREE char *path = xstrdup(place);
+	int rc = -1;
 
-	for (char *slash = strrchr(path, '/'); slash != NULL;
+	for (char *slash = strrchr(path, '/'); rc < 0 && slash != NULL;
 	     slash = strrchr(path, '/')) {
 		*slash = '\0';
-		if (watch_add(&w->watch, path[0] == '\0' ? "/" : path, WATCH_COMING,
-			      who_place(w, i), NULL, &e) == 0)
-			return;
-		if (!is_missing(&e))
+		rc = watch_add(&w->watch, path[0] == '\0' ? "/" : path, WATCH_COMING,
+			       who, NULL, e);
+		if (rc < 0 && !is_missing(e))
 			break;
 	}
-	lacks(w, &e);
+	return rc;
 }
 
 static void add_place(struct keeper_watch *w, size_t i)
@@ -155,8 +163,8 @@ static void add_place(struct keeper_watch *w, size_t i)
 			lacks(w, &e);
 			return;
 		}
-		if (k == 0)
-			await(w, i);
+		if (k == 0 && await(w, p->path, who_place(w, i), &e) < 0)
+			lacks(w, &e);
 	}
 }
 
@@ -178,6 +186,7 @@ static void begin(struct keeper *k)
 	struct keeper_watch *w = k->watch;
 	struct err e;
 
+	w->strange = w->begun && k->start.spec.n[SPEC_WATCH] > 0;
 	w->begun = true;
 	w->begun_ms = clock_boot_ms();
 	w->anew_ms = 0;
@@ -221,8 +230,11 @@ static void on_event(void *arg, uint32_t who, uint32_t events, const char *name)
 		log_debug(
 		    "more was changed than the kernel has kept: all is looked at");
 		mark_all(w);
+		w->strange = true;
 	} else if (who < w->n) {
 		mark(w, who);
+	} else if (who == who_strangers(w)) {
+		w->strange = true;
 	} else if (who < who_live(w)) {
 		in_place(w, who - w->n, events, name);
 	} else if ((cert = spec_cert_called(&k->start.spec, name)) != SPEC_NOBODY) {
@@ -305,14 +317,20 @@ static int tell(struct keeper_watch *w, const uint32_t *changed, size_t n,
 
 	msg_begin(&m, KEEPER_CHANGED, 0);
 	msg_put_u64(&m, w->way);
+	msg_put_u64(&m, w->strange);
 	msg_put_u64(&m, n);
 	for (size_t i = 0; i < n; i++) {
 		msg_put_u64(&m, changed[i]);
 		msg_put_u64(&m, w->known[changed[i]]);
 	}
-	w->asked = false;
+	w->asked = w->strange = false;
 	w->told = w->way;
 	return msg_send(ROLE_FD_PEER, &m, e);
+}
+
+static bool has_news(const struct keeper_watch *w)
+{
+	return w->way != w->told || w->strange;
 }
 
 /* The next slice of what is to be looked at. */
@@ -333,7 +351,7 @@ static int look(struct keeper *k, struct err *e)
 	}
 	if (w->n_dirty == 0 && w->way == KEEPER_SETS_UP)
 		end_round(w);
-	if (n == 0 && w->way == w->told)
+	if (n == 0 && !has_news(w))
 		return 0;
 	return tell(w, changed, n, e);
 }
@@ -351,6 +369,38 @@ static void sweep(struct keeper *k)
 		add_places(k);
 	for (size_t i = 0; i < KEEPER_SWEEP && w->swept < w->n; i++)
 		mark(w, w->swept++);
+}
+
+/* -- strangers -- */
+
+static void add_folder(void *arg, const char *path, int error)
+{
+	struct keeper_watch *w = arg;
+	const uint32_t who = who_strangers(w);
+	struct err e;
+
+	(void)error; /* one that cannot be read may become one that can */
+	if (watch_add(&w->watch, path[0] == '\0' ? "/" : path, WATCH_FILES, who, NULL,
+		      &e) < 0 &&
+	    (!is_missing(&e) || await(w, path, who, &e) < 0))
+		w->unseen = true;
+}
+
+bool keeper_watch_strangers(struct keeper *k)
+{
+	const struct spec *s = &k->start.spec;
+	struct keeper_watch *w = k->watch;
+
+	if (w == NULL || w->watch.fd < 0)
+		return false;
+	w->unseen = w->strange = false;
+	for (uint32_t i = 0; i < s->n[SPEC_WATCH]; i++) {
+		struct stranger_walk walk = { w, add_folder, NULL, FOLDERS_MAX };
+
+		stranger_walk(&walk, spec_text(s, s->watch[i]));
+		w->unseen = w->unseen || walk.left == 0;
+	}
+	return !w->unseen;
 }
 
 /* -- the loop -- */
@@ -386,7 +436,7 @@ int keeper_watch_ms(const struct keeper *k)
 
 	if (w == NULL || !w->begun)
 		return -1;
-	if (w->asked && (w->n_dirty > 0 || w->way != w->told))
+	if (w->asked && (w->n_dirty > 0 || has_news(w)))
 		return 0;
 	if (w->anew_ms != 0)
 		at = w->anew_ms;
@@ -413,5 +463,5 @@ int keeper_watch_turn(struct keeper *k, const struct pollfd *p, struct err *e)
 		begin(k);
 	if (w->way == KEEPER_SWEEPS && now >= w->sweep_ms)
 		sweep(k);
-	return w->asked && (w->n_dirty > 0 || w->way != w->told) ? look(k, e) : 0;
+	return w->asked && (w->n_dirty > 0 || has_news(w)) ? look(k, e) : 0;
 }

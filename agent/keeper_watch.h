@@ -14,8 +14,13 @@
  *                                archive nothing else counts
  *     the folder of each file    and of each password, and those on the way there
  *
- * A webroot is not: nothing of ours stays there, and one that has been replaced is found
- * when the next token is written.
+ *     the folders of `watch`     in which certificates of others may come and go. Any change
+ *                                there is told as one: the agent asks for a look at all of
+ *                                them (KEEPER_STRANGERS), which adds the folders that there
+ *                                are by then. Where that is not all, it looks more often
+ *
+ * A webroot is not: nothing of ours stays there, for a token is removed when its challenge
+ * is over, and a folder that has been replaced is found when the next one is written.
  *
  * With 100,000 certificates that is as many watches. Set up in slices between requests,
  * they take a second, and of the kernel's memory 1 KiB each; it lets a user have as many
@@ -57,6 +62,9 @@ int keeper_watch(void *role, struct msg *m, struct err *e);
 
 /* The agent knows of `c` what has that stamp; 0: what it is to be told of in any case. */
 void keeper_watch_known(struct keeper *k, const struct spec_cert *c, uint64_t stamp);
+
+/* Tell of what changes in the folders of `watch` that there are now. False: not of all. */
+bool keeper_watch_strangers(struct keeper *k);
 
 /* What to wait for, KEEPER_WATCH_FDS of them, and for how long, -1: for ever. */
 #define KEEPER_WATCH_FDS 2

@@ -65,6 +65,8 @@ enum message {
 	KEEPER_TXT_REPLY, /* challenge, that MAC, the parts of a reply as DNS_SEND tells
 			     them -> . ; it is to that update */
 	KEEPER_WATCH,     /* tell what changes, once. -> . */
+	KEEPER_STRANGERS, /* -> whether what changes there will be told, fd that struct
+			     stranger can be read from */
 	KEEPER_CRL_CAS,   /* CRL -> n, n * DER of a CA it is about */
 	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h */
 	KEEPER_CRL_KEEP,  /* CRL, SHA-256 of the CA's certificate, size, fd -> . */
@@ -72,7 +74,8 @@ enum message {
 			     any file was not as it is to be */
 
 	/* keeper -> agent, after KEEPER_WATCH */
-	KEEPER_CHANGED, /* enum keeper_way, n, n * {cert, its stamp}. -> none */
+	KEEPER_CHANGED, /* enum keeper_way, whether strangers, n, n * {cert, its stamp}.
+			   -> none */
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */
 	SIGN_ACCOUNT = 65, /* -> account URL, thumbprint, whether a roll-over is open */

@@ -12,6 +12,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/state_alarm.h"
+#include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -142,6 +143,8 @@ void notice_other(void *arg, struct link *l, struct msg *m)
 		return;
 	a->notice.asked = false;
 	take_way(a, msg_get_u64(m));
+	if (msg_get_u64(m) != 0)
+		strangers_changed(a);
 	n = msg_get_u64(m);
 	take(a, m, n);
 	if (n > 0)

@@ -13,6 +13,7 @@
 #include "agent/state_revoke.h"
 #include "agent/status_json.h"
 #include "agent/status_view.h"
+#include "agent/strangers.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -167,10 +168,11 @@ static int print_table(struct agent *a, struct err *e)
 	if (a->request->n_names == 0)
 		TRY(state_each(a->state, put_unmanaged, &u, e));
 	table_print(&t, stdout);
-	if (a->request->n_names == 0)
+	if (a->request->n_names == 0) {
 		crlwatch_show(a);
-	if (a->request->n_names == 0)
+		strangers_show(a);
 		TRY(state_revoke_each(a->state, put_revocation, NULL, e));
+	}
 	if (a->start.agent_pid != 0)
 		printf("the agent runs as process %lld since %s\n",
 		       (long long)a->start.agent_pid,
@@ -184,16 +186,10 @@ static int print_table(struct agent *a, struct err *e)
 
 /* -- for monitoring: one line, 0, 1 or 2 -- */
 
-static enum health check_one(const struct view *v, const char **word)
+/* `health` and *word, or what is worse because only `left` is. */
+static enum health check_left(enum health health, int64_t left, int64_t crit,
+			      int64_t warn, const char **word)
 {
-	int64_t left = v->cert->not_after - v->now;
-	int64_t life = v->cert->not_after - v->cert->not_before;
-	const struct request *r = v->agent->request;
-	int64_t crit = r->crit_s >= 0 ? r->crit_s : life / 20;
-	int64_t warn = r->warn_s >= 0 ? r->warn_s : life / 6;
-	enum health health;
-
-	*word = view_state(v, &health);
 	if (health < HEALTH_CRITICAL && left < crit) {
 		*word = "about to expire";
 		return HEALTH_CRITICAL;
@@ -205,32 +201,79 @@ static enum health check_one(const struct view *v, const char **word)
 	return health;
 }
 
+static enum health check_one(const struct view *v, const char **word)
+{
+	int64_t left = v->cert->not_after - v->now;
+	int64_t life = v->cert->not_after - v->cert->not_before;
+	const struct request *r = v->agent->request;
+	enum health health;
+
+	*word = view_state(v, &health);
+	return check_left(health, left, r->crit_s >= 0 ? r->crit_s : life / 20,
+			  r->warn_s >= 0 ? r->warn_s : life / 6, word);
+}
+
+/* A limit that is given takes the place of the steps. */
+static enum health check_stranger(const struct agent *a, const struct strange *f,
+				  int64_t now, const char **word)
+{
+	const struct request *r = a->request;
+	enum health health;
+
+	*word = strange_state(f, now, &health);
+	if (f->not_after <= now || f->why[0] != '\0')
+		return health;
+	if (r->warn_s >= 0 || r->crit_s >= 0) {
+		health = HEALTH_OK;
+		*word = "ok";
+	}
+	return check_left(health, f->not_after - now, r->crit_s, r->warn_s, word);
+}
+
+struct checked {
+	struct buf worse;
+	enum health worst;
+	unsigned n;
+};
+
+static void note_checked(struct checked *c, const char *name, const char *word,
+			 enum health health)
+{
+	c->n++;
+	c->worst = health > c->worst ? health : c->worst;
+	if (health == HEALTH_OK || c->worse.len >= 1024)
+		return;
+	buf_puts(&c->worse, c->worse.len == 0 ? " - " : ", ");
+	text_escape(&c->worse, name, strlen(name), SIZE_MAX);
+	buf_printf(&c->worse, ": %s", word);
+}
+
 static int print_check(const struct agent *a)
 {
 	static const char *const heads[] = { "OK", "WARNING", "CRITICAL" };
-	AUTO_BUF struct buf worse = { 0 };
-	enum health worst = HEALTH_OK;
+	const struct strange_list *others = &a->strangers->known;
+	struct checked c = { .worst = HEALTH_OK };
 	int64_t now = clock_now();
-	unsigned n = 0;
+	enum health health;
+	const char *word;
 
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		const char *word;
-		enum health health;
 		struct view v;
 
 		if (!a->wanted[i])
 			continue;
-		n++;
 		v = view_of(a, i, &a->memories[i], now);
 		health = check_one(&v, &word);
-		worst = health > worst ? health : worst;
-		if (health != HEALTH_OK && worse.len < 1024)
-			buf_printf(&worse, "%s%s: %s", worse.len == 0 ? " - " : ", ",
-				   agent_cert_name(a, i), word);
+		note_checked(&c, agent_cert_name(a, i), word, health);
 	}
-	printf("%s - %u certificate%s%s\n", heads[worst], n, n == 1 ? "" : "s",
-	       worse.data == NULL ? "" : worse.data);
-	return (int)worst;
+	for (size_t i = 0; a->request->n_names == 0 && i < others->n; i++) {
+		health = check_stranger(a, &others->all[i], now, &word);
+		note_checked(&c, others->all[i].path, word, health);
+	}
+	printf("%s - %u certificate%s%s\n", heads[c.worst], c.n, c.n == 1 ? "" : "s",
+	       c.worse.data == NULL ? "" : c.worse.data);
+	buf_done(&c.worse);
+	return (int)c.worst;
 }
 
 int agent_status(struct agent *a, struct err *e)

@@ -23,6 +23,7 @@
 #include "agent/proof.h"
 #include "agent/revoke.h"
 #include "agent/rollback.h"
+#include "agent/strangers.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -132,7 +133,7 @@ static int64_t revoke_moment(const struct agent *a)
 static void pass(struct agent *a)
 {
 	enum why why;
-	int64_t next, crl_at, hook_at;
+	int64_t next, crl_at, hook_at, strange_at;
 	uint32_t i = 0;
 
 	a->look = false;
@@ -149,6 +150,7 @@ static void pass(struct agent *a)
 	crl_at = crlwatch_turn(a);
 	if (crlwatch_hooks(a, &hook_at))
 		crl_at = INT64_MAX;
+	strange_at = strangers_turn(a);
 	a->passing = false;
 	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a) || proof_busy(a) ||
 	    crlwatch_busy(a))
@@ -160,7 +162,8 @@ static void pass(struct agent *a)
 	next = agenda_next(a, &i);
 	tell_ready(a, next, i);
 	if (a->request->command == COMMAND_AGENT)
-		next = clock_sooner(clock_sooner(next, clock_sooner(crl_at, hook_at)),
+		next = clock_sooner(clock_sooner(clock_sooner(next, strange_at),
+						 clock_sooner(crl_at, hook_at)),
 				    clock_sooner(a->clock_again_at, revoke_moment(a)));
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,

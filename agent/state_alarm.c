@@ -40,6 +40,16 @@ int state_alarm_put(struct state *s, const char *name, const char *event,
 	return query_run(s, &q, e);
 }
 
+int state_alarm_prune(struct state *s, const char *before, int64_t at, struct err *e)
+{
+	struct query q;
+
+	TRY(query_begin(s, ALARM_PRUNE, &q, e));
+	query_put_text(&q, before);
+	query_put_int(&q, at);
+	return query_run(s, &q, e);
+}
+
 int state_alarm_over(struct state *s, const char *name, struct err *e)
 {
 	struct query q;

@@ -19,6 +19,10 @@ int state_alarm_get(struct state *s, const char *name, const char *event,
 int state_alarm_put(struct state *s, const char *name, const char *event,
 		    const struct alarm_row *row, struct err *e);
 
+/* Of names that begin with `before`, what was told last before `at`: nobody tells it any
+ * more. */
+int state_alarm_prune(struct state *s, const char *before, int64_t at, struct err *e);
+
 /* All is well with `name`: the next time is a change. What somebody does to its files
  * is no matter of that. */
 int state_alarm_over(struct state *s, const char *name, struct err *e);

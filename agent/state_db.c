@@ -177,6 +177,7 @@ static const char *const texts[STATEMENTS] = {
 	[ALARM_PUT] =
 	    "INSERT OR REPLACE INTO alarm (" ALARM_COLUMNS ") VALUES (?,?,?,?,?)",
 	[ALARM_OVER] = "DELETE FROM alarm WHERE name = ? AND event <> 'drift'",
+	[ALARM_PRUNE] = "DELETE FROM alarm WHERE instr(name, ?) = 1 AND told_at < ?",
 	[ALARMS_DROP] = "DELETE FROM alarm WHERE name = ?",
 	[CRL_PUT] = "INSERT OR REPLACE INTO crl (" CRL_COLUMNS ") VALUES (" Q10 ",?,?)",
 	[CRL_EACH] = "SELECT " CRL_COLUMNS " FROM crl ORDER BY name",

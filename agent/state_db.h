@@ -45,6 +45,7 @@ enum statement {
 	ALARM_GET,
 	ALARM_PUT,
 	ALARM_OVER,
+	ALARM_PRUNE,
 	ALARMS_DROP,
 	CRL_PUT,
 	CRL_EACH,

@@ -13,6 +13,7 @@
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
 #include "agent/status_view.h"
+#include "agent/strangers.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/json.h"
@@ -304,6 +305,12 @@ static int put_rest(struct document *d, struct err *e)
 	json_open(j, "crls", '[');
 	for (size_t i = 0; all && i < d->agent->crls->n; i++)
 		crlwatch_json(&d->agent->crls->crls[i], j);
+	json_close(j);
+	json_open(j, "watched", '[');
+	for (size_t i = 0; all && i < d->agent->strangers->known.n; i++) {
+		strange_json(&d->agent->strangers->known.all[i], j);
+		TRY(page_turn(d->page, e));
+	}
 	json_close(j);
 	return 0;
 }

@@ -34,17 +34,22 @@ struct draft {
 	int from;
 };
 
-/* The C library has no openat2(). */
-static int open_at(int at, const char *path, int flags, mode_t mode)
+/* The C library has no openat2(). `links`: RESOLVE_NO_SYMLINKS, or 0. */
+static int open_over(int at, const char *path, int flags, mode_t mode, unsigned links)
 {
 	struct open_how how = {
 		.flags = (unsigned)(flags | O_CLOEXEC),
 		.mode = mode,
-		.resolve = RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS |
+		.resolve = links | RESOLVE_NO_MAGICLINKS |
 			   (path[0] == '/' ? 0u : RESOLVE_BENEATH),
 	};
 
 	return (int)syscall(SYS_openat2, at, path, &how, sizeof(how));
+}
+
+static int open_at(int at, const char *path, int flags, mode_t mode)
+{
+	return open_over(at, path, flags, mode, RESOLVE_NO_SYMLINKS);
 }
 
 /* errno of open_at() in words: the kernel's own for ELOOP would mislead. */
@@ -103,10 +108,12 @@ static int move_mtime(int fd, const struct draft *d)
 	return futimens(fd, times);
 }
 
-int file_open(int at, const char *path, int *file, struct err *e)
+static int open_regular(int at, const char *path, unsigned links, int *file,
+			struct err *e)
 {
 	/* O_NONBLOCK: a FIFO would have us wait for whoever planted it. */
-	AUTO_FD int fd = open_at(at, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0);
+	AUTO_FD int fd =
+	    open_over(at, path, O_RDONLY | O_NONBLOCK | O_NOCTTY, 0, links);
 	struct stat st;
 
 	if (fd < 0)
@@ -117,6 +124,11 @@ int file_open(int at, const char *path, int *file, struct err *e)
 		return err_set(e, ERR_SYS, "%s is not a regular file", path);
 	*file = take_fd(&fd);
 	return 0;
+}
+
+int file_open(int at, const char *path, int *file, struct err *e)
+{
+	return open_regular(at, path, RESOLVE_NO_SYMLINKS, file, e);
 }
 
 /* Only what differs is asked for, so that an ordinary user's own files pass. */
@@ -309,17 +321,28 @@ int file_enter_dir(int at, const char *path, int *dir, struct err *e)
 	return 0;
 }
 
-int file_read(int at, const char *path, size_t max, struct buf *out, struct err *e)
+static int read_regular(int at, const char *path, unsigned links, size_t max,
+			struct buf *out, struct err *e)
 {
 	AUTO_FD int fd = -1;
 	AUTO_BUF struct buf got = { 0 };
 
-	TRY(file_open(at, path, &fd, e));
+	TRY(open_regular(at, path, links, &fd, e));
 	TRY(read_all(fd, path, max, &got, e));
 	buf_done(out);
 	*out = got;
 	got = (struct buf){ 0 };
 	return 0;
+}
+
+int file_read(int at, const char *path, size_t max, struct buf *out, struct err *e)
+{
+	return read_regular(at, path, RESOLVE_NO_SYMLINKS, max, out, e);
+}
+
+int file_read_linked(const char *path, size_t max, struct buf *out, struct err *e)
+{
+	return read_regular(AT_FDCWD, path, 0, max, out, e);
 }
 
 bool file_exists(int at, const char *path)

@@ -42,6 +42,10 @@ int file_open(int at, const char *path, int *file, struct err *e);
  * it is larger; else as file_open(). */
 int file_read(int at, const char *path, size_t max, struct buf *out, struct err *e);
 
+/* The same over links, but for those of /proc: what is read this way decides nothing, and
+ * the sandbox says how far links may lead. */
+int file_read_linked(const char *path, size_t max, struct buf *out, struct err *e);
+
 /* False if there is nothing there; a link counts as something. */
 bool file_exists(int at, const char *path);
 

@@ -90,6 +90,10 @@ static const struct fake_row rows[] = {
 	{ "watch of a relative path", true, "watch = \"*.pem\";",
 	  "main.conf:1: watch: found \"*.pem\", expected an absolute path without "
 	  "\"//\", \".\" and \"..\" in it\n" },
+	{ "watch of the root", true, "watch = [ \"/etc/a.pem\",\n \"/*/b.pem\" ];",
+	  "main.conf:2: watch[1]: found \"/*/b.pem\", expected a pattern such as "
+	  "\"/etc/ssl/private/*.pem\", with a folder before its first wildcard and of "
+	  "less than 1024 bytes\n" },
 	{ "include of a wrong type", true, "include = true;",
 	  "main.conf:1: include: found true, expected a pattern such as "
 	  "\"conf.d/*.conf\"\n" },
@@ -398,7 +402,7 @@ static void a_nul_byte_is_not_the_end(void **state)
 static void what_a_later_version_brings_is_only_a_warning(void **state)
 {
 	static const char text[] =
-	    "watch = \"/etc/ssl/x.pem\";\n"
+	    "\n"
 	    "issuers = { name = \"corp\"; type = \"est\"; url = "
 	    "\"https://ca.example/\"; };\n"
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
@@ -415,8 +419,38 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    fake_warned(&f),
 	    "main.conf:2: issuers.corp.type: not in this version\n"
 	    "main.conf:4: certificates.a.example.optional: not in this version\n"
-	    "main.conf:6: certificates.x.csr: not in this version\n"
-	    "main.conf:1: watch: not in this version\n");
+	    "main.conf:6: certificates.x.csr: not in this version\n");
+	fake_done(&f);
+}
+
+static void a_pattern_that_leads_nowhere_yet_is_a_warning(void **state)
+{
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, "watch = [ \"/etc/*.pem\",\n \"/etc/ssl/*.pem\" ];", &s);
+	assert_string_equal(fake_warned(&f),
+			    "main.conf:2: watch[1]: there is no /etc/ssl now\n");
+	assert_int_equal(s.n[SPEC_WATCH], 2);
+	fake_done(&f);
+}
+
+static void there_are_so_many_patterns_and_no_more(void **state)
+{
+	AUTO_BUF struct buf text = { 0 };
+	struct fake f = { 0 };
+	AUTO_FD int fd = -1;
+
+	(void)state;
+	buf_puts(&text, "watch = [ \"/etc/*\"");
+	for (int i = 0; i < 100; i++)
+		buf_printf(&text, ",\n\"/etc/%d\"", i);
+	buf_puts(&text, " ];");
+	assert_int_not_equal(fake_compile(&f, true, text.data, text.len, &fd), 0);
+	assert_string_equal(fake_said(&f),
+			    "main.conf:101: watch[100]: found "
+			    "\"/etc/99\", expected 100 patterns at most\n");
 	fake_done(&f);
 }
 
@@ -490,6 +524,8 @@ int main(void)
 		cmocka_unit_test(an_error_in_two_files_names_both),
 		cmocka_unit_test(a_nul_byte_is_not_the_end),
 		cmocka_unit_test(what_a_later_version_brings_is_only_a_warning),
+		cmocka_unit_test(a_pattern_that_leads_nowhere_yet_is_a_warning),
+		cmocka_unit_test(there_are_so_many_patterns_and_no_more),
 		cmocka_unit_test(
 		    an_issuer_that_could_not_issue_is_a_warning_beside_one_that_can),
 		cmocka_unit_test(any_bytes_are_read_or_refused),

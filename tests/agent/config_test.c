@@ -405,8 +405,8 @@ static void included_files_bring_more_of_each_list(void **state)
 
 static void the_digest_is_of_every_file(void **state)
 {
-	static const char *const one[] = { "a", "watch = \"/a\";", NULL };
-	static const char *const two[] = { "a", "watch = \"/b\";", NULL };
+	static const char *const one[] = { "a", "watch = \"/a/x\";", NULL };
+	static const char *const two[] = { "a", "watch = \"/a/y\";", NULL };
 	static const char text[] = "include = \"x\";";
 	struct fake f = { .included = one }, g = { .included = two },
 		    h = { .included = one };

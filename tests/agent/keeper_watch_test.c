@@ -6,8 +6,10 @@
 
 #include "agent/keeper_places.h"
 #include "agent/keeper_watch.h"
+#include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/notice.h"
+#include "agent/stranger.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -18,12 +20,13 @@
 static const char config[] =
     "state_dir = \"%s\"; issuers = ( { name = \"lab\"; type = \"local\"; } );"
     "certificates = ( { name = \"api\"; names = \"api.example\"; issuer = \"lab\"; },"
-    " { name = \"www\"; names = \"www.example\"; issuer = \"lab\"; } );";
+    " { name = \"www\"; names = \"www.example\"; issuer = \"lab\"; } );"
+    "watch = \"%s/tls/*.pem\";";
 
 static void begin(const struct scratch *s, enum command command, struct alone *a)
 {
 	const struct request r = { .command = command };
-	AUTO_FREE char *text = xasprintf(config, s->path);
+	AUTO_FREE char *text = xasprintf(config, s->path, s->path);
 	struct fake f = { .at = 0 };
 	AUTO_FD int snapshot = -1;
 
@@ -46,7 +49,8 @@ static int ask(const struct alone *a, uint32_t type, unsigned n)
 
 /* The next thing it says is that these have changed, `n` and `first`; how they are watched
  * it has said. */
-static void expect_changed(const struct alone *a, uint64_t n, uint64_t first)
+static void expect_told(const struct alone *a, bool strangers, uint64_t n,
+			uint64_t first)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct err e;
@@ -55,12 +59,18 @@ static void expect_changed(const struct alone *a, uint64_t n, uint64_t first)
 	assert_int_equal(m.type, KEEPER_CHANGED);
 	assert_int_equal(m.id, 0);
 	assert_int_equal(msg_get_u64(&m), KEEPER_WATCHES);
+	assert_int_equal(msg_get_u64(&m), strangers);
 	assert_int_equal(msg_get_u64(&m), n);
 	for (uint64_t i = 0; i < n; i++) {
 		assert_int_equal(msg_get_u64(&m), first + i);
 		assert_int_not_equal(msg_get_u64(&m), 0);
 	}
 	assert_int_equal(msg_end(&m, &e), 0);
+}
+
+static void expect_changed(const struct alone *a, uint64_t n, uint64_t first)
+{
+	expect_told(a, false, n, first);
 }
 
 /* By somebody else. */
@@ -120,6 +130,57 @@ static void what_the_agent_did_not_know_of_is_told(void **state)
 	make_live(s, "www"); /* before anything is watched */
 	assert_int_equal(ask(&a, KEEPER_WATCH, 0), 0);
 	expect_changed(&a, 1, 1);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Whether all folders are watched. They are below the state directory: none is told of. */
+static bool look_at_strangers(const struct alone *a)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct stranger end = { .path = "none" };
+	struct err e;
+	bool watched;
+	FILE *told;
+
+	msg_begin(&m, KEEPER_STRANGERS, 1);
+	assert_int_equal(link_ask(a->peer, &m, &e), 0);
+	watched = msg_get_u64(&m) != 0;
+	told = fdopen(msg_take_fd(&m), "r");
+	assert_non_null(told);
+	assert_int_equal(fread(&end, sizeof(end), 1, told), 1);
+	assert_string_equal(end.path, "");
+	assert_int_equal(fgetc(told), EOF);
+	fclose(told);
+	return watched;
+}
+
+static void what_changes_among_strangers_is_told_as_one_thing(void **state)
+{
+	const struct scratch *s = *state;
+	struct alone a;
+
+	scratch_mkdir(s, "tls");
+	begin(s, COMMAND_AGENT, &a);
+	assert_int_equal(ask(&a, KEEPER_STAMP, 2), 0);
+	assert_int_equal(ask(&a, KEEPER_WATCH, 0), 0);
+	expect_changed(&a, 0, 0);
+	scratch_put(s, "tls/a.pem", "none"); /* before it is watched */
+	assert_true(look_at_strangers(&a));
+	assert_int_equal(ask(&a, KEEPER_WATCH, 0), 0);
+	scratch_put(s, "tls/b.pem", "none");
+	expect_told(&a, true, 0, 0);
+	assert_true(look_at_strangers(&a));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void who_does_not_stay_looks_once(void **state)
+{
+	const struct scratch *s = *state;
+	struct alone a;
+
+	scratch_mkdir(s, "tls");
+	begin(s, COMMAND_STATUS, &a);
+	assert_false(look_at_strangers(&a));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -214,6 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(what_changes_is_told_once_for_each_time_that_it_is_asked_for),
 		TEST(what_the_agent_did_not_know_of_is_told),
+		TEST(what_changes_among_strangers_is_told_as_one_thing),
+		TEST(who_does_not_stay_looks_once),
 		TEST(who_does_not_stay_is_told_nothing),
 		TEST(each_folder_and_those_on_the_way_are_places),
 		TEST(who_writes_over_repairs_is_repaired_less_and_less_often),

@@ -79,9 +79,9 @@ struct row {
 	uint32_t listed[20];
 };
 
-#define LOOKS                               \
-	{                                   \
-		KEEPER_STAMP, KEEPER_AUDIT, \
+#define LOOKS                                                 \
+	{                                                     \
+		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_STRANGERS, \
 	}
 #define RENEWS                                                                       \
 	{                                                                            \
@@ -89,7 +89,7 @@ struct row {
 		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,      \
 		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,     \
 		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT, \
-		    KEEPER_TXT_REPLY,                                                \
+		    KEEPER_TXT_REPLY, KEEPER_STRANGERS,                              \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
