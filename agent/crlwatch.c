@@ -92,6 +92,8 @@ static int take_memory(void *arg, const char *name, const struct crl_memory *m)
 
 	if (c != NULL)
 		c->memory = *m;
+	else
+		buf_add(&((struct agent *)arg)->crls->gone, name, strlen(name) + 1);
 	return 0;
 }
 
@@ -162,6 +164,7 @@ void crlwatch_free(struct agent *a)
 		free(c->hooked);
 		free(c->stale);
 	}
+	buf_done(&a->crls->gone);
 	free(a->crls->crls);
 	free(a->crls->called);
 	free(a->crls);
@@ -260,12 +263,27 @@ static int64_t look_at_age(struct crl *c, int64_t now)
 	return clock_sooner(next, again);
 }
 
+/* Who comes back begins anew. */
+static void forget_gone(struct agent *a)
+{
+	struct buf *gone = &a->crls->gone;
+	struct err e;
+
+	for (size_t at = 0; at < gone->len; at += strlen(gone->data + at) + 1)
+		if (agent_write(a, &e) < 0 ||
+		    state_crl_drop(a->state, gone->data + at, &e) < 0)
+			log_error("%s: forget: %s", gone->data + at, e.text);
+	buf_done(gone);
+}
+
 int64_t crlwatch_turn(struct agent *a)
 {
 	const bool stays = a->request->command == COMMAND_AGENT;
 	const int64_t now = clock_now();
 	int64_t next = INT64_MAX;
 
+	if (looks(a))
+		forget_gone(a);
 	for (size_t i = 0; looks(a) && !a->stopping && !agent_cut_off(a) &&
 			   !a->clock.wrong && i < a->crls->n;
 	     i++) {

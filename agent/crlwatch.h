@@ -74,7 +74,8 @@ struct crl {
 struct crlwatch {
 	struct crl *crls; /* owned, one for each of the snapshot */
 	size_t n;
-	bool hooking; /* a hook is running, or its test */
+	struct buf gone; /* names that are remembered and no longer configured */
+	bool hooking;    /* a hook is running, or its test */
 	bool testing;
 	uint32_t hook;
 	uint32_t event;      /* enum hook_event that it is told */

@@ -80,6 +80,16 @@ int state_crl_part_put(struct state *s, const char *name, const struct crl_part 
 	return query_run(s, &q, e);
 }
 
+int state_crl_drop(struct state *s, const char *name, struct err *e)
+{
+	struct query q;
+
+	TRY(state_crl_drop_parts(s, name, e));
+	TRY(query_begin(s, CRL_DROP, &q, e));
+	query_put_text(&q, name);
+	return query_run(s, &q, e);
+}
+
 int state_crl_drop_parts(struct state *s, const char *name, struct err *e)
 {
 	struct query q;

@@ -48,7 +48,8 @@ int state_crl_put(struct state *s, const char *name, const struct crl_memory *m,
 		  struct err *e);
 int state_crl_part_put(struct state *s, const char *name, const struct crl_part *p,
 		       struct err *e);
-/* The lists of all of its CAs. */
+/* All of it, and the lists of all of its CAs. */
+int state_crl_drop(struct state *s, const char *name, struct err *e);
 int state_crl_drop_parts(struct state *s, const char *name, struct err *e);
 
 int state_crl_each(struct state *s,

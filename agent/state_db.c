@@ -183,6 +183,7 @@ static const char *const texts[STATEMENTS] = {
 	[CRL_EACH] = "SELECT " CRL_COLUMNS " FROM crl ORDER BY name",
 	[CRL_PART_PUT] = "INSERT OR REPLACE INTO crl_part (" CRL_PART_COLUMNS
 			 ") VALUES (" Q10 ",?,?)",
+	[CRL_DROP] = "DELETE FROM crl WHERE name = ?",
 	[CRL_PARTS_DROP] = "DELETE FROM crl_part WHERE name = ?",
 	[CRL_PART_EACH] = "SELECT " CRL_PART_COLUMNS " FROM crl_part ORDER BY name",
 	[LEDGER_PUT] = "INSERT INTO ledger (" LEDGER_COLUMNS ") VALUES (?,?,?,?,?)",

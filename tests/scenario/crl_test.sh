@@ -108,6 +108,25 @@ test_a_list_that_revokes_the_same_is_loaded_when_it_has_to_be() {
 	is 2 "$(told)"
 }
 
+rows_of() { # NAME
+	python3 - "$dir/state/agent/state.db" "$1" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	print(sum(db.execute("SELECT count(*) FROM %s WHERE name = ?" % t, sys.argv[2:]).fetchone()[0]
+		for t in ("crl", "crl_part")))
+	P
+}
+
+test_what_is_configured_no_more_is_forgotten() {
+	two_cas "{ $(entry one) }, { $(entry two) }"
+	expect 0 everleaf crl --update
+	is 2 "$(rows_of two)"
+	settings
+	expect 0 everleaf renew
+	is 0 "$(rows_of two)"
+	is 2 "$(rows_of one)"
+}
+
 test_only_who_is_named_is_looked_for() {
 	two_cas "{ $(entry one) }, { $(entry two) }"
 	expect 0 everleaf crl two --update
