@@ -282,7 +282,7 @@ static const struct fake_row rows[] = {
 	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "files = { path = \"/srv/app/x\"; content = \"key\"; }; };",
 	  "main.conf:1: crls.x.files.content: found \"key\", expected one of \"crl\" "
-	  "\"der\" \"combined\"\n" },
+	  "\"der\" \"combined\" \"hashed\"\n" },
 	{ "a CRL with a key's setting", true,
 	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "files = { path = \"/srv/app/x\"; format = \"der\"; }; };",
