@@ -85,6 +85,16 @@ static void read_reuse_key(struct config_reader *r, const config_setting_t *s,
 	config_bool(r, s, &((struct spec_cert *)into)->reuse_key);
 }
 
+static void read_next_key(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	uint32_t next_key;
+
+	(void)into;
+	config_bool(r, s, &next_key);
+	config_later(r, s);
+}
+
 static void read_csr(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	if (config_present(r, s, &((struct spec_cert *)into)->csr))
@@ -231,6 +241,7 @@ static const struct config_rule rules[] = {
 	{ "allow_private", read_allow_private, 0 },
 	{ "key", read_key, 0 },
 	{ "reuse_key", read_reuse_key, 0 },
+	{ "next_key", read_next_key, 0 },
 	{ "usage", read_usage, 0 },
 	{ "renew", read_renew, 0 },
 	{ "challenge", read_challenge, 0 },
