@@ -4,6 +4,7 @@
 #include "agent/alarm.h"
 #include "agent/ari.h"
 #include "agent/job.h"
+#include "agent/owncrl.h"
 #include "agent/proof.h"
 #include "base/clock.h"
 
@@ -55,6 +56,7 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 	int64_t ask_at, tell_at, prove_at;
 
 	heap_take(&a->agenda, i);
+	owncrl_note(a, i);
 	if (!a->wanted[i] || job_of_cert(a, i) != NULL)
 		return;
 	ask_at = ari_look(a, i, now); /* also about what has just been issued */

@@ -16,6 +16,7 @@
  *     ledger.c       what issuers count
  *     revoke.c       what is to be revoked
  *     crlwatch.c     CRLs that servers need
+ *     owncrl.c       CRLs that our own certificates may be on
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
  *     commit.c       one commit for all that a turn of the loop has written
@@ -48,6 +49,7 @@ struct control;
 struct crlwatch;
 struct job;
 struct ledger_line;
+struct own;
 struct pool;
 struct proof;
 struct revoking;
@@ -69,6 +71,7 @@ struct agent {
 	struct cert *certs;            /* one per certificate of the snapshot */
 	struct memory *memories;       /* beside each; NULL but for `status`: large */
 	struct crlwatch *crls;         /* see crlwatch.h */
+	struct own *own;               /* see owncrl.h */
 	struct drift *drift; /* beside each: what somebody has changed of it */
 	struct notice notice;
 	struct proof *proofs;        /* owned; see proof.h */

@@ -12,6 +12,7 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/owncrl.h"
 #include "agent/pool.h"
 #include "agent/progress.h"
 #include "agent/renew.h"
@@ -268,7 +269,7 @@ static int load(struct agent *a, struct err *e)
 	TRY(crlwatch_load(a, e));
 	if (looks_at_strangers(a))
 		strangers_load(a);
-	return 0;
+	return owncrl_load(a, e);
 }
 
 /* -- which command -- */
@@ -360,6 +361,7 @@ int agent_role(void)
 	}
 	crlwatch_free(&a);
 	strangers_free(&a);
+	owncrl_free(&a);
 	state_close(a.state);
 	free(a.certs);
 	free(a.memories);

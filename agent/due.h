@@ -9,7 +9,8 @@
  *
  *     missing         nothing is live
  *     revoked         whatever else is wrong, and with a new key
- *     untrusted       what is live cannot be read, or the key is not its own
+ *     untrusted       what is live cannot be read, the key is not its own, or a CA of its
+ *                     chain is revoked
  *     names-differ    ) the configuration asks for something else than is live (not
  *     key-differs     ) looked at after a roll-back by hand, nor of a pair that
  *     issuer-differs  ) somebody has put there)
@@ -83,6 +84,7 @@ enum why {
 #define CERT_FOREIGN     (1u << 12) /* its files hold somebody else's newer pair */
 #define CERT_BY_HAND     (1u << 13) /* its live leaf is not the one that was stored */
 #define CERT_DOWN        (1u << 14) /* an endpoint does not answer: nothing is done */
+#define CERT_CA_REVOKED  (1u << 15) /* a CA of its chain is */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {

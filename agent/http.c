@@ -7,6 +7,7 @@
 #include "agent/job.h"
 #include "agent/metrics.h"
 #include "agent/page.h"
+#include "agent/print_own.h"
 #include "agent/probe.h"
 #include "agent/probing.h"
 #include "agent/status_json.h"
@@ -167,6 +168,19 @@ static int put_strangers(const struct making *m, struct err *e)
 	return 0;
 }
 
+static void put_own(const struct agent *a, struct buf *out)
+{
+	static const char name[] = "everleaf_own_crl_next_update_seconds";
+	static const char seen[] = "everleaf_own_crl_last_success_seconds";
+
+	metrics_family(out, name, "gauge",
+		       "When the CRL of a CA of ours ends, Unix time.");
+	own_samples(a, out, name, false);
+	metrics_family(out, seen, "gauge",
+		       "When our certificates were last looked up in it, Unix time.");
+	own_samples(a, out, seen, true);
+}
+
 /* -------- all of it */
 
 /* Both ways that it can end, from the start: a rate can be told from the first one on. */
@@ -216,6 +230,7 @@ static int put_metrics(struct making *m, struct err *e)
 	TRY(state_served_each(m->agent->state, NULL, put_served, m, e));
 	put_crls(m->agent, out);
 	TRY(put_strangers(m, e));
+	put_own(m->agent, out);
 	put_outcomes(m->agent, out);
 	put_one(out, "everleaf_last_pass_seconds",
 		"When the agent last decided what is to be done, Unix time.",

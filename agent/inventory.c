@@ -14,6 +14,7 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/meta.h"
+#include "agent/owncrl.h"
 #include "agent/schedule.h"
 #include "agent/state_order.h"
 #include "base/auto.h"
@@ -24,8 +25,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define KEPT_FLAGS \
-	(CERT_REVOKED | CERT_NOT_SERVED | CERT_DOWN | CERT_ROLLED_BACK | CERT_BY_HAND)
+#define KEPT_FLAGS                                                      \
+	(CERT_REVOKED | CERT_CA_REVOKED | CERT_NOT_SERVED | CERT_DOWN | \
+	 CERT_ROLLED_BACK | CERT_BY_HAND)
 
 static void put_stamp(struct file_stamp *stamp, const struct stat *st)
 {
@@ -452,6 +454,7 @@ int inventory_again(struct agent *a, uint32_t i, struct err *e)
 
 	TRY(state_get(a->state, agent_cert_name(a, i), &m, &found, e));
 	drift_forget(a, i);
+	owncrl_forget(a, i);
 	TRY(inventory_refresh(a, i, &m, e));
 	a->certs[i].flags |= before.flags & (CERT_ORDERED | CERT_ASKED);
 	if (a->certs[i].generation == before.generation)

@@ -9,6 +9,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/meta.h"
+#include "agent/owncrl.h"
 #include "agent/reachcall.h"
 #include "agent/verify.h"
 #include "base/auto.h"
@@ -154,6 +155,7 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 	if (read_chain(a, j, &chain, e) < 0)
 		return err_wrap(e, "the CA's certificate");
 	TRY(verify(a, j, chain, e));
+	TRY(owncrl_admit(a, chain, e));
 	TRY(x509_facts(sk_X509_value(chain, 0), &j->facts, e));
 	TRY(x509_to_pem(sk_X509_value(chain, 0), &leaf, e));
 	for (int i = 1; i < sk_X509_num(chain); i++)

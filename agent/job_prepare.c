@@ -26,7 +26,8 @@ static void look_at_old(struct agent *a, struct job *j)
 		log_warn("%s: generation %llu cannot be gone back to: %s", j->name,
 			 (unsigned long long)j->previous, e.text);
 	else
-		j->old_ok = (c->flags & (CERT_REVOKED | CERT_MISMATCHED)) == 0;
+		j->old_ok = (c->flags &
+			     (CERT_REVOKED | CERT_CA_REVOKED | CERT_MISMATCHED)) == 0;
 }
 
 /* A file that could not be looked at for that may be whole. */

@@ -84,22 +84,32 @@ int keeper_crl_cas(void *role, struct msg *m, struct err *e)
 	return put_cas(k, c, m, e) < 0 ? keeper_failed(k, m, e) : 0;
 }
 
-int keeper_crl_stage(void *role, struct msg *m, struct err *e)
+/* What a list is copied from; NULL: it is fetched. */
+static int file_of(const struct keeper *k, uint64_t n, uint64_t url, const char **path,
+		   struct err *e)
 {
-	struct keeper *k = role;
 	const struct spec_crl *c;
-	AUTO_FD int fd = -1;
-	const uint32_t id = m->id;
-	const uint64_t n = msg_get_u64(m), url = msg_get_u64(m);
-	const char *path;
 
-	TRY(msg_end(m, e));
 	TRY(crl_at(k, n, &c, e));
 	if (url >= c->urls.n)
 		return err_set(e, ERR_PROTO, "there is no such URL");
-	path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
+	*path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
+	return 0;
+}
+
+int keeper_crl_stage(void *role, struct msg *m, struct err *e)
+{
+	struct keeper *k = role;
+	AUTO_FD int fd = -1;
+	const uint32_t id = m->id;
+	const uint64_t n = msg_get_u64(m), url = msg_get_u64(m);
+	const char *path = NULL;
+
+	TRY(msg_end(m, e));
+	if (n != SPEC_NOBODY)
+		TRY(file_of(k, n, url, &path, e));
 	TRY(crlset_stage(k->root, &fd, e));
-	if (path != NULL && copy_file(path, c->max_size, fd, e) < 0)
+	if (path != NULL && copy_file(path, k->start.spec.crls[n].max_size, fd, e) < 0)
 		return keeper_failed(k, m, e);
 	msg_begin(m, KEEPER_CRL_STAGE, id);
 	m->fd = take_fd(&fd);

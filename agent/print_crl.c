@@ -4,6 +4,7 @@
 
 #include "agent/agent.h"
 #include "agent/crlwatch.h"
+#include "agent/print_own.h"
 #include "agent/renew.h"
 #include "agent/table.h"
 #include "base/auto.h"
@@ -148,6 +149,8 @@ static void print_json(const struct agent *a)
 		if (a->crls->crls[i].wanted)
 			crlwatch_json(&a->crls->crls[i], &j);
 	json_close(&j);
+	if (a->request->n_names == 0)
+		own_json(a, &j);
 	json_close(&j);
 	json_end(&j);
 	puts(out.data);
@@ -163,6 +166,13 @@ static bool is_bad(const struct crl *c, int64_t now)
 		c->memory.hook_failures > 0 || crlwatch_age(c, now, &next) >= CRL_OLD);
 }
 
+static void show(const struct agent *a)
+{
+	crlwatch_show(a);
+	if (a->request->n_names == 0)
+		own_show(a, true);
+}
+
 int agent_crl(struct agent *a, struct err *e)
 {
 	const int64_t now = clock_now();
@@ -175,9 +185,9 @@ int agent_crl(struct agent *a, struct err *e)
 	if ((a->request->flags & REQUEST_JSON) != 0)
 		print_json(a);
 	else if ((a->request->flags & REQUEST_QUIET) == 0)
-		crlwatch_show(a);
+		show(a);
 	for (size_t i = 0; i < a->crls->n; i++)
 		if (is_bad(&a->crls->crls[i], now))
 			rc = EXIT_FAILURE;
-	return rc;
+	return a->request->n_names == 0 && own_has_failed(a) ? EXIT_FAILURE : rc;
 }

@@ -6,6 +6,7 @@
 #include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/ledger.h"
+#include "agent/print_own.h"
 #include "agent/renew.h"
 #include "agent/table.h"
 #include "base/auto.h"
@@ -114,6 +115,18 @@ static bool is_in_time(const struct agent *a, const struct crl *c)
 	return r->days == 0 || c->memory.look_at <= now + r->days * 86400;
 }
 
+/* The last moment that is told of, for the CRLs of our own CAs. */
+static int64_t own_until(const struct agent *a)
+{
+	const struct request *r = a->request;
+
+	if (r->n_names > 0)
+		return INT64_MIN;
+	if (r->command != COMMAND_PLAN)
+		return clock_now();
+	return r->days == 0 ? INT64_MAX : clock_now() + r->days * 86400;
+}
+
 static const char *look_why(const struct crl *c)
 {
 	if (c->memory.written == 0)
@@ -178,6 +191,7 @@ static void print_json(const struct agent *a, const struct item *items, size_t n
 		if (is_in_time(a, &a->crls->crls[i]))
 			put_look(&j, &a->crls->crls[i]);
 	json_close(&j);
+	own_plan_json(a, &j, own_until(a));
 	json_close(&j);
 	json_end(&j);
 	puts(out.data);
@@ -220,6 +234,7 @@ static void print_table(const struct agent *a, const struct item *items, size_t 
 	for (size_t i = 0; i < a->crls->n; i++)
 		if (is_in_time(a, &a->crls->crls[i]))
 			put_look_row(&t, &a->crls->crls[i], now);
+	own_plan(a, &t, own_until(a));
 	table_print(&t, stdout);
 }
 

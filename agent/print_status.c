@@ -8,6 +8,7 @@
 #include "agent/drift.h"
 #include "agent/job.h"
 #include "agent/page.h"
+#include "agent/print_own.h"
 #include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
@@ -159,6 +160,7 @@ static int print_table(struct agent *a, struct err *e)
 		v = view_of(a, i, &a->memories[i], now);
 		put_row(&t, &v);
 		drift_show(a, i, &t);
+		TRY(own_note(a, i, &t, e));
 		TRY(state_served_each(a->state, agent_cert_name(a, i), note_served,
 				      &(struct noting){ &v, &t }, e));
 		if (v.cert->ari_at != 0)
@@ -171,6 +173,7 @@ static int print_table(struct agent *a, struct err *e)
 	if (a->request->n_names == 0) {
 		crlwatch_show(a);
 		strangers_show(a);
+		own_show(a, false);
 		TRY(state_revoke_each(a->state, put_revocation, NULL, e));
 	}
 	if (a->start.agent_pid != 0)

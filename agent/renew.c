@@ -18,6 +18,7 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/owncrl.h"
 #include "agent/pool.h"
 #include "agent/progress.h"
 #include "agent/proof.h"
@@ -73,7 +74,8 @@ static void finish_if_done(struct agent *a, bool more)
 	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a) || ari_busy(a) ||
 	    a->n_reaching > 0)
 		return;
-	if (a->request->command != COMMAND_AGENT && crlwatch_busy(a))
+	if (a->request->command != COMMAND_AGENT &&
+	    (crlwatch_busy(a) || owncrl_busy(a)))
 		return;
 	challenge_rest(a);
 	if ((a->stopping || !more || a->request->command == COMMAND_AGENT) &&
@@ -85,7 +87,7 @@ static void finish_if_done(struct agent *a, bool more)
 		return;
 	if (agent_commit(a, &e) < 0)
 		log_error("remember: %s", e.text);
-	if (!pool_any(a->pool) && !crlwatch_busy(a))
+	if (!pool_any(a->pool) && !crlwatch_busy(a) && !owncrl_busy(a))
 		ev_timer_stop(a->loop, &a->tick);
 	a->over = a->stopping || !more;
 	if (a->over)
@@ -133,7 +135,7 @@ static int64_t revoke_moment(const struct agent *a)
 static void pass(struct agent *a)
 {
 	enum why why;
-	int64_t next, crl_at, hook_at, strange_at;
+	int64_t next, crl_at, hook_at, strange_at, own_at;
 	uint32_t i = 0;
 
 	a->look = false;
@@ -151,9 +153,10 @@ static void pass(struct agent *a)
 	if (crlwatch_hooks(a, &hook_at))
 		crl_at = INT64_MAX;
 	strange_at = strangers_turn(a);
+	own_at = owncrl_turn(a);
 	a->passing = false;
 	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a) || proof_busy(a) ||
-	    crlwatch_busy(a))
+	    crlwatch_busy(a) || owncrl_busy(a))
 		keep_ticking(a);
 	else
 		pool_rest(a->pool);
@@ -165,6 +168,7 @@ static void pass(struct agent *a)
 		next = clock_sooner(clock_sooner(clock_sooner(next, strange_at),
 						 clock_sooner(crl_at, hook_at)),
 				    clock_sooner(a->clock_again_at, revoke_moment(a)));
+	next = clock_sooner(next, own_at); /* in this run, also where others are over */
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,
 			NULL);

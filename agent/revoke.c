@@ -15,6 +15,7 @@
 #include "agent/messages.h"
 #include "agent/pool.h"
 #include "agent/progress.h"
+#include "agent/revoked.h"
 #include "agent/schedule.h"
 #include "agent/state_revoke.h"
 #include "base/auto.h"
@@ -218,16 +219,16 @@ static char *describe(const struct agent *a, const struct revoke_row *r,
 			 live ? " with --by-key or another --reason" : "");
 }
 
-static void tell_hooks(struct agent *a, const struct revoke_row *r, uint32_t event,
-		       const char *what, uint64_t kind, const char *text)
+static void tell_hooks(struct agent *a, const struct revoke_row *r,
+		       const struct err *why, const char *text)
 {
 	const uint32_t cert = spec_cert_called(a->spec, r->name);
-	AUTO_FREE char *words =
-	    xasprintf("generation %llu is %s: %s", (unsigned long long)r->generation,
-		      event == EVENT_REVOKED ? "revoked" : "not revoked", text);
+	AUTO_FREE char *words = xasprintf("generation %llu is not revoked: %s",
+					  (unsigned long long)r->generation, text);
 
-	if (cert != SPEC_NOBODY && alarm_admit(a, r->name, what, kind, NULL))
-		job_note(a, cert, WHY_REVOKED, event, words);
+	if (cert != SPEC_NOBODY &&
+	    alarm_admit(a, r->name, "not-revoked", (uint64_t)-why->code, NULL))
+		job_note(a, cert, WHY_REVOKED, EVENT_FAILED, words);
 }
 
 static void not_done(struct agent *a, const struct revoke_row *r, const struct err *why)
@@ -248,8 +249,7 @@ static void not_done(struct agent *a, const struct revoke_row *r, const struct e
 		log_error("%s: generation %llu is not revoked: %s", r->name,
 			  (unsigned long long)r->generation, text);
 		agent_tell(a, r->name, "not-revoked", r->generation, text);
-		tell_hooks(a, r, EVENT_FAILED, "not-revoked", (uint64_t)-why->code,
-			   text);
+		tell_hooks(a, r, why, text);
 	}
 	if (agent_commit(a, &e) < 0)
 		log_error("%s: remember: %s", r->name, e.text);
@@ -321,39 +321,14 @@ static int ask(struct agent *a, const struct revoke_row *r, uint32_t cert,
 	return 0;
 }
 
-/* A job that is under way has its own copy of what is remembered. */
-static void mark_revoked(struct agent *a, uint32_t cert)
-{
-	struct job *j = job_of_cert(a, cert);
-
-	if (j != NULL)
-		j->memory.flags |= CERT_REVOKED;
-	a->certs[cert].flags |= CERT_REVOKED;
-	if (a->certs[cert].state != JOB_PARKED)
-		a->certs[cert].retry_at = 0;
-	agenda_look(a, cert);
-}
-
-/* What is live and revoked is due to be replaced, at once: an attempt that failed before
- * was for a lesser reason. What a CA has said is kept to. */
 static int remember(struct agent *a, const struct revoke_row *r, uint32_t cert,
 		    struct err *e)
 {
-	struct memory m;
-	bool found;
-
 	TRY(agent_write(a, e));
 	TRY(state_revoke_done(a->state, r->name, r->generation, e));
-	agent_tell(a, r->name, "revoked", r->generation, r->issuer);
-	tell_hooks(a, r, EVENT_REVOKED, "revoked", r->generation, r->issuer);
-	if (a->certs[cert].generation != r->generation)
-		return agent_commit(a, e);
-	TRY(state_get(a->state, r->name, &m, &found, e));
-	m.flags |= CERT_REVOKED;
-	if (m.state != JOB_PARKED)
-		m.retry_at = 0;
-	TRY(state_put(a->state, r->name, &m, e));
-	mark_revoked(a, cert);
+	revoked_tell(a, cert, r->generation, r->issuer);
+	if (a->certs[cert].generation == r->generation)
+		TRY(revoked_remember(a, cert, CERT_REVOKED, e));
 	return agent_commit(a, e);
 }
 

@@ -91,7 +91,7 @@ struct memory {
 	uint64_t held_names_hash;
 	enum key_type held_key;
 	unsigned failures;
-	unsigned flags;           /* CERT_REVOKED, _NOT_SERVED, _ROLLED_BACK */
+	unsigned flags;           /* CERT_REVOKED, _CA_REVOKED, _NOT_SERVED, ... */
 	unsigned state;           /* enum job_state when it was written */
 	struct fallback fallback; /* whom of its issuers to ask next */
 	char issuer[128];         /* name it came from; "": not known */

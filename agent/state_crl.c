@@ -40,6 +40,35 @@ static void get_number(struct query *q, struct crl_number *n)
 	n->len = (uint8_t)len;
 }
 
+void state_crl_put_part(struct query *q, const struct crl_part *p)
+{
+	query_put_blob(q, p->ca, sizeof(p->ca));
+	query_put_text(q, p->url);
+	query_put_text(q, p->etag);
+	query_put_text(q, p->last_modified);
+	query_put_int(q, p->this_update);
+	query_put_int(q, p->next_update);
+	put_number(q, &p->number);
+	query_put_int(q, (int64_t)p->n_entries);
+	query_put_blob(q, p->digest, sizeof(p->digest));
+	query_put_blob(q, p->scope, sizeof(p->scope));
+}
+
+void state_crl_get_part(struct query *q, struct crl_part *p)
+{
+	*p = (struct crl_part){ .this_update = 0 };
+	query_get_blob(q, p->ca, sizeof(p->ca));
+	get_text(q, p->url, sizeof(p->url));
+	get_text(q, p->etag, sizeof(p->etag));
+	get_text(q, p->last_modified, sizeof(p->last_modified));
+	p->this_update = query_get_int(q);
+	p->next_update = query_get_int(q);
+	get_number(q, &p->number);
+	p->n_entries = (uint64_t)query_get_int(q);
+	query_get_blob(q, p->digest, sizeof(p->digest));
+	query_get_blob(q, p->scope, sizeof(p->scope));
+}
+
 int state_crl_put(struct state *s, const char *name, const struct crl_memory *m,
 		  struct err *e)
 {
@@ -67,16 +96,7 @@ int state_crl_part_put(struct state *s, const char *name, const struct crl_part 
 
 	TRY(query_begin(s, CRL_PART_PUT, &q, e));
 	query_put_text(&q, name);
-	query_put_blob(&q, p->ca, sizeof(p->ca));
-	query_put_text(&q, p->url);
-	query_put_text(&q, p->etag);
-	query_put_text(&q, p->last_modified);
-	query_put_int(&q, p->this_update);
-	query_put_int(&q, p->next_update);
-	put_number(&q, &p->number);
-	query_put_int(&q, (int64_t)p->n_entries);
-	query_put_blob(&q, p->digest, sizeof(p->digest));
-	query_put_blob(&q, p->scope, sizeof(p->scope));
+	state_crl_put_part(&q, p);
 	return query_run(s, &q, e);
 }
 
@@ -134,18 +154,9 @@ int state_crl_part_each(struct state *s,
 
 	while ((rc = query_next(s, &q, rc, e)) > 0) {
 		const char *name = query_get_text(&q);
-		struct crl_part p = { .this_update = 0 };
+		struct crl_part p;
 
-		query_get_blob(&q, p.ca, sizeof(p.ca));
-		get_text(&q, p.url, sizeof(p.url));
-		get_text(&q, p.etag, sizeof(p.etag));
-		get_text(&q, p.last_modified, sizeof(p.last_modified));
-		p.this_update = query_get_int(&q);
-		p.next_update = query_get_int(&q);
-		get_number(&q, &p.number);
-		p.n_entries = (uint64_t)query_get_int(&q);
-		query_get_blob(&q, p.digest, sizeof(p.digest));
-		query_get_blob(&q, p.scope, sizeof(p.scope));
+		state_crl_get_part(&q, &p);
 		rc = each(arg, name, &p);
 	}
 	return rc;

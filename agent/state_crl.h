@@ -9,6 +9,7 @@
 #include "ca/crl.h"
 
 struct err;
+struct query;
 struct state;
 
 #define CRL_URL_MAX     2048
@@ -43,6 +44,10 @@ struct crl_memory {
 	unsigned hook_failures;
 	char last_error[CRL_ERROR_MAX];
 };
+
+/* Its columns, in rows that hold more: see state_own.h. */
+void state_crl_put_part(struct query *q, const struct crl_part *p);
+void state_crl_get_part(struct query *q, struct crl_part *p);
 
 int state_crl_put(struct state *s, const char *name, const struct crl_memory *m,
 		  struct err *e);

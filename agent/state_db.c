@@ -29,9 +29,14 @@
 #define CRL_COLUMNS                                                                \
 	"name, look_at, looked_at, failures, last_error, written, written_until, " \
 	"loaded, loaded_until, hook_at, hook_failures, sum"
-#define CRL_PART_COLUMNS                                                         \
-	"name, ca, url, etag, last_modified, this_update, next_update, number, " \
-	"entries, digest, scope, sum"
+#define PART_COLUMNS                                                       \
+	"ca, url, etag, last_modified, this_update, next_update, number, " \
+	"entries, digest, scope"
+#define CRL_PART_COLUMNS "name, " PART_COLUMNS ", sum"
+#define OWN_COLUMNS      "name, generation, serial, list, revoked_at, reason, sum"
+#define OWN_LIST_COLUMNS                                                            \
+	"id, covers, urls, look_at, looked_at, failures, last_error, " PART_COLUMNS \
+	", sum"
 #define EVENT_COLUMNS "at, name, what, generation, text, sum"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
@@ -49,6 +54,9 @@
 #define MAKE_CRLS   "crl (" CRL_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
 #define MAKE_CRL_PARTS \
 	"crl_part (" CRL_PART_COLUMNS ", PRIMARY KEY (name, ca)) WITHOUT ROWID;"
+#define MAKE_OWN "own (" OWN_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
+#define MAKE_OWN_LISTS \
+	"own_list (" OWN_LIST_COLUMNS ", PRIMARY KEY (id)) WITHOUT ROWID;"
 #define LEDGER_INDEX "CREATE INDEX ledger_what ON ledger (issuer, kind, what, at);"
 
 static const char schema[] =
@@ -60,10 +68,11 @@ static const char schema[] =
     "CREATE TABLE " MAKE_ORDERS "CREATE TABLE " MAKE_TOKENS "CREATE TABLE " MAKE_REVOKED
     "CREATE TABLE " MAKE_ARI "CREATE TABLE " MAKE_ALARMS
     "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX "CREATE TABLE " MAKE_CRLS
-    "CREATE TABLE " MAKE_CRL_PARTS
+    "CREATE TABLE " MAKE_CRL_PARTS "CREATE TABLE " MAKE_OWN
+    "CREATE TABLE " MAKE_OWN_LISTS
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 7;" /* STATE_FORMAT */
+    "PRAGMA user_version = 8;" /* STATE_FORMAT */
     "COMMIT;";
 
 #define BASIC(x)  x("certificate") x("hook") x("served") x("event")
@@ -74,13 +83,16 @@ static const char schema[] =
 #define SUM_VIEW(table) \
 	"CREATE TEMP VIEW " table " AS SELECT *, NULL AS sum FROM main." table ";"
 
-/* What came with format 7, with 6 and with 5, and the end of each way to ours. */
-#define MAKE_LAST                                                \
-	"CREATE TABLE " MAKE_CRLS "CREATE TABLE " MAKE_CRL_PARTS \
-	"PRAGMA user_version = 7; COMMIT;"
-#define BLANK_LAST   "CREATE TEMP TABLE " MAKE_CRLS "CREATE TEMP TABLE " MAKE_CRL_PARTS
-#define MAKE_COUNTS  "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX MAKE_LAST
-#define BLANK_COUNTS "CREATE TEMP TABLE " MAKE_LEDGER BLANK_LAST
+/* What came with format 8, with 7, 6 and 5, and the end of each way to ours. */
+#define MAKE_LAST                                               \
+	"CREATE TABLE " MAKE_OWN "CREATE TABLE " MAKE_OWN_LISTS \
+	"PRAGMA user_version = 8; COMMIT;"
+#define BLANK_LAST "CREATE TEMP TABLE " MAKE_OWN "CREATE TEMP TABLE " MAKE_OWN_LISTS
+#define MAKE_WATCH "CREATE TABLE " MAKE_CRLS "CREATE TABLE " MAKE_CRL_PARTS MAKE_LAST
+#define BLANK_WATCH \
+	"CREATE TEMP TABLE " MAKE_CRLS "CREATE TEMP TABLE " MAKE_CRL_PARTS BLANK_LAST
+#define MAKE_COUNTS  "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX MAKE_WATCH
+#define BLANK_COUNTS "CREATE TEMP TABLE " MAKE_LEDGER BLANK_WATCH
 #define MAKE_NEW     "CREATE TABLE " MAKE_ALARMS MAKE_COUNTS
 #define MAKE_BLANK   "CREATE TEMP TABLE " MAKE_ALARMS BLANK_COUNTS
 
@@ -126,7 +138,8 @@ static const struct {
 		BASIC(SUM_VIEW) ORDERS(SUM_VIEW) AT_CA(SUM_VIEW) MAKE_BLANK },
 	[4] = { "BEGIN IMMEDIATE;" MAKE_NEW, MAKE_BLANK },
 	[5] = { "BEGIN IMMEDIATE;" MAKE_COUNTS, BLANK_COUNTS },
-	[6] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
+	[6] = { "BEGIN IMMEDIATE;" MAKE_WATCH, BLANK_WATCH },
+	[7] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -186,6 +199,16 @@ static const char *const texts[STATEMENTS] = {
 	[CRL_DROP] = "DELETE FROM crl WHERE name = ?",
 	[CRL_PARTS_DROP] = "DELETE FROM crl_part WHERE name = ?",
 	[CRL_PART_EACH] = "SELECT " CRL_PART_COLUMNS " FROM crl_part ORDER BY name",
+	[OWN_PUT] =
+	    "INSERT OR REPLACE INTO own (" OWN_COLUMNS ") VALUES (?,?,?,?,?,?,?)",
+	[OWN_DROP] = "DELETE FROM own WHERE name = ?",
+	[OWN_EACH] = "SELECT " OWN_COLUMNS " FROM own ORDER BY name",
+	[OWN_EACH_OF] = "SELECT " OWN_COLUMNS " FROM own WHERE name = ?",
+	[OWN_LIST_PUT] = "INSERT OR REPLACE INTO own_list (" OWN_LIST_COLUMNS
+			 ") VALUES (" Q10 ",?,?,?,?,?,?,?,?)",
+	[OWN_LIST_EACH] = "SELECT " OWN_LIST_COLUMNS " FROM own_list ORDER BY id",
+	[OWN_LIST_PRUNE] =
+	    "DELETE FROM own_list WHERE id NOT IN (SELECT list FROM own)",
 	[LEDGER_PUT] = "INSERT INTO ledger (" LEDGER_COLUMNS ") VALUES (?,?,?,?,?)",
 	[LEDGER_NTH] =
 	    "SELECT " LEDGER_COLUMNS " FROM ledger"

@@ -53,6 +53,13 @@ enum statement {
 	CRL_DROP,
 	CRL_PARTS_DROP,
 	CRL_PART_EACH,
+	OWN_PUT,
+	OWN_DROP,
+	OWN_EACH,
+	OWN_EACH_OF,
+	OWN_LIST_PUT,
+	OWN_LIST_EACH,
+	OWN_LIST_PRUNE,
 	LEDGER_PUT,
 	LEDGER_NTH,
 	LEDGER_PRUNE,
@@ -65,8 +72,9 @@ enum statement {
 };
 
 /* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
- * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. 6: the ledger. 7: CRLs. */
-#define STATE_FORMAT 7
+ * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. 6: the
+ * ledger. 7: CRLs. 8: those that our own certificates may be on. */
+#define STATE_FORMAT 8
 #define STATE_SUMS   4 /* the first that has them */
 
 struct state {

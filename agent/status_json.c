@@ -9,6 +9,7 @@
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/page.h"
+#include "agent/print_own.h"
 #include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
@@ -170,6 +171,7 @@ static int put_json(struct view *v, struct json *j, struct err *e)
 	json_time(j, "last_success", v->memory->last_success_at);
 	TRY(put_lists(v, j, e));
 	json_bool(j, "revoked", (v->cert->flags & CERT_REVOKED) != 0);
+	TRY(own_note_json(v->agent, v->i, j, e));
 	drift_json(v->agent, v->i, j);
 	TRY(put_ari(v, j, e));
 	json_close(j);
@@ -312,6 +314,8 @@ static int put_rest(struct document *d, struct err *e)
 		TRY(page_turn(d->page, e));
 	}
 	json_close(j);
+	if (all)
+		own_json(d->agent, j);
 	return 0;
 }
 

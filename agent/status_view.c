@@ -18,6 +18,7 @@ const char *view_state(const struct view *v, enum health *health)
 		{ CERT_UNREADABLE, HEALTH_CRITICAL, "unreadable" },
 		{ CERT_MISMATCHED, HEALTH_CRITICAL, "key mismatch" },
 		{ CERT_REVOKED, HEALTH_CRITICAL, "revoked" },
+		{ CERT_CA_REVOKED, HEALTH_CRITICAL, "CA revoked" },
 		{ CERT_HOOKS_PENDING, HEALTH_WARNING, "hooks pending" },
 		{ CERT_NOT_SERVED, HEALTH_WARNING, "not served" },
 		{ CERT_DOWN, HEALTH_WARNING, "down" },

@@ -197,12 +197,12 @@ static void a_newer_format_is_read_and_not_written(void **state)
 	fill(s->path, 2);
 	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
 	       "UPDATE certificate SET sum = sum + 1;"
-	       "PRAGMA user_version = 8;");
+	       "PRAGMA user_version = 9;");
 	before = scratch_stat(s, "state.db");
 	assert_int_equal(rows_in(s->path), 2);
 	assert_int_equal(state_open(s->path, false, &st, &e), ERR_CONFIG);
 	assert_null(st);
-	assert_non_null(strstr(e.text, "newer everleaf (format 8, this is 7)"));
+	assert_non_null(strstr(e.text, "newer everleaf (format 9, this is 8)"));
 	assert_int_equal(rows_in(s->path), 2);
 	assert_true(scratch_stat(s, "state.db").st_mtim.tv_nsec ==
 		    before.st_mtim.tv_nsec);
@@ -347,6 +347,7 @@ static void the_third_format_is_given_sums(void **state)
 		sql(s, text);
 	}
 	sql(s,
+	    "DROP TABLE own; DROP TABLE own_list;"
 	    "DROP TABLE alarm; DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
 	    "PRAGMA user_version = 3;");
 	assert_int_equal(rows_in(s->path), 3);
@@ -367,6 +368,7 @@ static void the_fourth_format_is_given_alarms_and_a_ledger(void **state)
 
 	fill(s->path, 3);
 	sql(s,
+	    "DROP TABLE own; DROP TABLE own_list;"
 	    "DROP TABLE alarm; DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
 	    "PRAGMA user_version = 4;");
 	st = open_it(s->path, true);
@@ -379,11 +381,16 @@ static void the_fourth_format_is_given_alarms_and_a_ledger(void **state)
 	assert_int_equal(state_commit(st, &e), 0);
 	state_close(st);
 	assert_int_equal(rows_in(s->path), 3);
-	sql(s, "DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
+	sql(s, "DROP TABLE own; DROP TABLE own_list;"
+	       "DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
 	       "PRAGMA user_version = 5;");
 	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
-	sql(s, "DROP TABLE crl; DROP TABLE crl_part; PRAGMA user_version = 6;");
+	sql(s, "DROP TABLE own; DROP TABLE own_list;"
+	       "DROP TABLE crl; DROP TABLE crl_part; PRAGMA user_version = 6;");
+	state_close(open_it(s->path, false));
+	assert_int_equal(rows_in(s->path), 3);
+	sql(s, "DROP TABLE own; DROP TABLE own_list; PRAGMA user_version = 7;");
 	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
 	sql(s, "PRAGMA user_version = 4;"); /* the sums of that format are kept to */

@@ -151,7 +151,7 @@ test_a_newer_format_is_refused_and_nothing_changed() {
 	tree >tree
 	for command in renew "renew --force www" "rollback www" agent; do
 		expect 2 everleaf $command
-		says err "state.db was written by a newer everleaf (format 9, this is 7): it was left as it is"
+		says err "state.db was written by a newer everleaf (format 9, this is 8): it was left as it is"
 		cmp $db before
 		tree | cmp tree -
 	done

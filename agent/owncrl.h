@@ -1,0 +1,142 @@
+/*
+ * owncrl: whether our own certificates are revoked. Every live leaf, and every CA above it,
+ * is looked up in the CRL of its issuer at each refresh of that list.
+ *
+ * Which list that is, its issuer and its distribution points say (RFC 5280 4.2.1.13):
+ * certificates that have both in common are one list, fetched once, whose serials are looked
+ * up in passes of CRL_SERIALS_MAX. The points are asked one after the other until one gives
+ * a good list: http and https; ldap is not spoken. The list is verified by its issuer, as
+ * it stands in the chain or among the anchors of the generation, and kept to what was
+ * known of it: an older one is none (crl.h). Nothing of it is kept but that.
+ *
+ *     cert.pem, chain.pem, ca.pem ▶ own ▶ KEEPER_CRL_STAGE ▶ WORKER_CRL ▶ revoked.h
+ *
+ * A leaf that is on it is CERT_REVOKED, one with a CA above it that is, CERT_CA_REVOKED; a
+ * chain with such a CA is not installed any more. No answer, and none that cannot be
+ * believed, makes a certificate bad: it is said, and tried again. A list is looked at when
+ * crl_look_at() says; after a failure as schedule_retry_at() does. What the CA knows of us
+ * by that is what it has told us to ask. Addresses of this host and link are not asked but
+ * where the crl_url of an embedded CA is.
+ *
+ *     owncrl.c       what is known, and when to look
+ *     owncrl_read.c  from files: of which list a certificate is
+ *     owncrl_look.c  one look at one list
+ *     owncrl_find.c  who is on it
+ *     print_own.c    what people see
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <openssl/x509.h>
+
+#include "agent/state_own.h"
+#include "base/err.h"
+#include "base/heap.h"
+
+struct agent;
+struct own_look;
+
+#define OWN_NONE    UINT32_MAX
+#define OWN_AT_ONCE 4   /* lists that are looked at: what bounds memory and requests */
+#define OWN_READS   256 /* generations that are read in one turn of the loop: 0.1 s */
+
+/* By certificate of the snapshot. */
+struct own_leaf {
+	uint64_t key;        /* crl_serial_key() */
+	uint32_t list;       /* OWN_NONE: its issuer is not known */
+	uint32_t generation; /* what it is of, its low bits; 0: not read yet */
+};
+
+/* A CA above one. */
+struct own_ca {
+	uint8_t ca[CRL_HASH_LEN]; /* SHA-256 of it */
+	char serial[48];
+	uint32_t list; /* OWN_NONE: a root, or its issuer is not known */
+	int64_t revoked_at;
+	unsigned reason;
+};
+
+struct own_list {
+	struct own_list_row row; /* owned: id, urls */
+	uint32_t ca;             /* number of its issuer */
+	uint32_t n_leaves;
+	bool tried;            /* in this run */
+	bool joined;           /* by a certificate, since the look began */
+	struct own_look *look; /* owned; NULL: none is under way */
+};
+
+struct own {
+	struct own_leaf *leaves; /* owned */
+	struct own_ca *cas;      /* owned */
+	uint32_t n_cas;
+	struct own_list *lists; /* owned */
+	uint32_t n_lists;
+	uint32_t n_looking;
+	struct heap unread; /* leaves whose files have to be looked at */
+};
+
+/* What is remembered. */
+int owncrl_load(struct agent *a, struct err *e);
+void owncrl_free(struct agent *a);
+
+/* Something about certificate `i` is not as it was. */
+void owncrl_note(struct agent *a, uint32_t i);
+/* ... and somebody has put another leaf in place of the one that was stored. */
+void owncrl_forget(struct agent *a, uint32_t i);
+
+/* Begin what is due by now. Returns when there is something again, INT64_MAX: never in
+ * this run. */
+int64_t owncrl_turn(struct agent *a);
+/* Whether anything is under way that a run has to wait for. */
+bool owncrl_busy(const struct agent *a);
+
+/* ERR_TRUST: a CA of `chain`, leaf first, is known to be revoked. */
+int owncrl_admit(const struct agent *a, STACK_OF(X509) * chain, struct err *e);
+
+/* Whether any live leaf is, by one CA after the other, below CA `k`; below or on list `l`. */
+bool owncrl_is_below(const struct own *o, uint32_t leaf, uint32_t k);
+bool owncrl_is_used(const struct own *o, uint32_t l);
+
+/* From the first of its points on that can be asked, see its row; "": none. */
+const char *owncrl_first(const struct own_list *l);
+/* When list `l` is looked at; INT64_MAX: nothing can be asked. */
+int64_t owncrl_moment(const struct agent *a, uint32_t l);
+/* crl_serial_key() of a serial as in struct x509_facts. */
+uint64_t owncrl_key(const char *serial);
+/* A URL that we can ask. */
+bool owncrl_speaks(const char *url);
+
+void owncrl_put_list(struct agent *a, uint32_t l);
+void owncrl_put_ca(struct agent *a, uint32_t k);
+
+/* -- owncrl_read.c -- */
+
+/* What generation of certificate `i` is live: its lists, and those of the CAs above. */
+int owncrl_read(struct agent *a, uint32_t i, struct err *e);
+/* The certificate of CA `k`, from the files of one below it; the caller's. */
+int owncrl_ca(struct agent *a, uint32_t k, X509 **ca, struct err *e);
+
+/* -- owncrl_look.c -- */
+
+void owncrl_look(struct agent *a, uint32_t l);
+void owncrl_let_go(struct own_list *l);
+
+/* -- owncrl_find.c -- */
+
+struct crl_hit;
+
+/* Who would be on a list: certificates, or CAs with OWN_CA set. */
+#define OWN_CA (1u << 31)
+size_t owncrl_members(const struct agent *a, uint32_t l, uint32_t **members,
+		      uint64_t **keys);
+
+/* `member` of list `l` may be on the one at `url`: true, it is, and what follows from that
+ * is done. */
+bool owncrl_found(struct agent *a, uint32_t l, uint32_t member, const char *url,
+		  const struct crl_hit *hit);
+
+/* "keyCompromise", ...: CRLReason, RFC 5280 5.3.1. Static. */
+const char *owncrl_reason(unsigned reason);

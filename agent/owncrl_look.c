@@ -1,0 +1,384 @@
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "agent/agent.h"
+#include "agent/crlcall.h"
+#include "agent/crlwatch_rule.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/owncrl.h"
+#include "agent/pool.h"
+#include "agent/schedule.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+#define MAX_SIZE (400u << 20) /* the default of max_size: the largest of public CAs */
+
+/* One look, from one distribution point to the next. */
+struct own_look {
+	X509 *ca;   /* owned */
+	char *urls; /* owned: of the points, each with an end of its own */
+	const char *points[LIMIT_CRL_POINTS];
+	uint32_t n_points;
+	uint32_t at;       /* the one that is asked */
+	int staging;       /* owned; -1: none */
+	bool is_here;      /* what it gave is in there */
+	uint32_t *members; /* owned, as the next: who would be on it */
+	uint64_t *keys;
+	size_t n_members;
+	size_t first;           /* those before it have been looked up */
+	struct crl_part coming; /* what is known of it */
+	struct err why; /* no point gives anything good; code 0: not known yet */
+};
+
+void owncrl_let_go(struct own_list *l)
+{
+	struct own_look *look = l->look;
+
+	if (look == NULL)
+		return;
+	X509_free(look->ca);
+	auto_fd_(&look->staging);
+	free(look->urls);
+	free(look->members);
+	free(look->keys);
+	free(look);
+	l->look = NULL;
+}
+
+/* -- a look: its end -- */
+
+static void end(struct agent *a, uint32_t l)
+{
+	owncrl_let_go(&a->own->lists[l]);
+	a->own->n_looking--;
+	agent_pass(a);
+}
+
+static void fail(struct agent *a, uint32_t l, const struct err *e)
+{
+	struct own_list_row *row = &a->own->lists[l].row;
+	const struct crl_part *p = &row->part;
+	const uint32_t draw = agent_draw(a, row->id);
+	const int64_t now = clock_now();
+
+	row->failures++;
+	row->look_at =
+	    clock_sooner(schedule_retry_at(e->code, row->failures, now, p->next_update,
+					   draw),
+			 crl_look_at(p->this_update, p->next_update, now, draw));
+	if (row->failures == 1)
+		log_warn("the CRL that our certificates may be on: %s", e->text);
+	snprintf(row->last_error, sizeof(row->last_error), "%s", e->text);
+	a->n_failed += a->request->command == COMMAND_CRL;
+	owncrl_put_list(a, l);
+	end(a, l);
+}
+
+static void succeed(struct agent *a, uint32_t l)
+{
+	struct own_list *list = &a->own->lists[l];
+	struct own_list_row *row = &list->row;
+	const int64_t now = clock_now();
+
+	row->failures = 0;
+	row->last_error[0] = '\0';
+	row->looked_at = now;
+	row->look_at = crl_look_at(row->part.this_update, row->part.next_update, now,
+				   agent_draw(a, row->id));
+	if (list->joined) /* who came meanwhile was not looked for */
+		row->part.etag[0] = row->part.last_modified[0] = '\0';
+	owncrl_put_list(a, l);
+	end(a, l);
+}
+
+/* -- one point after the other -- */
+
+static void ask(struct agent *a, uint32_t l);
+
+/* The first says why. */
+static void next_point(struct agent *a, uint32_t l, const struct err *e)
+{
+	struct own_look *look = a->own->lists[l].look;
+	const char *url = look->points[look->at];
+
+	log_info("%s: %s", url, e->text);
+	if (look->why.code == 0) {
+		look->why = *e;
+		err_wrap(&look->why, "%.200s", url);
+	}
+	look->at++;
+	look->first = 0;
+	look->is_here = false;
+	ask(a, l);
+}
+
+/* It counts when all of ours have been looked up. */
+static void take_facts(struct own_look *look, const struct crl_answer *w)
+{
+	struct crl_part *p = &look->coming;
+
+	snprintf(p->url, sizeof(p->url), "%s", look->points[look->at]);
+	snprintf(p->etag, sizeof(p->etag), "%s", w->etag);
+	snprintf(p->last_modified, sizeof(p->last_modified), "%s", w->last_modified);
+	p->this_update = w->facts.this_update;
+	p->next_update = w->facts.next_update;
+	p->number = w->facts.number;
+	p->n_entries = w->facts.n_entries;
+	memcpy(p->scope, w->facts.scope, CRL_HASH_LEN);
+}
+
+/* What has come, held against what was known. */
+static int judge(const struct crl_part *p, const struct crl_answer *w, struct err *e)
+{
+	char at[TEXT_TIME_MAX], ours[TEXT_TIME_MAX];
+
+	if (w->verdict == CRL_UNVERIFIED)
+		return err_set(e, ERR_TRUST, "the CRL cannot be verified here: %s",
+			       w->facts.unverified);
+	if (w->verdict == CRL_UNCHANGED && p->next_update != 0 &&
+	    p->next_update <= clock_now())
+		return err_set(e, ERR_TRUST,
+			       "the CRL has ended at %s, and there is no newer one",
+			       text_time(at, p->next_update));
+	if (w->verdict == CRL_GOOD && w->facts.this_update < p->this_update)
+		return err_set(e, ERR_TRUST, "the CRL is of %s, older than one of %s",
+			       text_time(at, w->facts.this_update),
+			       text_time(ours, p->this_update));
+	return 0;
+}
+
+static size_t n_asked(const struct own_look *look)
+{
+	const size_t rest = look->n_members - look->first;
+
+	return rest > CRL_SERIALS_MAX ? CRL_SERIALS_MAX : rest;
+}
+
+/* Those that are on it are not asked about again. How many there were. */
+static size_t take_hits(struct agent *a, uint32_t l, const struct crl_answer *w)
+{
+	struct own_look *look = a->own->lists[l].look;
+	const size_t asked = n_asked(look);
+	size_t n = look->first;
+
+	for (size_t i = 0; i < w->n_hits; i++) {
+		uint32_t *member = &look->members[look->first + w->hits[i].index];
+
+		if (w->hits[i].index < asked && *member != OWN_NONE &&
+		    owncrl_found(a, l, *member, look->points[look->at], &w->hits[i]))
+			*member = OWN_NONE;
+	}
+	for (size_t i = look->first; i < look->n_members; i++) {
+		look->members[n] = look->members[i];
+		look->keys[n] = look->keys[i];
+		n += look->members[i] != OWN_NONE;
+	}
+	look->n_members = n;
+	return asked;
+}
+
+/* There were more of ours on it than are told at once, and others may only look like
+ * ours: those are not asked about for ever. */
+static void look_up(struct agent *a, uint32_t l, const struct crl_answer *w)
+{
+	struct own_look *look = a->own->lists[l].look;
+	const size_t before = look->n_members;
+	const size_t asked = take_hits(a, l, w);
+	const size_t found = before - look->n_members;
+
+	if (!w->facts.more || found == 0)
+		look->first += asked - found;
+}
+
+static void go_on(struct agent *a, uint32_t l, const struct crl_answer *w)
+{
+	struct own_list *list = &a->own->lists[l];
+	struct own_look *look = list->look;
+
+	if (w->verdict == CRL_UNCHANGED) {
+		succeed(a, l);
+		return;
+	}
+	if (!look->is_here)
+		take_facts(look, w);
+	look->is_here = true;
+	look_up(a, l, w);
+	if (look->first < look->n_members) {
+		ask(a, l);
+		return;
+	}
+	list->row.part = look->coming;
+	succeed(a, l);
+}
+
+static void on_fetched(void *arg, uint32_t l, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	struct own_list *list = &a->own->lists[l];
+	struct crl_answer w = { .hits = NULL };
+	struct err e;
+
+	if (agent_cut_off(a) || a->stopping) {
+		end(a, l);
+		return;
+	}
+	if (failed != NULL)
+		e = *failed;
+	if (failed != NULL || crlcall_answered(m, &w, &e) < 0 ||
+	    judge(&list->row.part, &w, &e) < 0)
+		next_point(a, l, &e);
+	else
+		go_on(a, l, &w);
+	free(w.hits);
+}
+
+static size_t origin_len(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+}
+
+/* The embedded CA may publish where it runs: the configuration says where. */
+static bool is_configured(const struct agent *a, const char *url)
+{
+	const struct spec *s = a->spec;
+	const size_t len = origin_len(url);
+
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++) {
+		const char *known = spec_text(s, s->issuers[i].crl_url);
+
+		if (known != NULL && origin_len(known) == len &&
+		    strncmp(known, url, len) == 0)
+			return true;
+	}
+	return false;
+}
+
+static int make_call(struct agent *a, uint32_t l, struct msg *m, struct err *e)
+{
+	const struct own_list *list = &a->own->lists[l];
+	const struct crl_part *p = &list->row.part;
+	struct own_look *look = list->look;
+	const char *url = look->points[look->at];
+	const bool same = !look->is_here && strcmp(url, p->url) == 0;
+	AUTO_BUF struct buf der = { 0 };
+	struct crl_ask call = {
+		.url = look->is_here ? "file:" : url,
+		.etag = same ? p->etag : "",
+		.last_modified = same ? p->last_modified : "",
+		.allow_local = is_configured(a, url),
+		.max_size = MAX_SIZE,
+		.covers = list->row.covers,
+		.points = look->points,
+		.n_points = look->n_points,
+		.floor = p->number,
+		.serials = look->keys + look->first,
+		.n_serials = n_asked(look),
+	};
+
+	TRY(x509_to_der(look->ca, &der, e));
+	call.ca = der.data;
+	call.ca_len = der.len;
+	memcpy(call.scope, p->scope, sizeof(call.scope));
+	crlcall_ask(m, &call);
+	m->fd = fcntl(look->staging, F_DUPFD_CLOEXEC, 0);
+	return m->fd < 0 ? err_sys(e, "hand on room for a CRL") : 0;
+}
+
+static void call_worker(struct agent *a, uint32_t l)
+{
+	const struct pool_task task = {
+		.issuer = POOL_CRL,
+		.number = l,
+		.make = make_call,
+		.done = on_fetched,
+	};
+
+	pool_call(a->pool, &task);
+}
+
+static void on_staged(void *arg, uint32_t l, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	struct own_look *look = a->own->lists[l].look;
+	struct err e;
+
+	if (agent_cut_off(a) || a->stopping) {
+		end(a, l);
+		return;
+	}
+	auto_fd_(&look->staging);
+	look->staging = failed == NULL ? msg_take_fd(m) : -1;
+	if (look->staging >= 0) {
+		call_worker(a, l);
+		return;
+	}
+	if (failed == NULL)
+		err_set(&e, ERR_PROTO, "no room for it came");
+	next_point(a, l, failed == NULL ? &e : failed);
+}
+
+static void ask(struct agent *a, uint32_t l)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct own_look *look = a->own->lists[l].look;
+
+	if (look->is_here) {
+		call_worker(a, l);
+		return;
+	}
+	while (look->at < look->n_points && !owncrl_speaks(look->points[look->at]))
+		look->at++;
+	if (look->at == look->n_points) {
+		fail(a, l, &look->why);
+		return;
+	}
+	msg_begin(&m, KEEPER_CRL_STAGE, 0);
+	msg_put_u64(&m, SPEC_NOBODY);
+	msg_put_u64(&m, 0);
+	link_call(&a->keeper, &m, on_staged, l);
+}
+
+/* -- its begin -- */
+
+static void split(struct own_look *look, const char *urls)
+{
+	char *at = look->urls = xstrdup(urls);
+
+	while (*at != '\0' && look->n_points < LIMIT_CRL_POINTS) {
+		char *end = strchr(at, '\n');
+
+		look->points[look->n_points++] = at;
+		if (end == NULL)
+			return;
+		*end = '\0';
+		at = end + 1;
+	}
+}
+
+void owncrl_look(struct agent *a, uint32_t l)
+{
+	struct own_list *list = &a->own->lists[l];
+	struct own_look *look = xcalloc(1, sizeof(*look));
+	struct err e;
+
+	look->staging = -1;
+	list->look = look;
+	list->joined = false;
+	list->tried = a->request->command != COMMAND_AGENT;
+	a->own->n_looking++;
+	look->coming = list->row.part;
+	split(look, list->row.urls);
+	look->n_members = owncrl_members(a, l, &look->members, &look->keys);
+	if (owncrl_ca(a, list->ca, &look->ca, &e) < 0)
+		fail(a, l, &e);
+	else
+		ask(a, l);
+}

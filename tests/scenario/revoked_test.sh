@@ -1,0 +1,260 @@
+#!/bin/bash
+# revoked: who is on the CRL of its issuer is replaced, at once, once, and with a new key;
+# a list that cannot be had or believed changes nothing.
+. "$(dirname "$0")/../lib.sh"
+
+# What the CA publishes: what is in $dir/pki is at $pki. And a hook that is told.
+serve_pki() {
+	mkdir pki
+	mkfifo pki.stdin
+	"$root/tests/tools/files" "$dir/pki" <pki.stdin >pki.out 2>&1 &
+	started $!
+	exec 7>pki.stdin
+	hook ops <<-'H'
+	echo "$EVERLEAF_EVENT $EVERLEAF_NAMES ${EVERLEAF_ERROR-}" >>"$dir/told"
+	H
+	until_true 60 test -s pki.served/port
+	pki=http://127.0.0.1:$(cat pki.served/port)
+}
+
+settings() { # [OF THE CERTIFICATE [OF THE ISSUER [ISSUERS]]]
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; crl_url = "$pki/lab.crl"; ${2-} } ${3-} );
+	hooks = ( { name = "ops"; run = [ "$dir/ops", "run" ]; on = [ "revoked" ]; } );
+	certificates = ( { name = "www"; names = "www.example"; hooks = "ops"; ${1-issuer = \"lab\";} } ${more-} );
+	C
+}
+
+# What the CA says now is what it serves.
+publish() {
+	cp state/ca/lab/crl.der pki/lab.new
+	mv pki/lab.new pki/lab.crl
+}
+
+# A certificate of the embedded CA, whose CRL is served.
+lab() { # [SETTINGS...]
+	serve_pki
+	settings "$@"
+	expect 0 everleaf renew
+	publish
+	expect 0 everleaf crl --update
+}
+
+serial_of() { # NAME
+	openssl x509 -in "state/live/$1/cert.pem" -noout -serial | sed 's/.*=//'
+}
+
+key_of() { # NAME
+	openssl x509 -in "state/live/$1/cert.pem" -noout -pubkey
+}
+
+revoke() { # NAME [REASON]
+	expect 0 everleaf ca lab revoke "$(serial_of "$1")" ${2:+--reason "$2"}
+	publish
+}
+
+# Not to wait for the next look.
+it_is_time() {
+	python3 - "$dir/state/agent/state.db" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute("UPDATE own_list SET look_at = 1, sum = NULL")
+	db.commit()
+	P
+}
+
+own() { # PATH: of the list of leaves
+	(everleaf status --json || :) | json "own_crls.0.$1"
+}
+
+fetches() { # STATUS
+	grep -c "^$1 /lab.crl" pki.served/log || :
+}
+
+fetched() { # TIMES
+	[ "$(fetches 200)" -ge "$1" ]
+}
+
+test_who_is_on_the_list_is_replaced_once_with_a_new_key() {
+	lab 'issuer = "lab"; reuse_key = true;'
+	local key=$(key_of www)
+	revoke www keyCompromise
+	it_is_time
+	expect 0 everleaf renew
+	is_live_of www 2 2
+	not test "$key" = "$(key_of www)"
+	is 1 "$(events www revoked)"
+	everleaf history www | has keyCompromise
+	says told "revoked www "
+	it_is_time
+	expect 0 everleaf renew
+	is_live_of www 2 2
+	is 1 "$(events www revoked)"
+	is false "$(status_of www revoked)"
+}
+
+test_certificates_of_one_issuer_are_looked_up_in_one_list() {
+	local more=', { name = "mail"; names = "mail.example"; issuer = "lab"; },
+		{ name = "ftp"; names = "ftp.example"; issuer = "lab"; }'
+	lab
+	is 1 "$(fetches 200)"
+	is 3 "$(own certificates)"
+	revoke mail
+	revoke ftp superseded
+	it_is_time
+	expect 0 everleaf renew
+	is 2 "$(fetches 200)"
+	is_live_of www 1 1
+	is_live_of mail 2 2
+	is_live_of ftp 2 2
+	everleaf history ftp | has superseded
+}
+
+test_the_daemon_learns_it_and_a_restart_forgets_nothing() {
+	lab
+	revoke www
+	it_is_time
+	start_agent
+	until_true 60 has_live www 2
+	stop_agent
+	is 1 "$(events www revoked)"
+	it_is_time
+	start_agent
+	until_true 60 fetched 3
+	stop_agent
+	is_live_of www 2 2
+	is 1 "$(events www revoked)"
+}
+
+test_what_was_found_and_not_replaced_is_replaced_by_the_next_run() {
+	lab
+	revoke www
+	expect 0 everleaf crl --update
+	is true "$(status_of www revoked)"
+	is_live_of www 1 1
+	expect 0 everleaf renew
+	is_live_of www 2 2
+	is 1 "$(events www revoked)"
+}
+
+test_a_list_that_is_the_same_is_not_sent_again() {
+	lab
+	expect 0 everleaf crl --update
+	is 1 "$(fetches 304)"
+}
+
+# What is published now is not believed: nothing happens, but that it is said.
+is_not_believed() { # WORDS
+	local status=0
+	everleaf crl --update >out 2>err || status=$?
+	is 1 $status
+	own last_error | has "$1"
+	is false "$(status_of www revoked)"
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	everleaf status | has "$1"
+}
+
+test_a_list_that_cannot_be_believed_changes_nothing() {
+	lab
+	cp pki/lab.crl older.crl
+	expect 0 everleaf ca lab crl
+	publish
+	expect 0 everleaf crl --update
+	cp older.crl pki/lab.crl
+	is_not_believed older
+	# ours would be on it, if another CA could say so
+	other_crl pki/lab.crl
+	is_not_believed 'is issued by'
+	echo '<html><body>Service unavailable</body></html>' >pki/lab.crl
+	is_not_believed lab.crl
+	rm pki/lab.crl
+	is_not_believed 404
+	publish
+	expect 0 everleaf crl --update
+	is null "$(own last_error)"
+}
+
+# What is in index.txt, signed by a CA.
+openssl_crl() { # CERTIFICATE KEY FILE
+	echo 7fff >crlnumber
+	cat >other.cnf <<-C
+	[ ca ]
+	default_ca = x
+	[ x ]
+	database = $dir/index.txt
+	crlnumber = $dir/crlnumber
+	default_md = sha256
+	default_crl_days = 1
+	crl_extensions = e
+	[ e ]
+	authorityKeyIdentifier = keyid
+	C
+	openssl ca -config other.cnf -gencrl -cert "$1" -keyfile "$2" -out "$3" 2>/dev/null
+}
+
+# A CRL of another CA, with the serial of www on it.
+other_crl() { # FILE
+	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key \
+		-subj "/CN=other" -days 30 -out other.pem 2>/dev/null
+	printf 'R\t351231235959Z\t%s\t%s\tunknown\t/CN=x\n' "$(date -u +%y%m%d%H%M%SZ)" \
+		"$(serial_of www)" >index.txt
+	openssl_crl other.pem other.key "$1"
+}
+
+# An issuer with an intermediate that names a CRL of its root, at $pki/root.crl.
+intermediate() {
+	local ca=state/ca/lab
+	serve_pki
+	settings "$@"
+	expect 0 everleaf ca lab init
+	echo "basicConstraints = critical, CA:TRUE, pathlen:0
+		keyUsage = critical, keyCertSign, cRLSign
+		subjectKeyIdentifier = hash
+		authorityKeyIdentifier = keyid
+		crlDistributionPoints = URI:ldap://ca.example/root,URI:$pki/nowhere.crl,URI:$pki/root.crl" >ext
+	openssl x509 -x509toreq -in $ca/intermediate.pem -signkey $ca/intermediate.key -out ca.csr 2>/dev/null
+	openssl x509 -req -in ca.csr -CA $ca/root.pem -CAkey $ca/root.key -days 30 -set_serial 0x7a01 \
+		-extfile ext -out other.pem 2>/dev/null
+	cat other.pem >$ca/intermediate.pem # keeps whose it is
+	root_crl
+	everleaf ca lab crl | sed '/END/q' >pki/lab.crl # it comes with the root's
+	expect 0 everleaf renew
+	grep -c '^200' pki.served/log | has 2
+}
+
+root_crl() { # [SERIAL that is revoked]
+	: >index.txt
+	[ -z "${1-}" ] || printf 'R\t351231235959Z\t%s,CACompromise\t%s\tunknown\t/CN=x\n' \
+		"$(date -u +%y%m%d%H%M%SZ)" "$1" >index.txt
+	openssl_crl state/ca/lab/root.pem state/ca/lab/root.key pki/root.crl
+}
+
+test_a_revoked_ca_is_left_for_the_next_issuer() {
+	intermediate 'issuer = [ "lab", "two" ];' 'intermediate = true;' ', { name = "two"; type = "local"; }'
+	is ok "$(status_of www health)"
+	root_crl 7A01
+	it_is_time
+	expect 0 everleaf renew
+	is_live_of www 2 2
+	is two "$(status_of www issuer)"
+	everleaf history www | has cACompromise
+	everleaf history www | has untrusted
+	# the first of its list brings that CA again
+	expect 1 everleaf renew --force www
+	says err 'is revoked since'
+	is_live_of www 2 2
+}
+
+test_a_revoked_ca_of_the_only_issuer_is_an_alarm() {
+	intermediate 'issuer = "lab";' 'intermediate = true;'
+	root_crl 7A01
+	it_is_time
+	expect 1 everleaf renew
+	is_live_of www 1 1
+	says err 'is revoked since'
+	is 'CA revoked' "$(status_of www health)"
+	everleaf status www | has 'a CA above it is revoked'
+}
+
+run_tests "$@"
