@@ -14,6 +14,7 @@
 #include "agent/verify.h"
 #include "base/auto.h"
 #include "base/clock.h"
+#include "base/key.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -33,7 +34,10 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 	msg_begin(&m, KEEPER_KEY, 0);
 	msg_put_u64(&m, j->cert);
 	msg_put_u64(&m, due_needs_new_key(j->why, &a->certs[j->cert], clock_now()));
-	ask_keeper(a, j, &m);
+	if (key_takes_long((enum key_type)j->spec->key))
+		link_call_slow(&a->keeper, &m, job_answered, j->id);
+	else
+		ask_keeper(a, j, &m);
 	return 0;
 }
 

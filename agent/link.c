@@ -17,6 +17,7 @@ struct link_call {
 	uint32_t type;
 	uint32_t number;
 	link_done *done;
+	bool slow;
 	bool sent;
 };
 
@@ -26,27 +27,31 @@ static void call_free(struct link_call *c)
 	free(c);
 }
 
-static bool is_slow(const struct link *l, const struct link_call *c)
-{
-	return c->type == l->slow && l->slow != 0;
-}
-
 static bool may_send(const struct link *l, const struct link_call *c)
 {
-	bool slow = is_slow(l, c);
-
-	return !c->sent && l->under_way[slow] < (slow ? LINK_SLOW : l->limit);
+	return !c->sent && l->under_way[c->slow] < (c->slow ? LINK_SLOW : l->limit);
 }
 
 static bool is_full(const struct link *l)
 {
-	return l->under_way[false] >= l->limit &&
-	       (l->slow == 0 || l->under_way[true] >= LINK_SLOW);
+	return l->under_way[false] >= l->limit && l->under_way[true] >= LINK_SLOW;
 }
 
 static size_t all_under_way(const struct link *l)
 {
 	return l->under_way[false] + l->under_way[true];
+}
+
+static void went(struct link *l, bool slow)
+{
+	if (l->under_way[slow]++ == 0 && !slow)
+		l->busy_at = clock_boot_ms();
+}
+
+static void came(struct link *l, bool slow)
+{
+	if (--l->under_way[slow] == 0 && !slow)
+		l->busy_ms += clock_boot_ms() - l->busy_at;
 }
 
 /* Take out the call that `id` answers. */
@@ -57,7 +62,7 @@ static struct link_call *take_call(struct link *l, uint32_t id)
 
 		if (c->id == id && c->sent) {
 			*at = c->next;
-			l->under_way[is_slow(l, c)]--;
+			came(l, c->slow);
 			return c;
 		}
 	}
@@ -68,6 +73,7 @@ static void fail_all(struct link *l, const struct err *e)
 {
 	struct link_call *c = l->first;
 
+	l->busy_ms = link_busy_ms(l);
 	l->first = NULL;
 	l->under_way[false] = l->under_way[true] = l->waiting = 0;
 	while (c != NULL) {
@@ -112,7 +118,7 @@ static void send_more(struct link *l)
 		c->sent = true;
 		if (all_under_way(l) == 0)
 			l->since_ms = clock_boot_ms();
-		l->under_way[is_slow(l, c)]++;
+		went(l, c->slow);
 		l->waiting--;
 		msg_done(&c->msg);
 	}
@@ -184,7 +190,8 @@ void link_close(struct link *l)
 	msg_done(&l->in);
 }
 
-void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
+static void call(struct link *l, struct msg *m, link_done *done, uint32_t number,
+		 bool slow)
 {
 	struct link_call *c = xcalloc(1, sizeof(*c));
 	struct link_call **at = &l->first;
@@ -193,6 +200,7 @@ void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
 	c->type = m->type;
 	c->number = number;
 	c->done = done;
+	c->slow = slow;
 	msg_move(&c->msg, m);
 	c->msg.id = c->id;
 	while (*at != NULL)
@@ -206,6 +214,22 @@ void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
 		err_set(&e, ERR_NET, "the other role is gone");
 		fail_all(l, &e);
 	}
+}
+
+void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
+{
+	call(l, m, done, number, false);
+}
+
+void link_call_slow(struct link *l, struct msg *m, link_done *done, uint32_t number)
+{
+	call(l, m, done, number, true);
+}
+
+int64_t link_busy_ms(const struct link *l)
+{
+	return l->busy_ms +
+	       (l->under_way[false] == 0 ? 0 : clock_boot_ms() - l->busy_at);
 }
 
 int64_t link_silent_ms(const struct link *l)

@@ -3,8 +3,8 @@
  *
  * At most `limit` requests are under way, the others wait their turn: what is in both
  * sockets at any time is then bounded, and neither side can block the other for good.
- * Calls of one type may be `slow`: small, and answered whenever it is done, the others
- * meanwhile. They are not counted, but by a limit of their own.
+ * Some calls are slow: small, and answered whenever it is done, the others meanwhile.
+ * They are not counted, but by a limit of their own.
  * Each answer is given to its own function, with the number that came with the request;
  * a call never outlives its link: when the other role is gone, each is told so.
  */
@@ -33,13 +33,14 @@ struct link {
 	ev_io io;
 	struct ev_loop *loop;
 	size_t limit;
-	uint32_t slow;       /* type of message; 0: none is */
 	size_t under_way[2]; /* others, slow ones */
 	size_t waiting;
 	struct link_call *first; /* under way, then waiting: in the order of asking */
 	uint32_t last_id;
 	int64_t
 	    since_ms; /* clock_boot_ms() of the last sign of life, see link_silent_ms() */
+	int64_t busy_ms; /* see link_busy_ms(), until the last time that nothing was */
+	int64_t busy_at; /* clock_boot_ms() since when something is again */
 	struct msg in;
 	uint32_t
 	    asks; /* what the other role may ask of us, not an answer; 0: nothing */
@@ -56,9 +57,13 @@ void link_close(struct link *l);
 /* Ask; `m` is the caller's again when this returns (its descriptor has been sent or is
  * kept for later). The answer comes through the loop, also a failure to send. */
 void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number);
+void link_call_slow(struct link *l, struct msg *m, link_done *done, uint32_t number);
 
 /* For how long what is under way has gone without any answer; 0 if nothing is. */
 int64_t link_silent_ms(const struct link *l);
+
+/* For how long, in all, something that is not slow has been under way. */
+int64_t link_busy_ms(const struct link *l);
 
 /* Whether the other role is gone, even if the loop has not come to tell of it yet; or
  * goes within `ms`. */

@@ -49,6 +49,7 @@ struct worker {
 	struct pool_task task; /* while busy */
 	struct link link;
 	int64_t since_ms; /* clock_boot_ms() when it became busy or idle */
+	int64_t busy_ms;  /* of the keeper, see link_busy_ms(), then */
 };
 
 struct pool {
@@ -120,6 +121,14 @@ static bool probes(const struct pool *p, const struct group *g)
 
 static void feed(struct pool *p, struct group *g);
 
+/* What the task of `w` has taken so far that is not the keeper's. */
+static int64_t taken_ms(const struct worker *w, int64_t now)
+{
+	const struct link *keeper = &w->pool->agent->keeper;
+
+	return now - w->since_ms - (link_busy_ms(keeper) - w->busy_ms);
+}
+
 /* The first task of a worker, with all that has to be got ready for it, tells nothing of
  * the others. */
 static void measure(struct worker *w, int64_t ms)
@@ -140,7 +149,7 @@ static void on_done(void *arg, uint32_t number, struct msg *m, const struct err 
 	struct pool_task task = w->task;
 	int64_t now = clock_boot_ms();
 
-	measure(w, now - w->since_ms);
+	measure(w, taken_ms(w, now));
 	w->busy = false;
 	w->since_ms = now;
 	w->group->proven = w->group->proven || m != NULL;
@@ -160,6 +169,7 @@ static void give(struct worker *w, const struct pool_task *task)
 	}
 	w->busy = true;
 	w->since_ms = clock_boot_ms();
+	w->busy_ms = link_busy_ms(&a->keeper);
 	w->task = *task;
 	link_call(&w->link, &m, on_done, (uint32_t)(w - w->pool->workers));
 }
@@ -324,7 +334,7 @@ static bool all_take_long(const struct pool *p, const struct group *g, int64_t n
 		const struct worker *w = &p->workers[i];
 
 		if (w->group == g && (w->place == COMING || w->place == THERE) &&
-		    (!w->busy || now - w->since_ms <= POOL_LONG_MS))
+		    (!w->busy || taken_ms(w, now) <= POOL_LONG_MS))
 			return false;
 	}
 	return true;

@@ -281,7 +281,6 @@ static void open_loop(struct agent *a)
 {
 	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
 	link_open(&a->keeper, a->loop, ROLE_FD_PEER, KEEPER_AT_ONCE, a);
-	a->keeper.slow = KEEPER_KEY;
 	link_open(&a->super, a->loop, ROLE_FD_SUPERVISOR, SIZE_MAX, a);
 	a->keeper.gone = on_gone;
 	a->super.gone = on_gone;

@@ -106,6 +106,11 @@ int key_strength(enum key_type type)
 	return kinds[type].strength;
 }
 
+bool key_takes_long(enum key_type type)
+{
+	return kinds[type].bits != 0;
+}
+
 static EVP_PKEY *generate(const struct kind *k)
 {
 	if (k->curve != NID_undef)

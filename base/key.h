@@ -45,6 +45,9 @@ enum key_type key_type_called(const char *word); /* KEY_NONE: no such word */
 /* Security strength in bits (NIST SP 800-57): 112 for rsa-2048, 128 for p256, ... */
 int key_strength(enum key_type type);
 
+/* To make one: an RSA key takes from 50 ms to seconds. */
+bool key_takes_long(enum key_type type);
+
 /* Make a key. The caller owns *key. */
 int key_make(enum key_type type, EVP_PKEY **key, struct err *e);
 enum key_type key_type_of(const EVP_PKEY *key);

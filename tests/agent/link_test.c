@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -102,6 +103,15 @@ static void ask(struct end *end, uint32_t number)
 	link_call(&end->link, &m, on_done, number);
 }
 
+static void ask_slow(struct end *end, uint32_t number)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, ASK, 0);
+	msg_put_u64(&m, number);
+	link_call_slow(&end->link, &m, on_done, number);
+}
+
 static void turn(struct end *end)
 {
 	for (int i = 0; i < 4; i++)
@@ -174,9 +184,8 @@ static void slow_questions_have_a_limit_of_their_own(void **state)
 	struct end *end = *state;
 	unsigned sent = 0;
 
-	end->link.slow = ASK;
 	for (uint32_t i = 0; i < LINK_SLOW + 5; i++)
-		ask(end, 0);
+		ask_slow(end, 0);
 	for (uint32_t i = 0; i < 5; i++) {
 		AUTO_MSG struct msg m = MSG_NONE;
 
@@ -203,6 +212,34 @@ static void slow_questions_have_a_limit_of_their_own(void **state)
 		assert_int_equal(msg_recv(end->other, &m, &e), 0);
 		assert_int_equal(m.type, i == 0 ? ASK : KEEPER_AUDIT);
 	}
+}
+
+static void how_long_the_other_role_was_at_work_is_known(void **state)
+{
+	const struct timespec moment = { .tv_nsec = 20 * 1000000L };
+	struct end *end = *state;
+	int64_t busy_ms;
+	uint64_t number;
+	uint32_t id[2];
+
+	assert_int_equal(link_busy_ms(&end->link), 0);
+	ask(end, 0);
+	ask(end, 1);
+	id[0] = take(end, &number);
+	id[1] = take(end, &number);
+	nanosleep(&moment, NULL);
+	answer(end, ASK, id[0], 1);
+	turn(end);
+	nanosleep(&moment, NULL); /* one of them is under way still */
+	answer(end, ASK, id[1], 1);
+	turn(end);
+	busy_ms = link_busy_ms(&end->link);
+	assert_true(busy_ms >= 39);
+	nanosleep(&moment, NULL);
+	assert_int_equal(link_busy_ms(&end->link), busy_ms);
+	ask_slow(end, 2); /* the others go on meanwhile */
+	nanosleep(&moment, NULL);
+	assert_int_equal(link_busy_ms(&end->link), busy_ms);
 }
 
 static void an_answer_of_another_type_is_not_believed(void **state)
@@ -383,6 +420,7 @@ int main(void)
 		CASE(each_answer_goes_to_its_own_question),
 		CASE(no_more_than_the_limit_are_under_way),
 		CASE(slow_questions_have_a_limit_of_their_own),
+		CASE(how_long_the_other_role_was_at_work_is_known),
 		CASE(an_answer_of_another_type_is_not_believed),
 		CASE(a_refusal_comes_with_its_reason),
 		CASE(what_answers_nothing_is_given_to_nobody_who_asked),

@@ -30,6 +30,7 @@ struct play {
 	struct spec spec;
 	struct spec_issuer issuers[ISSUERS];
 	int super;                 /* the supervisor's end */
+	int keeper;                /* its end */
 	int workers[2 * POOL_MAX]; /* ends of those that have come */
 	size_t n_workers;
 	unsigned n_made; /* messages */
@@ -44,14 +45,17 @@ static struct play *playing; /* of the test that runs */
 static int play_in(void **state)
 {
 	struct play *p = test_calloc(1, sizeof(*p));
-	int sv[2];
+	int sv[2], keeper[2];
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0 ||
+	    socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keeper) < 0 ||
 	    fcntl(sv[1], F_SETFL, O_NONBLOCK) < 0)
 		return -1;
 	p->super = sv[1];
+	p->keeper = keeper[1];
 	p->agent.loop = ev_loop_new(EVFLAG_AUTO);
 	link_open(&p->agent.super, p->agent.loop, sv[0], SIZE_MAX, &p->agent);
+	link_open(&p->agent.keeper, p->agent.loop, keeper[0], SIZE_MAX, &p->agent);
 	p->issuers[NEAR].parallel = 8;
 	p->issuers[FAR].parallel = 1000;
 	p->spec.issuers = p->issuers;
@@ -68,10 +72,12 @@ static int play_out(void **state)
 
 	pool_free(p->agent.pool);
 	link_close(&p->agent.super);
+	link_close(&p->agent.keeper);
 	ev_loop_destroy(p->agent.loop);
 	for (size_t i = 0; i < p->n_workers; i++)
 		auto_fd_(&p->workers[i]);
 	close(p->super);
+	close(p->keeper);
 	test_free(p);
 	return 0;
 }
@@ -308,6 +314,35 @@ static void a_task_that_takes_long_brings_another_worker(void **state)
 	assert_true(p->told[2]);
 }
 
+static void keeper_answered(void *arg, uint32_t number, struct msg *m,
+			    const struct err *e)
+{
+	(void)arg;
+	(void)number;
+	(void)m;
+	(void)e;
+}
+
+static void what_waits_for_the_keeper_is_not_helped_by_more_workers(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct play *p = *state;
+
+	for (int i = 0; i < 50; i++) /* the fastest of them is fast */
+		prove(p, NEAR, 0);
+	msg_begin(&m, KEEPER_LEND, 0);
+	link_call(&p->agent.keeper, &m, keeper_answered, 0); /* not answered */
+	call_of(p, NEAR, 1);
+	call_of(p, NEAR, 2); /* the worker is busy */
+	pass(POOL_LONG_MS + 20);
+	pool_check(p->agent.pool);
+	assert_int_equal(supervise(p, false), 0);
+	prove(p, FAR, 200); /* as fast as can be */
+	for (uint32_t i = 10; i < 30; i++)
+		call_of(p, FAR, i);
+	assert_int_equal(supervise(p, false), 0);
+}
+
 static void the_first_worker_at_an_issuer_is_alone_until_it_gets_somewhere(void **state)
 {
 	struct play *p = *state;
@@ -481,6 +516,7 @@ int main(void)
 		CASE(a_few_short_tasks_do_not_bring_many_workers),
 		CASE(tasks_that_take_long_bring_many),
 		CASE(a_task_that_takes_long_brings_another_worker),
+		CASE(what_waits_for_the_keeper_is_not_helped_by_more_workers),
 		CASE(the_first_worker_at_an_issuer_is_alone_until_it_gets_somewhere),
 		CASE(a_worker_serves_one_issuer),
 		CASE(nothing_is_made_before_a_worker_takes_it_up),
