@@ -45,14 +45,19 @@ static const char *name_of(const struct order_want *want, const struct doc *auth
 	return NULL;
 }
 
+static bool is_listed(const char *const *list, const char *name)
+{
+	while (*list != NULL && strcmp(*list, name) != 0)
+		list++;
+	return *list != NULL;
+}
+
 static bool is_for(const struct order_way *way, const char *name)
 {
-	if (way->only == NULL)
-		return true;
-	for (size_t i = 0; way->only[i] != NULL; i++)
-		if (strcmp(way->only[i], name) == 0)
-			return true;
-	return false;
+	const char *bare = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
+
+	return (way->only == NULL || is_listed(way->only, name)) &&
+	       (way->except == NULL || !is_listed(way->except, bare));
 }
 
 static const struct doc *challenge_of(const struct doc *challenges, const char *type)

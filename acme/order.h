@@ -33,9 +33,10 @@ struct err;
 
 /* One way to show control of a name, in the order in which they are tried. */
 struct order_way {
-	const char *type;        /* "http-01" */
-	unsigned number;         /* what acme_token.way says */
-	const char *const *only; /* NULL-terminated; NULL: for all names */
+	const char *type;          /* "http-01" */
+	unsigned number;           /* what acme_token.way says */
+	const char *const *only;   /* NULL-terminated; NULL: for all names */
+	const char *const *except; /* ... but for these, without "*."; NULL: none */
 };
 
 struct order_want {

@@ -64,6 +64,7 @@ static void token_free(struct challenges *c, struct token *t)
 	free(t->owner);
 	free(t->zone);
 	free(t->failed);
+	free(t->said);
 	free(t);
 }
 
@@ -182,7 +183,9 @@ static void on_presented(void *arg, uint32_t id, struct msg *m,
 	(void)m;
 	if (t == NULL || t->state != TOKEN_PUT)
 		return;
-	if (failed == NULL && !is_by_keeper(a, t))
+	if (t->by_program)
+		program_checked(a, t, failed);
+	else if (failed == NULL && !is_by_keeper(a, t))
 		responder_put(a, t);
 	else
 		token_put_done(a, t, failed);
@@ -196,6 +199,14 @@ static void on_withdrawn(void *arg, uint32_t id, struct msg *m,
 
 	(void)m;
 	if (t != NULL)
+		token_taken(a, t, failed);
+}
+
+void token_out(struct agent *a, struct token *t, const struct err *failed)
+{
+	if (failed == NULL && t->by_program && is_by_keeper(a, t))
+		ask_keeper(a, t, KEEPER_WITHDRAW, on_withdrawn);
+	else
 		token_taken(a, t, failed);
 }
 
@@ -217,7 +228,7 @@ static void take(struct agent *a, struct token *t)
 	t->group = 0;
 	if (!was_put || is_wanted_by_others(a->challenges, t))
 		token_taken(a, t, NULL);
-	else if (t->by_dns)
+	else if (t->by_dns || t->by_program)
 		dns_take(a, t);
 	else if (is_by_keeper(a, t))
 		ask_keeper(a, t, KEEPER_WITHDRAW, on_withdrawn);
@@ -272,7 +283,8 @@ static int accept(struct agent *a, struct group *g, const struct challenge_token
 	before = same_row(c, t);
 	if (before != NULL && before->group != 0)
 		before = NULL; /* somebody waits for that one */
-	if (before != NULL && before->by_dns && t->by_dns)
+	if (before != NULL && before->by_dns == t->by_dns &&
+	    (t->by_dns || (t->by_program && before->challenge == t->challenge)))
 		dns_take_over(a, t, before);
 	TRY(token_remember(a, t, e));
 	t->group = g->id;
@@ -346,7 +358,7 @@ static struct token *first_of(const struct challenges *c, const char *name)
 	return t;
 }
 
-void challenge_withdraw(struct agent *a, const char *name)
+void challenge_withdraw(struct agent *a, const char *name, bool proven)
 {
 	struct challenges *c = a->challenges;
 	struct group *next;
@@ -357,8 +369,11 @@ void challenge_withdraw(struct agent *a, const char *name)
 		if (strcmp(g->name, name) == 0)
 			group_free(c, g);
 	}
-	while ((t = first_of(c, name)) != NULL)
+	program_forget(a, name);
+	while ((t = first_of(c, name)) != NULL) {
+		t->proven = proven;
 		take(a, t);
+	}
 }
 
 bool challenge_busy(const struct agent *a)
@@ -454,6 +469,7 @@ void challenge_free(struct agent *a)
 	while (c->groups != NULL)
 		group_free(c, c->groups);
 	dns_free(a);
+	program_forget(a, NULL);
 	responder_close(a);
 	free(c);
 	a->challenges = NULL;

@@ -22,11 +22,17 @@
  * as if the CA had told it to come back (ERR_LATER). All that is due in one zone goes in
  * one update, and one after the other.
  *
+ * A program that a person names may show a challenge in our place (hooks/dialect.h): the
+ * supervisor runs it, one call at a time, as part of the same updates. When all is
+ * presented, what is in DNS may be looked for as above. One that declines a name leaves it
+ * to the next challenge that there is for it: its order goes on at once without this one.
+ *
  *     challenge.c            who waits for what, the keeper
  *     challenge_row.c        rows
  *     challenge_responder.c  the responder
  *     challenge_dns.c        records of zones
  *     challenge_update.c     ... and how they come there
+ *     challenge_program.c    ... or by a program, which shows other challenges, too
  */
 #pragma once
 
@@ -36,6 +42,7 @@
 
 struct agent;
 struct err;
+struct msg;
 
 typedef void challenge_done(struct agent *a, uint32_t number, const struct err *e);
 
@@ -52,10 +59,15 @@ void challenge_present(struct agent *a, const char *name,
 		       const struct challenge_token *tokens, size_t n,
 		       challenge_done *done, uint32_t number);
 
-/* Withdraw all tokens of the certificate `name`; nobody waits for it, but the loop does
+/* Withdraw all tokens of the certificate `name`, which the CA has seen if they are
+ * `proven`; nobody waits for it, but the loop does
  * not end before it is done. Who waits for one of them to be presented is not called
  * any more. */
-void challenge_withdraw(struct agent *a, const char *name);
+void challenge_withdraw(struct agent *a, const char *name, bool proven);
+
+/* Which programs have declined which names of the order of `name`, as WORKER_ORDER has it. */
+#define CHALLENGE_DECLINED 1000
+void challenge_put_declined(const struct agent *a, const char *name, struct msg *m);
 
 /* At the start, before any order goes on. */
 void challenge_begin(struct agent *a);

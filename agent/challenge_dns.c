@@ -165,11 +165,12 @@ static bool is_zone_busy(const struct challenges *c, const struct token *t)
 	return false;
 }
 
-static const struct token *first_due(const struct challenges *c)
+static const struct token *first_due(const struct agent *a)
 {
+	const struct challenges *c = a->challenges;
 	const struct token *t = c->tokens;
 
-	while (t != NULL && (!t->due || is_zone_busy(c, t)))
+	while (t != NULL && (!t->due || is_zone_busy(c, t) || program_is_busy(a, t)))
 		t = t->next;
 	return t;
 }
@@ -178,10 +179,12 @@ void dns_turn(struct agent *a)
 {
 	const struct token *t;
 
-	while ((t = first_due(a->challenges)) != NULL) {
+	while ((t = first_due(a)) != NULL) {
 		struct update *u = update_new(a, t);
 
-		if (u->zone != NULL)
+		if (u->zone != NULL && update_has_program(u))
+			update_run(u);
+		else if (u->zone != NULL)
 			update_sign(u);
 		else
 			update_call(u, make_find, on_found);
@@ -201,11 +204,20 @@ void dns_put(struct agent *a, struct token *t)
 		token_put_done(a, t, &e);
 	} else if (t->seen) {
 		token_put_done(a, t, NULL);
-	} else if (u != NULL && update_is_slow(u, "not all name servers show it", &e)) {
+	} else if (u != NULL &&
+		   update_is_slow(u,
+				  t->by_program ? "its program has not ended"
+						: "not all name servers show it",
+				  &e)) {
 		token_put_done(a, t, &e);
 	} else {
 		t->due = t->update == 0;
 	}
+}
+
+bool dns_is_there(const struct token *t)
+{
+	return t->by_program ? t->called : t->owner != NULL;
 }
 
 /* One that is looked at is there; one that is on its way is waited for. */
@@ -216,7 +228,7 @@ void dns_take(struct agent *a, struct token *t)
 	if (u != NULL && u->step != UPDATE_LOOK)
 		return;
 	t->update = 0;
-	t->due = t->owner != NULL;
+	t->due = dns_is_there(t);
 	if (!t->due)
 		token_taken(a, t, NULL);
 }
@@ -235,6 +247,8 @@ void dns_take_over(struct agent *a, struct token *t, struct token *before)
 	t->owner = TAKE(before->owner);
 	t->zone = TAKE(before->zone);
 	t->failed = TAKE(before->failed);
+	t->said = TAKE(before->said);
+	t->called = before->called;
 	t->seen = before->seen;
 	t->update = before->update;
 	for (size_t i = 0; u != NULL && i < u->n; i++)

@@ -14,6 +14,8 @@ const char *token_place(const struct spec *s, uint32_t challenge)
 {
 	const struct spec_challenge *c = &s->challenges[challenge];
 
+	if (c->hook.n > 0)
+		return spec_text(s, s->words[c->hook.first]);
 	if (c->type == CHALLENGE_DNS_01)
 		return spec_text(s, c->server);
 	return spec_text(s, c->webroot.at != 0 ? c->webroot : c->listen);
@@ -22,17 +24,22 @@ const char *token_place(const struct spec *s, uint32_t challenge)
 /* What is in DNS is about a name, of which a wildcard is part (RFC 8555 7.1.3). */
 void token_mark(const struct agent *a, struct token *t, const char *name)
 {
-	const uint32_t type = a->spec->challenges[t->challenge].type;
+	const struct spec_challenge *c = &a->spec->challenges[t->challenge];
 
 	t->where = token_place(a->spec, t->challenge);
-	t->by_dns = type == CHALLENGE_DNS_01;
-	t->by_tls = type == CHALLENGE_TLS_ALPN_01;
-	if (t->by_dns || t->by_tls)
+	t->by_program = c->hook.n > 0;
+	t->by_dns = !t->by_program && c->type == CHALLENGE_DNS_01;
+	t->by_tls = !t->by_program && c->type == CHALLENGE_TLS_ALPN_01;
+	if (t->by_dns || t->by_tls || t->by_program)
 		t->domain = xstrdup(strncmp(name, "*.", 2) == 0 ? name + 2 : name);
+	if (t->by_program)
+		program_mark(a, t);
 }
 
 static char *place_in_row(const struct agent *a, const struct token *t)
 {
+	if (t->by_program)
+		return program_place(a, t);
 	if (t->by_dns)
 		return dns_place(a, t);
 	if (t->by_tls)
@@ -62,14 +69,15 @@ void token_forget(struct agent *a, const struct token *t)
 static bool is_at(const struct agent *a, struct token *t, uint32_t i, const char *place)
 {
 	const char *where = token_place(a->spec, i);
-	const uint32_t type = a->spec->challenges[i].type;
+	const struct spec_challenge *c = &a->spec->challenges[i];
 	const size_t n = where == NULL ? 0 : strlen(where);
 
-	if (where == NULL)
+	if (where == NULL || c->hook.n > 0)
 		return false;
-	if (type == CHALLENGE_HTTP_01)
+	if (c->type == CHALLENGE_HTTP_01)
 		return strcmp(where, place) == 0;
-	if (type != CHALLENGE_TLS_ALPN_01 || strncmp(place, ALPN, strlen(ALPN)) != 0 ||
+	if (c->type != CHALLENGE_TLS_ALPN_01 ||
+	    strncmp(place, ALPN, strlen(ALPN)) != 0 ||
 	    strncmp(place + strlen(ALPN), where, n) != 0 ||
 	    place[strlen(ALPN) + n] != ' ')
 		return false;
@@ -82,7 +90,7 @@ void token_load(const struct agent *a, struct token *t, const char *place)
 {
 	t->challenge = SPEC_NOBODY;
 	t->where = "";
-	if (dns_load(a, t, place))
+	if (dns_load(a, t, place) || program_load(a, t, place))
 		return;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CHALLENGES]; i++)
 		if (is_at(a, t, i, place)) {

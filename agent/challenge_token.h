@@ -35,6 +35,12 @@ struct token {
 	char *owner;     /* owned: the record's; NULL: not found yet, and nowhere */
 	char *zone;      /* owned, with it */
 	char *failed;    /* owned: why it is not shown, to be told when asked for it */
+	/* by a program: */
+	bool by_program;
+	bool checked; /* the keeper has looked at it; waits for the rest of its group */
+	bool called;  /* the program was called to present it */
+	bool proven;  /* it is withdrawn because the CA has seen it */
+	char *said;   /* owned: by the program then */
 };
 
 /* Why an address has no socket, as the supervisor says. */
@@ -43,10 +49,19 @@ struct refusal {
 	char *why;    /* owned */
 };
 
+/* A program does not show this, and another challenge may. */
+struct declined {
+	struct declined *next;
+	uint32_t challenge;
+	char *name;   /* owned; of the certificate */
+	char *domain; /* owned */
+};
+
 struct challenges {
 	struct token *tokens; /* in the order they came */
 	struct group *groups;
 	struct update *updates; /* challenge_dns.c */
+	struct declined *declined;
 	uint32_t last_id;
 	struct link responder;
 	bool open;          /* the link is in use, or closed and not yet cleared */
@@ -70,7 +85,7 @@ void token_taken(struct agent *a, struct token *t, const struct err *failed);
 struct token *token_called(const struct challenges *c, uint32_t id);
 uint32_t token_next_id(struct challenges *c);
 
-/* challenge_row.c: webroot, listening address or name server; NULL: it has none of these. */
+/* challenge_row.c: webroot, listening address, name server or program; NULL: none. */
 const char *token_place(const struct spec *s, uint32_t challenge);
 
 /* Say of `t`, by its challenge, where it is shown and how, for `name`. */
@@ -116,6 +131,25 @@ char *dns_place(const struct agent *a, const struct token *t);
 /* Take what a row says of its place: false, it is none in DNS. Without a challenge (of the
  * configuration as it is now) `t` has none. */
 bool dns_load(const struct agent *a, struct token *t, const char *place);
+
+/* Whether there is anything to take back. */
+bool dns_is_there(const struct token *t);
+
+/* challenge_program.c: where what is shown by a program stands, as far as it is known. */
+void program_mark(const struct agent *a, struct token *t);
+
+/* The keeper has looked at it, or refuses it: all that came with it is called for at once. */
+void program_checked(struct agent *a, struct token *t, const struct err *failed);
+
+/* Forget what was declined for the order of `name`; NULL: all. */
+void program_forget(struct agent *a, const char *name);
+
+/* As dns_place(), dns_load(). */
+char *program_place(const struct agent *a, const struct token *t);
+bool program_load(const struct agent *a, struct token *t, const char *place);
+
+/* challenge.c: `t` was taken out by its program, or why not; the keeper may have a part. */
+void token_out(struct agent *a, struct token *t, const struct err *failed);
 
 /* At the end. */
 void dns_free(struct agent *a);

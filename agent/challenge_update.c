@@ -57,6 +57,7 @@ void update_free(struct challenges *c, struct update *u)
 	buf_done(&u->message);
 	buf_done(&u->mac);
 	free(u->zone);
+	free(u->all);
 	free(u);
 }
 
@@ -64,7 +65,8 @@ static bool go_together(const struct token *a, const struct token *b)
 {
 	return a->due && a->challenge == b->challenge && a->state == b->state &&
 	       (a->zone == NULL) == (b->zone == NULL) &&
-	       (a->zone == NULL || strcmp(a->zone, b->zone) == 0);
+	       (a->zone == NULL || strcmp(a->zone, b->zone) == 0) &&
+	       (!a->by_program || strcmp(a->name, b->name) == 0);
 }
 
 struct update *update_new(struct agent *a, const struct token *first)
@@ -96,9 +98,9 @@ struct update *update_new(struct agent *a, const struct token *first)
 static void settle(struct agent *a, struct token *t, bool add, const struct err *failed)
 {
 	if (!add) {
-		token_taken(a, t, failed);
+		token_out(a, t, failed);
 	} else if (t->state == TOKEN_LEAVING) {
-		t->due = t->owner != NULL;
+		t->due = dns_is_there(t);
 		if (!t->due)
 			token_taken(a, t, NULL);
 	} else {
@@ -144,20 +146,18 @@ static int no_update(struct err *e)
 
 /* -- look -- */
 
-static void look(struct update *u);
-
 static void on_time(struct ev_loop *loop, ev_timer *timer, int events)
 {
 	(void)loop;
 	(void)events;
-	look(timer->data);
+	update_look(timer->data);
 }
 
 bool update_is_slow(const struct update *u, const char *why, struct err *e)
 {
 	int64_t back_ms = clock_boot_ms() - u->begun_ms;
 
-	if (u->step != UPDATE_LOOK || back_ms < PATIENCE_MS)
+	if ((u->step != UPDATE_LOOK && u->step != UPDATE_RUN) || back_ms < PATIENCE_MS)
 		return false;
 	if (back_ms > BACK_MAX_MS)
 		back_ms = BACK_MAX_MS;
@@ -165,8 +165,7 @@ bool update_is_slow(const struct update *u, const char *why, struct err *e)
 	return true;
 }
 
-/* Workers that wait have others to serve. */
-static void let_workers_go(struct update *u, const char *why)
+void update_let_workers_go(struct update *u, const char *why)
 {
 	struct err e;
 
@@ -192,7 +191,7 @@ static void look_again(struct update *u, const char *why)
 		update_end(u, &e);
 		return;
 	}
-	let_workers_go(u, why);
+	update_let_workers_go(u, why);
 	u->wait_ms = u->wait_ms == 0 ? LOOK_MS : 2 * u->wait_ms;
 	if (u->wait_ms > LOOK_MAX_MS)
 		u->wait_ms = LOOK_MAX_MS;
@@ -273,7 +272,7 @@ static int make_look(struct agent *a, uint32_t number, struct msg *m, struct err
 	return 0;
 }
 
-static void look(struct update *u)
+void update_look(struct update *u)
 {
 	bool any = false;
 
@@ -300,7 +299,7 @@ static void on_checked(void *arg, uint32_t number, struct msg *m,
 		return;
 	if (failed == NULL && u->rcode == 0 && u->error == 0) {
 		if (u->add && challenge_of(u)->wait_s > 0)
-			look(u);
+			update_look(u);
 		else
 			update_end(u, NULL);
 		return;

@@ -5,6 +5,7 @@
  *
  *     FIND                             where the records belong: challenge_dns.c
  *     SIGN -> SEND -> CHECK (-> LOOK)  challenge_update.c
+ *     RUN (-> LOOK)                    challenge_program.c
  *
  * Nothing is a reply before the keeper has looked at its MAC. What is added is shown once
  * every name server of the zone answers with it; one that does not answer at all is not
@@ -23,6 +24,7 @@ enum update_step {
 	UPDATE_SIGN,
 	UPDATE_SEND,
 	UPDATE_CHECK, /* whose reply it is */
+	UPDATE_RUN,   /* a program, in place of the three */
 	UPDATE_LOOK,
 };
 
@@ -42,6 +44,8 @@ struct update {
 	struct buf mac;
 	unsigned rcode; /* of the reply */
 	unsigned error; /* ... of its TSIG record */
+	size_t at;      /* the next token that a program is called for */
+	char *all;      /* owned: their names, commas between */
 	int64_t begun_ms;
 	int64_t wait_ms; /* until the next look */
 	ev_timer timer;
@@ -68,5 +72,18 @@ void update_call(struct update *u,
 		 int (*make)(struct agent *, uint32_t, struct msg *, struct err *),
 		 link_done *done);
 
+/* Workers that have waited for too long have others to serve. */
+void update_let_workers_go(struct update *u, const char *why);
+
 /* Add or delete what it is of, in its zone, to the end. */
 void update_sign(struct update *u);
+
+/* ... from where all has been added. */
+void update_look(struct update *u);
+
+/* challenge_program.c: the same by the program of its challenge; whether it has one. */
+bool update_has_program(const struct update *u);
+void update_run(struct update *u);
+
+/* Whether one of `t` would be called while another of its programs runs. */
+bool program_is_busy(const struct agent *a, const struct token *t);

@@ -106,7 +106,6 @@ static void read_hook(struct config_reader *r, const config_setting_t *s, void *
 	    config_member(config_setting_parent(s), "dialect");
 	const char *word = dialect == NULL ? NULL : config_setting_get_string(dialect);
 
-	config_later(r, s);
 	if (word != NULL && strcmp(word, dialect_words[DIALECT_ACME_SH]) == 0)
 		read_dnsapi(r, s, into);
 	else

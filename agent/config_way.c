@@ -26,7 +26,7 @@ static bool fits(const struct spec_challenge *c, const struct spec_name *n,
 	case CHALLENGE_TLS_ALPN_01:
 		return name[0] != '*' && (n->kind == NAME_DNS || n->kind == NAME_IP);
 	case CHALLENGE_DNS_01:
-		return c->server.at != 0 && n->kind == NAME_DNS;
+		return (c->server.at != 0 || c->hook.n > 0) && n->kind == NAME_DNS;
 	case CHALLENGE_TYPES:
 		break;
 	}
@@ -81,7 +81,7 @@ static bool is_barred(const struct config_reader *r, const struct spec_cert *c,
 		    why,
 		    "nothing that shows \"%s\" that \"%s\" is ours, expected a "
 		    "challenge for it (this version has http-01, tls-alpn-01, and "
-		    "dns-01 by rfc2136, which wildcards need)",
+		    "dns-01, which wildcards need)",
 		    issuer, name);
 	return true;
 }

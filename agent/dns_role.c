@@ -13,7 +13,7 @@
 static int find(const struct spec *s, uint64_t n, const struct spec_challenge **c,
 		struct err *e)
 {
-	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].server.at == 0)
+	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].type != CHALLENGE_DNS_01)
 		return err_set(e, ERR_PROTO, "there is no challenge %llu of dns-01",
 			       (unsigned long long)n);
 	*c = &s->challenges[n];

@@ -71,7 +71,7 @@ void order_over(struct agent *a, struct job *j)
 	a->certs[j->cert].flags &= ~CERT_ORDERED;
 	if (agent_write(a, &e) < 0 || state_order_done(a->state, j->name, &e) < 0)
 		log_error("%s: forget its order: %s", j->name, e.text);
-	challenge_withdraw(a, j->name);
+	challenge_withdraw(a, j->name, j->generation != 0);
 }
 
 static bool is_ours(const struct agent *a, const struct job *j,
@@ -249,6 +249,7 @@ static int make_order(struct agent *a, uint32_t number, struct msg *m, struct er
 	msg_put_str(m, j->order);
 	msg_put_u64(m, j->polls);
 	msg_put_u64(m, generation != 0);
+	challenge_put_declined(a, j->name, m);
 	TRY(lend_begin(&(struct lend_ticket){ .what = LEND_ORDER,
 					      .issuer = j->issuer,
 					      .cert = j->cert,

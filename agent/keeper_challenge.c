@@ -12,16 +12,17 @@
 #include "base/err.h"
 #include "store/webroot.h"
 
-/* *webroot is NULL for what the responder answers. */
+/* *webroot is NULL for what the responder or a program shows. */
 static int find_webroot(const struct keeper *k, uint64_t n, const char **webroot,
 			struct err *e)
 {
 	const struct spec *s = &k->start.spec;
 
-	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].type == CHALLENGE_DNS_01)
+	if (n >= s->n[SPEC_CHALLENGES] ||
+	    (s->challenges[n].type == CHALLENGE_DNS_01 && s->challenges[n].hook.n == 0))
 		return err_set(e, ERR_PROTO,
 			       "there is no challenge %llu of http-01 or "
-			       "tls-alpn-01",
+			       "tls-alpn-01, or by a program",
 			       (unsigned long long)n);
 	*webroot = spec_text(s, s->challenges[n].webroot);
 	return 0;

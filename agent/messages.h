@@ -95,8 +95,8 @@ enum message {
 			whether stapled, n, n * DER. -> none */
 
 	/* agent -> worker */
-	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, fd to the
-			      keeper -> chain PEM, note, how many seconds the CA's clock
+	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, n, n * {challenge,
+			      name that it is not for}, fd to the keeper -> chain PEM, note, how many seconds the CA's clock
 			      is ahead of ours, whether it is one to be asked by WORKER_ARI */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
 	WORKER_CA, /* issuer, fd -> account URL or "", n, n * its name in CAA records */

@@ -6,6 +6,7 @@
 #include "acme/ari_fetch.h"
 #include "acme/order.h"
 #include "acme/registration.h"
+#include "agent/challenge.h"
 #include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
@@ -195,15 +196,29 @@ struct want {
 	const char **names;     /* owned */
 	struct order_way *ways; /* owned */
 	const char ***only;     /* owned, n_ways */
+	const char ***except;   /* owned, n_ways */
+};
+
+/* What is asked for besides, of which the strings are borrowed. */
+struct task {
+	struct order_want given; /* url, polls and replaces of it */
+	size_t n_declined;
+	struct {
+		uint64_t challenge;
+		const char *name;
+	} declined[CHALLENGE_DECLINED];
 };
 
 #define AUTO_WANT __attribute__((cleanup(want_done)))
 
 static void want_done(struct want *w)
 {
-	for (size_t i = 0; i < w->order.n_ways; i++)
+	for (size_t i = 0; i < w->order.n_ways; i++) {
 		free(w->only[i]);
+		free(w->except[i]);
+	}
 	free(w->only);
+	free(w->except);
 	free(w->ways);
 	free(w->names);
 }
@@ -217,47 +232,62 @@ static void want_names(const struct spec *s, const struct spec_cert *c, struct w
 	w->order.n_names = c->names.n;
 }
 
-/* The certificate's challenges, else the issuer's: those that this version serves. */
-static void want_ways(const struct spec *s, struct list challenges, struct want *w)
+/* Names that the program of this challenge has declined; owned, NULL: none. */
+static const char **declined_by(const struct task *t, uint32_t challenge)
 {
-	static const char *const types[CHALLENGE_TYPES] = {
-		[CHALLENGE_HTTP_01] = "http-01",
-		[CHALLENGE_TLS_ALPN_01] = "tls-alpn-01",
-		[CHALLENGE_DNS_01] = "dns-01",
-	};
+	const char **names = NULL;
+	size_t n = 0;
 
+	for (size_t i = 0; i < t->n_declined; i++) {
+		if (t->declined[i].challenge != challenge)
+			continue;
+		if (names == NULL)
+			names = xcalloc(t->n_declined + 1, sizeof(*names));
+		names[n++] = t->declined[i].name;
+	}
+	return names;
+}
+
+/* The certificate's challenges, else the issuer's. */
+static void want_ways(const struct spec *s, struct list challenges,
+		      const struct task *t, struct want *w)
+{
 	w->ways = xcalloc((size_t)challenges.n + 1, sizeof(*w->ways));
 	w->only = xcalloc((size_t)challenges.n + 1, sizeof(*w->only));
+	w->except = xcalloc((size_t)challenges.n + 1, sizeof(*w->except));
 	for (uint32_t i = challenges.first; i < challenges.first + challenges.n; i++) {
 		const struct spec_challenge *c = &s->challenges[i];
 		size_t n = w->order.n_ways;
 
-		if (c->hook.n > 0)
-			continue;
 		w->only[n] = c->only.n == 0 ? NULL : spec_words(s, c->only);
-		w->ways[n] = (struct order_way){ types[c->type], i, w->only[n] };
+		w->except[n] = declined_by(t, i);
+		w->ways[n] = (struct order_way){ challenge_words[c->type], i,
+						 w->only[n], w->except[n] };
 		w->order.n_ways++;
 	}
 	w->order.ways = w->ways;
 }
 
-static void want_init(const struct worker *worker, uint64_t cert, struct want *w)
+static void want_init(const struct worker *worker, uint64_t cert, const struct task *t,
+		      struct want *w)
 {
 	const struct spec *s = worker->spec;
 	const struct spec_issuer *i = issuer_of(worker);
 	const struct spec_cert *c = &s->certs[cert];
 
 	want_names(s, c, w);
-	want_ways(s, c->challenges.n > 0 ? c->challenges : i->challenges, w);
+	want_ways(s, c->challenges.n > 0 ? c->challenges : i->challenges, t, w);
 	w->order.profile = spec_text(s, i->profile);
 	w->order.need_profile = i->need_profile != 0;
 	w->order.chain = spec_text(s, i->chain);
+	w->order.url = t->given.url;
+	w->order.polls = t->given.polls;
+	w->order.replaces = t->given.replaces;
 }
 
 /* -- tasks -- */
 
-/* `given`: url, polls and replaces of it. */
-static int do_order(struct worker *w, uint64_t cert, const struct order_want *given,
+static int do_order(struct worker *w, uint64_t cert, const struct task *t,
 		    struct buf *chain, char **note, struct err *e)
 {
 	AUTO_WANT struct want want = { 0 };
@@ -265,37 +295,48 @@ static int do_order(struct worker *w, uint64_t cert, const struct order_want *gi
 	if (cert >= w->spec->n[SPEC_CERTS])
 		return err_set(e, ERR_PROTO, "there is no certificate %llu",
 			       (unsigned long long)cert);
-	want_init(w, cert, &want);
-	want.order.url = given->url;
-	want.order.polls = given->polls;
-	want.order.replaces = given->replaces;
+	want_init(w, cert, t, &want);
 	TRY(order_advance(&w->acme, &want.order, chain, note, e));
 	if (chain->len > LIMIT_CHAIN_SENT)
 		return err_set(e, ERR_LIMIT, "the chain has %zu bytes", chain->len);
 	return 0;
 }
 
+static int get_task(struct msg *m, struct task *t, struct err *e)
+{
+	uint64_t polls;
+
+	t->given = (struct order_want){ .url = or_null(msg_get_str(m)) };
+	polls = msg_get_u64(m);
+	t->given.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
+	t->given.replaces = msg_get_u64(m) != 0;
+	t->n_declined = (size_t)msg_get_u64(m);
+	if (t->n_declined > CHALLENGE_DECLINED)
+		return err_set(e, ERR_PROTO, "too many names are declined");
+	for (size_t i = 0; i < t->n_declined; i++) {
+		t->declined[i].challenge = msg_get_u64(m);
+		t->declined[i].name = msg_get_str(m);
+	}
+	return msg_end(m, e);
+}
+
 int worker_order(void *worker, struct msg *m, struct err *e)
 {
 	struct worker *w = worker;
+	AUTO_FREE struct task *t = xcalloc(1, sizeof(*t));
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_FREE char *note = NULL;
-	struct order_want want = { .url = NULL };
-	uint64_t issuer, cert, polls;
+	uint64_t issuer, cert;
 	uint32_t id = m->id;
 	int rc;
 
 	w->job = msg_get_u64(m);
 	issuer = msg_get_u64(m);
 	cert = msg_get_u64(m);
-	want.url = or_null(msg_get_str(m));
-	polls = msg_get_u64(m);
-	want.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
-	want.replaces = msg_get_u64(m) != 0;
-	TRY(msg_end(m, e));
+	TRY(get_task(m, t, e));
 	rc = begin_task(w, issuer, m, e);
 	if (rc == 0)
-		rc = do_order(w, cert, &want, &chain, &note, e);
+		rc = do_order(w, cert, t, &chain, &note, e);
 	end_task(w);
 	if (rc < 0)
 		return rc;

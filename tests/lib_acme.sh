@@ -160,7 +160,8 @@ start_pebble() { # own|new [SETTINGS]
 	free_port
 	dns_port=$port
 	free_port
-	"$bin/pebble-challtestsrv" -management "127.0.0.1:$port" $dns_option "127.0.0.1:$dns_port" -http01 "" \
+	names_port=$port # where its DNS is told what to answer
+	"$bin/pebble-challtestsrv" -management "127.0.0.1:$names_port" $dns_option "127.0.0.1:$dns_port" -http01 "" \
 		-https01 "" -tlsalpn01 "" -defaultIPv4 "${address4-127.0.0.1}" \
 		-defaultIPv6 "${address6-}" >"$dir/dns.out" 2>&1 &
 	started $!

@@ -16,7 +16,7 @@
 static const char *const one_name[] = { "a.test" };
 static const char *const two_names[] = { "a.test", "*.a.test" };
 
-static const struct order_way http_way[] = { { "http-01", 7, NULL } };
+static const struct order_way http_way[] = { { "http-01", 7, NULL, NULL } };
 
 static struct order_want want_one(void)
 {
@@ -324,10 +324,9 @@ static void ways_are_tried_in_order_for_the_names_they_are_for(void **state)
 	static const char *const only_b[] = { "b.test", NULL };
 	static const char *const only_a[] = { "a.test", NULL };
 	static const struct order_way ways[] = {
-		{ "http-01", 1, only_b },
-		{ "new-01", 2, NULL },
-		{ "http-01", 3, only_a },
-		{ "http-01", 4, NULL },
+		{ "http-01", 1, only_b, NULL }, { "new-01", 2, NULL, NULL },
+		{ "http-01", 5, NULL, only_a }, { "http-01", 3, only_a, only_b },
+		{ "http-01", 4, NULL, NULL },
 	};
 	static const struct ca_step steps[] = {
 		CA_DIRECTORY, NEW("pending", ""),  AUTHZ(AUTHZ_OF("pending", HTTP)),

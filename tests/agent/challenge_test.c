@@ -380,7 +380,7 @@ static void a_withdrawn_token_is_forgotten_when_it_is_gone(void **state)
 	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	run(s);
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	assert_true(challenge_busy(&s->agent));
 	commit(s);
 	expect_rows(s, "www A;");
@@ -405,7 +405,7 @@ static void all_tokens_of_an_order_are_told_of_once(void **state)
 	run(s);
 	expect_told(s, "7: ok;");
 	expect_rows(s, "www A;www B;www C;");
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	run(s);
 	commit(s);
 	expect_rows(s, "");
@@ -438,7 +438,7 @@ static void one_that_cannot_be_presented_fails_them_all(void **state)
 	expect_told(s, "7: no room;");
 	s->fail = NULL;
 	s->asked.len = 0;
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	run(s);
 	commit(s);
 	expect_rows(s, "");
@@ -474,13 +474,13 @@ static void who_withdraws_is_not_told_any_more(void **state)
 
 	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
-	challenge_withdraw(&s->agent, "www"); /* not even committed */
+	challenge_withdraw(&s->agent, "www", false); /* not even committed */
 	run(s);
 	expect_asked(s, "");
 	present(s, "www", s->www, B, 8);
 	s->silent = true;
 	run(s);
-	challenge_withdraw(&s->agent, "www"); /* on its way */
+	challenge_withdraw(&s->agent, "www", false); /* on its way */
 	s->silent = false;
 	run(s);
 	expect_asked(s, "put B;take B;");
@@ -502,14 +502,14 @@ static void a_token_that_comes_again_is_put_again(void **state)
 	run(s);
 	expect_told(s, "7: ok;8: ok;");
 	expect_asked(s, "put A;put A;");
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	present(s, "www", s->www, A, 9); /* while it leaves */
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;put A;");
 	expect_rows(s, "www A;");
 	expect_told(s, "9: ok;");
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;");
@@ -525,12 +525,12 @@ static void a_token_of_two_orders_stays_until_both_are_done(void **state)
 	present(s, "api", s->www, A, 8);
 	run(s);
 	s->asked.len = 0;
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	run(s);
 	commit(s);
 	expect_asked(s, "");
 	expect_rows(s, "api A;");
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;");
@@ -551,12 +551,12 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 	run(s);
 	expect_asked(s, "look at A;look at B;start;add A;open;add B;");
 	expect_told(s, "7: ok;8: ok;");
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	challenge_rest(&s->agent);
 	run(s);
 	expect_asked(s, "remove A;"); /* B is still to be answered */
-	challenge_withdraw(&s->agent, "other");
+	challenge_withdraw(&s->agent, "other", false);
 	run(s);
 	challenge_rest(&s->agent);
 	run(s);
@@ -587,7 +587,7 @@ static void a_name_is_shown_by_one_that_has_tls(void **state)
 	run(s);
 	expect_asked(s, "look at A;start tls;add A tls.example;open;");
 	expect_told(s, "7: ok;");
-	challenge_withdraw(&s->agent, "tls");
+	challenge_withdraw(&s->agent, "tls", false);
 	run(s);
 	challenge_rest(&s->agent);
 	run(s);
@@ -628,7 +628,7 @@ static void of_two_orders_for_a_name_the_second_comes_back(void **state)
 	present_for(s, "www", "tls.example", B, 10);
 	run(s);
 	expect_told(s, "10: tls.example is being shown for tls;");
-	challenge_withdraw(&s->agent, "tls");
+	challenge_withdraw(&s->agent, "tls", false);
 	run(s);
 	s->asked.len = 0;
 	present_for(s, "www", "tls.example", B, 11);
@@ -649,7 +649,7 @@ static void who_came_first_is_the_first_to_have_a_name(void **state)
 	run(s);
 	present_for(s, "www", "tls.example", B, 10);
 	run(s);
-	challenge_withdraw(&s->agent, "tls");
+	challenge_withdraw(&s->agent, "tls", false);
 	run(s);
 	s->told.len = 0;
 	present_for(s, "api", "tls.example", C, 11);
@@ -725,7 +725,7 @@ static void one_that_is_withdrawn_while_it_is_looked_at_is_not_shown(void **stat
 	s->silent = true;
 	present(s, "api", s->api, A, 7);
 	run(s);
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "api", false);
 	s->silent = false;
 	run(s);
 	commit(s);
@@ -777,7 +777,7 @@ static void a_responder_that_dies_with_nothing_to_do_is_let_be(void **state)
 	challenge_begin(&s->agent);
 	present(s, "api", s->api, A, 7);
 	run(s);
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	close(s->responder);
 	s->responder = -1;
@@ -797,7 +797,7 @@ static void a_token_is_gone_with_its_responder(void **state)
 	present(s, "api", s->api, A, 7);
 	run(s);
 	s->silent = true;
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	close(s->responder);
 	s->responder = -1;
@@ -820,7 +820,7 @@ static void a_responder_that_always_dies_is_given_up(void **state)
 	expect_asked(s, "look at A;start;start;start;start;start;");
 	expect_told(s, "7: the responder died 5 times;");
 	assert_false(challenge_busy(&s->agent));
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	challenge_rest(&s->agent);
 	s->dead = false;
@@ -877,8 +877,8 @@ static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
 	expect_told(s, "");
 	expect_rows(s, "api B;www A;");
 	assert_false(challenge_busy(&s->agent));
-	challenge_withdraw(&s->agent, "www");
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "www", false);
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;remove B;");
@@ -908,8 +908,8 @@ static void a_token_is_presented_again_when_its_order_goes_on(void **state)
 	begin(s);
 	s->agent.request = &renew;
 	challenge_begin(&s->agent);
-	challenge_withdraw(&s->agent, "www");
-	challenge_withdraw(&s->agent, "api");
+	challenge_withdraw(&s->agent, "www", false);
+	challenge_withdraw(&s->agent, "api", false);
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;");
@@ -967,7 +967,7 @@ static void what_could_not_be_withdrawn_is_tried_again_at_the_next_start(void **
 	present(s, "www", s->www, A, 7);
 	run(s);
 	s->fail = A;
-	challenge_withdraw(&s->agent, "www");
+	challenge_withdraw(&s->agent, "www", false);
 	run(s);
 	commit(s);
 	assert_false(challenge_busy(&s->agent));

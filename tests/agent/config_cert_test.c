@@ -109,7 +109,7 @@ static const struct fake_row rows[] = {
 	  " challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; };",
 	  "main.conf:3: certificates.w.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"*.a.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, tls-alpn-01, and dns-01 by rfc2136, which "
+	  "(this version has http-01, tls-alpn-01, and dns-01, which "
 	  "wildcards need)\n" },
 	{ "a name that no challenge is for", true,
 	  "agree_terms = true; certificates = { names = [ \"a.example\", "
@@ -118,7 +118,7 @@ static const struct fake_row rows[] = {
 	  "\"a.example\"; }; };",
 	  "main.conf:3: certificates.a.example.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"b.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, tls-alpn-01, and dns-01 by rfc2136, which "
+	  "(this version has http-01, tls-alpn-01, and dns-01, which "
 	  "wildcards need)\n" },
 	{ "a wildcard by tls-alpn-01", true,
 	  "agree_terms = true; certificates = { name = \"w\"; names = \"*.a.example\"; "
@@ -126,7 +126,7 @@ static const struct fake_row rows[] = {
 	  "\"[::]:443\"; }; };",
 	  "main.conf:2: certificates.w.challenge: found nothing that shows "
 	  "\"letsencrypt\" that \"*.a.example\" is ours, expected a challenge for it "
-	  "(this version has http-01, tls-alpn-01, and dns-01 by rfc2136, which "
+	  "(this version has http-01, tls-alpn-01, and dns-01, which "
 	  "wildcards need)\n" },
 	{ "TLS and HTTP at one port", true,
 	  "agree_terms = true; certificates = { names = \"a.example\"; issuer = "

@@ -42,7 +42,7 @@ static const char config[] =
     "issuers = ("
     " { name = \"ca\"; type = \"acme\"; url = \"%s/dir\"; trust = \"%s\";"
     "   source_address = \"127.0.0.9\"; challenge = ("
-    "   { type = \"dns-01\"; hook = [ \"/bin/true\" ]; },"
+    "   { type = \"dns-01\"; hook = [ \"/bin/true\" ]; only = \"b.test\"; },"
     "   { type = \"http-01\"; webroot = \"/srv/app\"; } ); },"
     " { name = \"other\"; type = \"acme\"; url = \"https://127.0.0.1:1/dir\"; },"
     " { name = \"lab\"; type = \"local\"; } );"
@@ -240,6 +240,7 @@ static bool ask_order(struct stage *s, uint64_t issuer, uint64_t cert, const cha
 	msg_put_str(m, url);
 	msg_put_u64(m, 0);
 	msg_put_u64(m, 1);
+	msg_put_u64(m, 0);
 	return ask(s, m, e);
 }
 
