@@ -179,12 +179,15 @@ static void look_at_all(struct tree *t, unsigned agent, unsigned keeper, unsigne
 	AUTO_FREE char *state =
 	    xasprintf("%s/state", ((struct scratch *)t->scratch)->path);
 	const char *of_keeper[] = { state, NULL };
-	const char *of_agent[] = { state,
-				   "anon_inode:[eventpoll]",
-				   "anon_inode:[timerfd]",
-				   "anon_inode:[eventfd]",
-				   "socket:",
-				   NULL };
+	const char *of_agent[] = {
+		state,
+		"anon_inode:[eventpoll]",
+		"anon_inode:[timerfd]",
+		"anon_inode:[eventfd]",
+		"socket:",
+		"/memfd:hook", /* until what the hook reads is sent */
+		NULL
+	};
 	const char *of_probe[] = { NULL };
 	pid_t pids[3];
 
