@@ -323,15 +323,26 @@ int64_t owncrl_moment(const struct agent *a, uint32_t l)
 	return list->row.look_at;
 }
 
+static bool works(const struct agent *a)
+{
+	return !a->stopping && !agent_cut_off(a) && !a->clock.wrong;
+}
+
 /* Who names CRLs or certificates asks about those. */
 static bool looks(const struct agent *a)
 {
 	const struct request *r = a->request;
 
-	return !a->stopping && !agent_cut_off(a) && !a->clock.wrong &&
+	return works(a) &&
 	       (r->command == COMMAND_AGENT ||
 		((r->command == COMMAND_CRL || r->command == COMMAND_RENEW) &&
 		 r->n_names == 0));
+}
+
+/* What has just been installed is read by the run that did it. */
+static bool reads(const struct agent *a)
+{
+	return looks(a) || (works(a) && a->request->command == COMMAND_RENEW);
 }
 
 int64_t owncrl_turn(struct agent *a)
@@ -340,11 +351,13 @@ int64_t owncrl_turn(struct agent *a)
 	const int64_t now = clock_now();
 	int64_t next = INT64_MAX;
 
-	if (!looks(a))
+	if (!reads(a))
 		return INT64_MAX;
 	read_some(a);
 	if (o->unread.n > 0)
 		return now;
+	if (!looks(a))
+		return INT64_MAX;
 	for (uint32_t l = 0; l < o->n_lists; l++) {
 		const int64_t at = o->lists[l].tried || o->lists[l].look != NULL
 				       ? INT64_MAX
@@ -360,7 +373,8 @@ int64_t owncrl_turn(struct agent *a)
 
 bool owncrl_busy(const struct agent *a)
 {
-	return looks(a) && (a->own->n_looking > 0 || a->own->unread.n > 0);
+	return (looks(a) && a->own->n_looking > 0) ||
+	       (reads(a) && a->own->unread.n > 0);
 }
 
 int owncrl_admit(const struct agent *a, STACK_OF(X509) * chain, struct err *e)
