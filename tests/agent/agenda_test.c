@@ -10,6 +10,7 @@
 #include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/drift.h"
+#include "agent/owncrl.h"
 #include "base/clock.h"
 #include "base/mem.h"
 
@@ -37,6 +38,9 @@ static void fill(struct agent *a, struct spec *s, struct spec_cert *specs)
 	heap_init(&a->agenda, CERTS);
 	heap_init(&a->due, CERTS);
 	heap_init(&a->unasked, CERTS);
+	a->own = xcalloc(1, sizeof(*a->own));
+	a->own->leaves = xcalloc(CERTS, sizeof(*a->own->leaves));
+	heap_init(&a->own->unread, CERTS);
 	for (uint32_t i = 0; i < CERTS; i++) {
 		left = (uint32_t)(left * UINT64_C(48271) % 2147483647); /* MINSTD */
 		a->wanted[i] = true;
@@ -61,6 +65,7 @@ static void drop(struct agent *a)
 	heap_done(&a->agenda);
 	heap_done(&a->due);
 	heap_done(&a->unasked);
+	owncrl_free(a);
 }
 
 static void many_that_are_due_at_once_go_by_least_time_left(void **state)
