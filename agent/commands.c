@@ -80,6 +80,7 @@ enum option {
 	OPTION_PASSWORD_FILE,
 	OPTION_UPDATE,
 	OPTION_ONLINE,
+	OPTION_LOG,
 	OPTIONS,
 };
 
@@ -126,6 +127,8 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_ONLINE] = { "--online", NULL,
 			    "also whether CAs answer, and what they will find in DNS",
 			    REQUEST_ONLINE, NULL, NULL },
+	[OPTION_LOG] = { "--log", NULL, "only what is wrong, a line of a log each",
+			 REQUEST_LOG, NULL, NULL },
 };
 
 static int take_rollback(struct request *r, int argc, char **argv)
@@ -262,7 +265,7 @@ static const struct command_row rows[] = {
 	  "ldap://, "
 	  "... Exit\nstatus 1 if anything is wrong. Needs no configuration.\n",
 	  COMMAND_INSPECT, 1, LIMIT_INSPECT_FILES,
-	  BIT(OPTION_JSON) | BIT(OPTION_PASSWORD_FILE), NULL },
+	  BIT(OPTION_JSON) | BIT(OPTION_LOG) | BIT(OPTION_PASSWORD_FILE), NULL },
 	{ "crl", "[NAME...]", "show the CRLs that are watched, or fetch them now",
 	  "Exit status 1 if one is missing, old, or could not be looked for.\n",
 	  COMMAND_CRL, 0, LIMIT_REQUEST_NAMES, BIT(OPTION_UPDATE) | BIT(OPTION_JSON),
@@ -371,6 +374,8 @@ static int check_request(const struct command_row *row, size_t n, struct request
 		wrong = "too many arguments";
 	if ((r->flags & REQUEST_FORCE) != 0 && n == 0 && (r->flags & REQUEST_ALL) == 0)
 		wrong = "--force needs the names of certificates, or --all";
+	if ((r->flags & REQUEST_JSON) != 0 && (r->flags & REQUEST_LOG) != 0)
+		wrong = "either --json or --log";
 	if (wrong == NULL)
 		return 0;
 	fprintf(stderr, "everleaf: %s: %s\nusage: everleaf %s %s\n", row->word, wrong,

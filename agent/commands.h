@@ -39,7 +39,7 @@ struct command_row {
 };
 
 #define COMMAND_NONE    COMMANDS /* help, version: done by main itself */
-#define COMMAND_OPTIONS 17       /* in the table of options */
+#define COMMAND_OPTIONS 18       /* in the table of options */
 
 const struct command_row *command_called(const char *word); /* NULL: none is */
 const struct command_row *command_at(size_t i);             /* NULL: no more */

@@ -297,6 +297,58 @@ static void put_json(const struct inspect *in, struct buf *out)
 	buf_puts(out, "\n");
 }
 
+/* -- lines of a log -- */
+
+static void log_line(const struct inspect *in, const char *level, const char *code,
+		     const char *msg, struct buf *out)
+{
+	char ts[TEXT_TIME_MAX];
+
+	buf_printf(out, "ts=%s level=%s role=inspect code=%s ", text_time(ts, in->now),
+		   level, code);
+	text_field(out, "msg", msg, strlen(msg), SIZE_MAX);
+}
+
+static void log_finding(const struct inspect *in, const struct inspect_finding *f,
+			struct buf *out)
+{
+	const enum inspect_weight weight = inspect_code_weight(f->code);
+	const char *label = in->inputs[f->input].label;
+	const char *remedy = inspect_code_remedy(f->code);
+	const bool whole = strcmp(f->what, label) == 0;
+	AUTO_FREE char *msg = xasprintf("%s%s%s: %s", label, whole ? "" : ": ",
+					whole ? "" : f->what, f->sentence);
+
+	log_line(in, weight == WEIGHT_NOTE ? "info" : inspect_weight_word(weight),
+		 inspect_code_word(f->code), msg, out);
+	buf_puts(out, " ");
+	text_field(out, "remedy", remedy, strlen(remedy), SIZE_MAX);
+	buf_puts(out, "\n");
+}
+
+static bool has_findings(const struct inspect *in, uint32_t input)
+{
+	for (size_t i = 0; i < in->n_findings; i++)
+		if (in->findings[i].input == input)
+			return true;
+	return false;
+}
+
+static void put_log(const struct inspect *in, struct buf *out)
+{
+	for (uint32_t input = 0; input < in->n_inputs; input++) {
+		AUTO_FREE char *msg =
+		    xasprintf("%s: nothing is wrong with it", in->inputs[input].label);
+
+		if (has_findings(in, input))
+			continue;
+		log_line(in, "info", "right", msg, out);
+		buf_puts(out, "\n");
+	}
+	for (size_t i = 0; i < in->n_findings; i++)
+		log_finding(in, &in->findings[i], out);
+}
+
 void inspect_print(const struct inspect *in, unsigned flags, struct buf *out)
 {
 	const bool on_terminal = (flags & REQUEST_TTY) != 0;
@@ -304,6 +356,8 @@ void inspect_print(const struct inspect *in, unsigned flags, struct buf *out)
 
 	if ((flags & REQUEST_JSON) != 0)
 		put_json(in, out);
+	else if ((flags & REQUEST_LOG) != 0)
+		put_log(in, out);
 	else
 		put_text(in, &t);
 }

@@ -81,19 +81,12 @@ static void put_text(struct buf *line, uint32_t level, const char *msg, size_t l
 
 static void put_logfmt(struct buf *line, uint32_t level, const char *msg, size_t len)
 {
-	AUTO_BUF struct buf safe = { 0 };
 	char ts[TEXT_TIME_MAX];
 
 	if (!how.journal)
 		buf_printf(line, "ts=%s ", text_time(ts, clock_now()));
-	buf_printf(line, "level=%s role=%s msg=\"", ranks[level].word, how.role);
-	text_escape(&safe, msg, len, LOG_MAX);
-	for (size_t i = 0; i < safe.len; i++) {
-		if (safe.data[i] == '"')
-			buf_add(line, "\\", 1);
-		buf_add(line, &safe.data[i], 1);
-	}
-	buf_add(line, "\"", 1);
+	buf_printf(line, "level=%s role=%s ", ranks[level].word, how.role);
+	text_field(line, "msg", msg, len, LOG_MAX);
 }
 
 static void put_json(struct buf *line, uint32_t level, char *msg, size_t len)

@@ -51,6 +51,7 @@ enum command {
 #define REQUEST_LOOK    (1u << 16) /* the supervisor's: also at what is served */
 #define REQUEST_UPDATE  (1u << 17) /* crl --update */
 #define REQUEST_ONLINE  (1u << 18) /* check --online */
+#define REQUEST_LOG     (1u << 19) /* inspect --log */
 
 #define LIMIT_REQUEST_NAMES 1000 /* more do not fit a command line a person writes */
 #define LIMIT_REQUEST_INPUT (32 * 1024)

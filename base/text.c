@@ -276,3 +276,17 @@ void text_escape(struct buf *out, const char *s, size_t len, size_t max)
 	if (at < len)
 		buf_puts(out, "...");
 }
+
+void text_field(struct buf *out, const char *key, const char *s, size_t len, size_t max)
+{
+	AUTO_BUF struct buf safe = { 0 };
+
+	text_escape(&safe, s, len, max);
+	buf_printf(out, "%s=\"", key);
+	for (size_t i = 0; i < safe.len; i++) {
+		if (safe.data[i] == '"')
+			buf_add(out, "\\", 1);
+		buf_add(out, &safe.data[i], 1);
+	}
+	buf_add(out, "\"", 1);
+}

@@ -41,3 +41,7 @@ size_t text_utf8(const char *s, size_t len, uint32_t *character);
  * the first ones, whole characters, and "...".
  */
 void text_escape(struct buf *out, const char *s, size_t len, size_t max);
+
+/* KEY="...", a field of a line in logfmt: escaped as above, and quotes, too. */
+void text_field(struct buf *out, const char *key, const char *s, size_t len,
+		size_t max);

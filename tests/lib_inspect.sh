@@ -82,7 +82,7 @@ family() { # root.pem, mid.pem and www.pem, which this host trusts
 mask() {
 	sed -E -e 's/[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9:]+Z/TIME/g' \
 		-e 's/\b[0-9]+(d|h|m|s)( [0-9]+(h|m|s))?\b/SPAN/g' \
-		-e 's/\b[0-9a-f]{64}\b/SHA256/g' -e 's/(127\.0\.0\.1):[0-9]+/\1:PORT/g' -e 's/\b[0-9A-F]{30,40}\b/SERIAL/g' \
+		-e 's/\b[0-9a-f]{64}\b/SHA256/g' -e 's/(127\.0\.0\.[12]|two\.example):[0-9]+/\1:PORT/g' -e 's/\b[0-9A-F]{30,40}\b/SERIAL/g' \
 		-e 's/TLSv1\.[23]/TLS/g' \
 		-e 's#(sslv3|ssl/tls) alert#alert#g' # OpenSSL 3.0, 3.5
 }
@@ -95,9 +95,11 @@ same() { # FILE: $dir/said is what it must be
 	fi
 }
 
+apart=() # what runs it in surroundings of its own
+
 inspect() {
 	export SSL_CERT_FILE=${SSL_CERT_FILE-/dev/null}
-	timeout 60 "$BUILD/everleaf" -c "$dir/none.conf" inspect "$@"
+	timeout 60 "${apart[@]}" "$BUILD/everleaf" -c "$dir/none.conf" inspect "$@"
 }
 
 explained() { # CODE STATUS ARGUMENT...
@@ -112,4 +114,15 @@ explained() { # CODE STATUS ARGUMENT...
 	json findings <out >/dev/null
 	mask <out >said
 	same "$code.json"
+	logged "$code" "$status" "$@"
+}
+
+logged() { # CODE STATUS ARGUMENT...: as explained, but for the lines of a log alone
+	local code=$1 status=$2
+	shift 2
+	expect "$status" inspect --log "$@"
+	is "" "$(cat err)"
+	has " code=$code " <out
+	mask <out >said
+	same "$code.log"
 }

@@ -109,6 +109,8 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "account le sell", EXIT_USAGE, 0, 0, 0 },
 		{ "inspect", EXIT_USAGE, 0, 0, 0 },
 		{ "inspect a.pem - --json", 0, COMMAND_INSPECT, REQUEST_JSON, 2 },
+		{ "inspect a.pem --log", 0, COMMAND_INSPECT, REQUEST_LOG, 1 },
+		{ "inspect a.pem --log --json", EXIT_USAGE, 0, 0, 0 },
 		{ "inspect --password-file", EXIT_USAGE, 0, 0, 0 },
 		{ "inspect --password-file x a.pem", 0, COMMAND_INSPECT, 0, 1 },
 		{ "inspect --force a.pem", EXIT_USAGE, 0, 0, 0 },

@@ -310,9 +310,20 @@ static void what_could_forge_a_line_is_escaped(void **state)
 	}
 }
 
+static void a_field_ends_at_its_quote(void **state)
+{
+	AUTO_BUF struct buf b = { 0 };
+
+	(void)state;
+	text_field(&b, "msg", "a\"b\\\n", 5, 99);
+	text_field(&b, " k", "abc", 3, 2);
+	assert_string_equal(b.data, "msg=\"a\\\"b\\\\\\n\" k=\"ab...\"");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_field_ends_at_its_quote),
 		cmocka_unit_test(a_span_is_a_number_and_a_unit),
 		cmocka_unit_test(a_size_is_counted_in_1024s),
 		cmocka_unit_test(a_number_is_digits_up_to_its_limit),

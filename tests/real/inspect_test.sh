@@ -38,6 +38,19 @@ test_der_says_the_same_as_pem() {
 	is "public key" "$(json inputs.0.items.0.kind <out)"
 }
 
+test_a_log_has_a_line_for_what_is_right_and_one_for_each_thing_that_is_not() {
+	family
+	cp full.pem 'a"b.pem'
+	: >nothing-here
+	expect 1 inspect --log www.key 'a"b.pem' nothing-here
+	is 3 "$(wc -l <out)"
+	sed -n 1p out | has '^ts=[0-9TZ:-]* level=info role=inspect code=right msg="www.key: nothing is wrong with it"$'
+	sed -n 2p out | has 'msg="a\\"b.pem: nothing'
+	sed -n 3p out | has 'level=error role=inspect code=empty msg="nothing-here: .*" remedy="write it again; a full disk may have left it"$'
+	expect 2 inspect --log --json www.pem
+	says err "either --json or --log"
+}
+
 test_standard_input_is_a_file() {
 	family
 	expect 0 inspect full.pem
@@ -333,6 +346,39 @@ test_not_a_certificate() {
 	explained not-a-certificate 1 page.pem id.pub key.asc store.jks id
 }
 
+# OpenSSL makes none: nextUpdate is cut out of one that it has made, which is signed again.
+test_crl_endless() {
+	family
+	openssl ca -gencrl -config ca.cnf -cert mid.pem -keyfile mid.key -crldays 9 -out mid.crl 2>/dev/null
+	openssl crl -in mid.crl -outform DER -out mid.der
+	cat >cut.py <<-'P'
+	import subprocess
+	der = open("mid.der", "rb").read()
+	def take(at): # where the content begins, where the next one does
+	    n, start = der[at + 1], at + 2
+	    if n & 128:
+	        n, start = int.from_bytes(der[start:start + (n & 127)], "big"), start + (n & 127)
+	    return start, start + n
+	def put(tag, content):
+	    n = len(content)
+	    return bytes([tag, n] if n < 128 else [tag, 129, n] if n < 256 else [tag, 130, n >> 8, n & 255]) + content
+	tbs, end = take(take(0)[0])
+	at, parts = tbs, []
+	while at < end:
+	    parts.append(der[at:take(at)[1]])
+	    at = take(at)[1]
+	times = [i for i, part in enumerate(parts) if part[0] in (23, 24)]
+	del parts[times[1]] # thisUpdate, nextUpdate
+	cut = put(48, b"".join(parts))
+	sign = ["openssl", "dgst", "-sha256", "-sign", "mid.key"]
+	signature = subprocess.run(sign, input=cut, stdout=subprocess.PIPE, check=True).stdout
+	algorithm = der[end:take(end)[1]]
+	open("endless.crl", "wb").write(put(48, cut + algorithm + put(3, b"\0" + signature)))
+	P
+	python3 cut.py
+	explained crl-endless 1 endless.crl mid.pem
+}
+
 test_too_large() {
 	truncate -s 33M large
 	explained too-large 1 large
@@ -343,6 +389,7 @@ test_too_many() {
 	for _ in {1..1001}; do cat root.pem; done >many.pem
 	expect 1 inspect --json many.pem
 	grep -o '"code":"too-many"' out | uniq -c | has ' 1 '
+	logged too-many 1 many.pem
 }
 
 run_tests "$@"
