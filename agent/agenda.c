@@ -35,7 +35,7 @@ static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
 int64_t agenda_hold_s(const struct agent *a, uint32_t issuer)
 {
 	if (a->request->command != COMMAND_AGENT ||
-	    a->spec->issuers[issuer].type != ISSUER_LOCAL)
+	    !spec_issuer_is_here(&a->spec->issuers[issuer]))
 		return 0;
 	return (clockwatch_hold_ms(&a->clock, clock_boot_ms()) + 999) / 1000;
 }

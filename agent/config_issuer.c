@@ -24,12 +24,14 @@
 
 #define LOCAL  (1u << ISSUER_LOCAL)
 #define ACME   (1u << ISSUER_ACME)
-#define REMOTE (~LOCAL)
+#define SELF   (1u << ISSUER_SELF)
+#define HERE   (LOCAL | SELF)
+#define REMOTE (~HERE)
 
 static const char *const types[] = {
-	[ISSUER_LOCAL] = "local", [ISSUER_ACME] = "acme", [ISSUER_EST] = "est",
-	[ISSUER_STEP] = "step",   [ISSUER_CMP] = "cmp",   [ISSUER_CFSSL] = "cfssl",
-	[ISSUER_EXEC] = "exec",   [ISSUER_TYPES] = NULL,
+	[ISSUER_LOCAL] = "local", [ISSUER_SELF] = "self", [ISSUER_ACME] = "acme",
+	[ISSUER_EST] = "est",     [ISSUER_STEP] = "step", [ISSUER_CMP] = "cmp",
+	[ISSUER_CFSSL] = "cfssl", [ISSUER_EXEC] = "exec", [ISSUER_TYPES] = NULL,
 };
 
 static void read_nothing(struct config_reader *r, const config_setting_t *s, void *into)
@@ -237,7 +239,7 @@ static const struct config_rule rules[] = {
 	{ "name", read_nothing, 0 },
 	{ "type", read_nothing, 0 },
 	{ "subject", read_subject, LOCAL },
-	{ "lifetime", read_lifetime, LOCAL },
+	{ "lifetime", read_lifetime, HERE },
 	{ "ca_lifetime", read_ca_lifetime, LOCAL },
 	{ "ca_key", read_ca_key, LOCAL },
 	{ "intermediate", read_intermediate, LOCAL },
@@ -346,7 +348,7 @@ static void read_issuer(struct config_reader *r, const config_setting_t *s)
 	config_group(r, s, rules, 1u << t, &i);
 	if (t == ISSUER_LOCAL)
 		check_local(r, s, &i, name);
-	else
+	else if (t != ISSUER_SELF)
 		check_remote(r, s, &i);
 	/* One that brings its own anchors is not a CA that everyone trusts. */
 	i.is_public = t == ISSUER_ACME && i.trust.at == 0;

@@ -3,7 +3,7 @@
  * letsencrypt-staging, and local, the embedded CA. An issuer of the list with one of
  * these names takes its place.
  *
- * Settings of all types but "local": url, trust, proxy, source_address, parallel (8).
+ * Settings of all types but "local" and "self": url, trust, proxy, source_address, parallel (8).
  * Of type "acme" also: contact, agree_terms, eab, profile, chain, account_key
  * (ecdsa-p256), ari (true), challenge.
  *
@@ -21,6 +21,8 @@
  *                  "uri:example.org"
  *   excluded       not set: names that it must never issue for
  *   crl_url        not set: the CRL distribution point of its leaves
+ *
+ * Of type "self", whose leaves are signed by their own keys: lifetime.
  */
 #pragma once
 

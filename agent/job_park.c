@@ -33,7 +33,7 @@ int issuer_choose(const struct agent *a, struct job *j, struct err *e)
 	for (uint32_t k = 0; k < n; k++, at = (at + 1) % n) {
 		j->issuer = s->numbers[j->spec->issuers.first + at];
 		j->memory.fallback.asked = at;
-		if (s->issuers[j->issuer].type == ISSUER_LOCAL || job_is_acme(a, j))
+		if (spec_issuer_is_here(&s->issuers[j->issuer]) || job_is_acme(a, j))
 			return 0;
 	}
 	return err_set(e, ERR_CONFIG, "issuer %s: its type is not in this version",

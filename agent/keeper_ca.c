@@ -137,6 +137,17 @@ static int open_ca(const struct keeper *k, uint64_t n, const struct profile *p,
 
 /* -- issuing -- */
 
+static int issue_self(const struct spec_issuer *i, const struct local_request *r,
+		      struct buf *chain, struct buf *anchors, struct err *e)
+{
+	struct local_request full = *r;
+
+	full.lifetime_s = i->lifetime_s;
+	TRY(local_self(&full, clock_now(), chain, e));
+	buf_add(anchors, chain->data, chain->len); /* it is its own */
+	return 0;
+}
+
 /* The CRL is signed anew with each issue: it is never older than the youngest leaf. */
 static int issue(const struct keeper *k, uint64_t issuer, const struct local_request *r,
 		 struct buf *chain, struct buf *anchors, struct err *e)
@@ -162,6 +173,8 @@ int keeper_issue(void *role, struct msg *m, struct err *e)
 	AUTO_FREE struct name *names = NULL;
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf anchors = { 0 };
+	const struct spec_issuer *by;
+	struct local_request r;
 	const struct spec_cert *c;
 	uint64_t issuer;
 	uint32_t id = m->id;
@@ -175,12 +188,15 @@ int keeper_issue(void *role, struct msg *m, struct err *e)
 	if (waits->key == NULL)
 		return err_set(e, ERR_PROTO, "there is no key that waits");
 	names = keeper_names(k, c);
-	TRY(issue(k, issuer,
-		  &(struct local_request){ .names = names,
-					   .n_names = c->names.n,
-					   .public_key = waits->key,
-					   .usage = c->usage },
-		  &chain, &anchors, e));
+	by = &k->start.spec.issuers[issuer];
+	r = (struct local_request){
+		.names = names,
+		.n_names = c->names.n,
+		.public_key = waits->key,
+		.usage = c->usage,
+	};
+	TRY(by->type == ISSUER_SELF ? issue_self(by, &r, &chain, &anchors, e)
+				    : issue(k, issuer, &r, &chain, &anchors, e));
 	msg_begin(m, KEEPER_ISSUE, id);
 	msg_put_str(m, chain.data);
 	msg_put_str(m, anchors.data);

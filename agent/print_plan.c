@@ -267,7 +267,7 @@ static int check_item(const struct agent *a, const struct item *it)
 	for (uint32_t i = 0; i < c->issuers.n; i++) {
 		uint32_t n = a->spec->numbers[c->issuers.first + i];
 
-		if (a->spec->issuers[n].type == ISSUER_LOCAL ||
+		if (spec_issuer_is_here(&a->spec->issuers[n]) ||
 		    a->spec->issuers[n].type == ISSUER_ACME)
 			return 0;
 	}

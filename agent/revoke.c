@@ -54,6 +54,13 @@ static int begun_before(struct agent *a, const struct memory *m, bool replace,
 	return 0;
 }
 
+static bool is_self_signed(const struct agent *a, const struct revoke_row *r)
+{
+	const uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
+
+	return issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_SELF;
+}
+
 int revoke_ask(struct agent *a, struct err *e)
 {
 	const bool replace = (a->request->flags & REQUEST_REPLACE) != 0;
@@ -79,6 +86,12 @@ int revoke_ask(struct agent *a, struct err *e)
 	if (begun)
 		return 0;
 	row.issuer = m.issuer;
+	if (!replace && is_self_signed(a, &row))
+		return err_set(
+		    e, ERR_CONFIG,
+		    "%s: it is self-signed, and nobody keeps a list of such: "
+		    "everleaf revoke %s --replace gives it a new key",
+		    name, name);
 	if (!found || spec_issuer_called(a->spec, m.issuer) == SPEC_NOBODY)
 		return err_set(e, ERR_CONFIG,
 			       "%s: its issuer %s is not in the configuration", name,
@@ -162,17 +175,32 @@ static bool is_past(const struct agent *a, const struct revoke_row *r)
 	return facts.not_after <= clock_now();
 }
 
-static void forget_past(struct agent *a, const struct revoke_row *r)
+static void forget(struct agent *a, const struct revoke_row *r)
 {
 	struct err e;
 
-	log_warn("%s: generation %llu is not revoked any more: it has ended, or is not "
-		 "in the store",
-		 r->name, (unsigned long long)r->generation);
 	if (agent_write(a, &e) < 0 ||
 	    state_revoke_done(a->state, r->name, r->generation, &e) < 0 ||
 	    agent_commit(a, &e) < 0)
 		log_error("%s: forget it: %s", r->name, e.text);
+}
+
+static void forget_past(struct agent *a, const struct revoke_row *r)
+{
+	log_warn("%s: generation %llu is not revoked any more: it has ended, or is not "
+		 "in the store",
+		 r->name, (unsigned long long)r->generation);
+	forget(a, r);
+}
+
+/* It has been replaced, and that is all that can be done. */
+static void forget_self_signed(struct agent *a, const struct revoke_row *r)
+{
+	log_warn(
+	    "%s: generation %llu was self-signed, so nobody can revoke it: whoever "
+	    "trusts it has to be told",
+	    r->name, (unsigned long long)r->generation);
+	forget(a, r);
 }
 
 /* -- what was not done -- */
@@ -417,6 +445,8 @@ static bool see_to(struct agent *a, const struct revoke_row *r)
 		forget_past(a, r);
 	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {
 		tell_waiting(a, r, ": it has to be replaced first");
+	} else if (is_self_signed(a, r)) {
+		forget_self_signed(a, r);
 	} else if (holds_back(a, r, clock_now())) {
 		wait_for(a, r);
 	} else if (!is_hopeless(a, r)) {

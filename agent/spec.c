@@ -78,6 +78,11 @@ const char *spec_text(const struct spec *s, struct text t)
 	return t.at == 0 ? NULL : s->text + t.at;
 }
 
+bool spec_issuer_is_here(const struct spec_issuer *i)
+{
+	return i->type == ISSUER_LOCAL || i->type == ISSUER_SELF;
+}
+
 uint32_t spec_cert_called(const struct spec *s, const char *name)
 {
 	uint32_t low = 0, high = s->n[SPEC_CERTS];

@@ -88,6 +88,9 @@ uint32_t spec_cert_called(const struct spec *s, const char *name);
 uint32_t spec_issuer_called(const struct spec *s, const char *name);
 uint32_t spec_hook_called(const struct spec *s, const char *name);
 
+/* Whether what it issues is signed here, by the keeper, and nobody is asked. */
+bool spec_issuer_is_here(const struct spec_issuer *i);
+
 /* The path in a URL "file:///..."; NULL: it is of another scheme. Borrowed. */
 const char *spec_url_file(const char *url);
 

@@ -56,6 +56,7 @@ struct spec_name {
 
 enum issuer_type {
 	ISSUER_LOCAL,
+	ISSUER_SELF,
 	ISSUER_ACME,
 	ISSUER_EST,
 	ISSUER_STEP,
@@ -84,7 +85,7 @@ struct spec_issuer {
 	struct text name;
 	uint32_t type;
 	uint32_t line;
-	/* of type "local" */
+	/* of type "local"; of "self" the first lifetime alone */
 	struct text subject; /* "CN=Lab CA", RFC 4514 */
 	struct text crl_url;
 	int64_t lifetime_s;    /* of a leaf */

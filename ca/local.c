@@ -237,6 +237,9 @@ static int check_request(const struct local_request *r, struct err *e)
 	return 0;
 }
 
+/* = RFC 5280 4.2.1.1 "There is one exception; where a CA distributes its public key in the
+ * form of a "self-signed" certificate, the authority key identifier MAY be omitted." That
+ * is what `issuer` NULL means. */
 static int add_leaf_extensions(X509 *cert, const struct local_profile *p, X509 *issuer,
 			       const struct local_request *r, struct err *e)
 {
@@ -244,10 +247,55 @@ static int add_leaf_extensions(X509 *cert, const struct local_profile *p, X509 *
 	TRY(local_ext_key_usage(cert, KU_DIGITAL_SIGNATURE, e));
 	TRY(local_ext_usage(cert, r->usage, e));
 	TRY(local_ext_ski(cert, e));
-	TRY(local_ext_aki(cert, issuer, e));
+	if (issuer != NULL)
+		TRY(local_ext_aki(cert, issuer, e));
 	TRY(local_ext_names(cert, r->names, r->n_names, e));
 	return p->crl_url != NULL ? local_ext_crl_url(cert, p->crl_url, e) : 0;
 }
+
+/* -- a leaf that nobody else has signed -- */
+
+/* = RFC 5280 4.1.2.4 "The issuer field MUST contain a non-empty distinguished name (DN)." */
+static int name_self(X509 *cert, const char *first, struct err *e)
+{
+	const bool fits = strlen(first) <= ub_common_name;
+	const char *name = fits ? first : "self-signed";
+	AUTO_NAME X509_NAME *dn = X509_NAME_new();
+
+	if (dn == NULL ||
+	    X509_NAME_add_entry_by_NID(dn, NID_commonName, MBSTRING_UTF8,
+				       (const unsigned char *)name, -1, -1, 0) != 1 ||
+	    X509_set_subject_name(cert, dn) != 1 || X509_set_issuer_name(cert, dn) != 1)
+		return key_openssl_err(e, ERR_SYS, "its subject");
+	return 0;
+}
+
+static int sign_self(const struct local_request *r, int64_t now, X509 **leaf,
+		     struct err *e)
+{
+	static const struct local_profile no_crl = { .subject = NULL };
+	AUTO_X509 X509 *cert = NULL;
+
+	TRY(check_request(r, e));
+	TRY(begin(&cert, NULL, r->public_key, now, r->lifetime_s, e));
+	TRY(name_self(cert, r->names[0].value, e));
+	TRY(add_leaf_extensions(cert, &no_crl, NULL, r, e));
+	TRY(sign(cert, r->public_key, e));
+	*leaf = TAKE(cert);
+	return 0;
+}
+
+int local_self(const struct local_request *r, int64_t now, struct buf *chain_pem,
+	       struct err *e)
+{
+	AUTO_X509 X509 *leaf = NULL;
+
+	if (sign_self(r, now, &leaf, e) < 0)
+		return err_wrap(e, "self-signed");
+	return x509_to_pem(leaf, chain_pem, e);
+}
+
+/* -- a leaf of the CA -- */
 
 static int issue_leaf(const struct local_profile *p, const struct local_ca *ca,
 		      const struct local_request *r, int64_t now, X509 **leaf,

@@ -61,7 +61,7 @@ void local_done(struct local_ca *ca);
 struct local_request {
 	const struct name *names;
 	size_t n_names;
-	EVP_PKEY *public_key; /* borrowed */
+	EVP_PKEY *public_key; /* borrowed; the private half is not looked at */
 	unsigned usage;       /* USAGE_* */
 	int64_t lifetime_s;   /* clipped to the issuing certificate's own end */
 };
@@ -75,6 +75,12 @@ struct local_request {
 int local_issue(const struct local_profile *p, const struct local_ca *ca,
 		const struct local_request *r, int64_t now, struct buf *chain_pem,
 		struct err *e);
+
+/* Issue a leaf that is its own CA: a request whose key is private, too. Its subject is the
+ * first name, for an issuer has one (RFC 5280 4.1.2.4); what is too long for a common name
+ * stands among the names alone. Clients trust it itself, or not at all. As local_issue(). */
+int local_self(const struct local_request *r, int64_t now, struct buf *chain_pem,
+	       struct err *e);
 
 /* The certificate and the key that sign leaves and the CRL. Borrowed from ca. */
 X509 *local_signer(const struct local_ca *ca);

@@ -106,7 +106,7 @@ static const struct fake_row rows[] = {
 	  "\"est\" ...\n" },
 	{ "an unknown type", true, "issuers = { name = \"x\"; type = \"acmee\"; };",
 	  "main.conf:1: issuers.x.type: found \"acmee\", expected one of \"local\" "
-	  "\"acme\" \"est\" \"step\" \"cmp\" \"cfssl\" \"exec\"\n" },
+	  "\"self\" \"acme\" \"est\" \"step\" \"cmp\" \"cfssl\" \"exec\"\n" },
 	{ "the same issuer twice", true,
 	  "issuers = ( { name = \"x\"; type = \"local\"; },\n { name = \"x\"; type = "
 	  "\"local\"; } );",

@@ -226,6 +226,44 @@ static void requests_that_make_no_sense_are_refused(void **state)
 	}
 }
 
+/* What nonsense is, is the same; a key without its private half can sign nothing. */
+static void a_leaf_may_be_signed_by_its_own_key(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_FREE char *subject = NULL, *issuer = NULL;
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	struct local_request r = lab_ask(key);
+	AUTO_BUF struct buf pem = { 0 };
+	const int64_t now = 1800000000;
+	struct x509_facts f;
+	struct err e;
+	X509 *leaf;
+
+	(void)state;
+	assert_int_equal(local_self(&r, now, &pem, &e), 0);
+	assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &chain, &e), 0);
+	assert_int_equal(sk_X509_num(chain), 1);
+	leaf = sk_X509_value(chain, 0);
+	f = facts_of(leaf);
+	assert_int_equal(X509_self_signed(leaf, 1), 1);
+	assert_false(f.is_ca);
+	assert_int_equal(f.not_after - f.not_before, r.lifetime_s);
+	assert_true(f.names_hash == names_hash(NAME_DNS, "example.org"));
+	subject = x509_subject(leaf);
+	issuer = x509_issuer(leaf);
+	/* = RFC 5280 4.1.2.4 "The issuer field MUST contain a non-empty distinguished name
+	 * (DN)." */
+	assert_string_equal(subject, "CN=example.org");
+	assert_string_equal(issuer, "CN=example.org");
+	/* = RFC 5280 4.2.1.1 "There is one exception; where a CA distributes its public key
+	 * in the form of a "self-signed" certificate, the authority key identifier MAY be
+	 * omitted." */
+	assert_true(X509_get_ext_by_NID(leaf, NID_authority_key_identifier, -1) < 0);
+	r.n_names = 0;
+	assert_int_equal(local_self(&r, now, &pem, &e), ERR_REFUSED);
+	assert_string_equal(e.text, "self-signed: a certificate without a name");
+}
+
 static void a_crl_url_stands_in_the_leaf(void **state)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
@@ -323,6 +361,7 @@ int main(void)
 		cmocka_unit_test(a_lifetime_is_the_whole_span),
 		cmocka_unit_test(a_leaf_does_not_outlive_its_issuer),
 		cmocka_unit_test(requests_that_make_no_sense_are_refused),
+		cmocka_unit_test(a_leaf_may_be_signed_by_its_own_key),
 		cmocka_unit_test(a_crl_url_stands_in_the_leaf),
 		cmocka_unit_test(ca_certificates_are_limited_as_configured),
 		cmocka_unit_test(profiles_that_make_no_sense_are_refused),
