@@ -5,12 +5,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <openssl/pem.h>
-#include <openssl/x509v3.h>
-
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/csr.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/x509.h"
@@ -42,20 +40,6 @@ static int simple(struct agent *a, uint32_t type, uint32_t issuer, struct err *e
 }
 
 /* -- sign: what the CSR asks for, in typed fields -- */
-
-static int read_csr(const char *pem, X509_REQ **csr, struct err *e)
-{
-	BIO *bio = BIO_new_mem_buf(pem, -1);
-
-	*csr = PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
-	BIO_free(bio);
-	if (*csr == NULL)
-		return key_openssl_err(e, ERR_CONFIG, "not a CSR in PEM");
-	if (X509_REQ_verify(*csr, X509_REQ_get0_pubkey(*csr)) != 1)
-		return key_openssl_err(e, ERR_TRUST,
-				       "the CSR is not signed by its own key");
-	return 0;
-}
 
 static int put_names(struct msg *m, X509_REQ *csr, struct err *e)
 {
@@ -90,13 +74,10 @@ static int put_csr(struct msg *m, uint32_t issuer, X509_REQ *csr, struct err *e)
 static int sign(struct agent *a, uint32_t issuer, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
-	X509_REQ *csr = NULL;
-	int rc;
+	AUTO_CSR X509_REQ *csr = NULL;
 
-	TRY(read_csr(a->request->input, &csr, e));
-	rc = put_csr(&m, issuer, csr, e);
-	X509_REQ_free(csr);
-	TRY(rc);
+	TRY(csr_from_pem(a->request->input, strlen(a->request->input), &csr, e));
+	TRY(put_csr(&m, issuer, csr, e));
 	TRY(link_ask(ROLE_FD_PEER, &m, e));
 	fputs(msg_get_str(&m), stdout);
 	return msg_end(&m, e);

@@ -241,11 +241,28 @@ static void done(struct config_reader *r)
 	config_index_done(&r->listens);
 }
 
+/* What was read for them is part of the configuration. False: nothing was. */
+static bool digest_requests(const struct config_reader *r, struct hash *h)
+{
+	const struct spec_cert *c = (const void *)r->certs.data;
+	bool any = false;
+
+	for (size_t i = 0; i < r->certs.len / sizeof(*c); i++) {
+		const char *pem = snapshot_string(r->b, c[i].request);
+
+		if (pem != NULL)
+			digest_add(h, pem, strlen(pem));
+		any = any || pem != NULL;
+	}
+	return any;
+}
+
 static int compile(struct config_reader *r, const char *path, const char *content,
 		   size_t len, int *snapshot, struct err *e)
 {
 	AUTO_BUF struct buf text = { 0 }; /* with a NUL at its end */
 	struct hash h;
+	bool is_one; /* file */
 
 	buf_add(&text, content, len);
 	hash_begin(&h);
@@ -259,8 +276,9 @@ static int compile(struct config_reader *r, const char *path, const char *conten
 	if (r->errors > 0)
 		return err_set(e, ERR_CONFIG, "%s: %u error%s", path, r->errors,
 			       r->errors == 1 ? "" : "s");
+	is_one = !digest_requests(r, &h) && includes(r) == NULL;
 	hash_end(&h, r->global.digest);
-	r->global.mark = includes(r) == NULL ? r->host->mark : 0;
+	r->global.mark = is_one ? r->host->mark : 0;
 	return finish(r, snapshot, e);
 }
 

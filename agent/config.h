@@ -56,6 +56,8 @@ struct config_host {
 	 * the folder; else why not. NULL: nobody wants to know. */
 	void (*reach)(void *arg, const char *folder, uint32_t uid, uint32_t gid,
 		      struct buf *why);
+	/* The signing request in PEM that is in the file `path`. */
+	int (*csr)(void *arg, const char *path, struct buf *pem, struct err *e);
 	/* An error, or a warning (that does not make the configuration invalid). */
 	void (*report)(void *arg, bool warning, const char *file, unsigned line,
 		       const char *text);

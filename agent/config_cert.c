@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/config_challenge.h"
+#include "agent/config_csr.h"
 #include "agent/config_file.h"
 #include "agent/config_hook.h"
 #include "agent/config_host.h"
@@ -28,7 +29,7 @@
 
 static void read_nothing(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	(void)r; /* the names are read together by read_cert() */
+	(void)r; /* names, or what is instead of them, are read by read_cert() */
 	(void)s;
 	(void)into;
 }
@@ -93,12 +94,6 @@ static void read_next_key(struct config_reader *r, const config_setting_t *s,
 	(void)into;
 	config_bool(r, s, &next_key);
 	config_later(r, s);
-}
-
-static void read_csr(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	if (config_present(r, s, &((struct spec_cert *)into)->csr))
-		config_later(r, s);
 }
 
 static void read_usage(struct config_reader *r, const config_setting_t *s, void *into)
@@ -235,7 +230,7 @@ static const struct config_rule rules[] = {
 	{ "name", read_nothing, CERT },
 	{ "names", read_nothing, CERT },
 	{ "optional", read_nothing, CERT },
-	{ "csr", read_csr, CERT },
+	{ "csr", read_nothing, CERT },
 	{ "files", read_files, CERT },
 	{ "issuer", read_issuers, 0 },
 	{ "allow_private", read_allow_private, 0 },
@@ -298,14 +293,17 @@ static void check_issuers(struct config_reader *r, const config_setting_t *s,
 	config_missing(r, s, "issuer", choices.data);
 }
 
-static void check_csr(struct config_reader *r, const config_setting_t *s)
+static void read_csr(struct config_reader *r, const config_setting_t *s,
+		     struct spec_cert *c)
 {
-	static const char *const others[] = { "names", "optional", "key", "reuse_key" };
+	static const char *const others[] = { "names", "optional", "key", "reuse_key",
+					      "next_key" };
 
 	for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++)
 		if (config_member(s, others[i]) != NULL)
 			config_error(r, config_member(s, others[i]),
 				     "found it beside csr, expected only one of them");
+	config_csr(r, config_member(s, "csr"), c);
 }
 
 static void name_it(struct config_reader *r, const config_setting_t *s,
@@ -316,10 +314,10 @@ static void name_it(struct config_reader *r, const config_setting_t *s,
 
 	if (at != NULL)
 		name = config_string(r, at, "a name");
-	else if (c->names.n > 0)
-		name = config_names_default(r, s);
 	else if (config_member(s, "csr") != NULL)
 		config_missing(r, s, "name", "a name, beside csr");
+	else if (c->names.n > 0)
+		name = config_names_default(r, s);
 	if (name == NULL)
 		return;
 	if (config_name(r, s, name, &r->cert_names, 0, &c->name))
@@ -335,11 +333,11 @@ static void read_cert(struct config_reader *r, const config_setting_t *s)
 	if (!config_group(r, s, rules, CERT, &c))
 		return;
 	check_issuers(r, s, &c);
-	config_files_fit(r, config_member(s, "files"), &c);
 	if (config_member(s, "csr") != NULL)
-		check_csr(r, s);
+		read_csr(r, s, &c);
 	else
 		config_names(r, s, &c);
+	config_files_fit(r, config_member(s, "files"), &c);
 	config_ways(r, s, &c);
 	check_reach(r, s, &c);
 	name_it(r, s, &c);

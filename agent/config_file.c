@@ -150,6 +150,7 @@ void config_key_mode(struct config_reader *r, const config_setting_t *s, uint32_
 
 #define IS(kind) (1u << (CONTENT_##kind))
 #define HAS_KEY  (IS(KEY) | IS(COMBINED))
+#define WITH_KEY (HAS_KEY | IS(PKCS12) | IS(SDS))
 
 /* What a setting is for. */
 static const struct belongs {
@@ -246,8 +247,7 @@ static void read_file(struct config_reader *r, const config_setting_t *s, uint32
 	if (what == CONFIG_FOR_CERT)
 		check_settings(r, s, f);
 	check_password(r, s, f);
-	with_key = what == CONFIG_FOR_CERT &&
-		   ((HAS_KEY | IS(PKCS12) | IS(SDS)) & 1u << f->content) != 0;
+	with_key = what == CONFIG_FOR_CERT && (WITH_KEY & 1u << f->content) != 0;
 	if (f->mode == MODE_UNSET)
 		f->mode = with_key ? 0600 : 0644;
 	else if (with_key && f->password_file.at == 0)
@@ -268,15 +268,25 @@ void config_files(struct config_reader *r, const config_setting_t *s, uint32_t w
 	*out = snapshot_add(r->b, SPEC_FILES, files, n);
 }
 
+static void file_fits(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_file *f, const struct spec_cert *c)
+{
+	if (c->key == KEY_ED25519 && f->key_form == CONTENT_KEY_TRADITIONAL)
+		config_expected(r, config_member(s, "format"),
+				"\"pkcs8\" or \"der\", as an ed25519 key has no "
+				"older form");
+	if (c->csr.at != 0 && (WITH_KEY & 1u << f->content) != 0)
+		config_expected(r, config_member(s, "content"),
+				"one without the private key: with csr it is "
+				"elsewhere");
+}
+
 void config_files_fit(struct config_reader *r, const config_setting_t *s,
 		      const struct spec_cert *c)
 {
-	const struct spec_file *files = snapshot_records(r->b, SPEC_FILES);
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		const struct spec_file *files = snapshot_records(r->b, SPEC_FILES);
 
-	for (uint32_t i = 0; c->key == KEY_ED25519 && i < c->files.n; i++)
-		if (files[c->files.first + i].key_form == CONTENT_KEY_TRADITIONAL)
-			config_expected(
-			    r, config_member(config_item(s, i), "format"),
-			    "\"pkcs8\" or \"der\", as an ed25519 key has no "
-			    "older form");
+		file_fits(r, config_item(s, i), &files[c->files.first + i], c);
+	}
 }

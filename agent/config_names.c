@@ -88,6 +88,26 @@ static void read_names(struct config_reader *r, const config_setting_t *s,
 		read_name(r, config_item(s, i), optional, set);
 }
 
+void config_names_of_csr(struct config_reader *r, const config_setting_t *s,
+			 const struct name *names, size_t n, struct spec_cert *c)
+{
+	struct set set = { .n = 0 };
+
+	if (n > LIMIT_IDS)
+		config_expected(r, s, "a request for at most %d names", LIMIT_IDS);
+	for (size_t i = 0; i < n && n <= LIMIT_IDS; i++) {
+		const struct spec_name name = { snapshot_text(r->b, names[i].value),
+						names[i].kind, 0 };
+
+		if (has(&set, &name))
+			continue;
+		set.names[set.n++] = name;
+		set.hash += names_hash(names[i].kind, names[i].value);
+	}
+	c->names = snapshot_add(r->b, SPEC_NAMES, set.names, set.n);
+	c->names_hash = set.hash;
+}
+
 void config_names(struct config_reader *r, const config_setting_t *s,
 		  struct spec_cert *c)
 {

@@ -16,5 +16,9 @@ void config_dns_name(struct config_reader *r, const config_setting_t *s,
 void config_names(struct config_reader *r, const config_setting_t *s,
 		  struct spec_cert *c);
 
+/* ... from a request of the user's own, `csr` at `s`. */
+void config_names_of_csr(struct config_reader *r, const config_setting_t *s,
+			 const struct name *names, size_t n, struct spec_cert *c);
+
 /* What a certificate is called that has no `name`: its first name, without "*.". */
 const char *config_names_default(struct config_reader *r, const config_setting_t *s);

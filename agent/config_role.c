@@ -110,6 +110,17 @@ static void ask_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
 		buf_puts(why, msg_get_str(m));
 }
 
+static int ask_csr(void *arg, const char *path, struct buf *pem, struct err *e)
+{
+	struct msg *m = &((struct asker *)arg)->msg;
+
+	msg_begin(m, CONFIG_CSR, 0);
+	msg_put_str(m, path);
+	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
+	buf_puts(pem, msg_get_str(m));
+	return msg_end(m, e);
+}
+
 /* Errors go to whoever started us; it is the one thing that this role prints. */
 static void report(void *arg, bool warning, const char *file, unsigned line,
 		   const char *text)
@@ -147,6 +158,7 @@ static int work(struct role_start *s, struct err *e)
 		.user = ask_user,
 		.group = ask_group,
 		.look = ask_look,
+		.csr = ask_csr,
 		.reach = asker.warn ? ask_reach : NULL,
 		.report = report,
 	};

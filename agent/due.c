@@ -60,13 +60,11 @@ static bool is_listed(const uint32_t *issuers, uint32_t n, uint32_t issuer)
 static enum why differs(const struct spec_cert *spec, const uint32_t *issuers,
 			const struct cert *cert)
 {
-	bool own_csr = spec->csr.at != 0;
-
 	if (has(cert, CERT_ROLLED_BACK | CERT_BY_HAND))
 		return WHY_NONE;
-	if (!own_csr && cert->names_hash != spec->names_hash)
+	if (cert->names_hash != spec->names_hash)
 		return WHY_NAMES_DIFFER;
-	if (!own_csr && cert->key != spec->key)
+	if (cert->key != spec->key || has(cert, CERT_KEY_OTHER))
 		return WHY_KEY_DIFFERS;
 	if (cert->issuer != SPEC_NOBODY &&
 	    !is_listed(issuers, spec->issuers.n, cert->issuer))

@@ -40,8 +40,9 @@
  * whose notBefore is still to come is taken as valid: either this host's clock is behind
  * or the CA's ahead, and a new one would be no older.
  *
- * With a certificate signing request of the user's own (`csr`) names and key are not
- * compared. An issuer that is not known, and any issuer of the list, is the right one.
+ * With a certificate signing request of the user's own (`csr`) the names are those of the
+ * request, and the key is that very one (CERT_KEY_OTHER), not one of that type. An issuer
+ * that is not known, and any issuer of the list, is the right one.
  */
 #pragma once
 
@@ -85,6 +86,7 @@ enum why {
 #define CERT_BY_HAND     (1u << 13) /* its live leaf is not the one that was stored */
 #define CERT_DOWN        (1u << 14) /* an endpoint does not answer: nothing is done */
 #define CERT_CA_REVOKED  (1u << 15) /* a CA of its chain is */
+#define CERT_KEY_OTHER   (1u << 16) /* its key is not that of the request, `csr` */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {

@@ -13,6 +13,7 @@
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/names.h"
+#include "base/spki.h"
 #include "base/x509.h"
 #include "store/set.h"
 
@@ -142,8 +143,13 @@ static bool has_key(X509 *leaf, const struct content_of *all, size_t n,
 static int our_facts(const struct set *set, struct x509_facts *facts, EVP_PKEY **key,
 		     struct err *e)
 {
+	AUTO_BUF struct buf spki = { 0 };
+
 	TRY(x509_facts_from_pem(set->cert.data, set->cert.len, facts, e));
-	return key_from_pem(set->key.data, set->key.len, key, e);
+	if (set->key.len > 0)
+		return key_from_pem(set->key.data, set->key.len, key, e);
+	TRY(spki_of_pem(set->cert.data, set->cert.len, &spki, e));
+	return key_from_spki(spki.data, spki.len, key, e);
 }
 
 static void judge(const struct foreign_look *l, const struct content_of *all,

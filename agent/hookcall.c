@@ -65,9 +65,12 @@ static void tell(const struct agent *a, const struct job *j, struct told *t)
 	buf_puts(&t->values[HOOK_NAME], j->name);
 	put_domains(a, j, &t->values[HOOK_DOMAINS]);
 	buf_printf(&t->values[HOOK_DIR], "%s/live/%s", a->state_dir, j->name);
-	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++) {
+		if (files[i].value == HOOK_KEY && j->spec->csr.at != 0)
+			continue; /* it is elsewhere */
 		buf_printf(&t->values[files[i].value], "%s/live/%s/%s", a->state_dir,
 			   j->name, files[i].file);
+	}
 	if (f->not_after != 0) { /* else there is no certificate yet */
 		buf_puts(&t->values[HOOK_SERIAL], f->serial);
 		buf_puts(&t->values[HOOK_FINGERPRINT], hex);

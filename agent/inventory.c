@@ -210,6 +210,17 @@ static uint32_t issuer_number(const struct agent *a, const char *name)
 	return name[0] == '\0' ? SPEC_NOBODY : spec_issuer_called(a->spec, name);
 }
 
+bool inventory_key_fits(const struct agent *a, const struct spec_cert *spec,
+			const struct x509_facts *facts)
+{
+	const char *own = spec_text(a->spec, spec->csr_key);
+	char hex[2 * sizeof(facts->spki_hash) + 1];
+
+	text_hex(hex, facts->spki_hash, sizeof(facts->spki_hash));
+	return facts->key == (enum key_type)spec->key &&
+	       (own == NULL || strcmp(own, hex) == 0);
+}
+
 /* What is live is held no more, and what has ended is of no use. */
 static void check_held(const struct spec_cert *spec, struct memory *m, struct cert *c)
 {
@@ -227,6 +238,7 @@ static void check_held(const struct spec_cert *spec, struct memory *m, struct ce
 /* `flags`: of look_at_live(). */
 static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 {
+	const struct spec_cert *spec = &a->spec->certs[i];
 	struct cert *c = &a->certs[i];
 
 	*c = (struct cert){
@@ -242,7 +254,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 		.asked = (uint8_t)m->fallback.asked, /* LIMIT_ISSUERS are 20 */
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
-	check_held(&a->spec->certs[i], m, c);
+	check_held(spec, m, c);
 	if (a->memories != NULL)
 		a->memories[i] = *m;
 	if (m->state == JOB_PARKED)
@@ -263,6 +275,8 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 	c->not_after = m->facts.not_after;
 	c->names_hash = m->facts.names_hash;
 	c->key = (uint8_t)m->facts.key;
+	if (spec->csr.at != 0 && !inventory_key_fits(a, spec, &m->facts))
+		c->flags |= CERT_KEY_OTHER;
 	c->usage = (uint8_t)m->facts.usage;
 }
 

@@ -8,10 +8,12 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct agent;
 struct err;
+struct spec_cert;
 struct file_stamp;
 struct memory;
 
@@ -32,8 +34,12 @@ void inventory_see(const struct agent *a, uint32_t i, struct memory *m);
 /* From the first of those that the request asks for to the last. */
 void inventory_asked(const struct agent *a, uint32_t *first, uint32_t *end);
 
-/* The renewal moment of certificate `i` if its leaf were the one of `facts`. */
+/* Whether it is for a key such as `spec` asks for; with `csr`, for that very one. */
 struct x509_facts;
+bool inventory_key_fits(const struct agent *a, const struct spec_cert *spec,
+			const struct x509_facts *facts);
+
+/* The renewal moment of certificate `i` if its leaf were the one of `facts`. */
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,
 			   const struct x509_facts *facts);
 

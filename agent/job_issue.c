@@ -30,11 +30,16 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 
-	(void)e;
+	if (j->spec->csr.at != 0 && j->why == WHY_REVOKED &&
+	    (a->certs[j->cert].flags & CERT_KEY_OTHER) == 0)
+		return err_set(e, ERR_CONFIG,
+			       "it is revoked, and with it its key: a request with a "
+			       "new one has to be put into %s",
+			       spec_text(a->spec, j->spec->csr));
 	msg_begin(&m, KEEPER_KEY, 0);
 	msg_put_u64(&m, j->cert);
 	msg_put_u64(&m, due_needs_new_key(j->why, &a->certs[j->cert], clock_now()));
-	if (key_takes_long((enum key_type)j->spec->key))
+	if (j->spec->csr.at == 0 && key_takes_long((enum key_type)j->spec->key))
 		link_call_slow(&a->keeper, &m, job_answered, j->id);
 	else
 		ask_keeper(a, j, &m);

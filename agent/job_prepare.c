@@ -50,6 +50,7 @@ static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
 	if (rc < 0 && was_short(e))
 		return rc;
 	if (rc == 0 && j->facts.names_hash == j->memory.held_names_hash &&
+	    inventory_key_fits(a, j->spec, &j->facts) &&
 	    j->facts.not_after == j->memory.held_not_after &&
 	    (j->spec->usage & ~j->facts.usage) == 0) {
 		j->generation = c->held;
@@ -144,7 +145,7 @@ static int take_stored(struct agent *a, struct job *j, struct err *e)
 	if (number <= j->previous || stored_at(a, j, number) < j->ordered_at ||
 	    inventory_facts(a, j->cert, number, NULL, &facts, e) < 0 ||
 	    facts.names_hash != j->spec->names_hash ||
-	    facts.key != (enum key_type)j->spec->key)
+	    !inventory_key_fits(a, j->spec, &facts))
 		return 0;
 	j->facts = facts;
 	j->generation = number;

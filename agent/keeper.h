@@ -17,7 +17,7 @@
  *     keeper_role.c       begin, the list of what the agent may ask
  *     keeper_serve.c      the loop
  *     keeper_key.c        keys of certificates
- *     keeper_waiting.c    ... those that wait for their certificate
+ *     keeper_waiting.c    ... those that wait; keeper_twice.h: that are an account's too
  *     keeper_store.c      generations
  *     keeper_batch.h      ... and links, for which the disk is waited for together
  *     keeper_files.c      files outside the store
@@ -82,7 +82,8 @@ struct keeper_account {
 struct keeper_key {
 	const struct spec_cert *cert; /* borrowed; NULL: of none */
 	EVP_PKEY *key;                /* owned, it waits; NULL: none does */
-	struct buf pem;               /* it, as it is stored */
+	struct buf pem;               /* it, as it is stored; empty: not ours */
+	struct buf csr;               /* ... the user's request for it, in DER */
 	struct buf spki;              /* its public half */
 	uint64_t
 	    stored; /* a generation that its own key was just stored with; 0: none */
@@ -161,7 +162,7 @@ int keeper_making_answer(struct keeper *k, int fd, struct err *e);
 void keeper_making_end(struct keeper *k);
 
 /* The key that waits for the certificate of `c`: *waits is borrowed until something else
- * is asked of the keeper, and has no key if none waits. */
+ * is asked of the keeper, and has no key if none waits; with `csr`, its public half. */
 int keeper_waiting(struct keeper *k, const struct spec_cert *c,
 		   struct keeper_key **waits, struct err *e);
 /* `key`, which is durable, waits from now on. The caller keeps its own reference. */

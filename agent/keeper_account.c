@@ -5,6 +5,7 @@
 #include "acme/client.h"
 #include "acme/jws.h"
 #include "agent/keeper_sign.h"
+#include "agent/keeper_twice.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -42,8 +43,8 @@ static bool may_write(const struct keeper_lent *l)
 	return request_writes(&l->keeper->start.request);
 }
 
-static int load_account(const struct keeper *k, uint32_t issuer, struct account **a,
-			struct err *e)
+int keeper_account_of(const struct keeper *k, uint32_t issuer, struct account **a,
+		      struct err *e)
 {
 	const struct spec_issuer *i = &k->start.spec.issuers[issuer];
 	struct keeper_account *of = &k->accounts[issuer];
@@ -61,7 +62,7 @@ static int load_account(const struct keeper *k, uint32_t issuer, struct account 
 
 int keeper_account(const struct keeper_lent *l, struct account **a, struct err *e)
 {
-	return load_account(l->keeper, l->ticket.issuer, a, e);
+	return keeper_account_of(l->keeper, l->ticket.issuer, a, e);
 }
 
 /* An account that cannot be read can use no token either. */
@@ -73,7 +74,7 @@ bool keeper_has_thumbprint(const struct keeper *k, const char *thumbprint)
 		struct err e;
 
 		if (k->start.spec.issuers[i].type == ISSUER_ACME &&
-		    load_account(k, i, &a, &e) == 0 && a->key != NULL &&
+		    keeper_account_of(k, i, &a, &e) == 0 && a->key != NULL &&
 		    jws_thumbprint(a->key, &own, &e) == 0 &&
 		    strcmp(own.data, thumbprint) == 0)
 			return true;
@@ -304,6 +305,7 @@ int keeper_new_account(const struct keeper_work *w, struct buf *out, struct err 
 					       : (enum key_type)w->issuer->account_key;
 	if (w->account->key == NULL || key_type_of(w->account->key) != type)
 		TRY(make_key(w->lent, type, w->account, e));
+	TRY(keeper_not_of_cert(w->keeper, w->account->key, e));
 	payload_open(&j, out);
 	put_contact(w, &j);
 	if (w->issuer->agree_terms)
@@ -376,6 +378,7 @@ int keeper_roll_key(const struct keeper_work *w, struct buf *out, struct err *e)
 		TRY(account_make_next(w->keeper->root, folder(w->lent),
 				      (enum key_type)w->issuer->account_key, w->account,
 				      e));
+	TRY(keeper_not_of_cert(w->keeper, w->account->next, e));
 	return jws_sign(&(struct jws){ .key = w->account->next, .url = w->ask.url },
 			change.data, out, e);
 }

@@ -113,6 +113,22 @@ static unsigned *audit_all(struct keeper *k, const struct spec_cert *c,
 	return differs;
 }
 
+/* Where the configuration has no request any more, one without a key is of no use. */
+static int load_whole(const struct keeper *k, const struct spec_cert *c,
+		      uint64_t number, struct set *set, struct err *e)
+{
+	AUTO_SET struct set got = { .key = { 0 } };
+
+	TRY(set_load(k->root, keeper_text(k, c->name), number, &got, e));
+	if (got.key.len == 0 && c->csr.at == 0)
+		return err_set(e, ERR_TRUST,
+			       "its key is not here, but where csr.pem "
+			       "was made");
+	*set = got;
+	got = (struct set){ .name = NULL };
+	return 0;
+}
+
 /* TARGET_* of the key in generation `number`: whose it is and who may read it. */
 static unsigned audit_key(const struct keeper *k, const struct spec_cert *c,
 			  const struct set *set, uint64_t number)
@@ -122,7 +138,8 @@ static unsigned audit_key(const struct keeper *k, const struct spec_cert *c,
 	unsigned differs = 0;
 	struct err e;
 
-	if (generation_open(k->root, keeper_text(k, c->name), number, &t.dir, &e) < 0 ||
+	if (set->key.len == 0 ||
+	    generation_open(k->root, keeper_text(k, c->name), number, &t.dir, &e) < 0 ||
 	    target_audit(&t, &set->key, &access, &differs, &e) < 0)
 		return 0;
 	return differs & (TARGET_OWNER | TARGET_MODE);
@@ -134,7 +151,8 @@ static int mend_key(const struct keeper *k, const struct spec_cert *c,
 	AUTO_TARGET struct target t = { .dir = -1, .name = "privkey.pem" };
 	const struct file_access access = keeper_key_access(c);
 
-	if (keeper_has_stored(k, c, number) || audit_key(k, c, set, number) == 0)
+	if (c->csr.at != 0 || keeper_has_stored(k, c, number) ||
+	    audit_key(k, c, set, number) == 0)
 		return 0;
 	TRY(generation_open(k->root, keeper_text(k, c->name), number, &t.dir, e));
 	return target_mend(&t, &access, e);
@@ -167,8 +185,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
 	TRY(msg_end(m, e));
 	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
-	if (number == 0 ||
-	    set_load(k->root, keeper_text(k, c->name), number, &set, &why) < 0) {
+	if (number == 0 || load_whole(k, c, number, &set, &why) < 0) {
 		msg_begin(m, KEEPER_AUDIT, id);
 		msg_put_u64(m, number != 0);
 		msg_put_u64(m, 0);
@@ -192,11 +209,11 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 static int load(const struct keeper *k, const struct spec_cert *c, uint64_t number,
 		struct set *set, struct err *e)
 {
-	const char *name = keeper_text(k, c->name);
-
 	if (!keeper_has_stored(k, c, number))
-		return set_load(k->root, name, number, set, e);
-	return c->files.n == 0 ? 0 : set_read(k->root, name, number, set, e);
+		return load_whole(k, c, number, set, e);
+	return c->files.n == 0
+		   ? 0
+		   : set_read(k->root, keeper_text(k, c->name), number, set, e);
 }
 
 /* The answer: of what is whole, or left to somebody else. */

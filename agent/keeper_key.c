@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_twice.h"
 #include "agent/keymaker.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -61,6 +62,7 @@ static int put_answer(struct keeper *k, const struct spec_cert *c, uint32_t id,
 	struct keeper_key *waits;
 
 	TRY(keeper_waiting(k, c, &waits, e));
+	TRY(keeper_not_of_account(k, waits->key, e));
 	msg_begin(m, KEEPER_KEY, id);
 	msg_put_bytes(m, waits->spki.data, waits->spki.len);
 	return 0;
@@ -190,6 +192,8 @@ static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
 
 	if (check_room(k, c, e) < 0)
 		return keeper_failed(k, m, e);
+	if (c->csr.at != 0)
+		return put_answer(k, c, id, m, e);
 	TRY(pending_find(k->root, name_of(k, c), (enum key_type)c->key,
 			 !fresh && c->reuse_key != 0, &key, e));
 	if (key == NULL && takes_long(c)) {

@@ -5,6 +5,7 @@
 #include "acme/ari.h"
 #include "acme/client.h"
 #include "acme/jws.h"
+#include "agent/keeper_twice.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/base64url.h"
@@ -132,8 +133,6 @@ static int answer(const struct keeper_work *w, struct buf *out, struct err *e)
 	return 0;
 }
 
-/* = RFC 8555 11.1 "the public key of an account key pair MUST NOT be included in a
- * certificate." [keys] */
 static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 {
 	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
@@ -144,12 +143,11 @@ static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 	TRY(keeper_waiting(w->lent->keeper, w->cert, &waits, e));
 	if (waits->key == NULL)
 		return err_set(e, ERR_PROTO, "there is no key that waits");
-	if (key_same_public(waits->key, w->account->key))
-		return err_set(e, ERR_CONFIG,
-			       "the key of the account cannot be a certificate's too");
-	TRY(csr_make(waits->key, names, w->cert->names.n, &der, e));
+	TRY(keeper_not_of_account(w->lent->keeper, waits->key, e));
+	if (waits->csr.len == 0)
+		TRY(csr_make(waits->key, names, w->cert->names.n, &der, e));
 	payload_open(&j, out);
-	put_base64(&j, "csr", &der);
+	put_base64(&j, "csr", waits->csr.len == 0 ? &der : &waits->csr);
 	payload_close(&j);
 	return 0;
 }
@@ -203,6 +201,9 @@ static int cert_key(const struct keeper_work *w, EVP_PKEY **key, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
 
+	if (w->cert->csr.at != 0)
+		return err_set(e, ERR_CONFIG,
+			       "its key is elsewhere: its account alone can revoke it");
 	TRY(read_of_generation(w, "privkey.pem", LIMIT_KEY_BYTES, &pem, e));
 	return key_from_pem(pem.data, pem.len, key, e);
 }

@@ -25,7 +25,9 @@ int keeper_sign_jws(void *lent, struct msg *m, struct err *e);
 int keeper_sign_registered(void *lent, struct msg *m, struct err *e);
 int keeper_sign_rolled(void *lent, struct msg *m, struct err *e);
 
-/* The account at the issuer of the ticket; *a is the keeper's. */
+/* The account at that issuer, or at the one of the ticket; *a is the keeper's. */
+int keeper_account_of(const struct keeper *k, uint32_t issuer, struct account **a,
+		      struct err *e);
 int keeper_account(const struct keeper_lent *l, struct account **a, struct err *e);
 /* Its URL, NULL if it has none at the CA that is configured now. */
 const char *keeper_kid(const struct keeper_lent *l, const struct account *a);

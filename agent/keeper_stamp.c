@@ -72,6 +72,12 @@ uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
 	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, STAMP_FORM));
 
+	if (c->csr.at != 0) {
+		AUTO_FREE char *csr =
+		    xasprintf("live/%s/csr.pem", spec_text(s, c->name));
+
+		h = stamp_of(k->root, csr, h);
+	}
 	for (uint32_t i = 0; i < c->files.n; i++)
 		h = stamp_file(s, &s->files[c->files.first + i], h);
 	return h;

@@ -18,7 +18,8 @@ struct arrival {
 	const char *chain;
 	const char *anchors;
 	const char *meta;
-	const struct buf *key; /* PEM, borrowed from keeper_waiting() */
+	const struct buf *key; /* PEM, borrowed from keeper_waiting(); empty: csr */
+	const char *csr; /* PEM, borrowed from the snapshot; NULL: there is a key */
 };
 
 #define PEM_HEAD   "-----BEGIN CERTIFICATE-----\n"
@@ -87,7 +88,10 @@ static int write_files(struct generation *g, const struct spec_cert *c,
 
 	buf_puts(&full, a->leaf);
 	buf_puts(&full, a->chain);
-	TRY(add(g, "privkey.pem", a->key->data, a->key->len, &of_key, e));
+	if (a->csr != NULL)
+		TRY(add(g, "csr.pem", a->csr, strlen(a->csr), &open_to_all, e));
+	else
+		TRY(add(g, "privkey.pem", a->key->data, a->key->len, &of_key, e));
 	TRY(add(g, "cert.pem", a->leaf, strlen(a->leaf), &open_to_all, e));
 	TRY(add(g, "chain.pem", a->chain, strlen(a->chain), &open_to_all, e));
 	TRY(add(g, "fullchain.pem", full.data, full.len, &open_to_all, e));
@@ -182,6 +186,7 @@ int keeper_store(void *role, struct msg *m, struct err *e)
 	a.chain = msg_get_str(m);
 	a.anchors = msg_get_str(m);
 	a.meta = msg_get_str(m);
+	a.csr = keeper_text(k, c->request);
 	TRY(msg_end(m, e));
 	if (k->n_staged == KEEPER_BATCH || is_staged(k, c))
 		TRY(keeper_keep(k, e));

@@ -1,7 +1,10 @@
 #include "agent/keeper.h"
 
+#include <string.h>
+
 #include "base/err.h"
 #include "base/key.h"
+#include "base/spki.h"
 #include "store/pending.h"
 
 static struct keeper_key *slot_of(struct keeper *k, const struct spec_cert *c)
@@ -13,6 +16,7 @@ static void clear(struct keeper_key *slot)
 {
 	EVP_PKEY_free(slot->key);
 	buf_done(&slot->pem);
+	buf_done(&slot->csr);
 	buf_done(&slot->spki);
 	*slot = (struct keeper_key){ .cert = NULL };
 }
@@ -43,6 +47,18 @@ int keeper_waiting_keep(struct keeper *k, const struct spec_cert *c, EVP_PKEY *k
 	return e->code;
 }
 
+/* The same one always waits: that of the request. */
+static int set_request(struct keeper *k, const struct spec_cert *c,
+		       struct keeper_key *slot, struct err *e)
+{
+	const char *pem = keeper_text(k, c->request);
+
+	TRY(spki_of_csr(pem, strlen(pem), &slot->csr, &slot->spki, e));
+	TRY(key_from_spki(slot->spki.data, slot->spki.len, &slot->key, e));
+	slot->cert = c;
+	return 0;
+}
+
 int keeper_waiting(struct keeper *k, const struct spec_cert *c,
 		   struct keeper_key **waits, struct err *e)
 {
@@ -53,6 +69,8 @@ int keeper_waiting(struct keeper *k, const struct spec_cert *c,
 	if (slot->cert == c && slot->key != NULL)
 		return 0;
 	clear(slot);
+	if (c->csr.at != 0)
+		return set_request(k, c, slot, e);
 	TRY(pending_load(k->root, keeper_text(k, c->name), &key, e));
 	return key == NULL ? 0 : keeper_waiting_set(k, c, key, e);
 }

@@ -25,6 +25,7 @@ enum message {
 	CONFIG_GROUP,        /* name -> gid */
 	CONFIG_LOOK,         /* path -> errno, mode, uid, gid, others_write */
 	CONFIG_REACH, /* folder, uid, gid of who is not a user -> why not, or "" */
+	CONFIG_CSR,   /* path -> PEM of the signing request in it */
 	CONFIG_DONE,  /* fd of the snapshot. -> none */
 
 	/* agent -> supervisor */

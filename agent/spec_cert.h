@@ -71,7 +71,9 @@ struct spec_cert {
 	struct list hooks; /* numbers */
 	struct list probes;
 	struct list challenges;
-	struct text csr;     /* path; not set: names and key */
+	struct text csr;     /* path; not set: names and key are ours to say */
+	struct text request; /* ... what was in it, in PEM */
+	struct text csr_key; /* ... SHA-256 of its SubjectPublicKeyInfo, in hex */
 	uint64_t names_hash; /* of all names, names_hash() of base/names.h */
 	int64_t before_s;    /* renew this long before the end; 0: by fraction */
 	int64_t probe_every_s;

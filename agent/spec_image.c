@@ -60,6 +60,8 @@ static const struct field fields[] = {
 	CERT(probes, LIST, SPEC_PROBES),
 	CERT(challenges, LIST, SPEC_CHALLENGES),
 	CERT(csr, PATH, 0),
+	CERT(request, TEXT, 0),
+	CERT(csr_key, TEXT, 0),
 	CERT(before_s, SPAN, 0),
 	CERT(probe_every_s, SPAN, 0),
 	CERT(key, BELOW, KEY_TYPES),
@@ -285,7 +287,9 @@ static int certs_check(const struct spec *s, struct err *e)
 		    c->before_num > c->before_den)
 			return err_set(e, ERR_PROTO, "snapshot: %s: not a fraction",
 				       spec_text(s, c->name));
-		if (c->keep == 0 || c->key == KEY_NONE || c->usage == 0)
+		if (c->keep == 0 || c->key == KEY_NONE || c->usage == 0 ||
+		    (c->csr.at == 0) != (c->request.at == 0) ||
+		    (c->csr.at == 0) != (c->csr_key.at == 0))
 			return err_set(e, ERR_PROTO, "snapshot: %s: not set",
 				       spec_text(s, c->name));
 	}

@@ -12,7 +12,9 @@
 #include "agent/messages.h"
 #include "agent/super.h"
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/clock.h"
+#include "base/csr.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
@@ -206,6 +208,52 @@ static int on_look(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* Of the file only that part: a config role that was taken over must not get at the keys
+ * of others, in PEM too. */
+static int find_csr(const char *path, const char *text, struct buf *pem, struct err *e)
+{
+	static const char *const words[] = { "CERTIFICATE REQUEST",
+					     "NEW CERTIFICATE REQUEST" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		AUTO_FREE char *head = xasprintf("-----BEGIN %s-----", words[i]);
+		AUTO_FREE char *tail = xasprintf("-----END %s-----", words[i]);
+		const char *from = strstr(text, head);
+		const char *to = from == NULL ? NULL : strstr(from, tail);
+
+		if (to == NULL)
+			continue;
+		buf_add(pem, from, (size_t)(to - from) + strlen(tail));
+		buf_puts(pem, "\n");
+		return 0;
+	}
+	return err_set(e, ERR_CONFIG,
+		       "%s: no signing request in PEM (openssl req -inform der turns "
+		       "DER into it)",
+		       path);
+}
+
+/* Who may write it decides which key is certified. */
+static int on_csr(void *role, struct msg *m, struct err *e)
+{
+	struct asking *a = role;
+	AUTO_FREE char *path = xstrdup(msg_get_str(m));
+	AUTO_FREE char *text = xcalloc(LIMIT_CSR_BYTES + 1, 1);
+	AUTO_BUF struct buf pem = { 0 };
+	uint32_t id = m->id;
+	AUTO_FD int fd = -1;
+
+	TRY(msg_end(m, e));
+	super_watch_path(a->super, path);
+	TRY(open_config(path, &fd, e));
+	if (pread(fd, text, LIMIT_CSR_BYTES, 0) < 0)
+		return err_sys(e, "%s", path);
+	TRY(find_csr(path, text, &pem, e));
+	msg_begin(m, CONFIG_CSR, id);
+	msg_put_str(m, pem.data);
+	return 0;
+}
+
 static int on_done(void *role, struct msg *m, struct err *e)
 {
 	struct asking *a = role;
@@ -217,9 +265,13 @@ static int on_done(void *role, struct msg *m, struct err *e)
 }
 
 static const struct msg_rule rules[] = {
-	{ CONFIG_INCLUDE, 1, on_include },       { CONFIG_USER, 1, on_user },
-	{ CONFIG_GROUP, 1, on_group },           { CONFIG_LOOK, 1, on_look },
-	{ CONFIG_REACH, 1, super_reach_config }, { CONFIG_DONE, 1, on_done },
+	{ CONFIG_INCLUDE, 1, on_include },
+	{ CONFIG_USER, 1, on_user },
+	{ CONFIG_GROUP, 1, on_group },
+	{ CONFIG_LOOK, 1, on_look },
+	{ CONFIG_REACH, 1, super_reach_config },
+	{ CONFIG_CSR, 1, on_csr },
+	{ CONFIG_DONE, 1, on_done },
 };
 
 /* One question, one answer. A refusal is an answer too. */

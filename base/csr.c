@@ -1,11 +1,18 @@
 #include "base/csr.h"
 
+#include <string.h>
+
+#include <openssl/err.h>
+#include <openssl/pem.h>
 #include <openssl/x509v3.h>
 
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/general.h"
 #include "base/key.h"
+#include "base/mem.h"
+#include "base/x509.h"
 
 static int add_names(X509_REQ *csr, GENERAL_NAMES *all)
 {
@@ -48,5 +55,103 @@ int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
 		rc = key_openssl_err(e, ERR_SYS, "certificate request");
 	GENERAL_NAMES_free(all);
 	X509_REQ_free(csr);
+	return rc;
+}
+
+/* -- of others -- */
+
+int csr_from_pem(const void *pem, size_t len, X509_REQ **csr, struct err *e)
+{
+	AUTO_CSR X509_REQ *read = NULL;
+	BIO *bio;
+
+	if (len > LIMIT_CSR_BYTES)
+		return err_set(e, ERR_LIMIT, "a CSR of %zu bytes, more than %d", len,
+			       LIMIT_CSR_BYTES);
+	bio = BIO_new_mem_buf(pem, (int)len);
+	read = bio == NULL ? NULL : PEM_read_bio_X509_REQ(bio, NULL, NULL, NULL);
+	BIO_free(bio);
+	if (read == NULL || X509_REQ_get0_pubkey(read) == NULL)
+		return key_openssl_err(e, ERR_CONFIG, "not a CSR in PEM");
+	if (X509_REQ_verify(read, X509_REQ_get0_pubkey(read)) != 1)
+		return key_openssl_err(e, ERR_TRUST,
+				       "the CSR is not signed by its own key");
+	*csr = TAKE(read);
+	return 0;
+}
+
+int csr_to_pem(X509_REQ *csr, struct buf *pem, struct err *e)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	char *data = NULL;
+	long len = 0;
+
+	if (bio != NULL && PEM_write_bio_X509_REQ(bio, csr) == 1)
+		len = BIO_get_mem_data(bio, &data);
+	if (len > 0)
+		buf_add(pem, data, (size_t)len);
+	BIO_free(bio);
+	return len > 0 ? 0 : key_openssl_err(e, ERR_SYS, "write the CSR");
+}
+
+/* Owned; NULL: there is none. What is behind a NUL in it makes it another one. */
+static char *common_name(X509_REQ *csr)
+{
+	const X509_NAME *subject = X509_REQ_get_subject_name(csr);
+	int at = X509_NAME_get_index_by_NID(subject, NID_commonName, -1);
+	unsigned char *text = NULL;
+	char *name;
+	int len;
+
+	if (at < 0)
+		return NULL;
+	len = ASN1_STRING_to_UTF8(&text, X509_NAME_ENTRY_get_data(
+					     X509_NAME_get_entry(subject, at)));
+	name = len < 0 || memchr(text, '\0', (size_t)len) != NULL
+		   ? xstrdup("")
+		   : xstrndup((char *)text, (size_t)len);
+	OPENSSL_free(text);
+	ERR_clear_error();
+	return name;
+}
+
+static bool has_name(const struct name *names, size_t n, const struct name *name)
+{
+	for (size_t i = 0; i < n; i++)
+		if (names[i].kind == name->kind &&
+		    strcmp(names[i].value, name->value) == 0)
+			return true;
+	return false;
+}
+
+static int add_common_name(X509_REQ *csr, struct name **names, size_t *n, struct err *e)
+{
+	AUTO_FREE char *word = common_name(csr);
+	AUTO_FREE char *canonical = NULL;
+	struct name name;
+
+	if (word == NULL)
+		return 0;
+	if (names_parse(word, &name.kind, &canonical, e) < 0)
+		return err_wrap(e, "its common name \"%s\"", word);
+	name.value = canonical;
+	if (has_name(*names, *n, &name))
+		return 0;
+	*names = xrealloc(*names, *n + 1, sizeof(**names));
+	name.value = TAKE(canonical);
+	(*names)[(*n)++] = name;
+	return 0;
+}
+
+int csr_names(X509_REQ *csr, struct name **names, size_t *n, struct err *e)
+{
+	int rc;
+
+	TRY(x509_csr_names(csr, names, n, e));
+	rc = add_common_name(csr, names, n, e);
+	if (rc == 0 && *n == 0)
+		rc = err_set(e, ERR_CONFIG, "it asks for no name");
+	if (rc < 0)
+		x509_names_free(*names, *n);
 	return rc;
 }

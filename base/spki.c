@@ -5,7 +5,9 @@
 #include <openssl/asn1.h>
 #include <openssl/pem.h>
 
+#include "base/auto.h"
 #include "base/buf.h"
+#include "base/csr.h"
 #include "base/err.h"
 #include "base/key.h"
 #include "base/x509.h"
@@ -39,15 +41,24 @@ static bool take(struct der *d, int class, int tag, struct der *all, struct der 
 }
 
 /* Certificate, TBSCertificate, and the fields before the one (RFC 5280 4.1). */
-static bool find(struct der d, struct der *spki)
+static const int before_in_cert[] = {
+	V_ASN1_INTEGER,  /* serialNumber */
+	V_ASN1_SEQUENCE, /* signature */
+	V_ASN1_SEQUENCE, /* issuer */
+	V_ASN1_SEQUENCE, /* validity */
+	V_ASN1_SEQUENCE, /* subject */
+	0,
+};
+
+/* CertificationRequest, CertificationRequestInfo, and those (RFC 2986 4). */
+static const int before_in_csr[] = {
+	V_ASN1_INTEGER,  /* version */
+	V_ASN1_SEQUENCE, /* subject */
+	0,
+};
+
+static bool find(struct der d, const int *before, struct der *spki)
 {
-	static const int before[] = {
-		V_ASN1_INTEGER,  /* serialNumber */
-		V_ASN1_SEQUENCE, /* signature */
-		V_ASN1_SEQUENCE, /* issuer */
-		V_ASN1_SEQUENCE, /* validity */
-		V_ASN1_SEQUENCE, /* subject */
-	};
 	struct der all, in;
 
 	for (int i = 0; i < 2; i++) {
@@ -55,39 +66,60 @@ static bool find(struct der d, struct der *spki)
 			return false;
 		d = in;
 	}
-	(void)take(&d, V_ASN1_CONTEXT_SPECIFIC, 0, &all, &in); /* version */
-	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++)
-		if (!take(&d, V_ASN1_UNIVERSAL, before[i], &all, &in))
+	(void)take(&d, V_ASN1_CONTEXT_SPECIFIC, 0, &all,
+		   &in); /* a certificate's version */
+	for (; *before != 0; before++)
+		if (!take(&d, V_ASN1_UNIVERSAL, *before, &all, &in))
 			return false;
 	return take(&d, V_ASN1_UNIVERSAL, V_ASN1_SEQUENCE, spki, &in);
 }
 
-/* The first block, if it is a certificate; *der is owned. */
-static int read_block(const void *pem, size_t len, unsigned char **der, long *der_len,
+/* The first block called `what`, to `der`. */
+static int read_block(const void *pem, size_t len, const char *what, struct buf *der,
 		      struct err *e)
 {
 	BIO *bio = BIO_new_mem_buf(pem, (int)len);
-	int ok = bio != NULL && PEM_bytes_read_bio(der, der_len, NULL, PEM_STRING_X509,
-						   bio, NULL, NULL) == 1;
+	unsigned char *data = NULL;
+	long n = 0;
+	int ok = bio != NULL &&
+		 PEM_bytes_read_bio(&data, &n, NULL, what, bio, NULL, NULL) == 1;
 
 	BIO_free(bio);
+	if (ok)
+		buf_add(der, data, (size_t)n);
+	OPENSSL_free(data);
 	return ok ? 0 : key_openssl_err(e, ERR_PROTO, "PEM");
+}
+
+static int take_spki(const struct buf *der, const int *before, struct buf *spki,
+		     struct err *e)
+{
+	const unsigned char *at = (const unsigned char *)der->data;
+	struct der found;
+
+	if (!find((struct der){ at, at + der->len }, before, &found))
+		return key_openssl_err(e, ERR_PROTO, "not what its PEM says");
+	buf_add(spki, found.at, (size_t)(found.end - found.at));
+	return 0;
 }
 
 int spki_of_pem(const void *pem, size_t len, struct buf *spki, struct err *e)
 {
-	unsigned char *der = NULL;
-	struct der found;
-	long der_len = 0;
-	bool ok;
+	AUTO_BUF struct buf der = { 0 };
 
 	if (len > LIMIT_CHAIN_BYTES)
 		return err_set(e, ERR_LIMIT, "certificates: %zu bytes, more than %d",
 			       len, LIMIT_CHAIN_BYTES);
-	TRY(read_block(pem, len, &der, &der_len, e));
-	ok = find((struct der){ der, der + der_len }, &found);
-	if (ok)
-		buf_add(spki, found.at, (size_t)(found.end - found.at));
-	OPENSSL_free(der);
-	return ok ? 0 : key_openssl_err(e, ERR_PROTO, "not a certificate");
+	TRY(read_block(pem, len, PEM_STRING_X509, &der, e));
+	return take_spki(&der, before_in_cert, spki, e);
+}
+
+int spki_of_csr(const void *pem, size_t len, struct buf *der, struct buf *spki,
+		struct err *e)
+{
+	if (len > LIMIT_CSR_BYTES)
+		return err_set(e, ERR_LIMIT, "a CSR of %zu bytes, more than %d", len,
+			       LIMIT_CSR_BYTES);
+	TRY(read_block(pem, len, PEM_STRING_X509_REQ, der, e));
+	return take_spki(der, before_in_csr, spki, e);
 }

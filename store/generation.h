@@ -8,6 +8,7 @@
  * straddle the move; the hook that follows makes it read again.)
  *
  *     <root>/archive/web/0000000018/{privkey,cert,chain,fullchain}.pem, meta.json
+ *                                            (csr.pem for privkey.pem: the key is elsewhere)
  *     <root>/archive/web/.stage/               while it is being written
  *     <root>/live/web -> ../archive/web/0000000018
  *

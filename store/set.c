@@ -2,11 +2,13 @@
 
 #include <errno.h>
 #include <inttypes.h>
+#include <string.h>
 
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/key.h"
+#include "base/spki.h"
 #include "base/x509.h"
 #include "store/generation.h"
 
@@ -18,12 +20,30 @@ static int read_part(int dir, const char *file, bool needed, struct buf *out,
 	return !needed && e->sysno == ENOENT ? 0 : e->code;
 }
 
+static int check_request(const struct set *set, struct err *e)
+{
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_BUF struct buf asked = { 0 };
+	AUTO_BUF struct buf got = { 0 };
+	struct err why;
+
+	if (spki_of_csr(set->csr.data, set->csr.len, &der, &asked, &why) < 0)
+		return err_set(e, ERR_TRUST, "csr.pem: %s", why.text);
+	if (spki_of_pem(set->cert.data, set->cert.len, &got, &why) < 0)
+		return err_set(e, ERR_TRUST, "cert.pem: %s", why.text);
+	if (asked.len != got.len || memcmp(asked.data, got.data, got.len) != 0)
+		return err_set(e, ERR_TRUST, "csr.pem is not for the key of cert.pem");
+	return 0;
+}
+
 static int check_pair(const struct set *set, struct err *e)
 {
 	AUTO_KEY EVP_PKEY *key = NULL;
 	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
 	struct err why;
 
+	if (set->key.len == 0 && set->csr.len > 0)
+		return check_request(set, e);
 	if (key_from_pem(set->key.data, set->key.len, &key, &why) < 0)
 		return err_set(e, ERR_TRUST, "privkey.pem: %s", why.text);
 	if (x509_chain_from_pem(set->cert.data, set->cert.len, &leaf, &why) < 0)
@@ -35,7 +55,8 @@ static int check_pair(const struct set *set, struct err *e)
 
 static int read_parts(int dir, struct set *set, struct err *e)
 {
-	TRY(read_part(dir, "privkey.pem", true, &set->key, e));
+	TRY(read_part(dir, "csr.pem", false, &set->csr, e));
+	TRY(read_part(dir, "privkey.pem", set->csr.len == 0, &set->key, e));
 	TRY(read_part(dir, "cert.pem", true, &set->cert, e));
 	TRY(read_part(dir, "chain.pem", false, &set->chain, e));
 	return read_part(dir, "ca.pem", false, &set->ca, e);
@@ -71,6 +92,7 @@ int set_load(int root, const char *name, uint64_t number, struct set *set,
 void set_done(struct set *set)
 {
 	buf_done(&set->key);
+	buf_done(&set->csr);
 	buf_done(&set->cert);
 	buf_done(&set->chain);
 	buf_done(&set->ca);

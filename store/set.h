@@ -11,7 +11,9 @@ struct err;
 
 struct set {
 	const char *name; /* of the certificate; borrowed */
-	struct buf key;   /* PKCS#8 PEM, privkey.pem */
+	struct buf
+	    key; /* PKCS#8 PEM, privkey.pem; empty: it is of a request, csr.pem */
+	struct buf csr;   /* ... PEM; the key is elsewhere */
 	struct buf cert;  /* the leaf, PEM, cert.pem */
 	struct buf chain; /* without the leaf, PEM, chain.pem; may be empty */
 	struct buf ca;    /* the issuer's trust anchors, PEM, ca.pem; may be empty */
@@ -21,7 +23,8 @@ struct set {
 
 /*
  * Read generation `number` of `name`; chain.pem and ca.pem need not be there. ERR_TRUST
- * if its key is not its certificate's, or one of them cannot be read as what it is.
+ * if its key, or that of its request, is not its certificate's, or one of them cannot be
+ * read as what it is.
  * `set` is written only on success.
  */
 int set_load(int root, const char *name, uint64_t number, struct set *set,

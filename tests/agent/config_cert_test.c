@@ -527,6 +527,18 @@ static const struct fake_row rows[] = {
 	  "\"local\"; };",
 	  "main.conf:1: certificates.x.csr: found \"/etc/everleaf/none\", expected a "
 	  "file: No such file or directory\n" },
+	{ "csr with files that have its key", true,
+	  "certificates = { name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = "
+	  "\"local\"; files = ( { path = \"/srv/app/x\"; content = \"cert\"; },\n"
+	  " { path = \"/srv/app/y\"; content = \"key\"; } ); };",
+	  "main.conf:2: certificates.x.files[1].content: found \"key\", expected one "
+	  "without the private key: with csr it is elsewhere\n" },
+	{ "csr and an issuer that it would be", true,
+	  "issuers = { name = \"me\"; type = \"self\"; };\n"
+	  "certificates = { name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = "
+	  "\"me\"; };",
+	  "main.conf:2: certificates.x.csr: found \"/etc/everleaf/ca.pem\", expected "
+	  "none with issuer \"me\": the key that is to sign is elsewhere\n" },
 	{ "defaults with names", true, "defaults = { names = \"a.example\"; };",
 	  "main.conf:1: defaults.names: found a setting that does not belong here\n" },
 	{ "defaults with files", true,
@@ -567,10 +579,29 @@ static void each_mistake_in_a_certificate_is_named(void **state)
 	fake_refuses(rows, sizeof(rows) / sizeof(rows[0]));
 }
 
+static void a_file_without_a_request_is_named(void **state)
+{
+	static const char text[] =
+	    "certificates = { name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = "
+	    "\"local\"; };";
+	struct fake f = { .csr = "-----BEGIN CERTIFICATE REQUEST-----\nAAAA\n"
+				 "-----END CERTIFICATE REQUEST-----\n" };
+	int fd = -1;
+
+	(void)state;
+	assert_int_equal(fake_compile(&f, true, text, strlen(text), &fd), ERR_CONFIG);
+	assert_non_null(strstr(fake_said(&f),
+			       "main.conf:1: certificates.x.csr: found "
+			       "\"/etc/everleaf/ca.pem\", expected a signing request: "
+			       "not a CSR in PEM"));
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_mistake_in_a_certificate_is_named),
+		cmocka_unit_test(a_file_without_a_request_is_named),
 	};
 
 	return cmocka_run_group_tests_name("config_cert", tests, NULL, NULL);

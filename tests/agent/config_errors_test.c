@@ -407,9 +407,7 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    "\"https://ca.example/\"; };\n"
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
 	    "  optional = \"b.example\"; next_key = true;\n"
-	    "},\n"
-	    "{ name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; } "
-	    ");\n";
+	    "});\n";
 	struct fake f = { 0 };
 	AUTO_SPEC struct spec s = { 0 };
 
@@ -419,8 +417,7 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    fake_warned(&f),
 	    "main.conf:2: issuers.corp.type: not in this version\n"
 	    "main.conf:4: certificates.a.example.next_key: not in this version\n"
-	    "main.conf:4: certificates.a.example.optional: not in this version\n"
-	    "main.conf:6: certificates.x.csr: not in this version\n");
+	    "main.conf:4: certificates.a.example.optional: not in this version\n");
 	fake_done(&f);
 }
 

@@ -29,7 +29,19 @@ struct fake {
 	const char *closed;    /* why nobody reaches any folder; NULL: nobody asks */
 	const char *secret;    /* looks like a file that only its owner reads */
 	const struct idn *idn; /* borrowed; NULL: this host has none */
+	const char *csr;       /* what files with requests hold; NULL: fake_request */
 };
+
+/* ECDSA P-256, for by-csr.example and *.by-csr.example. */
+static const char fake_request[] =
+    "-----BEGIN CERTIFICATE REQUEST-----\n"
+    "MIH6MIGgAgEAMAAwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAARtiymjip0w3zdB\n"
+    "LisFbc6oAfaofqIDh7NlSXSC2uULvqDKAr6nbslHjcualVE+Aw5i4WpzeECL+o+7\n"
+    "WGLPFumboD4wPAYJKoZIhvcNAQkOMS8wLTArBgNVHREEJDAigg5ieS1jc3IuZXhh\n"
+    "bXBsZYIQKi5ieS1jc3IuZXhhbXBsZTAKBggqhkjOPQQDAgNJADBGAiEAxREkdbYc\n"
+    "i2qqXW2cHDh5nITyjM2mqrExm0At+nhWu7UCIQDuu7qbUHc4T41Qnda6X7j9L1c8\n"
+    "CEywh42dLeUpKbpxYQ==\n"
+    "-----END CERTIFICATE REQUEST-----\n";
 
 /* libconfig's parser leaks a string at a syntax error. */
 const char *__lsan_default_suppressions(void);
@@ -128,6 +140,16 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	return 0;
 }
 
+static inline int fake_csr(void *arg, const char *path, struct buf *pem, struct err *e)
+{
+	const char *csr = ((struct fake *)arg)->csr;
+
+	(void)path;
+	(void)e;
+	buf_puts(pem, csr == NULL ? fake_request : csr);
+	return 0;
+}
+
 static inline void fake_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
 			      struct buf *why)
 {
@@ -162,6 +184,7 @@ static inline struct config_host fake_host(struct fake *f, bool is_root)
 		.user = fake_user,
 		.group = fake_group,
 		.look = fake_look,
+		.csr = fake_csr,
 		.reach = f->closed == NULL ? NULL : fake_reach,
 		.report = fake_report,
 	};

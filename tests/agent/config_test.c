@@ -234,6 +234,34 @@ static void the_certificates_are_what_was_said(void **state)
 	fake_done(&f);
 }
 
+/* RFC 8555 7.4: it is sent as it is. */
+static void a_request_says_names_and_key(void **state)
+{
+	static const char text[] =
+	    "defaults = { key = \"rsa-2048\"; reuse_key = true; };\n"
+	    "certificates = { name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = "
+	    "\"local\"; files = { path = \"/srv/app/x\"; }; };\n";
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+	const struct spec_cert *c;
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	c = s.certs;
+	assert_int_equal(c->key, KEY_ECDSA_P256);
+	assert_int_equal(c->reuse_key, 0);
+	assert_int_equal(c->names.n, 2);
+	assert_string_equal(spec_text(&s, s.names[c->names.first].value),
+			    "by-csr.example");
+	assert_string_equal(spec_text(&s, s.names[c->names.first + 1].value),
+			    "*.by-csr.example");
+	assert_true(c->names_hash == names_hash(NAME_DNS, "by-csr.example") +
+					 names_hash(NAME_DNS, "*.by-csr.example"));
+	assert_string_equal(spec_text(&s, c->request), fake_request);
+	assert_int_equal(strlen(spec_text(&s, c->csr_key)), 64);
+	fake_done(&f);
+}
+
 static void a_certificate_starts_from_the_defaults(void **state)
 {
 	struct fake f = { 0 };
@@ -253,7 +281,7 @@ static void a_certificate_starts_from_the_defaults(void **state)
 	c = &s.certs[spec_cert_called(&s, "by-csr")];
 	assert_string_equal(spec_text(&s, s.issuers[s.numbers[c->issuers.first]].name),
 			    "local");
-	assert_int_equal(c->names.n, 0);
+	assert_int_equal(c->names.n, 2);
 	fake_done(&f);
 }
 
@@ -500,6 +528,7 @@ int main(void)
 		cmocka_unit_test(the_globals_are_what_was_said),
 		cmocka_unit_test(the_issuers_are_what_was_said),
 		cmocka_unit_test(the_certificates_are_what_was_said),
+		cmocka_unit_test(a_request_says_names_and_key),
 		cmocka_unit_test(a_certificate_starts_from_the_defaults),
 		cmocka_unit_test(the_probes_are_what_was_said),
 		cmocka_unit_test(the_hooks_are_what_was_said),

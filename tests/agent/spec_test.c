@@ -121,6 +121,8 @@ static void touch_cert(const struct spec *s, const struct spec_cert *c)
 	touch(s, c->name);
 	touch(s, c->file);
 	touch(s, c->csr);
+	touch(s, c->request);
+	touch(s, c->csr_key);
 	for (uint32_t i = 0; i < c->names.n; i++)
 		touch(s, s->names[c->names.first + i].value);
 	for (uint32_t i = 0; i < c->issuers.n; i++)

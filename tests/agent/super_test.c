@@ -230,7 +230,8 @@ static int play_keeper(void)
 static void play_config_everything(void)
 {
 	static const uint32_t listed[] = { CONFIG_INCLUDE, CONFIG_USER,  CONFIG_GROUP,
-					   CONFIG_LOOK,    CONFIG_REACH, CONFIG_DONE };
+					   CONFIG_LOOK,    CONFIG_REACH, CONFIG_CSR,
+					   CONFIG_DONE };
 
 	all_refused(listed, sizeof(listed) / sizeof(*listed));
 }

@@ -7,6 +7,8 @@
 
 #include <cmocka.h>
 
+#include <openssl/x509v3.h>
+
 #include "base/buf.h"
 #include "base/csr.h"
 #include "base/err.h"
@@ -91,6 +93,91 @@ static void every_type_of_key_signs_its_own(void **state)
 	}
 }
 
+/* -- of others -- */
+
+/* With `names` (as of X509V3 configuration) and a common name, in PEM; NULL: without. */
+static void make_foreign(EVP_PKEY *key, const char *common, const char *sans,
+			 struct buf *pem)
+{
+	STACK_OF(X509_EXTENSION) *extensions = sk_X509_EXTENSION_new_null();
+	AUTO_CSR X509_REQ *csr = X509_REQ_new();
+	struct err e;
+
+	if (common != NULL)
+		X509_NAME_add_entry_by_txt(X509_REQ_get_subject_name(csr), "CN",
+					   MBSTRING_UTF8, (const unsigned char *)common,
+					   -1, -1, 0);
+	if (sans != NULL) {
+		sk_X509_EXTENSION_push(extensions,
+				       X509V3_EXT_conf_nid(NULL, NULL,
+							   NID_subject_alt_name, sans));
+		X509_REQ_add_extensions(csr, extensions);
+	}
+	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
+	X509_REQ_set_pubkey(csr, key);
+	assert_true(X509_REQ_sign(csr, key, EVP_sha256()) > 0);
+	assert_int_equal(csr_to_pem(csr, pem, &e), 0);
+}
+
+/* RFC 8555 7.4: in the common name, or among the SANs, or both. */
+static void a_common_name_is_a_name_like_the_others(void **state)
+{
+	static const struct {
+		const char *common, *sans, *want;
+	} rows[] = {
+		{ NULL, "DNS:a.example,DNS:b.example", "a.example b.example " },
+		{ "C.Example", "DNS:a.example", "a.example c.example " },
+		{ "A.example", "DNS:a.example", "a.example " },
+		{ "*.a.example", NULL, "*.a.example " },
+		{ "192.0.2.1", "IP:192.0.2.1", "192.0.2.1 " },
+		{ NULL, NULL, NULL },
+		{ "my server", "DNS:a.example", NULL },
+	};
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		AUTO_BUF struct buf pem = { 0 }, got = { 0 };
+		AUTO_CSR X509_REQ *csr = NULL;
+		struct name *list;
+		struct err e;
+		size_t n;
+
+		make_foreign(key, rows[i].common, rows[i].sans, &pem);
+		assert_int_equal(csr_from_pem(pem.data, pem.len, &csr, &e), 0);
+		if (rows[i].want == NULL) {
+			assert_int_equal(csr_names(csr, &list, &n, &e), ERR_CONFIG);
+			continue;
+		}
+		assert_int_equal(csr_names(csr, &list, &n, &e), 0);
+		for (size_t k = 0; k < n; k++)
+			buf_printf(&got, "%s ", list[k].value);
+		assert_string_equal(got.data, rows[i].want);
+		x509_names_free(list, n);
+	}
+}
+
+static void what_its_key_has_not_signed_is_no_request(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_KEY EVP_PKEY *other = certs_key(KEY_ECDSA_P256);
+	AUTO_BUF struct buf pem = { 0 }, long_pem = { 0 };
+	AUTO_CSR X509_REQ *csr = X509_REQ_new(), *read = NULL;
+	struct err e;
+
+	(void)state;
+	X509_REQ_set_pubkey(csr, key);
+	assert_true(X509_REQ_sign(csr, other, EVP_sha256()) > 0);
+	assert_int_equal(csr_to_pem(csr, &pem, &e), 0);
+	assert_int_equal(csr_from_pem(pem.data, pem.len, &read, &e), ERR_TRUST);
+	assert_int_equal(csr_from_pem("x", 1, &read, &e), ERR_CONFIG);
+	while (long_pem.len <= LIMIT_CSR_BYTES)
+		buf_puts(&long_pem, pem.data);
+	assert_int_equal(csr_from_pem(long_pem.data, long_pem.len, &read, &e),
+			 ERR_LIMIT);
+	assert_null(read);
+}
+
 static void what_is_no_address_is_refused(void **state)
 {
 	static const struct name bad = { NAME_IP, "192.0.2" };
@@ -110,6 +197,8 @@ int main(void)
 		cmocka_unit_test(it_says_nothing_else),
 		cmocka_unit_test(every_type_of_key_signs_its_own),
 		cmocka_unit_test(what_is_no_address_is_refused),
+		cmocka_unit_test(a_common_name_is_a_name_like_the_others),
+		cmocka_unit_test(what_its_key_has_not_signed_is_no_request),
 	};
 
 	return cmocka_run_group_tests_name("csr", tests, NULL, NULL);

@@ -12,6 +12,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/csr.h"
 #include "base/err.h"
 #include "base/spki.h"
 #include "base/x509.h"
@@ -26,16 +27,41 @@ static X509 *make(EVP_PKEY *key)
 					       .names = "DNS:example.org" });
 }
 
-static void in_pem(const void *der, size_t len, struct buf *pem)
+static void put_pem(const char *what, const void *der, size_t len, struct buf *pem)
 {
 	BIO *bio = BIO_new(BIO_s_mem());
 	char *data;
 	long n;
 
-	assert_true(PEM_write_bio(bio, PEM_STRING_X509, "", der, (long)len) > 0);
+	assert_true(PEM_write_bio(bio, what, "", der, (long)len) > 0);
 	n = BIO_get_mem_data(bio, &data);
 	buf_add(pem, data, (size_t)n);
 	BIO_free(bio);
+}
+
+static void that_of_a_request_is_the_key_it_is_signed_by(void **state)
+{
+	static const struct name name = { NAME_DNS, "example.org" };
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_RSA_2048);
+	AUTO_BUF struct buf made = { 0 }, pem = { 0 }, der = { 0 };
+	AUTO_BUF struct buf want = { 0 }, got = { 0 };
+	struct err e;
+
+	(void)state;
+	assert_int_equal(csr_make(key, &name, 1, &made, &e), 0);
+	put_pem(PEM_STRING_X509_REQ, made.data, made.len, &pem);
+	assert_int_equal(key_to_spki(key, &want, &e), 0);
+	assert_int_equal(spki_of_csr(pem.data, pem.len, &der, &got, &e), 0);
+	assert_int_equal(der.len, made.len);
+	assert_memory_equal(der.data, made.data, made.len);
+	assert_int_equal(got.len, want.len);
+	assert_memory_equal(got.data, want.data, want.len);
+	/* a certificate is none, and what is cut off neither */
+	assert_int_equal(spki_of_pem(pem.data, pem.len, &got, &e), ERR_PROTO);
+	buf_done(&pem);
+	buf_done(&der);
+	put_pem(PEM_STRING_X509_REQ, made.data, 30, &pem);
+	assert_int_equal(spki_of_csr(pem.data, pem.len, &der, &got, &e), ERR_PROTO);
 }
 
 static void it_is_the_key_of_the_first_certificate(void **state)
@@ -94,7 +120,7 @@ static void half_a_certificate_is_none(void **state)
 	for (size_t len = 1; len < der.len; len++) {
 		AUTO_BUF struct buf pem = { 0 }, got = { 0 };
 
-		in_pem(der.data, len, &pem);
+		put_pem(PEM_STRING_X509, der.data, len, &pem);
 		if (spki_of_pem(pem.data, pem.len, &got, &e) != ERR_PROTO ||
 		    got.len != 0)
 			fail_msg("%zu bytes of %zu pass", len, der.len);
@@ -121,7 +147,7 @@ static void what_is_no_certificate_has_none(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		AUTO_BUF struct buf pem = { 0 };
 
-		in_pem(rows[i].der, rows[i].len, &pem);
+		put_pem(PEM_STRING_X509, rows[i].der, rows[i].len, &pem);
 		if (spki_of_pem(pem.data, pem.len, &got, &e) != ERR_PROTO)
 			fail_msg("%s: passes", rows[i].name);
 	}
@@ -135,6 +161,7 @@ static void what_is_no_certificate_has_none(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(that_of_a_request_is_the_key_it_is_signed_by),
 		cmocka_unit_test(it_is_the_key_of_the_first_certificate),
 		cmocka_unit_test(a_certificate_of_version_1_has_one_as_well),
 		cmocka_unit_test(half_a_certificate_is_none),

@@ -2,6 +2,7 @@
 #include "tests/scratch.h"
 
 #include "base/auto.h"
+#include "base/csr.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/x509.h"
@@ -18,6 +19,7 @@ static uint64_t keep(const struct scratch *s, const struct set *set)
 		const char *file;
 		const struct buf *b;
 	} parts[] = { { "privkey.pem", &set->key },
+		      { "csr.pem", &set->csr },
 		      { "cert.pem", &set->cert },
 		      { "chain.pem", &set->chain },
 		      { "ca.pem", &set->ca } };
@@ -54,6 +56,34 @@ static void a_generation_is_read_back_whole(void **state)
 	same(&got.cert, &set.cert);
 	same(&got.chain, &set.chain);
 	same(&got.ca, &set.ca);
+}
+
+/* The key is elsewhere: what it was asked for with stands for it. */
+static void a_request_may_stand_for_the_key(void **state)
+{
+	static const struct name name = { NAME_DNS, "example.org" };
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, got = { 0 }, other = { 0 };
+	AUTO_KEY EVP_PKEY *key = NULL;
+	AUTO_CSR X509_REQ *csr = NULL;
+	AUTO_BUF struct buf der = { 0 };
+	const unsigned char *at;
+	struct err e;
+
+	make_set(&set);
+	make_set(&other);
+	assert_int_equal(key_from_pem(set.key.data, set.key.len, &key, &e), 0);
+	assert_int_equal(csr_make(key, &name, 1, &der, &e), 0);
+	at = (const unsigned char *)der.data;
+	csr = d2i_X509_REQ(NULL, &at, (long)der.len);
+	assert_int_equal(csr_to_pem(csr, &set.csr, &e), 0);
+	buf_done(&set.key);
+	assert_int_equal(set_load(s->fd, "web", keep(s, &set), &got, &e), 0);
+	same(&got.csr, &set.csr);
+	assert_int_equal(got.key.len, 0);
+	scratch_put(s, "archive/web/0000000001/cert.pem", other.cert.data);
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "csr.pem is not for the key of cert.pem"));
 }
 
 static void chain_and_anchors_need_not_be_there(void **state)
@@ -114,6 +144,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(a_generation_is_read_back_whole),
+		TEST(a_request_may_stand_for_the_key),
 		TEST(chain_and_anchors_need_not_be_there),
 		TEST(another_certificates_key_is_not_published),
 		TEST(what_cannot_be_read_is_not_published),
