@@ -274,7 +274,7 @@ static int load(struct agent *a, struct err *e)
 
 /* -- which command -- */
 
-int agent_show(struct agent *a, struct err *e)
+static int show(struct agent *a, struct err *e)
 {
 	if (a->request->command == COMMAND_STATUS)
 		return agent_status(a, e);
@@ -282,6 +282,15 @@ int agent_show(struct agent *a, struct err *e)
 		return agent_crl(a, e);
 	return a->request->command == COMMAND_PLAN ? agent_plan(a, e)
 						   : agent_history(a, e);
+}
+
+int agent_show(struct agent *a, struct err *e)
+{
+	const bool looking = state_look(a->state);
+	const int rc = show(a, e);
+
+	state_looked(a->state, looking);
+	return rc;
 }
 
 static int run(struct agent *a, struct err *e)

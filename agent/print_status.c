@@ -39,6 +39,7 @@ static int print_json(struct agent *a, struct err *e)
 struct unmanaged {
 	const struct agent *agent;
 	struct table *table;
+	struct err *err; /* borrowed */
 };
 
 struct noting {
@@ -47,16 +48,21 @@ struct noting {
 };
 
 /* What is kept of a certificate that the configuration does not name any more. */
-static int put_unmanaged(void *arg, const char *name, const struct memory *m)
+static int put_unmanaged(void *arg, const char *name)
 {
 	struct unmanaged *u = arg;
 	char at[TEXT_TIME_MAX];
+	struct memory m;
+	bool found;
 
 	if (spec_cert_called(u->agent->spec, name) != SPEC_NOBODY)
 		return 0;
+	TRY(state_get(u->agent->state, name, &m, &found, u->err));
+	if (!found)
+		return 0;
 	table_put(u->table, COLOR_FAINT, "%s", name);
 	table_put(u->table, COLOR_FAINT, "unmanaged");
-	table_put(u->table, COLOR_FAINT, "until %s", text_time(at, m->facts.not_after));
+	table_put(u->table, COLOR_FAINT, "until %s", text_time(at, m.facts.not_after));
 	table_put(u->table, COLOR_FAINT, "everleaf forget %s", name);
 	return 0;
 }
@@ -147,7 +153,7 @@ static int print_table(struct agent *a, struct err *e)
 {
 	static const char *const heads[] = { "NAME", "STATE", "LEFT", "NEXT" };
 	AUTO_TABLE struct table t;
-	struct unmanaged u = { .agent = a, .table = &t };
+	struct unmanaged u = { .agent = a, .table = &t, .err = e };
 	int64_t now = clock_now();
 	char since[TEXT_TIME_MAX];
 
@@ -161,14 +167,16 @@ static int print_table(struct agent *a, struct err *e)
 		put_row(&t, &v);
 		drift_show(a, i, &t);
 		TRY(own_note(a, i, &t, e));
-		TRY(state_served_each(a->state, agent_cert_name(a, i), note_served,
-				      &(struct noting){ &v, &t }, e));
+		if (a->spec->certs[i].probes.n > 0)
+			TRY(state_served_each(a->state, agent_cert_name(a, i),
+					      note_served, &(struct noting){ &v, &t },
+					      e));
 		if (v.cert->ari_at != 0)
 			TRY(state_ari_each(a->state, agent_cert_name(a, i), note_ari,
 					   &(struct noting){ &v, &t }, e));
 	}
 	if (a->request->n_names == 0)
-		TRY(state_each(a->state, put_unmanaged, &u, e));
+		TRY(state_names(a->state, put_unmanaged, &u, e));
 	table_print(&t, stdout);
 	if (a->request->n_names == 0) {
 		crlwatch_show(a);

@@ -309,6 +309,18 @@ void state_close(struct state *s)
 	free(s);
 }
 
+bool state_look(struct state *s)
+{
+	return !state_is_blank(s) && sqlite3_get_autocommit(s->db) != 0 &&
+	       sqlite3_exec(s->db, "BEGIN;", NULL, NULL, NULL) == SQLITE_OK;
+}
+
+void state_looked(struct state *s, bool begun)
+{
+	if (begun)
+		sqlite3_exec(s->db, "COMMIT;", NULL, NULL, NULL);
+}
+
 int state_begin(struct state *s, struct err *e)
 {
 	if (s->read_only)

@@ -63,6 +63,11 @@ static inline void state_done_(struct state **s)
 int state_begin(struct state *s, struct err *e);
 int state_commit(struct state *s, struct err *e);
 
+/* What is read until state_looked() is of one moment, and no read takes a lock of its own.
+ * False: that is so already, or cannot be. Nothing may be written meanwhile. */
+bool state_look(struct state *s);
+void state_looked(struct state *s, bool begun);
+
 /* What a file was when its facts were taken: same stat, same facts. */
 struct file_stamp {
 	uint64_t inode;
@@ -107,6 +112,9 @@ int state_forget(struct state *s, const char *name, struct err *e);
 /* Call `each` for every name, in the order of their bytes (as the snapshot's). */
 typedef int state_row(void *arg, const char *name, const struct memory *m);
 int state_each(struct state *s, state_row *each, void *arg, struct err *e);
+/* The same, but for what is remembered. */
+int state_names(struct state *s, int (*each)(void *arg, const char *name), void *arg,
+		struct err *e);
 /* From the name `first` to `last`, both among them. */
 int state_between(struct state *s, const char *first, const char *last, state_row *each,
 		  void *arg, struct err *e);

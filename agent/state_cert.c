@@ -176,6 +176,17 @@ int state_each(struct state *s, state_row *each, void *arg, struct err *e)
 	return each_row(s, &q, each, arg, e);
 }
 
+int state_names(struct state *s, int (*each)(void *arg, const char *name), void *arg,
+		struct err *e)
+{
+	struct query q;
+	int rc = query_each(s, CERT_NAMES, CERT_NAMES, NULL, &q, e);
+
+	while ((rc = query_next(s, &q, rc, e)) > 0)
+		rc = each(arg, query_get_text(&q));
+	return rc;
+}
+
 int state_between(struct state *s, const char *first, const char *last, state_row *each,
 		  void *arg, struct err *e)
 {

@@ -147,6 +147,7 @@ static const char *const texts[STATEMENTS] = {
 	[CERT_PUT] = "INSERT OR REPLACE INTO certificate (" CERT_COLUMNS
 		     ") VALUES (" Q10 "," Q10 "," Q10 ",?,?,?,?,?)",
 	[CERT_DROP] = "DELETE FROM certificate WHERE name = ?",
+	[CERT_NAMES] = "SELECT name, NULL FROM certificate ORDER BY name",
 	[CERT_EACH] = "SELECT " CERT_COLUMNS " FROM certificate ORDER BY name",
 	[CERT_BETWEEN] = "SELECT " CERT_COLUMNS " FROM certificate"
 			 " WHERE name BETWEEN ? AND ? ORDER BY name",

@@ -15,6 +15,7 @@ enum statement {
 	CERT_GET,
 	CERT_PUT,
 	CERT_DROP,
+	CERT_NAMES,
 	CERT_EACH,
 	CERT_BETWEEN,
 	HOOK_PUT,

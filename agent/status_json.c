@@ -105,12 +105,16 @@ static int put_lists(struct view *v, struct json *j, struct err *e)
 	struct state *state = v->agent->state;
 	struct pending pending = { j, v->cert->generation };
 	const char *name = agent_cert_name(v->agent, v->i);
+	const struct spec_cert *c = &v->agent->spec->certs[v->i];
 
 	json_open(j, "hooks_pending", '[');
-	TRY(state_hook_each(state, name, put_pending, &pending, e));
+	if (c->hooks.n > 0)
+		TRY(state_hook_each(state, name, put_pending, &pending, e));
 	json_close(j);
 	json_open(j, "served", '[');
-	TRY(state_served_each(state, name, put_served, &(struct serving){ v, j }, e));
+	if (c->probes.n > 0)
+		TRY(state_served_each(state, name, put_served,
+				      &(struct serving){ v, j }, e));
 	json_close(j);
 	return 0;
 }
@@ -142,8 +146,9 @@ static int put_ari(const struct view *v, struct json *j, struct err *e)
 {
 	struct ari_view w = { v, j, false };
 
-	TRY(state_ari_each(v->agent->state, agent_cert_name(v->agent, v->i), put_window,
-			   &w, e));
+	if (v->cert->ari_at != 0)
+		TRY(state_ari_each(v->agent->state, agent_cert_name(v->agent, v->i),
+				   put_window, &w, e));
 	if (!w.put)
 		json_str(j, "ari", NULL);
 	return 0;
@@ -244,15 +249,20 @@ static int put_certs(struct document *d, struct err *e)
 }
 
 /* What is kept of a certificate that the configuration does not name any more. */
-static int put_unmanaged(void *arg, const char *name, const struct memory *m)
+static int put_unmanaged(void *arg, const char *name)
 {
 	struct document *d = arg;
+	struct memory m;
+	bool found;
 
 	if (spec_cert_called(d->agent->spec, name) != SPEC_NOBODY)
 		return 0;
+	TRY(state_get(d->agent->state, name, &m, &found, d->err));
+	if (!found)
+		return 0;
 	json_open(&d->json, NULL, '{');
 	json_str(&d->json, "name", name);
-	json_time(&d->json, "not_after", m->facts.not_after);
+	json_time(&d->json, "not_after", m.facts.not_after);
 	json_close(&d->json);
 	return 0;
 }
@@ -298,7 +308,7 @@ static int put_rest(struct document *d, struct err *e)
 
 	json_open(j, "unmanaged", '[');
 	if (all)
-		TRY(state_each(state, put_unmanaged, d, e));
+		TRY(state_names(state, put_unmanaged, d, e));
 	json_close(j);
 	json_open(j, "revocations", '[');
 	if (all)

@@ -152,6 +152,11 @@ static int note_name(void *arg, const char *name, const struct memory *m)
 	return 0;
 }
 
+static int note_alone(void *arg, const char *name)
+{
+	return note_name(arg, name, &(struct memory){ .generation = name[0] & 7 });
+}
+
 static void names_come_in_the_order_of_their_bytes(void **state)
 {
 	static const char *const names[] = { "a.b", "B", "a", "A", "a-b", "a0", "_" };
@@ -167,6 +172,12 @@ static void names_come_in_the_order_of_their_bytes(void **state)
 	assert_int_equal(o.n, 7);
 	for (size_t i = 0; i < 7; i++)
 		assert_string_equal(o.seen[i], sorted[i]);
+	o.n = 0;
+	assert_int_equal(state_names(st, note_alone, &o, &e), 0);
+	assert_int_equal(o.n, 7);
+	for (size_t i = 0; i < 7; i++)
+		assert_string_equal(o.seen[i], sorted[i]);
+	assert_int_equal(state_names(NULL, note_alone, &o, &e), 0);
 	o.n = 0;
 	assert_int_equal(state_between(st, "B", "a-c", note_name, &o, &e), 0);
 	assert_int_equal(o.n, 4);
@@ -231,6 +242,30 @@ static void rows_can_be_read_and_written_while_going_through_them(void **state)
 	commit(st);
 	assert_int_equal(n, 2);
 	assert_true(got(st, "a") == 11 && got(st, "b") == 12);
+	state_close(st);
+}
+
+static void what_is_looked_at_is_of_one_moment(void **state)
+{
+	struct state *st = begin(*state);
+	AUTO_STATE struct state *reader = NULL;
+	struct err e;
+
+	put(st, "a", 1);
+	commit(st);
+	assert_false(state_look(NULL));
+	assert_int_equal(state_open(*state, true, &reader, &e), 0);
+	assert_true(state_look(reader));
+	assert_false(state_look(reader));
+	assert_true(got(reader, "a") == 1);
+	assert_int_equal(state_begin(st, &e), 0);
+	assert_false(state_look(st));
+	put(st, "a", 2);
+	commit(st);
+	state_looked(reader, false);
+	assert_true(got(reader, "a") == 1);
+	state_looked(reader, true);
+	assert_true(got(reader, "a") == 2);
 	state_close(st);
 }
 
@@ -453,6 +488,7 @@ int main(void)
 		KEPT(names_come_in_the_order_of_their_bytes),
 		KEPT(the_caller_can_stop_and_begin_again),
 		KEPT(rows_can_be_read_and_written_while_going_through_them),
+		KEPT(what_is_looked_at_is_of_one_moment),
 		KEPT(a_hook_is_owed_until_it_is_done),
 		KEPT(the_last_verdict_of_each_endpoint_is_kept),
 		KEPT(what_is_forgotten_is_gone_with_its_hooks_and_verdicts),
