@@ -147,7 +147,7 @@ years: all $(TOOLS) ## 400 days of all roles, at CAs that fail, in a clock that 
 	YEARS_DAYS=400 BUILD=$(B) tests/real/years_test.sh
 
 scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused
-	@BUILD=$(B) tests/scale/rest && BUILD=$(B) tests/scale/nonces
+	@BUILD=$(B) tests/scale/rest && tests/scale/others && BUILD=$(B) tests/scale/nonces
 
 bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program and other clients
 	@BUILD=$(B) tests/bench/run && BUILD=$(B) tests/bench/acme
