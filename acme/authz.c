@@ -52,7 +52,7 @@ static bool is_listed(const char *const *list, const char *name)
 	return *list != NULL;
 }
 
-static bool is_for(const struct order_way *way, const char *name)
+bool authz_is_for(const struct order_way *way, const char *name)
 {
 	const char *bare = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
 
@@ -76,7 +76,7 @@ static const struct doc *choose(const struct order_want *want, const struct doc 
 	for (size_t i = 0; i < want->n_ways; i++) {
 		const struct doc *c = challenge_of(challenges, want->ways[i].type);
 
-		if (c != NULL && is_for(&want->ways[i], z->name)) {
+		if (c != NULL && authz_is_for(&want->ways[i], z->name)) {
 			z->way = want->ways[i].number;
 			return c;
 		}
@@ -96,7 +96,7 @@ static int nothing_fits(const struct order_want *want, const struct doc *authz,
 		show(&offered, doc_str(doc_at(challenges, i), "type"));
 	}
 	for (size_t i = 0; i < want->n_ways; i++)
-		if (is_for(&want->ways[i], name))
+		if (authz_is_for(&want->ways[i], name))
 			buf_printf(&ours, " %s", want->ways[i].type);
 	return err_set(e, ERR_REFUSED, "%s: the CA offers%s, configured is%s", name,
 		       offered.len == 0 ? " nothing" : offered.data,

@@ -12,6 +12,7 @@
 struct acme;
 struct err;
 struct order_want;
+struct order_way;
 
 struct authz {
 	const char *name;    /* borrowed from the want */
@@ -22,6 +23,9 @@ struct authz {
 	bool answered;       /* it is being validated already */
 	bool failed;         /* `challenge` is NULL, and *why was filled */
 };
+
+/* Whether `way` is one for `name`, as configured. */
+bool authz_is_for(const struct order_way *way, const char *name);
 
 /*
  * Fetch the authorization at `url` and choose the challenge. One that is valid already

@@ -8,6 +8,7 @@
  *     dns_send.c  DNS_SEND    the update (RFC 2136), and its reply in parts
  *     dns_look.c  DNS_LOOK    all name servers of the zone
  *     dns_ahead.c DNS_AHEAD   before a CA is asked: what it will find (check --online)
+ *     dns_caa.c               ... whether it may issue; before each order too (a worker)
  *     dns_role.c              their messages
  */
 #pragma once
@@ -98,6 +99,33 @@ struct dns_ahead {
 	bool is_bad;
 	struct err why;
 };
+
+const char *dns_ahead_bare(const struct dns_ahead *name); /* without "*." */
+
+/* Names that have no CAA records, for a while: those above are the same for many. */
+#define DNS_NONE_MS 60000
+
+struct dns_none {
+	struct buf names; /* owned; each with its NUL */
+	int64_t until_ms; /* clock_boot_ms() */
+};
+
+/* Whether CAA records let it issue: `why` of a bad one is ERR_REFUSED where they do not,
+ * and something else where they cannot be had. Names that are bad are not looked at, and
+ * none is for a CA without an identity. ERR_NET: names cannot be looked up. */
+struct dns_caa {
+	const struct dns_asked *asked;
+	const struct dns_ca *ca;
+	const char *method; /* "http-01" */
+	struct dns_none *none;
+	int64_t until_ms;
+};
+
+int dns_caa(const struct dns_caa *c, struct dns_ahead *names, size_t n, struct err *e);
+
+/* ERR_NET: name servers answer with a failure for `name`, or 0. */
+struct dns_reply;
+int dns_check_code(const struct dns_reply *r, const char *name, struct err *e);
 
 /* ERR_NET: names cannot be looked up. */
 int dns_ahead(const struct dns_asked *asked, const struct dns_ca *ca,

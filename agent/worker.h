@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "acme/client.h"
+#include "agent/dns_task.h"
 #include "base/msg.h"
 
 struct spec;
@@ -21,10 +22,12 @@ struct worker {
 	const struct spec *spec; /* borrowed */
 	uint32_t issuer;         /* number; SPEC_NOBODY: none yet */
 	struct acme_host host;
-	struct acme acme; /* open if `issuer` is set */
-	int lent;         /* the keeper, for the task under way; -1: none */
-	uint64_t job;     /* ... and its number */
-	uint32_t last_id; /* of what was asked of the agent */
+	struct acme acme;        /* open if `issuer` is set */
+	int lent;                /* the keeper, for the task under way; -1: none */
+	uint64_t job;            /* ... and its number */
+	uint32_t last_id;        /* of what was asked of the agent */
+	struct dns_none no_caa;  /* see worker_caa.h */
+	int64_t no_dns_until_ms; /* clock_boot_ms(); 0: names can be looked up */
 };
 
 void worker_init(struct worker *w, const struct spec *spec);

@@ -13,6 +13,7 @@
 #include "agent/spec.h"
 #include "agent/version.h"
 #include "agent/worker.h"
+#include "agent/worker_caa.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -130,6 +131,7 @@ void worker_init(struct worker *w, const struct spec *spec)
 
 void worker_done(struct worker *w)
 {
+	buf_done(&w->no_caa.names);
 	if (w->issuer != SPEC_NOBODY)
 		acme_close(&w->acme);
 }
@@ -296,6 +298,8 @@ static int do_order(struct worker *w, uint64_t cert, const struct task *t,
 		return err_set(e, ERR_PROTO, "there is no certificate %llu",
 			       (unsigned long long)cert);
 	want_init(w, cert, t, &want);
+	if (want.order.url == NULL)
+		TRY(worker_caa(w, &w->spec->certs[cert], &want.order, e));
 	TRY(order_advance(&w->acme, &want.order, chain, note, e));
 	if (chain->len > LIMIT_CHAIN_SENT)
 		return err_set(e, ERR_LIMIT, "the chain has %zu bytes", chain->len);

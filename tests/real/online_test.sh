@@ -1,6 +1,7 @@
 #!/bin/bash
 # online: check --online tells what a CA will find, before it is asked: whether its directory
-# answers, addresses, and CAA records (RFC 8659, RFC 8657), which BIND has and Pebble goes by.
+# answers, addresses, and CAA records (RFC 8659, RFC 8657), which BIND has. Before each order
+# these are looked at again.
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../lib_acme.sh"
 . "$(dirname "$0")/../lib_dns.sh"
@@ -52,7 +53,7 @@ test_CAA_of_a_name_above_is_found() {
 	ZONE
 	acme 'names = [ "a.b.www.example.org", "ours.example.org" ];'
 	expect 1 everleaf check --online
-	found "ca: a.b.www.example.org: CAA of example.org does not let ca.example issue: issue \"other.example\""
+	found "ca: a.b.www.example.org: CAA of example.org does not let ca.example issue: issue \"other.example\"; a record that does has to be added there"
 }
 
 test_CAA_of_what_an_alias_stands_for_counts() {
@@ -63,7 +64,7 @@ test_CAA_of_what_an_alias_stands_for_counts() {
 	ZONE
 	acme
 	expect 1 everleaf check --online
-	found "ca: www.example.org: CAA of www.example.org does not let ca.example issue: issue \";\""
+	found "ca: www.example.org: CAA of www.example.org does not let ca.example issue: issue \";\"; a record that does has to be added there"
 }
 
 test_wildcards_have_a_word_of_their_own() {
@@ -73,7 +74,7 @@ test_wildcards_have_a_word_of_their_own() {
 	ZONE
 	way=$(by_dns) acme 'names = [ "example.org", "*.example.org" ];'
 	expect 1 everleaf check --online
-	found "ca: *.example.org: CAA of example.org does not let ca.example issue: issuewild \";\""
+	found "ca: *.example.org: CAA of example.org does not let ca.example issue: issuewild \";\"; a record that does has to be added there"
 }
 
 test_the_kind_of_validation_counts() {
@@ -83,7 +84,7 @@ test_the_kind_of_validation_counts() {
 	ZONE
 	acme
 	expect 1 everleaf check --online
-	found "ca: www.example.org: CAA of example.org does not let ca.example issue: issue \"ca.example; validationmethods=dns-01\""
+	found "ca: www.example.org: CAA of example.org does not let ca.example issue: issue \"ca.example; validationmethods=dns-01\"; a record that does has to be added there"
 	way=$(by_dns) acme
 	expect 0 everleaf check --online
 	well "1 name"
@@ -101,7 +102,7 @@ test_an_account_of_ours_that_CAA_leaves_out_is_told() {
 	expect 0 everleaf account ca register
 	expect 1 everleaf check --online
 	is "ca: $url: answers; there is an account
-ca: www.example.org: CAA of example.org does not let ca.example issue: issue \"ca.example; accounturi=https://ca.example/acct/1\"" \
+ca: www.example.org: CAA of example.org does not let ca.example issue: issue \"ca.example; accounturi=https://ca.example/acct/1\"; a record that does has to be added there" \
 		"$(tail -n +2 out)"
 }
 
@@ -122,6 +123,61 @@ test_a_CA_that_does_not_answer_is_told() {
 	expect 1 everleaf check --online
 	says out "ca: no answer: directory https://localhost:$port/dir: "
 	says out "connect to"
+}
+
+# -- the same before each order --
+
+test_what_CAA_forbids_is_not_ordered() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "ca.example"
+	@ CAA 0 issuewild "other.example"
+	ZONE
+	way=$(by_dns) acme 'names = [ "example.org", "*.example.org" ];'
+	expect 1 everleaf renew
+	says err "not ordered: *.example.org: CAA of example.org does not let ca.example issue: issuewild \"other.example\"; a record that does has to be added there"
+	is 0 "$(pebble_asked /order-plz)"
+	is 0 "$(n_requests)"
+	[ ! -e state/live/www ]
+}
+
+test_what_CAA_lets_issue_is_ordered() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "other.example"
+	@ CAA 0 issue "ca.example; validationmethods=dns-01"
+	@ CAA 128 issuewild "ca.example.net"
+	ZONE
+	way=$(by_dns) acme 'names = [ "example.org", "*.example.org", "a.b.example.org" ];'
+	expect 0 everleaf renew
+	is_live_of www 1 1
+}
+
+# One that forbids the first kind of validation leaves the others.
+test_a_challenge_that_CAA_allows_is_enough() {
+	a_zone <<-'ZONE'
+	@ CAA 0 issue "ca.example; validationmethods=dns-01"
+	www A 127.0.0.1
+	ZONE
+	way="( $(webroot), $(by_dns) )" acme
+	expect 1 everleaf renew # nobody serves the webroot
+	is 1 "$(pebble_asked /order-plz)"
+	way=$(webroot) acme 'names = "other.example.org";'
+	expect 1 everleaf renew
+	says err "not ordered: other.example.org: CAA of example.org"
+}
+
+# What is not known here is for the CA to say.
+test_what_cannot_be_looked_up_is_ordered() {
+	a_zone </dev/null
+	start_ca <<-'S'
+	directory * set meta.caaIdentities [ "ca.example" ]
+	S
+	acme 'names = "www.example.net";'
+	expect 0 everleaf renew
+	says err "www.example.net: the name servers of www.example.net fail (REFUSED): no CA issues then"
+	let_go 127.0.0.1
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	no_fault
 }
 
 run_tests "$@"

@@ -121,7 +121,7 @@ test_a_retry_after_in_the_past_or_of_nonsense_is_none() {
 test_what_nobody_knows_is_passed_over() {
 	issues <<-S
 	directory * set newMagic "https://localhost/magic"
-	directory * set meta.caaIdentities [ "example.org", 7 ]
+	directory * set meta.caaIdentities [ [], 7 ]
 	account * set magic {"a": [1, 2, null]}
 	order * set magic [[]]
 	order * set identifiers.0.magic true
