@@ -63,7 +63,8 @@ int keeper_not_of_cert(const struct keeper *k, const EVP_PKEY *key, struct err *
 		AUTO_BUF struct buf spki = { 0 };
 
 		spki_of(k, c, &spki);
-		if (spki.len == own.len && memcmp(spki.data, own.data, own.len) == 0)
+		if (spki.len > 0 && spki.len == own.len &&
+		    memcmp(spki.data, own.data, own.len) == 0)
 			return err_set(e, ERR_CONFIG,
 				       "the key of the account is that of the "
 				       "certificate %s, and cannot be both: remove "
