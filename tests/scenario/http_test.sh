@@ -93,6 +93,8 @@ test_metrics_are_as_prometheus_wants_them() {
 	        samples.add((m[1], m[2]))
 	assert len(seen) >= 10, seen
 	PY
+	# Its own judge says no more, but is a package of 100 MB.
+	! command -v promtool >/dev/null || is "" "$(promtool check metrics <metrics 2>&1)"
 	! command -v promtool || promtool check metrics <metrics
 	stop_agent
 }
