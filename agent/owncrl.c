@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/crlpoint.h"
 #include "agent/crlwatch.h"
 #include "agent/log.h"
 #include "base/auto.h"
@@ -286,21 +287,11 @@ static void read_some(struct agent *a)
 
 /* -- when -- */
 
-bool owncrl_speaks(const char *url)
-{
-	static const char *const schemes[] = { "http://", "https://" };
-
-	for (size_t i = 0; i < sizeof(schemes) / sizeof(*schemes); i++)
-		if (strncasecmp(url, schemes[i], strlen(schemes[i])) == 0)
-			return true;
-	return false;
-}
-
 const char *owncrl_first(const struct own_list *l)
 {
 	const char *at = l->row.urls;
 
-	while (*at != '\0' && !owncrl_speaks(at)) {
+	while (*at != '\0' && !crlpoint_speaks(at)) {
 		at += strcspn(at, "\n");
 		at += *at == '\n';
 	}

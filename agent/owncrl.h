@@ -106,8 +106,6 @@ const char *owncrl_first(const struct own_list *l);
 int64_t owncrl_moment(const struct agent *a, uint32_t l);
 /* crl_serial_key() of a serial as in struct x509_facts. */
 uint64_t owncrl_key(const char *serial);
-/* A URL that we can ask. */
-bool owncrl_speaks(const char *url);
 
 void owncrl_put_list(struct agent *a, uint32_t l);
 void owncrl_put_ca(struct agent *a, uint32_t k);

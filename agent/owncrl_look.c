@@ -5,6 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/crlcall.h"
+#include "agent/crlpoint.h"
 #include "agent/crlwatch_rule.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -334,7 +335,7 @@ static void ask(struct agent *a, uint32_t l)
 		call_worker(a, l);
 		return;
 	}
-	while (look->at < look->n_points && !owncrl_speaks(look->points[look->at]))
+	while (look->at < look->n_points && !crlpoint_speaks(look->points[look->at]))
 		look->at++;
 	if (look->at == look->n_points) {
 		fail(a, l, &look->why);

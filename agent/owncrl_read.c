@@ -7,7 +7,7 @@
 #include <openssl/x509v3.h>
 
 #include "agent/agent.h"
-#include "agent/crlcall.h"
+#include "agent/crlpoint.h"
 #include "agent/owncrl.h"
 #include "agent/revoked.h"
 #include "base/auto.h"
@@ -17,60 +17,6 @@
 #include "base/mem.h"
 #include "base/text.h"
 #include "store/generation.h"
-
-/* -- distribution points -- */
-
-/* A URL that goes into a message, a log and a line. */
-static bool is_plain(const uint8_t *url, size_t len)
-{
-	for (size_t i = 0; i < len; i++)
-		if (url[i] <= ' ' || url[i] > '~')
-			return false;
-	return len > 0 && len <= LIMIT_CRL_ASKED;
-}
-
-/* For some reasons only, or by another issuer: no list that we would take says who is
- * revoked (RFC 5280 4.2.1.13). */
-static const GENERAL_NAMES *names_of(const DIST_POINT *p)
-{
-	if (p->reasons != NULL || p->CRLissuer != NULL || p->distpoint == NULL ||
-	    p->distpoint->type != 0)
-		return NULL;
-	return p->distpoint->name.fullname;
-}
-
-static void add_urls(const GENERAL_NAMES *names, struct buf *urls, int *n)
-{
-	for (int i = 0; i < sk_GENERAL_NAME_num(names); i++) {
-		const GENERAL_NAME *name = sk_GENERAL_NAME_value(names, i);
-		const uint8_t *at;
-		size_t len;
-
-		if (name->type != GEN_URI || *n == LIMIT_CRL_POINTS)
-			continue;
-		at = ASN1_STRING_get0_data(name->d.uniformResourceIdentifier);
-		len = (size_t)ASN1_STRING_length(name->d.uniformResourceIdentifier);
-		if (!is_plain(at, len))
-			continue;
-		buf_add(urls, at, len);
-		buf_puts(urls, "\n");
-		++*n;
-	}
-}
-
-/* All of them, a line each. */
-static void read_points(X509 *cert, struct buf *urls)
-{
-	CRL_DIST_POINTS *points =
-	    X509_get_ext_d2i(cert, NID_crl_distribution_points, NULL, NULL);
-	int n = 0;
-
-	buf_puts(urls, "");
-	for (int i = 0; i < sk_DIST_POINT_num(points); i++)
-		add_urls(names_of(sk_DIST_POINT_value(points, i)), urls, &n);
-	CRL_DIST_POINTS_free(points);
-	ERR_clear_error(); /* of points that OpenSSL could not read */
-}
 
 /* -- which list -- */
 
@@ -235,7 +181,7 @@ static int see_above(struct agent *a, const struct files *f, X509 *ca, uint32_t 
 		below = k;
 		covers = CRL_CAS;
 		urls.len = 0;
-		read_points(ca, &urls);
+		crlpoint_read(ca, &urls);
 		ca = X509_self_signed(ca, 0) == 1 ? NULL : issuer_of(f, ca);
 	}
 	if (k != OWN_NONE)
@@ -281,7 +227,7 @@ int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 	TRY(read_files(a, i, &f, e));
 	TRY(x509_facts(f.leaf, &facts, e));
 	TRY(see_above(a, &f, issuer_of(&f, f.leaf), &ca, e));
-	read_points(f.leaf, &urls);
+	crlpoint_read(f.leaf, &urls);
 	if (ca != OWN_NONE) {
 		leaf.list = list_of(a, ca, CRL_USERS, urls.data);
 		a->own->lists[leaf.list].n_leaves++;
