@@ -129,7 +129,8 @@ void agent_tell(struct agent *a, const char *name, const char *what,
 
 	progress_hide(a);
 	if (strstr(what, "failed") != NULL || strcmp(what, "expiring") == 0 ||
-	    strcmp(what, "not-served") == 0)
+	    strcmp(what, "not-served") == 0 || strcmp(what, "crl-stale") == 0 ||
+	    strcmp(what, "crl-removed") == 0)
 		log_error("%s: %s%s%s", name, what, colon, text);
 	else if (strcmp(what, "drift") == 0)
 		log_warn("%s: %s", name, text);

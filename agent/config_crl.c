@@ -91,7 +91,11 @@ static void read_max_size(struct config_reader *r, const config_setting_t *s,
 static void read_on_stale(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
-	static const char *const words[] = { "keep", NULL };
+	static const char *const words[] = {
+		[STALE_KEEP] = "keep",
+		[STALE_REMOVE] = "remove",
+		[STALES] = NULL,
+	};
 
 	config_choice(r, s, words, &((struct spec_crl *)into)->on_stale);
 }
@@ -134,7 +138,7 @@ static void read_crl(struct config_reader *r, const config_setting_t *s)
 		return;
 	if (at == NULL)
 		config_missing(r, s, "name", "a name");
-	if (config_member(s, "url") == NULL)
+	if (config_member(s, "url") == NULL && config_member(s, "bundle") == NULL)
 		config_missing(r, s, "url", "where the CRL is");
 	if (has_ca == (config_member(s, "bundle") != NULL))
 		config_error(r, s, "found %s, expected either ca or bundle",

@@ -7,6 +7,7 @@
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/log.h"
+#include "agent/messages.h"
 #include "agent/state_alarm.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -159,7 +160,7 @@ void crlwatch_free(struct agent *a)
 		struct crl *c = &a->crls->crls[i];
 
 		for (size_t k = 0; k < LIMIT_CHAIN_CERTS; k++)
-			buf_done(&c->cas[k].der);
+			crlwatch_ca_done(&c->cas[k]);
 		auto_fd_(&c->staging);
 		free(c->hooked);
 		free(c->stale);
@@ -263,17 +264,36 @@ static int64_t look_at_age(struct crl *c, int64_t now)
 	return clock_sooner(next, again);
 }
 
+static void on_forgotten(void *arg, uint32_t at, struct msg *m,
+			 const struct err *failed)
+{
+	struct agent *a = arg;
+	const char *name = a->crls->gone.data + at;
+	struct err e;
+
+	(void)m;
+	a->crls->n_going--;
+	if (failed != NULL)
+		log_error("%s: forget: %s", name, failed->text);
+	else if (agent_write(a, &e) < 0 || state_crl_drop(a->state, name, &e) < 0)
+		log_error("%s: forget: %s", name, e.text);
+	agent_pass(a);
+}
+
 /* Who comes back begins anew. */
 static void forget_gone(struct agent *a)
 {
-	struct buf *gone = &a->crls->gone;
-	struct err e;
+	const struct buf *gone = &a->crls->gone;
 
-	for (size_t at = 0; at < gone->len; at += strlen(gone->data + at) + 1)
-		if (agent_write(a, &e) < 0 ||
-		    state_crl_drop(a->state, gone->data + at, &e) < 0)
-			log_error("%s: forget: %s", gone->data + at, e.text);
-	buf_done(gone);
+	a->crls->forgot = true;
+	for (size_t at = 0; at < gone->len; at += strlen(gone->data + at) + 1) {
+		AUTO_MSG struct msg m = MSG_NONE;
+
+		msg_begin(&m, KEEPER_CRL_FORGET, 0);
+		msg_put_str(&m, gone->data + at);
+		a->crls->n_going++;
+		link_call(&a->keeper, &m, on_forgotten, (uint32_t)at);
+	}
 }
 
 int64_t crlwatch_turn(struct agent *a)
@@ -282,7 +302,7 @@ int64_t crlwatch_turn(struct agent *a)
 	const int64_t now = clock_now();
 	int64_t next = INT64_MAX;
 
-	if (looks(a))
+	if (looks(a) && !a->crls->forgot && !agent_cut_off(a))
 		forget_gone(a);
 	for (size_t i = 0; looks(a) && !a->stopping && !agent_cut_off(a) &&
 			   !a->clock.wrong && i < a->crls->n;
@@ -309,5 +329,5 @@ bool crlwatch_busy(const struct agent *a)
 	for (size_t i = 0; i < a->crls->n; i++)
 		if (a->crls->crls[i].looking)
 			return true;
-	return a->crls->hooking;
+	return a->crls->hooking || a->crls->n_going > 0;
 }

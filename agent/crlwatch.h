@@ -4,10 +4,13 @@
  *
  * An entry of `crls` is about one CA (`ca`), or about all of a file (`bundle`). Of each CA
  * the list is asked for at one URL after the other until one gives a good one: first
- * where the last one came from. A worker fetches and verifies it (crlcall.h); nothing that
- * is not good gets further, and nothing that is older than what there is. When every CA
- * has a good list the keeper writes all of them, anew where anybody has changed a file;
- * else what was written stays, and why is said.
+ * where the last one came from, then `url`, then the distribution points of those in the
+ * bundle that this CA has issued. A bundle without a root for each of them is refused:
+ * who checks a chain needs the root's list too. A worker fetches and verifies it
+ * (crlcall.h); nothing that is not good gets further, and nothing that is older than what
+ * there is. When every CA has a good list the keeper writes all of them, anew where anybody
+ * has changed a file (crlwatch_mend()); else what was written stays, and why is said; or,
+ * where one list has ended and that is asked for (`on_stale`), all is taken away.
  *
  *     KEEPER_CRL_CAS ▶ for each CA, for each URL: KEEPER_CRL_STAGE ▶ WORKER_CRL ▶
  *     KEEPER_CRL_KEEP ▶ KEEPER_CRL_WRITE ▶ hooks of "crl-updated"
@@ -26,6 +29,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/crlcall.h"
 #include "agent/crlwatch_rule.h"
 #include "agent/spec.h"
 #include "agent/state_crl.h"
@@ -37,11 +41,20 @@ struct agent;
 struct json;
 struct msg;
 
+struct crl_url {
+	char *text; /* owned */
+	/* A list for some distribution points only may be for this one: it is of the
+	 * configuration, or all that the CA has issued name it. */
+	bool is_scope;
+};
+
 /* One CA that is asked about. */
 struct crl_ca {
 	struct buf der;
 	unsigned covers;      /* CRL_* that its list must speak for */
 	struct crl_part part; /* what is in the store; this_update 0: nothing */
+	struct crl_url urls[LIMIT_CRL_POINTS]; /* those of the configuration first */
+	uint32_t n_urls;
 };
 
 /* One entry of `crls`. */
@@ -58,6 +71,8 @@ struct crl {
 	/* a look that is under way */
 	bool looking;
 	bool came;    /* a newer list of one of them */
+	bool mending; /* what somebody has changed is written again, nobody is asked */
+	bool going;   /* one of them has ended, and what is written is taken away */
 	uint32_t ca;  /* being asked about */
 	uint32_t url; /* ... the how manyth attempt */
 	int staging;  /* owned; -1: none */
@@ -74,8 +89,10 @@ struct crl {
 struct crlwatch {
 	struct crl *crls; /* owned, one for each of the snapshot */
 	size_t n;
-	struct buf gone; /* names that are remembered and no longer configured */
-	bool hooking;    /* a hook is running, or its test */
+	struct buf gone;  /* names that are remembered and no longer configured */
+	uint32_t n_going; /* ... whose files are being removed */
+	bool forgot;      /* that was asked for */
+	bool hooking;     /* a hook is running, or its test */
 	bool testing;
 	uint32_t hook;
 	uint32_t event;      /* enum hook_event that it is told */
@@ -114,12 +131,16 @@ void crlwatch_put(struct crl *c);
 
 /* -- crlwatch_look.c: one look, from its CAs to its files -- */
 void crlwatch_look(struct crl *c);
+void crlwatch_mend(struct crl *c);  /* somebody was at what is written of it */
 void crlwatch_write(struct crl *c); /* all have been asked */
 void crlwatch_let_go(struct crl *c);
 void crlwatch_put_part(struct crl *c, const struct crl_part *p); /* remember it */
 
 /* -- crlwatch_cas.c: the CAs that are in the answer to KEEPER_CRL_CAS -- */
 int crlwatch_take_cas(struct crl *c, struct msg *m, struct err *e);
+void crlwatch_ca_done(struct crl_ca *ca);
+/* "CN=..."; the caller's. */
+char *crlwatch_ca_name(const struct crl_ca *ca);
 
 /* -- crlwatch_ask.c: ask for the list of one CA after the other, at one URL after the
  * other -- */

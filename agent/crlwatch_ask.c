@@ -16,9 +16,7 @@
 
 static const char *url_at(const struct crl *c, uint32_t i)
 {
-	const struct spec *s = c->agent->spec;
-
-	return spec_text(s, s->words[c->spec->urls.first + i]);
+	return c->cas[c->ca].urls[i].text;
 }
 
 static void next_ca(struct crl *c)
@@ -29,12 +27,13 @@ static void next_ca(struct crl *c)
 	crlwatch_ask(c);
 }
 
-/* The first says why, others are only in its place; but that one gave another CA's list
- * says less than that one gave none. */
+/* The first says why, others are only in its place; but that `url` gave another CA's list
+ * says less than that one gave none, and than what one gave that a certificate names. */
 static void next_url(struct crl *c, uint32_t url, const struct err *e)
 {
 	log_info("%s: %s: %s", c->name, url_at(c, url), e->text);
-	if (c->why.code == 0 || (c->why.code == ERR_TRUST && e->code != ERR_TRUST)) {
+	if (c->why.code == 0 || (c->why.code == ERR_TRUST &&
+				 (e->code != ERR_TRUST || url >= c->spec->urls.n))) {
 		c->why = *e;
 		err_wrap(&c->why, "%.200s", url_at(c, url));
 	}
@@ -45,7 +44,7 @@ static void next_url(struct crl *c, uint32_t url, const struct err *e)
 /* The URL that the last list came from is the first one. */
 static uint32_t known_url(const struct crl *c)
 {
-	for (uint32_t i = 0; i < c->spec->urls.n; i++)
+	for (uint32_t i = 0; i < c->cas[c->ca].n_urls; i++)
 		if (strcmp(url_at(c, i), c->cas[c->ca].part.url) == 0)
 			return i;
 	return 0;
@@ -192,8 +191,9 @@ static int make_call(struct agent *a, uint32_t number, struct msg *m, struct err
 	};
 
 	memcpy(call.scope, ca->part.scope, sizeof(call.scope));
-	for (uint32_t i = 0; i < c->spec->urls.n && i < LIMIT_CRL_POINTS; i++)
-		points[call.n_points++] = url_at(c, i);
+	for (uint32_t i = 0; i < ca->n_urls; i++)
+		if (ca->urls[i].is_scope)
+			points[call.n_points++] = ca->urls[i].text;
 	crlcall_ask(m, &call);
 	m->fd = fcntl(c->staging, F_DUPFD_CLOEXEC, 0);
 	return m->fd < 0 ? err_sys(e, "hand on room for a CRL") : 0;
@@ -223,6 +223,23 @@ static void on_staged(void *arg, uint32_t number, struct msg *m,
 	next_url(c, url_of(c), failed == NULL ? &e : failed);
 }
 
+/* No URL of this CA's has given a good one. */
+static void give_up(struct crl *c)
+{
+	AUTO_FREE char *name = crlwatch_ca_name(&c->cas[c->ca]);
+
+	if (c->cas[c->ca].n_urls == 0)
+		err_set(&c->why, ERR_CONFIG,
+			"nobody says where its CRL is: no CA of the bundle that it has "
+			"issued names an http URL of it, so `url` has to");
+	if (c->failed.code == 0) {
+		c->failed = c->why;
+		if (c->n_cas > 1)
+			err_wrap(&c->failed, "CA %.100s", name);
+	}
+	next_ca(c);
+}
+
 void crlwatch_ask(struct crl *c)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
@@ -231,18 +248,17 @@ void crlwatch_ask(struct crl *c)
 		crlwatch_let_go(c);
 		return;
 	}
-	if (c->ca < c->n_cas && c->url == c->spec->urls.n) { /* none has a good one */
-		if (c->failed.code == 0)
-			c->failed = c->why;
-		next_ca(c);
-		return;
-	}
 	if (c->ca == c->n_cas) {
 		crlwatch_write(c);
 		return;
 	}
+	if (c->url == c->cas[c->ca].n_urls) {
+		give_up(c);
+		return;
+	}
+	/* What a certificate names is never a file of ours. */
 	msg_begin(&m, KEEPER_CRL_STAGE, 0);
-	msg_put_u64(&m, c->number);
+	msg_put_u64(&m, url_of(c) < c->spec->urls.n ? c->number : SPEC_NOBODY);
 	msg_put_u64(&m, url_of(c));
 	link_call(&c->agent->keeper, &m, on_staged, c->number);
 }

@@ -21,7 +21,7 @@ void crlwatch_put_part(struct crl *c, const struct crl_part *p)
 		log_error("%s: remember: %s", c->name, e.text);
 }
 
-/* Of whom all of it revokes, in the order of the CAs; never 0. */
+/* Of whom all of it revokes, in the order of the CAs; neither 0 nor CRL_TAKEN_AWAY. */
 static uint64_t digest_of(const struct crl *c)
 {
 	uint8_t sum[HASH_LEN];
@@ -38,7 +38,7 @@ static uint64_t digest_of(const struct crl *c)
 	}
 	hash_end(&h, sum);
 	memcpy(&digest, sum, sizeof(digest));
-	return digest == 0 ? 1 : digest;
+	return digest <= CRL_TAKEN_AWAY ? CRL_TAKEN_AWAY + 1 : digest;
 }
 
 /* -- its end -- */
@@ -49,6 +49,16 @@ void crlwatch_let_go(struct crl *c)
 	c->staging = -1;
 	c->looking = false;
 	agent_pass(c->agent);
+}
+
+/* What is taken away when it ends is looked for once more at that moment. */
+static int64_t by_its_end(const struct crl *c, int64_t at, int64_t now)
+{
+	const int64_t until = crlwatch_until(c);
+
+	return c->spec->on_stale == STALE_REMOVE && until > now
+		   ? clock_sooner(at, until)
+		   : at;
 }
 
 static void fail(struct crl *c, const struct err *e)
@@ -63,6 +73,7 @@ static void fail(struct crl *c, const struct err *e)
 						    agent_draw(c->agent, c->name)),
 				  crl_look_at(crlwatch_from(c), until, now,
 					      agent_draw(c->agent, c->name)));
+	m->look_at = by_its_end(c, m->look_at, now);
 	if (strcmp(m->last_error, e->text) != 0)
 		agent_tell(a, c->name, "crl-failed", 0, e->text);
 	snprintf(m->last_error, sizeof(m->last_error), "%s", e->text);
@@ -80,6 +91,7 @@ static void succeed(struct crl *c)
 	m->looked_at = now;
 	m->look_at = crl_look_at(crlwatch_from(c), crlwatch_until(c), now,
 				 agent_draw(c->agent, c->name));
+	m->look_at = by_its_end(c, m->look_at, now);
 	crlwatch_put(c);
 }
 
@@ -130,14 +142,52 @@ static void take_written(struct crl *c, bool wrote)
 		crlwatch_owe(c);
 }
 
+static void take_removed(struct crl *c, bool gone)
+{
+	char at[TEXT_TIME_MAX];
+	AUTO_FREE char *text = NULL;
+
+	if (!gone && c->memory.written <= CRL_TAKEN_AWAY)
+		return;
+	text = xasprintf("its list has ended at %s, and there is no newer one",
+			 text_time(at, crlwatch_until(c)));
+	agent_tell(c->agent, c->name, "crl-removed", 0, text);
+	c->memory.written = CRL_TAKEN_AWAY;
+	c->memory.written_until = 0;
+	crlwatch_owe(c);
+}
+
+/* What is damaged in the store, too, is looked for at once. */
+static void take_mended(struct crl *c, bool wrote, const struct err *failed)
+{
+	c->mending = false;
+	if (failed != NULL) {
+		log_error("%s: what somebody has changed is not written again: %s",
+			  c->name, failed->text);
+		ask_for_all(c);
+		c->memory.look_at = 0;
+		crlwatch_put(c);
+	} else if (wrote) {
+		tell_written(c, false);
+		crlwatch_owe(c);
+	}
+	crlwatch_let_go(c);
+}
+
 static void on_written(void *arg, uint32_t number, struct msg *m,
 		       const struct err *failed)
 {
 	struct agent *a = arg;
 	struct crl *c = &a->crls->crls[number];
 
+	if (c->mending) {
+		take_mended(c, failed == NULL && msg_get_u64(m) != 0, failed);
+		return;
+	}
 	if (failed == NULL) {
-		take_written(c, msg_get_u64(m) != 0);
+		const bool wrote = msg_get_u64(m) != 0;
+
+		c->going ? take_removed(c, wrote) : take_written(c, wrote);
 	} else {
 		ask_for_all(c);
 		if (c->failed.code == 0)
@@ -158,6 +208,7 @@ void crlwatch_write(struct crl *c)
 	AUTO_MSG struct msg m = MSG_NONE;
 	uint8_t good[LIMIT_CHAIN_CERTS][HASH_LEN];
 	const int64_t now = clock_now();
+	bool has_ended = false;
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < c->n_cas; i++) {
@@ -166,9 +217,13 @@ void crlwatch_write(struct crl *c)
 		if (p->this_update != 0 &&
 		    (p->next_update == 0 || p->next_update > now))
 			memcpy(good[n++], p->ca, HASH_LEN);
+		else
+			has_ended = has_ended || p->this_update != 0;
 	}
+	c->going = has_ended && c->spec->on_stale == STALE_REMOVE;
 	msg_begin(&m, KEEPER_CRL_WRITE, 0);
 	msg_put_u64(&m, c->number);
+	msg_put_u64(&m, c->going);
 	msg_put_bytes(&m, good, n * HASH_LEN);
 	link_call(&c->agent->keeper, &m, on_written, c->number);
 }
@@ -187,6 +242,20 @@ static void on_cas(void *arg, uint32_t number, struct msg *m, const struct err *
 		return;
 	}
 	crlwatch_ask(c);
+}
+
+/* It is what was last known of its CAs: nobody has to be asked. What has ended meanwhile
+ * stays until a look says so. */
+void crlwatch_mend(struct crl *c)
+{
+	const int64_t until = crlwatch_until(c);
+
+	if (c->looking || c->memory.written <= CRL_TAKEN_AWAY ||
+	    (until != 0 && until <= clock_now()))
+		return;
+	c->looking = c->mending = true;
+	c->came = false;
+	crlwatch_write(c);
 }
 
 void crlwatch_look(struct crl *c)

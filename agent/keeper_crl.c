@@ -5,10 +5,12 @@
 #include <sys/stat.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "store/crlset.h"
 
 static int crl_at(const struct keeper *k, uint64_t n, const struct spec_crl **crl,
@@ -153,30 +155,75 @@ static int write_files(struct keeper *k, const struct spec_crl *c,
 	return 0;
 }
 
+static int take_away(struct keeper *k, const struct spec_crl *c, bool *gone,
+		     struct err *e)
+{
+	const char *name = keeper_text(k, c->name);
+
+	for (uint32_t i = 0; i < c->files.n; i++) {
+		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
+
+		TRY(crlset_remove(name, (enum content_kind)f->content,
+				  keeper_text(k, f->path), gone, e));
+	}
+	return crlset_clear(k->root, name, gone, e);
+}
+
+static int write_set(struct keeper *k, const struct spec_crl *c,
+		     const uint8_t (*good)[HASH_LEN], size_t n, bool *wrote,
+		     struct err *e)
+{
+	AUTO_CRLSET struct crlset set = { .n = 0 };
+
+	TRY(crlset_load(k->root, keeper_text(k, c->name), ca_path(k, c), good, n, &set,
+			e));
+	TRY(crlset_store(k->root, &set, wrote, e));
+	return write_files(k, c, &set, wrote, e);
+}
+
 int keeper_crl_write(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
-	AUTO_CRLSET struct crlset set = { .n = 0 };
 	uint8_t good[LIMIT_CHAIN_CERTS][HASH_LEN];
 	const struct spec_crl *c;
 	const uint32_t id = m->id;
-	const uint64_t n = msg_get_u64(m);
+	const uint64_t n = msg_get_u64(m), away = msg_get_u64(m);
 	size_t len = 0;
 	const void *hashes = msg_get_bytes(m, &len);
 	bool wrote = false;
+	int rc;
 
 	TRY(msg_end(m, e));
 	TRY(crl_at(k, n, &c, e));
 	if (len > sizeof(good) || len % HASH_LEN != 0)
 		return err_set(e, ERR_PROTO, "CRLs of too many CAs");
+	if (away != 0 && c->on_stale != STALE_REMOVE)
+		return err_set(e, ERR_PROTO, "a CRL that is not taken away");
 	if (len > 0)
 		memcpy(good, hashes, len);
-	TRY(crlset_load(k->root, keeper_text(k, c->name), ca_path(k, c),
-			(const uint8_t(*)[HASH_LEN])good, len / HASH_LEN, &set, e));
-	TRY(crlset_store(k->root, &set, &wrote, e));
-	if (write_files(k, c, &set, &wrote, e) < 0)
+	rc = away != 0 ? take_away(k, c, &wrote, e)
+		       : write_set(k, c, (const uint8_t(*)[HASH_LEN])good,
+				   len / HASH_LEN, &wrote, e);
+	if (rc < 0)
 		return keeper_failed(k, m, e);
+	keeper_watch_written(k, c);
 	msg_begin(m, KEEPER_CRL_WRITE, id);
 	msg_put_u64(m, wrote);
+	return 0;
+}
+
+int keeper_crl_forget(void *role, struct msg *m, struct err *e)
+{
+	struct keeper *k = role;
+	const uint32_t id = m->id;
+	AUTO_FREE char *name = xstrdup(msg_get_str(m));
+
+	TRY(msg_end(m, e));
+	for (uint32_t i = 0; i < k->start.spec.n[SPEC_CRLS]; i++)
+		if (strcmp(keeper_text(k, k->start.spec.crls[i].name), name) == 0)
+			return err_set(e, ERR_PROTO, "the CRL %s is configured", name);
+	if (crlset_forget(k->root, name, e) < 0)
+		return keeper_failed(k, m, e);
+	msg_begin(m, KEEPER_CRL_FORGET, id);
 	return 0;
 }

@@ -7,11 +7,19 @@
  */
 #pragma once
 
+#include <stdint.h>
+
 struct err;
+struct keeper;
 struct msg;
+struct spec_crl;
 
 /* As those of keeper.h. */
 int keeper_crl_cas(void *role, struct msg *m, struct err *e);
 int keeper_crl_stage(void *role, struct msg *m, struct err *e);
 int keeper_crl_keep(void *role, struct msg *m, struct err *e);
 int keeper_crl_write(void *role, struct msg *m, struct err *e);
+int keeper_crl_forget(void *role, struct msg *m, struct err *e);
+
+/* Of what is written of `c`: another one where anybody was at it. */
+uint64_t keeper_stamp_crl(const struct keeper *k, const struct spec_crl *c);

@@ -96,6 +96,13 @@ void keeper_places_make(struct keeper_places *p, const struct spec *s)
 		for (uint32_t k = 0; k < files.n; k++)
 			add_file(p, s, &s->files[files.first + k], i);
 	}
+	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++) {
+		const struct list files = s->crls[i].files;
+
+		for (uint32_t k = 0; k < files.n; k++)
+			add_file(p, s, &s->files[files.first + k],
+				 s->n[SPEC_CERTS] + i);
+	}
 	unique(p);
 	add_ways(p);
 	if (p->n_files > 0)

@@ -21,10 +21,11 @@ struct keeper_place {
 	ino_t ino;
 };
 
-/* A file that a certificate is written to, or whose secret is in what is written. */
+/* A file that a certificate or a CRL is written to, or whose secret is in what is
+ * written. */
 struct keeper_file {
 	const char *path; /* borrowed from the snapshot */
-	uint32_t cert;
+	uint32_t cert;    /* its number; of CRLs, behind all certificates */
 };
 
 struct keeper_places {
@@ -37,7 +38,7 @@ struct keeper_places {
 void keeper_places_make(struct keeper_places *p, const struct spec *s);
 void keeper_places_done(struct keeper_places *p);
 
-/* Call `whose` for each certificate that `name` in place number `i` may be of; "": for
+/* Call `whose` for each certificate or CRL that `name` in place number `i` may be of; "": for
  * what the place itself is. */
 void keeper_places_find(const struct keeper_places *p, size_t i, const char *name,
 			void (*whose)(void *arg, uint32_t cert), void *arg);

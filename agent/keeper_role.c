@@ -43,6 +43,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_CRL_STAGE, RENEWS, keeper_crl_stage },
 	{ KEEPER_CRL_KEEP, RENEWS, keeper_crl_keep },
 	{ KEEPER_CRL_WRITE, RENEWS, keeper_crl_write },
+	{ KEEPER_CRL_FORGET, RENEWS, keeper_crl_forget },
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
 	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },

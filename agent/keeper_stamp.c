@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_crl.h"
 #include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -78,6 +79,18 @@ uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 
 		h = stamp_of(k->root, csr, h);
 	}
+	for (uint32_t i = 0; i < c->files.n; i++)
+		h = stamp_file(s, &s->files[c->files.first + i], h);
+	return h;
+}
+
+uint64_t keeper_stamp_crl(const struct keeper *k, const struct spec_crl *c)
+{
+	const struct spec *s = &k->start.spec;
+	AUTO_FREE char *pem = xasprintf("crl/%s.pem", spec_text(s, c->name));
+	AUTO_FREE char *der = xasprintf("crl/%s.der", spec_text(s, c->name));
+	uint64_t h = stamp_of(k->root, pem, stamp_of(k->root, der, STAMP_FORM));
+
 	for (uint32_t i = 0; i < c->files.n; i++)
 		h = stamp_file(s, &s->files[c->files.first + i], h);
 	return h;

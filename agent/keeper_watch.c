@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_crl.h"
 #include "agent/keeper_places.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -17,6 +18,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/watch.h"
+#include "store/place.h"
 
 #define SLICE       256  /* looked at between two requests, and in one message */
 #define FOLDERS_MAX 1000 /* of one pattern */
@@ -27,7 +29,8 @@ struct keeper_watch {
 	uint64_t *known; /* owned, by certificate: its stamp, as the agent knows it */
 	int *wd;         /* owned, by certificate: of its live folder; -1: none */
 	bool *dirty;     /* owned, by certificate: to be looked at */
-	uint32_t n;      /* certificates */
+	uint32_t n_certs;
+	uint32_t n; /* ... and CRLs, behind them */
 	uint32_t n_dirty;
 	uint32_t next;  /* where looking goes on */
 	uint32_t swept; /* ... and sweeping */
@@ -51,7 +54,8 @@ void keeper_watch_begin(struct keeper *k)
 	if (k->start.request.command != COMMAND_AGENT)
 		return;
 	w = k->watch = xcalloc(1, sizeof(*w));
-	w->n = k->start.spec.n[SPEC_CERTS];
+	w->n_certs = k->start.spec.n[SPEC_CERTS];
+	w->n = w->n_certs + k->start.spec.n[SPEC_CRLS];
 	w->watch = (struct watch)WATCH_NONE;
 	w->known = xcalloc(w->n, sizeof(*w->known));
 	w->wd = xcalloc(w->n, sizeof(*w->wd));
@@ -81,6 +85,15 @@ void keeper_watch_known(struct keeper *k, const struct spec_cert *c, uint64_t st
 		k->watch->known[c - k->start.spec.certs] = stamp;
 }
 
+void keeper_watch_written(struct keeper *k, const struct spec_crl *c)
+{
+	struct keeper_watch *w = k->watch;
+
+	if (w != NULL)
+		w->known[w->n_certs + (c - k->start.spec.crls)] =
+		    keeper_stamp_crl(k, c);
+}
+
 /* -- setting up -- */
 
 static void lacks(struct keeper_watch *w, const struct err *e)
@@ -107,13 +120,13 @@ static void mark(void *arg, uint32_t cert)
 	w->dirty[cert] = true;
 }
 
-static void mark_all(struct keeper_watch *w)
+static void mark_from(struct keeper_watch *w, uint32_t first)
 {
-	for (uint32_t i = 0; i < w->n; i++)
+	for (uint32_t i = first; i < w->n; i++)
 		mark(w, i);
 }
 
-/* Numbers in the watch: certificates, places, live/, all folders of strangers. */
+/* Numbers in the watch: certificates, CRLs, places, live/, crl/, all folders of strangers. */
 static uint32_t who_place(const struct keeper_watch *w, size_t place)
 {
 	return w->n + (uint32_t)place;
@@ -124,9 +137,14 @@ static uint32_t who_live(const struct keeper_watch *w)
 	return who_place(w, w->places.n);
 }
 
-static uint32_t who_strangers(const struct keeper_watch *w)
+static uint32_t who_crls(const struct keeper_watch *w)
 {
 	return who_live(w) + 1;
+}
+
+static uint32_t who_strangers(const struct keeper_watch *w)
+{
+	return who_crls(w) + 1;
 }
 
 /* It is not there: the next one above that is says when something comes. The root is
@@ -168,15 +186,24 @@ static void add_place(struct keeper_watch *w, size_t i)
 	}
 }
 
+static void add_own(struct keeper *k, const char *folder, uint32_t who)
+{
+	struct keeper_watch *w = k->watch;
+	AUTO_FREE char *path =
+	    xasprintf("%s/%s", keeper_text(k, k->start.spec.global->state_dir), folder);
+	struct err e;
+
+	if (watch_add(&w->watch, path, WATCH_FILES, who, NULL, &e) < 0)
+		lacks(w, &e);
+}
+
 static void add_places(struct keeper *k)
 {
 	struct keeper_watch *w = k->watch;
-	AUTO_FREE char *live =
-	    xasprintf("%s/live", keeper_text(k, k->start.spec.global->state_dir));
-	struct err e;
 
-	if (watch_add(&w->watch, live, WATCH_FILES, who_live(w), NULL, &e) < 0)
-		lacks(w, &e);
+	add_own(k, "live", who_live(w));
+	if (w->n > w->n_certs)
+		add_own(k, PLACE_CRL, who_crls(w));
 	for (size_t i = 0; i < w->places.n; i++)
 		add_place(w, i);
 }
@@ -193,7 +220,7 @@ static void begin(struct keeper *k)
 	watch_done(&w->watch);
 	for (uint32_t i = 0; i < w->n; i++)
 		w->wd[i] = -1;
-	mark_all(w);
+	mark_from(w, 0);
 	if (watch_open(&w->watch, &e) < 0)
 		lacks(w, &e);
 	else
@@ -229,12 +256,14 @@ static void on_event(void *arg, uint32_t who, uint32_t events, const char *name)
 	if (who == WATCH_NOBODY) {
 		log_debug(
 		    "more was changed than the kernel has kept: all is looked at");
-		mark_all(w);
+		mark_from(w, 0);
 		w->strange = true;
 	} else if (who < w->n) {
 		mark(w, who);
 	} else if (who == who_strangers(w)) {
 		w->strange = true;
+	} else if (who == who_crls(w)) {
+		mark_from(w, w->n_certs);
 	} else if (who < who_live(w)) {
 		in_place(w, who - w->n, events, name);
 	} else if ((cert = spec_cert_called(&k->start.spec, name)) != SPEC_NOBODY) {
@@ -282,13 +311,16 @@ static void watch_live(struct keeper *k, uint32_t i)
 /* First the watch, then the look: nothing falls between them. */
 static bool has_changed(struct keeper *k, uint32_t i)
 {
+	const struct spec *s = &k->start.spec;
 	struct keeper_watch *w = k->watch;
 	uint64_t stamp;
 
 	w->dirty[i] = false;
 	w->n_dirty--;
-	watch_live(k, i);
-	stamp = keeper_stamp_cert(k, &k->start.spec.certs[i]);
+	if (i < w->n_certs)
+		watch_live(k, i);
+	stamp = i < w->n_certs ? keeper_stamp_cert(k, &s->certs[i])
+			       : keeper_stamp_crl(k, &s->crls[i - w->n_certs]);
 	if (stamp == w->known[i])
 		return false;
 	w->known[i] = stamp;

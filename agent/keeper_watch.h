@@ -12,6 +12,8 @@
  *     live/                      the links: one folder for all of them
  *     live/NAME, where it leads  the live key and certificate: one folder for each. Of the
  *                                archive nothing else counts
+ *     crl/                       what is published of CRLs; each is watched for as one
+ *                                more certificate, behind all of them
  *     the folder of each file    and of each password, and those on the way there
  *
  *     the folders of `watch`     in which certificates of others may come and go. Any change
@@ -42,6 +44,7 @@ struct keeper;
 struct msg;
 struct pollfd;
 struct spec_cert;
+struct spec_crl;
 
 #define KEEPER_SWEEP        1000 /* takes milliseconds */
 #define KEEPER_SWEEP_MS     30000
@@ -62,6 +65,8 @@ int keeper_watch(void *role, struct msg *m, struct err *e);
 
 /* The agent knows of `c` what has that stamp; 0: what it is to be told of in any case. */
 void keeper_watch_known(struct keeper *k, const struct spec_cert *c, uint64_t stamp);
+/* ... of `c` what is written now. */
+void keeper_watch_written(struct keeper *k, const struct spec_crl *c);
 
 /* Tell of what changes in the folders of `watch` that there are now. False: not of all. */
 bool keeper_watch_strangers(struct keeper *k);

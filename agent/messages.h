@@ -71,11 +71,13 @@ enum message {
 	KEEPER_CRL_CAS,   /* CRL -> n, n * DER of a CA it is about */
 	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h */
 	KEEPER_CRL_KEEP,  /* CRL, SHA-256 of the CA's certificate, size, fd -> . */
-	KEEPER_CRL_WRITE, /* CRL, the SHA-256s of the CAs whose CRL is good now -> whether
-			     any file was not as it is to be */
+	KEEPER_CRL_WRITE, /* CRL, whether it is taken away, the SHA-256s of the CAs whose CRL
+			     is good now -> whether any file was not as it is to be */
+	KEEPER_CRL_FORGET, /* the name of one that is configured no more -> . */
 
 	/* keeper -> agent, after KEEPER_WATCH */
-	KEEPER_CHANGED, /* enum keeper_way, whether strangers, n, n * {cert, its stamp}.
+	KEEPER_CHANGED, /* enum keeper_way, whether strangers, n, n * {cert, its stamp};
+			   behind all certificates, CRLs.
 			   -> none */
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */

@@ -5,6 +5,7 @@
 #include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/audit.h"
+#include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
@@ -120,16 +121,36 @@ static void take_way(struct agent *a, uint64_t way)
 					       : "files will be watched");
 }
 
+/* Certificates, and CRLs behind them. */
+static uint32_t n_watched(const struct agent *a)
+{
+	return a->spec->n[SPEC_CERTS] + a->spec->n[SPEC_CRLS];
+}
+
+/* NULL: it is a certificate. */
+static struct crl *crl_at(const struct agent *a, uint32_t i)
+{
+	return i < a->spec->n[SPEC_CERTS] ? NULL
+					  : &a->crls->crls[i - a->spec->n[SPEC_CERTS]];
+}
+
+static const char *name_of(const struct agent *a, uint32_t i)
+{
+	const struct crl *c = crl_at(a, i);
+
+	return c == NULL ? agent_cert_name(a, i) : c->name;
+}
+
 static void take(struct agent *a, struct msg *m, uint64_t n)
 {
 	for (uint64_t k = 0; k < n && !m->broken; k++) {
 		const uint64_t i = msg_get_u64(m);
 		const uint64_t stamp = msg_get_u64(m);
 
-		if (i >= a->spec->n[SPEC_CERTS])
+		if (i >= n_watched(a))
 			continue;
 		a->notice.certs[i].stamp = stamp == 0 ? 1 : stamp;
-		log_debug("%s: changed", agent_cert_name(a, (uint32_t)i));
+		log_debug("%s: changed", name_of(a, (uint32_t)i));
 	}
 }
 
@@ -194,6 +215,11 @@ static void look(struct agent *a, uint32_t i)
 			 ? (uint8_t)(c->repairs + (c->repairs < UINT8_MAX))
 			 : 0;
 	c->looked_ms = now;
+	if (crl_at(a, i) != NULL) {
+		c->stamp = 0;
+		crlwatch_mend(crl_at(a, i));
+		return;
+	}
 	if (inventory_again(a, i, &e) < 0) {
 		log_error("%s: %s", agent_cert_name(a, i), e.text);
 		return;
@@ -207,8 +233,9 @@ static void look(struct agent *a, uint32_t i)
 static int64_t look_at_ms(struct agent *a, uint32_t i, int64_t now)
 {
 	const struct notice_cert *c = &a->notice.certs[i];
+	const struct crl *crl = crl_at(a, i);
 
-	if (job_of_cert(a, i) != NULL)
+	if (crl == NULL ? job_of_cert(a, i) != NULL : crl->looking)
 		return now + NOTICE_QUIET_S * 1000;
 	return c->looked_ms == 0 ? now : c->looked_ms + notice_patience(c->repairs);
 }
@@ -222,7 +249,7 @@ static void on_quiet(struct ev_loop *loop, ev_timer *timer, int events)
 	(void)loop;
 	(void)events;
 	a->notice.first_ms = 0;
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS] && !a->stopping; i++) {
+	for (uint32_t i = 0; i < n_watched(a) && !a->stopping; i++) {
 		int64_t at;
 
 		if (a->notice.certs[i].stamp == 0)
@@ -239,7 +266,7 @@ static void on_quiet(struct ev_loop *loop, ev_timer *timer, int events)
 
 void notice_begin(struct agent *a)
 {
-	a->notice.certs = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*a->notice.certs));
+	a->notice.certs = xcalloc(n_watched(a), sizeof(*a->notice.certs));
 	ev_timer_init(&a->notice.quiet, on_quiet, NOTICE_QUIET_S, 0.);
 	a->notice.quiet.data = a;
 	a->keeper.other = notice_other;

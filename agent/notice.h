@@ -8,6 +8,9 @@
  *                     not find the first one repaired
  *     KEEPER_AUDIT    what is different (drift.h), and due() says what is done about it
  *
+ * A CRL that somebody was at is written again (crlwatch.h), whatever `on_drift` says of
+ * certificates: an older one lets in who was revoked.
+ *
  * A certificate that a job is under way for is looked at when that has ended. One that is
  * changed again and again, however often it is repaired, is looked at ever less often: see
  * notice_patience().
@@ -27,7 +30,7 @@ struct msg;
 #define NOTICE_MOST_S   60
 #define NOTICE_PEACE_MS 3600000 /* after which repairs are forgotten */
 
-/* Of one certificate. */
+/* Of one certificate, or one CRL. */
 struct notice_cert {
 	uint64_t stamp;    /* of what it was changed to; 0: it was not */
 	int64_t looked_ms; /* clock_boot_ms() when it was looked at last; 0: never */
@@ -35,7 +38,7 @@ struct notice_cert {
 };
 
 struct notice {
-	struct notice_cert *certs; /* owned */
+	struct notice_cert *certs; /* owned; CRLs behind them */
 	ev_timer quiet;            /* ends when it has been quiet for long enough */
 	bool asked;                /* to be told, and that was heard */
 	uint64_t way;              /* enum keeper_way */

@@ -45,9 +45,14 @@ static int64_t next_look(const struct crl *c)
 	return c->memory.look_at;
 }
 
+static bool is_written(const struct crl *c)
+{
+	return c->memory.written > CRL_TAKEN_AWAY;
+}
+
 static bool is_loaded(const struct crl *c)
 {
-	return c->memory.written != 0 && c->memory.loaded == c->memory.written;
+	return is_written(c) && c->memory.loaded == c->memory.written;
 }
 
 void crlwatch_json(const struct crl *c, struct json *j)
@@ -63,7 +68,7 @@ void crlwatch_json(const struct crl *c, struct json *j)
 	json_str(j, "number", number);
 	json_int(j, "entries", (int64_t)crlwatch_entries(c));
 	json_bool(j, "stale", crlwatch_age(c, now, &next) != CRL_FRESH);
-	json_bool(j, "written", c->memory.written != 0);
+	json_bool(j, "written", is_written(c));
 	json_bool(j, "loaded", is_loaded(c));
 	json_int(j, "hook_failures", c->memory.hook_failures);
 	json_time(j, "loaded_until", c->memory.loaded_until);
@@ -83,12 +88,26 @@ static void put_state(struct table *t, const struct crl *c, int64_t now)
 	int64_t next;
 	const enum crl_age age = crlwatch_age(c, now, &next);
 
-	if (c->memory.written == 0)
-		table_put(t, COLOR_BAD, "missing");
+	if (!is_written(c))
+		table_put(t, COLOR_BAD, c->memory.written == 0 ? "missing" : "removed");
 	else if (age == CRL_FRESH && !is_loaded(c))
 		table_put(t, COLOR_WARN, "not loaded");
 	else
 		table_put(t, colors[age], "%s", words[age]);
+}
+
+/* What servers have of it. */
+static void put_loaded(struct table *t, const struct crl *c, int64_t now)
+{
+	const int64_t until = c->memory.loaded_until;
+	char span[TEXT_SPAN_MAX];
+
+	if (until == 0)
+		table_put(t, COLOR_NONE, "-");
+	else if (until <= now)
+		table_put(t, COLOR_BAD, "ended");
+	else
+		table_put(t, COLOR_NONE, "%s", text_span_of(span, until - now));
 }
 
 static void put_row(struct table *t, const struct crl *c, int64_t now)
@@ -98,7 +117,7 @@ static void put_row(struct table *t, const struct crl *c, int64_t now)
 
 	table_put(t, COLOR_NONE, "%s", c->name);
 	put_state(t, c, now);
-	if (c->memory.written == 0)
+	if (!is_written(c))
 		table_put(t, COLOR_NONE, "-");
 	else
 		table_put(t, COLOR_NONE, "%llu",
@@ -108,6 +127,7 @@ static void put_row(struct table *t, const struct crl *c, int64_t now)
 	else
 		table_put(t, COLOR_NONE, "%s",
 			  until <= now ? "ended" : text_span_of(span, until - now));
+	put_loaded(t, c, now);
 	if (next_look(c) <= now)
 		table_put(t, COLOR_NONE, "now");
 	else
@@ -125,11 +145,11 @@ static void put_row(struct table *t, const struct crl *c, int64_t now)
 
 void crlwatch_show(const struct agent *a)
 {
-	static const char *const heads[] = { "CRL", "STATE", "REVOKED", "LEFT",
-					     "LOOK" };
+	static const char *const heads[] = { "CRL",  "STATE",  "REVOKED",
+					     "LEFT", "LOADED", "LOOK" };
 	AUTO_TABLE struct table t;
 
-	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 5);
+	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 6);
 	for (size_t i = 0; i < a->crls->n; i++)
 		if (a->crls->crls[i].wanted)
 			put_row(&t, &a->crls->crls[i], clock_now());
@@ -162,7 +182,7 @@ static bool is_bad(const struct crl *c, int64_t now)
 	int64_t next;
 
 	return c->wanted &&
-	       (c->memory.written == 0 || c->memory.failures > 0 ||
+	       (!is_written(c) || c->memory.failures > 0 ||
 		c->memory.hook_failures > 0 || crlwatch_age(c, now, &next) >= CRL_OLD);
 }
 

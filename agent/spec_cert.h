@@ -92,6 +92,13 @@ struct spec_cert {
 	struct text file; /* that `line` is in */
 };
 
+/* What becomes of what is written when it has ended and there is no newer list. */
+enum crl_stale {
+	STALE_KEEP,
+	STALE_REMOVE,
+	STALES,
+};
+
 struct spec_crl {
 	struct text name;
 	struct list urls; /* words */
@@ -101,5 +108,5 @@ struct spec_crl {
 	struct list hooks;
 	uint64_t max_size;
 	uint32_t allow_local;
-	uint32_t on_stale;
+	uint32_t on_stale; /* enum crl_stale */
 };

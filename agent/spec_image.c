@@ -157,7 +157,7 @@ static const struct field fields[] = {
 	CRL(files, LIST, SPEC_FILES),
 	CRL(hooks, NUMBERS, SPEC_HOOKS),
 	CRL(allow_local, BELOW, 2),
-	CRL(on_stale, BELOW, 2),
+	CRL(on_stale, BELOW, STALES),
 
 	{ SPEC_WATCH, STRING, 0, 0 },
 	{ SPEC_WORDS, STRING, 0, 0 },

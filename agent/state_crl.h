@@ -30,6 +30,8 @@ struct crl_part {
 	char last_modified[CRL_VERSION_MAX + 1];
 };
 
+#define CRL_TAKEN_AWAY 1 /* for it has ended, as `written`; no digest */
+
 /* One entry of `crls`. What is written and what is loaded is a digest of the lists of
  * all of its CAs, and the first moment at which one of them ends. */
 struct crl_memory {

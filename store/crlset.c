@@ -1,5 +1,7 @@
 #include "store/crlset.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
@@ -235,4 +237,70 @@ int crlset_write(const struct crlset *set, enum content_kind kind, const char *p
 			   : write_file(set, kind, path, access, wrote, e);
 
 	return rc < 0 ? err_wrap(e, "write %s", path) : 0;
+}
+
+/* -- taking away -- */
+
+static int remove_at(const struct target *t, bool *gone, struct err *e)
+{
+	*gone = *gone || file_exists(t->dir, t->name);
+	TRY(place_remove(t->dir, t->name, e));
+	return fsync(t->dir) < 0 ? err_sys(e, "sync the folder of %s", t->name) : 0;
+}
+
+int crlset_clear(int root, const char *name, bool *gone, struct err *e)
+{
+	AUTO_FREE char *pem = xasprintf("%s.pem", name);
+	AUTO_FREE char *der = xasprintf("%s.der", name);
+	AUTO_FD int dir = -1;
+
+	TRY(open_shelf(root, &dir, e));
+	TRY(remove_at(&(struct target){ dir, der }, gone, e));
+	return remove_at(&(struct target){ dir, pem }, gone, e);
+}
+
+static int remove_file(const char *path, bool *gone, struct err *e)
+{
+	AUTO_TARGET struct target t = { .dir = -1 };
+
+	TRY(target_open(&t, path, e));
+	return remove_at(&t, gone, e);
+}
+
+int crlset_remove(const char *name, enum content_kind kind, const char *path,
+		  bool *gone, struct err *e)
+{
+	const struct crlset none = { .name = name };
+	const int rc = kind == CONTENT_HASHED
+			   ? hashed_write_crls(path, &none, &readable, gone, e)
+			   : remove_file(path, gone, e);
+
+	return rc < 0 ? err_wrap(e, "take away %s", path) : 0;
+}
+
+static bool is_part(const char *file, const char *name)
+{
+	const size_t len = strlen(name);
+
+	return strncmp(file, name, len) == 0 && file[len] == '@';
+}
+
+int crlset_forget(int root, const char *name, struct err *e)
+{
+	AUTO_FD int shelf = -1;
+	AUTO_DIR DIR *d = NULL;
+	const struct dirent *f;
+	bool gone = false;
+
+	TRY(place_check(name, e));
+	TRY(crlset_clear(root, name, &gone, e));
+	TRY(open_shelf(root, &shelf, e));
+	d = fdopendir(shelf);
+	if (d == NULL)
+		return err_sys(e, "list " PLACE_CRL);
+	(void)take_fd(&shelf);
+	while ((errno = 0, f = readdir(d)) != NULL)
+		if (is_part(f->d_name, name))
+			TRY(place_remove(dirfd(d), f->d_name, e));
+	return errno != 0 || fsync(dirfd(d)) < 0 ? err_sys(e, "list " PLACE_CRL) : 0;
 }

@@ -74,3 +74,12 @@ void crlset_add_pem(const struct crlset_part *p, struct buf *out);
 int crlset_store(int root, const struct crlset *set, bool *wrote, struct err *e);
 int crlset_write(const struct crlset *set, enum content_kind kind, const char *path,
 		 const struct file_access *access, bool *wrote, struct err *e);
+
+/* Remove all that the store has of `name`. */
+int crlset_forget(int root, const char *name, struct err *e);
+
+/* Take away what these two have written; what is kept stays. *gone is set where there was
+ * anything. What is no file is not removed: ERR_SYS. */
+int crlset_clear(int root, const char *name, bool *gone, struct err *e);
+int crlset_remove(const char *name, enum content_kind kind, const char *path,
+		  bool *gone, struct err *e);

@@ -172,6 +172,11 @@ static bool is_crl(const char *name)
 	return is_hash_name(name, OF_CRL, "");
 }
 
+static bool is_any(const char *name)
+{
+	return is_cert(name) || is_crl(name);
+}
+
 static bool is_draft(const char *name)
 {
 	return name[0] == '.' && (is_hash_name(name + 1, OF_CERT, TEMP_TAIL) ||
@@ -299,5 +304,5 @@ int hashed_each(const char *path,
 	AUTO_FD int dir = -1;
 
 	TRY(file_open_dir(AT_FDCWD, path, &dir, e));
-	return each(dir, is_cert, one, arg, e);
+	return each(dir, is_any, one, arg, e);
 }

@@ -453,6 +453,32 @@ static void a_name_that_leads_elsewhere_is_not_forgotten(void **state)
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
+static void only_lists_that_are_configured_no_more_are_forgotten(void **state)
+{
+	static const struct row rows[] = {
+		{ KEEPER_CRL_FORGET, { S("") }, "cannot be a folder's name" },
+		{ KEEPER_CRL_FORGET, { S("..") }, "cannot be a folder's name" },
+		{ KEEPER_CRL_FORGET,
+		  { S("../live/api") },
+		  "cannot be a folder's name" },
+		{ KEEPER_CRL_FORGET, { U(0) }, WRONG },
+		{ KEEPER_CRL_WRITE, { U(0), U(1), B("") }, "there is no CRL 0" },
+	};
+	const struct stage *s = *state;
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
+
+	scratch_mkdir(s->home.scratch, "crl");
+	scratch_put(s->home.scratch, "crl/old.pem", "x");
+	scratch_put(s->home.scratch, "crl/old@0102.der", "x");
+	scratch_put(s->home.scratch, "crl/older.pem", "x");
+	all_refused(s, &a, rows, N(rows));
+	granted(s, &a, (struct row){ KEEPER_CRL_FORGET, { S("old") }, NULL });
+	assert_false(scratch_has(s->home.scratch, "crl/old.pem"));
+	assert_false(scratch_has(s->home.scratch, "crl/old@0102.der"));
+	assert_true(scratch_has(s->home.scratch, "crl/older.pem"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
 static void only_an_embedded_ca_signs_and_only_what_is_well_formed(void **state)
 {
 	static const struct row rows[] = {
@@ -558,6 +584,7 @@ int main(void)
 		CASE(what_comes_together_is_stored_together_and_refused_alone),
 		CASE(who_lets_go_of_the_keeper_leaves_nothing_staged),
 		CASE(a_name_that_leads_elsewhere_is_not_forgotten),
+		CASE(only_lists_that_are_configured_no_more_are_forgotten),
 		CASE(only_an_embedded_ca_signs_and_only_what_is_well_formed),
 		CASE(what_is_no_message_ends_the_keeper),
 	};

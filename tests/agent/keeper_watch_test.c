@@ -214,7 +214,11 @@ static void each_folder_and_those_on_the_way_are_places(void **state)
 	    "    password_file = \"/etc/everleaf/secret\"; } ); },"
 	    " { name = \"b\"; names = \"b.example\"; files = ("
 	    "  { path = \"/srv/app/b.pem\"; content = \"cert\"; },"
-	    "  { path = \"/var/www/html\"; content = \"hashed\"; } ); } );";
+	    "  { path = \"/var/www/html\"; content = \"hashed\"; } ); } );"
+	    "crls = ( { name = \"c\"; url = \"http://a/\"; ca = "
+	    "\"/etc/everleaf/ca.pem\"; files "
+	    "= ("
+	    "  { path = \"/srv/app/c.crl\"; } ); } );";
 	static const struct {
 		const char *path;
 		bool holds;
@@ -229,9 +233,9 @@ static void each_folder_and_those_on_the_way_are_places(void **state)
 		const char *name;
 		const char *found;
 	} names[] = {
-		{ 1, "secret", "0" },     { 1, "a.p12", "" }, { 3, "a.p12", "0" },
-		{ 3, "b.pem", "1" },      { 3, "", "" },      { 3, ".b.pem.new", "" },
-		{ 6, "4042bcee.0", "1" }, { 6, "", "1" },
+		{ 1, "secret", "0" },    { 1, "a.p12", "" },       { 3, "a.p12", "0" },
+		{ 3, "c.crl", "2" },     { 3, "b.pem", "1" },      { 3, "", "" },
+		{ 3, ".b.pem.new", "" }, { 6, "4042bcee.0", "1" }, { 6, "", "1" },
 	};
 	AUTO_SPEC struct spec spec = { 0 };
 	struct fake f = { .at = 0 };

@@ -76,7 +76,7 @@ struct row {
 	const char *name;
 	enum role role;
 	struct request request;
-	uint32_t listed[20];
+	uint32_t listed[24];
 };
 
 #define LOOKS                                                 \
@@ -89,7 +89,7 @@ struct row {
 		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,      \
 		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,     \
 		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT, \
-		    KEEPER_TXT_REPLY, KEEPER_STRANGERS,                              \
+		    KEEPER_TXT_REPLY, KEEPER_STRANGERS, KEEPER_CRL_FORGET,           \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \

@@ -1,6 +1,7 @@
 #!/bin/bash
 # crl: CRLs that servers need are there, of all CAs or of none, and servers are told.
 . "$(dirname "$0")/../lib.sh"
+. "$root/tests/lib_pki.sh"
 
 # The CRLs of two embedded CAs, one and two, as two entries or as a bundle; a hook that
 # keeps what it is told, and that fails as long as there is a file `broken`.
@@ -24,7 +25,7 @@ two_cas() { # [ENTRIES]
 	echo "$EVERLEAF_EVENT $EVERLEAF_COUNT $EVERLEAF_NAMES ${EVERLEAF_ERROR-}" >>"$dir/told"
 	cat >"$dir/document"
 	H
-	mkdir srv
+	mkdir -p srv
 	: >one.pem
 	: >two.pem
 	: >both.pem
@@ -121,10 +122,15 @@ test_what_is_configured_no_more_is_forgotten() {
 	two_cas "{ $(entry one) }, { $(entry two) }"
 	expect 0 everleaf crl --update
 	is 2 "$(rows_of two)"
+	is 3 "$(ls state/crl | grep -c '^two[@.]')"
+	touch state/crl/two-more.pem
 	settings
 	expect 0 everleaf renew
 	is 0 "$(rows_of two)"
 	is 2 "$(rows_of one)"
+	is two-more.pem "$(ls state/crl | grep '^two')"
+	is 3 "$(ls state/crl | grep -c '^one[@.]')"
+	[ -e srv/two.crl ] # whose servers may still read it
 }
 
 test_only_who_is_named_is_looked_for() {
@@ -152,6 +158,7 @@ test_hooks_that_fail_are_run_until_they_succeed() {
 	expect 1 everleaf crl --update
 	is false "$(crl_says loaded)"
 	everleaf status | has 'not loaded'
+	is null "$(crl_says loaded_until)"
 	rm broken
 	expect 0 everleaf crl --update
 	is true "$(crl_says loaded)"
@@ -172,6 +179,46 @@ test_what_somebody_has_changed_is_written_again() {
 	expect 1 everleaf crl --update
 	expect 0 everleaf crl --update
 	cmp srv/one.crl state/crl/one.pem
+}
+
+test_what_servers_have_loaded_is_shown() {
+	local now=$(date +%s)
+	two_cas
+	expect 0 everleaf crl --update
+	remember "UPDATE crl SET loaded_until = $now + 2 * 3600 + 600, sum = NULL"
+	expect 0 everleaf crl
+	says out LOADED
+	grep '^one ' out
+	remember "UPDATE crl SET loaded_until = $now - 1, sum = NULL"
+	expect 1 everleaf crl
+	says out ended
+}
+
+test_the_agent_notices_what_somebody_changes() {
+	mkdir -p srv/hashed
+	two_cas "{ $(entry one ", { path = \"$dir/srv/hashed\"; content = \"hashed\"; }") }"
+	expect 0 everleaf crl --update
+	is 1 "$(told crl-updated)"
+	rm state/ca/one/crl.der # nobody is asked
+	start_agent
+	echo other >srv/one.crl
+	until_true 90 cmp -s srv/one.crl state/crl/one.pem
+	until_true 60 has_told 2
+	is 1 "$(events one drift)"
+	rm srv/hashed/*.r0
+	: >state/crl/one.pem
+	until_true 90 is_hashed
+	until_true 90 cmp -s srv/one.crl state/crl/one.pem
+	until_true 60 has_told 3
+	stop_agent
+}
+
+has_told() { # TIMES, or more
+	[ "$(told crl-updated)" -ge "$1" ]
+}
+
+is_hashed() {
+	[ "$(ls srv/hashed)" = "$(openssl crl -in srv/one.crl -noout -hash).r0" ]
 }
 
 test_a_list_that_becomes_old_is_told_once_a_day() {
@@ -195,6 +242,135 @@ test_a_list_that_becomes_old_is_told_once_a_day() {
 	openssl crl -in srv/one.crl -noout
 }
 
+# Its list has ended, as far as is known, and there is none any more.
+end_one() {
+	local now=$(date +%s)
+	mv state/ca/one/crl.der kept
+	remember "UPDATE crl_part SET this_update = $now - 800, next_update = $now - 200, sum = NULL"
+}
+
+test_a_list_that_has_ended_is_taken_away_where_that_is_asked_for() {
+	mkdir -p srv/hashed
+	two_cas "{ $(entry one ", { path = \"$dir/srv/hashed\"; content = \"hashed\"; }") on_stale = \"remove\"; }"
+	expect 0 everleaf crl --update
+	echo theirs >srv/hashed/12345678.r0
+	is 2 "$(ls srv/hashed | wc -l)"
+	end_one
+	expect 1 everleaf crl --update
+	says err 'crl-removed'
+	[ ! -e srv/one.crl ]
+	[ ! -e state/crl/one.pem ]
+	[ ! -e state/crl/one.der ]
+	is 12345678.r0 "$(ls srv/hashed)"
+	is 2 "$(told crl-updated)" # so that servers notice
+	is false "$(crl_says written)"
+	expect 1 everleaf crl
+	says out removed
+	expect 1 everleaf crl --update
+	is 2 "$(told crl-updated)"
+	is 1 "$(events one crl-removed)"
+	mv kept state/ca/one/crl.der
+	expect 0 everleaf crl --update
+	cmp srv/one.crl state/crl/one.pem
+	is 2 "$(ls srv/hashed | wc -l)"
+	is 3 "$(told crl-updated)"
+	is true "$(crl_says loaded)"
+}
+
+test_a_list_that_has_ended_stays_where_nothing_is_said() {
+	two_cas
+	expect 0 everleaf crl --update
+	cp srv/one.crl before
+	end_one
+	expect 1 everleaf crl --update
+	cmp before srv/one.crl
+	is 1 "$(told crl-updated)"
+}
+
+test_a_list_that_can_be_renewed_is_not_taken_away() {
+	two_cas "{ $(entry one) on_stale = \"remove\"; }"
+	expect 0 everleaf crl --update
+	end_one
+	mv kept state/ca/one/crl.der
+	expect 0 everleaf crl --update
+	cmp srv/one.crl state/crl/one.pem
+	is 0 "$(events one crl-removed)"
+	rm state/ca/one/crl.der
+	expect 1 everleaf crl --update # it has not ended
+	cmp srv/one.crl state/crl/one.pem
+}
+
+# What is published is no list to be written, for REASON; a good one after it is.
+refused() { # REASON
+	expect 1 everleaf crl --update
+	cmp srv/root.crl pki/good.crl
+	crl_says last_error | has "$1"
+}
+
+test_only_what_is_complete_valid_and_of_the_right_scope_is_written() {
+	local list
+	serve_pki
+	openssl_ca root
+	openssl_ca other
+	cp root.pem trusted.pem
+	openssl_crl root '+20 days' pki/good.crl
+	mkdir srv
+	list=$dir/pki/root.crl
+	cp pki/good.crl "$list"
+	config <<-C
+	issuers = ();
+	certificates = ();
+	crls = { name = "root"; ca = "$dir/trusted.pem"; url = "file://$list";
+		files = { path = "$dir/srv/root.crl"; }; };
+	C
+	expect 0 everleaf crl --update
+	number=9000
+	extensions='2.5.29.27 = critical,DER:020101' openssl_crl root '+20 days' "$list"
+	refused 'it is a delta CRL'
+	extensions='2.5.29.27 = DER:020101' openssl_crl root '+20 days' "$list"
+	refused 'it is a delta CRL'
+	extensions='issuingDistributionPoint = critical,indirectCRL:TRUE' openssl_crl root '+20 days' "$list"
+	refused 'it is an indirect CRL'
+	extensions='issuingDistributionPoint = critical,onlysomereasons:keyCompromise' openssl_crl root '+20 days' "$list"
+	refused 'it is for some reasons only'
+	extensions='issuingDistributionPoint = critical,onlyCA:TRUE' openssl_crl root '+20 days' "$list"
+	refused 'it is for CA certificates only'
+	extensions='issuingDistributionPoint = critical,onlyAA:TRUE' openssl_crl root '+20 days' "$list"
+	refused 'it is for attribute certificates only'
+	extensions='issuingDistributionPoint = critical,fullname:URI:http://other.example/' openssl_crl root '+20 days' "$list"
+	refused 'only for what names the distribution point http://other.example/'
+	extensions='1.2.3.4 = critical,DER:0500' openssl_crl root '+20 days' "$list"
+	refused 'the critical extension 1.2.3.4'
+	openssl_crl root '-1 day' "$list"
+	refused 'it has ended'
+	from='+1 day' openssl_crl root '+20 days' "$list"
+	refused 'it is of the future'
+	from='-9 days' openssl_crl root '+20 days' "$list"
+	refused 'older than ours'
+	number=7ffe openssl_crl root '+20 days' "$list"
+	refused 'it is older than the one that we have: number 7ffe'
+	openssl_crl other '+20 days' "$list"
+	refused 'it is issued by another'
+	openssl_ca root # another key, by the same name
+	openssl_crl root '+20 days' "$list"
+	refused "another key than the CA's"
+	(cat pki/good.crl && echo more && cat pki/good.crl) >"$list"
+	refused root.crl
+	(openssl crl -in pki/good.crl -outform DER && printf '\0') >"$list"
+	refused root.crl
+	echo '<html>' >"$list"
+	refused 'it is a web page'
+	: >"$list"
+	refused 'it is empty'
+	head -c 200 pki/good.crl >"$list"
+	refused root.crl
+	openssl crl -in pki/good.crl -outform DER | head -c 100 >"$list"
+	refused 'it is cut off'
+	cp pki/good.crl "$list"
+	expect 0 everleaf crl --update
+	is null "$(crl_says last_error)"
+}
+
 test_a_bundle_is_whole_or_what_it_was() {
 	two_cas "{ name = \"all\"; url = [ \"file://$dir/state/ca/one/crl.pem\", \"file://$dir/two.crl\" ];
 		bundle = \"$dir/both.pem\"; files = { path = \"$dir/srv/all.crl\"; }; }"
@@ -208,6 +384,95 @@ test_a_bundle_is_whole_or_what_it_was() {
 	expect 0 everleaf ca one crl
 	expect 1 everleaf crl --update # of one there is a newer one, of two the last good one
 	cat state/ca/one/crl.pem state/ca/two/crl.pem | cmp - srv/all.crl
+}
+
+# Three CAs, one below the other: root, mid, low. root's and mid's lists are where those
+# below them say, after a place where there is none.
+three_cas() { # [SETTINGS]
+	serve_pki
+	openssl_ca root
+	openssl_ca mid root "URI:ldap://127.0.0.1/x,URI:$pki/nowhere.crl,URI:$pki/root.crl"
+	openssl_ca low mid "URI:$pki/mid.crl"
+	cat low.pem mid.pem root.pem >all.pem
+	for ca in root mid low; do
+		openssl_crl $ca '+20 days' pki/$ca.crl
+	done
+	mkdir srv
+	bundle "${1-url = \"$pki/low.crl\";}"
+}
+
+bundle() { # SETTINGS
+	config <<-C
+	issuers = ();
+	certificates = ();
+	crls = { name = "all"; bundle = "$dir/all.pem"; allow_local = true; $1
+		files = { path = "$dir/srv/all.crl"; }; };
+	C
+}
+
+test_the_lists_of_a_bundle_are_where_its_certificates_say() {
+	three_cas
+	expect 0 everleaf crl --update
+	cat pki/low.crl pki/mid.crl pki/root.crl | cmp - srv/all.crl
+	bundle ''
+	rm srv/all.crl
+	expect 1 everleaf crl --update # of low there is the one from before
+	says err 'CN=low'
+	says err 'nobody says where its CRL is'
+	cat pki/low.crl pki/mid.crl pki/root.crl | cmp - srv/all.crl
+}
+
+test_a_bundle_without_the_list_of_its_root_is_not_written_and_it_is_said() {
+	three_cas
+	mv pki/root.crl kept
+	expect 1 everleaf crl --update
+	says err 'no good CRL of the CA "CN=root"'
+	[ ! -e srv/all.crl ]
+	mv kept pki/root.crl
+	expect 0 everleaf crl --update
+	cp srv/all.crl before
+	rm pki/root.crl
+	number=8000 openssl_crl low '+21 days' pki/low.crl
+	expect 1 everleaf crl --update # what there is of root's is good
+	says err 'CA CN=root: '
+	cat pki/low.crl | cmp -n "$(stat -c %s pki/low.crl)" - srv/all.crl
+	cp srv/all.crl before
+	remember "UPDATE crl_part SET this_update = 1, next_update = 2, sum = NULL WHERE url LIKE '%/root.crl'"
+	number=8001 openssl_crl low '+22 days' pki/low.crl
+	expect 1 everleaf crl --update # ... and has ended
+	says err 'no good CRL of the CA "CN=root"'
+	cmp before srv/all.crl
+}
+
+test_a_bundle_without_its_root_is_an_error() {
+	three_cas
+	cat low.pem mid.pem >all.pem
+	expect 1 everleaf crl --update
+	says err 'lacks CA CN=root, which has issued CN=mid'
+	[ ! -e srv/all.crl ]
+}
+
+# root has issued one and two, which name different points: a list for one of them does
+# not speak for the other.
+test_a_list_for_some_that_a_ca_has_issued_is_not_for_all() {
+	serve_pki
+	mkdir srv
+	openssl_ca root
+	openssl_ca one root "URI:$pki/root.crl"
+	openssl_ca two root "URI:$pki/root2.crl"
+	openssl_crl one '+20 days' pki/one.crl
+	openssl_crl two '+20 days' pki/two.crl
+	extensions="issuingDistributionPoint = critical,@idp
+	[ idp ]
+	fullname = URI:$pki/root.crl" openssl_crl root '+20 days' pki/root.crl
+	cp pki/root.crl pki/root2.crl
+	cat root.pem one.pem two.pem >all.pem
+	bundle "url = [ \"$pki/one.crl\", \"$pki/two.crl\" ];"
+	expect 1 everleaf crl --update
+	says err 'only for what names the distribution point'
+	[ ! -e srv/all.crl ]
+	cat root.pem one.pem >all.pem
+	expect 0 everleaf crl --update
 }
 
 test_a_ca_that_is_several_is_an_error() {
