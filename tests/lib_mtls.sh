@@ -120,6 +120,7 @@ apache_starts() {
 	SSLCertificateFile $dir/tls/server.pem
 	SSLCACertificateFile $dir/tls/ca.pem
 	SSLVerifyClient require
+	SSLVerifyDepth 5
 	SSLCARevocationCheck chain
 	${apache_lists-SSLCARevocationFile $dir/tls/clients.crl}
 	C

@@ -27,6 +27,16 @@ static void send_on(struct web *w, const char *to)
 	web_answer(w, 302, header, "elsewhere");
 }
 
+/* To the https server on the port that `head` begins with. */
+static void send_up(struct web *w, const char *head)
+{
+	char to[64];
+
+	snprintf(to, sizeof(to), "https://127.0.0.1:%.*s/list",
+		 (int)strspn(head, "0123456789"), head);
+	send_on(w, to);
+}
+
 static void say_large(struct web *w)
 {
 	static const char piece[4096];
@@ -72,6 +82,8 @@ static void answer(struct web *w, const char *head)
 			send_on(w, turns[i].to);
 	if (is_asked(head, "/large"))
 		say_large(w);
+	if (strncmp(head, "GET /up/", 8) == 0)
+		send_up(w, head + 8);
 	if (is_asked(head, "/list") || is_asked(head, "/d/../list"))
 		web_answer(w, 200,
 			   "ETag: \"v1\"\r\nLast-Modified: Sat, 21 Nov 2026 12:00:00 "
@@ -231,6 +243,27 @@ static void nobody_is_sent_on_from_https_to_http(void **state)
 	assert_string_equal(e.text, "it sends us on from https to http");
 }
 
+static void from_http_one_may_be_sent_on_to_https(void **state)
+{
+	struct web *w = *state, *up;
+	void *second = NULL;
+	struct sink sink = { 0 };
+	char path[32];
+	struct err e;
+
+	assert_int_equal(web_in(&second), 0);
+	up = second;
+	web_start(up, serve);
+	snprintf(w->trust, sizeof(w->trust), "%s", up->trust);
+	web_start_plain(w, serve);
+	snprintf(path, sizeof(path), "/up/%u", up->server.port);
+	assert_int_equal(fetch(w, path, &sink, &e), 200);
+	assert_string_equal(sink.got.data, "the list");
+	assert_int_equal(*up->n_connections, 1);
+	buf_done(&sink.got);
+	web_out(&second);
+}
+
 static void each_status_says_when_to_come_back(void **state)
 {
 	static const struct row {
@@ -359,6 +392,7 @@ int main(void)
 		WEB(what_we_have_need_not_come_again),
 		WEB(a_server_sends_on_three_times_and_no_more),
 		WEB(nobody_is_sent_on_from_https_to_http),
+		WEB(from_http_one_may_be_sent_on_to_https),
 		WEB(each_status_says_when_to_come_back),
 		WEB(more_than_max_size_is_not_taken),
 		WEB(what_the_sink_says_ends_it),

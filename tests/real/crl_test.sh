@@ -2,17 +2,7 @@
 # crl: real servers refuse who was revoked, and never anybody else, whatever a CA serves.
 . "$(dirname "$0")/../lib.sh"
 . "$root/tests/lib_mtls.sh"
-
-# A web server for what the CA publishes: what is in $dir/pki is at $pki.
-serve_pki() {
-	mkdir pki
-	mkfifo pki.stdin
-	"$root/tests/tools/files" "$dir/pki" <pki.stdin >pki.out 2>&1 &
-	started $!
-	exec 7>pki.stdin
-	until_true 60 test -s pki.served/port
-	pki=http://127.0.0.1:$(cat pki.served/port)
-}
+. "$root/tests/lib_pki.sh"
 
 # A client certificate of the embedded CA: NAME.pem and NAME.key.
 client() { # NAME
@@ -23,10 +13,6 @@ client() { # NAME
 	else
 		everleaf ca lab sign "$1.csr" >"$1.pem"
 	fi
-}
-
-serial_of() { # FILE
-	openssl x509 -in "$1" -noout -serial | sed 's/.*=//'
 }
 
 settings() { # [SETTINGS of the CRL]
@@ -187,8 +173,7 @@ what_is_not_good_changes_nothing() { # SERVER
 
 # A CRL by openssl in FILE: of another CA.
 other_ca() { # DAYS FILE
-	openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout other.key \
-		-subj "/CN=other" -days 30 -out other.pem 2>/dev/null
+	openssl_ca other
 	openssl_crl other "+$1 days" "$2"
 }
 
@@ -199,23 +184,76 @@ ours() { # FILE
 	openssl_crl lab "-1 day" "$1"
 }
 
-openssl_crl() { # CA UNTIL FILE
-	: >index.txt
-	echo 7fff >crlnumber
-	cat >ca.cnf <<-C
-	[ ca ]
-	default_ca = x
-	[ x ]
-	database = $dir/index.txt
-	crlnumber = $dir/crlnumber
-	default_md = sha256
-	crl_extensions = e
-	[ e ]
-	authorityKeyIdentifier = keyid
-	C
-	openssl ca -config ca.cnf -gencrl -cert "$1.pem" -keyfile "$1.key" \
-		-crl_lastupdate "$(date -u -d "-2 days" +%Y%m%d%H%M%SZ)" \
-		-crl_nextupdate "$(date -u -d "$2" +%Y%m%d%H%M%SZ)" -out "$3" 2>/dev/null
+# ann and bob are below mid, which is below root; root's list is where mid says. As long as
+# there is none of root's, no list of mid's is written: servers would refuse everybody.
+without_the_list_of_the_root_nothing_changes() { # SERVER
+	kind=$1
+	"${kind}_is_there"
+	serve_pki
+	mkdir tls tls/crls
+	openssl_ca root
+	openssl_ca mid root "URI:$pki/root.crl"
+	cat mid.pem root.pem >ca.pem
+	openssl_leaf ann mid
+	openssl_leaf bob mid
+	openssl_crl root '+20 days' pki/root.crl
+	openssl_crl mid '+20 days' pki/mid.crl
+	cat pki/mid.crl pki/root.crl >both.crl
+	mtls_files ca.pem both.crl
+	free_port
+	"${kind}_starts"
+	settings "url = \"$pki/mid.crl\";"
+	sed -i "s|ca = \"$dir/ca.pem\"|bundle = \"$dir/ca.pem\"|" everleaf.conf
+	expect 0 everleaf crl --update
+	until_true 60 takes ann
+	takes bob
+	mv pki/root.crl kept.crl
+	python3 - <<-'P' # what there was of root's has ended
+	import sqlite3
+	db = sqlite3.connect("state/agent/state.db", timeout=60)
+	db.execute("UPDATE crl_part SET this_update = 1, next_update = 2, sum = NULL WHERE url LIKE '%root.crl'")
+	db.commit()
+	P
+	revoked=$(serial_of bob.pem) number=8000 openssl_crl mid '+21 days' pki/mid.crl
+	cp tls/clients.crl before
+	expect 1 everleaf crl --update
+	error_of | has 'no good CRL of the CA "CN=root"'
+	cmp before tls/clients.crl
+	always takes ann
+	takes bob
+	kill -0 $server
+	number=8000 openssl_crl root '+21 days' pki/root.crl
+	expect 0 everleaf crl --update
+	until_true 60 refuses bob
+	always takes ann
+}
+
+# Its list has ended and was taken away, and the server told so: who was revoked is not let
+# in by that, and a list that comes again is taken. (Mosquitto 2.0.11 lets in everybody
+# then: everleaf.conf(5) says so.)
+nobody_gets_in_without_a_list() { # SERVER
+	asks "$1"
+	settings "url = \"$pki/clients.crl\"; on_stale = \"remove\";"
+	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
+	publish
+	expect 0 everleaf crl --update
+	until_true 60 always refuses bob
+	rm pki/clients.crl
+	python3 - <<-'P' # it is over
+	import sqlite3
+	db = sqlite3.connect("state/agent/state.db", timeout=60)
+	db.execute("UPDATE crl_part SET this_update = 1, next_update = 2, sum = NULL")
+	db.commit()
+	P
+	expect 1 everleaf crl --update
+	[ ! -e tls/clients.crl ]
+	is 0 "$(ls tls/crls | wc -l)"
+	always refuses bob
+	kill -0 $server
+	publish
+	expect 0 everleaf crl --update
+	until_true 60 always takes ann
+	always refuses bob
 }
 
 # -- with each of them --
@@ -271,6 +309,58 @@ test_openvpn_does_not_notice_what_is_not_good() {
 
 test_mosquitto_does_not_notice_what_is_not_good() {
 	what_is_not_good_changes_nothing mosquitto
+}
+
+test_nginx_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes nginx
+}
+
+test_haproxy_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes haproxy
+}
+
+test_apache_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes apache
+}
+
+test_apache_with_a_folder_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes apache_with_a_folder
+}
+
+test_postgres_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes postgres
+}
+
+test_openvpn_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes openvpn
+}
+
+test_mosquitto_notices_nothing_as_long_as_the_list_of_the_root_is_missing() {
+	without_the_list_of_the_root_nothing_changes mosquitto
+}
+
+test_nginx_lets_nobody_in_without_a_list() {
+	nobody_gets_in_without_a_list nginx
+}
+
+test_haproxy_lets_nobody_in_without_a_list() {
+	nobody_gets_in_without_a_list haproxy
+}
+
+test_apache_lets_nobody_in_without_a_list() {
+	nobody_gets_in_without_a_list apache
+}
+
+test_apache_with_a_folder_lets_nobody_in_without_a_list() {
+	nobody_gets_in_without_a_list apache_with_a_folder
+}
+
+test_postgres_lets_nobody_in_without_a_list() {
+	nobody_gets_in_without_a_list postgres
+}
+
+test_openvpn_lets_nobody_in_without_a_list() {
+	nobody_gets_in_without_a_list openvpn
 }
 
 # -- with one of them --
