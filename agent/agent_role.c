@@ -285,9 +285,10 @@ static int show(struct agent *a, struct err *e)
 						   : agent_history(a, e);
 }
 
+/* `crl --update` writes, in transactions of its own. */
 int agent_show(struct agent *a, struct err *e)
 {
-	const bool looking = state_look(a->state);
+	const bool looking = !request_writes(a->request) && state_look(a->state);
 	const int rc = show(a, e);
 
 	state_looked(a->state, looking);
