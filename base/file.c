@@ -478,17 +478,18 @@ int file_room(int dir, uint64_t bytes, uint64_t files, struct err *e)
 	if (v.f_frsize == 0 || v.f_blocks == 0)
 		return 0; /* it does not say */
 	/* Every file begins a block of its own. */
-	blocks = bytes / v.f_frsize + 1;
-	if (files > v.f_bavail || blocks + files > v.f_bavail / 2)
+	blocks = bytes / v.f_frsize + 1 + files;
+	if (blocks < files || blocks > v.f_bavail / 2)
 		return err_set(e, ERR_SYS,
-			       "the disk is full: %" PRIu64 " KiB free, twice %" PRIu64
-			       " bytes needed",
-			       v.f_bavail * (v.f_frsize / 512) / 2, bytes);
+			       "the disk is full: %" PRIu64 " KiB free, %" PRIu64
+			       " KiB needed",
+			       v.f_bavail * (v.f_frsize / 512) / 2,
+			       blocks * (v.f_frsize / 512));
 	/* Where inodes are made as they are needed (btrfs), both numbers are 0. */
 	if (v.f_files > 0 && files > v.f_favail / 2)
 		return err_set(e, ERR_SYS,
-			       "the disk is full: %" PRIu64
-			       " inodes free, twice %" PRIu64 " needed",
-			       (uint64_t)v.f_favail, files);
+			       "the disk is full: %" PRIu64 " inodes free, %" PRIu64
+			       " needed",
+			       (uint64_t)v.f_favail, 2 * files);
 	return 0;
 }

@@ -286,9 +286,12 @@ static void room_is_asked_for_twice_over(void **state)
 
 	assert_int_equal(file_room(disk, 16 * 1024, 2, &e), 0);
 	assert_int_equal(file_room(disk, 160 * 1024, 1, &e), ERR_SYS);
-	assert_non_null(strstr(e.text, "KiB free"));
+	assert_string_equal(strstr(e.text, " free"), " free, 336 KiB needed");
+	assert_int_equal(file_room(disk, 16 * 1024, 30, &e),
+			 ERR_SYS); /* a block each */
+	assert_string_equal(strstr(e.text, " free"), " free, 280 KiB needed");
 	assert_int_equal(file_room(disk, 1, 9, &e), ERR_SYS);
-	assert_non_null(strstr(e.text, "inodes free"));
+	assert_string_equal(strstr(e.text, "inodes"), "inodes free, 18 needed");
 }
 
 static void room_for_more_than_there_can_be_is_refused(void **state)
