@@ -118,6 +118,7 @@ struct agent {
 	bool writing;        /* a transaction is open */
 	struct err
 	    lost; /* why a transaction was not committed; code 0: none was lost */
+	int64_t committing_ms;   /* while the keeper was not at work */
 	struct commit *commits;  /* see commit.h */
 	struct control *control; /* see control.h; NULL: nobody can ask */
 	char ready[256];         /* what the supervisor was told last, see SUP_READY */
@@ -164,6 +165,10 @@ void agent_pass(struct agent *a);
  * next agent_commit(): before a live link moves, after a switch, and when all is quiet. */
 int agent_write(struct agent *a, struct err *e);
 int agent_commit(struct agent *a, struct err *e);
+
+/* For how long in all until `now` (clock_boot_ms()) somebody may have waited for the disk:
+ * the keeper was at work, or this role committed. */
+int64_t agent_disk_ms(const struct agent *a, int64_t now);
 
 /* Tell the history, and the log at level info (or error for "failed"). */
 void agent_tell(struct agent *a, const char *name, const char *what,

@@ -100,12 +100,34 @@ int agent_write(struct agent *a, struct err *e)
 	return 0;
 }
 
+int64_t agent_disk_ms(const struct agent *a, int64_t now)
+{
+	return link_busy_ms(&a->keeper, now) + a->committing_ms;
+}
+
+/* So far, without the time in which the keeper was at work. */
+static int64_t without_keeper_ms(const struct agent *a)
+{
+	const int64_t now = clock_boot_ms();
+
+	return now - link_busy_ms(&a->keeper, now);
+}
+
+static int commit(struct agent *a, struct err *e)
+{
+	const int64_t begun_ms = without_keeper_ms(a);
+	const int rc = state_commit(a->state, e);
+
+	a->committing_ms += without_keeper_ms(a) - begun_ms;
+	return rc;
+}
+
 int agent_commit(struct agent *a, struct err *e)
 {
 	if (!a->writing)
 		return 0;
 	a->writing = false;
-	if (state_commit(a->state, e) == 0)
+	if (commit(a, e) == 0)
 		return 0;
 	a->lost = *e;
 	return e->code;

@@ -73,7 +73,7 @@ static void fail_all(struct link *l, const struct err *e)
 {
 	struct link_call *c = l->first;
 
-	l->busy_ms = link_busy_ms(l);
+	l->busy_ms = link_busy_ms(l, clock_boot_ms());
 	l->first = NULL;
 	l->under_way[false] = l->under_way[true] = l->waiting = 0;
 	while (c != NULL) {
@@ -226,10 +226,9 @@ void link_call_slow(struct link *l, struct msg *m, link_done *done, uint32_t num
 	call(l, m, done, number, true);
 }
 
-int64_t link_busy_ms(const struct link *l)
+int64_t link_busy_ms(const struct link *l, int64_t now)
 {
-	return l->busy_ms +
-	       (l->under_way[false] == 0 ? 0 : clock_boot_ms() - l->busy_at);
+	return l->busy_ms + (l->under_way[false] == 0 ? 0 : now - l->busy_at);
 }
 
 int64_t link_silent_ms(const struct link *l)

@@ -62,8 +62,9 @@ void link_call_slow(struct link *l, struct msg *m, link_done *done, uint32_t num
 /* For how long what is under way has gone without any answer; 0 if nothing is. */
 int64_t link_silent_ms(const struct link *l);
 
-/* For how long, in all, something that is not slow has been under way. */
-int64_t link_busy_ms(const struct link *l);
+/* For how long, in all until `now` (clock_boot_ms()), something that is not slow has been
+ * under way. */
+int64_t link_busy_ms(const struct link *l, int64_t now);
 
 /* Whether the other role is gone, even if the loop has not come to tell of it yet; or
  * goes within `ms`. */

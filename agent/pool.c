@@ -49,7 +49,7 @@ struct worker {
 	struct pool_task task; /* while busy */
 	struct link link;
 	int64_t since_ms; /* clock_boot_ms() when it became busy or idle */
-	int64_t busy_ms;  /* of the keeper, see link_busy_ms(), then */
+	int64_t disk_ms;  /* see agent_disk_ms(), then */
 };
 
 struct pool {
@@ -121,12 +121,10 @@ static bool probes(const struct pool *p, const struct group *g)
 
 static void feed(struct pool *p, struct group *g);
 
-/* What the task of `w` has taken so far that is not the keeper's. */
+/* What the task of `w` has taken so far that is not the disk's. */
 static int64_t taken_ms(const struct worker *w, int64_t now)
 {
-	const struct link *keeper = &w->pool->agent->keeper;
-
-	return now - w->since_ms - (link_busy_ms(keeper) - w->busy_ms);
+	return now - w->since_ms - (agent_disk_ms(w->pool->agent, now) - w->disk_ms);
 }
 
 /* The first task of a worker, with all that has to be got ready for it, tells nothing of
@@ -169,7 +167,7 @@ static void give(struct worker *w, const struct pool_task *task)
 	}
 	w->busy = true;
 	w->since_ms = clock_boot_ms();
-	w->busy_ms = link_busy_ms(&a->keeper);
+	w->disk_ms = agent_disk_ms(a, w->since_ms);
 	w->task = *task;
 	link_call(&w->link, &m, on_done, (uint32_t)(w - w->pool->workers));
 }

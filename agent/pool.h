@@ -10,9 +10,8 @@
  * and begin. So many short orders at a CA nearby are cleared by a few workers,
  * and a CA that is far away is asked by as many at once as it may be (`parallel`). One
  * that has become slow is found out by how long each of its tasks takes; that something
- * waits for long says nothing: a busy host is not helped by more processes. Nor by more
- * who wait for the keeper, and so for the disk: what a task takes is counted without the
- * time in which the keeper is at work.
+ * waits for long says nothing: a busy host is not helped by more processes. Nor are those
+ * who wait for a disk: what a task takes is counted without agent_disk_ms().
  *
  * Until a worker has got somewhere at an issuer it stays alone there: it may be finding
  * or making the account, which is one thing and not eight at a time.

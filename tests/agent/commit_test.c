@@ -1,8 +1,14 @@
 /* commit: who waits for the disk is told after one commit, and the truth. */
 #include "tests/scratch.h"
 
+#include <sys/socket.h>
+#include <unistd.h>
+
 #include "agent/agent.h"
 #include "agent/commit.h"
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 
 struct told {
@@ -112,12 +118,53 @@ static void a_commit_that_failed_before_is_told_too(void **state)
 
 #define KEPT(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)
 
+static void answered(void *arg, uint32_t number, struct msg *m, const struct err *e)
+{
+	(void)arg;
+	(void)number;
+	(void)m;
+	(void)e;
+}
+
+static void a_commit_beside_the_keeper_s_work_is_not_counted_twice(void **state)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct agent a;
+	int64_t alone_ms;
+	int keeper[2];
+	struct err e;
+
+	open_agent(*state, &a);
+	a.loop = ev_loop_new(EVFLAG_AUTO);
+	assert_int_equal(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, keeper),
+			 0);
+	link_open(&a.keeper, a.loop, keeper[0], SIZE_MAX, &a);
+	while (a.committing_ms == 0) {
+		write_row(&a, "www");
+		assert_int_equal(agent_commit(&a, &e), 0);
+	}
+	alone_ms = a.committing_ms;
+	assert_int_equal(agent_disk_ms(&a, clock_boot_ms()), alone_ms);
+	msg_begin(&m, KEEPER_LEND, 0);
+	link_call(&a.keeper, &m, answered, 0); /* it never is */
+	while (agent_disk_ms(&a, clock_boot_ms()) < alone_ms + 20) {
+		write_row(&a, "www");
+		assert_int_equal(agent_commit(&a, &e), 0);
+	}
+	assert_int_equal(a.committing_ms, alone_ms);
+	link_close(&a.keeper);
+	close(keeper[1]);
+	ev_loop_destroy(a.loop);
+	state_close(a.state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KEPT(all_of_a_turn_are_told_after_one_commit),
 		KEPT(who_is_told_may_ask_again),
 		KEPT(a_commit_that_failed_before_is_told_too),
+		KEPT(a_commit_beside_the_keeper_s_work_is_not_counted_twice),
 	};
 
 	return cmocka_run_group_tests_name("commit", tests, NULL, NULL);

@@ -19,6 +19,7 @@
 #include "agent/link.h"
 #include "agent/messages.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -222,7 +223,7 @@ static void how_long_the_other_role_was_at_work_is_known(void **state)
 	uint64_t number;
 	uint32_t id[2];
 
-	assert_int_equal(link_busy_ms(&end->link), 0);
+	assert_int_equal(link_busy_ms(&end->link, clock_boot_ms()), 0);
 	ask(end, 0);
 	ask(end, 1);
 	id[0] = take(end, &number);
@@ -233,13 +234,13 @@ static void how_long_the_other_role_was_at_work_is_known(void **state)
 	nanosleep(&moment, NULL); /* one of them is under way still */
 	answer(end, ASK, id[1], 1);
 	turn(end);
-	busy_ms = link_busy_ms(&end->link);
+	busy_ms = link_busy_ms(&end->link, clock_boot_ms());
 	assert_true(busy_ms >= 39);
 	nanosleep(&moment, NULL);
-	assert_int_equal(link_busy_ms(&end->link), busy_ms);
+	assert_int_equal(link_busy_ms(&end->link, clock_boot_ms()), busy_ms);
 	ask_slow(end, 2); /* the others go on meanwhile */
 	nanosleep(&moment, NULL);
-	assert_int_equal(link_busy_ms(&end->link), busy_ms);
+	assert_int_equal(link_busy_ms(&end->link, clock_boot_ms()), busy_ms);
 }
 
 static void an_answer_of_another_type_is_not_believed(void **state)

@@ -343,6 +343,23 @@ static void what_waits_for_the_keeper_is_not_helped_by_more_workers(void **state
 	assert_int_equal(supervise(p, false), 0);
 }
 
+static void what_waits_for_a_commit_is_not_helped_by_more_workers(void **state)
+{
+	struct play *p = *state;
+
+	for (int i = 0; i < 50; i++) /* the fastest of them is fast */
+		prove(p, NEAR, 0);
+	call_of(p, NEAR, 1);
+	call_of(p, NEAR, 2); /* the worker is busy */
+	pass(POOL_LONG_MS + 20);
+	p->agent.committing_ms += POOL_LONG_MS + 20;
+	pool_check(p->agent.pool);
+	assert_int_equal(supervise(p, false), 0);
+	pass(POOL_LONG_MS + 20);
+	pool_check(p->agent.pool);
+	assert_int_equal(supervise(p, false), 1);
+}
+
 static void the_first_worker_at_an_issuer_is_alone_until_it_gets_somewhere(void **state)
 {
 	struct play *p = *state;
@@ -517,6 +534,7 @@ int main(void)
 		CASE(tasks_that_take_long_bring_many),
 		CASE(a_task_that_takes_long_brings_another_worker),
 		CASE(what_waits_for_the_keeper_is_not_helped_by_more_workers),
+		CASE(what_waits_for_a_commit_is_not_helped_by_more_workers),
 		CASE(the_first_worker_at_an_issuer_is_alone_until_it_gets_somewhere),
 		CASE(a_worker_serves_one_issuer),
 		CASE(nothing_is_made_before_a_worker_takes_it_up),
