@@ -7,6 +7,7 @@
 #include "acme/client.h"
 #include "acme/order.h"
 #include "acme/problem.h"
+#include "acme/refusal.h"
 #include "acme/token.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -54,10 +55,8 @@ static bool is_listed(const char *const *list, const char *name)
 
 bool authz_is_for(const struct order_way *way, const char *name)
 {
-	const char *bare = strncmp(name, "*.", 2) == 0 ? name + 2 : name;
-
 	return (way->only == NULL || is_listed(way->only, name)) &&
-	       (way->except == NULL || !is_listed(way->except, bare));
+	       (way->except == NULL || !is_listed(way->except, name));
 }
 
 static const struct doc *challenge_of(const struct doc *challenges, const char *type)
@@ -84,8 +83,8 @@ static const struct doc *choose(const struct order_want *want, const struct doc 
 	return NULL;
 }
 
-static int nothing_fits(const struct order_want *want, const struct doc *authz,
-			const char *name, struct err *e)
+static void nothing_fits(const struct order_want *want, const struct doc *authz,
+			 struct authz *z, struct err *why)
 {
 	const struct doc *challenges = doc_member(authz, "challenges");
 	AUTO_BUF struct buf offered = { 0 };
@@ -96,11 +95,12 @@ static int nothing_fits(const struct order_want *want, const struct doc *authz,
 		show(&offered, doc_str(doc_at(challenges, i), "type"));
 	}
 	for (size_t i = 0; i < want->n_ways; i++)
-		if (authz_is_for(&want->ways[i], name))
+		if (authz_is_for(&want->ways[i], z->name))
 			buf_printf(&ours, " %s", want->ways[i].type);
-	return err_set(e, ERR_REFUSED, "%s: the CA offers%s, configured is%s", name,
-		       offered.len == 0 ? " nothing" : offered.data,
-		       ours.len == 0 ? " no challenge for it" : ours.data);
+	z->failed = true;
+	err_set(why, ERR_REFUSED, "%s: the CA offers%s, configured is%s", z->name,
+		offered.len == 0 ? " nothing" : offered.data,
+		ours.len == 0 ? " no challenge for it" : ours.data);
 }
 
 static int take_challenge(const struct acme *a, const struct doc *c, struct authz *z,
@@ -121,18 +121,32 @@ static int take_challenge(const struct acme *a, const struct doc *c, struct auth
 	return 0;
 }
 
-/* It will not become valid any more: which of its challenges says why? */
-static void tell_failure(const struct doc *authz, const char *status, struct authz *z,
-			 struct err *why)
+/* The first that it could have been. */
+static void note_way(const struct order_want *want, const char *type, struct authz *z)
 {
+	for (size_t i = 0; i < want->n_ways; i++)
+		if (is(type, want->ways[i].type) &&
+		    authz_is_for(&want->ways[i], z->name)) {
+			z->way = want->ways[i].number;
+			return;
+		}
+}
+
+/* It will not become valid any more: which of its challenges says why? */
+static void tell_failure(const struct order_want *want, const struct doc *authz,
+			 struct authz *z, struct err *why)
+{
+	const char *status = doc_str(authz, "status");
 	const struct doc *challenges = doc_member(authz, "challenges");
 	AUTO_BUF struct buf shown = { 0 };
 
 	z->failed = true;
 	for (size_t i = 0; i < doc_len(challenges); i++) {
-		const struct doc *error = doc_member(doc_at(challenges, i), "error");
+		const struct doc *c = doc_at(challenges, i);
+		const struct doc *error = doc_member(c, "error");
 
 		if (error != NULL) {
+			note_way(want, doc_str(c, "type"), z);
 			problem_err_of(why, error);
 			err_wrap(why, "%s", z->name);
 			return;
@@ -165,11 +179,13 @@ static int read_authz(struct acme *a, const struct order_want *want,
 		return 0;
 	c = choose(want, authz, z);
 	if (!is(status, "pending") || has_failed(c, again)) {
-		tell_failure(authz, status, z, why);
+		tell_failure(want, authz, z, why);
 		return 0;
 	}
-	if (c == NULL)
-		return nothing_fits(want, authz, z->name, e);
+	if (c == NULL) {
+		nothing_fits(want, authz, z, why);
+		return 0;
+	}
 	if (is(doc_str(c, "status"), "valid"))
 		return 0;
 	if (take_challenge(a, c, z, e) < 0)
@@ -184,7 +200,7 @@ int authz_read(struct acme *a, const struct order_want *want, const char *url,
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
 	int rc;
 
-	*z = (struct authz){ 0 };
+	*z = (struct authz){ .way = ACME_ANY_WAY };
 	TRY(acme_check_url(a, "URL of an authorization", url, e));
 	rc = acme_post(a, &ask, &reply, e);
 	if (rc == 0)

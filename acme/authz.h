@@ -15,10 +15,11 @@ struct order_want;
 struct order_way;
 
 struct authz {
-	const char *name;    /* borrowed from the want */
-	unsigned way;        /* number, of the chosen challenge */
-	char *challenge;     /* its URL, owned; NULL: nothing is to be done any more */
-	char *token;         /* owned */
+	const char *name; /* borrowed from the want */
+	unsigned way;     /* number, of the chosen challenge, or of the one that failed;
+				ACME_ANY_WAY: none is there */
+	char *challenge;  /* its URL, owned; NULL: nothing is to be done any more */
+	char *token;      /* owned */
 	char *authorization; /* owned: token "." thumbprint */
 	bool answered;       /* it is being validated already */
 	bool failed;         /* `challenge` is NULL, and *why was filled */
@@ -30,7 +31,7 @@ bool authz_is_for(const struct order_way *way, const char *name);
 /*
  * Fetch the authorization at `url` and choose the challenge. One that is valid already
  * has none. `again`: it was answered before, so a challenge that is still pending and
- * has an error is one that failed. ERR_REFUSED: no challenge of ours is offered.
+ * has an error is one that failed. So is one of which no challenge of ours is offered.
  */
 int authz_read(struct acme *a, const struct order_want *want, const char *url,
 	       bool again, struct authz *z, struct err *why, struct err *e);

@@ -20,6 +20,7 @@
 
 struct doc;
 struct err;
+struct refusals;
 
 #define LIMIT_NONCE    512
 #define LIMIT_ACME_URL 2048
@@ -46,12 +47,14 @@ struct acme_host {
 	/* The CA calls the account `kid`; NULL: it does not know it any more. */
 	int (*registered)(void *arg, const char *kid, struct err *e);
 	int (*rolled)(void *arg, bool taken, struct err *e);
-	/* Returns when the order's URL is durable and the tokens can be fetched. URL
-	 * NULL: there is no order any more, it is forgotten. Without tokens, and not a new
-	 * URL: the CA did not do what it was asked for, and whoever comes back asks for it
-	 * with the same `polls` (order.h). */
+	/* Returns when the order's URL is durable and the tokens can be fetched. Without
+	 * tokens, and not a new URL: the CA did not do what it was asked for, and whoever
+	 * comes back asks for it with the same `polls` (order.h). */
 	int (*checkpoint)(void *arg, const char *order_url,
 			  const struct acme_token *tokens, size_t n, struct err *e);
+	/* There is no order any more, it is forgotten; and these names are why, as far as
+	 * the CA says. */
+	int (*over)(void *arg, const struct refusals *refused, struct err *e);
 };
 
 struct acme_settings {

@@ -8,6 +8,7 @@
 #include "acme/client.h"
 #include "acme/directory.h"
 #include "acme/problem.h"
+#include "acme/refusal.h"
 #include "acme/registration.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -123,12 +124,36 @@ static int send_new_order(struct order *o, struct err *e)
 	return rc;
 }
 
+/* Told before the reason is, from which it could not be seen. */
+static int order_over(struct order *o, const struct refusals *refused,
+		      const struct err *why, struct err *e)
+{
+	const struct acme_host *host = o->acme->host;
+
+	TRY(host->over(host->arg, refused, e));
+	*e = *why;
+	return e->code;
+}
+
+/* The CA has answered with a problem. One that is about names of ours ends the order. */
+static int order_refused(struct order *o, struct err *e)
+{
+	AUTO_REFUSALS struct refusals refused = { .n = 0 };
+	const struct err why = *e;
+
+	if (why.code != ERR_LATER)
+		refusals_of_problem(&refused, o->want, o->last.doc);
+	return refused.n == 0 ? why.code : order_over(o, &refused, &why, e);
+}
+
 static int order_create(struct order *o, struct err *e)
 {
 	const struct acme_host *host = o->acme->host;
 
-	if (send_new_order(o, e) < 0)
-		return err_wrap(e, "new order");
+	if (send_new_order(o, e) < 0) {
+		err_wrap(e, "new order");
+		return order_refused(o, e);
+	}
 	TRY(acme_check_url(o->acme, "URL of the order", o->last.location, e));
 	o->url = xstrdup(o->last.location);
 	o->polls = 0;
@@ -171,6 +196,7 @@ struct authzs {
 	size_t n_open;  /* those that there is something to do for */
 	struct err why; /* of those that failed */
 	size_t n_failed;
+	struct refusals refused;
 };
 
 #define AUTO_AUTHZS __attribute__((cleanup(authzs_done)))
@@ -180,12 +206,14 @@ static void authzs_done(struct authzs *s)
 	for (size_t i = 0; i < s->n; i++)
 		authz_done(&s->list[i]);
 	free(s->list);
+	refusals_done(&s->refused);
 }
 
-static void note_failure(struct authzs *s, const struct err *why)
+static void note_failure(struct authzs *s, const struct authz *z, const struct err *why)
 {
 	char before[ERR_TEXT_MAX];
 
+	refusals_add(&s->refused, z->way, z->name, why);
 	if (s->n_failed++ == 0) {
 		s->why = *why;
 		return;
@@ -210,7 +238,7 @@ static int authzs_read(struct order *o, bool again, struct authzs *s, struct err
 			       e));
 		s->n_open += z->challenge != NULL;
 		if (z->failed)
-			note_failure(s, &why);
+			note_failure(s, z, &why);
 	}
 	return 0;
 }
@@ -230,16 +258,6 @@ static int present(struct order *o, const struct authzs *s, struct err *e)
 							   z->authorization };
 	}
 	return n == 0 ? 0 : host->checkpoint(host->arg, o->url, tokens, n, e);
-}
-
-/* Told before the reason is, from which it could not be seen. */
-static int order_over(struct order *o, const struct err *why, struct err *e)
-{
-	const struct acme_host *host = o->acme->host;
-
-	TRY(host->checkpoint(host->arg, NULL, NULL, 0, e));
-	*e = *why;
-	return e->code;
 }
 
 /* *open: the CA has said of one of them that there is no outcome yet. */
@@ -265,7 +283,7 @@ static int order_authorize(struct order *o, bool again, struct err *e)
 
 	TRY(authzs_read(o, again, &s, e));
 	if (s.n_failed > 0)
-		return order_over(o, &s.why, e);
+		return order_over(o, &s.refused, &s.why, e);
 	if (again && o->polls % ORDER_ANSWER_POLLS != 0)
 		return 0;
 	TRY(present(o, &s, e));
@@ -290,7 +308,8 @@ static int order_finalize(struct order *o, struct err *e)
 		return o->last.doc == NULL ? order_read(o, e) : order_load(o, e);
 	if (problem_is(o->last.doc, "orderNotReady"))
 		return order_read(o, e);
-	return err_wrap(e, "finalize");
+	err_wrap(e, "finalize");
+	return order_refused(o, e);
 }
 
 /* Told with the certificate: the order may have been made by another call. */
@@ -330,12 +349,14 @@ static int order_failed(struct order *o, struct err *e)
 	struct err ignored; /* the order is dead, whatever can be learned of it */
 
 	(void)authzs_read(o, false, &s, &ignored);
-	if (s.n_failed == 0 && error != NULL)
+	if (s.n_failed == 0 && error != NULL) {
 		problem_err_of(&s.why, error);
-	else if (s.n_failed == 0)
+		refusals_of_problem(&s.refused, o->want, error);
+	} else if (s.n_failed == 0) {
 		err_set(&s.why, ERR_REFUSED,
 			"the CA calls it invalid and does not say why");
-	return order_over(o, &s.why, e);
+	}
+	return order_over(o, &s.refused, &s.why, e);
 }
 
 static int order_wait(struct order *o, struct err *e)

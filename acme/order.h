@@ -10,9 +10,10 @@
  * account is gone, or it is invalid and `polls` is 0: nobody was there to be told) gets a
  * new one in the same call: the host hears of its URL by checkpoint(), as of any other,
  * and puts it in the place of the old one. An order that ends without a certificate is
- * over with checkpoint(url NULL), before the reason is returned: a reason alone (ERR_NET)
+ * over with over(), before the reason is returned: a reason alone (ERR_NET)
  * does not say whether the order can be gone on with. After ERR_LATER, ERR_NET and ERR_SYS
- * it can, unless it is over; any other failure means that it is.
+ * it can, unless it is over; any other failure means that it is. Which names are why is
+ * said with it, so that another order may do without them, or show them in another way.
  */
 #pragma once
 
@@ -36,7 +37,7 @@ struct order_way {
 	const char *type;          /* "http-01" */
 	unsigned number;           /* what acme_token.way says */
 	const char *const *only;   /* NULL-terminated; NULL: for all names */
-	const char *const *except; /* ... but for these, without "*."; NULL: none */
+	const char *const *except; /* ... but for these; NULL: none */
 };
 
 struct order_want {

@@ -6,6 +6,7 @@
 #include "acme/token.h"
 #include "agent/challenge_token.h"
 #include "agent/commit.h"
+#include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/state_order.h"
@@ -58,6 +59,7 @@ static void token_free(struct challenges *c, struct token *t)
 		at = &(*at)->next;
 	*at = t->next;
 	free(t->name);
+	free(t->identifier);
 	free(t->token);
 	free(t->authorization);
 	free(t->domain);
@@ -153,6 +155,8 @@ void token_put_done(struct agent *a, struct token *t, const struct err *failed)
 				 failed->text);
 		return;
 	}
+	if (failed != NULL)
+		job_way_failed(a, t->name, t->identifier, t->challenge, failed);
 	if (failed != NULL && (g->err.code == 0 || g->err.code == ERR_LATER))
 		g->err = *failed;
 	if (--g->left > 0)
@@ -279,6 +283,7 @@ static int accept(struct agent *a, struct group *g, const struct challenge_token
 	TRY(check(a, token, e));
 	t = token_new(c, g->name, token->token, token->authorization);
 	t->challenge = token->challenge;
+	t->identifier = xstrdup(token->name);
 	token_mark(a, t, token->name);
 	before = same_row(c, t);
 	if (before != NULL && before->group != 0)

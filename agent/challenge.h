@@ -65,9 +65,11 @@ void challenge_present(struct agent *a, const char *name,
  * any more. */
 void challenge_withdraw(struct agent *a, const char *name, bool proven);
 
-/* Which programs have declined which names of the order of `name`, as WORKER_ORDER has it. */
-#define CHALLENGE_DECLINED 1000
-void challenge_put_declined(const struct agent *a, const char *name, struct msg *m);
+/* Which programs have declined which names of the order of `name`: each {challenge, name}
+ * of WORKER_ORDER, counted in *n; `m` NULL: only counted. */
+#define CHALLENGE_EXCEPTIONS 1000 /* of names that a challenge is not for, at most */
+void challenge_put_declined(const struct agent *a, const char *name, size_t *n,
+			    struct msg *m);
 
 /* At the start, before any order goes on. */
 void challenge_begin(struct agent *a);

@@ -266,22 +266,29 @@ void program_forget(struct agent *a, const char *name)
 	}
 }
 
-void challenge_put_declined(const struct agent *a, const char *name, struct msg *m)
+/* What is shown of a name is what is shown of its wildcard. */
+static void put_declined(const struct declined *d, const char *star, struct msg *m)
 {
-	const struct declined *list =
-	    a->challenges == NULL ? NULL : a->challenges->declined;
-	uint64_t n = 0, left;
+	AUTO_FREE char *name = xasprintf("%s%s", star, d->domain);
 
-	for (const struct declined *d = list; d != NULL; d = d->next)
-		n += n < CHALLENGE_DECLINED && strcmp(d->name, name) == 0;
-	msg_put_u64(m, n);
-	left = n;
-	for (const struct declined *d = list; d != NULL && left > 0; d = d->next) {
+	msg_put_u64(m, d->challenge);
+	msg_put_str(m, name);
+}
+
+void challenge_put_declined(const struct agent *a, const char *name, size_t *n,
+			    struct msg *m)
+{
+	const struct declined *d =
+	    a->challenges == NULL ? NULL : a->challenges->declined;
+
+	for (; d != NULL; d = d->next) {
 		if (strcmp(d->name, name) != 0)
 			continue;
-		msg_put_u64(m, d->challenge);
-		msg_put_str(m, d->domain);
-		left--;
+		*n += 2;
+		if (m == NULL)
+			continue;
+		put_declined(d, "", m);
+		put_declined(d, "*.", m);
 	}
 }
 

@@ -23,6 +23,7 @@ struct token {
 	bool waits;        /* for a responder to be there */
 	const char *where; /* webroot, listening address, name server of the snapshot */
 	char *name;        /* of the certificate, owned */
+	char *identifier;  /* that it is for; owned; NULL: of a run before */
 	char *token;       /* owned */
 	char *authorization; /* owned */
 	bool by_tls;         /* tls-alpn-01 */

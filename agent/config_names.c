@@ -119,10 +119,8 @@ void config_names(struct config_reader *r, const config_setting_t *s,
 		config_missing(r, s, "names", "at least one name, or csr");
 	else
 		read_names(r, names, false, &set);
-	if (optional != NULL) {
+	if (optional != NULL)
 		read_names(r, optional, true, &set);
-		config_later(r, optional);
-	}
 	c->names = snapshot_add(r->b, SPEC_NAMES, set.names, set.n);
 	c->names_hash = set.hash;
 }

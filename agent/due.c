@@ -81,6 +81,8 @@ static enum why wanting(const struct spec_cert *spec, const struct cert *cert,
 	if (has(cert, CERT_ASKED | CERT_ORDERED | CERT_PARKED) ||
 	    due_installs_held(cert, at))
 		return WHY_ASKED;
+	if (cert->retake_at != 0 && cert->retake_at <= at)
+		return WHY_NAMES_DIFFER;
 	if (has(cert, CERT_FILES_DIFFER) && !has(cert, CERT_FOREIGN) &&
 	    spec->on_drift == DRIFT_REPAIR)
 		return WHY_FILES_DIFFER;
@@ -100,6 +102,8 @@ struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 		why = differs(spec, issuers, cert);
 	if (why == WHY_NONE)
 		why = moment <= at ? age : wanting(spec, cert, at);
+	if (why == WHY_NONE && cert->retake_at != 0 && cert->retake_at < moment)
+		return (struct due){ WHY_NAMES_DIFFER, cert->retake_at };
 	if (why == WHY_NONE)
 		return (struct due){ age, moment };
 	return (struct due){ why, at };

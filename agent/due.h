@@ -36,6 +36,9 @@
  * for: whoever asks to try again now sets it to 0. One that is further away than
  * SCHEDULE_WAIT_MAX can only come from a clock that was wrong, and is not waited for.
  *
+ * An optional name that was left out is no difference before its moment has come
+ * (cert.retake_at): then it is names-differ, behind all that brings a new certificate.
+ *
  * A reason that needs no waiting is due at `now`, so `at` is never in the past. A leaf
  * whose notBefore is still to come is taken as valid: either this host's clock is behind
  * or the CA's ahead, and a new one would be no older.
@@ -92,9 +95,11 @@ enum why {
 struct cert {
 	int64_t not_before; /* of the live leaf, Unix seconds; 0: there is none */
 	int64_t not_after;
-	int64_t renew_at;    /* drawn once per serial; 0: not drawn yet */
-	int64_t retry_at;    /* nothing before this; 0: nothing to wait for */
-	uint64_t names_hash; /* of the live leaf, as spec_cert.names_hash */
+	int64_t renew_at; /* drawn once per serial; 0: not drawn yet */
+	int64_t retry_at; /* nothing before this; 0: nothing to wait for */
+	uint64_t
+	    names_hash; /* of the live leaf, as spec_cert.names_hash: which it is too
+				if it only has not got what was left out */
 	uint64_t generation; /* live; 0: none */
 	uint64_t held;       /* proved bad in use, installed next; 0: none */
 	int64_t held_not_after;
@@ -112,6 +117,9 @@ struct cert {
 	uint8_t state;     /* enum job_state, for status */
 	uint8_t asked;     /* place in its list of the issuer to ask, see fallback.h */
 	bool ari_asking;   /* the CA is being asked: nothing is decided meanwhile */
+	int64_t
+	    retake_at; /* optional names that it has not got are tried again; 0: none
+			      is missing (setback.h) */
 };
 
 _Static_assert(sizeof(struct cert) <= 128, "one of 100,000");

@@ -38,10 +38,14 @@ static void told_done(struct told *t)
 static void put_domains(const struct agent *a, const struct job *j, struct buf *out)
 {
 	const struct spec *s = a->spec;
+	const struct name_set missing =
+	    setbacks_missing(a, j->cert, j->facts.names_hash);
 
 	for (uint32_t i = 0; i < j->spec->names.n; i++)
-		buf_printf(out, "%s%s", i == 0 ? "" : " ",
-			   spec_text(s, s->names[j->spec->names.first + i].value));
+		if (!name_set_has(&missing, i))
+			buf_printf(out, "%s%s", out->len == 0 ? "" : " ",
+				   spec_text(s,
+					     s->names[j->spec->names.first + i].value));
 }
 
 static void tell(const struct agent *a, const struct job *j, struct told *t)
@@ -94,6 +98,8 @@ static void put_cert(const struct agent *a, struct json *json, const struct job 
 	};
 	AUTO_TOLD struct told t = { .generation = 0 };
 	const struct spec *s = a->spec;
+	const struct name_set missing =
+	    setbacks_missing(a, j->cert, j->facts.names_hash);
 
 	tell(a, j, &t);
 	json_open(json, NULL, '{');
@@ -102,8 +108,10 @@ static void put_cert(const struct agent *a, struct json *json, const struct job 
 			json_str(json, keys[i], t.values[i].data);
 	json_open(json, "domains", '[');
 	for (uint32_t i = 0; i < j->spec->names.n; i++)
-		json_str(json, NULL,
-			 spec_text(s, s->names[j->spec->names.first + i].value));
+		if (!name_set_has(&missing, i))
+			json_str(json, NULL,
+				 spec_text(s,
+					   s->names[j->spec->names.first + i].value));
 	json_close(json);
 	json_int(json, "generation", (int64_t)t.generation);
 	json_close(json);

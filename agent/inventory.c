@@ -16,6 +16,7 @@
 #include "agent/meta.h"
 #include "agent/owncrl.h"
 #include "agent/schedule.h"
+#include "agent/setback.h"
 #include "agent/state_order.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -221,16 +222,35 @@ bool inventory_key_fits(const struct agent *a, const struct spec_cert *spec,
 	       (own == NULL || strcmp(own, hex) == 0);
 }
 
-/* What is live is held no more, and what has ended is of no use. */
-static void check_held(const struct spec_cert *spec, struct memory *m, struct cert *c)
+/* Whether `hash` is of all its names, or of what an order made `at` left of them; those come
+ * back *retake_at. */
+static bool has_names(const struct agent *a, uint32_t i, uint64_t hash, int64_t at,
+		      int64_t *retake_at)
 {
+	int64_t retry_at;
+
+	if (hash == a->spec->certs[i].names_hash)
+		return true;
+	if (!setbacks_explain(a, i, hash, at, &retry_at))
+		return false;
+	if (retake_at != NULL)
+		*retake_at = retry_at;
+	return true;
+}
+
+/* What is live is held no more, and what has ended is of no use. */
+static void check_held(const struct agent *a, uint32_t i, struct memory *m,
+		       struct cert *c)
+{
+	const struct spec_cert *spec = &a->spec->certs[i];
+
 	if (m->held == m->generation || m->held_not_after <= clock_now())
 		m->held = 0;
 	if (m->held == 0)
 		return;
 	c->held = m->held;
 	c->held_not_after = m->held_not_after;
-	if (m->held_names_hash == spec->names_hash &&
+	if (has_names(a, i, m->held_names_hash, SETBACK_ANY_TIME, NULL) &&
 	    m->held_key == (enum key_type)spec->key)
 		c->flags |= CERT_HELD_GOOD;
 }
@@ -254,7 +274,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 		.asked = (uint8_t)m->fallback.asked, /* LIMIT_ISSUERS are 20 */
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
-	check_held(spec, m, c);
+	check_held(a, i, m, c);
 	if (a->memories != NULL)
 		a->memories[i] = *m;
 	if (m->state == JOB_PARKED)
@@ -274,6 +294,8 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 	c->not_before = m->facts.not_before;
 	c->not_after = m->facts.not_after;
 	c->names_hash = m->facts.names_hash;
+	if (has_names(a, i, c->names_hash, SETBACK_ANY_TIME, &c->retake_at))
+		c->names_hash = a->spec->certs[i].names_hash;
 	c->key = (uint8_t)m->facts.key;
 	if (spec->csr.at != 0 && !inventory_key_fits(a, spec, &m->facts))
 		c->flags |= CERT_KEY_OTHER;
@@ -426,7 +448,7 @@ static int take_order(void *arg, const struct order_row *o)
 	struct agent *a = arg;
 	uint32_t i = spec_cert_called(a->spec, o->name);
 
-	if (i != SPEC_NOBODY && o->wanted == a->spec->certs[i].names_hash)
+	if (i != SPEC_NOBODY && has_names(a, i, o->wanted, o->created_at, NULL))
 		a->certs[i].flags |= CERT_ORDERED;
 	return 0;
 }

@@ -78,6 +78,7 @@ bool job_any_alone(const struct agent *a)
 void job_free(struct job *j)
 {
 	free(j->order);
+	setbacks_done(&j->setbacks);
 	buf_done(&j->spki);
 	buf_done(&j->chain);
 	buf_done(&j->anchors);

@@ -7,7 +7,9 @@
  * VERIFYING a job goes alone; from INSTALLING on it belongs to a batch (batch.h), so
  * that one reload serves all certificates that changed together. An err in any state
  * leads to job_fail(): remembered, told, and back to IDLE with a time to try again; but
- * where the certificate has another issuer, that one may be asked at once (fallback.h).
+ * where the certificate has another issuer, that one may be asked at once (fallback.h),
+ * and where a name has another challenge or may be left out, another order is made
+ * (setback.h).
  *
  * A CA that wants time says until when: the job is PARKED, in memory for a short while,
  * so that it goes on in the very millisecond; for a longer one it ends, and its order is
@@ -26,6 +28,7 @@
 
 #include "agent/due.h"
 #include "agent/probe.h"
+#include "agent/setback.h"
 #include "agent/state.h"
 #include "base/buf.h"
 #include "base/err.h"
@@ -75,10 +78,14 @@ struct job {
 	int64_t begun_ms; /* clock_boot_ms() */
 	uint32_t issuer;
 	char *order;         /* owned; URL at an ACME CA, NULL: none is under way */
-	int64_t ordered_at;  /* Unix seconds */
+	int64_t ordered_at;  /* Unix seconds: when that was begun */
 	unsigned polls;      /* how often it was come back to */
 	bool uncounted;      /* ... but for this time */
 	unsigned n_orders;   /* made for it at this issuer */
+	unsigned n_tries;    /* ... after something has failed for a name, in all */
+	bool refused;        /* something has, since the last order was begun */
+	struct name_set out; /* that the order leaves out */
+	struct setbacks setbacks;
 	uint32_t checkpoint; /* of the worker's message that is to be answered */
 	int64_t until_ms;    /* while parked: Unix milliseconds */
 	ev_timer timer;
@@ -128,6 +135,11 @@ struct job *job_of_cert(struct agent *a, uint32_t cert);
 
 /* Remember that it failed, say so, and end it. */
 void job_fail(struct agent *a, struct job *j, const struct err *e);
+
+/* What shows `name` of the certificate `cert` by `way` could not be set up: its order
+ * fails by that. */
+void job_way_failed(struct agent *a, const char *cert, const char *name, uint32_t way,
+		    const struct err *e);
 
 /* End it; what it brought has been remembered. */
 void job_end(struct agent *a, struct job *j);

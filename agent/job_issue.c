@@ -62,8 +62,10 @@ int ordering_begin(struct agent *a, struct job *j, struct err *e)
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	TRY(issuer_choose(a, j, e));
+	setbacks_at(&j->setbacks, j->issuer);
 	if (job_is_acme(a, j))
 		return order_begin(a, j, e);
+	j->out = (struct name_set){ { 0 } };
 	msg_begin(&m, KEEPER_ISSUE, 0);
 	msg_put_u64(&m, j->cert);
 	msg_put_u64(&m, j->issuer);
@@ -123,6 +125,7 @@ static int verify(struct agent *a, struct job *j, STACK_OF(X509) * chain, struct
 	const struct verify_want want = {
 		.spec = a->spec,
 		.cert = j->spec,
+		.out = &j->out,
 		.spki = j->spki.data,
 		.spki_len = j->spki.len,
 		.live_not_after = j->memory.facts.not_after,
@@ -191,6 +194,7 @@ int job_stored(struct agent *a, struct job *j, struct err *e)
 	AUTO_FREE char *text = NULL;
 
 	order_over(a, j);
+	job_worked(a, j);
 	j->memory.fallback = (struct fallback){ 0 };
 	j->memory.held = j->generation;
 	j->memory.held_not_after = j->facts.not_after;

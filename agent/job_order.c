@@ -49,7 +49,7 @@ int order_keep(struct agent *a, const struct job *j, int64_t retry_at, struct er
 		.name = j->name,
 		.issuer = issuer_name(a, j),
 		.url = j->order,
-		.wanted = j->spec->names_hash,
+		.wanted = setbacks_hash(&j->setbacks, j->ordered_at),
 		.created_at = j->ordered_at,
 		.retry_at = retry_at,
 		.polls = j->polls,
@@ -77,7 +77,7 @@ void order_over(struct agent *a, struct job *j)
 static bool is_ours(const struct agent *a, const struct job *j,
 		    const struct order_row *row)
 {
-	return row->wanted == j->spec->names_hash &&
+	return row->wanted == setbacks_hash(&j->setbacks, row->created_at) &&
 	       strcmp(row->issuer, issuer_name(a, j)) == 0 &&
 	       row->created_at > clock_now() - ORDER_LIFE_S;
 }
@@ -95,6 +95,7 @@ static int take_row(void *arg, const struct order_row *row)
 	r->of_another = !is_ours(r->agent, r->job, row);
 	r->job->order = xstrdup(row->url);
 	r->job->ordered_at = row->created_at;
+	r->job->out = setbacks_out(&r->job->setbacks, row->created_at);
 	r->job->polls = row->polls;
 	return 0;
 }
@@ -159,12 +160,33 @@ static int take_tokens(const struct agent *a, const struct job *j, struct msg *m
 	return msg_end(m, e);
 }
 
+/* It is over, and these names are why. */
+static int take_refusals(struct agent *a, struct job *j, struct msg *m, struct err *e)
+{
+	struct name_set looked_at = { { 0 } };
+	const bool was_there = j->order != NULL;
+	const uint64_t n = msg_get_u64(m);
+
+	if (n > ORDER_AUTHZ_MAX)
+		return err_set(e, ERR_PROTO, "too many names are refused");
+	for (uint64_t i = 0; i < n; i++) {
+		const uint64_t way = msg_get_u64(m);
+		const char *name = msg_get_str(m);
+		const char *why = msg_get_str(m);
+
+		if (!m->broken)
+			TRY(job_refused(j, way, name, why, &looked_at, e));
+	}
+	TRY(msg_end(m, e));
+	order_over(a, j);
+	TRY(setbacks_save(&j->setbacks, a, e));
+	return was_there
+		   ? ledger_failed(a, j->cert, j->issuer, n > 0 ? &looked_at : NULL, e)
+		   : 0;
+}
+
 static int take_url(struct agent *a, struct job *j, const char *url, struct err *e)
 {
-	if (url[0] == '\0') {
-		order_over(a, j);
-		return ledger_failed(a, j->cert, j->issuer, e);
-	}
 	if (strlen(url) > LIMIT_ACME_URL)
 		return err_set(e, ERR_LIMIT, "the URL of an order of %zu bytes",
 			       strlen(url));
@@ -175,10 +197,9 @@ static int take_url(struct agent *a, struct job *j, const char *url, struct err 
 		return err_set(e, ERR_PROTO, "the CA forgets each order that it makes");
 	order_over(a, j); /* the CA does not know that one any more */
 	j->order = xstrdup(url);
-	j->ordered_at = clock_now();
 	j->polls = 0;
 	a->certs[j->cert].flags |= CERT_ORDERED;
-	TRY(ledger_ordered(a, j->cert, j->issuer, e));
+	TRY(ledger_ordered(a, j->cert, j->issuer, &j->out, e));
 	return order_keep(a, j, 0, e);
 }
 
@@ -196,8 +217,12 @@ static int take_checkpoint(struct agent *a, uint32_t number, struct msg *m,
 		return err_set(e, ERR_PROTO, "a checkpoint of another job");
 	if (url[0] == '\0' && n > 0) /* nothing would take them back */
 		return err_set(e, ERR_PROTO, "tokens of no order");
-	TRY(take_tokens(a, j, m, tokens, n, e));
-	TRY(take_url(a, j, url, e));
+	if (url[0] == '\0') {
+		TRY(take_refusals(a, j, m, e));
+	} else {
+		TRY(take_tokens(a, j, m, tokens, n, e));
+		TRY(take_url(a, j, url, e));
+	}
 	j->uncounted = j->uncounted && n == 0;
 	j->checkpoint = m->id;
 	if (n > 0)
@@ -233,6 +258,22 @@ static uint64_t replaced(const struct agent *a, const struct job *j)
 	return n > 0 && numbers[n - 1] == j->previous ? j->previous : 0;
 }
 
+/* What has failed, and what programs have declined. */
+static void put_exceptions(const struct agent *a, const struct job *j, struct msg *m)
+{
+	size_t n = 0;
+
+	setbacks_put(&j->setbacks, &n, NULL);
+	challenge_put_declined(a, j->name, &n, NULL);
+	if (n > CHALLENGE_EXCEPTIONS)
+		n = 0; /* as if nothing had failed */
+	msg_put_u64(m, n);
+	if (n == 0)
+		return;
+	setbacks_put(&j->setbacks, &n, m);
+	challenge_put_declined(a, j->name, &n, m);
+}
+
 static int make_order(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 {
 	AUTO_MSG struct msg lent = MSG_NONE;
@@ -249,11 +290,13 @@ static int make_order(struct agent *a, uint32_t number, struct msg *m, struct er
 	msg_put_str(m, j->order);
 	msg_put_u64(m, j->polls);
 	msg_put_u64(m, generation != 0);
-	challenge_put_declined(a, j->name, m);
+	name_set_put(&j->out, m);
+	put_exceptions(a, j, m);
 	TRY(lend_begin(&(struct lend_ticket){ .what = LEND_ORDER,
 					      .issuer = j->issuer,
 					      .cert = j->cert,
-					      .generation = generation },
+					      .generation = generation,
+					      .out = j->out },
 		       &lent, &m->fd, e));
 	link_call(&a->keeper, &lent, on_lent, number);
 	return 0;
@@ -270,7 +313,7 @@ int order_begin(struct agent *a, struct job *j, struct err *e)
 	};
 
 	if (j->order == NULL)
-		TRY(ledger_hold(a, j->cert, j->issuer, e));
+		TRY(job_hold(a, j, e));
 	pool_call(a->pool, &task);
 	return 0;
 }

@@ -50,6 +50,7 @@ static void ask_next(struct agent *a, struct job *j, const struct err *why)
 	struct err e;
 
 	order_over(a, j);
+	setbacks_again(&j->setbacks);
 	j->n_orders = 0;
 	a->orders[j->issuer].failed++;
 	agent_tell(a, j->name, "failed", 0, text);
@@ -175,6 +176,8 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 	if (agent_cut_off_by(a, e) || j->state < JOB_ORDERING ||
 	    j->state > JOB_VERIFYING)
 		return false;
+	if (job_tries_again(a, j, e))
+		return true;
 	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s) &&
 	    issuer_choose(a, j, &none) == 0 && j->memory.fallback.asked > before) {
 		ask_next(a, j, e);

@@ -144,7 +144,7 @@ static int take_stored(struct agent *a, struct job *j, struct err *e)
 	number = n == 0 ? 0 : numbers[n - 1];
 	if (number <= j->previous || stored_at(a, j, number) < j->ordered_at ||
 	    inventory_facts(a, j->cert, number, NULL, &facts, e) < 0 ||
-	    facts.names_hash != j->spec->names_hash ||
+	    facts.names_hash != setbacks_hash(&j->setbacks, j->ordered_at) ||
 	    !inventory_key_fits(a, j->spec, &facts))
 		return 0;
 	j->facts = facts;
@@ -168,8 +168,14 @@ int job_prepare(struct agent *a, struct job *j, struct err *e)
 	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
 		return take_live(a, j, e);
 	TRY(issuer_choose(a, j, e));
+	TRY(setbacks_of(a, j->cert, &j->setbacks, e));
 	TRY(order_resume(a, j, e));
-	return j->order == NULL ? 0 : take_stored(a, j, e);
+	if (j->order != NULL)
+		return take_stored(a, j, e);
+	if ((a->certs[j->cert].flags & CERT_ASKED) == 0 || j->setbacks.n == 0)
+		return 0;
+	setbacks_clear(&j->setbacks); /* a person has mended something */
+	return setbacks_save(&j->setbacks, a, e);
 }
 
 int job_prepare_rollback(struct agent *a, struct job *j, struct err *e)

@@ -5,6 +5,7 @@
  *     job_prepare.c  what is on disk already, so that nothing has to be ordered
  *     job_issue.c    KEYING, VERIFYING, and ORDERING at the embedded CA
  *     job_order.c    ORDERING at an ACME CA
+ *     job_setback.c  another order, after names of the first have failed
  *     job_park.c     PARKED, and whom to ask after a failure
  */
 #pragma once
@@ -15,6 +16,7 @@
 #include "agent/job.h"
 
 struct msg;
+struct name_set;
 
 /* Ask; job_answered() is called with the job's number then. */
 int keying_begin(struct agent *a, struct job *j, struct err *e);
@@ -51,6 +53,22 @@ void order_over(struct agent *a, struct job *j);
 
 /* Remember how often and when to ask again. */
 int order_keep(struct agent *a, const struct job *j, int64_t retry_at, struct err *e);
+
+/* -- job_setback.c -- */
+
+/* The CA has refused `name`, by `way` or ACME_ANY_WAY. What it has looked at is added to
+ * *looked_at. ERR_PROTO: it has no such name or challenge. */
+int job_refused(struct job *j, uint64_t way, const char *name, const char *why,
+		struct name_set *looked_at, struct err *e);
+
+/* A new order is about to be made: choose the names, and ask the ledger. */
+int job_hold(struct agent *a, struct job *j, struct err *e);
+
+/* Its order failed by `e`. True: there is another, or nothing would come of one. */
+bool job_tries_again(struct agent *a, struct job *j, const struct err *e);
+
+/* Its order has brought a certificate, which is stored. */
+void job_worked(struct agent *a, struct job *j);
 
 /* -- job_park.c -- */
 

@@ -46,6 +46,8 @@ static int check_cert(const struct keeper *k, const struct lend_ticket *t, uint6
 	TRY(keeper_cert(k, n, &c, e));
 	if (t->what == LEND_ORDER && !keeper_issues(k, c, t->issuer))
 		return err_set(e, ERR_PROTO, "not an issuer of this certificate");
+	if (!name_set_may_be_out(&k->start.spec, c, &t->out))
+		return err_set(e, ERR_PROTO, "a name that is not optional is left out");
 	return 0;
 }
 
@@ -57,6 +59,7 @@ static int get_ticket(const struct keeper *k, struct msg *m, struct lend_ticket 
 
 	t->generation = msg_get_u64(m);
 	t->reason = msg_get_u64(m);
+	t->out = name_set_get(m);
 	TRY(msg_end(m, e));
 	if (what >= LENDS || (lends[k->state] & 1u << what) == 0)
 		return err_set(e, ERR_PROTO, "lend %llu is not for this command",

@@ -62,15 +62,28 @@ static int leaf_of_generation(const struct keeper_work *w, STACK_OF(X509) * *lea
 
 /* -- the order -- */
 
+/* Those that are asked for; owned, the strings borrowed. */
+static struct name *names_of(const struct keeper_work *w, size_t *n)
+{
+	struct name *names = keeper_names(w->keeper, w->cert);
+
+	*n = 0;
+	for (uint32_t i = 0; i < w->cert->names.n; i++)
+		if (!name_set_has(&w->lent->ticket.out, i))
+			names[(*n)++] = names[i];
+	return names;
+}
+
 static int put_identifiers(const struct keeper_work *w, struct json *j, struct err *e)
 {
 	static const char *const types[NAME_KINDS] = {
 		[NAME_DNS] = "dns", [NAME_IP] = "ip"
 	};
-	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
+	size_t n;
+	AUTO_FREE struct name *names = names_of(w, &n);
 
 	json_open(j, "identifiers", '[');
-	for (uint32_t i = 0; i < w->cert->names.n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		if (types[names[i].kind] == NULL)
 			return err_set(e, ERR_CONFIG,
 				       "%s: an ACME CA certifies no such name",
@@ -135,7 +148,8 @@ static int answer(const struct keeper_work *w, struct buf *out, struct err *e)
 
 static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 {
-	AUTO_FREE struct name *names = keeper_names(w->keeper, w->cert);
+	size_t n;
+	AUTO_FREE struct name *names = names_of(w, &n);
 	AUTO_BUF struct buf der = { 0 };
 	struct keeper_key *waits;
 	struct json j;
@@ -145,7 +159,7 @@ static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 		return err_set(e, ERR_PROTO, "there is no key that waits");
 	TRY(keeper_not_of_account(w->lent->keeper, waits->key, e));
 	if (waits->csr.len == 0)
-		TRY(csr_make(waits->key, names, w->cert->names.n, &der, e));
+		TRY(csr_make(waits->key, names, n, &der, e));
 	payload_open(&j, out);
 	put_base64(&j, "csr", waits->csr.len == 0 ? &der : &waits->csr);
 	payload_close(&j);

@@ -2,6 +2,7 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
+#include "agent/name_set.h"
 #include "agent/state_ledger.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -33,9 +34,27 @@ static const char *issuer_name(const struct agent *a, uint32_t issuer)
 	return spec_text(a->spec, a->spec->issuers[issuer].name);
 }
 
-static struct count count_of(const struct agent *a, uint32_t i, uint32_t issuer,
-			     int64_t now)
+static uint64_t hash_at(const struct spec *s, uint32_t name)
 {
+	return names_hash((enum name_kind)s->names[name].kind,
+			  spec_text(s, s->names[name].value));
+}
+
+static uint64_t hash_of(const struct spec *s, const struct spec_cert *c,
+			const struct name_set *out)
+{
+	uint64_t hash = c->names_hash;
+
+	for (uint32_t k = 0; k < c->names.n; k++)
+		if (name_set_has(out, k))
+			hash -= hash_at(s, c->names.first + k);
+	return hash;
+}
+
+static struct count count_of(const struct agent *a, uint32_t i, uint32_t issuer,
+			     const struct name_set *out)
+{
+	const int64_t now = clock_now();
 	const struct spec_issuer *s = &a->spec->issuers[issuer];
 	const struct spec_cert *spec = &a->spec->certs[i];
 	const struct cert *c = &a->certs[i];
@@ -48,7 +67,7 @@ static struct count count_of(const struct agent *a, uint32_t i, uint32_t issuer,
 	return (struct count){
 		.any = s->type == ISSUER_ACME && !is_advised,
 		.is_new = !is_successor || c->names_hash != spec->names_hash,
-		.what = spec->names_hash,
+		.what = hash_of(a->spec, spec, out),
 	};
 }
 
@@ -111,7 +130,7 @@ static uint32_t n_busy(const struct agent *a, uint32_t i, uint32_t issuer,
 		if (j->cert == i || j->state != JOB_ORDERING || j->order != NULL ||
 		    j->issuer != issuer)
 			continue;
-		c = count_of(a, j->cert, issuer, clock_now());
+		c = count_of(a, j->cert, issuer, &j->out);
 		if (c.any)
 			n += same_set != NULL ? c.what == same_set->what : c.is_new;
 	}
@@ -169,7 +188,7 @@ static int look_at_account(struct agent *a, uint32_t i, uint32_t issuer,
 }
 
 static int look_at_names(const struct agent *a, uint32_t i, uint32_t issuer,
-			 struct question *q, struct err *e)
+			 const struct name_set *out, struct question *q, struct err *e)
 {
 	const struct list names = a->spec->certs[i].names;
 	int64_t slot, latest = 0;
@@ -178,25 +197,25 @@ static int look_at_names(const struct agent *a, uint32_t i, uint32_t issuer,
 	q->limit = &a->spec->issuers[issuer].limits[PER_NAME];
 	q->place = 0;
 	for (uint32_t k = 0; k < names.n && q->limit->most > 0; k++) {
-		const struct spec_name *name = &a->spec->names[names.first + k];
-
-		q->key.what = names_hash((enum name_kind)name->kind,
-					 spec_text(a->spec, name->value));
+		if (name_set_has(out, k))
+			continue;
+		q->key.what = hash_at(a->spec, names.first + k);
 		TRY(look_up(a, q, &slot, e));
 		latest = slot > latest ? slot : latest;
 	}
 	return latest == 0 ? 0 : hold(q, latest, e);
 }
 
-int ledger_hold(struct agent *a, uint32_t i, uint32_t issuer, struct err *e)
+int ledger_hold(struct agent *a, uint32_t i, uint32_t issuer,
+		const struct name_set *out, struct err *e)
 {
 	struct question q = { .key.issuer = issuer_name(a, issuer),
 			      .now = clock_now() };
-	const struct count c = count_of(a, i, issuer, q.now);
+	const struct count c = count_of(a, i, issuer, out);
 
 	if (!c.any || (a->certs[i].flags & CERT_ASKED) != 0)
 		return 0;
-	TRY(look_at_names(a, i, issuer, &q, e));
+	TRY(look_at_names(a, i, issuer, out, &q, e));
 	TRY(look_at_set(a, i, issuer, &q, &c, e));
 	return c.is_new ? look_at_account(a, i, issuer, &q, e) : 0;
 }
@@ -214,9 +233,10 @@ static int add(struct agent *a, uint32_t issuer, enum issuer_limit kind, uint64_
 	return state_ledger_add(a->state, &key, clock_now(), e);
 }
 
-int ledger_ordered(struct agent *a, uint32_t i, uint32_t issuer, struct err *e)
+int ledger_ordered(struct agent *a, uint32_t i, uint32_t issuer,
+		   const struct name_set *out, struct err *e)
 {
-	const struct count c = count_of(a, i, issuer, clock_now());
+	const struct count c = count_of(a, i, issuer, out);
 
 	if (!c.any)
 		return 0;
@@ -225,17 +245,14 @@ int ledger_ordered(struct agent *a, uint32_t i, uint32_t issuer, struct err *e)
 	return add(a, issuer, PER_SET, c.what, e);
 }
 
-int ledger_failed(struct agent *a, uint32_t i, uint32_t issuer, struct err *e)
+int ledger_failed(struct agent *a, uint32_t i, uint32_t issuer,
+		  const struct name_set *names, struct err *e)
 {
-	const struct list names = a->spec->certs[i].names;
+	const struct list all = a->spec->certs[i].names;
 
-	for (uint32_t k = 0; k < names.n; k++) {
-		const struct spec_name *name = &a->spec->names[names.first + k];
-
-		TRY(add(a, issuer, PER_NAME,
-			names_hash((enum name_kind)name->kind,
-				   spec_text(a->spec, name->value)),
-			e));
-	}
+	for (uint32_t k = 0; k < all.n; k++)
+		if (names == NULL || name_set_has(names, k))
+			TRY(add(a, issuer, PER_NAME, hash_at(a->spec, all.first + k),
+				e));
 	return 0;
 }

@@ -4,7 +4,7 @@
  *
  *     orders     of the account; not renewals of the same names
  *     set        of exactly the same names
- *     failures   of a name; of which one an order has failed is for people to read, so each
+ *     failures   of a name; where the CA does not say of which one an order has failed, each
  *                name of its certificate counts
  *
  * An order is counted when its URL is committed, or not at all. What replaces another in
@@ -21,17 +21,22 @@
 
 struct agent;
 struct err;
+struct name_set;
 
 /* What has `place` others before it has to wait for the one that `*back` others came
  * after, and for *more_s besides: of a limit of `most` in `span_s`, most > 0. */
 void ledger_place(uint32_t place, uint32_t most, int64_t span_s, uint32_t *back,
 		  int64_t *more_s);
 
-/* ERR_LATER, with when and why: an order of certificate `i` would be one too many. */
-int ledger_hold(struct agent *a, uint32_t i, uint32_t issuer, struct err *e);
+/* ERR_LATER, with when and why: an order of certificate `i`, without the names `out`, would
+ * be one too many. */
+int ledger_hold(struct agent *a, uint32_t i, uint32_t issuer,
+		const struct name_set *out, struct err *e);
 
 /* There is one, it is committed with it. */
-int ledger_ordered(struct agent *a, uint32_t i, uint32_t issuer, struct err *e);
+int ledger_ordered(struct agent *a, uint32_t i, uint32_t issuer,
+		   const struct name_set *out, struct err *e);
 
-/* It has failed at what the CA looked at. */
-int ledger_failed(struct agent *a, uint32_t i, uint32_t issuer, struct err *e);
+/* It has failed at what the CA looked at: these names, NULL: it has not said which. */
+int ledger_failed(struct agent *a, uint32_t i, uint32_t issuer,
+		  const struct name_set *names, struct err *e);

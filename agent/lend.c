@@ -44,6 +44,7 @@ int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct e
 	msg_put_u64(m, t->cert);
 	msg_put_u64(m, t->generation);
 	msg_put_u64(m, t->reason);
+	name_set_put(&t->out, m);
 	m->fd = sv[0];
 	*worker = sv[1];
 	return 0;

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 #include "acme/ask.h"
+#include "agent/name_set.h"
 
 struct err;
 struct msg;
@@ -38,7 +39,8 @@ struct lend_ticket {
 	uint32_t cert;   /* SPEC_NOBODY: for the account alone */
 	/* LEND_REVOKE: what is revoked; LEND_ORDER: what the order replaces, 0: nothing. */
 	uint64_t generation;
-	uint64_t reason; /* ... RFC 5280 5.3.1; 0: none is told */
+	uint64_t reason;     /* ... RFC 5280 5.3.1; 0: none is told */
+	struct name_set out; /* LEND_ORDER: names that the order leaves out */
 };
 
 /* Whether `what` includes that `kind` is signed. (What the CA calls the account, and

@@ -57,7 +57,8 @@ enum message {
 	KEEPER_CA_SIGN,   /* issuer, SPKI, usage, n, n * {kind, name} -> chain PEM */
 	KEEPER_CA_REVOKE, /* issuer, serial, reason -> . */
 	KEEPER_CA_CRL,    /* issuer -> . ; it is in the store */
-	KEEPER_LEND,      /* enum lend, issuer, cert, generation, reason, fd -> . */
+	KEEPER_LEND,      /* enum lend, issuer, cert, generation, reason, names that are
+			     left out (name_set.h), fd -> . */
 	KEEPER_PRESENT,   /* challenge, token, key authorization -> . ; it may be shown,
 			     and is if it goes to a webroot */
 	KEEPER_WITHDRAW,  /* challenge, token -> . */
@@ -98,8 +99,8 @@ enum message {
 			whether stapled, n, n * DER. -> none */
 
 	/* agent -> worker */
-	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, n, n * {challenge,
-			      name that it is not for}, fd to the keeper -> chain PEM, note, how many seconds the CA's clock
+	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, names that are
+			      left out (name_set.h), n, n * {challenge, name that it is not for}, fd to the keeper -> chain PEM, note, how many seconds the CA's clock
 			      is ahead of ours, whether it is one to be asked by WORKER_ARI */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
 	WORKER_CA, /* issuer, fd -> account URL or "", n, n * its name in CAA records */
@@ -109,8 +110,9 @@ enum message {
 	WORKER_CRL, /* struct crl_ask, fd to write it to -> struct crl_answer; crlcall.h */
 
 	/* worker -> agent within WORKER_ORDER, answered by the same */
-	WORKER_CHECKPOINT, /* job, order URL ("": it is over), n, n * {challenge, name, token, key
-			      authorization} -> . */
+	WORKER_CHECKPOINT, /* job, order URL, n, n * {challenge, name, token, key
+			      authorization}; or job, "" (it is over), 0, n, n * {challenge
+			      or ACME_ANY_WAY, name that is refused, why} -> . */
 
 	/* agent -> responder */
 	RESPONDER_ADD =

@@ -7,7 +7,9 @@
 #include "agent/drift.h"
 #include "agent/ledger.h"
 #include "agent/print_own.h"
+#include "agent/print_setback.h"
 #include "agent/renew.h"
+#include "agent/setback.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -48,14 +50,18 @@ static uint32_t issuer_number(const struct agent *a, uint32_t i)
 /* An order that its issuer would count as one too many has to wait. */
 static void hold_back(struct agent *a, struct item *it, int64_t now)
 {
+	AUTO_SETBACKS struct setbacks failed = { .n = 0 };
 	const struct cert *c = &a->certs[it->cert];
 	const bool parked = (c->flags & CERT_PARKED) != 0;
+	struct name_set out;
 	struct err e;
 
 	if ((it->due.at > now && !parked) || (c->flags & CERT_ORDERED) != 0 ||
 	    it->due.why == WHY_FILES_DIFFER || it->due.why == WHY_NOT_SERVED ||
-	    due_installs_held(c, now) ||
-	    ledger_hold(a, it->cert, issuer_number(a, it->cert), &e) != ERR_LATER)
+	    due_installs_held(c, now) || setbacks_of(a, it->cert, &failed, &e) < 0)
+		return;
+	out = setbacks_out(&failed, now);
+	if (ledger_hold(a, it->cert, issuer_number(a, it->cert), &out, &e) != ERR_LATER)
 		return;
 	if (it->due.at <= now)
 		it->due.at = e.retry_at_ms / 1000;
@@ -218,6 +224,8 @@ static void put_row(struct table *t, const struct agent *a, const struct item *i
 			  text_time(at, it->due.at));
 	table_put(t, COLOR_NONE, "%s", agent_issuer(a, it->cert));
 	drift_show(a, it->cert, t);
+	if (a->certs[it->cert].retake_at != 0)
+		setback_note(a, it->cert, t);
 	if (it->held != NULL)
 		table_note(t, "%s", it->held);
 }

@@ -9,6 +9,7 @@
 #include "agent/job.h"
 #include "agent/page.h"
 #include "agent/print_own.h"
+#include "agent/print_setback.h"
 #include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
@@ -167,6 +168,7 @@ static int print_table(struct agent *a, struct err *e)
 		put_row(&t, &v);
 		drift_show(a, i, &t);
 		TRY(own_note(a, i, &t, e));
+		setback_note(a, i, &t);
 		if (a->spec->certs[i].probes.n > 0)
 			TRY(state_served_each(a->state, agent_cert_name(a, i),
 					      note_served, &(struct noting){ &v, &t },

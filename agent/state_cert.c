@@ -150,6 +150,7 @@ int state_forget(struct state *s, const char *name, struct err *e)
 	TRY(drop(s, ARI_DROP, name, e));
 	TRY(drop(s, ALARMS_DROP, name, e));
 	TRY(drop(s, OWN_DROP, name, e));
+	TRY(drop(s, SETBACKS_DROP, name, e));
 	return drop(s, CERT_DROP, name, e);
 }
 

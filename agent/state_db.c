@@ -37,7 +37,8 @@
 #define OWN_LIST_COLUMNS                                                            \
 	"id, covers, urls, look_at, looked_at, failures, last_error, " PART_COLUMNS \
 	", sum"
-#define EVENT_COLUMNS "at, name, what, generation, text, sum"
+#define SETBACK_COLUMNS "name, identifier, way, at, retry_at, failures, why, sum"
+#define EVENT_COLUMNS   "at, name, what, generation, text, sum"
 
 #define Q10 "?,?,?,?,?,?,?,?,?,?"
 
@@ -57,6 +58,9 @@
 #define MAKE_OWN "own (" OWN_COLUMNS ", PRIMARY KEY (name)) WITHOUT ROWID;"
 #define MAKE_OWN_LISTS \
 	"own_list (" OWN_LIST_COLUMNS ", PRIMARY KEY (id)) WITHOUT ROWID;"
+#define MAKE_SETBACKS                                                                 \
+	"setback (" SETBACK_COLUMNS ", PRIMARY KEY (name, identifier, way)) WITHOUT " \
+	"ROWID;"
 #define LEDGER_INDEX "CREATE INDEX ledger_what ON ledger (issuer, kind, what, at);"
 
 static const char schema[] =
@@ -69,10 +73,10 @@ static const char schema[] =
     "CREATE TABLE " MAKE_ARI "CREATE TABLE " MAKE_ALARMS
     "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX "CREATE TABLE " MAKE_CRLS
     "CREATE TABLE " MAKE_CRL_PARTS "CREATE TABLE " MAKE_OWN
-    "CREATE TABLE " MAKE_OWN_LISTS
+    "CREATE TABLE " MAKE_OWN_LISTS "CREATE TABLE " MAKE_SETBACKS
     "CREATE TABLE event (id INTEGER PRIMARY KEY, " EVENT_COLUMNS ");"
     "CREATE INDEX event_name ON event (name);"
-    "PRAGMA user_version = 8;" /* STATE_FORMAT */
+    "PRAGMA user_version = 9;" /* STATE_FORMAT */
     "COMMIT;";
 
 #define BASIC(x)  x("certificate") x("hook") x("served") x("event")
@@ -83,14 +87,15 @@ static const char schema[] =
 #define SUM_VIEW(table) \
 	"CREATE TEMP VIEW " table " AS SELECT *, NULL AS sum FROM main." table ";"
 
-/* What came with format 8, with 7, 6 and 5, and the end of each way to ours. */
-#define MAKE_LAST                                               \
-	"CREATE TABLE " MAKE_OWN "CREATE TABLE " MAKE_OWN_LISTS \
-	"PRAGMA user_version = 8; COMMIT;"
-#define BLANK_LAST "CREATE TEMP TABLE " MAKE_OWN "CREATE TEMP TABLE " MAKE_OWN_LISTS
-#define MAKE_WATCH "CREATE TABLE " MAKE_CRLS "CREATE TABLE " MAKE_CRL_PARTS MAKE_LAST
+/* What came with format 9, with 8, 7, 6 and 5, and the end of each way to ours. */
+#define MAKE_LAST  "CREATE TABLE " MAKE_SETBACKS "PRAGMA user_version = 9; COMMIT;"
+#define BLANK_LAST "CREATE TEMP TABLE " MAKE_SETBACKS
+#define MAKE_OURS  "CREATE TABLE " MAKE_OWN "CREATE TABLE " MAKE_OWN_LISTS MAKE_LAST
+#define BLANK_OURS \
+	"CREATE TEMP TABLE " MAKE_OWN "CREATE TEMP TABLE " MAKE_OWN_LISTS BLANK_LAST
+#define MAKE_WATCH "CREATE TABLE " MAKE_CRLS "CREATE TABLE " MAKE_CRL_PARTS MAKE_OURS
 #define BLANK_WATCH \
-	"CREATE TEMP TABLE " MAKE_CRLS "CREATE TEMP TABLE " MAKE_CRL_PARTS BLANK_LAST
+	"CREATE TEMP TABLE " MAKE_CRLS "CREATE TEMP TABLE " MAKE_CRL_PARTS BLANK_OURS
 #define MAKE_COUNTS  "CREATE TABLE " MAKE_LEDGER LEDGER_INDEX MAKE_WATCH
 #define BLANK_COUNTS "CREATE TEMP TABLE " MAKE_LEDGER BLANK_WATCH
 #define MAKE_NEW     "CREATE TABLE " MAKE_ALARMS MAKE_COUNTS
@@ -139,7 +144,8 @@ static const struct {
 	[4] = { "BEGIN IMMEDIATE;" MAKE_NEW, MAKE_BLANK },
 	[5] = { "BEGIN IMMEDIATE;" MAKE_COUNTS, BLANK_COUNTS },
 	[6] = { "BEGIN IMMEDIATE;" MAKE_WATCH, BLANK_WATCH },
-	[7] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
+	[7] = { "BEGIN IMMEDIATE;" MAKE_OURS, BLANK_OURS },
+	[8] = { "BEGIN IMMEDIATE;" MAKE_LAST, BLANK_LAST },
 };
 
 static const char *const texts[STATEMENTS] = {
@@ -210,6 +216,13 @@ static const char *const texts[STATEMENTS] = {
 	[OWN_LIST_EACH] = "SELECT " OWN_LIST_COLUMNS " FROM own_list ORDER BY id",
 	[OWN_LIST_PRUNE] =
 	    "DELETE FROM own_list WHERE id NOT IN (SELECT list FROM own)",
+	[SETBACK_PUT] = "INSERT OR REPLACE INTO setback (" SETBACK_COLUMNS
+			") VALUES (?,?,?,?,?,?,?,?)",
+	[SETBACKS_DROP] = "DELETE FROM setback WHERE name = ?",
+	[SETBACK_EACH] =
+	    "SELECT " SETBACK_COLUMNS " FROM setback ORDER BY name, identifier, way",
+	[SETBACK_EACH_OF] = "SELECT " SETBACK_COLUMNS " FROM setback WHERE name = ?"
+			    " ORDER BY identifier, way",
 	[LEDGER_PUT] = "INSERT INTO ledger (" LEDGER_COLUMNS ") VALUES (?,?,?,?,?)",
 	[LEDGER_NTH] =
 	    "SELECT " LEDGER_COLUMNS " FROM ledger"

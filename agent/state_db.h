@@ -61,6 +61,10 @@ enum statement {
 	OWN_LIST_PUT,
 	OWN_LIST_EACH,
 	OWN_LIST_PRUNE,
+	SETBACK_PUT,
+	SETBACKS_DROP,
+	SETBACK_EACH,
+	SETBACK_EACH_OF,
 	LEDGER_PUT,
 	LEDGER_NTH,
 	LEDGER_PRUNE,
@@ -74,8 +78,8 @@ enum statement {
 
 /* PRAGMA user_version. 2: orders and tokens, which issuer is asked next, ARI. 3: why a
  * revocation or a question about a renewal has failed so far. 4: sums. 5: alarms. 6: the
- * ledger. 7: CRLs. 8: those that our own certificates may be on. */
-#define STATE_FORMAT 8
+ * ledger. 7: CRLs. 8: those that our own certificates may be on. 9: setbacks. */
+#define STATE_FORMAT 9
 #define STATE_SUMS   4 /* the first that has them */
 
 struct state {

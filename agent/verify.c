@@ -6,7 +6,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "agent/spec.h"
+#include "agent/name_set.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"
@@ -77,6 +77,11 @@ static bool is_there(const struct view *v, const struct spec_name *asked,
 	return false;
 }
 
+static bool is_left_out(const struct view *v, size_t i)
+{
+	return v->want->out != NULL && name_set_has(v->want->out, (uint32_t)i);
+}
+
 /* Both directions; the order does not matter, and neither does a name that is twice. */
 static int compare_names(const struct view *v, const struct name *names, size_t n,
 			 struct err *e)
@@ -86,7 +91,7 @@ static int compare_names(const struct view *v, const struct name *names, size_t 
 	for (size_t i = 0; i < v->want->cert->names.n && missing == NULL; i++) {
 		const struct spec_name *asked = asked_name(v, i);
 
-		if (asked->optional == 0 && !is_there(v, asked, names, n))
+		if (!is_left_out(v, i) && !is_there(v, asked, names, n))
 			missing = spec_text(v->want->spec, asked->value);
 	}
 	for (size_t i = 0; i < n && extra == NULL; i++)

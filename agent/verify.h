@@ -7,7 +7,7 @@
  *
  *     length    1 to LIMIT_CHAIN_CERTS certificates
  *     key       the leaf is for the key that was made for it
- *     names     all that were asked for and no other; those that are optional may miss
+ *     names     all that were asked for, and no other that is not configured
  *     dates     valid now, and not ending before what is live
  *     kind      the leaf is not a CA
  *     usage     all that was asked for, and signing, which TLS 1.3 needs
@@ -29,12 +29,14 @@
 #include "base/key.h"
 
 struct err;
+struct name_set;
 struct spec;
 struct spec_cert;
 
 struct verify_want {
 	const struct spec *spec;
 	const struct spec_cert *cert;
+	const struct name_set *out; /* names that were not asked for; NULL: none */
 	const void *spki; /* DER of the key that the certificate must be for */
 	size_t spki_len;
 	STACK_OF(X509) * anchors; /* the issuer's, borrowed; NULL: it has none */

@@ -5,10 +5,12 @@
 #include "acme/account.h"
 #include "acme/ari_fetch.h"
 #include "acme/order.h"
+#include "acme/refusal.h"
 #include "acme/registration.h"
 #include "agent/challenge.h"
 #include "agent/link.h"
 #include "agent/messages.h"
+#include "agent/name_set.h"
 #include "agent/roles.h"
 #include "agent/spec.h"
 #include "agent/version.h"
@@ -19,6 +21,7 @@
 #include "base/mem.h"
 
 #define LIMIT_CHAIN_SENT (64 * 1024) /* of a message; an RSA chain takes 24 kB */
+#define LIMIT_WHY_SENT   250 /* bytes: a hundred of those, with their names, are one */
 
 static const char *or_null(const char *s)
 {
@@ -112,6 +115,28 @@ static int host_checkpoint(void *worker, const char *order_url,
 	return msg_end(&m, e);
 }
 
+static int host_over(void *worker, const struct refusals *refused, struct err *e)
+{
+	struct worker *w = worker;
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, WORKER_CHECKPOINT, ++w->last_id);
+	msg_put_u64(&m, w->job);
+	msg_put_str(&m, "");
+	msg_put_u64(&m, 0);
+	msg_put_u64(&m, refused->n);
+	for (size_t i = 0; i < refused->n; i++) {
+		AUTO_FREE char *why =
+		    xasprintf("%.*s", LIMIT_WHY_SENT, refused->list[i].why);
+
+		msg_put_u64(&m, refused->list[i].way);
+		msg_put_str(&m, refused->list[i].name);
+		msg_put_str(&m, why);
+	}
+	TRY(link_ask(ROLE_FD_PEER, &m, e));
+	return msg_end(&m, e);
+}
+
 /* -- the client -- */
 
 void worker_init(struct worker *w, const struct spec *spec)
@@ -124,7 +149,8 @@ void worker_init(struct worker *w, const struct spec *spec)
 			  .account = host_account,
 			  .registered = host_registered,
 			  .rolled = host_rolled,
-			  .checkpoint = host_checkpoint },
+			  .checkpoint = host_checkpoint,
+			  .over = host_over },
 		.lent = -1,
 	};
 }
@@ -204,11 +230,12 @@ struct want {
 /* What is asked for besides, of which the strings are borrowed. */
 struct task {
 	struct order_want given; /* url, polls and replaces of it */
-	size_t n_declined;
+	struct name_set out;
+	size_t n_except;
 	struct {
 		uint64_t challenge;
 		const char *name;
-	} declined[CHALLENGE_DECLINED];
+	} except[CHALLENGE_EXCEPTIONS];
 };
 
 #define AUTO_WANT __attribute__((cleanup(want_done)))
@@ -225,27 +252,29 @@ static void want_done(struct want *w)
 	free(w->names);
 }
 
-static void want_names(const struct spec *s, const struct spec_cert *c, struct want *w)
+static void want_names(const struct spec *s, const struct spec_cert *c,
+		       const struct name_set *out, struct want *w)
 {
 	w->names = xcalloc((size_t)c->names.n + 1, sizeof(*w->names));
 	for (uint32_t i = 0; i < c->names.n; i++)
-		w->names[i] = spec_text(s, s->names[c->names.first + i].value);
+		if (!name_set_has(out, i))
+			w->names[w->order.n_names++] =
+			    spec_text(s, s->names[c->names.first + i].value);
 	w->order.names = w->names;
-	w->order.n_names = c->names.n;
 }
 
-/* Names that the program of this challenge has declined; owned, NULL: none. */
-static const char **declined_by(const struct task *t, uint32_t challenge)
+/* Names that this challenge is not for; owned, NULL: none. */
+static const char **except_of(const struct task *t, uint32_t challenge)
 {
 	const char **names = NULL;
 	size_t n = 0;
 
-	for (size_t i = 0; i < t->n_declined; i++) {
-		if (t->declined[i].challenge != challenge)
+	for (size_t i = 0; i < t->n_except; i++) {
+		if (t->except[i].challenge != challenge)
 			continue;
 		if (names == NULL)
-			names = xcalloc(t->n_declined + 1, sizeof(*names));
-		names[n++] = t->declined[i].name;
+			names = xcalloc(t->n_except + 1, sizeof(*names));
+		names[n++] = t->except[i].name;
 	}
 	return names;
 }
@@ -262,7 +291,7 @@ static void want_ways(const struct spec *s, struct list challenges,
 		size_t n = w->order.n_ways;
 
 		w->only[n] = c->only.n == 0 ? NULL : spec_words(s, c->only);
-		w->except[n] = declined_by(t, i);
+		w->except[n] = except_of(t, i);
 		w->ways[n] = (struct order_way){ challenge_words[c->type], i,
 						 w->only[n], w->except[n] };
 		w->order.n_ways++;
@@ -277,7 +306,7 @@ static void want_init(const struct worker *worker, uint64_t cert, const struct t
 	const struct spec_issuer *i = issuer_of(worker);
 	const struct spec_cert *c = &s->certs[cert];
 
-	want_names(s, c, w);
+	want_names(s, c, &t->out, w);
 	want_ways(s, c->challenges.n > 0 ? c->challenges : i->challenges, t, w);
 	w->order.profile = spec_text(s, i->profile);
 	w->order.need_profile = i->need_profile != 0;
@@ -314,12 +343,13 @@ static int get_task(struct msg *m, struct task *t, struct err *e)
 	polls = msg_get_u64(m);
 	t->given.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
 	t->given.replaces = msg_get_u64(m) != 0;
-	t->n_declined = (size_t)msg_get_u64(m);
-	if (t->n_declined > CHALLENGE_DECLINED)
-		return err_set(e, ERR_PROTO, "too many names are declined");
-	for (size_t i = 0; i < t->n_declined; i++) {
-		t->declined[i].challenge = msg_get_u64(m);
-		t->declined[i].name = msg_get_str(m);
+	t->out = name_set_get(m);
+	t->n_except = (size_t)msg_get_u64(m);
+	if (t->n_except > CHALLENGE_EXCEPTIONS)
+		return err_set(e, ERR_PROTO, "too many exceptions");
+	for (size_t i = 0; i < t->n_except; i++) {
+		t->except[i].challenge = msg_get_u64(m);
+		t->except[i].name = msg_get_str(m);
 	}
 	return msg_end(m, e);
 }

@@ -5,6 +5,7 @@
 
 #include "acme/authz.h"
 #include "acme/order.h"
+#include "acme/refusal.h"
 #include "acme/registration.h"
 #include "agent/dns_task.h"
 #include "agent/log.h"
@@ -88,17 +89,36 @@ static int ask(struct asking *a, const struct order_way *way, int64_t until_ms,
 	return 0;
 }
 
+/* As if the CA had said so: there may be an order without some of them. */
 static int judge(const struct asking *a, struct err *e)
 {
+	AUTO_REFUSALS struct refusals refused = { .n = 0 };
+	const struct acme_host *host = a->worker->acme.host;
+	struct err first = { 0 };
+
 	for (size_t i = 0; i < a->n; i++) {
 		const struct verdict *v = &a->all[i];
 
 		if (v->permitted || !v->refused)
 			continue;
-		return err_set(e, ERR_REFUSED, "not ordered: %s: %s", v->name,
-			       v->why.text);
+		if (first.code == 0)
+			err_set(&first, ERR_REFUSED, "not ordered: %s: %s", v->name,
+				v->why.text);
+		refusals_add(&refused, ACME_ANY_WAY, v->name, &v->why);
 	}
-	return 0;
+	if (first.code == 0)
+		return 0;
+	TRY(host->over(host->arg, &refused, e));
+	*e = first;
+	return e->code;
+}
+
+static bool is_dns(const struct spec *s, struct list names, const char *name)
+{
+	for (uint32_t k = names.first; k < names.first + names.n; k++)
+		if (spec_text(s, s->names[k].value) == name)
+			return s->names[k].kind == NAME_DNS;
+	return false;
 }
 
 static int look(struct asking *a, struct err *e)
@@ -133,7 +153,7 @@ int worker_caa(struct worker *w, const struct spec_cert *c,
 		identities[i] = d->caa[i];
 	a.identities = identities;
 	for (size_t i = 0; i < want->n_names; i++)
-		if (w->spec->names[c->names.first + i].kind == NAME_DNS)
+		if (is_dns(w->spec, c->names, want->names[i]))
 			all[a.n++].name = want->names[i];
 	return look(&a, e);
 }

@@ -671,12 +671,65 @@ static void an_order_that_has_failed_is_over(void **state)
 	begin(&ca, state, later, N(later));
 	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
 	expect_failure(&ca, &want, ERR_NET, "no answer 1");
-	assert_string_equal(ca.heard, "order over;");
+	assert_string_equal(ca.heard, "order over;refused a.test 7;");
 	want.polls = ORDER_LOOK_POLLS;
 	begin(&ca, state, pending, N(pending));
 	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
 	expect_failure(&ca, &want, ERR_NET, "no answer 1");
-	assert_string_equal(ca.heard, "order over;");
+	assert_string_equal(ca.heard, "order over;refused a.test 7;");
+}
+
+/* What is refused by name, whatever the step. */
+static void who_is_refused_is_named(void **state)
+{
+#define IDS          "\"urn:ietf:params:acme:error:rejectedIdentifier\""
+#define ABOUT(value) "\"identifier\":{\"type\":\"dns\",\"value\":\"" value "\"}"
+#define SUB                                                     \
+	"{\"type\":" IDS ",\"subproblems\":[{\"type\":" IDS "," \
+	"\"detail\":\"no\"," ABOUT("A.test") "}]}"
+#define REFUSED(path, body)                 \
+	{                                   \
+		"POST " path, 400, "", body \
+	}
+	static const struct {
+		struct ca_step steps[3];
+		size_t n;
+		const char *heard;
+	} rows[] = {
+		{ { CA_DIRECTORY, REFUSED("/new-order", SUB) },
+		  2,
+		  "order over;refused a.test;" },
+		{ { CA_DIRECTORY,
+		    REFUSED("/new-order", "{\"type\":" IDS ",\"detail\":\"Cannot "
+					  "issue for \\\"a.test\\\": no\"}") },
+		  2,
+		  "order over;refused a.test;" },
+		{ { CA_DIRECTORY,
+		    REFUSED("/new-order", "{\"type\":" IDS ",\"detail\":\"not "
+					  "b.a.test, nor a.test.example\"}") },
+		  2,
+		  "" },
+		{ { CA_DIRECTORY, NEW("ready", ""), REFUSED("/o/1/finalize", SUB) },
+		  3,
+		  "order @/o/1;order over;refused a.test;" },
+		{ { CA_DIRECTORY, NEW("invalid", ",\"error\":" SUB),
+		    AUTHZ(AUTHZ_OF("valid", HTTP)) },
+		  3,
+		  "order @/o/1;order over;refused a.test;" },
+		{ { CA_DIRECTORY, NEW("pending", ""),
+		    AUTHZ(AUTHZ_OF("pending", "{\"type\":\"dns-01\"}")) },
+		  3,
+		  "order @/o/1;order over;refused a.test;" },
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	for (size_t i = 0; i < N(rows); i++) {
+		begin(&ca, state, rows[i].steps, rows[i].n);
+		expect_failure(&ca, &want, ERR_REFUSED, "");
+		if (strcmp(ca.heard, ca_text(&ca, rows[i].heard)) != 0)
+			fail_msg("row %zu: heard %s", i, ca.heard);
+	}
 }
 
 /* Nobody was there to be told of its end. */
@@ -1033,6 +1086,7 @@ int main(void)
 		CASE(an_order_that_died_of_itself_says_so),
 		CASE(an_order_that_fails_leaves_no_account_behind),
 		CASE(an_order_that_has_failed_is_over),
+		CASE(who_is_refused_is_named),
 		CASE(an_order_that_had_failed_before_makes_way_for_a_new_one),
 		CASE(a_challenge_that_failed_and_stays_pending_is_found_out),
 		CASE(an_answer_that_was_lost_is_given_again),

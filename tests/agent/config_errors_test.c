@@ -406,7 +406,7 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	    "issuers = { name = \"corp\"; type = \"est\"; url = "
 	    "\"https://ca.example/\"; };\n"
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
-	    "  optional = \"b.example\"; next_key = true;\n"
+	    "  next_key = true;\n"
 	    "});\n";
 	struct fake f = { 0 };
 	AUTO_SPEC struct spec s = { 0 };
@@ -416,8 +416,7 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 	assert_string_equal(
 	    fake_warned(&f),
 	    "main.conf:2: issuers.corp.type: not in this version\n"
-	    "main.conf:4: certificates.a.example.next_key: not in this version\n"
-	    "main.conf:4: certificates.a.example.optional: not in this version\n");
+	    "main.conf:4: certificates.a.example.next_key: not in this version\n");
 	fake_done(&f);
 }
 

@@ -33,6 +33,17 @@ static void other_names(struct world *w)
 	w->cert.names_hash++;
 }
 
+/* The live one has not got an optional name, which is tried again then. */
+static void retaken_in_a_day(struct world *w)
+{
+	w->cert.retake_at = BORN + D;
+}
+
+static void retaken_at_last(struct world *w)
+{
+	w->cert.retake_at = BORN + 80 * D;
+}
+
 static void other_key(struct world *w)
 {
 	w->cert.key = KEY_RSA_2048;
@@ -285,6 +296,18 @@ static const struct row {
 	  P | CERT_MISMATCHED | CERT_ROLLED_BACK, NULL, WHY_UNTRUSTED, D },
 	/* another than the configuration asks for */
 	{ "other names", 90 * D, D, 0, P, other_names, WHY_NAMES_DIFFER, D },
+	{ "a name is left out", 90 * D, H, 0, P, retaken_in_a_day, WHY_NAMES_DIFFER,
+	  D },
+	{ "its time has come", 90 * D, 2 * D, 0, P, retaken_in_a_day, WHY_NAMES_DIFFER,
+	  2 * D },
+	{ "left out till after its moment", 90 * D, D, 0, P, retaken_at_last,
+	  WHY_EXPIRING, 60 * D },
+	{ "left out, and its moment", 90 * D, 60 * D, 0, P, retaken_in_a_day,
+	  WHY_EXPIRING, 60 * D },
+	{ "left out, and it failed", 90 * D, 2 * D, 3 * D, P, retaken_in_a_day,
+	  WHY_NAMES_DIFFER, 3 * D },
+	{ "left out, and files", 90 * D, H, 0, P | CERT_FILES_DIFFER, retaken_in_a_day,
+	  WHY_FILES_DIFFER, H },
 	{ "other names, expired", 90 * D, 91 * D, 0, P, other_names, WHY_NAMES_DIFFER,
 	  91 * D },
 	{ "other key", 90 * D, D, 0, P, other_key, WHY_KEY_DIFFERS, D },

@@ -273,6 +273,8 @@ static void checkpoint(struct world *w, uint64_t job, const char *url)
 	msg_put_u64(&m, job);
 	msg_put_str(&m, url);
 	msg_put_u64(&m, 0);
+	if (url[0] == '\0')
+		msg_put_u64(&m, 0); /* and does not say for which names */
 	say(w, w->worker, &m);
 }
 

@@ -60,7 +60,8 @@ static const char config[] =
     "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
     " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; } );"
     "certificates = ("
-    " { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\", \"b.example\" ];"
+    " { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+    "   optional = \"b.example\";"
     "   issuer = [ \"issuer\", \"plain\" ]; },"
     " { name = \"b\"; names = \"www.example\"; issuer = \"lab\"; } );";
 
@@ -147,10 +148,11 @@ static int lend(const struct alone *a, enum lend what, uint32_t issuer, uint32_t
 	char text[ERR_TEXT_MAX];
 	int fd = -1;
 
-	if (try_lend(a,
-		     &(struct lend_ticket){ what, issuer, cert, 1,
-					    what == LEND_REVOKE ? 4 : 0 },
-		     &fd, text) != 0)
+	if (try_lend(
+		a,
+		&(struct lend_ticket){
+		    what, issuer, cert, 1, what == LEND_REVOKE ? 4 : 0, { { 0 } } },
+		&fd, text) != 0)
 		fail_msg("%s", text);
 	return fd;
 }
@@ -764,6 +766,31 @@ static void an_order_has_the_names_of_the_certificate(void **state)
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
+static void an_order_leaves_out_what_its_ticket_says(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
+	struct alone a = begin_renew(s);
+	const struct lend_ticket t = {
+		LEND_ORDER, s->issuer, API, 0, 0, { { 1u << 2 } }
+	};
+	char text[ERR_TEXT_MAX];
+	AUTO_JOSE struct jose j;
+	const json_t *all;
+	int fd = -1;
+
+	if (try_lend(&a, &t, &fd, text) != 0)
+		fail_msg("%s", text);
+	sign(fd, asked(ASK_NEW_ORDER), &j);
+	all = json_object_get(j.payload, "identifiers");
+	assert_int_equal(json_array_size(all), 2);
+	for (size_t i = 0; i < 2; i++)
+		assert_string_not_equal(jose_str(json_array_get(all, i), "value"),
+					"b.example");
+	close(fd);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
 static void a_fetch_is_empty_and_an_answer_an_empty_object(void **state)
 {
 	const struct stage *s = *state;
@@ -927,7 +954,7 @@ static void an_order_replaces_what_its_ticket_says(void **state)
 	AUTO_BUF struct buf id = { 0 };
 	AUTO_X509 X509 *cert = have_signed(s);
 	struct alone a = begin_renew(s);
-	struct lend_ticket t = { LEND_ORDER, s->issuer, API, 0, 0 };
+	struct lend_ticket t = { LEND_ORDER, s->issuer, API, 0, 0, { { 0 } } };
 	struct asked r = asked(ASK_NEW_ORDER);
 	AUTO_JOSE struct jose j;
 	AUTO_FD int none = -1;
@@ -954,7 +981,7 @@ static void what_is_not_there_is_not_revoked_and_no_reason_is_none(void **state)
 	AUTO_BUF struct buf der = { 0 };
 	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
 	struct alone a = begin(s, COMMAND_REVOKE, 0);
-	struct lend_ticket t = { LEND_REVOKE, s->issuer, API, 2, 0 };
+	struct lend_ticket t = { LEND_REVOKE, s->issuer, API, 2, 0, { { 0 } } };
 	AUTO_FD int none = -1;
 	AUTO_FD int fd = -1;
 	AUTO_JOSE struct jose j;
@@ -991,7 +1018,8 @@ static void a_ticket_is_only_for_what_the_command_needs(void **state)
 					     : orders;
 
 		for (enum lend what = 0; what <= LENDS; what++) {
-			const struct lend_ticket t = { what, s->issuer, API, 1, 0 };
+			const struct lend_ticket t = { what, s->issuer, API,
+						       1,    0,         { { 0 } } };
 			char text[ERR_TEXT_MAX];
 			int fd = -1;
 			int rc = try_lend(&a, &t, &fd, text);
@@ -1012,17 +1040,25 @@ static void a_ticket_is_for_an_issuer_of_the_certificate(void **state)
 		struct lend_ticket t;
 		const char *said;
 	} rows[] = {
-		{ { LEND_ORDER, s->third, API, 0, 0 }, "not an issuer of this" },
-		{ { LEND_ORDER, s->lab, WWW, 0, 0 }, "does not speak ACME" },
-		{ { LEND_ORDER, s->issuer, WWW, 0, 0 }, "not an issuer of this" },
-		{ { LEND_ORDER, s->issuer, 2, 0, 0 }, "no certificate 2" },
-		{ { LEND_ORDER, s->issuer, SPEC_NOBODY, 0, 0 }, "no certificate" },
-		{ { LEND_ORDER, 99, API, 0, 0 }, "issuer 99 does not" },
-		{ { LEND_ORDER, SPEC_NOBODY, API, 0, 0 }, "does not speak ACME" },
-		{ { LEND_REVOKE, s->lab, WWW, 0, 0 }, "does not speak ACME" },
-		{ { LEND_REVOKE, s->issuer, 2, 0, 0 }, "no certificate 2" },
-		{ { LEND_REVOKE, s->issuer, API, 1, 11 }, "no reason" },
-		{ { LEND_REVOKE, s->issuer, API, 1, TWO_32 }, "no reason" },
+		{ { LEND_ORDER, s->third, API, 0, 0, { { 0 } } },
+		  "not an issuer of this" },
+		{ { LEND_ORDER, s->lab, WWW, 0, 0, { { 0 } } }, "does not speak ACME" },
+		{ { LEND_ORDER, s->issuer, API, 0, 0, { { 1 } } }, "not optional" },
+		{ { LEND_ORDER, s->issuer, API, 0, 0, { { 8 } } }, "not optional" },
+		{ { LEND_ORDER, s->issuer, API, 0, 0, { { 4, 1 } } }, "not optional" },
+		{ { LEND_ORDER, s->issuer, WWW, 0, 0, { { 0 } } },
+		  "not an issuer of this" },
+		{ { LEND_ORDER, s->issuer, 2, 0, 0, { { 0 } } }, "no certificate 2" },
+		{ { LEND_ORDER, s->issuer, SPEC_NOBODY, 0, 0, { { 0 } } },
+		  "no certificate" },
+		{ { LEND_ORDER, 99, API, 0, 0, { { 0 } } }, "issuer 99 does not" },
+		{ { LEND_ORDER, SPEC_NOBODY, API, 0, 0, { { 0 } } },
+		  "does not speak ACME" },
+		{ { LEND_REVOKE, s->lab, WWW, 0, 0, { { 0 } } },
+		  "does not speak ACME" },
+		{ { LEND_REVOKE, s->issuer, 2, 0, 0, { { 0 } } }, "no certificate 2" },
+		{ { LEND_REVOKE, s->issuer, API, 1, 11, { { 0 } } }, "no reason" },
+		{ { LEND_REVOKE, s->issuer, API, 1, TWO_32, { { 0 } } }, "no reason" },
 	};
 	struct alone a = begin_renew(s);
 
@@ -1263,7 +1299,7 @@ static void a_ticket_is_over_when_the_worker_closes_it(void **state)
 {
 	const struct stage *s = *state;
 	struct alone a = begin_renew(s);
-	const struct lend_ticket t = { LEND_ORDER, s->issuer, API, 0, 0 };
+	const struct lend_ticket t = { LEND_ORDER, s->issuer, API, 0, 0, { { 0 } } };
 	char text[ERR_TEXT_MAX];
 
 	for (int i = 0; i < 3 * LEND_MAX; i++)
@@ -1305,6 +1341,7 @@ int main(void)
 		    a_roll_over_that_was_cut_short_is_ended_by_who_looks_after_the_account),
 		CASE(what_a_crash_left_beside_an_account_is_swept),
 		CASE(an_order_has_the_names_of_the_certificate),
+		CASE(an_order_leaves_out_what_its_ticket_says),
 		CASE(a_fetch_is_empty_and_an_answer_an_empty_object),
 		CASE(an_order_is_finalized_for_the_key_that_waits),
 		CASE(the_key_of_the_account_is_never_put_into_a_certificate),

@@ -13,6 +13,7 @@
 #include "agent/state_ari.h"
 #include "agent/state_order.h"
 #include "agent/state_revoke.h"
+#include "agent/state_setback.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -197,12 +198,12 @@ static void a_newer_format_is_read_and_not_written(void **state)
 	fill(s->path, 2);
 	sql(s, "ALTER TABLE certificate ADD COLUMN colour DEFAULT 'green';"
 	       "UPDATE certificate SET sum = sum + 1;"
-	       "PRAGMA user_version = 9;");
+	       "PRAGMA user_version = 10;");
 	before = scratch_stat(s, "state.db");
 	assert_int_equal(rows_in(s->path), 2);
 	assert_int_equal(state_open(s->path, false, &st, &e), ERR_CONFIG);
 	assert_null(st);
-	assert_non_null(strstr(e.text, "newer everleaf (format 9, this is 8)"));
+	assert_non_null(strstr(e.text, "newer everleaf (format 10, this is 9)"));
 	assert_int_equal(rows_in(s->path), 2);
 	assert_true(scratch_stat(s, "state.db").st_mtim.tv_nsec ==
 		    before.st_mtim.tv_nsec);
@@ -347,7 +348,7 @@ static void the_third_format_is_given_sums(void **state)
 		sql(s, text);
 	}
 	sql(s,
-	    "DROP TABLE own; DROP TABLE own_list;"
+	    "DROP TABLE setback; DROP TABLE own; DROP TABLE own_list;"
 	    "DROP TABLE alarm; DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
 	    "PRAGMA user_version = 3;");
 	assert_int_equal(rows_in(s->path), 3);
@@ -355,6 +356,43 @@ static void the_third_format_is_given_sums(void **state)
 	assert_int_equal(rows_in(s->path), 3);
 	sql(s, "UPDATE certificate SET sum = 1 WHERE name = 'name-000001'");
 	assert_true(sums_are_wrong(s->path));
+}
+
+static int count_setback(void *arg, const struct setback_row *r)
+{
+	assert_string_equal(r->identifier, "a.example");
+	++*(unsigned *)arg;
+	return 0;
+}
+
+static unsigned setbacks_in(struct state *st)
+{
+	unsigned n = 0;
+	struct err e;
+
+	if (state_setback_each(st, "www", count_setback, &n, &e) < 0)
+		fail_msg("%s", e.text);
+	return n;
+}
+
+/* Who only reads finds so many, and who writes can add one. */
+static void expect_setbacks(const struct scratch *s, unsigned n)
+{
+	const struct setback_row row = { .name = "www",
+					 .identifier = "a.example",
+					 .way = "http-01 /srv",
+					 .why = "a bad day" };
+	struct state *st = open_it(s->path, true);
+	struct err e;
+
+	assert_int_equal(setbacks_in(st), n);
+	state_close(st);
+	st = open_it(s->path, false);
+	assert_int_equal(state_begin(st, &e), 0);
+	assert_int_equal(state_setback_put(st, &row, &e), 0);
+	assert_int_equal(state_commit(st, &e), 0);
+	assert_int_equal(setbacks_in(st), n + 1);
+	state_close(st);
 }
 
 static void the_fourth_format_is_given_alarms_and_a_ledger(void **state)
@@ -368,7 +406,7 @@ static void the_fourth_format_is_given_alarms_and_a_ledger(void **state)
 
 	fill(s->path, 3);
 	sql(s,
-	    "DROP TABLE own; DROP TABLE own_list;"
+	    "DROP TABLE setback; DROP TABLE own; DROP TABLE own_list;"
 	    "DROP TABLE alarm; DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
 	    "PRAGMA user_version = 4;");
 	st = open_it(s->path, true);
@@ -381,18 +419,21 @@ static void the_fourth_format_is_given_alarms_and_a_ledger(void **state)
 	assert_int_equal(state_commit(st, &e), 0);
 	state_close(st);
 	assert_int_equal(rows_in(s->path), 3);
-	sql(s, "DROP TABLE own; DROP TABLE own_list;"
+	sql(s, "DROP TABLE setback; DROP TABLE own; DROP TABLE own_list;"
 	       "DROP TABLE ledger; DROP TABLE crl; DROP TABLE crl_part;"
 	       "PRAGMA user_version = 5;");
 	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
-	sql(s, "DROP TABLE own; DROP TABLE own_list;"
+	sql(s, "DROP TABLE setback; DROP TABLE own; DROP TABLE own_list;"
 	       "DROP TABLE crl; DROP TABLE crl_part; PRAGMA user_version = 6;");
 	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
-	sql(s, "DROP TABLE own; DROP TABLE own_list; PRAGMA user_version = 7;");
+	sql(s, "DROP TABLE setback; DROP TABLE own; DROP TABLE own_list; PRAGMA "
+	       "user_version = 7;");
 	state_close(open_it(s->path, false));
 	assert_int_equal(rows_in(s->path), 3);
+	sql(s, "DROP TABLE setback; PRAGMA user_version = 8;");
+	expect_setbacks(s, 0);
 	sql(s, "PRAGMA user_version = 4;"); /* the sums of that format are kept to */
 	sql(s, "UPDATE certificate SET sum = 1 WHERE name = 'name-000001'");
 	assert_true(sums_are_wrong(s->path));

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "agent/name_set.h"
 #include "tests/help/scene.h"
 
 #define ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])
@@ -66,6 +67,14 @@ static void an_optional_name_missing(struct scene *s)
 	scene_ask(s, NAME_DNS, "old.example.org")->optional = 1;
 }
 
+static void an_optional_name_left_out(struct scene *s)
+{
+	static const struct name_set second = { { 2 } };
+
+	an_optional_name_missing(s);
+	s->want.out = &second;
+}
+
 static void an_optional_name_there(struct scene *s)
 {
 	an_optional_name_missing(s);
@@ -74,7 +83,10 @@ static void an_optional_name_there(struct scene *s)
 
 static void only_optional_names_and_none_there(struct scene *s)
 {
+	static const struct name_set first = { { 1 } };
+
 	s->names[0].optional = 1;
+	s->want.out = &first;
 	s->leaf_plan.names = NULL;
 	s->leaf_plan.subject = "example.org";
 }
@@ -227,8 +239,8 @@ static void what_was_asked_for_is_taken(void **keys)
 		{ NULL, NULL, "", 0 }, /* as it should be */
 		{ names_in_another_order, NULL, "",
 		  0 }, /* all kinds of names, any order */
-		{ an_optional_name_missing, NULL, "",
-		  0 },                                   /* an optional name missing */
+		{ an_optional_name_left_out, NULL, "",
+		  0 },                                   /* an optional name left out */
 		{ an_optional_name_there, NULL, "", 0 }, /* an optional name there */
 		{ begins_in_four_minutes, NULL, "", 0 }, /* a clock that is behind */
 		{ ends_before_what_is_live_as_asked, NULL, "",
@@ -261,6 +273,8 @@ static const struct scene_row refusals[] = {
 	{ the_name_as_common_name, NULL,
 	  "names: asked for example.org, which is not there", 0 },
 	{ only_optional_names_and_none_there, NULL, "names: there are none", 0 },
+	{ an_optional_name_missing, NULL,
+	  "names: asked for old.example.org, which is not there", 0 },
 	{ a_name_of_another_kind, NULL,
 	  "names: subject alternative names: a name of a kind that we do not know", 0 },
 	{ ended, NULL,

@@ -240,6 +240,8 @@ static bool ask_order(struct stage *s, uint64_t issuer, uint64_t cert, const cha
 	msg_put_str(m, url);
 	msg_put_u64(m, 0);
 	msg_put_u64(m, 1);
+	msg_put_u64(m, 0); /* no name is left out */
+	msg_put_u64(m, 0);
 	msg_put_u64(m, 0);
 	return ask(s, m, e);
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include "acme/refusal.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -147,10 +148,25 @@ static int checkpoint(void *arg, const char *order_url, const struct acme_token 
 	struct ca *ca = arg;
 
 	(void)e;
-	hear(ca, "order %s;", order_url == NULL ? "over" : order_url);
+	hear(ca, "order %s;", order_url);
 	for (size_t i = 0; i < n; i++)
 		hear(ca, "token %s %u %s %s;", tokens[i].name, tokens[i].way,
 		     tokens[i].token, tokens[i].authorization);
+	return 0;
+}
+
+static int over(void *arg, const struct refusals *refused, struct err *e)
+{
+	struct ca *ca = arg;
+
+	(void)e;
+	hear(ca, "order over;");
+	for (size_t i = 0; i < refused->n; i++)
+		if (refused->list[i].way == ACME_ANY_WAY)
+			hear(ca, "refused %s;", refused->list[i].name);
+		else
+			hear(ca, "refused %s %u;", refused->list[i].name,
+			     refused->list[i].way);
 	return 0;
 }
 
@@ -170,8 +186,8 @@ void ca_start(struct ca *ca, struct web *web, const struct ca_step *steps, size_
 	*ca = (struct ca){ .web = web,
 			   .steps = steps,
 			   .n_steps = n,
-			   .host = { ca, sign, account, registered, rolled,
-				     checkpoint } };
+			   .host = { ca, sign, account, registered, rolled, checkpoint,
+				     over } };
 	ca->said = mmap(NULL, sizeof(*ca->said), PROT_READ | PROT_WRITE,
 			MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	assert_ptr_not_equal(ca->said, MAP_FAILED);

@@ -145,13 +145,13 @@ test_a_newer_format_is_refused_and_nothing_changed() {
 	local command
 	www
 	expect 0 everleaf renew
-	sql "PRAGMA user_version = 9"
+	sql "PRAGMA user_version = 10"
 	cp $db before
 	tree() { find state \( -name 'state.db-*' -o -name lock -o -path state/ca \) -prune -o -type f -printf '%p %T@ %s\n' | sort; }
 	tree >tree
 	for command in renew "renew --force www" "rollback www" agent; do
 		expect 2 everleaf $command
-		says err "state.db was written by a newer everleaf (format 9, this is 8): it was left as it is"
+		says err "state.db was written by a newer everleaf (format 10, this is 9): it was left as it is"
 		cmp $db before
 		tree | cmp tree -
 	done
