@@ -158,8 +158,8 @@ test_a_challenge_that_CAA_allows_is_enough() {
 	www A 127.0.0.1
 	ZONE
 	way="( $(webroot), $(by_dns) )" acme
-	expect 1 everleaf renew # nobody serves the webroot
-	is 1 "$(pebble_asked /order-plz)"
+	expect 0 everleaf renew # nobody serves the webroot: what follows is by DNS
+	is 2 "$(pebble_asked /order-plz)"
 	way=$(webroot) acme 'names = "other.example.org";'
 	expect 1 everleaf renew
 	says err "not ordered: other.example.org: CAA of example.org"
