@@ -34,10 +34,11 @@ static bool waits_for(const struct agent *a, uint32_t i, int64_t at)
 
 int64_t agenda_hold_s(const struct agent *a, uint32_t issuer)
 {
-	if (a->request->command != COMMAND_AGENT ||
-	    !spec_issuer_is_here(&a->spec->issuers[issuer]))
+	const bool is_here = spec_issuer_is_here(&a->spec->issuers[issuer]);
+
+	if (a->request->command != COMMAND_AGENT)
 		return 0;
-	return (clockwatch_hold_ms(&a->clock, clock_boot_ms()) + 999) / 1000;
+	return (clockwatch_hold_ms(&a->clock, is_here, clock_boot_ms()) + 999) / 1000;
 }
 
 /* What has to be done, or not yet if nothing but the clock says that it has to. */
@@ -45,7 +46,7 @@ static struct due look(const struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d = agent_due(a, i, now);
 
-	if (d.why == WHY_EXPIRING && d.at <= now)
+	if ((d.why == WHY_EXPIRING || d.why == WHY_ARI) && d.at <= now)
 		d.at = now + agenda_hold_s(a, agent_issuer_number(a, i));
 	return d;
 }

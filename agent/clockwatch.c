@@ -51,14 +51,19 @@ void clockwatch_agree(struct clockwatch *w)
 	w->behind = w->doubted = false;
 }
 
-int64_t clockwatch_hold_ms(const struct clockwatch *w, int64_t boot_ms)
+int64_t clockwatch_hold_ms(const struct clockwatch *w, bool of_this_host,
+			   int64_t boot_ms)
 {
-	const int64_t left = w->since_ms + CLOCKWATCH_HOLD_MS - boot_ms;
+	int64_t until_ms = boot_ms;
 
-	return w->doubted && left > 0 ? left : 0;
+	if (w->doubted && of_this_host)
+		until_ms = w->since_ms + CLOCKWATCH_HOLD_MS;
+	if (w->off_s != 0 && w->heard_ms + CLOCKWATCH_HOLD_MS > until_ms)
+		until_ms = w->heard_ms + CLOCKWATCH_HOLD_MS;
+	return until_ms > boot_ms ? until_ms - boot_ms : 0;
 }
 
-bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s)
+bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s, int64_t boot_ms)
 {
 	const bool was_heard = w->heard, was_off = w->off_s != 0;
 	const bool is_off = ahead_s > CLOCKWATCH_DOUBT_MS / 1000 ||
@@ -66,5 +71,6 @@ bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s)
 
 	w->heard = true;
 	w->off_s = is_off ? ahead_s : 0;
+	w->heard_ms = boot_ms;
 	return !was_heard || is_off != was_off;
 }

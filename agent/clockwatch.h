@@ -7,11 +7,13 @@
  * set ahead by more than a day, or is behind what was last remembered, is doubted: what is
  * due is done one by one until a renewal has succeeded, for then a CA agrees, or the clock
  * is set back. So is one that is more than a day from what a CA says, until it, or another,
- * says otherwise.
+ * says otherwise: by such a clock one is renewed in an hour, for it may be the CA's that is
+ * wrong.
  *
  * A CA of this host agrees with any clock that it has. What it would give by one that is
  * ahead could not be used before that time comes, and so it renews nothing in the first
- * hour of a doubt. A clock that nobody has set right by then is believed.
+ * hour of a doubt. A clock that nobody has set right by then is believed, unless a CA has
+ * said that it is wrong.
  */
 #pragma once
 
@@ -31,8 +33,9 @@ struct clockwatch {
 	bool wrong;
 	bool behind; /* what was last remembered */
 	bool doubted;
-	bool heard;    /* a CA has said what time it is */
-	int64_t off_s; /* more than a day, that a CA is ahead; < 0: behind; else 0 */
+	bool heard;       /* a CA has said what time it is */
+	int64_t off_s;    /* more than a day, that a CA is ahead; < 0: behind; else 0 */
+	int64_t heard_ms; /* of the clock that nobody can set: it said so last */
 };
 
 /* At the start. `seen` is the time of what was last remembered, Unix seconds. */
@@ -45,9 +48,11 @@ int64_t clockwatch_turn(struct clockwatch *w, int64_t now_ms, int64_t boot_ms);
 /* Another clock agrees: it is not doubted any more. */
 void clockwatch_agree(struct clockwatch *w);
 
-/* For how long a CA of this host is not to renew anything; 0: it may. */
-int64_t clockwatch_hold_ms(const struct clockwatch *w, int64_t boot_ms);
+/* For how long nothing is to be renewed for its age, by a CA of this host or by others; 0:
+ * it may be. */
+int64_t clockwatch_hold_ms(const struct clockwatch *w, bool of_this_host,
+			   int64_t boot_ms);
 
 /* A CA is ahead by so much, as it says. Whether that is news: nobody had said
  * so, or it is off now and was not, or the other way round. */
-bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s);
+bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s, int64_t boot_ms);

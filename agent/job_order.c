@@ -344,7 +344,7 @@ int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 	TRY(msg_end(m, e));
 	ari_hear(a, j->issuer, has_ari);
 	tell_clock(a, j, ahead_s);
-	if (clockwatch_hear(&a->clock, ahead_s))
+	if (clockwatch_hear(&a->clock, ahead_s, clock_boot_ms()))
 		alarm_clock(a);
 	buf_puts(&j->chain, chain);
 	if (note[0] != '\0')

@@ -124,11 +124,52 @@ static void in_doubt_of_the_clock_the_hosts_own_ca_renews_nothing(void **state)
 	clock_fake(0);
 }
 
+/* Which has been told that its clock is not theirs, with one that it has renewed. */
+static void by_a_clock_that_no_ca_has_nothing_is_renewed_for_its_age(void **state)
+{
+	static const struct spec_issuer ca = { .type = ISSUER_ACME };
+	struct spec_cert *specs = xcalloc(CERTS, sizeof(*specs));
+	const struct request request = { .command = COMMAND_AGENT };
+	struct agent a = { .request = &request };
+	struct spec s;
+	enum why why;
+	uint32_t i;
+
+	(void)state;
+	clock_fake(NOW);
+	fill(&a, &s, specs);
+	s.issuers = &ca;
+	agenda_all(&a);
+	agenda_decide(&a);
+	assert_true(agenda_take(&a, &i, &why));
+	a.clock.doubted = true;
+	clockwatch_hear(&a.clock, -90 * DAY, clock_boot_ms());
+	a.certs[5000].flags = 0; /* is missing by any clock */
+	a.certs[5001].ari_at = NOW - DAY;
+	a.certs[5001].ari_end = NOW + DAY;
+	agenda_look(&a, 5000);
+	agenda_decide(&a);
+	assert_true(agenda_take(&a, &i, &why));
+	assert_int_equal(i, 5000);
+	assert_false(agenda_take(&a, &i, &why));
+	agenda_decide(&a);
+	assert_in_range(agenda_next(&a, &i), NOW + 3500, NOW + 3600);
+	clockwatch_hear(&a.clock, 0, clock_boot_ms());
+	agenda_all(&a);
+	agenda_decide(&a);
+	assert_true(agenda_take(&a, &i, &why));
+	drop(&a);
+	free(specs);
+	clock_fake(0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_that_are_due_at_once_go_by_least_time_left),
 		cmocka_unit_test(in_doubt_of_the_clock_the_hosts_own_ca_renews_nothing),
+		cmocka_unit_test(
+		    by_a_clock_that_no_ca_has_nothing_is_renewed_for_its_age),
 	};
 
 	return cmocka_run_group_tests_name("agenda", tests, NULL, NULL);

@@ -90,12 +90,32 @@ static void the_hosts_own_ca_waits_for_an_hour_of_a_doubt(void **state)
 
 	(void)state;
 	clockwatch_begin(&w, START * 1000LL, BOOT * 1000LL, START);
-	assert_int_equal(clockwatch_hold_ms(&w, BOOT * 1000LL), 0);
+	assert_int_equal(clockwatch_hold_ms(&w, true, BOOT * 1000LL), 0);
 	clockwatch_turn(&w, (START + 2 * DAY) * 1000LL, (BOOT + 1) * 1000LL);
-	assert_int_equal(clockwatch_hold_ms(&w, (BOOT + 1) * 1000LL), 3600000);
+	assert_int_equal(clockwatch_hold_ms(&w, true, (BOOT + 1) * 1000LL), 3600000);
 	clockwatch_turn(&w, (START + 9 * DAY) * 1000LL, (BOOT + 2) * 1000LL);
-	assert_int_equal(clockwatch_hold_ms(&w, (BOOT + 3600) * 1000LL), 1000);
-	assert_int_equal(clockwatch_hold_ms(&w, (BOOT + 3601) * 1000LL), 0);
+	assert_int_equal(clockwatch_hold_ms(&w, true, (BOOT + 3600) * 1000LL), 1000);
+	assert_int_equal(clockwatch_hold_ms(&w, true, (BOOT + 3601) * 1000LL), 0);
+}
+
+static void by_a_clock_that_no_ca_has_nobody_renews_twice_in_an_hour(void **state)
+{
+	struct clockwatch w;
+
+	(void)state;
+	clockwatch_begin(&w, START * 1000LL, 0, START);
+	clockwatch_turn(&w, (START + 90 * DAY) * 1000LL, 0);
+	assert_int_equal(clockwatch_hold_ms(&w, false, 1), 0); /* who knows */
+	clockwatch_hear(&w, -90 * DAY, 1000);
+	for (int own = 0; own < 2; own++) {
+		assert_int_equal(clockwatch_hold_ms(&w, own, 1000), 3600000);
+		assert_int_equal(clockwatch_hold_ms(&w, own, 3600999), 1);
+		assert_int_equal(clockwatch_hold_ms(&w, own, 3601000), 0);
+	}
+	clockwatch_hear(&w, -90 * DAY, 3601000);
+	assert_int_equal(clockwatch_hold_ms(&w, false, 3601000), 3600000);
+	clockwatch_hear(&w, 60, 3601001); /* another has the host's */
+	assert_int_equal(clockwatch_hold_ms(&w, false, 3601001), 0);
 }
 
 static void a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise(void **state)
@@ -115,12 +135,12 @@ static void a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise(void *
 	(void)state;
 	clockwatch_begin(&w, START * 1000LL, 0, 0);
 	for (size_t i = 0; i < sizeof(told) / sizeof(*told); i++) {
-		bool changed = clockwatch_hear(&w, told[i].ahead_s);
+		bool changed = clockwatch_hear(&w, told[i].ahead_s, 0);
 
 		if (changed != told[i].changed || (w.off_s != 0) != told[i].off)
 			fail_msg("row %zu", i);
 	}
-	clockwatch_hear(&w, 2 * DAY);
+	clockwatch_hear(&w, 2 * DAY, 0);
 	clockwatch_turn(&w, (START - 2 * DAY) * 1000LL, 0); /* it was set right */
 	assert_true(w.off_s == 0);
 }
@@ -133,6 +153,8 @@ int main(void)
 		cmocka_unit_test(
 		    a_doubt_ends_when_a_ca_agrees_or_the_clock_is_set_back),
 		cmocka_unit_test(the_hosts_own_ca_waits_for_an_hour_of_a_doubt),
+		cmocka_unit_test(
+		    by_a_clock_that_no_ca_has_nobody_renews_twice_in_an_hour),
 		cmocka_unit_test(
 		    a_day_that_is_not_the_cas_is_doubted_until_one_says_otherwise),
 	};
