@@ -1,0 +1,261 @@
+/*
+ * The agent, whole, through 400 days of 200 certificates that live 6 to 398 days, at CAs
+ * that fail, on a host that sleeps and whose clock is set: see tests/help/life.h.
+ */
+#define OPENSSL_SUPPRESS_DEPRECATED /* a generator of random numbers in two lines */
+#include "tests/help/life.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/time.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <openssl/rand.h>
+
+#include "agent/roles.h"
+#include "base/sandbox.h"
+#include "tests/agent/home.h"
+
+static struct life *life; /* of this process; NULL: its clock is the host's */
+
+/* -- what the agent asks of the host -- */
+
+int clock_gettime(clockid_t id, struct timespec *t)
+{
+	if (life == NULL || id == CLOCK_PROCESS_CPUTIME_ID ||
+	    id == CLOCK_THREAD_CPUTIME_ID)
+		return (int)syscall(SYS_clock_gettime, id, t);
+	life_clock(life, id, t);
+	return 0;
+}
+
+/* libev's. */
+int gettimeofday(struct timeval *restrict out, void *restrict zone)
+{
+	struct timespec t;
+
+	(void)zone;
+	clock_gettime(CLOCK_REALTIME, &t);
+	*out = (struct timeval){ t.tv_sec, t.tv_nsec / 1000 };
+	return 0;
+}
+
+int epoll_wait(int fd, struct epoll_event *events, int most, int timeout)
+{
+	int64_t left = timeout == 0 ? 1 : timeout; /* it is never no time at all */
+	long n;
+
+	if (life == NULL)
+		return (int)syscall(SYS_epoll_pwait, fd, events, most, timeout, NULL,
+				    8);
+	do {
+		life_turn(life);
+		n = syscall(SYS_epoll_pwait, fd, events, most, 0, NULL, 8);
+	} while (n == 0 && left != 0 && life_wait(life, &left));
+	return (int)n;
+}
+
+/* At the start it asks the keeper without a loop. */
+ssize_t recvmsg(int fd, struct msghdr *m, int flags)
+{
+	if (life != NULL)
+		life_turn(life);
+	return syscall(SYS_recvmsg, fd, m, flags);
+}
+
+ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
+{
+	if (life != NULL)
+		life->asked = true;
+	return syscall(SYS_sendmsg, fd, m, flags);
+}
+
+/* Whether its peers are still there: they are. */
+int poll(struct pollfd *fds, nfds_t n, int timeout)
+{
+	return life != NULL ? 0 : (int)syscall(SYS_poll, fds, n, timeout);
+}
+
+int fsync(int fd)
+{
+	return fcntl(fd, F_GETFD) < 0 ? -1 : 0;
+}
+
+int fdatasync(int fd)
+{
+	return fsync(fd);
+}
+
+/* It stands in the middle of this test. */
+int sandbox_enter(const struct sandbox *box, unsigned *missing, struct err *e)
+{
+	(void)box;
+	(void)e;
+	*missing = 0;
+	return 0;
+}
+
+const char *sandbox_missing(unsigned missing)
+{
+	(void)missing;
+	return "";
+}
+
+/* Another seed is another life, and nothing else is: serial numbers decide, too. */
+static int give_bytes(unsigned char *to, int n)
+{
+	for (int i = 0; i < n; i++)
+		to[i] = (unsigned char)life_draw(life, 256);
+	return 1;
+}
+
+static int is_seeded(void)
+{
+	return 1;
+}
+
+static void seed_openssl(void)
+{
+	static const RAND_METHOD method = { .bytes = give_bytes,
+					    .pseudorand = give_bytes,
+					    .status = is_seeded };
+
+	if (RAND_set_rand_method(&method) != 1)
+		abort();
+}
+
+/* -- a life -- */
+
+static void put_config(struct buf *text)
+{
+	static const char *const acme[] = { "\"plain\"", "[ \"plain\", \"suggests\" ]",
+					    "\"suggests\"" };
+
+	buf_puts(
+	    text,
+	    "state_dir = \"$\"; agree_terms = true; "
+	    "contact = \"mailto:ops@example.org\";\n"
+	    "log = { level = \"debug\"; };\n"
+	    "issuers = (\n"
+	    " { name = \"own\"; type = \"local\"; subject = \"CN=Own\"; },\n"
+	    " { name = \"plain\"; type = \"acme\"; url = \"https://a.example/dir\"; "
+	    "ari = false; },\n"
+	    " { name = \"suggests\"; type = \"acme\"; url = \"https://b.example/dir\"; "
+	    "} "
+	    ");\n"
+	    "defaults = { challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; "
+	    "};\n"
+	    "certificates = (");
+	for (int i = 0; i < LIFE_CERTS; i++)
+		buf_printf(text,
+			   "%s { name = \"c%03d\"; names = \"c%03d.example.org\"; "
+			   "issuer = %s; }",
+			   i == 0 ? "" : ",\n", i, i,
+			   i % 8 < 5 ? "\"own\"" : acme[i % 8 - 5]);
+	buf_puts(text, " );\n");
+}
+
+static void live(const struct home *h, const struct life_plan *plan)
+{
+	static struct life l;
+	const int dir = ((struct scratch *)h->scratch)->fd;
+
+	life_begin(&l, plan, dir);
+	l.snapshot = h->snapshot;
+	l.said = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 100);
+	dup2(openat(dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644),
+	     STDERR_FILENO);
+	life = &l;
+	seed_openssl();
+	while (life_start(&l))
+		if (agent_role() != 0)
+			life_wrong(&l, NULL, "the agent ended badly");
+	life = NULL;
+	life_over(&l);
+	dprintf(l.said,
+		"seed %u: %u certificates, %u failures, %u questions, %u starts\n",
+		plan->seed, l.n_issued, l.n_failed, l.n_asked, l.n_starts);
+	life_end(&l);
+}
+
+/* In a process of its own: descriptors, clock and failure are. */
+static pid_t start(const struct life_plan *plan)
+{
+	AUTO_BUF struct buf config = { 0 };
+	const pid_t pid = fork();
+	struct home h;
+
+	if (pid != 0)
+		return pid;
+	closefrom(STDERR_FILENO + 1);
+	while (open("/dev/null", O_RDWR | O_CLOEXEC) < 64)
+		;
+	put_config(&config);
+	if (home_open(&h) < 0)
+		_exit(2);
+	home_compile(&h, config.data);
+	live(&h, plan);
+	home_close(&h);
+	_exit(0);
+}
+
+static uint32_t number(const char *name, uint32_t otherwise)
+{
+	const char *text = getenv(name);
+
+	return text == NULL ? otherwise : (uint32_t)strtoul(text, NULL, 10);
+}
+
+/* Sanitizers make it last as much longer. */
+static int64_t days(uint32_t otherwise)
+{
+#ifdef __SANITIZE_ADDRESS__
+	otherwise /= 5;
+#endif
+	return number("LIFE_DAYS", otherwise);
+}
+
+static uint32_t seeds(void)
+{
+	return number("LIFE_SEEDS", 1);
+}
+
+static void all_of(struct life_plan plan, uint32_t seeds)
+{
+	for (plan.seed = 1; plan.seed <= seeds; plan.seed++) {
+		int status = 0;
+		const pid_t pid = start(&plan);
+
+		assert_int_equal(waitpid(pid, &status, 0), pid);
+		if (status != 0)
+			fail_msg("seed %u", plan.seed);
+	}
+}
+
+static void what_could_be_renewed_was_not_lost(void **state)
+{
+	(void)state;
+	all_of((struct life_plan){ .days = days(100) }, seeds());
+}
+
+static void nor_where_the_clock_is_set_and_the_host_sleeps(void **state)
+{
+	(void)state;
+	all_of((struct life_plan){ .days = days(400), .moves = true }, seeds());
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_could_be_renewed_was_not_lost),
+		cmocka_unit_test(nor_where_the_clock_is_set_and_the_host_sleeps),
+	};
+
+	return cmocka_run_group_tests_name("life", tests, NULL, NULL);
+}

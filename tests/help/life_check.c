@@ -1,0 +1,174 @@
+#include "tests/help/life.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "acme/ari.h"
+#include "base/text.h"
+
+#define H LIFE_H
+#define D LIFE_D
+
+/* After that no CA remembers an order. */
+#define ORDER_LIFE (7 * D)
+
+/* With a clock that is a day off, before half of a life is over: one that tries the clock,
+ * and one in each hour. */
+#define EARLY_MOST 2
+
+/* In a day. */
+#define TRIES_MOST 150
+
+/* From its CA's word, or from the moment that came of it, to the order. */
+#define SOON_S 60
+
+void life_wrong(const struct life *l, const struct life_cert *c, const char *text)
+{
+	char at[TEXT_TIME_MAX];
+
+	dprintf(l->said, "seed %u, day %lld, %s%s%s%s: %s\n", l->plan.seed,
+		(long long)((life_now(l) - LIFE_START) / D), text_time(at, life_now(l)),
+		l->ahead_s != 0 ? ", the clock is off" : "", c == NULL ? "" : ", ",
+		c == NULL ? "" : c->name, text);
+	_exit(1);
+}
+
+bool life_is_in(const struct life_spans *s, int64_t at)
+{
+	for (size_t i = 0; i < s->n && s->at[i].from <= at; i++)
+		if (at < s->at[i].until)
+			return true;
+	return false;
+}
+
+static bool could_at(const struct life *l, const struct life_cert *c, enum life_ca ca,
+		     int64_t from, int64_t until)
+{
+	int64_t since = from;
+
+	for (int64_t at = from; at <= until; at += 60) {
+		if (life_is_in(&l->down[ca], at) || life_is_in(&l->lame, at))
+			since = at + 60;
+		if (at - since >= H)
+			return true;
+	}
+	(void)c;
+	return false;
+}
+
+bool life_could(const struct life *l, const struct life_cert *c, int64_t from,
+		int64_t until)
+{
+	for (int ca = 0; ca < LIFE_CAS; ca++)
+		if (c->by[ca] && could_at(l, c, (enum life_ca)ca, from, until))
+			return true;
+	return false;
+}
+
+static void check_end(const struct life *l, const struct life_cert *c)
+{
+	const int64_t third =
+	    c->live.not_after - (c->live.not_after - c->live.not_before) / 3;
+
+	if (c->live.number != 0 && life_now(l) > c->live.not_after &&
+	    life_could(l, c, third, c->live.not_after))
+		life_wrong(l, c, "has expired, and could have been renewed");
+}
+
+/* While the clock was off: that order is gone on with when it is right again. */
+static bool was_ordered_lame(const struct life *l, const struct life_cert *c)
+{
+	for (int ca = 0; ca < LIFE_CAS; ca++)
+		if (life_is_in(&l->lame, c->ordered_at[ca]))
+			return true;
+	return false;
+}
+
+/* By the clock that the host has: it is not wrong to renew by one that is a day off. */
+static void check_begin(struct life *l, const struct life_cert *c)
+{
+	const int64_t life_s = c->live.not_after - c->live.not_before;
+	const bool is_off = l->ahead_s > D || l->ahead_s < -D;
+	const int64_t now = is_off ? life_now(l) : life_host(l);
+
+	if (c->live.number == 0 || c->hurried ||
+	    now - c->live.not_before >= life_s * 45 / 100)
+		return;
+	if (!is_off && was_ordered_lame(l, c))
+		return;
+	if (!is_off)
+		life_wrong(l, c, "is renewed before half of its life is over");
+	if (++l->n_early > EARLY_MOST + (life_now(l) - l->set_at) / H)
+		life_wrong(l, c, "is renewed early, as many others");
+}
+
+static bool was_well(const struct life *l, enum life_ca ca, int64_t from, int64_t until)
+{
+	for (int64_t at = from; at <= until; at += 20)
+		if (life_is_in(&l->down[ca], at) || life_is_in(&l->lame, at))
+			return false;
+	return true;
+}
+
+/* RFC 9773: within the window, or at once if that is over. */
+static void check_window(const struct life *l, const struct life_cert *c)
+{
+	const struct life_span *w = &c->window;
+	const int64_t now = life_now(l);
+	const int64_t until = c->hurried ? c->told_at : w->until;
+
+	if (w->until == 0 || l->ahead_s != 0 || c->by[LIFE_PLAIN])
+		return;
+	if (!c->hurried && now < w->from)
+		life_wrong(l, c, "is renewed before its window");
+	if (now > until + SOON_S && was_well(l, LIFE_ARI, c->told_at, now))
+		life_wrong(l, c, "is renewed after its window");
+}
+
+/* Each minute where minutes are left, each hour where nothing is. */
+void life_tried(const struct life *l, struct life_cert *c)
+{
+	const int64_t day = life_now(l) / D;
+
+	if (c->day != day)
+		c->n_tried = 0;
+	c->day = day;
+	if (++c->n_tried > TRIES_MOST)
+		life_wrong(l, c, "is tried again and again");
+}
+
+void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca)
+{
+	const int64_t before = c->ordered_at[ca];
+
+	if (ca == LIFE_ARI)
+		check_window(l, c);
+	if (before != 0 && life_now(l) - before < ORDER_LIFE &&
+	    !c->by[LIFE_PLAIN + LIFE_ARI - ca] && !life_is_in(&l->lame, before))
+		life_wrong(l, c, "is ordered once more");
+	c->ordered_at[ca] = life_now(l);
+}
+
+void life_made_live(struct life *l, struct life_cert *c)
+{
+	check_end(l, c);
+	check_begin(l, c);
+	c->live = c->stored;
+	memcpy(c->id, c->next_id, sizeof(c->id));
+	memset(c->ordered_at, 0, sizeof(c->ordered_at));
+	c->window.until = 0;
+	c->hurried = false;
+}
+
+void life_over(struct life *l)
+{
+	for (int i = 0; i < LIFE_CERTS; i++) {
+		const struct life_cert *c = &l->certs[i];
+
+		if (c->live.number == 0)
+			life_wrong(l, c, "was never had");
+		check_end(l, c);
+	}
+}
