@@ -1,7 +1,5 @@
 #include "agent/lend.h"
 
-#include <sys/socket.h>
-
 #include "agent/messages.h"
 #include "base/err.h"
 #include "base/msg.h"
@@ -34,10 +32,9 @@ bool lend_ends_roll_over(enum lend what)
 
 int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e)
 {
-	int sv[2];
+	int theirs;
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
+	TRY(msg_pair(&theirs, worker, e));
 	msg_begin(m, KEEPER_LEND, 0);
 	msg_put_u64(m, t->what);
 	msg_put_u64(m, t->issuer);
@@ -45,7 +42,6 @@ int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct e
 	msg_put_u64(m, t->generation);
 	msg_put_u64(m, t->reason);
 	name_set_put(&t->out, m);
-	m->fd = sv[0];
-	*worker = sv[1];
+	m->fd = theirs;
 	return 0;
 }

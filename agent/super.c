@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <sys/socket.h>
 #include <sys/stat.h>
 
 #include "agent/complete.h"
@@ -98,12 +97,8 @@ static int start_core(struct super *s, struct err *e)
 	struct super_proc *p;
 	AUTO_FD int a = -1;
 	AUTO_FD int b = -1;
-	int sv[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
-	a = sv[0];
-	b = sv[1];
+	TRY(msg_pair(&a, &b, e));
 	TRY(super_start(s, ROLE_KEEPER,
 			&(struct super_fds){ s->snapshot, a, s->lock, -1 }, &p, e));
 	return super_start(s, ROLE_AGENT,

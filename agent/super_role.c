@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <sys/wait.h>
 
 #include "agent/log.h"
@@ -151,14 +150,10 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
 	AUTO_FD int ours = -1;
 	AUTO_FD int theirs = -1;
 	struct child c = { .program = path, .name = strrchr(path, '/') + 1 };
-	int sv[2];
 
 	if (p == NULL)
 		return err_set(e, ERR_LIMIT, "%d roles are running", SUPER_PROCS);
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
-	ours = sv[0];
-	theirs = sv[1];
+	TRY(msg_pair(&ours, &theirs, e));
 	c.fds[ROLE_FD_SUPERVISOR] = theirs;
 	c.fds[ROLE_FD_SNAPSHOT] = fds->snapshot;
 	c.fds[ROLE_FD_PEER] = fds->peer;
@@ -177,12 +172,8 @@ int super_start_peer(struct super *s, enum role role, int snapshot,
 {
 	AUTO_FD int ours = -1;
 	AUTO_FD int theirs = -1;
-	int sv[2];
 
-	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
-		return err_sys(e, "socketpair");
-	ours = sv[0];
-	theirs = sv[1];
+	TRY(msg_pair(&ours, &theirs, e));
 	TRY(super_start(s, role, &(struct super_fds){ snapshot, theirs, -1, -1 }, proc,
 			e));
 	*peer = take_fd(&ours);

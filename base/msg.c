@@ -59,6 +59,17 @@ static void reset(struct msg *m, size_t cap)
 	m->len = sizeof(struct head);
 }
 
+int msg_pair(int *a, int *b, struct err *e)
+{
+	int sv[2];
+
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, sv) < 0)
+		return err_sys(e, "socketpair");
+	*a = sv[0];
+	*b = sv[1];
+	return 0;
+}
+
 void msg_begin(struct msg *m, uint32_t type, uint32_t id)
 {
 	reset(m, SMALL);

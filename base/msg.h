@@ -43,6 +43,9 @@ struct msg {
 		.fd = -1 \
 	}
 
+/* Two ends that messages go between; the caller owns both. */
+int msg_pair(int *a, int *b, struct err *e);
+
 /* Start a message in `m`, which may hold an older one: its memory is used again. */
 void msg_begin(struct msg *m, uint32_t type, uint32_t id);
 void msg_put_u64(struct msg *m, uint64_t v);
