@@ -19,17 +19,6 @@ struct look {
 	int64_t until_ms;
 };
 
-int dns_check_code(const struct dns_reply *r, const char *name, struct err *e)
-{
-	const unsigned code = DNS_RCODE(r->flags);
-
-	if (code == 0 || code == DNS_NXDOMAIN)
-		return 0;
-	return err_set(e, ERR_NET,
-		       "the name servers of %s fail (%s): no CA issues then", name,
-		       dns_rcode(code));
-}
-
 static int has_address(const struct dns_question *q, bool *has, struct err *e)
 {
 	struct dns_record record;
@@ -37,7 +26,7 @@ static int has_address(const struct dns_question *q, bool *has, struct err *e)
 	int rc;
 
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
-	TRY(dns_check_code(&r, q->name, e));
+	TRY(dns_reply_check(&r, q->name, e));
 	while ((rc = dns_reply_next(&r, &record, e)) > 0)
 		*has =
 		    *has || (record.section == DNS_ANSWERS && record.type == q->type);

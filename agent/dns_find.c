@@ -100,14 +100,9 @@ static int soa_of(const struct dns_question *q, const char *owner,
 static int check_code(const struct dns_question *q, struct err *e)
 {
 	struct dns_reply r;
-	unsigned code;
 
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
-	code = DNS_RCODE(r.flags);
-	if (code != 0 && code != DNS_NXDOMAIN)
-		return err_set(e, ERR_NET, "%s: the name server says %s", q->name,
-			       dns_rcode(code));
-	return 0;
+	return dns_reply_check(&r, q->name, e);
 }
 
 static int given_zone(const struct search *s, size_t i, struct err *e)

@@ -123,10 +123,6 @@ struct dns_caa {
 
 int dns_caa(const struct dns_caa *c, struct dns_ahead *names, size_t n, struct err *e);
 
-/* ERR_NET: name servers answer with a failure for `name`, or 0. */
-struct dns_reply;
-int dns_check_code(const struct dns_reply *r, const char *name, struct err *e);
-
 /* ERR_NET: names cannot be looked up. */
 int dns_ahead(const struct dns_asked *asked, const struct dns_ca *ca,
 	      const char *method, struct dns_ahead *names, size_t n, struct err *e);

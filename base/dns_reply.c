@@ -113,6 +113,16 @@ int dns_reply_open(struct dns_reply *r, const void *data, size_t len, struct err
 	return r->n[DNS_QUESTIONS] == 1 ? read_question(r, e) : 0;
 }
 
+int dns_reply_check(const struct dns_reply *r, const char *name, struct err *e)
+{
+	const unsigned code = DNS_RCODE(r->flags);
+
+	if (code == 0 || code == DNS_NXDOMAIN)
+		return 0;
+	return err_set(e, ERR_NET, "the name servers of %s fail (%s)", name,
+		       dns_rcode(code));
+}
+
 bool dns_reply_is_to(const struct dns_reply *r, unsigned id, enum dns_opcode opcode,
 		     const char *name, enum dns_type type)
 {

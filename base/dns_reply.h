@@ -56,6 +56,9 @@ struct dns_record {
 /* Header and question. ERR_PROTO: it is no reply; ERR_LIMIT: too many records. */
 int dns_reply_open(struct dns_reply *r, const void *data, size_t len, struct err *e);
 
+/* ERR_NET: it says neither what there is at `name` nor that there is no such name. */
+int dns_reply_check(const struct dns_reply *r, const char *name, struct err *e);
+
 /* Whether it is one to this question. */
 bool dns_reply_is_to(const struct dns_reply *r, unsigned id, enum dns_opcode opcode,
 		     const char *name, enum dns_type type);

@@ -138,7 +138,7 @@ test_aliases_without_an_end_are_no_place() {
 _acme-challenge.b CNAME _acme-challenge' one_primary
 	acme 'names = "*.example.org";'
 	expect 1 everleaf renew
-	says err "$txt: the name server says SERVFAIL"
+	says err "the name servers of $txt fail (SERVFAIL)"
 	is 0 "$(n_requests)"
 }
 
