@@ -3,10 +3,10 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <unistd.h>
 
 #include "acme/account.h"
+#include "agent/reason.h"
 #include "agent/roles.h"
 #include "base/auto.h"
 #include "base/mem.h"
@@ -43,23 +43,9 @@ static bool take_password_file(struct request *r, const char *value)
 	return true;
 }
 
-/* RFC 5280 5.3.1, those that a subscriber can give. */
-static const struct command_value reasons[] = {
-	{ "unspecified", 0 },        { "keyCompromise", 1 },
-	{ "cACompromise", 2 },       { "affiliationChanged", 3 },
-	{ "superseded", 4 },         { "cessationOfOperation", 5 },
-	{ "certificateHold", 6 },    { "removeFromCRL", 8 },
-	{ "privilegeWithdrawn", 9 }, { NULL, 0 },
-};
-
 static bool take_reason(struct request *r, const char *value)
 {
-	for (const struct command_value *v = reasons; v->word != NULL; v++)
-		if (strcasecmp(value, v->word) == 0) {
-			r->reason = v->number;
-			return true;
-		}
-	return text_u64(value, 10, &r->reason);
+	return reason_read(value, &r->reason);
 }
 
 enum option {
@@ -110,7 +96,7 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_REASON] = { "--reason", "REASON",
 			    "CRLReason of RFC 5280 5.3.1, a word or a number "
 			    "(unspecified)",
-			    0, take_reason, reasons },
+			    0, take_reason, reason_words },
 	[OPTION_REPLACE] = { "--replace", NULL,
 			     "first get and install a new one, with a new key",
 			     REQUEST_REPLACE, NULL, NULL },

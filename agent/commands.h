@@ -8,12 +8,6 @@
 
 #include "agent/request.h"
 
-/* A word that an option's value may be, and what it stands for. */
-struct command_value {
-	const char *word; /* NULL ends a list */
-	uint64_t number;
-};
-
 /* An option of some commands; `value` names what follows it, NULL: nothing. */
 struct command_option {
 	const char *word;
@@ -22,7 +16,7 @@ struct command_option {
 	unsigned flag; /* REQUEST_* that it sets */
 	/* Take the value; false: it is not one. */
 	bool (*take)(struct request *r, const char *value);
-	const struct command_value *values; /* words it may be; NULL: no list of them */
+	const char *const *values; /* words it may be, NULL at the end; NULL: any */
 };
 
 struct command_row {

@@ -45,12 +45,12 @@ static void offer_options(const struct line *l)
 
 static void offer_values(const struct line *l)
 {
-	const struct command_value *v = l->value_of->values;
+	const char *const *v = l->value_of->values;
 
 	if (strcmp(l->value_of->value, "FILE") == 0)
 		puts(COMPLETE_FILE);
-	for (; v != NULL && v->word != NULL; v++)
-		offer(l->word, v->word, "");
+	for (; v != NULL && *v != NULL; v++)
+		offer(l->word, *v, "");
 }
 
 /* -- arguments, as the usage has them: "NAME [GENERATION]", "ISSUER show|update" -- */

@@ -8,6 +8,7 @@
 #include "agent/crlpoint.h"
 #include "agent/crlwatch.h"
 #include "agent/log.h"
+#include "agent/reason.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -388,7 +389,7 @@ int owncrl_admit(const struct agent *a, STACK_OF(X509) * chain, struct err *e)
 				       "certificate %d, %.100s, is revoked since %s "
 				       "(%s)",
 				       i + 1, who, text_time(at, o->cas[k].revoked_at),
-				       owncrl_reason(o->cas[k].reason));
+				       reason_word(o->cas[k].reason));
 		}
 	return 0;
 }

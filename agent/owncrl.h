@@ -135,6 +135,3 @@ size_t owncrl_members(const struct agent *a, uint32_t l, uint32_t **members,
  * is done. */
 bool owncrl_found(struct agent *a, uint32_t l, uint32_t member, const char *url,
 		  const struct crl_hit *hit);
-
-/* "keyCompromise", ...: CRLReason, RFC 5280 5.3.1. Static. */
-const char *owncrl_reason(unsigned reason);

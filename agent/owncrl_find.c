@@ -6,6 +6,7 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/owncrl.h"
+#include "agent/reason.h"
 #include "agent/revoked.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -35,20 +36,6 @@ size_t owncrl_members(const struct agent *a, uint32_t l, uint32_t **members,
 	return n;
 }
 
-const char *owncrl_reason(unsigned reason)
-{
-	static const char *const words[] = {
-		"unspecified",     "keyCompromise",
-		"cACompromise",    "affiliationChanged",
-		"superseded",      "cessationOfOperation",
-		"certificateHold", "7",
-		"removeFromCRL",   "privilegeWithdrawn",
-		"aACompromise",
-	};
-
-	return reason < sizeof(words) / sizeof(*words) ? words[reason] : "unspecified";
-}
-
 /* A key is the end of a serial: the whole has to be ours. */
 static bool is_same(const struct crl_number *serial, const char *ours)
 {
@@ -63,8 +50,7 @@ static char *describe(const char *who, const struct crl_hit *hit, const char *ur
 	char at[TEXT_TIME_MAX];
 
 	return xasprintf("%ssince %s (%s), says %s", who,
-			 text_time(at, hit->revoked_at), owncrl_reason(hit->reason),
-			 url);
+			 text_time(at, hit->revoked_at), reason_word(hit->reason), url);
 }
 
 static int put_found(struct agent *a, uint32_t l, const struct memory *m, uint32_t i,

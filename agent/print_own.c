@@ -7,6 +7,7 @@
 #include "agent/crlwatch_rule.h"
 #include "agent/metrics.h"
 #include "agent/owncrl.h"
+#include "agent/reason.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -265,13 +266,13 @@ static int note_row(void *arg, const struct own_row *row)
 		return 0;
 	if (n->table != NULL)
 		table_note(n->table, "revoked since %s (%s)",
-			   text_time(at, row->revoked_at), owncrl_reason(row->reason));
+			   text_time(at, row->revoked_at), reason_word(row->reason));
 	if (n->json == NULL)
 		return 0;
 	n->put = true;
 	json_open(n->json, "revocation", '{');
 	json_time(n->json, "at", row->revoked_at);
-	json_str(n->json, "reason", owncrl_reason(row->reason));
+	json_str(n->json, "reason", reason_word(row->reason));
 	json_close(n->json);
 	return 0;
 }
@@ -293,7 +294,7 @@ int own_note(const struct agent *a, uint32_t i, struct table *t, struct err *e)
 		if (a->own->cas[k].revoked_at != 0 && owncrl_is_below(a->own, i, k))
 			table_note(t, "a CA above it is revoked since %s (%s)",
 				   text_time(at, a->own->cas[k].revoked_at),
-				   owncrl_reason(a->own->cas[k].reason));
+				   reason_word(a->own->cas[k].reason));
 	return 0;
 }
 
