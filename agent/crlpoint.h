@@ -1,9 +1,11 @@
 /*
  * crlpoint: where a certificate says that the CRL is on which it would stand if it were
- * revoked: its distribution points (RFC 5280 4.2.1.13).
+ * revoked: its distribution points (RFC 5280 4.2.1.13), as text, a line each.
  *
- * All of them count, and all URLs of each. Points for some reasons only, or of another
- * issuer, do not: no list that we would take says by those who is revoked.
+ * A line is a URL of any scheme: all of them count, and all of each point. Or, of a point
+ * that is passed over, it is CRLPOINT_PASSED and the URL, if there is one: that is a point
+ * for some reasons only, or of another issuer. No list that we would take says by those
+ * who is revoked.
  */
 #pragma once
 
@@ -13,9 +15,17 @@
 
 struct buf;
 
-/* The URLs, of any scheme, at most LIMIT_CRL_POINTS: a line each to the end of `urls`,
- * which is a text also when there are none. */
-void crlpoint_read(X509 *cert, struct buf *urls);
+#define CRLPOINT_PASSED '-'
 
-/* A URL that we can ask: http or https; not ldap. */
-bool crlpoint_speaks(const char *url);
+/* At most LIMIT_CRL_POINTS lines to the end of `lines`, which is a text also when there are
+ * none. */
+void crlpoint_read(X509 *cert, struct buf *lines);
+
+/* A line, or a URL, that we can ask: http or https; not ldap. */
+bool crlpoint_speaks(const char *line);
+
+/* From the first line on that can be asked; "": none. */
+const char *crlpoint_first(const char *lines);
+
+/* The line after this one; "": there is none. */
+const char *crlpoint_next(const char *line);

@@ -143,13 +143,6 @@ static void take_ca(struct own *o, const struct own_row *row)
 	o->cas[o->n_cas++] = ca;
 }
 
-uint64_t owncrl_key(const char *serial)
-{
-	const size_t len = strlen(serial);
-
-	return strtoull(serial + (len > 16 ? len - 16 : 0), NULL, 16);
-}
-
 /* `crl` alone looks at no certificate, and takes what is remembered for what is live. */
 static bool is_live(const struct agent *a, uint32_t i, uint64_t generation)
 {
@@ -288,22 +281,11 @@ static void read_some(struct agent *a)
 
 /* -- when -- */
 
-const char *owncrl_first(const struct own_list *l)
-{
-	const char *at = l->row.urls;
-
-	while (*at != '\0' && !crlpoint_speaks(at)) {
-		at += strcspn(at, "\n");
-		at += *at == '\n';
-	}
-	return at;
-}
-
 int64_t owncrl_moment(const struct agent *a, uint32_t l)
 {
 	const struct own_list *list = &a->own->lists[l];
 
-	if (list->ca == OWN_NONE || owncrl_first(list)[0] == '\0' ||
+	if (list->ca == OWN_NONE || crlpoint_first(list->row.urls)[0] == '\0' ||
 	    !owncrl_is_used(a->own, l))
 		return INT64_MAX;
 	if (a->request->command == COMMAND_CRL &&

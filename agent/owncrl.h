@@ -18,6 +18,7 @@
  * by that is what it has told us to ask. Addresses of this host and link are not asked but
  * where the crl_url of an embedded CA is.
  *
+ *     owncrl_rule.c  what is decided by rules alone
  *     owncrl.c       what is known, and when to look
  *     owncrl_read.c  from files: of which list a certificate is
  *     owncrl_look.c  one look at one list
@@ -32,6 +33,7 @@
 
 #include <openssl/x509.h>
 
+#include "agent/owncrl_rule.h"
 #include "agent/state_own.h"
 #include "base/err.h"
 #include "base/heap.h"
@@ -100,12 +102,8 @@ int owncrl_admit(const struct agent *a, STACK_OF(X509) * chain, struct err *e);
 bool owncrl_is_below(const struct own *o, uint32_t leaf, uint32_t k);
 bool owncrl_is_used(const struct own *o, uint32_t l);
 
-/* From the first of its points on that can be asked, see its row; "": none. */
-const char *owncrl_first(const struct own_list *l);
 /* When list `l` is looked at; INT64_MAX: nothing can be asked. */
 int64_t owncrl_moment(const struct agent *a, uint32_t l);
-/* crl_serial_key() of a serial as in struct x509_facts. */
-uint64_t owncrl_key(const char *serial);
 
 void owncrl_put_list(struct agent *a, uint32_t l);
 void owncrl_put_ca(struct agent *a, uint32_t k);
@@ -128,8 +126,7 @@ struct crl_hit;
 
 /* Who would be on a list: certificates, or CAs with OWN_CA set. */
 #define OWN_CA (1u << 31)
-size_t owncrl_members(const struct agent *a, uint32_t l, uint32_t **members,
-		      uint64_t **keys);
+void owncrl_members(const struct agent *a, uint32_t l, struct own_members *m);
 
 /* `member` of list `l` may be on the one at `url`: true, it is, and what follows from that
  * is done. */

@@ -13,27 +13,24 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-size_t owncrl_members(const struct agent *a, uint32_t l, uint32_t **members,
-		      uint64_t **keys)
+void owncrl_members(const struct agent *a, uint32_t l, struct own_members *m)
 {
 	const struct own *o = a->own;
 	const uint32_t n_certs = a->spec->n[SPEC_CERTS];
 	const size_t room = o->lists[l].n_leaves + o->n_cas;
-	size_t n = 0;
 
-	*members = xcalloc(room, sizeof(**members));
-	*keys = xcalloc(room, sizeof(**keys));
-	for (uint32_t i = 0; i < n_certs && n < room; i++)
+	*m = (struct own_members){ .who = xcalloc(room, sizeof(*m->who)),
+				   .keys = xcalloc(room, sizeof(*m->keys)) };
+	for (uint32_t i = 0; i < n_certs && m->n < room; i++)
 		if (o->leaves[i].generation != 0 && o->leaves[i].list == l) {
-			(*members)[n] = i;
-			(*keys)[n++] = o->leaves[i].key;
+			m->who[m->n] = i;
+			m->keys[m->n++] = o->leaves[i].key;
 		}
-	for (uint32_t k = 0; k < o->n_cas && n < room; k++)
+	for (uint32_t k = 0; k < o->n_cas && m->n < room; k++)
 		if (o->cas[k].list == l) {
-			(*members)[n] = k | OWN_CA;
-			(*keys)[n++] = owncrl_key(o->cas[k].serial);
+			m->who[m->n] = k | OWN_CA;
+			m->keys[m->n++] = owncrl_key(o->cas[k].serial);
 		}
-	return n;
 }
 
 /* A key is the end of a serial: the whole has to be ours. */

@@ -11,7 +11,6 @@
 #include "agent/messages.h"
 #include "agent/owncrl.h"
 #include "agent/pool.h"
-#include "agent/schedule.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -26,14 +25,11 @@ struct own_look {
 	char *urls; /* owned: of the points, each with an end of its own */
 	const char *points[LIMIT_CRL_POINTS];
 	uint32_t n_points;
-	uint32_t at;       /* the one that is asked */
-	int staging;       /* owned; -1: none */
-	bool is_here;      /* what it gave is in there */
-	uint32_t *members; /* owned, as the next: who would be on it */
-	uint64_t *keys;
-	size_t n_members;
-	size_t first;           /* those before it have been looked up */
-	struct crl_part coming; /* what is known of it */
+	uint32_t at;                /* the one that is asked */
+	int staging;                /* owned; -1: none */
+	bool is_here;               /* what it gave is in there */
+	struct own_members members; /* owned: who would be on it */
+	struct crl_part coming;     /* what is known of it */
 	struct err why; /* no point gives anything good; code 0: not known yet */
 };
 
@@ -46,8 +42,8 @@ void owncrl_let_go(struct own_list *l)
 	X509_free(look->ca);
 	auto_fd_(&look->staging);
 	free(look->urls);
-	free(look->members);
-	free(look->keys);
+	free(look->members.who);
+	free(look->members.keys);
 	free(look);
 	l->look = NULL;
 }
@@ -64,15 +60,10 @@ static void end(struct agent *a, uint32_t l)
 static void fail(struct agent *a, uint32_t l, const struct err *e)
 {
 	struct own_list_row *row = &a->own->lists[l].row;
-	const struct crl_part *p = &row->part;
-	const uint32_t draw = agent_draw(a, row->id);
-	const int64_t now = clock_now();
 
 	row->failures++;
-	row->look_at =
-	    clock_sooner(schedule_retry_at(e->code, row->failures, now, p->next_update,
-					   draw),
-			 crl_look_at(p->this_update, p->next_update, now, draw));
+	row->look_at = owncrl_retry_at(e, row->failures, row->part.next_update,
+				       clock_now(), agent_draw(a, row->id));
 	if (row->failures == 1)
 		log_warn("the CRL that our certificates may be on: %s", e->text);
 	snprintf(row->last_error, sizeof(row->last_error), "%s", e->text);
@@ -114,7 +105,7 @@ static void next_point(struct agent *a, uint32_t l, const struct err *e)
 		err_wrap(&look->why, "%.200s", url);
 	}
 	look->at++;
-	look->first = 0;
+	look->members.first = 0;
 	look->is_here = false;
 	ask(a, l);
 }
@@ -134,67 +125,20 @@ static void take_facts(struct own_look *look, const struct crl_answer *w)
 	memcpy(p->scope, w->facts.scope, CRL_HASH_LEN);
 }
 
-/* What has come, held against what was known. */
-static int judge(const struct crl_part *p, const struct crl_answer *w, struct err *e)
-{
-	char at[TEXT_TIME_MAX], ours[TEXT_TIME_MAX];
-
-	if (w->verdict == CRL_UNVERIFIED)
-		return err_set(e, ERR_TRUST, "the CRL cannot be verified here: %s",
-			       w->facts.unverified);
-	if (w->verdict == CRL_UNCHANGED && p->next_update != 0 &&
-	    p->next_update <= clock_now())
-		return err_set(e, ERR_TRUST,
-			       "the CRL has ended at %s, and there is no newer one",
-			       text_time(at, p->next_update));
-	if (w->verdict == CRL_GOOD && w->facts.this_update < p->this_update)
-		return err_set(e, ERR_TRUST, "the CRL is of %s, older than one of %s",
-			       text_time(at, w->facts.this_update),
-			       text_time(ours, p->this_update));
-	return 0;
-}
-
-static size_t n_asked(const struct own_look *look)
-{
-	const size_t rest = look->n_members - look->first;
-
-	return rest > CRL_SERIALS_MAX ? CRL_SERIALS_MAX : rest;
-}
-
-/* Those that are on it are not asked about again. How many there were. */
-static size_t take_hits(struct agent *a, uint32_t l, const struct crl_answer *w)
-{
-	struct own_look *look = a->own->lists[l].look;
-	const size_t asked = n_asked(look);
-	size_t n = look->first;
-
-	for (size_t i = 0; i < w->n_hits; i++) {
-		uint32_t *member = &look->members[look->first + w->hits[i].index];
-
-		if (w->hits[i].index < asked && *member != OWN_NONE &&
-		    owncrl_found(a, l, *member, look->points[look->at], &w->hits[i]))
-			*member = OWN_NONE;
-	}
-	for (size_t i = look->first; i < look->n_members; i++) {
-		look->members[n] = look->members[i];
-		look->keys[n] = look->keys[i];
-		n += look->members[i] != OWN_NONE;
-	}
-	look->n_members = n;
-	return asked;
-}
-
-/* There were more of ours on it than are told at once, and others may only look like
- * ours: those are not asked about for ever. */
 static void look_up(struct agent *a, uint32_t l, const struct crl_answer *w)
 {
 	struct own_look *look = a->own->lists[l].look;
-	const size_t before = look->n_members;
-	const size_t asked = take_hits(a, l, w);
-	const size_t found = before - look->n_members;
+	struct own_members *m = &look->members;
+	const size_t asked = own_members_asked(m);
 
-	if (!w->facts.more || found == 0)
-		look->first += asked - found;
+	for (size_t i = 0; i < w->n_hits; i++) {
+		uint32_t *who = &m->who[m->first + w->hits[i].index];
+
+		if (w->hits[i].index < asked && *who != OWN_NONE &&
+		    owncrl_found(a, l, *who, look->points[look->at], &w->hits[i]))
+			*who = OWN_NONE;
+	}
+	own_members_pass(m, w->facts.more);
 }
 
 static void go_on(struct agent *a, uint32_t l, const struct crl_answer *w)
@@ -210,7 +154,7 @@ static void go_on(struct agent *a, uint32_t l, const struct crl_answer *w)
 		take_facts(look, w);
 	look->is_here = true;
 	look_up(a, l, w);
-	if (look->first < look->n_members) {
+	if (look->members.first < look->members.n) {
 		ask(a, l);
 		return;
 	}
@@ -232,7 +176,7 @@ static void on_fetched(void *arg, uint32_t l, struct msg *m, const struct err *f
 	if (failed != NULL)
 		e = *failed;
 	if (failed != NULL || crlcall_answered(m, &w, &e) < 0 ||
-	    judge(&list->row.part, &w, &e) < 0)
+	    owncrl_judge(&list->row.part, &w, clock_now(), &e) < 0)
 		next_point(a, l, &e);
 	else
 		go_on(a, l, &w);
@@ -280,8 +224,8 @@ static int make_call(struct agent *a, uint32_t l, struct msg *m, struct err *e)
 		.points = look->points,
 		.n_points = look->n_points,
 		.floor = p->number,
-		.serials = look->keys + look->first,
-		.n_serials = n_asked(look),
+		.serials = look->members.keys + look->members.first,
+		.n_serials = own_members_asked(&look->members),
 	};
 
 	TRY(x509_to_der(look->ca, &der, e));
@@ -349,19 +293,15 @@ static void ask(struct agent *a, uint32_t l)
 
 /* -- its begin -- */
 
+/* Those that are passed over are nobody's to match. */
 static void split(struct own_look *look, const char *urls)
 {
-	char *at = look->urls = xstrdup(urls);
+	char *next = look->urls = xstrdup(urls), *line;
 
-	while (*at != '\0' && look->n_points < LIMIT_CRL_POINTS) {
-		char *end = strchr(at, '\n');
-
-		look->points[look->n_points++] = at;
-		if (end == NULL)
-			return;
-		*end = '\0';
-		at = end + 1;
-	}
+	while ((line = strsep(&next, "\n")) != NULL &&
+	       look->n_points < LIMIT_CRL_POINTS)
+		if (line[0] != '\0' && line[0] != CRLPOINT_PASSED)
+			look->points[look->n_points++] = line;
 }
 
 void owncrl_look(struct agent *a, uint32_t l)
@@ -377,7 +317,7 @@ void owncrl_look(struct agent *a, uint32_t l)
 	a->own->n_looking++;
 	look->coming = list->row.part;
 	split(look, list->row.urls);
-	look->n_members = owncrl_members(a, l, &look->members, &look->keys);
+	owncrl_members(a, l, &look->members);
 	if (owncrl_ca(a, list->ca, &look->ca, &e) < 0)
 		fail(a, l, &e);
 	else

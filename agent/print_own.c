@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/crlpoint.h"
 #include "agent/crlwatch_rule.h"
 #include "agent/metrics.h"
 #include "agent/owncrl.h"
@@ -30,7 +31,7 @@ static enum own_state state_of(const struct own_list *l, int64_t now)
 	const struct crl_part *p = &l->row.part;
 	int64_t next;
 
-	if (owncrl_first(l)[0] == '\0')
+	if (crlpoint_first(l->row.urls)[0] == '\0')
 		return OWN_SILENT;
 	if (p->this_update == 0)
 		return l->row.failures > 0 ? OWN_FAILED : OWN_WAITS;
@@ -52,7 +53,7 @@ static uint32_t n_on(const struct own *o, uint32_t l)
 /* Where it came from, or would come from, owned; "-": from nowhere. */
 static char *url_of(const struct own_list *l)
 {
-	const char *first = owncrl_first(l);
+	const char *first = crlpoint_first(l->row.urls);
 	const int len = (int)strcspn(first, "\n");
 
 	if (l->row.part.url[0] != '\0')
@@ -99,22 +100,46 @@ static char *who_of(const struct agent *a, uint32_t l)
 	return xstrdup("a CA");
 }
 
+/* Those of its points that are not asked, and why. */
+static void put_points(struct table *t, const char *lines)
+{
+	for (const char *at = lines; *at != '\0'; at = crlpoint_next(at)) {
+		const bool passed = at[0] == CRLPOINT_PASSED;
+		const int len = (int)strcspn(at + passed, "\n");
+
+		if (crlpoint_speaks(at))
+			continue;
+		if (len == 0)
+			table_note(t,
+				   "a distribution point without a URL is not asked");
+		else
+			table_note(t, "%.*s is not asked: %s", len, at + passed,
+				   passed ? "it is for some reasons only, or another "
+					    "CA signs it"
+					  : "only http and https are spoken");
+	}
+}
+
 static void put_notes(struct table *t, const struct agent *a, uint32_t i,
-		      enum own_state state)
+		      enum own_state state, bool all)
 {
 	const struct own_list *l = &a->own->lists[i];
 	AUTO_FREE char *who = state == OWN_SILENT ? who_of(a, i) : NULL;
 
 	if (state == OWN_SILENT)
 		table_note(t, "%s: it is not seen here if %s is revoked",
-			   l->row.urls[0] == '\0' ? "the issuer names no CRL"
-						  : "only http and https are spoken",
+			   l->row.urls[0] == '\0'
+			       ? "the issuer names no CRL"
+			       : "no distribution point can be asked",
 			   who);
+	if (all || state == OWN_SILENT)
+		put_points(t, l->row.urls);
 	if (l->row.last_error[0] != '\0')
 		table_note(t, "last error: %s", l->row.last_error);
 }
 
-static void put_row(struct table *t, const struct agent *a, uint32_t i, int64_t now)
+static void put_row(struct table *t, const struct agent *a, uint32_t i, int64_t now,
+		    bool all)
 {
 	const struct own_list *l = &a->own->lists[i];
 	const enum own_state state = state_of(l, now);
@@ -127,16 +152,17 @@ static void put_row(struct table *t, const struct agent *a, uint32_t i, int64_t 
 		  l->row.covers == CRL_CAS ? " CA" : "");
 	put_span(t, until, now, "ended");
 	put_span(t, owncrl_moment(a, i), now, "now");
-	put_notes(t, a, i, state);
+	put_notes(t, a, i, state, all);
 }
 
+/* That a CA above names nothing is usual, and only told who asks. */
 static bool is_told(const struct agent *a, uint32_t i, int64_t now, bool all)
 {
 	const struct own_list *l = &a->own->lists[i];
 	const bool is_bad = l->row.failures > 0 || state_of(l, now) != OWN_GOOD;
 
 	return owncrl_is_used(a->own, i) &&
-	       (all || (is_bad && (l->n_leaves > 0 || owncrl_first(l)[0] != '\0')));
+	       (all || (is_bad && (l->n_leaves > 0 || l->row.urls[0] != '\0')));
 }
 
 void own_show(const struct agent *a, bool all)
@@ -149,21 +175,22 @@ void own_show(const struct agent *a, bool all)
 	table_begin(&t, (a->request->flags & REQUEST_COLOR) != 0, heads, 5);
 	for (uint32_t i = 0; i < a->own->n_lists; i++)
 		if (is_told(a, i, now, all))
-			put_row(&t, a, i, now);
+			put_row(&t, a, i, now, all);
 	table_print(&t, stdout);
 }
 
 /* -- for programs -- */
 
-static void put_urls(struct json *j, const char *urls)
+/* Those that are asked, or those that are not. */
+static void put_urls(struct json *j, const char *name, const char *lines, bool asked)
 {
-	json_open(j, "urls", '[');
-	while (*urls != '\0') {
-		const size_t len = strcspn(urls, "\n");
-		AUTO_FREE char *url = xasprintf("%.*s", (int)len, urls);
+	json_open(j, name, '[');
+	for (const char *at = lines; *at != '\0'; at = crlpoint_next(at)) {
+		const char *from = at + (at[0] == CRLPOINT_PASSED);
+		AUTO_FREE char *url = xasprintf("%.*s", (int)strcspn(from, "\n"), from);
 
-		json_str(j, NULL, url);
-		urls += len + (urls[len] == '\n');
+		if (crlpoint_speaks(at) == asked)
+			json_str(j, NULL, url);
 	}
 	json_close(j);
 }
@@ -178,7 +205,8 @@ static void put_json(struct json *j, const struct agent *a, uint32_t i)
 	const int64_t at = owncrl_moment(a, i);
 
 	json_open(j, NULL, '{');
-	put_urls(j, r->urls);
+	put_urls(j, "urls", r->urls, true);
+	put_urls(j, "not_asked", r->urls, false);
 	json_str(j, "of", r->covers == CRL_CAS ? "ca" : "certificate");
 	json_int(j, "certificates", n_on(a->own, i));
 	json_str(j, "state", words[state_of(&a->own->lists[i], clock_now())]);
@@ -237,7 +265,7 @@ void own_plan_json(const struct agent *a, struct json *j, int64_t until)
 		if (at == INT64_MAX || at > until)
 			continue;
 		json_open(j, NULL, '{');
-		put_urls(j, r->urls);
+		put_urls(j, "urls", r->urls, true);
 		json_str(j, "action", "look up");
 		json_int(j, "certificates", n_on(a->own, i));
 		json_time(j, "at", at <= 0 ? clock_now() : at);

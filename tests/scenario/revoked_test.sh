@@ -212,7 +212,15 @@ intermediate() {
 		keyUsage = critical, keyCertSign, cRLSign
 		subjectKeyIdentifier = hash
 		authorityKeyIdentifier = keyid
-		crlDistributionPoints = URI:ldap://ca.example/root,URI:$pki/nowhere.crl,URI:$pki/root.crl" >ext
+		crlDistributionPoints = ${points-URI:ldap://ca.example/root,URI:$pki/nowhere.crl,URI:$pki/root.crl}
+		[ some ]
+		fullname = URI:$pki/some.crl
+		reasons = keyCompromise, superseded
+		[ other ]
+		CRLissuer = dirName:other_name
+		fullname = URI:$pki/other.crl
+		[ other_name ]
+		CN = another CA" >ext
 	openssl x509 -x509toreq -in $ca/intermediate.pem -signkey $ca/intermediate.key -out ca.csr 2>/dev/null
 	openssl x509 -req -in ca.csr -CA $ca/root.pem -CAkey $ca/root.key -days 30 -set_serial 0x7a01 \
 		-extfile ext -out other.pem 2>/dev/null
@@ -220,7 +228,6 @@ intermediate() {
 	root_crl
 	everleaf ca lab crl | sed '/END/q' >pki/lab.crl # it comes with the root's
 	expect 0 everleaf renew
-	grep -c '^200' pki.served/log | has 2
 }
 
 root_crl() { # [SERIAL that is revoked]
@@ -232,6 +239,7 @@ root_crl() { # [SERIAL that is revoked]
 
 test_a_revoked_ca_is_left_for_the_next_issuer() {
 	intermediate 'issuer = [ "lab", "two" ];' 'intermediate = true;' ', { name = "two"; type = "local"; }'
+	grep -c '^200' pki.served/log | has 2
 	is ok "$(status_of www health)"
 	root_crl 7A01
 	it_is_time
@@ -255,6 +263,17 @@ test_a_revoked_ca_of_the_only_issuer_is_an_alarm() {
 	says err 'is revoked since'
 	is 'CA revoked' "$(status_of www health)"
 	everleaf status www | has 'a CA above it is revoked'
+}
+
+test_points_that_are_not_asked_are_told() {
+	local points='some, other'
+	intermediate 'issuer = "lab";' 'intermediate = true;'
+	everleaf status | tr -s ' \n' ' ' >out # notes are wrapped
+	says out 'no distribution point can be asked: it is not seen here if a CA is revoked'
+	says out "$pki/some.crl is not asked: it is for some reasons only, or another CA signs it"
+	says out "$pki/other.crl is not asked"
+	is "$pki/some.crl" "$(own not_asked.0)"
+	has_no some.crl <pki.served/log
 }
 
 run_tests "$@"
