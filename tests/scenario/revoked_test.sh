@@ -22,6 +22,7 @@ settings() { # [OF THE CERTIFICATE [OF THE ISSUER [ISSUERS]]]
 	issuers = ( { name = "lab"; type = "local"; crl_url = "$pki/lab.crl"; ${2-} } ${3-} );
 	hooks = ( { name = "ops"; run = [ "$dir/ops", "run" ]; on = [ "revoked" ]; } );
 	certificates = ( { name = "www"; names = "www.example"; hooks = "ops"; ${1-issuer = \"lab\";} } ${more-} );
+	${http+http = \"unix:$http\";}
 	C
 }
 
@@ -86,6 +87,8 @@ test_who_is_on_the_list_is_replaced_once_with_a_new_key() {
 	is 1 "$(events www revoked)"
 	everleaf history www | has keyCompromise
 	says told "revoked www "
+	says told "(keyCompromise), says $pki/lab.crl"
+	says told "since $(date -u +%Y-%m-%d)T"
 	it_is_time
 	expect 0 everleaf renew
 	is_live_of www 2 2
@@ -95,8 +98,9 @@ test_who_is_on_the_list_is_replaced_once_with_a_new_key() {
 
 test_certificates_of_one_issuer_are_looked_up_in_one_list() {
 	local more=', { name = "mail"; names = "mail.example"; issuer = "lab"; },
-		{ name = "ftp"; names = "ftp.example"; issuer = "lab"; }'
+		{ name = "ftp"; names = "ftp.example"; issuer = "lab"; reuse_key = true; }'
 	lab
+	local key=$(key_of ftp)
 	is 1 "$(fetches 200)"
 	is 3 "$(own certificates)"
 	revoke mail
@@ -108,6 +112,7 @@ test_certificates_of_one_issuer_are_looked_up_in_one_list() {
 	is_live_of mail 2 2
 	is_live_of ftp 2 2
 	everleaf history ftp | has superseded
+	not test "$key" = "$(key_of ftp)" # whatever the reason is
 }
 
 test_the_daemon_learns_it_and_a_restart_forgets_nothing() {
@@ -124,6 +129,40 @@ test_the_daemon_learns_it_and_a_restart_forgets_nothing() {
 	stop_agent
 	is_live_of www 2 2
 	is 1 "$(events www revoked)"
+}
+
+test_who_is_killed_while_it_looks_looks_again() {
+	lab
+	revoke www
+	touch pki/lab.crl.hold
+	it_is_time
+	start_agent
+	until_true 60 fetched 2
+	kill -9 $run
+	no_role_is_left
+	rm pki/lab.crl.hold
+	start_agent
+	until_true 60 has_live www 2
+	stop_agent
+	is_live_of www 2 2
+	is 1 "$(events www revoked)"
+}
+
+test_who_is_killed_at_any_moment_goes_on() {
+	local i
+	lab
+	revoke www
+	it_is_time
+	for i in 0.02 0.05 0.08 0.11 0.14 0.17 0.2 0.25 0.3 0.4; do
+		start_agent
+		sleep $i
+		kill -9 $run
+		no_role_is_left
+	done
+	expect 0 everleaf renew
+	is_live_of www 2 2
+	is 1 "$(events www revoked)"
+	is false "$(status_of www revoked)"
 }
 
 test_what_was_found_and_not_replaced_is_replaced_by_the_next_run() {
@@ -272,8 +311,68 @@ test_points_that_are_not_asked_are_told() {
 	says out 'no distribution point can be asked: it is not seen here if a CA is revoked'
 	says out "$pki/some.crl is not asked: it is for some reasons only, or another CA signs it"
 	says out "$pki/other.crl is not asked"
-	is "$pki/some.crl" "$(own not_asked.0)"
+	everleaf status --json | tr -d ' \n' | has "\"urls\":\[\],\"not_asked\":\[\"$pki/some.crl\","
 	has_no some.crl <pki.served/log
+}
+
+test_of_a_ca_without_a_list_it_is_told() {
+	config <<-C
+	certificates = ( { name = "www"; names = "www.example"; issuer = "local"; } );
+	C
+	expect 0 everleaf renew
+	everleaf status | tr -s ' \n' ' ' |
+		has 'the issuer names no CRL: it is not seen here if www is revoked'
+	is none "$(own state)"
+	is null "$(own next_at)"
+	everleaf plan | has_no 'look up'
+}
+
+sample() { # LINE BEGINS: its value
+	curl -sS -m 20 --unix-socket "$http" http://localhost/metrics | sed -n "s|^$1 ||p"
+}
+
+seconds() { # TIME
+	date -d "$1" +%s
+}
+
+test_what_is_looked_at_is_told_everywhere() {
+	local http=$dir/run/http.sock
+	lab
+	everleaf plan | has 'look up 1 in the CRL'
+	everleaf plan --json >out
+	is "look up" "$(json own_crls.0.action <out)"
+	is "$(own next_at)" "$(json own_crls.0.at <out)"
+	everleaf crl | has "$pki/lab.crl.*fresh"
+	everleaf crl --json >out
+	is "$pki/lab.crl" "$(json own_crls.0.urls.0 <out)"
+	is fresh "$(json own_crls.0.state <out)"
+	start_agent
+	until_true 60 test -S "$http"
+	is "$(seconds "$(own next_update)")" \
+		"$(sample "everleaf_own_crl_next_update_seconds{url=\"$pki/lab.crl\"}")"
+	is "$(seconds "$(own last_success)")" \
+		"$(sample "everleaf_own_crl_last_success_seconds{url=\"$pki/lab.crl\"}")"
+	stop_agent
+}
+
+test_who_does_not_answer_is_told_of_once() {
+	local i
+	lab
+	rm pki/lab.crl
+	for i in 1 2 3; do
+		it_is_time
+		expect 0 everleaf renew
+		cat err >>said
+	done
+	is 3 "$(own failures)"
+	is 1 "$(grep -c 'may be on' said)"
+	[ "$(seconds "$(own next_at)")" -gt $(($(date +%s) + 60)) ]
+	everleaf status | has 'last error'
+	publish
+	it_is_time
+	expect 0 everleaf renew
+	is 0 "$(own failures)"
+	is_live_of www 1 1
 }
 
 run_tests "$@"
