@@ -107,7 +107,9 @@ static int ask_once(const struct probe_address *a, bool recurse, struct dns_ques
 	AUTO_FD int fd = -1;
 
 	TRY(probe_connect(a, until_ms, &fd, e));
-	TRY(send_questions(fd, recurse, q, n, until_ms, e));
+	/* Who ends it while we still ask may have answered what it has read. */
+	if (send_questions(fd, recurse, q, n, until_ms, e) < 0 && e->code != ERR_NET)
+		return e->code;
 	while (n_open(q, n) > 0)
 		TRY(take_reply(fd, q, n, until_ms, e));
 	return 0;
