@@ -162,6 +162,13 @@ static void go_on(struct agent *a, uint32_t l, const struct crl_answer *w)
 	succeed(a, l);
 }
 
+/* Then it says nothing of the list, and is done again from what is on disk. */
+static bool is_cut(const struct agent *a, const struct err *failed)
+{
+	return a->stopping || agent_cut_off(a) ||
+	       (failed != NULL && agent_cut_off_by(a, failed));
+}
+
 static void on_fetched(void *arg, uint32_t l, struct msg *m, const struct err *failed)
 {
 	struct agent *a = arg;
@@ -169,7 +176,7 @@ static void on_fetched(void *arg, uint32_t l, struct msg *m, const struct err *f
 	struct crl_answer w = { .hits = NULL };
 	struct err e;
 
-	if (agent_cut_off(a) || a->stopping) {
+	if (is_cut(a, failed)) {
 		end(a, l);
 		return;
 	}
@@ -255,7 +262,7 @@ static void on_staged(void *arg, uint32_t l, struct msg *m, const struct err *fa
 	struct own_look *look = a->own->lists[l].look;
 	struct err e;
 
-	if (agent_cut_off(a) || a->stopping) {
+	if (is_cut(a, failed)) {
 		end(a, l);
 		return;
 	}

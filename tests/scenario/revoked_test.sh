@@ -160,9 +160,9 @@ test_who_is_killed_at_any_moment_goes_on() {
 		no_role_is_left
 	done
 	expect 0 everleaf renew
-	is_live_of www 2 2
+	not has_live www 1
 	is 1 "$(events www revoked)"
-	is false "$(status_of www revoked)"
+	is ok "$(status_of www health)"
 }
 
 test_what_was_found_and_not_replaced_is_replaced_by_the_next_run() {
