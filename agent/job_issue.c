@@ -28,6 +28,8 @@ static void ask_keeper(struct agent *a, const struct job *j, struct msg *m)
  * revocation, though the order was begun before. */
 int keying_begin(struct agent *a, struct job *j, struct err *e)
 {
+	const bool is_slow =
+	    j->spec->csr.at == 0 && key_takes_long((enum key_type)j->spec->key);
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	if (j->spec->csr.at != 0 && j->why == WHY_REVOKED &&
@@ -39,10 +41,8 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 	msg_begin(&m, KEEPER_KEY, 0);
 	msg_put_u64(&m, j->cert);
 	msg_put_u64(&m, due_needs_new_key(j->why, &a->certs[j->cert], clock_now()));
-	if (j->spec->csr.at == 0 && key_takes_long((enum key_type)j->spec->key))
-		link_call_slow(&a->keeper, &m, job_answered, j->id);
-	else
-		ask_keeper(a, j, &m);
+	link_call_in_turn(&a->keeper, is_slow ? LINK_SLOWLY : LINK_LAST, &m,
+			  job_answered, j->id);
 	return 0;
 }
 

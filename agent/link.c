@@ -18,7 +18,6 @@ struct link_call {
 	uint32_t number;
 	link_done *done;
 	bool slow;
-	bool sent;
 };
 
 static void call_free(struct link_call *c)
@@ -27,14 +26,40 @@ static void call_free(struct link_call *c)
 	free(c);
 }
 
-static bool may_send(const struct link *l, const struct link_call *c)
+static void append(struct link_queue *q, struct link_call *c)
 {
-	return !c->sent && l->under_way[c->slow] < (c->slow ? LINK_SLOW : l->limit);
+	c->next = NULL;
+	if (q->last == NULL)
+		q->first = c;
+	else
+		q->last->next = c;
+	q->last = c;
 }
 
-static bool is_full(const struct link *l)
+/* Take out what stands behind `before`, NULL: the first. There is one. */
+static struct link_call *take_behind(struct link_queue *q, struct link_call *before)
 {
-	return l->under_way[false] >= l->limit && l->under_way[true] >= LINK_SLOW;
+	struct link_call **at = before == NULL ? &q->first : &before->next;
+	struct link_call *c = *at;
+
+	*at = c->next;
+	if (q->last == c)
+		q->last = before;
+	return c;
+}
+
+/* What is asked next, NULL: nothing, or what is under way has to be answered first. */
+static struct link_call *take_waiting(struct link *l)
+{
+	struct link_queue *w = l->waiting;
+
+	if (l->under_way[true] < LINK_SLOW && w[LINK_SLOWLY].first != NULL)
+		return take_behind(&w[LINK_SLOWLY], NULL);
+	if (l->under_way[false] >= l->limit)
+		return NULL;
+	if (w[LINK_NEXT].first != NULL)
+		return take_behind(&w[LINK_NEXT], NULL);
+	return w[LINK_LAST].first == NULL ? NULL : take_behind(&w[LINK_LAST], NULL);
 }
 
 static size_t all_under_way(const struct link *l)
@@ -57,25 +82,35 @@ static void came(struct link *l, bool slow)
 /* Take out the call that `id` answers. */
 static struct link_call *take_call(struct link *l, uint32_t id)
 {
-	for (struct link_call **at = &l->first; *at != NULL; at = &(*at)->next) {
-		struct link_call *c = *at;
+	struct link_call *before = NULL;
 
-		if (c->id == id && c->sent) {
-			*at = c->next;
+	for (struct link_call *c = l->asked.first; c != NULL; before = c, c = c->next)
+		if (c->id == id) {
 			came(l, c->slow);
-			return c;
+			return take_behind(&l->asked, before);
 		}
-	}
 	return NULL;
+}
+
+/* All that waits for an answer, or to be asked. */
+static struct link_call *take_all(struct link *l)
+{
+	struct link_queue all = l->asked;
+
+	for (size_t i = 0; i < LINK_TURNS; i++) {
+		while (l->waiting[i].first != NULL)
+			append(&all, take_behind(&l->waiting[i], NULL));
+	}
+	l->asked = (struct link_queue){ .first = NULL };
+	return all.first;
 }
 
 static void fail_all(struct link *l, const struct err *e)
 {
-	struct link_call *c = l->first;
+	struct link_call *c = take_all(l);
 
 	l->busy_ms = link_busy_ms(l, clock_boot_ms());
-	l->first = NULL;
-	l->under_way[false] = l->under_way[true] = l->waiting = 0;
+	l->under_way[false] = l->under_way[true] = 0;
 	while (c != NULL) {
 		struct link_call *next = c->next;
 
@@ -106,20 +141,18 @@ bool link_is_over(const struct link *l, int ms)
 
 static void send_more(struct link *l)
 {
+	struct link_call *c;
 	struct err e;
 
-	for (struct link_call *c = l->first; c != NULL && !is_full(l); c = c->next) {
-		if (!may_send(l, c))
-			continue;
+	while (l->fd >= 0 && (c = take_waiting(l)) != NULL) {
+		append(&l->asked, c);
+		if (all_under_way(l) == 0)
+			l->since_ms = clock_boot_ms();
+		went(l, c->slow);
 		if (msg_send(l->fd, &c->msg, &e) < 0) {
 			link_drop(l, &e);
 			return;
 		}
-		c->sent = true;
-		if (all_under_way(l) == 0)
-			l->since_ms = clock_boot_ms();
-		went(l, c->slow);
-		l->waiting--;
 		msg_done(&c->msg);
 	}
 }
@@ -173,7 +206,7 @@ void link_open(struct link *l, struct ev_loop *loop, int fd, size_t limit, void 
 
 void link_close(struct link *l)
 {
-	struct link_call *c = l->first;
+	struct link_call *c = take_all(l);
 
 	if (l->fd >= 0) {
 		ev_io_stop(l->loop, &l->io);
@@ -186,27 +219,22 @@ void link_close(struct link *l)
 		call_free(c);
 		c = next;
 	}
-	l->first = NULL;
 	msg_done(&l->in);
 }
 
-static void call(struct link *l, struct msg *m, link_done *done, uint32_t number,
-		 bool slow)
+void link_call_in_turn(struct link *l, enum link_turn turn, struct msg *m,
+		       link_done *done, uint32_t number)
 {
 	struct link_call *c = xcalloc(1, sizeof(*c));
-	struct link_call **at = &l->first;
 
 	c->id = ++l->last_id == 0 ? ++l->last_id : l->last_id;
 	c->type = m->type;
 	c->number = number;
 	c->done = done;
-	c->slow = slow;
+	c->slow = turn == LINK_SLOWLY;
 	msg_move(&c->msg, m);
 	c->msg.id = c->id;
-	while (*at != NULL)
-		at = &(*at)->next;
-	*at = c;
-	l->waiting++;
+	append(&l->waiting[turn], c);
 	send_more(l);
 	if (l->fd < 0) {
 		struct err e;
@@ -218,12 +246,7 @@ static void call(struct link *l, struct msg *m, link_done *done, uint32_t number
 
 void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number)
 {
-	call(l, m, done, number, false);
-}
-
-void link_call_slow(struct link *l, struct msg *m, link_done *done, uint32_t number)
-{
-	call(l, m, done, number, true);
+	link_call_in_turn(l, LINK_NEXT, m, done, number);
 }
 
 int64_t link_busy_ms(const struct link *l, int64_t now)

@@ -3,6 +3,8 @@
  *
  * At most `limit` requests are under way, the others wait their turn: what is in both
  * sockets at any time is then bounded, and neither side can block the other for good.
+ * What begins something may be asked last: when nothing waits that brings on what was
+ * begun, which then is done one after the other and not all in step.
  * Some calls are slow: small, and answered whenever it is done, the others meanwhile.
  * They are not counted, but by a limit of their own.
  * Each answer is given to its own function, with the number that came with the request;
@@ -26,6 +28,18 @@ typedef void link_done(void *arg, uint32_t number, struct msg *m, const struct e
 
 struct link_call; /* opaque */
 
+struct link_queue {
+	struct link_call *first; /* owned, as all behind it */
+	struct link_call *last;
+};
+
+enum link_turn {
+	LINK_NEXT,
+	LINK_LAST, /* when none of the others waits */
+	LINK_SLOWLY,
+	LINK_TURNS,
+};
+
 #define LINK_SLOW 32 /* under way: together a tenth of what a socket holds */
 
 struct link {
@@ -33,9 +47,9 @@ struct link {
 	ev_io io;
 	struct ev_loop *loop;
 	size_t limit;
-	size_t under_way[2]; /* others, slow ones */
-	size_t waiting;
-	struct link_call *first; /* under way, then waiting: in the order of asking */
+	size_t under_way[2];     /* others, slow ones */
+	struct link_queue asked; /* under way, as the next in the order of asking */
+	struct link_queue waiting[LINK_TURNS];
 	uint32_t last_id;
 	int64_t
 	    since_ms; /* clock_boot_ms() of the last sign of life, see link_silent_ms() */
@@ -57,7 +71,8 @@ void link_close(struct link *l);
 /* Ask; `m` is the caller's again when this returns (its descriptor has been sent or is
  * kept for later). The answer comes through the loop, also a failure to send. */
 void link_call(struct link *l, struct msg *m, link_done *done, uint32_t number);
-void link_call_slow(struct link *l, struct msg *m, link_done *done, uint32_t number);
+void link_call_in_turn(struct link *l, enum link_turn turn, struct msg *m,
+		       link_done *done, uint32_t number);
 
 /* For how long what is under way has gone without any answer; 0 if nothing is. */
 int64_t link_silent_ms(const struct link *l);

@@ -110,7 +110,7 @@ static void ask_slow(struct end *end, uint32_t number)
 
 	msg_begin(&m, ASK, 0);
 	msg_put_u64(&m, number);
-	link_call_slow(&end->link, &m, on_done, number);
+	link_call_in_turn(&end->link, LINK_SLOWLY, &m, on_done, number);
 }
 
 static void turn(struct end *end)
@@ -212,6 +212,34 @@ static void slow_questions_have_a_limit_of_their_own(void **state)
 
 		assert_int_equal(msg_recv(end->other, &m, &e), 0);
 		assert_int_equal(m.type, i == 0 ? ASK : KEEPER_AUDIT);
+	}
+}
+
+static void what_begins_something_waits_for_what_brings_others_on(void **state)
+{
+	struct end *end = *state;
+	uint32_t id[2];
+	uint64_t number;
+
+	for (uint32_t i = 0; i < 4; i++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+
+		msg_begin(&m, ASK, 0);
+		msg_put_u64(&m, i);
+		link_call_in_turn(&end->link, LINK_LAST, &m, on_done, i);
+	}
+	id[0] = take(end, &number);
+	id[1] = take(end, &number);
+	assert_int_equal(number, 1); /* nothing else waited */
+	ask(end, 4);
+	ask(end, 5);
+	for (int i = 0; i < 4; i++) {
+		static const uint64_t turns[] = { 4, 5, 2, 3 };
+
+		answer(end, ASK, id[i % 2], 0);
+		turn(end);
+		id[i % 2] = take(end, &number);
+		assert_int_equal(number, turns[i]);
 	}
 }
 
@@ -421,6 +449,7 @@ int main(void)
 		CASE(each_answer_goes_to_its_own_question),
 		CASE(no_more_than_the_limit_are_under_way),
 		CASE(slow_questions_have_a_limit_of_their_own),
+		CASE(what_begins_something_waits_for_what_brings_others_on),
 		CASE(how_long_the_other_role_was_at_work_is_known),
 		CASE(an_answer_of_another_type_is_not_believed),
 		CASE(a_refusal_comes_with_its_reason),
