@@ -61,6 +61,10 @@ struct outcome {
 	uint64_t failed;
 };
 
+struct job_count {
+	unsigned jobs, alone, parked; /* all, those that are in no batch, of these */
+};
+
 struct agent {
 	struct role_start start;
 	const struct spec *spec;       /* of start */
@@ -88,6 +92,7 @@ struct agent {
 	struct revoking *revoking;        /* see revoke.h */
 	int64_t revoke_at;                /* when to look at what is to be revoked */
 	struct job *jobs;                 /* list, newest first */
+	struct job_count count;           /* of them */
 	struct batch *batch;
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;
@@ -162,7 +167,7 @@ int agent_asked_issuer(struct agent *a, uint32_t type, const char *otherwise,
 void agent_pass(struct agent *a);
 
 /* What is remembered is written in one transaction from the first agent_write() to the
- * next agent_commit(): before a live link moves, after a switch, and when all is quiet. */
+ * next agent_commit(): before a live link moves, after a switch, when all is quiet. */
 int agent_write(struct agent *a, struct err *e);
 int agent_commit(struct agent *a, struct err *e);
 

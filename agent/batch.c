@@ -4,8 +4,10 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
+#include "agent/log.h"
 #include "agent/switch.h"
 #include "base/clock.h"
+#include "base/err.h"
 #include "base/mem.h"
 
 struct batch *batch_new(struct agent *a)
@@ -40,16 +42,25 @@ void batch_join(struct agent *a, struct job *j)
 		b->first_ms = b->last_ms;
 	b->joined = xrealloc(b->joined, b->n_joined + 1, sizeof(struct job *));
 	b->joined[b->n_joined++] = j;
-	batch_check(a);
+	if (a->due.n > 0 && a->count.alone < BATCH_ALONE)
+		agent_pass(a);
+	else
+		batch_check(a);
 }
 
+bool batch_closes(int64_t first_ms, int64_t last_ms, bool more_come, int64_t now_ms)
+{
+	return !more_come || now_ms - last_ms >= BATCH_QUIET_MS ||
+	       now_ms - first_ms >= BATCH_OPEN_MS;
+}
+
+/* What is due has been given the places that there were for it. */
 static bool may_close(const struct agent *a)
 {
 	const struct batch *b = a->batch;
-	int64_t now = clock_boot_ms();
 
-	return !job_any_alone(a) || now - b->last_ms >= BATCH_QUIET_MS ||
-	       now - b->first_ms >= BATCH_OPEN_MS;
+	return !a->passing && !a->look &&
+	       batch_closes(b->first_ms, b->last_ms, job_any_alone(a), clock_boot_ms());
 }
 
 /* Taken back before, and again: perhaps for another's sake. */
@@ -77,11 +88,19 @@ static void take_joined(struct batch *b)
 	b->n_joined = left;
 }
 
+void batch_keep(struct agent *a)
+{
+	struct err e;
+
+	if (!batch_idle(a) && agent_commit(a, &e) < 0)
+		log_error("remember: %s", e.text);
+}
+
 void batch_check(struct agent *a)
 {
 	struct batch *b = a->batch;
 
-	if (b->n_joined == 0 || b->n_jobs != 0 || a->passing || !may_close(a))
+	if (b->n_joined == 0 || b->n_jobs != 0 || !may_close(a))
 		return;
 	take_joined(b);
 	switch_begin(b);

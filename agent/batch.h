@@ -1,9 +1,15 @@
 /*
  * batch: certificates that change together, and the hooks that serve them.
  *
- * A batch closes at once when no job is on its way to it, else 2 s after the last and
- * 30 s after the first joined. One batch runs at a time (switch.h); what comes
- * meanwhile joins the next.
+ * A batch closes at once when nothing is on its way to it, else 2 s after the last and
+ * 30 s after the first joined. On its way is a job, and what is due and waits for a
+ * place among the jobs: a thousand that are due at once are one batch, and each hook is
+ * run once for all of them. One batch runs at a time (switch.h); what comes meanwhile
+ * joins the next.
+ *
+ * Before it is switched a batch is on disk, but for the last quarter of a second: each
+ * generation is stored, and remembered as held. After a crash they are installed
+ * together, and none is ordered again.
  *
  * A test that fails takes back the whole batch, for no one can tell which certificate it
  * was. So a held one that was taken back twice is a batch of its own: the good ones get
@@ -21,6 +27,7 @@ struct batch_hook;
 
 #define BATCH_QUIET_MS 2000
 #define BATCH_OPEN_MS  30000
+#define BATCH_ALONE    32 /* jobs on their way: with fewer, more are begun */
 
 struct batch {
 	struct agent *agent;
@@ -45,10 +52,17 @@ struct batch {
 struct batch *batch_new(struct agent *a);
 void batch_free(struct batch *b);
 
-/* `j` is ready: its generation is on disk. */
+/* `j` is ready: its generation is on disk. What is due and waits for its place is begun
+ * by the pass that this brings on, before the batch may close. */
 void batch_join(struct agent *a, struct job *j);
 
-/* Begin the switch if the batch may close; called by the loop's tick and by job ends. */
+/* Whether a batch whose first and last joined at these moments closes now. */
+bool batch_closes(int64_t first_ms, int64_t last_ms, bool more_come, int64_t now_ms);
+
+/* Remember what it has come to, while there is one; called by the loop's tick. */
+void batch_keep(struct agent *a);
+
+/* Begin the switch if the batch may close; called by the loop's tick and each pass. */
 void batch_check(struct agent *a);
 
 bool batch_idle(const struct agent *a);

@@ -67,10 +67,16 @@ static uint32_t new_id(struct agent *a)
 
 bool job_any_alone(const struct agent *a)
 {
-	for (const struct job *j = a->jobs; j != NULL; j = j->next)
-		if (j->state > JOB_IDLE && j->state < JOB_INSTALLING)
-			return true;
-	return false;
+	return a->count.alone > 0;
+}
+
+static void count(struct agent *a, const struct job *j, int by)
+{
+	a->count.jobs += (unsigned)by;
+	if (j->state < JOB_INSTALLING)
+		a->count.alone += (unsigned)by;
+	if (j->state == JOB_PARKED)
+		a->count.parked += (unsigned)by;
 }
 
 /* -- ends -- */
@@ -94,6 +100,7 @@ void job_end(struct agent *a, struct job *j)
 	while (*at != j)
 		at = &(*at)->next;
 	*at = j->next;
+	count(a, j, -1);
 	ev_timer_stop(a->loop, &j->timer);
 	a->n_ended++;
 	agenda_look(a, j->cert);
@@ -173,7 +180,9 @@ void job_enter(struct agent *a, struct job *j, enum job_state state)
 {
 	struct err e;
 
+	count(a, j, -1);
 	j->state = state;
+	count(a, j, 1);
 	j->since_ms = clock_boot_ms();
 	j->id = new_id(a);
 	if (rows[state].begin == NULL)
@@ -226,6 +235,7 @@ static struct job *job_new(struct agent *a, uint32_t cert, enum why why)
 			.passed = true,
 		};
 	a->jobs = j;
+	count(a, j, 1);
 	log_debug("%s: %s", j->name, why_word(why));
 	return j;
 }

@@ -216,5 +216,7 @@ int verifying_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 	j->generation = msg_get_u64(m);
 	TRY(msg_end(m, e));
 	inventory_stored(a, j->cert, j->generation, &j->stored);
+	buf_done(&j->chain); /* it may have to wait for many others */
+	buf_done(&j->anchors);
 	return job_stored(a, j, e);
 }

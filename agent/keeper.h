@@ -85,8 +85,6 @@ struct keeper_key {
 	struct buf pem;               /* it, as it is stored; empty: not ours */
 	struct buf csr;               /* ... the user's request for it, in DER */
 	struct buf spki;              /* its public half */
-	uint64_t
-	    stored; /* a generation that its own key was just stored with; 0: none */
 };
 
 /* A socket that was lent. */
@@ -107,8 +105,10 @@ struct keeper {
 	struct keeper_watch *watch; /* owned; NULL: nobody stays, see keeper_watch.h */
 	struct child strangers;     /* that looks at them; fd -1: none does */
 	struct keeper_key keys[KEEPER_KEYS]; /* by number of the certificate */
-	int64_t begun_ms;                    /* clock_boot_ms() */
-	bool shut_out;                       /* it ends, see keeper_failed() */
+	/* Owned, by certificate: a generation that this process has stored; 0: none. */
+	uint64_t *stored;
+	int64_t begun_ms; /* clock_boot_ms() */
+	bool shut_out;    /* it ends, see keeper_failed() */
 	size_t n_staged;
 	struct keeper_staged staged[KEEPER_BATCH];
 	size_t n_moved;

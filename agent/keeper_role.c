@@ -225,6 +225,7 @@ int keeper_role(void)
 
 	if (rc == 0) {
 		k.state = keeper_state_for(&k.start.request);
+		k.stored = xcalloc(k.start.spec.n[SPEC_CERTS], sizeof(*k.stored));
 		keeper_watch_begin(&k);
 		rc = confine(&k, &e);
 	}

@@ -1,5 +1,6 @@
 #include "agent/keeper.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/err.h"
@@ -79,22 +80,20 @@ void keeper_waiting_stored(struct keeper *k, const struct spec_cert *c, uint64_t
 {
 	struct keeper_key *slot = slot_of(k, c);
 
-	clear(slot);
-	slot->cert = c;
-	slot->stored = number;
+	if (slot->cert == c)
+		clear(slot);
+	k->stored[c - k->start.spec.certs] = number;
 }
 
 bool keeper_has_stored(const struct keeper *k, const struct spec_cert *c,
 		       uint64_t number)
 {
-	const struct keeper_key *slot =
-	    &k->keys[(size_t)(c - k->start.spec.certs) % KEEPER_KEYS];
-
-	return slot->cert == c && slot->stored != 0 && slot->stored == number;
+	return number != 0 && k->stored[c - k->start.spec.certs] == number;
 }
 
 void keeper_waiting_end(struct keeper *k)
 {
 	for (size_t i = 0; i < KEEPER_KEYS; i++)
 		clear(&k->keys[i]);
+	free(k->stored);
 }

@@ -30,8 +30,9 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-#define JOBS_AT_ONCE   64 /* on their way to a batch: bounds memory, fills both cores */
-#define PARKED_AT_ONCE 1000 /* besides, in memory: a CA that takes its time for each */
+#define JOBS_AT_ONCE   64    /* on their way to a batch: fills both cores */
+#define PARKED_AT_ONCE 1000  /* besides, in memory: a CA that takes its time for each */
+#define JOBS_MOST      10000 /* with those in a batch, 3 KiB each */
 
 /* Requests in its socket, see link.h: they fit, and those for RSA keys, which it makes
  * beside, do not hold up the rest. */
@@ -48,17 +49,14 @@
 
 static bool may_begin(const struct agent *a)
 {
-	size_t n = 0, n_parked = 0;
+	const struct job_count *n = &a->count;
 
 	if (a->clock.wrong)
 		return false;
 	if (a->clock.doubted || a->clock.off_s != 0)
 		return a->jobs == NULL;
-	for (const struct job *j = a->jobs; j != NULL; j = j->next) {
-		n_parked += j->state == JOB_PARKED;
-		n += j->state < JOB_INSTALLING;
-	}
-	return n - n_parked < JOBS_AT_ONCE && n_parked < PARKED_AT_ONCE;
+	return n->alone - n->parked < JOBS_AT_ONCE && n->parked < PARKED_AT_ONCE &&
+	       n->jobs < JOBS_MOST;
 }
 
 static void keep_ticking(struct agent *a)
@@ -203,6 +201,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	pool_check(a->pool);
 	challenge_check(a);
 	ari_check(a);
+	batch_keep(a);
 	batch_check(a);
 	if (a->jobs == NULL)
 		agent_pass(a);

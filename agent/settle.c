@@ -415,8 +415,7 @@ void settle_end(struct batch *b)
 	size_t n = b->n_jobs;
 
 	b->n_jobs = 0;
-	for (size_t i = 0; i < n; i++)
-		job_end(a, b->jobs[i]);
-	batch_check(a);
+	while (n > 0) /* the newest first, as in a->jobs */
+		job_end(a, b->jobs[--n]);
 	agent_pass(a);
 }
