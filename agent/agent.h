@@ -171,7 +171,7 @@ void agent_pass(struct agent *a);
 int agent_write(struct agent *a, struct err *e);
 int agent_commit(struct agent *a, struct err *e);
 
-/* For how long in all until `now` (clock_boot_ms()) somebody may have waited for the disk:
+/* For how long in all until `now` (clock_awake_ms()) somebody may have waited for the disk:
  * the keeper was at work, or this role committed. */
 int64_t agent_disk_ms(const struct agent *a, int64_t now);
 

@@ -108,7 +108,7 @@ int64_t agent_disk_ms(const struct agent *a, int64_t now)
 /* So far, without the time in which the keeper was at work. */
 static int64_t without_keeper_ms(const struct agent *a)
 {
-	const int64_t now = clock_boot_ms();
+	const int64_t now = clock_awake_ms();
 
 	return now - link_busy_ms(&a->keeper, now);
 }

@@ -157,7 +157,7 @@ static void step_failed(struct agent *a, struct job *j, const struct err *e)
 
 void job_check_limits(struct agent *a)
 {
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_awake_ms();
 	struct job *next;
 	struct err e;
 
@@ -183,7 +183,7 @@ void job_enter(struct agent *a, struct job *j, enum job_state state)
 	count(a, j, -1);
 	j->state = state;
 	count(a, j, 1);
-	j->since_ms = clock_boot_ms();
+	j->since_ms = clock_awake_ms();
 	j->id = new_id(a);
 	if (rows[state].begin == NULL)
 		batch_join(a, j);

@@ -74,7 +74,7 @@ struct job {
 	const char *name;
 	enum why why;
 	enum job_state state;
-	int64_t since_ms; /* clock_boot_ms() when it entered its state */
+	int64_t since_ms; /* clock_awake_ms() when it entered its state */
 	int64_t begun_ms; /* clock_boot_ms() */
 	uint32_t issuer;
 	char *order;         /* owned; URL at an ACME CA, NULL: none is under way */

@@ -70,13 +70,13 @@ static size_t all_under_way(const struct link *l)
 static void went(struct link *l, bool slow)
 {
 	if (l->under_way[slow]++ == 0 && !slow)
-		l->busy_at = clock_boot_ms();
+		l->busy_at = clock_awake_ms();
 }
 
 static void came(struct link *l, bool slow)
 {
 	if (--l->under_way[slow] == 0 && !slow)
-		l->busy_ms += clock_boot_ms() - l->busy_at;
+		l->busy_ms += clock_awake_ms() - l->busy_at;
 }
 
 /* Take out the call that `id` answers. */
@@ -109,7 +109,7 @@ static void fail_all(struct link *l, const struct err *e)
 {
 	struct link_call *c = take_all(l);
 
-	l->busy_ms = link_busy_ms(l, clock_boot_ms());
+	l->busy_ms = link_busy_ms(l, clock_awake_ms());
 	l->under_way[false] = l->under_way[true] = 0;
 	while (c != NULL) {
 		struct link_call *next = c->next;
@@ -147,7 +147,7 @@ static void send_more(struct link *l)
 	while (l->fd >= 0 && (c = take_waiting(l)) != NULL) {
 		append(&l->asked, c);
 		if (all_under_way(l) == 0)
-			l->since_ms = clock_boot_ms();
+			l->since_ms = clock_awake_ms();
 		went(l, c->slow);
 		if (msg_send(l->fd, &c->msg, &e) < 0) {
 			link_drop(l, &e);
@@ -186,7 +186,7 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 			link_drop(l, &e);
 		return;
 	}
-	l->since_ms = clock_boot_ms();
+	l->since_ms = clock_awake_ms();
 	c = l->in.id == 0 || l->in.type == l->asks ? NULL : take_call(l, l->in.id);
 	if (c != NULL)
 		answered(l, c);
@@ -256,5 +256,5 @@ int64_t link_busy_ms(const struct link *l, int64_t now)
 
 int64_t link_silent_ms(const struct link *l)
 {
-	return all_under_way(l) == 0 ? 0 : clock_boot_ms() - l->since_ms;
+	return all_under_way(l) == 0 ? 0 : clock_awake_ms() - l->since_ms;
 }

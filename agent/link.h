@@ -52,9 +52,9 @@ struct link {
 	struct link_queue waiting[LINK_TURNS];
 	uint32_t last_id;
 	int64_t
-	    since_ms; /* clock_boot_ms() of the last sign of life, see link_silent_ms() */
+	    since_ms; /* clock_awake_ms() of the last sign of life, see link_silent_ms() */
 	int64_t busy_ms; /* see link_busy_ms(), until the last time that nothing was */
-	int64_t busy_at; /* clock_boot_ms() since when something is again */
+	int64_t busy_at; /* clock_awake_ms() since when something is again */
 	struct msg in;
 	uint32_t
 	    asks; /* what the other role may ask of us, not an answer; 0: nothing */
@@ -77,7 +77,7 @@ void link_call_in_turn(struct link *l, enum link_turn turn, struct msg *m,
 /* For how long what is under way has gone without any answer; 0 if nothing is. */
 int64_t link_silent_ms(const struct link *l);
 
-/* For how long, in all until `now` (clock_boot_ms()), something that is not slow has been
+/* For how long, in all until `now` (clock_awake_ms()), something that is not slow has been
  * under way. */
 int64_t link_busy_ms(const struct link *l, int64_t now);
 

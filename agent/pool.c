@@ -48,7 +48,7 @@ struct worker {
 	struct group *group;
 	struct pool_task task; /* while busy */
 	struct link link;
-	int64_t since_ms; /* clock_boot_ms() when it became busy or idle */
+	int64_t since_ms; /* clock_awake_ms() when it became busy or idle */
 	int64_t disk_ms;  /* see agent_disk_ms(), then */
 };
 
@@ -145,7 +145,7 @@ static void on_done(void *arg, uint32_t number, struct msg *m, const struct err 
 	struct agent *a = arg;
 	struct worker *w = &a->pool->workers[number];
 	struct pool_task task = w->task;
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_awake_ms();
 
 	measure(w, taken_ms(w, now));
 	w->busy = false;
@@ -166,7 +166,7 @@ static void give(struct worker *w, const struct pool_task *task)
 		return;
 	}
 	w->busy = true;
-	w->since_ms = clock_boot_ms();
+	w->since_ms = clock_awake_ms();
 	w->disk_ms = agent_disk_ms(a, w->since_ms);
 	w->task = *task;
 	link_call(&w->link, &m, on_done, (uint32_t)(w - w->pool->workers));
@@ -292,7 +292,7 @@ static void on_started(void *arg, uint32_t number, struct msg *m,
 		w->link.other = on_asked;
 		w->link.asks = WORKER_CHECKPOINT;
 		w->place = THERE;
-		w->since_ms = clock_boot_ms();
+		w->since_ms = clock_awake_ms();
 		feed(a->pool, g);
 		return;
 	}
@@ -341,7 +341,7 @@ static bool all_take_long(const struct pool *p, const struct group *g, int64_t n
 static bool pays(const struct pool *p, const struct group *g)
 {
 	const int64_t pace_ms = g->pace_ms > 0 ? g->pace_ms : POOL_PACE_MS;
-	const int64_t now = clock_boot_ms();
+	const int64_t now = clock_awake_ms();
 
 	if (g->first == NULL || g->workers >= g->most)
 		return false;
@@ -378,7 +378,7 @@ void pool_call(struct pool *p, const struct pool_task *task)
 	struct waiting *w = xcalloc(1, sizeof(*w));
 
 	w->task = *task;
-	w->since_ms = clock_boot_ms();
+	w->since_ms = clock_awake_ms();
 	if (g->last == NULL)
 		g->first = w;
 	else
@@ -450,7 +450,7 @@ static void check(struct worker *w, int64_t now)
 
 void pool_check(struct pool *p)
 {
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_awake_ms();
 
 	for (size_t i = 0; i < POOL_MAX; i++)
 		if (p->workers[i].place == THERE && p->workers[i].link.fd >= 0)

@@ -2,7 +2,8 @@
 
 #include <time.h>
 
-static int64_t fake_now; /* the one settable clock, for tests */
+static int64_t fake_now;   /* the one settable clock, for tests */
+static int64_t fake_sleep; /* ... with this added to the one below */
 
 static int64_t read_ms(clockid_t id)
 {
@@ -24,7 +25,12 @@ int64_t clock_now(void)
 
 int64_t clock_boot_ms(void)
 {
-	return read_ms(CLOCK_BOOTTIME);
+	return read_ms(CLOCK_BOOTTIME) + fake_sleep;
+}
+
+int64_t clock_awake_ms(void)
+{
+	return read_ms(CLOCK_MONOTONIC);
 }
 
 int64_t clock_sooner(int64_t x, int64_t y)
@@ -35,4 +41,9 @@ int64_t clock_sooner(int64_t x, int64_t y)
 void clock_fake(int64_t now)
 {
 	fake_now = now;
+}
+
+void clock_fake_sleep(int64_t ms)
+{
+	fake_sleep = ms;
 }

@@ -144,10 +144,10 @@ static void a_commit_beside_the_keeper_s_work_is_not_counted_twice(void **state)
 		assert_int_equal(agent_commit(&a, &e), 0);
 	}
 	alone_ms = a.committing_ms;
-	assert_int_equal(agent_disk_ms(&a, clock_boot_ms()), alone_ms);
+	assert_int_equal(agent_disk_ms(&a, clock_awake_ms()), alone_ms);
 	msg_begin(&m, KEEPER_LEND, 0);
 	link_call(&a.keeper, &m, answered, 0); /* it never is */
-	while (agent_disk_ms(&a, clock_boot_ms()) < alone_ms + 20) {
+	while (agent_disk_ms(&a, clock_awake_ms()) < alone_ms + 20) {
 		write_row(&a, "www");
 		assert_int_equal(agent_commit(&a, &e), 0);
 	}

@@ -243,6 +243,17 @@ static void what_begins_something_waits_for_what_brings_others_on(void **state)
 	}
 }
 
+static void how_long_the_host_sleeps_is_no_silence(void **state)
+{
+	struct end *end = *state;
+
+	ask(end, 0);
+	clock_fake_sleep(8 * 3600 * 1000);
+	assert_true(link_silent_ms(&end->link) < 3600 * 1000);
+	assert_true(link_busy_ms(&end->link, clock_awake_ms()) < 3600 * 1000);
+	clock_fake_sleep(0);
+}
+
 static void how_long_the_other_role_was_at_work_is_known(void **state)
 {
 	const struct timespec moment = { .tv_nsec = 20 * 1000000L };
@@ -251,7 +262,7 @@ static void how_long_the_other_role_was_at_work_is_known(void **state)
 	uint64_t number;
 	uint32_t id[2];
 
-	assert_int_equal(link_busy_ms(&end->link, clock_boot_ms()), 0);
+	assert_int_equal(link_busy_ms(&end->link, clock_awake_ms()), 0);
 	ask(end, 0);
 	ask(end, 1);
 	id[0] = take(end, &number);
@@ -262,13 +273,13 @@ static void how_long_the_other_role_was_at_work_is_known(void **state)
 	nanosleep(&moment, NULL); /* one of them is under way still */
 	answer(end, ASK, id[1], 1);
 	turn(end);
-	busy_ms = link_busy_ms(&end->link, clock_boot_ms());
+	busy_ms = link_busy_ms(&end->link, clock_awake_ms());
 	assert_true(busy_ms >= 39);
 	nanosleep(&moment, NULL);
-	assert_int_equal(link_busy_ms(&end->link, clock_boot_ms()), busy_ms);
+	assert_int_equal(link_busy_ms(&end->link, clock_awake_ms()), busy_ms);
 	ask_slow(end, 2); /* the others go on meanwhile */
 	nanosleep(&moment, NULL);
-	assert_int_equal(link_busy_ms(&end->link, clock_boot_ms()), busy_ms);
+	assert_int_equal(link_busy_ms(&end->link, clock_awake_ms()), busy_ms);
 }
 
 static void an_answer_of_another_type_is_not_believed(void **state)
@@ -450,6 +461,7 @@ int main(void)
 		CASE(no_more_than_the_limit_are_under_way),
 		CASE(slow_questions_have_a_limit_of_their_own),
 		CASE(what_begins_something_waits_for_what_brings_others_on),
+		CASE(how_long_the_host_sleeps_is_no_silence),
 		CASE(how_long_the_other_role_was_at_work_is_known),
 		CASE(an_answer_of_another_type_is_not_believed),
 		CASE(a_refusal_comes_with_its_reason),
