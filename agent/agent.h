@@ -61,10 +61,6 @@ struct outcome {
 	uint64_t failed;
 };
 
-struct job_count {
-	unsigned jobs, alone, parked; /* all, those that are in no batch, of these */
-};
-
 struct agent {
 	struct role_start start;
 	const struct spec *spec;       /* of start */
@@ -92,7 +88,9 @@ struct agent {
 	struct revoking *revoking;        /* see revoke.h */
 	int64_t revoke_at;                /* when to look at what is to be revoked */
 	struct job *jobs;                 /* list, newest first */
-	struct job_count count;           /* of them */
+	struct job_count {
+		unsigned jobs, alone, parked; /* all, those in no batch, of these */
+	} count;
 	struct batch *batch;
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;
@@ -171,8 +169,7 @@ void agent_pass(struct agent *a);
 int agent_write(struct agent *a, struct err *e);
 int agent_commit(struct agent *a, struct err *e);
 
-/* For how long in all until `now` (clock_awake_ms()) somebody may have waited for the disk:
- * the keeper was at work, or this role committed. */
+/* For how long until `now` (clock_awake_ms()) the keeper or a commit was at work. */
 int64_t agent_disk_ms(const struct agent *a, int64_t now);
 
 /* Tell the history, and the log at level info (or error for "failed"). */

@@ -12,6 +12,7 @@
 #include "agent/keeper_places.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/stranger.h"
 #include "agent/stranger_walk.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -20,8 +21,7 @@
 #include "base/watch.h"
 #include "store/place.h"
 
-#define SLICE       256  /* looked at between two requests, and in one message */
-#define FOLDERS_MAX 1000 /* of one pattern */
+#define SLICE 256 /* looked at between two requests, and in one message */
 
 struct keeper_watch {
 	struct watch watch;
@@ -427,7 +427,7 @@ bool keeper_watch_strangers(struct keeper *k)
 		return false;
 	w->unseen = w->strange = false;
 	for (uint32_t i = 0; i < s->n[SPEC_WATCH]; i++) {
-		struct stranger_walk walk = { w, add_folder, NULL, FOLDERS_MAX };
+		struct stranger_walk walk = { w, add_folder, NULL, STRANGER_FOLDERS };
 
 		stranger_walk(&walk, spec_text(s, s->watch[i]));
 		w->unseen = w->unseen || walk.left == 0;

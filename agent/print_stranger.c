@@ -83,6 +83,9 @@ void strangers_show(const struct agent *a)
 		printf("%zu watched files have nothing near its end; `everleaf status "
 		       "--json` lists them\n",
 		       n_well);
+	if (a->strangers->trouble != NULL)
+		printf("what `watch` names was not looked at: %s\n",
+		       a->strangers->trouble);
 	if (a->strangers->left_out > 0)
 		printf("%u files that `watch` finds are not looked at: there are too "
 		       "many\n",

@@ -326,6 +326,7 @@ static int put_rest(struct document *d, struct err *e)
 		TRY(page_turn(d->page, e));
 	}
 	json_close(j);
+	json_str(j, "watched_error", all ? d->agent->strangers->trouble : NULL);
 	if (all)
 		own_json(d->agent, j);
 	return 0;

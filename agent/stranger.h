@@ -11,6 +11,11 @@
  * same file by two names is told of once. What we write ourselves is none of it: what is
  * below the state directory, and the files of our certificates. One with a key only is
  * not told of, nor is a name that a wildcard has found for a folder.
+ *
+ * Where a folder of `watch` lies on a mount whose server is gone, whoever looks there is
+ * held up, perhaps for ever. So before the keeper itself looks which folders to watch, a
+ * child has: if that is not through within STRANGER_SCOUT_MS, nothing is looked at, and
+ * which pattern it was is said. Nobody else is sent until that child has come back.
  */
 #pragma once
 
@@ -27,6 +32,8 @@ struct spec;
 #define STRANGERS_MAX        1000          /* files: a child of some 2 s */
 
 #define STRANGER_PATTERNS 100
+#define STRANGER_FOLDERS  1000 /* of one pattern, that are watched */
+#define STRANGER_SCOUT_MS 3000 /* for all of them to be got at, by a child */
 
 struct stranger {
 	char path[STRANGER_PATH]; /* "": no more */

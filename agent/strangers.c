@@ -178,6 +178,14 @@ void strangers_told(struct agent *a)
 
 /* -- a look -- */
 
+static void fail_look(struct strangers *s, const char *why)
+{
+	log_warn("certificates of others are not looked at: %s", why);
+	free(s->trouble);
+	s->trouble = xstrdup(why);
+	s->look_at = clock_sooner(s->look_at, clock_now() + HOUR_S);
+}
+
 /* In the order of the old ones: those that are gone are told of no more. */
 static void forget_gone(struct agent *a, const struct strange_list *old)
 {
@@ -248,6 +256,10 @@ static bool read_some(struct strangers *s)
 	return true;
 }
 
+static const char too_soon[] = "the look has ended too soon";
+static const char silence[] =
+    "nothing is heard of the look any more: a mount whose server is gone?";
+
 static void begin_look(struct strangers *s, int fd)
 {
 	s->fd = fd;
@@ -255,7 +267,8 @@ static void begin_look(struct strangers *s, int fd)
 	s->whole = false;
 }
 
-static void end_look(struct agent *a)
+/* `why` it is over. */
+static void end_look(struct agent *a, const char *why)
 {
 	struct strangers *s = a->strangers;
 	struct strange_list old = s->known;
@@ -263,7 +276,7 @@ static void end_look(struct agent *a)
 	auto_fd_(&s->fd);
 	s->fd = -1;
 	if (!s->whole) {
-		log_warn("a look at the certificates of others has ended too soon");
+		fail_look(s, why);
 		drop_all(&s->coming);
 		return;
 	}
@@ -272,6 +285,8 @@ static void end_look(struct agent *a)
 	if (s->known.n > 0)
 		qsort(s->known.all, s->known.n, sizeof(*s->known.all), by_path);
 	s->tell_at = 0;
+	free(s->trouble);
+	s->trouble = NULL;
 	log_debug("certificates of others are in %zu files", s->known.n);
 	if (request_writes(a->request)) {
 		forget_gone(a, &old);
@@ -286,20 +301,29 @@ void strangers_load(struct agent *a)
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct pollfd p = { .events = POLLIN };
 	struct err e;
+	int n = 1;
 
 	msg_begin(&m, KEEPER_STRANGERS, 0);
 	if (link_ask(ROLE_FD_PEER, &m, &e) < 0) {
-		log_warn("certificates of others are not looked at: %s", e.text);
+		fail_look(s, e.text);
 		return;
 	}
 	begin_look(s, msg_take_fd(&m));
 	p.fd = s->fd;
-	while (s->fd >= 0 && poll(&p, 1, STRANGERS_WAIT_MS) > 0 && read_some(s))
+	while (s->fd >= 0 && (n = poll(&p, 1, STRANGERS_WAIT_MS)) > 0 && read_some(s))
 		;
-	end_look(a);
+	end_look(a, n == 0 ? silence : too_soon);
 }
 
 /* -- in the loop -- */
+
+static void stop_look(struct agent *a, const char *why)
+{
+	ev_io_stop(a->loop, &a->strangers->io);
+	ev_timer_stop(a->loop, &a->strangers->patience);
+	end_look(a, why);
+	agent_pass(a);
+}
 
 static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 {
@@ -307,10 +331,16 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 
 	(void)events;
 	if (read_some(a->strangers))
-		return;
-	ev_io_stop(loop, io);
-	end_look(a);
-	agent_pass(a);
+		ev_timer_again(loop, &a->strangers->patience);
+	else
+		stop_look(a, too_soon);
+}
+
+static void on_silence(struct ev_loop *loop, ev_timer *timer, int events)
+{
+	(void)loop;
+	(void)events;
+	stop_look(timer->data, silence);
 }
 
 static void on_answer(void *arg, uint32_t number, struct msg *m, const struct err *e)
@@ -322,9 +352,7 @@ static void on_answer(void *arg, uint32_t number, struct msg *m, const struct er
 	s->asking = false;
 	if (m == NULL) {
 		if (!agent_cut_off(a))
-			log_warn("certificates of others are not looked at: %s",
-				 e->text);
-		s->look_at = clock_now() + HOUR_S;
+			fail_look(s, e->text);
 		agent_pass(a);
 		return;
 	}
@@ -333,8 +361,10 @@ static void on_answer(void *arg, uint32_t number, struct msg *m, const struct er
 	begin_look(s, msg_take_fd(m));
 	if (s->fd >= 0) {
 		ev_io_init(&s->io, on_readable, s->fd, EV_READ);
-		s->io.data = a;
+		ev_timer_init(&s->patience, on_silence, 0., STRANGERS_WAIT_MS / 1000.);
+		s->io.data = s->patience.data = a;
 		ev_io_start(a->loop, &s->io);
+		ev_timer_again(a->loop, &s->patience);
 	}
 	agent_pass(a);
 }
@@ -410,6 +440,7 @@ void strangers_free(struct agent *a)
 	drop_all(&s->alarms);
 	drop_all(&s->telling);
 	drop_all(&s->coming);
+	free(s->trouble);
 	free(s);
 	a->strangers = NULL;
 }

@@ -5,7 +5,9 @@
  * the other. The daemon has that done at its start, each day, and when something has
  * changed where they are: STRANGERS_QUIET_S after the last change, STRANGERS_MOST_S after
  * the first; where changes are not told of, each hour. `status` and `renew` look once. What
- * is known of them is in memory only.
+ * is known of them is in memory only. A look that fails, or of which nothing is heard for
+ * STRANGERS_WAIT_MS, is told in log and status, what was known before stays, and the next
+ * is an hour later.
  *
  * Nobody here can renew them: what is told is "expiring", to every hook that has it, as of
  * the host. A sixth, a twelfth, a twentieth of a life is 30, 15, 9 days where that is half a
@@ -28,7 +30,7 @@ struct json;
 #define STRANGERS_QUIET_S 10
 #define STRANGERS_MOST_S  60
 #define STRANGERS_LIFE_S  (180 * 86400)
-#define STRANGERS_WAIT_MS 30000 /* for the next file, by those who look once */
+#define STRANGERS_WAIT_MS 30000 /* for the next file */
 
 /* One file. */
 struct strange {
@@ -51,6 +53,7 @@ struct strange_list {
 struct strangers {
 	struct strange_list known;   /* by path */
 	unsigned left_out;           /* files: there are too many */
+	char *trouble;               /* owned; of the last look; NULL: it was whole */
 	struct strange_list alarms;  /* that hooks are to be told of */
 	struct strange_list telling; /* ... are being told of */
 	int64_t look_at;
@@ -60,6 +63,7 @@ struct strangers {
 	/* a look that is under way */
 	int fd; /* owned; -1: none is */
 	ev_io io;
+	ev_timer patience;
 	struct stranger part; /* the first `have` bytes of what is being told */
 	size_t have;
 	bool whole;
