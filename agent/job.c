@@ -17,7 +17,7 @@
 #include "base/mem.h"
 
 /* The states. `begin` makes the request, its answer is given to `end`. What has no
- * begin is driven by the batch, or lasts. An order takes as long as whoever is asked may
+ * end is driven by the batch, or lasts. An order takes as long as whoever is asked may
  * be silent: KEEPER_SILENT_MS, POOL_ORDER_MS. */
 static const struct state_row {
 	const char *word;
@@ -32,7 +32,7 @@ static const struct state_row {
 	[JOB_PARKED] = { "parked", 0, JOB_ORDERING, parking_begin, NULL },
 	[JOB_VERIFYING] = { "verifying", 120, JOB_INSTALLING, verifying_begin,
 			    verifying_end },
-	[JOB_INSTALLING] = { .word = "installing" },
+	[JOB_INSTALLING] = { .word = "installing", .begin = installing_begin },
 	[JOB_HOOKING] = { .word = "hooking" },
 	[JOB_PROBING] = { .word = "probing" },
 };
@@ -185,9 +185,7 @@ void job_enter(struct agent *a, struct job *j, enum job_state state)
 	count(a, j, 1);
 	j->since_ms = clock_awake_ms();
 	j->id = new_id(a);
-	if (rows[state].begin == NULL)
-		batch_join(a, j);
-	else if (rows[state].begin(a, j, &e) < 0)
+	if (rows[state].begin(a, j, &e) < 0)
 		step_failed(a, j, &e);
 }
 

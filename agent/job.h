@@ -15,6 +15,9 @@
  * so that it goes on in the very millisecond; for a longer one it ends, and its order is
  * a row of the state database that the next job of the certificate goes on with.
  *
+ * What begins in the future, by this host's clock, is stored, and the switch is held back
+ * until it does, or what is live ends.
+ *
  * A job that needs no order (a held generation, files that differ, hooks that are
  * still owed) begins at INSTALLING with the generation that is to be made live.
  */

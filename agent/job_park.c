@@ -1,11 +1,15 @@
+#include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/batch.h"
+#include "agent/inventory.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/pool.h"
 #include "agent/schedule.h"
+#include "agent/verify.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -131,6 +135,40 @@ static void park(struct agent *a, struct job *j, const struct err *e)
 		job_enter(a, j, JOB_PARKED);
 	else
 		park_on_disk(a, j);
+}
+
+/* By this clock, while what is live still is. */
+static bool begins_later(const struct job *j, int64_t now)
+{
+	return j->generation != j->previous && !j->by_hand && !j->owed && j->old_ok &&
+	       j->old_facts.not_after > now &&
+	       j->facts.not_before > now + VERIFY_SKEW_S;
+}
+
+/* It is held until then, and made live without another order. */
+static void hold_back(struct agent *a, struct job *j)
+{
+	struct memory *m = &j->memory;
+	char begin[TEXT_TIME_MAX];
+	struct err e;
+
+	j->until_ms = clock_sooner(j->facts.not_before, j->old_facts.not_after) * 1000;
+	snprintf(m->last_error, sizeof(m->last_error),
+		 "generation %" PRIu64 " begins at %s", j->generation,
+		 text_time(begin, j->facts.not_before));
+	if (inventory_refresh(a, j->cert, m, &e) < 0)
+		log_error("%s: %s", j->name, e.text);
+	park_on_disk(a, j);
+}
+
+int installing_begin(struct agent *a, struct job *j, struct err *e)
+{
+	(void)e;
+	if (begins_later(j, clock_now()))
+		hold_back(a, j);
+	else
+		batch_join(a, j);
+	return 0;
 }
 
 /* A key that comes later waits for the next job. */

@@ -6,7 +6,7 @@
  *     job_issue.c    KEYING, VERIFYING, and ORDERING at the embedded CA
  *     job_order.c    ORDERING at an ACME CA
  *     job_setback.c  another order, after names of the first have failed
- *     job_park.c     PARKED, and whom to ask after a failure
+ *     job_park.c     PARKED, what is not valid yet, and whom to ask after a failure
  */
 #pragma once
 
@@ -23,6 +23,7 @@ int keying_begin(struct agent *a, struct job *j, struct err *e);
 int ordering_begin(struct agent *a, struct job *j, struct err *e);
 int parking_begin(struct agent *a, struct job *j, struct err *e);
 int verifying_begin(struct agent *a, struct job *j, struct err *e);
+int installing_begin(struct agent *a, struct job *j, struct err *e);
 
 /* The answer. */
 int keying_end(struct agent *a, struct job *j, struct msg *m, struct err *e);

@@ -137,7 +137,7 @@ static int check_dates(const struct view *v, struct err *e)
 	if (to <= now)
 		return err_set(e, ERR_TRUST, "it has ended at %s, now it is %s", end,
 			       text_time(at, now));
-	if (from > now + VERIFY_SKEW_S)
+	if (from > now + VERIFY_AHEAD_S)
 		return err_set(e, ERR_TRUST,
 			       "it begins at %s, now it is %s: is the clock right?",
 			       begin, text_time(at, now));

@@ -26,6 +26,7 @@
 
 #include <openssl/x509.h>
 
+#include "agent/schedule.h"
 #include "base/key.h"
 
 struct err;
@@ -45,8 +46,10 @@ struct verify_want {
 	int64_t now;
 };
 
-/* How far in the future a certificate may begin: what clocks of hosts are off by. */
-#define VERIFY_SKEW_S 300
+/* How far in the future a certificate may begin and be used at once: what clocks of hosts
+ * are off by. One that begins later is waited for, but not for longer than for anything. */
+#define VERIFY_SKEW_S  300
+#define VERIFY_AHEAD_S SCHEDULE_WAIT_MAX
 
 /* `chain`, leaf first. ERR_TRUST says which check failed and on what. */
 int verify_chain(const struct verify_want *want, STACK_OF(X509) * chain, struct err *e);

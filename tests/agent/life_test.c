@@ -250,10 +250,19 @@ static void nor_where_the_clock_is_set_and_the_host_sleeps(void **state)
 	all_of((struct life_plan){ .days = days(400), .moves = true }, seeds());
 }
 
+/* What its CAs give has not begun then, by its clock: the switch waits, and nothing is
+ * ordered once more. */
+static void an_hour_behind_each_order_is_enough(void **state)
+{
+	(void)state;
+	all_of((struct life_plan){ .days = days(50), .ahead_s = -LIFE_H }, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_could_be_renewed_was_not_lost),
+		cmocka_unit_test(an_hour_behind_each_order_is_enough),
 		cmocka_unit_test(nor_where_the_clock_is_set_and_the_host_sleeps),
 	};
 

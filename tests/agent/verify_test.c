@@ -130,14 +130,14 @@ static void ends_before_it_begins(struct scene *s)
 	s->leaf_plan.from = NOW + 31 * DAY;
 }
 
-static void begins_in_six_minutes(struct scene *s)
+static void begins_in_nine_days(struct scene *s)
 {
-	s->leaf_plan.from = NOW + 360;
+	s->leaf_plan.from = NOW + 9 * DAY;
 }
 
-static void begins_in_four_minutes(struct scene *s)
+static void begins_in_a_week(struct scene *s)
 {
-	s->leaf_plan.from = NOW + 240;
+	s->leaf_plan.from = NOW + 7 * DAY;
 }
 
 static void ends_before_what_is_live(struct scene *s)
@@ -242,7 +242,7 @@ static void what_was_asked_for_is_taken(void **keys)
 		{ an_optional_name_left_out, NULL, "",
 		  0 },                                   /* an optional name left out */
 		{ an_optional_name_there, NULL, "", 0 }, /* an optional name there */
-		{ begins_in_four_minutes, NULL, "", 0 }, /* a clock that is behind */
+		{ begins_in_a_week, NULL, "", 0 },       /* a clock that is behind */
 		{ ends_before_what_is_live_as_asked, NULL, "",
 		  0 }, /* shorter than live, as asked */
 		{ what_is_live_has_ended, NULL, "", 0 }, /* live has ended */
@@ -284,8 +284,8 @@ static const struct scene_row refusals[] = {
 	{ ends_before_it_begins, NULL,
 	  "dates: it begins at 2027-02-15T08:00:00Z and ends at 2027-02-14T08:00:00Z",
 	  0 },
-	{ begins_in_six_minutes, NULL,
-	  "dates: it begins at 2027-01-15T08:06:00Z, now it is 2027-01-15T08:00:00Z: "
+	{ begins_in_nine_days, NULL,
+	  "dates: it begins at 2027-01-24T08:00:00Z, now it is 2027-01-15T08:00:00Z: "
 	  "is the clock right?",
 	  0 },
 	{ ends_before_what_is_live, NULL,

@@ -149,6 +149,7 @@ void life_begin(struct life *l, const struct life_plan *plan, int dir)
 	*l = (struct life){ .plan = *plan,
 			    .dir = dir,
 			    .true_ms = LIFE_START * 1000,
+			    .ahead_s = plan->ahead_s,
 			    .random = plan->seed * 7919,
 			    .keeper = -1,
 			    .super = -1,
@@ -274,7 +275,7 @@ static bool happen(struct life *l, const struct life_event *ev)
 	l->next_event++;
 	switch (ev->kind) {
 	case LIFE_SET:
-		l->ahead_s = ev->value;
+		l->ahead_s = l->plan.ahead_s + ev->value;
 		l->n_early = 0;
 		l->set_at = life_now(l);
 		l->true_ms += 1000;

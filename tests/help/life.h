@@ -50,6 +50,7 @@ struct life_spans {
 struct life_plan {
 	uint32_t seed;
 	int64_t days;
+	int64_t ahead_s; /* the clock, all the time */
 	bool moves; /* the clock is set, the host sleeps, the agent is started anew */
 };
 

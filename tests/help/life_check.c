@@ -18,6 +18,9 @@
  * and one in each hour. */
 #define EARLY_MOST 2
 
+/* What nobody waits for. */
+#define SKEW_S 300
+
 /* In a day. */
 #define TRIES_MOST 150
 
@@ -155,6 +158,9 @@ void life_made_live(struct life *l, struct life_cert *c)
 {
 	check_end(l, c);
 	check_begin(l, c);
+	if (c->live.not_after > life_host(l) &&
+	    c->stored.not_before > life_host(l) + SKEW_S)
+		life_wrong(l, c, "is made live before it begins");
 	c->live = c->stored;
 	memcpy(c->id, c->next_id, sizeof(c->id));
 	memset(c->ordered_at, 0, sizeof(c->ordered_at));
