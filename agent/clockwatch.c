@@ -63,6 +63,12 @@ int64_t clockwatch_hold_ms(const struct clockwatch *w, bool of_this_host,
 	return until_ms > boot_ms ? until_ms - boot_ms : 0;
 }
 
+void clockwatch_renewed(struct clockwatch *w, int64_t boot_ms)
+{
+	if (w->off_s != 0)
+		w->heard_ms = boot_ms;
+}
+
 bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s, int64_t boot_ms)
 {
 	const bool was_heard = w->heard, was_off = w->off_s != 0;

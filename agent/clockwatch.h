@@ -53,6 +53,10 @@ void clockwatch_agree(struct clockwatch *w);
 int64_t clockwatch_hold_ms(const struct clockwatch *w, bool of_this_host,
 			   int64_t boot_ms);
 
+/* A CA of this host has renewed something: it has no say in what time it is, so after that
+ * nothing is renewed for as long as after the word of one that has. */
+void clockwatch_renewed(struct clockwatch *w, int64_t boot_ms);
+
 /* A CA is ahead by so much, as it says. Whether that is news: nobody had said
  * so, or it is off now and was not, or the other way round. */
 bool clockwatch_hear(struct clockwatch *w, int64_t ahead_s, int64_t boot_ms);

@@ -82,6 +82,7 @@ int ordering_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 	chain = msg_get_str(m);
 	anchors = msg_get_str(m);
 	TRY(msg_end(m, e));
+	clockwatch_renewed(&a->clock, clock_boot_ms());
 	buf_puts(&j->chain, chain);
 	buf_puts(&j->anchors, anchors);
 	return 0;
