@@ -349,7 +349,8 @@ test_not_a_certificate() {
 # OpenSSL makes none: nextUpdate is cut out of one that it has made, which is signed again.
 test_crl_endless() {
 	family
-	openssl ca -gencrl -config ca.cnf -cert mid.pem -keyfile mid.key -crldays 9 -out mid.crl 2>/dev/null
+	openssl ca -gencrl -config ca.cnf -cert mid.pem -keyfile mid.key -crl_lastupdate 20200101000000Z \
+		-crldays 9 -out mid.crl 2>/dev/null
 	openssl crl -in mid.crl -outform DER -out mid.der
 	cat >cut.py <<-'P'
 	import subprocess

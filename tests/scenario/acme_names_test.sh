@@ -160,7 +160,13 @@ retakes() {
 }
 
 sql() {
-	sqlite3 "$dir/state/agent/state.db" "$1"
+	python3 - "$dir/state/agent/state.db" "$1" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	for row in db.execute(sys.argv[2]):
+	    print(*row)
+	db.commit()
+	P
 }
 
 test_what_was_left_out_comes_back_when_it_works() {
