@@ -311,11 +311,11 @@ int own_note(const struct agent *a, uint32_t i, struct table *t, struct err *e)
 	struct noting n = { .agent = a, .cert = i, .table = t };
 	char at[TEXT_TIME_MAX];
 
-	if (leaf->generation != 0 && leaf->list == OWN_NONE)
+	if (leaf->generation != 0 && leaf->list == OWN_NONE &&
+	    a->spec->issuers[agent_issuer_number(a, i)].type != ISSUER_SELF)
 		table_note(t,
 			   "its issuer is not in its chain: it is not seen here if it "
 			   "is revoked");
-
 	if ((a->certs[i].flags & CERT_REVOKED) != 0)
 		TRY(state_own_each(a->state, agent_cert_name(a, i), note_row, &n, e));
 	for (uint32_t k = 0; k < a->own->n_cas; k++)

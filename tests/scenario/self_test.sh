@@ -27,6 +27,8 @@ test_it_is_its_own_authority_and_no_other() {
 	[ ! -s state/live/www/chain.pem ]
 	expect 0 everleaf renew
 	is_live_of www 1 1
+	expect 0 everleaf status
+	has_no revoked <out # nobody can
 }
 
 test_a_server_serves_it_to_whoever_trusts_it() {
