@@ -83,8 +83,8 @@ static void plan_set(struct life *l, int64_t at)
 
 	plan_event(l, at, LIFE_SET, step);
 	plan_event(l, at + span, LIFE_SET, 0);
-	if (step > H || step < -H)
-		put_span(&l->lame, at, at + span);
+	if (step > H || step < -H) /* and what has been begun by it is ended */
+		put_span(&l->lame, at, at + span + 60);
 }
 
 static void plan_sleep(struct life *l, int64_t at)

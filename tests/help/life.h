@@ -125,6 +125,7 @@ struct life {
 	unsigned n_issued, n_failed, n_asked, n_starts;
 	unsigned n_early; /* renewed before it was time, since the clock was set */
 	int64_t set_at;
+	int64_t dated_at; /* a CA has said last what time it is */
 };
 
 /* All of it, in the folder `dir`; then the agent as often as it is started. */

@@ -89,6 +89,14 @@ static bool was_ordered_lame(const struct life *l, const struct life_cert *c)
 	return false;
 }
 
+/* The embedded CA has no other clock than the host's: what nobody has contradicted for an
+ * hour is what time it is. */
+static bool is_believed(const struct life *l, const struct life_cert *c)
+{
+	return c->by[LIFE_OWN] && l->dated_at < l->set_at &&
+	       life_now(l) - l->set_at >= H;
+}
+
 /* By the clock that the host has: it is not wrong to renew by one that is a day off. */
 static void check_begin(struct life *l, const struct life_cert *c)
 {
@@ -103,6 +111,8 @@ static void check_begin(struct life *l, const struct life_cert *c)
 		return;
 	if (!is_off)
 		life_wrong(l, c, "is renewed before half of its life is over");
+	if (is_believed(l, c))
+		return;
 	if (++l->n_early > EARLY_MOST + (life_now(l) - l->set_at) / H)
 		life_wrong(l, c, "is renewed early, as many others");
 }
@@ -122,7 +132,8 @@ static void check_window(const struct life *l, const struct life_cert *c)
 	const int64_t now = life_now(l);
 	const int64_t until = c->hurried ? c->told_at : w->until;
 
-	if (w->until == 0 || l->ahead_s != 0 || c->by[LIFE_PLAIN])
+	if (w->until == 0 || l->ahead_s != 0 || c->by[LIFE_PLAIN] ||
+	    now - l->set_at < SOON_S) /* was begun by the clock that there was */
 		return;
 	if (!c->hurried && now < w->from)
 		life_wrong(l, c, "is renewed before its window");
@@ -151,7 +162,8 @@ void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca)
 	if (before != 0 && life_now(l) - before < ORDER_LIFE &&
 	    !c->by[LIFE_PLAIN + LIFE_ARI - ca] && !life_is_in(&l->lame, before))
 		life_wrong(l, c, "is ordered once more");
-	c->ordered_at[ca] = life_now(l);
+	if (before == 0 || !life_is_in(&l->lame, before)) /* else gone on with */
+		c->ordered_at[ca] = life_now(l);
 }
 
 void life_made_live(struct life *l, struct life_cert *c)
