@@ -23,10 +23,13 @@ MAINS := agent/main.c $(ROLES:%=agent/%_main.c) base/sandbox_calls.c
 # Each program takes of these what it needs: make layers says what that may be.
 PKGS := libcrypto libssl libconfig sqlite3 libseccomp libcurl jansson ldns
 
-# Variants live beside each other: make SAN=1, make COV=1, make CC=clang.
+# Variants live beside each other: make SAN=1, make COV=1, make FUZZ=1, make CC=clang.
+ifdef FUZZ
+override CC := clang
+endif
 PROGRAMS = $(B)/everleaf $(ROLES:%=$(B)/everleaf-%)
 
-B := build$(if $(SAN),/san)$(if $(COV),/cov)$(if $(findstring clang,$(notdir $(CC))),/clang)
+B := build$(if $(SAN),/san)$(if $(COV),/cov)$(if $(FUZZ),/fuzz,$(if $(findstring clang,$(notdir $(CC))),/clang))
 
 has = $(shell $(CC) $(1) -Werror -x c -c /dev/null -o /dev/null 2>/dev/null && echo $(1))
 
@@ -38,10 +41,11 @@ WARN += $(foreach w,-Wformat-signedness -Wduplicated-cond -Wduplicated-branches 
 	-Wlogical-op -Wtrampolines,$(call has,$(w)))
 HARD := -fstack-protector-strong -fPIE $(foreach f,-fstack-clash-protection \
 	-fcf-protection=full -ftrivial-auto-var-init=zero,$(call has,$(f)))
-HARD += $(if $(SAN)$(COV),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
+HARD += $(if $(SAN)$(COV)$(FUZZ),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=3)
 LINK := -pie -Wl,-z,relro,-z,now,-z,noexecstack,-z,separate-code,--as-needed
 VARIANT := $(if $(SAN),-fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all) \
-	$(if $(COV),--coverage -O0)
+	$(if $(COV),--coverage -O0) \
+	$(if $(FUZZ),-O1 -fsanitize=fuzzer-no-link -fsanitize=address -fsanitize=undefined -fno-sanitize-recover=all)
 
 LANG_FLAGS := -std=gnu11 -D_GNU_SOURCE -I.
 ALL_CFLAGS := $(LANG_FLAGS) $(WARN) $(HARD) $(CFLAGS) $(VARIANT) $(if $(CI),-Werror)
@@ -53,6 +57,8 @@ OBJ   := $(SRC:%.c=$(B)/%.o) $(B)/base/sandbox_filters.o
 HELP  := $(patsubst %.c,$(B)/%.o,$(wildcard tests/help/*.c) \
 	$(filter-out %_test.c,$(wildcard tests/crash/*.c)))
 TESTS := $(patsubst %.c,$(B)/%,$(wildcard tests/*/*_test.c))
+# Each takes one input: with libFuzzer many that it makes, else those it is given.
+FUZZERS := $(patsubst %.c,$(B)/%,$(wildcard tests/fuzz/*_fuzz.c))
 # Programs that the script suites and the demo need: a load, a server, a reader of JSON.
 TOOLS := $(patsubst %.c,$(B)/%,$(wildcard tests/tools/*.c)) $(B)/tests/tools/preload/clock.so
 GATES := layers banned sizes format headers analyze rfc
@@ -99,6 +105,10 @@ endif
 $(B)/tests/%: $(B)/tests/%.o $(B)/libhelp.a $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ -lcmocka $(LIBS) -o $@
 
+$(B)/tests/fuzz/%_fuzz: $(B)/tests/fuzz/%_fuzz.o $(if $(FUZZ),,$(B)/tests/fuzz/replay.o) \
+		$(B)/libhelp.a $(B)/librooms.a
+	$(CC) $(ALL_CFLAGS) $(if $(FUZZ),-fsanitize=fuzzer) $(LINK) $^ -lcmocka $(LIBS) -o $@
+
 $(B)/%.so: %.c
 	@mkdir -p $(@D)
 	$(CC) $(LANG_FLAGS) $(WARN) $(CFLAGS) $(if $(CI),-Werror) -fPIC -shared $< -o $@ -ldl
@@ -106,16 +116,20 @@ $(B)/%.so: %.c
 # Some run the programs, as built beside them.
 $(TESTS): | $(PROGRAMS)
 
-tests: $(TESTS) $(TOOLS) ## build every unit test and what the script suites need
+tests: $(TESTS) $(TOOLS) $(FUZZERS) $(B)/tests/bench/responder ## build every unit test and what the script suites need
 
 demo: all $(TOOLS) ## the whole life of a certificate, with a real nginx
 	@tests/demo.sh
+
+demo-mtls: all $(TOOLS) ## mutual TLS from end to end: nginx, its clients, and who is revoked
+	@tests/demo_mtls.sh
 
 deps: ## install what is missing to build and test (Debian 12, 13)
 	@tests/deps
 
 peers: ## newer and rarer servers to test against, below build/peers
 	@tests/peers pebble pebble-challtestsrv acme.sh step-ca
+	@PEERS_SUITE=trixie tests/peers cfssl cfssljson estserver
 
 check: ## everything: deps, build, every test, every gate
 	@tests/run
@@ -131,6 +145,11 @@ power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as ro
 
 readers: all $(TOOLS) ## who reads while sets change, and who may not (make check: a sample)
 	READERS=all tests/scenario/readers_test.sh
+
+fuzzers: $(FUZZERS)
+
+fuzz: ## every parser, FUZZ_SECONDS (600) each, with inputs that are made up (make check: a sample)
+	@tests/fuzz/campaign $(FUZZ_TARGETS)
 
 hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a minute each
 	@rm -f $(B)/hostile
@@ -163,9 +182,9 @@ rfc: ## every quoted sentence of an RFC has its test
 $(GATES):
 	@tests/gates/$@
 
-cover: ## line coverage of the unit tests, file by file
-	@$(MAKE) --no-print-directory COV=1 CI= tests
-	@tests/cover build/cov
+cover: ## line coverage of the unit tests, file by file; COVER=fuzz: of the fuzz seeds
+	@$(MAKE) --no-print-directory COV=1 CI= $(if $(COVER),fuzzers,tests)
+	@tests/cover build/cov $(COVER)
 
 deb: ## build the Debian package into build/deb
 	@tests/deb
@@ -204,14 +223,15 @@ INSTALLED := \
 	etc/everleaf.conf.example:$(SYSCONFDIR)/everleaf/everleaf.conf.example:644
 
 help: ## this list
-	@grep -hE '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
-	@echo 'Variants: SAN=1 (ASan, UBSan, LSan), COV=1, CC=clang, CI=1 (-Werror).'
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@echo 'Variants: SAN=1 (ASan, UBSan, LSan), COV=1, FUZZ=1, CC=clang, CI=1 (-Werror).'
 
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo deps deb peers check cases crash hostile power readers fresh soak years scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak years scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
+	$(FUZZERS:=.d) \
 	$(B)/tests/bench/responder.d

@@ -42,6 +42,7 @@ static int fetch(struct acme *a, const char *url, struct acme_reply *reply,
 {
 	struct acme_ask ask = { .kind = ASK_FETCH, .url = url };
 
+	TRY(acme_check_url(a, "URL of the chain", url, e));
 	TRY(acme_post(a, &ask, reply, e));
 	if (reply->http.body.len == 0)
 		return err_set(e, ERR_PROTO, "the CA sends nothing");

@@ -4,6 +4,7 @@
 #include "agent/alarm.h"
 #include "agent/ari.h"
 #include "agent/job.h"
+#include "agent/nextkey.h"
 #include "agent/owncrl.h"
 #include "agent/proof.h"
 #include "base/clock.h"
@@ -54,25 +55,29 @@ static struct due look(const struct agent *a, uint32_t i, int64_t now)
 static void decide(struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d;
-	int64_t ask_at, tell_at, prove_at;
+	int64_t ask_at, tell_at, prove_at, key_at;
 
 	heap_take(&a->agenda, i);
 	owncrl_note(a, i);
 	if (!a->wanted[i] || job_of_cert(a, i) != NULL)
 		return;
 	ask_at = ari_look(a, i, now); /* also about what has just been issued */
-	if (a->certs[i].ari_asking)
+	if (a->certs[i].ari_asking || a->certs[i].next_key == NEXTKEY_ASKING)
 		return;
 	d = look(a, i, now);
 	if (d.at <= now && !a->tried[i]) {
 		heap_put(&a->due, i, a->certs[i].not_after);
 		return;
 	}
+	key_at = nextkey_look(a, i, now);
+	if (a->certs[i].next_key == NEXTKEY_ASKING)
+		return;
 	tell_at = alarm_look(a, i, now); /* what an attempt would not mend now */
 	prove_at = proof_look(a, i, now);
 	if (!a->tried[i] && waits_for(a, i, d.at))
 		heap_put(&a->agenda, i,
-			 clock_sooner(clock_sooner(d.at, prove_at),
+			 clock_sooner(clock_sooner(clock_sooner(d.at, key_at),
+						   prove_at),
 				      clock_sooner(ask_at, tell_at)));
 }
 

@@ -6,7 +6,7 @@
  *     the agenda   until due(), or the CA that is asked when to renew it, has something
  *                  new to say: one heap on the wall-clock moment, one timer for its first
  *     ready        it is due, and waits for a place among the jobs: least time left first
- *     a job, or a question to its CA: when that has ended it is looked at again
+ *     a job, or a question to its CA or about its next key: when that has ended it is looked at again
  *
  * So a turn costs as much as what has happened in it, however many certificates there are.
  */

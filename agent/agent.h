@@ -111,8 +111,8 @@ struct agent {
 	struct outcome *hooked; /* one per hook of the snapshot: its runs */
 	unsigned n_failed;      /* not brought to what was asked for, in this run */
 	ev_prepare turn;        /* the end of each turn of the loop */
-	unsigned n_reaching;    /* questions of reachcall() without an answer */
-	struct heap agenda;     /* see agenda.h, as the next */
+	unsigned n_reaching; /* questions without an answer: reachcall.h, nextkey.h */
+	struct heap agenda;  /* see agenda.h, as the next */
 	struct heap due;
 	struct heap unasked; /* see ari.h */
 	int64_t passed_at;   /* when it was last looked for what is due; 0: never */

@@ -7,6 +7,7 @@
 #include "agent/hookcall.h"
 #include "agent/job.h"
 #include "agent/log.h"
+#include "agent/revoked.h"
 #include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/mem.h"
@@ -100,6 +101,15 @@ static void free_list(struct job **list)
 	}
 }
 
+/* But by one who is cut off: nobody knows. */
+static void remember_told(struct agent *a)
+{
+	for (const struct job *j = a->telling; j != NULL && !agent_cut_off(a);
+	     j = j->next)
+		if ((j->alarms & 1u << EVENT_REVOKED) != 0)
+			revoked_told(a, j->name, j->generation);
+}
+
 static bool is_telling(const struct agent *a)
 {
 	return a->telling != NULL || a->clock_words != NULL ||
@@ -123,6 +133,7 @@ bool alarm_next(struct agent *a)
 		if (tell(a, at % n, events[at / n]))
 			return true;
 	}
+	remember_told(a);
 	free_list(&a->telling);
 	strangers_told(a);
 	free(a->clock_words);

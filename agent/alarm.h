@@ -3,7 +3,7 @@
  * so, and no more often.
  *
  *     failed, not-served   by the job that has found it, when it ends
- *     not-revoked          as a failure; and what was revoked
+ *     not-revoked          as a failure; and what was revoked, see revoked.h
  *     drift                by that, or as long as it is left as it is
  *     expiring             as the end comes nearer, see alarm_rule.h; none of what is
  *                          renewed in time. Of what is not ours: strangers.h

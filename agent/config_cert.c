@@ -89,11 +89,7 @@ static void read_reuse_key(struct config_reader *r, const config_setting_t *s,
 static void read_next_key(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
-	uint32_t next_key;
-
-	(void)into;
-	config_bool(r, s, &next_key);
-	config_later(r, s);
+	config_bool(r, s, &((struct spec_cert *)into)->next_key);
 }
 
 static void read_usage(struct config_reader *r, const config_setting_t *s, void *into)
@@ -306,6 +302,19 @@ static void read_csr(struct config_reader *r, const config_setting_t *s,
 	config_csr(r, config_member(s, "csr"), c);
 }
 
+/* The key of the next one cannot be made beforehand where it is to be this one. */
+static void check_keys(struct config_reader *r, const config_setting_t *s,
+		       const struct spec_cert *c)
+{
+	const config_setting_t *at = config_member(s, "next_key");
+
+	if (at == NULL)
+		at = config_member(s, "reuse_key");
+	if (c->next_key != 0 && c->reuse_key != 0)
+		config_error(r, at == NULL ? s : at,
+			     "found reuse_key and next_key, expected only one of them");
+}
+
 static void name_it(struct config_reader *r, const config_setting_t *s,
 		    struct spec_cert *c)
 {
@@ -337,6 +346,7 @@ static void read_cert(struct config_reader *r, const config_setting_t *s)
 		read_csr(r, s, &c);
 	else
 		config_names(r, s, &c);
+	check_keys(r, s, &c);
 	config_files_fit(r, config_member(s, "files"), &c);
 	config_ways(r, s, &c);
 	check_reach(r, s, &c);

@@ -247,6 +247,16 @@ static void read_rfc2136(struct config_reader *r, const config_setting_t *s, voi
 		config_missing(r, s, "key_file", "the path of the TSIG key");
 }
 
+static void read_self_test(struct config_reader *r, const config_setting_t *s,
+			   void *into)
+{
+	uint32_t yes;
+
+	if (config_bool(r, s, &yes))
+		((struct spec_challenge *)into)->self_test =
+		    yes != 0 ? SELF_TEST_YES : SELF_TEST_NO;
+}
+
 static void read_only(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	config_words(r, s, "names of the certificate",
@@ -265,6 +275,7 @@ static const struct config_rule rules[] = {
 	{ "timeout", read_timeout, 0 },
 	{ "resolvers", read_resolvers, DNS },
 	{ "wait", read_wait, DNS },
+	{ "self_test", read_self_test, HTTP },
 	{ "only", read_only, 0 },
 	{ NULL, NULL, 0 },
 };

@@ -78,6 +78,7 @@ void config_csr(struct config_reader *r, const config_setting_t *s, struct spec_
 	struct err e;
 
 	c->reuse_key = 0;
+	c->next_key = 0;
 	check_issuers(r, s, c);
 	if (!config_present(r, s, &c->csr))
 		return;

@@ -3,30 +3,33 @@
 #include <arpa/inet.h>
 #include <string.h>
 
-#include "agent/config_challenge.h"
-#include "agent/config_constraint.h"
+#include "agent/config_acme.h"
+#include "agent/config_cfssl.h"
+#include "agent/config_est.h"
+#include "agent/config_exec.h"
 #include "agent/config_host.h"
 #include "agent/config_limits.h"
+#include "agent/config_local.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "base/err.h"
 #include "base/origin.h"
-#include "ca/local_dn.h"
 
 #define DAY_S 86400
 
 #define LEAF_LIFETIME_S (90LL * DAY_S)
 #define CA_LIFETIME_S   (3650LL * DAY_S)
-#define LIFETIME_MAX_S  (36500LL * DAY_S)
 #define PARALLEL        8
 #define PARALLEL_MAX    1000
-#define PATH_LENGTH_MAX 10
 
 #define LOCAL  (1u << ISSUER_LOCAL)
 #define ACME   (1u << ISSUER_ACME)
 #define SELF   (1u << ISSUER_SELF)
+#define CFSSL  (1u << ISSUER_CFSSL)
+#define EXEC   (1u << ISSUER_EXEC)
+#define EST    (1u << ISSUER_EST)
 #define HERE   (LOCAL | SELF)
-#define REMOTE (~HERE)
+#define REMOTE (~(HERE | EXEC))
 
 static const char *const types[] = {
 	[ISSUER_LOCAL] = "local", [ISSUER_SELF] = "self", [ISSUER_ACME] = "acme",
@@ -41,70 +44,6 @@ static void read_nothing(struct config_reader *r, const config_setting_t *s, voi
 	(void)into;
 }
 
-static void read_subject(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	static const char expected[] = "a name such as \"CN=Lab CA,O=Example\"";
-	const char *word = config_string(r, s, expected);
-	X509_NAME *dn = NULL;
-	struct err e;
-
-	if (word == NULL)
-		return;
-	if (local_dn_parse(word, &dn, &e) < 0)
-		config_expected(r, s, "%s: %s", expected, e.text);
-	else
-		((struct spec_issuer *)into)->subject = snapshot_text(r->b, word);
-	X509_NAME_free(dn);
-}
-
-static void read_lifetime(struct config_reader *r, const config_setting_t *s,
-			  void *into)
-{
-	config_span(r, s, 1, LIFETIME_MAX_S, &((struct spec_issuer *)into)->lifetime_s);
-}
-
-static void read_ca_lifetime(struct config_reader *r, const config_setting_t *s,
-			     void *into)
-{
-	config_span(r, s, 1, LIFETIME_MAX_S,
-		    &((struct spec_issuer *)into)->ca_lifetime_s);
-}
-
-static void read_crl_url(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	config_url(r, s, "http https", &((struct spec_issuer *)into)->crl_url);
-}
-
-static void read_intermediate(struct config_reader *r, const config_setting_t *s,
-			      void *into)
-{
-	config_bool(r, s, &((struct spec_issuer *)into)->intermediate);
-}
-
-static void read_ca_key(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	config_key_type(r, s, &((struct spec_issuer *)into)->ca_key);
-}
-
-static void read_path_length(struct config_reader *r, const config_setting_t *s,
-			     void *into)
-{
-	config_int(r, s, 0, PATH_LENGTH_MAX,
-		   &((struct spec_issuer *)into)->path_length);
-}
-
-static void read_permitted(struct config_reader *r, const config_setting_t *s,
-			   void *into)
-{
-	config_constraints(r, s, &((struct spec_issuer *)into)->permitted);
-}
-
-static void read_excluded(struct config_reader *r, const config_setting_t *s,
-			  void *into)
-{
-	config_constraints(r, s, &((struct spec_issuer *)into)->excluded);
-}
-
 static void read_url(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	struct spec_issuer *i = into;
@@ -113,11 +52,12 @@ static void read_url(struct config_reader *r, const config_setting_t *s, void *i
 
 	const char *url;
 
-	if (!config_url(r, s, plain ? "http https" : "https", &i->url) || plain)
+	if (!config_url(r, s, plain ? "http https" : "https", &i->url))
 		return;
 	url = config_string(r, s, "a URL");
-	if (url != NULL && !origin_same(url, url)) /* the client would refuse it */
-		config_expected(r, s, "https://HOST[:PORT]/PATH");
+	/* The client would refuse it. */
+	if (url != NULL && !origin_same(url, url) && !(plain && origin_is_http(url)))
+		config_expected(r, s, "http%s://HOST[:PORT]/PATH", plain ? "[s]" : "s");
 }
 
 static void read_trust(struct config_reader *r, const config_setting_t *s, void *into)
@@ -151,117 +91,55 @@ static void read_parallel(struct config_reader *r, const config_setting_t *s,
 	config_int(r, s, 1, PARALLEL_MAX, &((struct spec_issuer *)into)->parallel);
 }
 
-static void read_contact(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	config_contact(r, s, &((struct spec_issuer *)into)->contact);
-}
-
-static void read_agree_terms(struct config_reader *r, const config_setting_t *s,
-			     void *into)
-{
-	config_bool(r, s, &((struct spec_issuer *)into)->agree_terms);
-}
-
 static void read_profile(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	config_text(r, s, "the name of a profile",
 		    &((struct spec_issuer *)into)->profile);
 }
 
-static void read_need_profile(struct config_reader *r, const config_setting_t *s,
-			      void *into)
+static void read_user(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_bool(r, s, &((struct spec_issuer *)into)->need_profile);
-}
+	const struct spec_issuer *i = into;
 
-static void read_chain(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	config_text(r, s, "the name or SHA-256 of a root",
-		    &((struct spec_issuer *)into)->chain);
-}
-
-static void read_account_key(struct config_reader *r, const config_setting_t *s,
-			     void *into)
-{
-	config_key_type(r, s, &((struct spec_issuer *)into)->account_key);
-}
-
-static void read_ari(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	config_bool(r, s, &((struct spec_issuer *)into)->ari);
-}
-
-static void read_challenge(struct config_reader *r, const config_setting_t *s,
-			   void *into)
-{
-	config_challenges(r, s, &((struct spec_issuer *)into)->challenges);
-}
-
-static void read_eab_kid(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	config_text(r, s, "the key identifier that the CA gave",
-		    &((struct spec_issuer *)into)->eab_kid);
-}
-
-static void read_eab_key_file(struct config_reader *r, const config_setting_t *s,
-			      void *into)
-{
-	config_secret(r, s, &((struct spec_issuer *)into)->eab_key_file);
-}
-
-static void read_eab_algorithm(struct config_reader *r, const config_setting_t *s,
-			       void *into)
-{
-	static const char *const words[] = { "HS256", "HS384", "HS512", NULL };
-
-	config_choice(r, s, words, &((struct spec_issuer *)into)->eab_mac);
-}
-
-static const struct config_rule eab_rules[] = {
-	{ "kid", read_eab_kid, 0 },
-	{ "key_file", read_eab_key_file, 0 },
-	{ "algorithm", read_eab_algorithm, 0 },
-	{ NULL, NULL, 0 },
-};
-
-static void read_eab(struct config_reader *r, const config_setting_t *s, void *into)
-{
-	if (!config_group(r, s, eab_rules, CONFIG_ALL, into))
-		return;
-	if (config_member(s, "kid") == NULL)
-		config_missing(r, s, "kid", "the key identifier that the CA gave");
-	if (config_member(s, "key_file") == NULL)
-		config_missing(r, s, "key_file",
-			       "the path of the key that the CA gave");
+	if (i->type == ISSUER_EXEC)
+		config_exec_user(r, s, into);
+	else
+		config_est_user(r, s, into);
 }
 
 static const struct config_rule rules[] = {
 	{ "name", read_nothing, 0 },
 	{ "type", read_nothing, 0 },
-	{ "subject", read_subject, LOCAL },
-	{ "lifetime", read_lifetime, HERE },
-	{ "ca_lifetime", read_ca_lifetime, LOCAL },
-	{ "ca_key", read_ca_key, LOCAL },
-	{ "intermediate", read_intermediate, LOCAL },
-	{ "path_length", read_path_length, LOCAL },
-	{ "permitted", read_permitted, LOCAL },
-	{ "excluded", read_excluded, LOCAL },
-	{ "crl_url", read_crl_url, LOCAL },
+	{ "subject", config_local_subject, LOCAL },
+	{ "lifetime", config_local_lifetime, HERE },
+	{ "ca_lifetime", config_local_ca_lifetime, LOCAL },
+	{ "ca_key", config_local_ca_key, LOCAL },
+	{ "intermediate", config_local_intermediate, LOCAL },
+	{ "path_length", config_local_path_length, LOCAL },
+	{ "permitted", config_local_permitted, LOCAL },
+	{ "excluded", config_local_excluded, LOCAL },
+	{ "crl_url", config_local_crl_url, LOCAL },
 	{ "url", read_url, REMOTE },
-	{ "trust", read_trust, REMOTE },
+	{ "trust", read_trust, REMOTE | EXEC },
 	{ "proxy", read_proxy, REMOTE },
 	{ "source_address", read_source_address, REMOTE },
-	{ "parallel", read_parallel, REMOTE },
-	{ "contact", read_contact, ACME },
-	{ "agree_terms", read_agree_terms, ACME },
-	{ "eab", read_eab, ACME },
-	{ "profile", read_profile, ACME },
-	{ "need_profile", read_need_profile, ACME },
-	{ "chain", read_chain, ACME },
-	{ "account_key", read_account_key, ACME },
-	{ "ari", read_ari, ACME },
+	{ "parallel", read_parallel, REMOTE | EXEC },
+	{ "contact", config_acme_contact, ACME },
+	{ "agree_terms", config_acme_agree_terms, ACME },
+	{ "eab", config_acme_eab, ACME },
+	{ "profile", read_profile, ACME | CFSSL },
+	{ "need_profile", config_acme_need_profile, ACME },
+	{ "chain", config_acme_chain, ACME },
+	{ "account_key", config_acme_account_key, ACME },
+	{ "ari", config_acme_ari, ACME },
 	{ "limits", config_limits, ACME },
-	{ "challenge", read_challenge, ACME },
+	{ "challenge", config_acme_challenge, ACME },
+	{ "auth_key_file", config_cfssl_auth_key_file, CFSSL },
+	{ "user", read_user, EST | EXEC },
+	{ "password_file", config_est_password_file, EST },
+	{ "program", config_exec_program, EXEC },
+	{ "dialect", config_exec_dialect, EXEC },
+	{ "timeout", config_exec_timeout, EXEC },
 	{ NULL, NULL, 0 },
 };
 
@@ -278,35 +156,24 @@ static struct spec_issuer new_issuer(const struct config_reader *r, uint32_t typ
 		.agree_terms = r->agree_terms,
 		.parallel = PARALLEL,
 		.ari = 1,
+		.timeout_s = CONFIG_EXEC_TIMEOUT_S,
+		.uid = SPEC_NOBODY,
+		.gid = SPEC_NOBODY,
 	};
-}
-
-static void check_local(struct config_reader *r, const config_setting_t *s,
-			struct spec_issuer *i, const char *name)
-{
-	AUTO_BUF struct buf subject = { 0 };
-
-	if (i->subject.at == 0) {
-		buf_printf(&subject, "CN=%s", name);
-		i->subject = snapshot_text(r->b, subject.data);
-	}
-	if (i->lifetime_s > i->ca_lifetime_s)
-		config_error(r, s,
-			     "found a lifetime longer than the CA's own, expected "
-			     "ca_lifetime to be at least lifetime");
-	if (i->intermediate && i->path_length == 0)
-		config_expected(r, config_member(s, "path_length"),
-				"at least 1, or no intermediate");
 }
 
 static void check_remote(struct config_reader *r, const config_setting_t *s,
 			 const struct spec_issuer *i)
 {
-	if (config_member(s, "url") == NULL && i->type != ISSUER_EXEC)
+	if (config_member(s, "url") == NULL)
 		config_missing(r, s, "url", "where the CA is");
 	if (i->need_profile && i->profile.at == 0)
 		config_missing(r, s, "profile", "the one that is needed");
-	if (i->type != ISSUER_ACME)
+	if (i->login.at != 0 && config_member(s, "password_file") == NULL)
+		config_missing(r, s, "password_file", "the password of user");
+	if (i->password_file.at != 0 && config_member(s, "user") == NULL)
+		config_missing(r, s, "user", "whose password it is");
+	if (!spec_issuer_by_worker(i))
 		config_later(r, config_member(s, "type"));
 }
 
@@ -347,7 +214,9 @@ static void read_issuer(struct config_reader *r, const config_setting_t *s)
 	config_limits_begin(&i);
 	config_group(r, s, rules, 1u << t, &i);
 	if (t == ISSUER_LOCAL)
-		check_local(r, s, &i, name);
+		config_local_check(r, s, &i, name);
+	else if (t == ISSUER_EXEC)
+		config_exec_check(r, s);
 	else if (t != ISSUER_SELF)
 		check_remote(r, s, &i);
 	/* One that brings its own anchors is not a CA that everyone trusts. */

@@ -3,9 +3,11 @@
  * letsencrypt-staging, and local, the embedded CA. An issuer of the list with one of
  * these names takes its place.
  *
- * Settings of all types but "local" and "self": url, trust, proxy, source_address, parallel (8).
+ * Settings of all types but "local" and "self": trust, parallel (8), and but for "exec" url,
+ * proxy, source_address.
  * Of type "acme" also: contact, agree_terms, eab, profile, chain, account_key
- * (ecdsa-p256), ari (true), challenge.
+ * (ecdsa-p256), ari (true), challenge. Of type "cfssl": profile, auth_key_file.
+ * Of type "est": user, password_file.
  *
  * Of type "local", with defaults:
  *   subject        "CN=" and the issuer's name; RFC 4514
@@ -21,6 +23,9 @@
  *                  "uri:example.org"
  *   excluded       not set: names that it must never issue for
  *   crl_url        not set: the CRL distribution point of its leaves
+ *
+ * Of type "exec", a program that is asked (hooks/enrol.h): program, dialect ("everleaf"),
+ * user, timeout ("300s").
  *
  * Of type "self", whose leaves are signed by their own keys: lifetime.
  */

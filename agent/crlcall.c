@@ -63,7 +63,7 @@ void crlcall_ask(struct msg *m, const struct crl_ask *ask)
 	msg_put_str(m, ask->url);
 	msg_put_str(m, ask->etag);
 	msg_put_str(m, ask->last_modified);
-	msg_put_u64(m, ask->allow_local);
+	msg_put_u64(m, ask->local);
 	msg_put_u64(m, ask->max_size);
 	msg_put_bytes(m, ask->ca, ask->ca_len);
 	msg_put_u64(m, ask->covers);
@@ -93,7 +93,7 @@ static bool get_ask(struct msg *m, struct crl_ask *ask)
 	ask->url = msg_get_str(m);
 	ask->etag = msg_get_str(m);
 	ask->last_modified = msg_get_str(m);
-	ask->allow_local = msg_get_u64(m) != 0;
+	ask->local = (enum crl_local)msg_get_u64(m);
 	ask->max_size = msg_get_u64(m);
 	ask->ca = msg_get_bytes(m, &ask->ca_len);
 	ask->covers = (unsigned)msg_get_u64(m) & (CRL_USERS | CRL_CAS);
@@ -110,7 +110,8 @@ int crlcall_asked(struct msg *m, struct crl_ask *ask, struct err *e)
 	int rc;
 
 	*ask = (struct crl_ask){ .url = NULL };
-	good = get_ask(m, ask) && strlen(ask->url) <= LIMIT_CRL_ASKED &&
+	good = get_ask(m, ask) && ask->local <= CRL_LOCAL_ANY &&
+	       strlen(ask->url) <= LIMIT_CRL_ASKED &&
 	       strlen(ask->etag) <= LIMIT_CRL_VERSION &&
 	       strlen(ask->last_modified) <= LIMIT_CRL_VERSION &&
 	       ask->ca_len <= LIMIT_CRL_CA;
@@ -166,6 +167,15 @@ static bool get_facts(struct msg *m, struct crl_facts *f)
 	return true;
 }
 
+/* They are as they were in the worker: no length in them is believed. */
+static bool are_hits(const struct crl_hit *hits, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (hits[i].serial.len > sizeof(hits[i].serial.octets))
+			return false;
+	return true;
+}
+
 static bool get_answer(struct msg *m, struct crl_answer *answer)
 {
 	const uint64_t verdict = msg_get_u64(m);
@@ -179,7 +189,7 @@ static bool get_answer(struct msg *m, struct crl_answer *answer)
 		return false;
 	answer->hits =
 	    get_array(m, sizeof(*answer->hits), CRL_HITS_MAX, &answer->n_hits);
-	return answer->n_hits <= CRL_HITS_MAX;
+	return answer->n_hits <= CRL_HITS_MAX && are_hits(answer->hits, answer->n_hits);
 }
 
 int crlcall_answered(struct msg *m, struct crl_answer *answer, struct err *e)

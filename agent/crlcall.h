@@ -6,6 +6,8 @@
  * file of the keeper's, empty, open for reading and writing. Nothing in it means anything
  * before the answer says CRL_GOOD, and then its first facts.size octets are the list; who
  * publishes it cuts off what follows. The keeper makes PEM of it without understanding it.
+ * It goes on while twice as much is free on that disk as has come: so there is room to keep
+ * it, and of four lists that do not end a third of the space is left to all others.
  *
  * A worker opens no files. So a list that is in a file ("file:...") is copied to that
  * descriptor by the keeper, as it is and at most `max_size` octets; the worker reads it
@@ -24,6 +26,7 @@
 
 #include "base/msg.h"
 #include "ca/crl.h"
+#include "ca/crl_fetch.h"
 
 #define LIMIT_CRL_CA      (10 * 1024) /* DER of a CA's certificate; ML-DSA-87: 7.5 kB */
 #define LIMIT_CRL_POINTS  20
@@ -34,7 +37,7 @@ struct crl_ask {
 	const char *url;
 	const char *etag; /* of the list that we have, which need not come again; "" */
 	const char *last_modified; /* ... as the server wrote it; "" */
-	bool allow_local; /* loopback, link-local and metadata addresses may be asked */
+	enum crl_local local;
 	uint64_t max_size; /* octets */
 	const void *ca;    /* DER of the issuer's certificate */
 	size_t ca_len;

@@ -181,7 +181,7 @@ static int make_call(struct agent *a, uint32_t number, struct msg *m, struct err
 		.url = url,
 		.etag = same ? ca->part.etag : "",
 		.last_modified = same ? ca->part.last_modified : "",
-		.allow_local = c->spec->allow_local != 0,
+		.local = c->spec->allow_local != 0 ? CRL_LOCAL_ANY : CRL_LOCAL_NONE,
 		.max_size = c->spec->max_size,
 		.ca = ca->der.data,
 		.ca_len = ca->der.len,

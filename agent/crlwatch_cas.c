@@ -76,7 +76,7 @@ static bool has_line(const char *lines, const char *url)
 {
 	const size_t len = strlen(url);
 
-	for (; *lines != '\0'; lines += strcspn(lines, "\n") + 1)
+	for (; *lines != '\0'; lines = crlpoint_next(lines))
 		if (strcspn(lines, "\n") == len && memcmp(lines, url, len) == 0)
 			return true;
 	return false;
@@ -91,7 +91,7 @@ static void add_points(const struct crl *c, struct crl_ca *ca, const char *point
 	for (uint32_t i = c->spec->urls.n; i < ca->n_urls; i++)
 		if (!has_line(points, ca->urls[i].text))
 			ca->urls[i].is_scope = false;
-	for (; *line != '\0'; line += strcspn(line, "\n") + 1) {
+	for (; *line != '\0'; line = crlpoint_next(line)) {
 		const size_t len = strcspn(line, "\n");
 
 		if (crlpoint_speaks(line) && url_called(ca, line, len) == NULL)

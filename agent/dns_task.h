@@ -9,10 +9,12 @@
  *     dns_look.c  DNS_LOOK    all name servers of the zone
  *     dns_ahead.c DNS_AHEAD   before a CA is asked: what it will find (check --online)
  *     dns_caa.c               ... whether it may issue; before each order too (a worker)
+ *     dns_address.c           where a name is (a worker)
  *     dns_role.c              their messages
  */
 #pragma once
 
+#include <netinet/in.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -85,6 +87,18 @@ struct dns_sight {
 int dns_look(const struct dns_asked *asked, const char *zone,
 	     const struct dns_shown *records, size_t n, struct dns_sight *sight,
 	     struct err *e);
+
+#define DNS_ADDRESSES_MAX 8
+
+/* Where a name is: addresses of both kinds, as text. */
+struct dns_addresses {
+	size_t n;
+	char list[DNS_ADDRESSES_MAX][INET6_ADDRSTRLEN];
+};
+
+/* ERR_NET: it cannot be looked up. */
+int dns_addresses(const struct dns_asked *asked, const char *name, int64_t until_ms,
+		  struct dns_addresses *out, struct err *e);
 
 /* A CA that will look. */
 struct dns_ca {

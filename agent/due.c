@@ -5,6 +5,8 @@
 #include "agent/schedule.h"
 #include "agent/spec.h"
 
+#define AHEAD_S 86400 /* as a clock is doubted, see clockwatch.h */
+
 static bool has(const struct cert *cert, uint32_t flag)
 {
 	return (cert->flags & flag) != 0;
@@ -91,12 +93,29 @@ static enum why wanting(const struct spec_cert *spec, const struct cert *cert,
 	return WHY_NONE;
 }
 
+bool due_is_ahead(int64_t not_before, int64_t now)
+{
+	return not_before > now && (uint64_t)not_before - (uint64_t)now > AHEAD_S;
+}
+
+/* Of what nobody can use before it begins the moment has come, too. */
+static int64_t moment_now(const struct spec_cert *spec, const struct cert *cert,
+			  int64_t now, enum why *why)
+{
+	const int64_t moment = moment_of(spec, cert, why);
+
+	if (!has(cert, CERT_BEGUN) || !due_is_ahead(cert->not_before, now))
+		return moment;
+	*why = WHY_EXPIRING;
+	return now;
+}
+
 struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 	       const struct cert *cert, int64_t now)
 {
 	int64_t at = ready_at(cert, now);
 	enum why why = unusable(cert), age;
-	int64_t moment = moment_of(spec, cert, &age);
+	int64_t moment = moment_now(spec, cert, now, &age);
 
 	if (why == WHY_NONE)
 		why = differs(spec, issuers, cert);

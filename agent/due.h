@@ -41,7 +41,9 @@
  *
  * A reason that needs no waiting is due at `now`, so `at` is never in the past. A leaf
  * whose notBefore is still to come is taken as valid: either this host's clock is behind
- * or the CA's ahead, and a new one would be no older.
+ * or the CA's ahead, and a new one would be no older. But one that had begun when it was
+ * stored, and now begins in more than a day, came by a clock of this host that was ahead:
+ * it is `expiring` at once. What replaces it has begun, or is no such one.
  *
  * With a certificate signing request of the user's own (`csr`) the names are those of the
  * request, and the key is that very one (CERT_KEY_OTHER), not one of that type. An issuer
@@ -90,6 +92,7 @@ enum why {
 #define CERT_DOWN        (1u << 14) /* an endpoint does not answer: nothing is done */
 #define CERT_CA_REVOKED  (1u << 15) /* a CA of its chain is */
 #define CERT_KEY_OTHER   (1u << 16) /* its key is not that of the request, `csr` */
+#define CERT_BEGUN       (1u << 17) /* by the clock when its live leaf was stored */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {
@@ -117,6 +120,7 @@ struct cert {
 	uint8_t state;     /* enum job_state, for status */
 	uint8_t asked;     /* place in its list of the issuer to ask, see fallback.h */
 	bool ari_asking;   /* the CA is being asked: nothing is decided meanwhile */
+	uint8_t next_key;  /* enum nextkey, see nextkey.h */
 	int64_t
 	    retake_at; /* optional names that it has not got are tried again; 0: none
 			      is missing (setback.h) */
@@ -136,6 +140,10 @@ struct due due(const struct spec_cert *spec, const uint32_t *issuers,
 
 /* The moment at which it is renewed, if nothing else is wrong with it. */
 int64_t due_moment(const struct spec_cert *spec, const struct cert *cert);
+
+/* Whether what begins at `not_before`, and had begun when it was stored, came by a clock that
+ * was more than a day ahead. */
+bool due_is_ahead(int64_t not_before, int64_t now);
 
 /* Is there a generation on disk that the next attempt installs, without an order? Not
  * after a roll-back by hand, which it would undo. */

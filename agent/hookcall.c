@@ -183,8 +183,7 @@ static void put_document(const struct agent *a, const struct hookcall *c,
 	buf_puts(out, "\n");
 }
 
-/* The document as a file of its own that nobody can change any more. */
-static int seal(const struct buf *text, int *fd, struct err *e)
+int hookcall_seal(const struct buf *text, int *fd, struct err *e)
 {
 	AUTO_FD int mem = memfd_create("hook", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	size_t at = 0;
@@ -240,5 +239,5 @@ int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,
 	msg_put_str(m, names.len > LIMIT_HOOK_NAMES ? NULL : names.data);
 	for (size_t i = 0; i < HOOK_VALUES; i++)
 		msg_put_str(m, t.values[i].data);
-	return seal(&document, &m->fd, e);
+	return hookcall_seal(&document, &m->fd, e);
 }

@@ -6,6 +6,7 @@
 #include <stdint.h>
 
 struct agent;
+struct buf;
 struct crl;
 struct err;
 struct job;
@@ -24,6 +25,10 @@ struct hookcall {
 	const char
 	    *error; /* what is wrong with the host, no certificate; NULL: nothing */
 };
+
+/* `text` as a file of its own that nobody can change any more, for a stdin; *fd is the
+ * caller's. */
+int hookcall_seal(const struct buf *text, int *fd, struct err *e);
 
 /* Put the request into `m`; its descriptor is the document for the hook's stdin. */
 int hookcall_put(const struct agent *a, const struct hookcall *c, struct msg *m,

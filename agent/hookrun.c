@@ -37,7 +37,7 @@ void hookruns_use(struct hookruns *h, const struct spec *spec)
 {
 	h->spec = spec;
 	for (size_t i = 0; i < h->n; i++)
-		if (!h->runs[i].is_program)
+		if (!h->runs[i].is_program && !h->runs[i].is_enrol)
 			h->runs[i].hook = spec_hook_called(spec, h->runs[i].name);
 }
 
@@ -98,6 +98,17 @@ static void judge(struct run *r, const siginfo_t *end, struct hookrun_result *re
 	res->said = TAKE(r->told.kept);
 }
 
+static void take_answer(struct run *r, const siginfo_t *end, struct hookrun_result *res)
+{
+	const bool exited = !res->timed_out && end->si_code == CLD_EXITED;
+
+	res->is_enrol = true;
+	res->issuer = r->issuer;
+	res->status = exited ? end->si_status : -1;
+	res->has_more = r->told.has_more;
+	res->said = TAKE(r->told.kept);
+}
+
 /* The result for every id; r is let go. */
 static void finish(struct hookruns *h, struct run *r)
 {
@@ -118,6 +129,8 @@ static void finish(struct hookruns *h, struct run *r)
 	tell(r, &end, &res);
 	if (r->is_program)
 		judge(r, &end, &res);
+	if (r->is_enrol)
+		take_answer(r, &end, &res);
 	for (size_t i = 0; i < r->n_ids; i++) {
 		res.id = r->ids[i];
 		res.joined = i > 0;

@@ -21,6 +21,7 @@
 #include <stdint.h>
 
 #include "hooks/dialect.h"
+#include "hooks/enrol.h"
 #include "hooks/env.h"
 
 struct err;
@@ -47,11 +48,23 @@ struct hookrun_program {
 	struct dialect_call call; /* but what the snapshot says */
 };
 
+/* A program that gets a certificate, as that issuer of the snapshot has it. */
+struct hookrun_enrol {
+	uint32_t id;
+	uint32_t issuer;        /* number in the snapshot */
+	int in;                 /* for its stdin; stays the caller's */
+	struct enrol_call call; /* but what the snapshot says of the issuer */
+};
+
 struct hookrun_result {
 	uint32_t id;
 	bool is_program; /* of a hookrun_program(), with */
 	enum dialect_outcome outcome;
-	char *said; /* owned by who takes it; what it said, if that is wanted */
+	char *said;    /* owned by who takes it; what it said, if that is wanted */
+	bool is_enrol; /* of a hookrun_enrol(), with `said` and */
+	int status;    /* ... what it exited with; -1: it did not */
+	uint32_t issuer;
+	bool has_more; /* ... it said more than that */
 	uint32_t hook;
 	bool test;
 	bool ok; /* exited 0 in time */
@@ -79,6 +92,9 @@ int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err 
 /* Start it. ERR_PROTO: there is no such program; ERR_BUSY: too many run, or it does,
  * for who is gone. One that cannot be started is a result. */
 int hookrun_program(struct hookruns *h, const struct hookrun_program *p, struct err *e);
+
+/* The same; one at a time for each certificate. */
+int hookrun_enrol(struct hookruns *h, const struct hookrun_enrol *p, struct err *e);
 
 /* Who asked is gone. What runs goes on, and its result comes with id 0, which nobody has;
  * a later request for the same hook joins it as ever. */

@@ -18,9 +18,10 @@ void hookrun_out_init(struct hookrun_out *o, const char *hook)
 	*o = (struct hookrun_out){ .hook = hook };
 }
 
-void hookrun_out_keep(struct hookrun_out *o)
+void hookrun_out_keep(struct hookrun_out *o, size_t most)
 {
-	o->kept = xcalloc(LIMIT_HOOK_KEPT + 1, 1);
+	o->kept = xcalloc(most + 1, 1);
+	o->most = most;
 }
 
 static char shown(char c)
@@ -36,13 +37,23 @@ static void end_line(struct hookrun_out *o)
 	o->len = 0;
 	o->lines++;
 	snprintf(o->last, sizeof(o->last), "%.*s", (int)sizeof(o->last) - 1, o->line);
-	log_info("hook %s: %s", o->hook, o->line);
+	if (!o->is_answer)
+		log_info("hook %s: %s", o->hook, o->line);
+}
+
+static void keep(struct hookrun_out *o, char c)
+{
+	if (c == '\r')
+		return;
+	o->has_more = o->n_kept == o->most;
+	if (!o->has_more)
+		o->kept[o->n_kept++] = c == '\n' || c == '\t' ? c : shown(c);
 }
 
 static void take(struct hookrun_out *o, char c)
 {
-	if (o->kept != NULL && o->n_kept < LIMIT_HOOK_KEPT)
-		o->kept[o->n_kept++] = c == '\n' || c == '\t' ? c : shown(c);
+	if (o->kept != NULL)
+		keep(o, c);
 	if (o->seen >= LIMIT_HOOK_OUT || o->lines >= LIMIT_HOOK_LINES) {
 		o->dropped++;
 		return;
@@ -93,7 +104,7 @@ void hookrun_out_end(struct hookrun_out *o)
 	end_line(o);
 	if (o->kept != NULL)
 		trim(o);
-	if (o->dropped > 0)
+	if (o->dropped > 0 && !o->is_answer)
 		log_warn("hook %s: %" PRIu64 " more bytes of output not kept", o->hook,
 			 o->dropped);
 }

@@ -23,6 +23,9 @@ struct hookrun_out {
 	char last[160]; /* the beginning of the last line that was not empty */
 	char *kept;     /* owned; the beginning of all of it; NULL: not wanted */
 	size_t n_kept;
+	size_t most;    /* ... so much of it; */
+	bool has_more;  /* ... there was more */
+	bool is_answer; /* to a question: not for the log */
 };
 
 void hookrun_out_init(struct hookrun_out *o, const char *hook);
@@ -30,9 +33,9 @@ void hookrun_out_init(struct hookrun_out *o, const char *hook);
 /* Take what is there now; `fd` does not block. False: there will be no more. */
 bool hookrun_out_read(struct hookrun_out *o, int fd);
 
-/* Keep the beginning of it as well, to be told again. */
+/* Keep the beginning of it as well, to be told again, without what ends lines of others. */
 #define LIMIT_HOOK_KEPT 4096
-void hookrun_out_keep(struct hookrun_out *o);
+void hookrun_out_keep(struct hookrun_out *o, size_t most);
 
 /* Log what has no newline behind it, and what was dropped; cut off what is kept the white
  * space at both ends. */

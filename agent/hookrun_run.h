@@ -4,6 +4,7 @@
 #include "agent/hookrun.h"
 #include "agent/hookrun_out.h"
 #include "agent/spawn.h"
+#include "hooks/child.h"
 
 enum phase {
 	PHASE_RUN,
@@ -18,6 +19,8 @@ struct run {
 	bool is_program; /* that shows a challenge: no hook, but with */
 	enum dialect dialect;
 	enum dialect_step step;
+	bool is_enrol; /* that gets a certificate, from */
+	uint32_t issuer;
 	bool test;
 	char *name; /* owned: the run may outlive the snapshot */
 	char mark[64];
@@ -43,3 +46,22 @@ struct hookruns {
 };
 
 void hookrun_add_result(struct hookruns *h, const struct hookrun_result *r);
+
+/* -- hookrun_start.c -- */
+
+/* In the place behind those that run; it counts as one of them from h->n++ on. */
+struct run *hookrun_new(struct hookruns *h, uint32_t id, const char *name,
+			uint32_t timeout_s);
+
+/* `c` is whole but for its output; `most`: how much is kept of its stdout, which then is
+ * apart. */
+int hookrun_launch(struct run *r, struct hook_child *c, size_t most, struct err *e);
+
+/* ERR_BUSY: too many run, or `name` does, which is no hook: who asked for that is gone, and
+ * its outcome with him. */
+int hookrun_admit(const struct hookruns *h, const char *name, struct err *e);
+
+void hookrun_not_started(struct hookruns *h, struct hookrun_result *r,
+			 const struct err *why);
+const char *hookrun_home(const char *home);
+const char *hookrun_mark(const struct run *r);

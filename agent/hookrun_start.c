@@ -22,7 +22,7 @@ static void child(const void *arg)
 }
 
 /* Where nothing is configured. */
-static const char *home_of(const char *home)
+const char *hookrun_home(const char *home)
 {
 	if (home == NULL)
 		home = geteuid() == 0 ? "/root" : getenv("HOME");
@@ -42,8 +42,7 @@ static int make_pipe(int *ours, int *theirs, struct err *e)
 	return 0;
 }
 
-/* `c` is whole but for its output. */
-static int launch(struct run *r, struct hook_child *c, bool keep, struct err *e)
+int hookrun_launch(struct run *r, struct hook_child *c, size_t most, struct err *e)
 {
 	AUTO_FD int out = -1;
 	AUTO_FD int kept = -1;
@@ -51,9 +50,9 @@ static int launch(struct run *r, struct hook_child *c, bool keep, struct err *e)
 	AUTO_FD int theirs_kept = -1;
 
 	TRY(make_pipe(&out, &theirs, e));
-	if (keep) {
+	if (most > 0) {
 		TRY(make_pipe(&kept, &theirs_kept, e));
-		hookrun_out_keep(&r->told);
+		hookrun_out_keep(&r->told, most);
 	}
 	c->out = theirs;
 	c->kept = theirs_kept;
@@ -63,7 +62,7 @@ static int launch(struct run *r, struct hook_child *c, bool keep, struct err *e)
 	return 0;
 }
 
-static const char *mark_of(const struct run *r)
+const char *hookrun_mark(const struct run *r)
 {
 	return strchr(r->mark, '=') + 1;
 }
@@ -86,16 +85,16 @@ static int launch_hook(const struct hookruns *h, struct run *r,
 	int rc;
 
 	call.hook = r->name;
-	TRY(hook_env(&call, home_of(spec_text(h->spec, hook->home)), mark_of(r), &env,
-		     e));
+	TRY(hook_env(&call, hookrun_home(spec_text(h->spec, hook->home)),
+		     hookrun_mark(r), &env, e));
 	c.env = env;
-	rc = launch(r, &c, false, e);
+	rc = hookrun_launch(r, &c, 0, e);
 	hook_env_free(env);
 	return rc;
 }
 
-static struct run *new_run(struct hookruns *h, uint32_t id, const char *name,
-			   uint32_t timeout_s)
+struct run *hookrun_new(struct hookruns *h, uint32_t id, const char *name,
+			uint32_t timeout_s)
 {
 	int64_t now = clock_boot_ms();
 	struct run *r = &h->runs[h->n];
@@ -122,7 +121,7 @@ static int begin(struct hookruns *h, const struct hookrun_start *s, struct err *
 {
 	const struct spec_hook *hook = &h->spec->hooks[s->hook];
 	struct run *r =
-	    new_run(h, s->id, spec_text(h->spec, hook->name), hook->timeout_s);
+	    hookrun_new(h, s->id, spec_text(h->spec, hook->name), hook->timeout_s);
 
 	r->hook = s->hook;
 	r->test = s->test;
@@ -151,8 +150,8 @@ static struct run *running(struct hookruns *h, uint32_t hook, bool test)
 	return NULL;
 }
 
-static void not_started(struct hookruns *h, struct hookrun_result *r,
-			const struct err *why)
+void hookrun_not_started(struct hookruns *h, struct hookrun_result *r,
+			 const struct err *why)
 {
 	snprintf(r->text, sizeof(r->text), "not started: %.*s",
 		 (int)sizeof(r->text) - 16, why->text);
@@ -180,7 +179,7 @@ int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err 
 	if (h->n == HOOKRUN_MAX)
 		return err_set(e, ERR_BUSY, "%d hooks run already", HOOKRUN_MAX);
 	if (begin(h, s, e) < 0)
-		not_started(h, &failed, e);
+		hookrun_not_started(h, &failed, e);
 	return 0;
 }
 
@@ -206,24 +205,26 @@ static int launch_program(const struct hookruns *h, struct run *r,
 	call.program = program;
 	call.cleanup = cleanup;
 	call.webroot = spec_text(h->spec, of->webroot);
-	TRY(dialect_make(&call, home_of(spec_text(h->spec, of->home)), mark_of(r),
-			 &made, e));
+	TRY(dialect_make(&call, hookrun_home(spec_text(h->spec, of->home)),
+			 hookrun_mark(r), &made, e));
 	if (made.argv[0] == NULL)
 		return 0;
 	c.argv = (const char *const *)made.argv;
 	c.env = made.env;
 	c.files = c.argv + made.file;
 	c.n_files = made.n_files;
-	return launch(r, &c, made.keep, e);
+	return hookrun_launch(r, &c, made.keep ? LIMIT_HOOK_KEPT : 0, e);
 }
 
-/* Who asked for the run before is gone, and its outcome with him. */
-static bool is_running(const struct hookruns *h, const char *name)
+int hookrun_admit(const struct hookruns *h, const char *name, struct err *e)
 {
 	for (size_t i = 0; i < h->n; i++)
-		if (h->runs[i].is_program && strcmp(h->runs[i].name, name) == 0)
-			return true;
-	return false;
+		if ((h->runs[i].is_program || h->runs[i].is_enrol) &&
+		    strcmp(h->runs[i].name, name) == 0)
+			return err_set(e, ERR_BUSY, "%s still runs", name);
+	if (h->n == HOOKRUN_MAX)
+		return err_set(e, ERR_BUSY, "%d hooks run already", HOOKRUN_MAX);
+	return 0;
 }
 
 static const char *program_name(const struct spec *s, const struct spec_challenge *c)
@@ -244,16 +245,13 @@ int hookrun_program(struct hookruns *h, const struct hookrun_program *p, struct 
 		return err_set(e, ERR_PROTO, "no program shows challenge %u",
 			       p->challenge);
 	of = &h->spec->challenges[p->challenge];
-	if (is_running(h, program_name(h->spec, of)))
-		return err_set(e, ERR_BUSY, "%s still runs", program_name(h->spec, of));
-	if (h->n == HOOKRUN_MAX)
-		return err_set(e, ERR_BUSY, "%d hooks run already", HOOKRUN_MAX);
-	r = new_run(h, p->id, program_name(h->spec, of), of->timeout_s);
+	TRY(hookrun_admit(h, program_name(h->spec, of), e));
+	r = hookrun_new(h, p->id, program_name(h->spec, of), of->timeout_s);
 	r->is_program = true;
 	r->dialect = (enum dialect)of->dialect;
 	r->step = p->call.step;
 	if (launch_program(h, r, p, e) < 0) {
-		not_started(h, &ended, e);
+		hookrun_not_started(h, &ended, e);
 	} else if (r->out >= 0) {
 		h->n++;
 		return 0;

@@ -62,11 +62,11 @@ static const char *cert_path(char path[CERT_PATH], const struct agent *a, uint32
 static bool stamp_of(const struct agent *a, const char *path, struct file_stamp *stamp)
 {
 	struct stat st;
+	const bool is_there = fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
-	if (fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return false;
-	put_stamp(stamp, &st);
-	return true;
+	if (is_there)
+		put_stamp(stamp, &st);
+	return is_there;
 }
 
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
@@ -123,9 +123,7 @@ static uint64_t live_number(const struct agent *a, const char *name)
 		return 0;
 	to[n] = '\0';
 	slash = strrchr(to, '/');
-	if (slash == NULL || !text_u64(slash + 1, UINT64_MAX, &number))
-		return 0;
-	return number;
+	return slash != NULL && text_u64(slash + 1, UINT64_MAX, &number) ? number : 0;
 }
 
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,
@@ -190,9 +188,8 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 		log_warn("%s: %s", path, e.text);
 		return CERT_PRESENT | CERT_UNREADABLE;
 	}
-	if (m->generation != number)
-		m->flags &= ~(unsigned)KEPT_FLAGS;
-	else if (memcmp(before, m->facts.fingerprint, sizeof(before)) != 0)
+	if (m->generation != number ||
+	    memcmp(before, m->facts.fingerprint, sizeof(before)) != 0)
 		m->flags &= ~(unsigned)KEPT_FLAGS; /* said of another leaf */
 	note_origin(a, i, number, m);
 	m->stamp = stamp;
@@ -272,6 +269,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 		    (uint16_t)(m->failures > UINT16_MAX ? UINT16_MAX : m->failures),
 		.state = (uint8_t)m->state,
 		.asked = (uint8_t)m->fallback.asked, /* LIMIT_ISSUERS are 20 */
+		.next_key = c->next_key,
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
 	check_held(a, i, m, c);
@@ -293,6 +291,8 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 	c->renew_at = m->renew_at;
 	c->not_before = m->facts.not_before;
 	c->not_after = m->facts.not_after;
+	if (m->facts.not_before <= m->stamp.mtime_ns / 1000000000)
+		c->flags |= CERT_BEGUN;
 	c->names_hash = m->facts.names_hash;
 	if (has_names(a, i, c->names_hash, SETBACK_ANY_TIME, &c->retake_at))
 		c->names_hash = a->spec->certs[i].names_hash;

@@ -12,6 +12,7 @@
 #include "agent/inventory.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
+#include "agent/nextkey.h"
 #include "agent/schedule.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -109,8 +110,10 @@ void job_end(struct agent *a, struct job *j)
 		clockwatch_agree(&a->clock); /* as its CA does */
 		alarm_clock(a);
 	}
-	if (j->installed)
+	if (j->installed) {
+		a->certs[j->cert].next_key = NEXTKEY_UNKNOWN;
 		a->revoke_at = INT64_MIN; /* its predecessor may be to be revoked */
+	}
 	if (!alarm_keep(a, j))
 		job_free(j);
 }
@@ -200,7 +203,8 @@ void job_answered(void *arg, uint32_t number, struct msg *m, const struct err *f
 	if (failed != NULL)
 		e = *failed;
 	if (failed != NULL || rows[j->state].end(a, j, m, &e) < 0) {
-		if (job_is_acme(a, j) && j->state == JOB_ORDERING)
+		if (!spec_issuer_is_here(&a->spec->issuers[j->issuer]) &&
+		    j->state == JOB_ORDERING)
 			err_wrap(&e, "%s",
 				 spec_text(a->spec, a->spec->issuers[j->issuer].name));
 		err_wrap(&e, "%s", rows[j->state].word);
@@ -262,16 +266,23 @@ void job_begin_rollback(struct agent *a, uint32_t cert, uint64_t generation)
 		job_enter(a, j, JOB_INSTALLING);
 }
 
-void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event,
-	      const char *words)
+void job_note_of(struct agent *a, uint32_t cert, uint64_t generation, enum why why,
+		 uint32_t event, const char *words)
 {
 	struct job *j = job_new(a, cert, why);
 	struct err e;
 
 	j->alarms = 1u << event;
-	j->generation = a->certs[cert].generation;
-	if (inventory_facts(a, cert, j->generation, NULL, &j->facts, &e) < 0)
+	j->generation = generation;
+	if (inventory_facts(a, cert, generation, NULL, &j->facts, &e) < 0 &&
+	    generation == a->certs[cert].generation)
 		log_warn("%s: %s", j->name, e.text);
 	err_set(&j->err, ERR_SYS, "%s", words);
 	job_end(a, j);
+}
+
+void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event,
+	      const char *words)
+{
+	job_note_of(a, cert, a->certs[cert].generation, why, event, words);
 }

@@ -35,6 +35,7 @@
 #include "agent/state.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "store/pending.h"
 
 struct agent;
 struct spec_cert;
@@ -80,7 +81,9 @@ struct job {
 	int64_t since_ms; /* clock_awake_ms() when it entered its state */
 	int64_t begun_ms; /* clock_boot_ms() */
 	uint32_t issuer;
-	char *order;         /* owned; URL at an ACME CA, NULL: none is under way */
+	char *order; /* owned; URL at an ACME CA, handle of a program; NULL: none is
+			    under way */
+	bool runs;   /* its program does, or is about to */
 	int64_t ordered_at;  /* Unix seconds: when that was begun */
 	unsigned polls;      /* how often it was come back to */
 	bool uncounted;      /* ... but for this time */
@@ -94,6 +97,7 @@ struct job {
 	ev_timer timer;
 	struct memory memory;        /* of the certificate, as it will be remembered */
 	struct buf spki;             /* of the new key */
+	char announced[PENDING_HEX]; /* ... which was to be this one, see nextkey.h */
 	struct buf chain;            /* PEM, leaf first, as it came */
 	struct buf anchors;          /* PEM */
 	struct x509_facts facts;     /* of the generation to install */
@@ -151,6 +155,9 @@ void job_free(struct job *j);
 /* A job that does nothing but tell hooks of `event`, about what is live, in `words`. */
 void job_note(struct agent *a, uint32_t cert, enum why why, uint32_t event,
 	      const char *words);
+/* ... about a generation that may be live no more, nor there. */
+void job_note_of(struct agent *a, uint32_t cert, uint64_t generation, enum why why,
+		 uint32_t event, const char *words);
 
 /* Fail what has been in its state for too long; waiting behind others does not count. */
 void job_check_limits(struct agent *a);

@@ -5,10 +5,12 @@
 #include "agent/agent.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
+#include "agent/job_exec.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/meta.h"
+#include "agent/nextkey.h"
 #include "agent/owncrl.h"
 #include "agent/reachcall.h"
 #include "agent/verify.h"
@@ -17,6 +19,7 @@
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "base/x509_order.h"
 
 static void ask_keeper(struct agent *a, const struct job *j, struct msg *m)
 {
@@ -38,6 +41,7 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 			       "it is revoked, and with it its key: a request with a "
 			       "new one has to be put into %s",
 			       spec_text(a->spec, j->spec->csr));
+	nextkey_announced(a, j->cert, j->announced);
 	msg_begin(&m, KEEPER_KEY, 0);
 	msg_put_u64(&m, j->cert);
 	msg_put_u64(&m, due_needs_new_key(j->why, &a->certs[j->cert], clock_now()));
@@ -51,9 +55,9 @@ int keying_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 	size_t len;
 	const void *spki = msg_get_bytes(m, &len);
 
-	(void)a;
 	TRY(msg_end(m, e));
 	buf_add(&j->spki, spki, len);
+	nextkey_taken(a, j->cert, j->announced, &j->spki);
 	return 0;
 }
 
@@ -63,8 +67,10 @@ int ordering_begin(struct agent *a, struct job *j, struct err *e)
 
 	TRY(issuer_choose(a, j, e));
 	setbacks_at(&j->setbacks, j->issuer);
-	if (job_is_acme(a, j))
+	if (job_by_worker(a, j))
 		return order_begin(a, j, e);
+	if (job_is_exec(a, j))
+		return exec_begin(a, j, e);
 	j->out = (struct name_set){ { 0 } };
 	msg_begin(&m, KEEPER_ISSUE, 0);
 	msg_put_u64(&m, j->cert);
@@ -77,8 +83,10 @@ int ordering_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 {
 	const char *chain, *anchors;
 
-	if (job_is_acme(a, j))
+	if (job_by_worker(a, j))
 		return order_end(a, j, m, e);
+	if (job_is_exec(a, j))
+		return exec_end(a, j, m, e);
 	chain = msg_get_str(m);
 	anchors = msg_get_str(m);
 	TRY(msg_end(m, e));
@@ -89,12 +97,13 @@ int ordering_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 }
 
 /* From another issuer, or for another reason than its age, it may end before what is
- * live. */
+ * live; in place of what came by a clock that was ahead, it does. */
 static bool may_be_shorter(const struct agent *a, const struct job *j)
 {
 	const char *issuer = spec_text(a->spec, a->spec->issuers[j->issuer].name);
 
-	return j->why != WHY_EXPIRING || strcmp(issuer, j->memory.issuer) != 0;
+	return j->why != WHY_EXPIRING || strcmp(issuer, j->memory.issuer) != 0 ||
+	       due_is_ahead(j->memory.facts.not_before, clock_now());
 }
 
 /* The leaf is a new one each time, what is behind it hardly ever. */
@@ -135,11 +144,22 @@ static int verify(struct agent *a, struct job *j, STACK_OF(X509) * chain, struct
 	};
 	struct verify_want full = want;
 
-	if (!job_is_acme(a, j))
+	if (a->spec->issuers[j->issuer].type != ISSUER_ACME)
 		TRY(x509_chain_again(&a->anchors, j->anchors.data, j->anchors.len,
 				     &anchors, e));
 	full.anchors = anchors;
 	return verify_chain(&full, chain, e);
+}
+
+/* Whose it is, and, where that is a file, what it had to lead to. */
+static int tell_issuer(const struct agent *a, const struct job *j, struct err *e)
+{
+	const struct spec_issuer *i = &a->spec->issuers[j->issuer];
+	const char *name = spec_text(a->spec, i->name);
+
+	if (i->type == ISSUER_ACME || i->trust.at == 0)
+		return err_wrap(e, "%s", name);
+	return err_wrap(e, "%s, with trust %s", name, spec_text(a->spec, i->trust));
 }
 
 /* An ACME CA is trusted for its TLS and names no anchor: the last CA certificate that came
@@ -167,7 +187,9 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 
 	if (read_chain(a, j, &chain, e) < 0)
 		return err_wrap(e, "the CA's certificate");
-	TRY(verify(a, j, chain, e));
+	x509_order(chain, j->spki.data, j->spki.len);
+	if (verify(a, j, chain, e) < 0)
+		return tell_issuer(a, j, e);
 	TRY(owncrl_admit(a, chain, e));
 	TRY(x509_facts(sk_X509_value(chain, 0), &j->facts, e));
 	TRY(x509_to_pem(sk_X509_value(chain, 0), &leaf, e));

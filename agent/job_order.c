@@ -36,9 +36,9 @@ static const char *issuer_name(const struct agent *a, const struct job *j)
 	return spec_text(a->spec, a->spec->issuers[j->issuer].name);
 }
 
-bool job_is_acme(const struct agent *a, const struct job *j)
+bool job_by_worker(const struct agent *a, const struct job *j)
 {
-	return a->spec->issuers[j->issuer].type == ISSUER_ACME;
+	return spec_issuer_by_worker(&a->spec->issuers[j->issuer]);
 }
 
 /* -- the row -- */
@@ -245,17 +245,31 @@ static void on_lent(void *arg, uint32_t number, struct msg *m, const struct err 
  * came from there and nothing has come since (which the CA would call its replacement). */
 static uint64_t replaced(const struct agent *a, const struct job *j)
 {
+	const struct spec_issuer *i = &a->spec->issuers[j->issuer];
 	AUTO_FREE uint64_t *numbers = NULL;
 	struct err e;
 	size_t n = 0;
 
-	if (j->previous == 0 || a->spec->issuers[j->issuer].ari == 0 ||
+	if (j->previous == 0 || i->type != ISSUER_ACME || i->ari == 0 ||
 	    ari_is_silent(a, j->issuer) ||
 	    (a->certs[j->cert].flags & CERT_UNREADABLE) != 0 ||
 	    strcmp(j->memory.issuer, issuer_name(a, j)) != 0 ||
 	    generation_list(a->root, j->name, &numbers, &n, &e) < 0)
 		return 0;
 	return n > 0 && numbers[n - 1] == j->previous ? j->previous : 0;
+}
+
+/* The generation that shows who asks: what is live, if it came from there, still holds, has
+ * the names that are asked for, and nothing is known to be wrong with it. */
+static uint64_t shown(const struct agent *a, const struct job *j)
+{
+	const bool shows =
+	    spec_issuer_by_live(&a->spec->issuers[j->issuer]) && j->old_ok &&
+	    strcmp(j->memory.issuer, issuer_name(a, j)) == 0 &&
+	    j->old_facts.not_after > clock_now() &&
+	    j->old_facts.names_hash == setbacks_hash(&j->setbacks, clock_now());
+
+	return shows ? j->previous : 0;
 }
 
 /* What has failed, and what programs have declined. */
@@ -282,7 +296,9 @@ static int make_order(struct agent *a, uint32_t number, struct msg *m, struct er
 
 	if (j == NULL)
 		return err_set(e, ERR_BUSY, "the job has ended");
-	generation = replaced(a, j);
+	generation = shown(a, j);
+	if (generation == 0)
+		generation = replaced(a, j);
 	msg_begin(m, WORKER_ORDER, 0);
 	msg_put_u64(m, j->id);
 	msg_put_u64(m, j->issuer);
@@ -290,6 +306,7 @@ static int make_order(struct agent *a, uint32_t number, struct msg *m, struct er
 	msg_put_str(m, j->order);
 	msg_put_u64(m, j->polls);
 	msg_put_u64(m, generation != 0);
+	msg_put_u64(m, j->previous == 0 || j->memory.failures > 0);
 	name_set_put(&j->out, m);
 	put_exceptions(a, j, m);
 	TRY(lend_begin(&(struct lend_ticket){ .what = LEND_ORDER,
@@ -337,6 +354,7 @@ static void tell_clock(struct agent *a, const struct job *j, int64_t ahead_s)
 int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 {
 	const char *chain = msg_get_str(m);
+	const char *anchors = msg_get_str(m);
 	const char *note = msg_get_str(m);
 	const int64_t ahead_s = msg_get_i64(m);
 	const bool has_ari = msg_get_u64(m) != 0;
@@ -347,6 +365,7 @@ int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 	if (clockwatch_hear(&a->clock, ahead_s, clock_boot_ms()))
 		alarm_clock(a);
 	buf_puts(&j->chain, chain);
+	buf_puts(&j->anchors, anchors);
 	if (note[0] != '\0')
 		log_warn("%s: %s: %s", j->name, issuer_name(a, j), note);
 	return 0;

@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/batch.h"
 #include "agent/inventory.h"
+#include "agent/job_exec.h"
 #include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/pool.h"
@@ -37,7 +38,7 @@ int issuer_choose(const struct agent *a, struct job *j, struct err *e)
 	for (uint32_t k = 0; k < n; k++, at = (at + 1) % n) {
 		j->issuer = s->numbers[j->spec->issuers.first + at];
 		j->memory.fallback.asked = at;
-		if (spec_issuer_is_here(&s->issuers[j->issuer]) || job_is_acme(a, j))
+		if (spec_issuer_is_able(&s->issuers[j->issuer]))
 			return 0;
 	}
 	return err_set(e, ERR_CONFIG, "issuer %s: its type is not in this version",
@@ -175,7 +176,8 @@ int installing_begin(struct agent *a, struct job *j, struct err *e)
 static bool nobody_works(struct agent *a, const struct job *j)
 {
 	if (j->state == JOB_ORDERING)
-		return pool_take_back(a->pool, j->id, job_answered);
+		return job_is_exec(a, j) ? !j->runs
+					 : pool_take_back(a->pool, j->id, job_answered);
 	return j->state == JOB_KEYING;
 }
 

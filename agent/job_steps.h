@@ -4,7 +4,7 @@
  *     job.c          the table, what leads from one state to the next, ends
  *     job_prepare.c  what is on disk already, so that nothing has to be ordered
  *     job_issue.c    KEYING, VERIFYING, and ORDERING at the embedded CA
- *     job_order.c    ORDERING at an ACME CA
+ *     job_order.c    ORDERING at an ACME CA; job_exec.h: at a program
  *     job_setback.c  another order, after names of the first have failed
  *     job_park.c     PARKED, what is not valid yet, and whom to ask after a failure
  */
@@ -41,7 +41,8 @@ void job_enter(struct agent *a, struct job *j, enum job_state state);
 
 /* -- job_order.c -- */
 
-bool job_is_acme(const struct agent *a, const struct job *j);
+/* A worker orders it. */
+bool job_by_worker(const struct agent *a, const struct job *j);
 int order_begin(struct agent *a, struct job *j, struct err *e);
 int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
 

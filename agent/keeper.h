@@ -26,8 +26,8 @@
  *     keeper_ca.c         the embedded CA
  *     keeper_crl.c        CRLs for servers: keeper_crl.h
  *     keeper_lend.c       the list of what workers may ask
- *     keeper_sign.c       ... what is signed for them
- *     keeper_account.c    ... ACME accounts
+ *     keeper_sign.c       ... what is signed for them; keeper_csr.c: requests
+ *     keeper_account.c    ... ACME accounts; keeper_cfssl.c, keeper_est.c: the others
  *     keeper_challenge.c  http-01 tokens; keeper_txt.c: dns-01 records
  *     keeper_sweep.c      what crashes leave behind
  *     keeper_stranger.c   certificates that are not ours

@@ -63,6 +63,8 @@ static int put_answer(struct keeper *k, const struct spec_cert *c, uint32_t id,
 
 	TRY(keeper_waiting(k, c, &waits, e));
 	TRY(keeper_not_of_account(k, waits->key, e));
+	if (c->next_key != 0)
+		TRY(pending_announce(k->root, name_of(k, c), &waits->spki, e));
 	msg_begin(m, KEEPER_KEY, id);
 	msg_put_bytes(m, waits->spki.data, waits->spki.len);
 	return 0;
@@ -184,6 +186,13 @@ static int make_now(struct keeper *k, const struct spec_cert *c, struct err *e)
 	return keeper_waiting_keep(k, c, key, e);
 }
 
+static enum pending_reuse reuse_for(const struct spec_cert *c, bool fresh)
+{
+	if (c->next_key != 0)
+		return REUSE_ANNOUNCED;
+	return c->reuse_key != 0 && !fresh ? REUSE_LIVE : REUSE_NONE;
+}
+
 static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
 		   struct msg *m, struct err *e)
 {
@@ -195,7 +204,7 @@ static int get_key(struct keeper *k, const struct spec_cert *c, bool fresh,
 	if (c->csr.at != 0)
 		return put_answer(k, c, id, m, e);
 	TRY(pending_find(k->root, name_of(k, c), (enum key_type)c->key,
-			 !fresh && c->reuse_key != 0, &key, e));
+			 reuse_for(c, fresh), &key, e));
 	if (key == NULL && takes_long(c)) {
 		msg_begin(m, MSG_LATER, id);
 		return queue(k, c, id, e);

@@ -1,6 +1,8 @@
 #include <poll.h>
 #include <sys/stat.h>
 
+#include "agent/keeper_cfssl.h"
+#include "agent/keeper_est.h"
 #include "agent/keeper_sign.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -14,26 +16,49 @@ static const unsigned lends[KEEPER_STATES] = {
 			 1u << LEND_DEACTIVATE,
 };
 
-/* The closed list, by enum lend. */
-#define ANY  ((1u << LENDS) - 1)
-#define DOES (ANY & ~(1u << LEND_LOOK)) /* what it signs may change the account */
+/* The closed lists, by enum lend: one for each protocol. */
+#define ANY      ((1u << LENDS) - 1)
+#define DOES     (ANY & ~(1u << LEND_LOOK)) /* what it signs may change the account */
+#define FOR_CERT (1u << LEND_ORDER | 1u << LEND_REVOKE)
 
-static const struct msg_rule rules[] = {
+static const struct msg_rule acme[] = {
 	{ SIGN_ACCOUNT, ANY, keeper_sign_account },
 	{ SIGN_JWS, ANY, keeper_sign_jws },
 	{ SIGN_REGISTERED, DOES, keeper_sign_registered },
 	{ SIGN_ROLLED, DOES, keeper_sign_rolled },
 };
 
+static const struct msg_rule cfssl[] = {
+	{ SIGN_CFSSL, FOR_CERT, keeper_sign_cfssl },
+};
+
+#define ORDERS (1u << LEND_ORDER)
+
+static const struct msg_rule est[] = {
+	{ SIGN_EST, ORDERS, keeper_sign_est },
+	{ SIGN_EST_USER, ORDERS, keeper_sign_est_user },
+	{ SIGN_EST_LIVE, ORDERS, keeper_sign_est_live },
+};
+
+static const struct protocol {
+	const struct msg_rule *rules; /* NULL: nobody signs for a worker there */
+	size_t n;
+	unsigned lends;
+} protocols[ISSUER_TYPES] = {
+	[ISSUER_ACME] = { acme, sizeof(acme) / sizeof(*acme), ANY },
+	[ISSUER_CFSSL] = { cfssl, sizeof(cfssl) / sizeof(*cfssl), FOR_CERT },
+	[ISSUER_EST] = { est, sizeof(est) / sizeof(*est), FOR_CERT },
+};
+
 int keeper_lent_answer(struct keeper_lent *l, struct err *e)
 {
+	const struct protocol *p = &protocols[keeper_issuer(l)->type];
 	struct pollfd room = { .fd = l->fd, .events = POLLOUT };
 
 	/* Sending would wait for it. */
 	if (poll(&room, 1, 0) != 1 || (room.revents & POLLOUT) == 0)
 		return err_set(e, ERR_PROTO, "it does not take its answers");
-	return role_answer(l->fd, rules, sizeof(rules) / sizeof(*rules), l->ticket.what,
-			   l, e);
+	return role_answer(l->fd, p->rules, p->n, l->ticket.what, l, e);
 }
 
 /* -- what the agent asks -- */
@@ -64,9 +89,9 @@ static int get_ticket(const struct keeper *k, struct msg *m, struct lend_ticket 
 	if (what >= LENDS || (lends[k->state] & 1u << what) == 0)
 		return err_set(e, ERR_PROTO, "lend %llu is not for this command",
 			       (unsigned long long)what);
-	if (issuer >= s->n[SPEC_ISSUERS] || s->issuers[issuer].type != ISSUER_ACME ||
-	    s->issuers[issuer].url.at == 0)
-		return err_set(e, ERR_PROTO, "issuer %llu does not speak ACME",
+	if (issuer >= s->n[SPEC_ISSUERS] || s->issuers[issuer].url.at == 0 ||
+	    (protocols[s->issuers[issuer].type].lends & 1u << what) == 0)
+		return err_set(e, ERR_PROTO, "issuer %llu is not asked that",
 			       (unsigned long long)issuer);
 	if (t->reason > REASON_LAST)
 		return err_set(e, ERR_REFUSED, "%llu is no reason to revoke",

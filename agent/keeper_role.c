@@ -5,6 +5,7 @@
 
 #include "agent/keeper.h"
 #include "agent/keeper_crl.h"
+#include "agent/keeper_csr.h"
 #include "agent/keeper_txt.h"
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
@@ -29,6 +30,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_AUDIT, LOOKS | RENEWS, keeper_audit },
 	{ KEEPER_KEY, RENEWS, keeper_key },
 	{ KEEPER_ISSUE, RENEWS, keeper_issue },
+	{ KEEPER_CSR, RENEWS, keeper_csr_asked },
 	{ KEEPER_STORE, RENEWS, keeper_store },
 	{ KEEPER_LIVE, RENEWS, keeper_live },
 	{ KEEPER_PRUNE, RENEWS, keeper_prune },
@@ -160,22 +162,25 @@ static void add_crl(struct paths *p, const struct spec *s, const struct spec_crl
 	}
 }
 
+static void add_secret(struct paths *p, const struct spec *s, struct text path)
+{
+	if (path.at != 0)
+		add_path(p, xstrdup(spec_text(s, path)), SANDBOX_READ);
+}
+
 static void add_secrets(struct paths *p, const struct spec *s)
 {
 	size_t first = p->n;
 
-	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
-		if (s->issuers[i].eab_key_file.at != 0)
-			add_path(p, xstrdup(spec_text(s, s->issuers[i].eab_key_file)),
-				 SANDBOX_READ);
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++) {
+		add_secret(p, s, s->issuers[i].eab_key_file);
+		add_secret(p, s, s->issuers[i].auth_key_file);
+		add_secret(p, s, s->issuers[i].password_file);
+	}
 	for (uint32_t i = 0; i < s->n[SPEC_CHALLENGES]; i++)
-		if (s->challenges[i].key_file.at != 0)
-			add_path(p, xstrdup(spec_text(s, s->challenges[i].key_file)),
-				 SANDBOX_READ);
+		add_secret(p, s, s->challenges[i].key_file);
 	for (uint32_t i = 0; i < s->n[SPEC_FILES]; i++)
-		if (s->files[i].password_file.at != 0)
-			add_path(p, xstrdup(spec_text(s, s->files[i].password_file)),
-				 SANDBOX_READ);
+		add_secret(p, s, s->files[i].password_file);
 	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++)
 		add_crl(p, s, &s->crls[i]);
 	unique(p, first);
@@ -186,8 +191,9 @@ static void add_secrets(struct paths *p, const struct spec *s)
 static struct paths paths_of(const struct spec *s)
 {
 	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] +
-		      2 * (size_t)s->n[SPEC_CHALLENGES] + s->n[SPEC_ISSUERS] +
-		      s->n[SPEC_CRLS] + s->n[SPEC_WORDS] + s->n[SPEC_WATCH];
+		      2 * (size_t)s->n[SPEC_CHALLENGES] +
+		      3 * (size_t)s->n[SPEC_ISSUERS] + s->n[SPEC_CRLS] +
+		      s->n[SPEC_WORDS] + s->n[SPEC_WATCH];
 	struct paths p = { .all = xcalloc(most, sizeof(*p.all)) };
 
 	add_path(&p, xstrdup(spec_text(s, s->global->state_dir)), SANDBOX_WRITE);

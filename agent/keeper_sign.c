@@ -5,12 +5,11 @@
 #include "acme/ari.h"
 #include "acme/client.h"
 #include "acme/jws.h"
-#include "agent/keeper_twice.h"
+#include "agent/keeper_csr.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/base64url.h"
 #include "base/buf.h"
-#include "base/csr.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -41,38 +40,27 @@ static void put_base64(struct json *j, const char *key, const struct buf *data)
 
 /* -- what there is -- */
 
-static int read_of_generation(const struct keeper_work *w, const char *file, size_t max,
-			      struct buf *out, struct err *e)
+int keeper_read_of(const struct keeper_lent *l, const char *file, size_t max,
+		   struct buf *out, struct err *e)
 {
+	const struct keeper *k = l->keeper;
+	const struct spec_cert *c = &k->start.spec.certs[l->ticket.cert];
 	AUTO_FD int dir = -1;
 
-	TRY(generation_open(w->keeper->root, keeper_text(w->keeper, w->cert->name),
-			    w->lent->ticket.generation, &dir, e));
+	TRY(generation_open(k->root, keeper_text(k, c->name), l->ticket.generation,
+			    &dir, e));
 	return file_read(dir, file, max, out, e);
 }
 
-static int leaf_of_generation(const struct keeper_work *w, STACK_OF(X509) * *leaf,
-			      struct err *e)
+int keeper_leaf_of(const struct keeper_lent *l, STACK_OF(X509) * *leaf, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
 
-	TRY(read_of_generation(w, "cert.pem", LIMIT_CHAIN_BYTES, &pem, e));
+	TRY(keeper_read_of(l, "cert.pem", LIMIT_CHAIN_BYTES, &pem, e));
 	return x509_chain_from_pem(pem.data, pem.len, leaf, e);
 }
 
 /* -- the order -- */
-
-/* Those that are asked for; owned, the strings borrowed. */
-static struct name *names_of(const struct keeper_work *w, size_t *n)
-{
-	struct name *names = keeper_names(w->keeper, w->cert);
-
-	*n = 0;
-	for (uint32_t i = 0; i < w->cert->names.n; i++)
-		if (!name_set_has(&w->lent->ticket.out, i))
-			names[(*n)++] = names[i];
-	return names;
-}
 
 static int put_identifiers(const struct keeper_work *w, struct json *j, struct err *e)
 {
@@ -80,7 +68,8 @@ static int put_identifiers(const struct keeper_work *w, struct json *j, struct e
 		[NAME_DNS] = "dns", [NAME_IP] = "ip"
 	};
 	size_t n;
-	AUTO_FREE struct name *names = names_of(w, &n);
+	AUTO_FREE struct name *names =
+	    keeper_asked_names(w->keeper, w->cert, &w->lent->ticket.out, &n);
 
 	json_open(j, "identifiers", '[');
 	for (size_t i = 0; i < n; i++) {
@@ -106,7 +95,7 @@ static int put_replaces(const struct keeper_work *w, struct json *j, struct err 
 
 	if (w->lent->ticket.generation == 0)
 		return err_set(e, ERR_PROTO, "the order replaces nothing");
-	TRY(leaf_of_generation(w, &leaf, e));
+	TRY(keeper_leaf_of(w->lent, &leaf, e));
 	if (ari_id(sk_X509_value(leaf, 0), &id))
 		json_str(j, "replaces", id.data);
 	return 0;
@@ -148,20 +137,12 @@ static int answer(const struct keeper_work *w, struct buf *out, struct err *e)
 
 static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 {
-	size_t n;
-	AUTO_FREE struct name *names = names_of(w, &n);
 	AUTO_BUF struct buf der = { 0 };
-	struct keeper_key *waits;
 	struct json j;
 
-	TRY(keeper_waiting(w->lent->keeper, w->cert, &waits, e));
-	if (waits->key == NULL)
-		return err_set(e, ERR_PROTO, "there is no key that waits");
-	TRY(keeper_not_of_account(w->lent->keeper, waits->key, e));
-	if (waits->csr.len == 0)
-		TRY(csr_make(waits->key, names, n, &der, e));
+	TRY(keeper_csr(w->lent->keeper, w->cert, &w->lent->ticket.out, NULL, &der, e));
 	payload_open(&j, out);
-	put_base64(&j, "csr", waits->csr.len == 0 ? &der : &waits->csr);
+	put_base64(&j, "csr", &der);
 	payload_close(&j);
 	return 0;
 }
@@ -174,7 +155,7 @@ static int revocation(const struct keeper_work *w, struct buf *out, struct err *
 	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
 	struct json j;
 
-	TRY(leaf_of_generation(w, &leaf, e));
+	TRY(keeper_leaf_of(w->lent, &leaf, e));
 	TRY(x509_to_der(sk_X509_value(leaf, 0), &der, e));
 	payload_open(&j, out);
 	put_base64(&j, "certificate", &der);
@@ -218,7 +199,7 @@ static int cert_key(const struct keeper_work *w, EVP_PKEY **key, struct err *e)
 	if (w->cert->csr.at != 0)
 		return err_set(e, ERR_CONFIG,
 			       "its key is elsewhere: its account alone can revoke it");
-	TRY(read_of_generation(w, "privkey.pem", LIMIT_KEY_BYTES, &pem, e));
+	TRY(keeper_read_of(w->lent, "privkey.pem", LIMIT_KEY_BYTES, &pem, e));
 	return key_from_pem(pem.data, pem.len, key, e);
 }
 

@@ -5,6 +5,7 @@
 #pragma once
 
 #include "agent/keeper.h"
+#include "base/x509.h"
 
 struct buf;
 struct json;
@@ -32,6 +33,12 @@ int keeper_account(const struct keeper_lent *l, struct account **a, struct err *
 /* Its URL, NULL if it has none at the CA that is configured now. */
 const char *keeper_kid(const struct keeper_lent *l, const struct account *a);
 const struct spec_issuer *keeper_issuer(const struct keeper_lent *l);
+
+/* A file of the ticket's generation, appended to `out`. */
+int keeper_read_of(const struct keeper_lent *l, const char *file, size_t max,
+		   struct buf *out, struct err *e);
+/* The certificate of the ticket's generation; the caller's. */
+int keeper_leaf_of(const struct keeper_lent *l, STACK_OF(X509) * *leaf, struct err *e);
 
 /* Payloads about the account, RFC 8555 7.3. */
 int keeper_new_account(const struct keeper_work *w, struct buf *out, struct err *e);

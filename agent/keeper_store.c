@@ -129,7 +129,8 @@ static int keep(struct keeper *k, struct keeper_staged *s, uint64_t *number,
 {
 	TRY(generation_keep(&s->generation, number, e));
 	keeper_waiting_stored(k, s->cert, *number);
-	return pending_drop(k->root, keeper_text(k, s->cert->name), e);
+	return pending_drop(k->root, keeper_text(k, s->cert->name),
+			    s->cert->next_key != 0, e);
 }
 
 /* What failed for `why` (NULL: nothing has) fails alone. */

@@ -20,7 +20,7 @@ static void sweep_cert(const struct keeper *k, const struct spec_cert *c)
 	struct err e;
 
 	tell(generation_sweep(k->root, name, &e), &e);
-	tell(pending_sweep(k->root, name, &e), &e);
+	tell(pending_sweep(k->root, name, c->next_key != 0, &e), &e);
 	for (uint32_t i = 0; i < c->files.n; i++) {
 		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
 

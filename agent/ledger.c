@@ -34,23 +34,6 @@ static const char *issuer_name(const struct agent *a, uint32_t issuer)
 	return spec_text(a->spec, a->spec->issuers[issuer].name);
 }
 
-static uint64_t hash_at(const struct spec *s, uint32_t name)
-{
-	return names_hash((enum name_kind)s->names[name].kind,
-			  spec_text(s, s->names[name].value));
-}
-
-static uint64_t hash_of(const struct spec *s, const struct spec_cert *c,
-			const struct name_set *out)
-{
-	uint64_t hash = c->names_hash;
-
-	for (uint32_t k = 0; k < c->names.n; k++)
-		if (name_set_has(out, k))
-			hash -= hash_at(s, c->names.first + k);
-	return hash;
-}
-
 static struct count count_of(const struct agent *a, uint32_t i, uint32_t issuer,
 			     const struct name_set *out)
 {
@@ -67,7 +50,7 @@ static struct count count_of(const struct agent *a, uint32_t i, uint32_t issuer,
 	return (struct count){
 		.any = s->type == ISSUER_ACME && !is_advised,
 		.is_new = !is_successor || c->names_hash != spec->names_hash,
-		.what = hash_of(a->spec, spec, out),
+		.what = name_set_hash(a->spec, spec, out),
 	};
 }
 
@@ -199,7 +182,7 @@ static int look_at_names(const struct agent *a, uint32_t i, uint32_t issuer,
 	for (uint32_t k = 0; k < names.n && q->limit->most > 0; k++) {
 		if (name_set_has(out, k))
 			continue;
-		q->key.what = hash_at(a->spec, names.first + k);
+		q->key.what = spec_name_hash(a->spec, &a->spec->names[names.first + k]);
 		TRY(look_up(a, q, &slot, e));
 		latest = slot > latest ? slot : latest;
 	}
@@ -252,7 +235,8 @@ int ledger_failed(struct agent *a, uint32_t i, uint32_t issuer,
 
 	for (uint32_t k = 0; k < all.n; k++)
 		if (names == NULL || name_set_has(names, k))
-			TRY(add(a, issuer, PER_NAME, hash_at(a->spec, all.first + k),
+			TRY(add(a, issuer, PER_NAME,
+				spec_name_hash(a->spec, &a->spec->names[all.first + k]),
 				e));
 	return 0;
 }

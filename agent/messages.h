@@ -34,6 +34,10 @@ enum message {
 	SUP_PROGRAM, /* challenge, enum dialect_step, certificate, identifiers, calls that
 			follow, n, n * {identifier, key authorization, digest, record,
 			said} -> enum dialect_outcome, ms, text, said */
+	SUP_ENROL, /* issuer, cert, why, signing request in PEM, PEM of what is live or "",
+			whether it was asked before, what it calls that, fd of the request
+			-> exit status or -1, whether it said more, ms, text, said, fd of
+			the issuer's trust file */
 	SUP_WORKER,    /* for a CA -> fd */
 	SUP_PROBE,     /* -> fd */
 	SUP_REACH,     /* cert -> which of its files cannot be read, or "" */
@@ -45,8 +49,12 @@ enum message {
 	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
 	KEEPER_AUDIT, /* cert -> pair (0 whole, 1 not), TARGET_* of the key, file with a newer pair of somebody
 			      else (1 the first, 0 none), its end, n, n * TARGET_* */
-	KEEPER_KEY,   /* cert, whether it must be a new one -> SubjectPublicKeyInfo */
+	/* cert, whether it must be a new one -> SubjectPublicKeyInfo; also long before its
+	 * order, see nextkey.h */
+	KEEPER_KEY,
 	KEEPER_ISSUE, /* cert, issuer -> chain PEM, anchors PEM */
+	KEEPER_CSR, /* cert, issuer, names that are left out -> DER of a signing request
+			for the key that waits */
 	KEEPER_STORE, /* cert, leaf PEM, chain PEM, anchors PEM, meta.json -> generation */
 	KEEPER_LIVE, /* cert, generation, stamp or 0, whether over what is newer -> stamp of
 			      what is now live and whole or 0, file and end as above:
@@ -87,6 +95,12 @@ enum message {
 			     JWS */
 	SIGN_REGISTERED, /* account URL; "": it exists no more -> . */
 	SIGN_ROLLED,     /* whether the CA has taken the new key -> . */
+	SIGN_CFSSL,      /* -> what its ticket is for, in JSON; its HMAC or nothing */
+	SIGN_EST =
+	    84, /* whether the same as the time before -> a request for what its ticket
+			     is for, in DER */
+	SIGN_EST_USER, /* -> user, password; "" and "" */
+	SIGN_EST_LIVE, /* -> the generation of its ticket: chain PEM, key PEM; "" and "" */
 
 	/* agent -> probe */
 	PROBE_LOOK = 70, /* host, port, name, proto, wanted, old, deadline_ms ->
@@ -99,8 +113,9 @@ enum message {
 			whether stapled, n, n * DER. -> none */
 
 	/* agent -> worker */
-	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, names that are
-			      left out (name_set.h), n, n * {challenge, name that it is not for}, fd to the keeper -> chain PEM, note, how many seconds the CA's clock
+	WORKER_ORDER, /* job, issuer, cert, order URL or "", polls, replaces, whether it has not worked yet, names that are
+			      left out (name_set.h), n, n * {challenge, name that it is not for}, fd to the keeper -> chain PEM, anchors PEM
+			      or "", note, how many seconds the CA's clock
 			      is ahead of ours, whether it is one to be asked by WORKER_ARI */
 	WORKER_ACCOUNT, /* issuer, enum account_step, fd -> text */
 	WORKER_CA, /* issuer, fd -> account URL or "", n, n * its name in CAA records */

@@ -50,3 +50,23 @@ static inline bool name_set_may_be_out(const struct spec *s, const struct spec_c
 			return false;
 	return true;
 }
+
+/* The part of a name in spec_cert.names_hash. */
+static inline uint64_t spec_name_hash(const struct spec *s,
+				      const struct spec_name *name)
+{
+	return names_hash((enum name_kind)name->kind, spec_text(s, name->value));
+}
+
+/* The hash of the names of `c` without them, as spec_cert.names_hash. */
+static inline uint64_t name_set_hash(const struct spec *s, const struct spec_cert *c,
+				     const struct name_set *set)
+{
+	const struct spec_name *names = &s->names[c->names.first];
+	uint64_t hash = c->names_hash;
+
+	for (uint32_t k = 0; k < c->names.n; k++)
+		if (name_set_has(set, k))
+			hash -= spec_name_hash(s, &names[k]);
+	return hash;
+}

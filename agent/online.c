@@ -134,32 +134,21 @@ static void flush(struct online *o)
 	o->n = 0;
 }
 
-static bool is_for(const struct spec *s, const struct spec_challenge *c,
-		   const char *name)
-{
-	AUTO_FREE const char **only = spec_words(s, c->only);
-
-	if (c->type != CHALLENGE_DNS_01 && strncmp(name, "*.", 2) == 0)
-		return false;
-	for (uint32_t i = 0; i < c->only.n; i++)
-		if (strcmp(only[i], name) == 0)
-			return true;
-	return c->only.n == 0;
-}
-
-static void look_at_name(struct online *o, struct list ways, const char *name)
+static void look_at_name(struct online *o, struct list ways,
+			 const struct spec_name *name)
 {
 	const struct spec *s = o->a->spec;
 	uint32_t k = ways.first;
 
-	while (k < ways.first + ways.n && !is_for(s, &s->challenges[k], name))
+	while (k < ways.first + ways.n &&
+	       !spec_challenge_is_for(s, &s->challenges[k], name))
 		k++;
 	if (k == ways.first + ways.n)
 		return;
 	if (o->n == DNS_TASK_MAX || k != o->challenge)
 		flush(o);
 	o->challenge = k;
-	o->names[o->n++] = name;
+	o->names[o->n++] = spec_text(s, name->value);
 }
 
 static void look_at_names(struct online *o, const struct spec_cert *c)
@@ -170,7 +159,7 @@ static void look_at_names(struct online *o, const struct spec_cert *c)
 
 	for (uint32_t i = c->names.first; i < c->names.first + c->names.n; i++)
 		if (s->names[i].kind == NAME_DNS)
-			look_at_name(o, ways, spec_text(s, s->names[i].value));
+			look_at_name(o, ways, &s->names[i]);
 }
 
 /* -- all of them -- */

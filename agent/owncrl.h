@@ -16,7 +16,7 @@
  * believed, makes a certificate bad: it is said, and tried again. A list is looked at when
  * crl_look_at() says; after a failure as schedule_retry_at() does. What the CA knows of us
  * by that is what it has told us to ask. Addresses of this host and link are not asked but
- * where the crl_url of an embedded CA is.
+ * where the crl_url of an embedded CA is, nor where that sends us.
  *
  *     owncrl_rule.c  what is decided by rules alone
  *     owncrl.c       what is known, and when to look

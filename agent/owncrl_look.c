@@ -225,7 +225,7 @@ static int make_call(struct agent *a, uint32_t l, struct msg *m, struct err *e)
 		.url = look->is_here ? "file:" : url,
 		.etag = same ? p->etag : "",
 		.last_modified = same ? p->last_modified : "",
-		.allow_local = is_configured(a, url),
+		.local = is_configured(a, url) ? CRL_LOCAL_ORIGIN : CRL_LOCAL_NONE,
 		.max_size = MAX_SIZE,
 		.covers = list->row.covers,
 		.points = look->points,

@@ -27,6 +27,7 @@ struct group {
 	unsigned workers; /* there, or on their way */
 	unsigned coming;  /* of them */
 	unsigned n_waiting;
+	bool once;       /* each worker does one task */
 	bool proven;     /* a worker has got somewhere there */
 	int64_t pace_ms; /* of the fastest task; 0: none has been done */
 	struct waiting *first;
@@ -68,7 +69,10 @@ struct pool *pool_new(struct agent *a)
 	p->n_issuers = a->spec->n[SPEC_ISSUERS];
 	p->groups = xcalloc(p->n_issuers + OTHERS, sizeof(*p->groups));
 	for (unsigned i = 0; i < p->n_issuers; i++)
-		p->groups[i].most = a->spec->issuers[i].parallel;
+		p->groups[i] = (struct group){
+			.most = a->spec->issuers[i].parallel,
+			.once = spec_issuer_by_live(&a->spec->issuers[i]),
+		};
 	p->groups[p->n_issuers].most = POOL_PROBES;
 	p->groups[p->n_issuers + 1].most = POOL_CRLS;
 	for (size_t i = 0; i < POOL_MAX; i++)
@@ -140,6 +144,14 @@ static void measure(struct worker *w, int64_t ms)
 	w->met = true;
 }
 
+/* Its link, which is what it answers on, is closed by the next tick. */
+static void retire(struct worker *w)
+{
+	if (w->place == THERE)
+		w->group->workers--;
+	w->place = GONE;
+}
+
 static void on_done(void *arg, uint32_t number, struct msg *m, const struct err *failed)
 {
 	struct agent *a = arg;
@@ -151,6 +163,8 @@ static void on_done(void *arg, uint32_t number, struct msg *m, const struct err 
 	w->busy = false;
 	w->since_ms = now;
 	w->group->proven = w->group->proven || m != NULL;
+	if (w->group->once)
+		retire(w);
 	task.done(a, task.number, m, failed);
 	feed(w->pool, w->group);
 }
@@ -205,8 +219,7 @@ static void gone(void *arg, struct link *l)
 
 		if (&w->link != l)
 			continue;
-		w->place = GONE;
-		w->group->workers--;
+		retire(w);
 		log_debug("worker: gone");
 		feed(a->pool, w->group);
 	}
@@ -351,6 +364,8 @@ static bool pays(const struct pool *p, const struct group *g)
 		return g->n_waiting > g->coming;
 	if (!g->proven)
 		return g->coming == 0 && now - g->first->since_ms > POOL_ALONE_MS;
+	if (g->once) /* what waits needs new ones whatever happens */
+		return g->n_waiting > g->coming;
 	if (g->n_waiting * pace_ms > g->workers * (pace_ms + POOL_START_MS))
 		return true;
 	return all_take_long(p, g, now);
@@ -452,6 +467,9 @@ void pool_check(struct pool *p)
 {
 	int64_t now = clock_awake_ms();
 
+	for (size_t i = 0; i < POOL_MAX; i++)
+		if (p->workers[i].place == GONE)
+			let_go(&p->workers[i]);
 	for (size_t i = 0; i < POOL_MAX; i++)
 		if (p->workers[i].place == THERE && p->workers[i].link.fd >= 0)
 			check(&p->workers[i], now);

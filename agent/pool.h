@@ -13,6 +13,9 @@
  * waits for long says nothing: a busy host is not helped by more processes. Nor are those
  * who wait for a disk: what a task takes is counted without agent_disk_ms().
  *
+ * One that is given a private key (spec_issuer_by_live()) has done nothing before, and does
+ * nothing after: each task there is a worker's only one.
+ *
  * Until a worker has got somewhere at an issuer it stays alone there: it may be finding
  * or making the account, which is one thing and not eight at a time.
  */

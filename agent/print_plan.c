@@ -275,8 +275,7 @@ static int check_item(const struct agent *a, const struct item *it)
 	for (uint32_t i = 0; i < c->issuers.n; i++) {
 		uint32_t n = a->spec->numbers[c->issuers.first + i];
 
-		if (spec_issuer_is_here(&a->spec->issuers[n]) ||
-		    a->spec->issuers[n].type == ISSUER_ACME)
+		if (spec_issuer_is_able(&a->spec->issuers[n]))
 			return 0;
 	}
 	fprintf(

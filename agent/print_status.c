@@ -10,6 +10,7 @@
 #include "agent/page.h"
 #include "agent/print_own.h"
 #include "agent/print_setback.h"
+#include "agent/print_tlsa.h"
 #include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
@@ -180,6 +181,9 @@ static int print_table(struct agent *a, struct err *e)
 	if (a->request->n_names == 0)
 		TRY(state_names(a->state, put_unmanaged, &u, e));
 	table_print(&t, stdout);
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		if (a->request->n_names > 0 && a->wanted[i])
+			tlsa_show(a, i, &a->memories[i]);
 	if (a->request->n_names == 0) {
 		crlwatch_show(a);
 		strangers_show(a);

@@ -23,6 +23,7 @@
 #include "agent/progress.h"
 #include "agent/proof.h"
 #include "agent/revoke.h"
+#include "agent/revoked.h"
 #include "agent/rollback.h"
 #include "agent/strangers.h"
 #include "base/clock.h"
@@ -70,7 +71,7 @@ static void finish_if_done(struct agent *a, bool more)
 	struct err e;
 
 	if (a->jobs != NULL || !batch_idle(a) || challenge_busy(a) || ari_busy(a) ||
-	    a->n_reaching > 0)
+	    (a->n_reaching > 0 && !a->stopping))
 		return;
 	if (a->request->command != COMMAND_AGENT &&
 	    (crlwatch_busy(a) || owncrl_busy(a)))
@@ -452,6 +453,7 @@ int agent_renew(struct agent *a, struct err *e)
 	open_loop(a);
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
 		drift_note(a, i);
+	revoked_again(a);
 	challenge_begin(a);
 	proof_begin(a);
 	if (generation != 0)

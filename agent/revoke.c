@@ -54,11 +54,17 @@ static int begun_before(struct agent *a, const struct memory *m, bool replace,
 	return 0;
 }
 
-static bool is_self_signed(const struct agent *a, const struct revoke_row *r)
+/* Why it can only be replaced; NULL: its issuer can be asked. */
+static const char *beyond_us(const struct agent *a, const struct revoke_row *r)
 {
 	const uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
 
-	return issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_SELF;
+	if (issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_SELF)
+		return "self-signed, so nobody can revoke it: whoever trusts it has to "
+		       "be told";
+	if (issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_EXEC)
+		return "from a program, which cannot revoke it: its CA has to be told";
+	return NULL;
 }
 
 int revoke_ask(struct agent *a, struct err *e)
@@ -86,12 +92,11 @@ int revoke_ask(struct agent *a, struct err *e)
 	if (begun)
 		return 0;
 	row.issuer = m.issuer;
-	if (!replace && is_self_signed(a, &row))
-		return err_set(
-		    e, ERR_CONFIG,
-		    "%s: it is self-signed, and nobody keeps a list of such: "
-		    "everleaf revoke %s --replace gives it a new key",
-		    name, name);
+	if (!replace && beyond_us(a, &row) != NULL)
+		return err_set(e, ERR_CONFIG,
+			       "%s: it is %s; everleaf revoke %s --replace gives it a "
+			       "new key",
+			       name, beyond_us(a, &row), name);
 	if (!found || spec_issuer_called(a->spec, m.issuer) == SPEC_NOBODY)
 		return err_set(e, ERR_CONFIG,
 			       "%s: its issuer %s is not in the configuration", name,
@@ -194,12 +199,10 @@ static void forget_past(struct agent *a, const struct revoke_row *r)
 }
 
 /* It has been replaced, and that is all that can be done. */
-static void forget_self_signed(struct agent *a, const struct revoke_row *r)
+static void forget_beyond_us(struct agent *a, const struct revoke_row *r)
 {
-	log_warn(
-	    "%s: generation %llu was self-signed, so nobody can revoke it: whoever "
-	    "trusts it has to be told",
-	    r->name, (unsigned long long)r->generation);
+	log_warn("%s: generation %llu was %s", r->name,
+		 (unsigned long long)r->generation, beyond_us(a, r));
 	forget(a, r);
 }
 
@@ -445,8 +448,8 @@ static bool see_to(struct agent *a, const struct revoke_row *r)
 		forget_past(a, r);
 	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {
 		tell_waiting(a, r, ": it has to be replaced first");
-	} else if (is_self_signed(a, r)) {
-		forget_self_signed(a, r);
+	} else if (beyond_us(a, r) != NULL) {
+		forget_beyond_us(a, r);
 	} else if (holds_back(a, r, clock_now())) {
 		wait_for(a, r);
 	} else if (!is_hopeless(a, r)) {

@@ -75,14 +75,6 @@ static struct setback *find(const struct setbacks *s, uint32_t name, uint32_t wa
 	return NULL;
 }
 
-static void forget(struct setbacks *s, struct setback *b)
-{
-	if (b == NULL)
-		return;
-	free(b->why);
-	*b = s->list[--s->n];
-}
-
 static struct setback *add(struct setbacks *s, uint32_t name, uint32_t way)
 {
 	s->list = xrealloc(s->list, s->n + 1, sizeof(*s->list));
@@ -123,25 +115,10 @@ void setbacks_again(struct setbacks *s)
 
 /* -- ways -- */
 
-static bool is_listed(const struct spec *s, struct list words, const char *name)
-{
-	for (uint32_t i = 0; i < words.n; i++)
-		if (strcmp(spec_text(s, s->words[words.first + i]), name) == 0)
-			return true;
-	return words.n == 0;
-}
-
-/* No CA offers another way for a wildcard, nor this one for an address (RFC 8738 7). */
 static bool is_for(const struct setbacks *s, uint32_t way, uint32_t name)
 {
-	const struct spec_challenge *c = &s->spec->challenges[way];
-	const char *word = setbacks_word(s, name);
-
-	if (c->type != CHALLENGE_DNS_01 && word[0] == '*')
-		return false;
-	if (c->type == CHALLENGE_DNS_01 && name_at(s, name)->kind == NAME_IP)
-		return false;
-	return is_listed(s->spec, c->only, word);
+	return spec_challenge_is_for(s->spec, &s->spec->challenges[way],
+				     name_at(s, name));
 }
 
 bool setbacks_next(const struct setbacks *s, uint32_t name, uint32_t *way)
@@ -243,14 +220,9 @@ struct name_set setbacks_out(const struct setbacks *s, int64_t at)
 
 uint64_t setbacks_hash(const struct setbacks *s, int64_t at)
 {
-	uint64_t hash = s->cert->names_hash;
+	const struct name_set out = setbacks_out(s, at);
 
-	for (size_t i = 0; i < s->n; i++)
-		if (is_out(s, &s->list[i], at))
-			hash -= names_hash(
-			    (enum name_kind)name_at(s, s->list[i].name)->kind,
-			    setbacks_word(s, s->list[i].name));
-	return hash;
+	return name_set_hash(s->spec, s->cert, &out);
 }
 
 int64_t setbacks_retry_at(const struct setbacks *s)
@@ -277,17 +249,25 @@ bool setbacks_put_off(struct setbacks *s, int64_t at, int64_t until)
 	return any;
 }
 
-void setbacks_worked(struct setbacks *s, const struct name_set *out)
+/* Of a name itself, or of the way that would be the next for it. */
+static bool has_worked(const struct setbacks *s, const struct setback *b)
 {
 	uint32_t way;
 
+	return b->way == SPEC_NOBODY ||
+	       (setbacks_next(s, b->name, &way) && way == b->way);
+}
+
+void setbacks_worked(struct setbacks *s, const struct name_set *out)
+{
 	setbacks_again(s);
-	for (uint32_t k = 0; k < s->cert->names.n; k++) {
-		if (name_set_has(out, k))
+	for (size_t i = s->n; i-- > 0;) {
+		struct setback *b = &s->list[i];
+
+		if (name_set_has(out, b->name) || !has_worked(s, b))
 			continue;
-		forget(s, find(s, k, SPEC_NOBODY));
-		if (setbacks_next(s, k, &way))
-			forget(s, find(s, k, way));
+		free(b->why);
+		*b = s->list[--s->n];
 	}
 }
 

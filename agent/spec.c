@@ -78,9 +78,46 @@ const char *spec_text(const struct spec *s, struct text t)
 	return t.at == 0 ? NULL : s->text + t.at;
 }
 
+static bool has_word(const struct spec *s, struct list words, const char *word)
+{
+	for (uint32_t i = 0; i < words.n; i++)
+		if (strcmp(s->text + s->words[words.first + i].at, word) == 0)
+			return true;
+	return false;
+}
+
+bool spec_challenge_is_for(const struct spec *s, const struct spec_challenge *c,
+			   const struct spec_name *name)
+{
+	const char *word = s->text + name->value.at;
+
+	if (c->type != CHALLENGE_DNS_01 && word[0] == '*')
+		return false;
+	if (c->type == CHALLENGE_DNS_01 && name->kind == NAME_IP)
+		return false;
+	return c->only.n == 0 || has_word(s, c->only, word);
+}
+
 bool spec_issuer_is_here(const struct spec_issuer *i)
 {
 	return i->type == ISSUER_LOCAL || i->type == ISSUER_SELF;
+}
+
+bool spec_issuer_by_worker(const struct spec_issuer *i)
+{
+	return i->type == ISSUER_ACME || i->type == ISSUER_CFSSL ||
+	       i->type == ISSUER_EST;
+}
+
+bool spec_issuer_by_live(const struct spec_issuer *i)
+{
+	return i->type == ISSUER_EST;
+}
+
+bool spec_issuer_is_able(const struct spec_issuer *i)
+{
+	return spec_issuer_is_here(i) || spec_issuer_by_worker(i) ||
+	       i->type == ISSUER_EXEC;
 }
 
 uint32_t spec_cert_called(const struct spec *s, const char *name)

@@ -88,8 +88,23 @@ uint32_t spec_cert_called(const struct spec *s, const char *name);
 uint32_t spec_issuer_called(const struct spec *s, const char *name);
 uint32_t spec_hook_called(const struct spec *s, const char *name);
 
+/* Whether `name` can be shown by the challenge `c`: `only` has it, or says nothing, no CA
+ * offers another type than dns-01 for a wildcard, nor that one for an address (RFC 8738 7). */
+bool spec_challenge_is_for(const struct spec *s, const struct spec_challenge *c,
+			   const struct spec_name *name);
+
 /* Whether what it issues is signed here, by the keeper, and nobody is asked. */
 bool spec_issuer_is_here(const struct spec_issuer *i);
+
+/* Whether a worker goes there for a certificate. */
+bool spec_issuer_by_worker(const struct spec_issuer *i);
+
+/* Whether its type is in this version. */
+bool spec_issuer_is_able(const struct spec_issuer *i);
+
+/* Whether the live certificate is what the next one is asked for by: its key is lent to a
+ * worker, which does that and nothing else. */
+bool spec_issuer_by_live(const struct spec_issuer *i);
 
 /* The path in a URL "file:///..."; NULL: it is of another scheme. Borrowed. */
 const char *spec_url_file(const char *url);

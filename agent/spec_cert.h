@@ -81,8 +81,9 @@ struct spec_cert {
 	uint32_t before_den;
 	uint32_t key; /* enum key_type */
 	uint32_t reuse_key;
-	uint32_t usage; /* USAGE_* */
-	uint32_t uid;   /* of the live key */
+	uint32_t next_key; /* the key of the next one is made beforehand */
+	uint32_t usage;    /* USAGE_* */
+	uint32_t uid;      /* of the live key */
 	uint32_t gid;
 	uint32_t mode;
 	uint32_t on_drift;

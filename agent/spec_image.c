@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "base/names.h"
 #include "hooks/dialect.h"
+#include "hooks/enrol.h"
 
 /* Longer lists are refused: they cost a hostile snapshot nothing, and us time. */
 #define LIMIT_LIST   1000
@@ -66,6 +67,7 @@ static const struct field fields[] = {
 	CERT(probe_every_s, SPAN, 0),
 	CERT(key, BELOW, KEY_TYPES),
 	CERT(reuse_key, BELOW, 2),
+	CERT(next_key, BELOW, 2),
 	CERT(usage, BELOW, (USAGE_SERVER | USAGE_CLIENT) + 1),
 	CERT(mode, BELOW, 01000),
 	CERT(on_drift, BELOW, DRIFTS),
@@ -97,6 +99,9 @@ static const struct field fields[] = {
 	ISSUER(source_address, TEXT, 0),
 	ISSUER(eab_kid, TEXT, 0),
 	ISSUER(eab_key_file, PATH, 0),
+	ISSUER(auth_key_file, PATH, 0),
+	ISSUER(login, TEXT, 0),
+	ISSUER(password_file, PATH, 0),
 	ISSUER(challenges, LIST, SPEC_CHALLENGES),
 	ISSUER(account_key, BELOW, KEY_TYPES),
 	ISSUER(eab_mac, BELOW, 3),
@@ -110,6 +115,10 @@ static const struct field fields[] = {
 	ISSUER(limits[PER_SET].span_s, SPAN, 0),
 	ISSUER(limits[PER_NAME].most, BELOW, SPEC_LIMIT_MOST + 1),
 	ISSUER(limits[PER_NAME].span_s, SPAN, 0),
+	ISSUER(program, LIST, SPEC_WORDS),
+	ISSUER(dialect, BELOW, ENROL_DIALECTS),
+	ISSUER(user, TEXT, 0),
+	ISSUER(home, TEXT, 0),
 
 	HOOK(name, PLAIN, 0),
 	HOOK(test, LIST, SPEC_WORDS),
@@ -146,6 +155,7 @@ static const struct field fields[] = {
 	CHALLENGE(key_name, TEXT, 0),
 	CHALLENGE(key_algorithm, TEXT, 0),
 	CHALLENGE(key_file, PATH, 0),
+	CHALLENGE(self_test, BELOW, SELF_TESTS),
 	CHALLENGE(resolvers, LIST, SPEC_WORDS),
 	CHALLENGE(wait_s, SPAN, 0),
 	CHALLENGE(only, LIST, SPEC_WORDS),

@@ -106,7 +106,10 @@ struct spec_issuer {
 	struct text source_address;
 	struct text eab_kid;
 	struct text eab_key_file;
-	uint32_t eab_mac; /* HS256, HS384, HS512 */
+	struct text auth_key_file; /* of type "cfssl" */
+	struct text login;         /* of type "est": who enrols first */
+	struct text password_file; /* ... */
+	uint32_t eab_mac;          /* HS256, HS384, HS512 */
 	struct list challenges;
 	uint32_t account_key; /* enum key_type */
 	uint32_t agree_terms;
@@ -114,6 +117,14 @@ struct spec_issuer {
 	uint32_t ari;
 	uint32_t is_public;
 	struct spec_limit limits[ISSUER_LIMITS];
+	/* of type "exec" */
+	struct list program; /* words */
+	uint32_t dialect;    /* enum enrol_dialect */
+	uint32_t timeout_s;
+	struct text user; /* whom it runs as, as of a hook */
+	struct text home;
+	uint32_t uid;
+	uint32_t gid;
 };
 
 enum challenge_type {
@@ -124,6 +135,14 @@ enum challenge_type {
 };
 
 extern const char *const challenge_words[]; /* "http-01"; NULL-terminated */
+
+/* Whether a token is looked for before a CA does. */
+enum self_test {
+	SELF_TEST_PUBLIC, /* at CAs that everyone trusts */
+	SELF_TEST_YES,
+	SELF_TEST_NO,
+	SELF_TESTS,
+};
 
 struct spec_challenge {
 	uint32_t type;
@@ -142,6 +161,7 @@ struct spec_challenge {
 	struct text key_name;
 	struct text key_algorithm;
 	struct text key_file;
+	uint32_t self_test;    /* enum self_test */
 	struct list resolvers; /* words: who is asked where a record belongs */
 	int64_t wait_s;   /* for all name servers to show it; 0: none is looked at */
 	struct list only; /* words: names it is limited to */

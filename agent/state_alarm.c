@@ -40,6 +40,22 @@ int state_alarm_put(struct state *s, const char *name, const char *event,
 	return query_run(s, &q, e);
 }
 
+int state_alarm_owed(struct state *s,
+		     int (*each)(void *arg, const char *name, const char *event,
+				 uint64_t kind),
+		     void *arg, struct err *e)
+{
+	struct query q;
+	int rc = query_each(s, ALARM_OWED, ALARM_OWED, NULL, &q, e);
+
+	while ((rc = query_next(s, &q, rc, e)) > 0) {
+		const char *name = query_get_text(&q), *event = query_get_text(&q);
+
+		rc = each(arg, name, event, (uint64_t)query_get_int(&q));
+	}
+	return rc;
+}
+
 int state_alarm_prune(struct state *s, const char *before, int64_t at, struct err *e)
 {
 	struct query q;

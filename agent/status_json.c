@@ -11,6 +11,7 @@
 #include "agent/page.h"
 #include "agent/print_own.h"
 #include "agent/print_setback.h"
+#include "agent/print_tlsa.h"
 #include "agent/probing.h"
 #include "agent/state_ari.h"
 #include "agent/state_revoke.h"
@@ -179,6 +180,7 @@ static int put_json(struct view *v, struct json *j, struct err *e)
 	json_bool(j, "revoked", (v->cert->flags & CERT_REVOKED) != 0);
 	TRY(own_note_json(v->agent, v->i, j, e));
 	setback_json(v->agent, v->i, j);
+	tlsa_json(v->agent, v->i, v->memory, j);
 	drift_json(v->agent, v->i, j);
 	TRY(put_ari(v, j, e));
 	json_close(j);

@@ -1,5 +1,6 @@
 #include "agent/super.h"
 #include "agent/super_daemon.h"
+#include "agent/super_enrol.h"
 #include "agent/super_hook.h"
 
 #include <assert.h>
@@ -61,6 +62,7 @@ static int on_ready(void *super, struct msg *m, struct err *e)
 static const struct msg_rule rules[] = {
 	{ SUP_HOOK, 1u << KEEPER_RENEWS, super_hook },
 	{ SUP_PROGRAM, 1u << KEEPER_RENEWS, super_program },
+	{ SUP_ENROL, 1u << KEEPER_RENEWS, super_enrol },
 	{ SUP_WORKER, 1u << KEEPER_RENEWS | 1u << KEEPER_OPENS | 1u << KEEPER_CHECKS,
 	  on_worker },
 	{ SUP_PROBE, 1u << KEEPER_RENEWS | 1u << KEEPER_CHECKS, on_worker },

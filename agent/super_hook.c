@@ -6,6 +6,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/super.h"
+#include "agent/super_enrol.h"
 #include "base/err.h"
 
 int super_hook(void *role, struct msg *m, struct err *e)
@@ -76,8 +77,14 @@ int super_program(void *role, struct msg *m, struct err *e)
 	return hookrun_program(s->hooks, &p, e);
 }
 
-static void put_result(struct msg *m, const struct hookrun_result *r)
+static void put_result(struct super *s, const struct hookrun_result *r)
 {
+	struct msg *m = &s->msg;
+
+	if (r->is_enrol) {
+		super_enrol_put(s, r);
+		return;
+	}
 	msg_begin(m, r->is_program ? SUP_PROGRAM : SUP_HOOK, r->id);
 	if (r->is_program) {
 		msg_put_u64(m, r->outcome);
@@ -98,7 +105,7 @@ static void tell_result(struct super *s, const struct hookrun_result *r)
 
 	if (r->id == 0 || agent == NULL || agent->sock < 0)
 		return; /* the next agent runs it again: at least once */
-	put_result(&s->msg, r);
+	put_result(s, r);
 	if (msg_send(agent->sock, &s->msg, &e) < 0)
 		log_warn("hook result: %s", e.text);
 }

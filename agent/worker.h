@@ -1,11 +1,18 @@
 /*
- * worker: what the worker role is while it lasts, and what it does at ACME servers.
+ * worker: what the worker role is while it lasts, and what it does at a CA.
  *
- * A worker serves one issuer: the first that it is asked for is the only one. Its
- * connection, directory and nonce are kept from one task to the next. It holds no key:
- * with each task comes a socket to the keeper (lend.h), which signs what the task needs
- * and is closed when it ends; and what must not be lost (an order's URL, the tokens)
- * goes to the agent, who answers when it is on disk and in place.
+ * A worker serves one issuer: the first that it is asked for is the only one. What its
+ * protocol keeps (a connection, a directory, a nonce) stays from one task to the next. It
+ * holds no key: with each task comes a socket to the keeper (lend.h), which signs what the
+ * task needs and is closed when it ends; and what must not be lost (the handle of what is
+ * under way at the CA, tokens) goes to the agent, who answers when it is on disk and in
+ * place.
+ *
+ *     worker.c          tasks, and the table of protocols by the type of the issuer
+ *     worker_acme.c     ACME, and what only it has: accounts, ARI; before an order
+ *                       worker_caa.h, before the CA looks worker_self.h
+ *     worker_cfssl.c    CFSSL
+ *     worker_est.c      EST, which is one task of one worker (pool.h)
  */
 #pragma once
 
@@ -13,19 +20,74 @@
 #include <stdint.h>
 
 #include "acme/client.h"
+#include "agent/challenge.h"
 #include "agent/dns_task.h"
+#include "agent/name_set.h"
 #include "base/msg.h"
+#include "ca/cfssl.h"
 
 struct spec;
+struct spec_cert;
+struct spec_issuer;
+struct worker;
+
+/* A certificate that is asked for; the strings are borrowed from the message. */
+struct worker_task {
+	const struct spec_cert *cert;
+	const char *handle; /* of what is under way at the CA (ACME: the order's URL);
+			       NULL: nothing is */
+	unsigned polls;     /* how often that was come back to */
+	bool replaces;      /* it takes the place of the generation on the ticket */
+	bool is_new; /* its challenges have not worked yet, or not the last time */
+	struct name_set out; /* names that are left out */
+	size_t n_except;
+	struct {
+		uint64_t challenge;
+		const char *name;
+	} except[CHALLENGE_EXCEPTIONS];
+};
+
+/* What has come of it. */
+struct worker_result {
+	struct buf chain;      /* PEM, in any order: x509_order.h */
+	struct buf anchors;    /* PEM of what it has to lead to; empty: ACME, which is
+				  trusted for its TLS */
+	char *note;            /* owned; for people; NULL: none */
+	int64_t clock_ahead_s; /* of the CA's clock before ours */
+	bool has_ari;          /* WORKER_ARI may be asked of it */
+};
+
+/*
+ * One protocol. All are linear code that returns when it has come to its end: 0;
+ * ERR_LATER, and another worker goes on with the handle that WORKER_CHECKPOINT has left;
+ * or another err.
+ */
+struct worker_protocol {
+	int (*open)(struct worker *w, const struct spec_issuer *i, struct err *e);
+	void (*close)(struct worker *w);
+	int (*advance)(struct worker *w, const struct worker_task *t,
+		       struct worker_result *r, struct err *e);
+	/* What the ticket names; `by_key`: by the certificate's own key. */
+	int (*revoke)(struct worker *w, bool by_key, struct err *e);
+};
+
+extern const struct worker_protocol worker_acme;
+extern const struct worker_protocol worker_cfssl;
+extern const struct worker_protocol worker_est;
 
 struct worker {
-	const struct spec *spec; /* borrowed */
-	uint32_t issuer;         /* number; SPEC_NOBODY: none yet */
-	struct acme_host host;
-	struct acme acme;        /* open if `issuer` is set */
-	int lent;                /* the keeper, for the task under way; -1: none */
-	uint64_t job;            /* ... and its number */
-	uint32_t last_id;        /* of what was asked of the agent */
+	const struct spec *spec;                /* borrowed */
+	const struct worker_protocol *protocol; /* static; NULL: none yet */
+	uint32_t issuer;                        /* number, if there is a protocol */
+	int lent;         /* the keeper, for the task under way; -1: none */
+	uint64_t job;     /* ... and its number */
+	bool is_new;      /* as in that task */
+	uint32_t last_id; /* of what was asked of the agent */
+	union {           /* open, as `protocol` says */
+		struct acme acme;
+		struct cfssl cfssl;
+	};
+	struct acme_host acme_host;
 	struct dns_none no_caa;  /* see worker_caa.h */
 	int64_t no_dns_until_ms; /* clock_boot_ms(); 0: names can be looked up */
 };
@@ -33,10 +95,27 @@ struct worker {
 void worker_init(struct worker *w, const struct spec *spec);
 void worker_done(struct worker *w);
 
-/* The rules of WORKER_ORDER, WORKER_ACCOUNT, WORKER_CA, WORKER_REVOKE, WORKER_ARI;
- * `worker` is a struct worker. */
+/* The rules of WORKER_ORDER and WORKER_REVOKE; `worker` is a struct worker. */
 int worker_order(void *worker, struct msg *m, struct err *e);
+int worker_revoke(void *worker, struct msg *m, struct err *e);
+
+/* ... and of those that only ACME has: WORKER_ACCOUNT, WORKER_CA, WORKER_ARI. */
 int worker_account(void *worker, struct msg *m, struct err *e);
 int worker_ca(void *worker, struct msg *m, struct err *e);
-int worker_revoke(void *worker, struct msg *m, struct err *e);
 int worker_ari(void *worker, struct msg *m, struct err *e);
+
+/* -- for those that do a task -- */
+
+/* Speak to `issuer`, by `only` if that is not NULL. ERR_PROTO: this worker does not. */
+int worker_serve(struct worker *w, uint64_t issuer, const struct worker_protocol *only,
+		 struct err *e);
+/* The same with the socket that came in `m`, until worker_end(), which is called also
+ * where this fails. */
+int worker_begin(struct worker *w, uint64_t issuer, const struct worker_protocol *only,
+		 struct msg *m, struct err *e);
+void worker_end(struct worker *w);
+
+/* How the issuer is reached; the strings are those of the snapshot. */
+struct http_settings worker_http(const struct worker *w, const struct spec_issuer *i);
+
+const char *worker_or_null(const char *s); /* a message has "" for it */

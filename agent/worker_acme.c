@@ -1,6 +1,5 @@
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "acme/account.h"
 #include "acme/ari_fetch.h"
@@ -13,20 +12,14 @@
 #include "agent/name_set.h"
 #include "agent/roles.h"
 #include "agent/spec.h"
-#include "agent/version.h"
 #include "agent/worker.h"
 #include "agent/worker_caa.h"
+#include "agent/worker_self.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
 
-#define LIMIT_CHAIN_SENT (64 * 1024) /* of a message; an RSA chain takes 24 kB */
-#define LIMIT_WHY_SENT   250 /* bytes: a hundred of those, with their names, are one */
-
-static const char *or_null(const char *s)
-{
-	return s[0] == '\0' ? NULL : s;
-}
+#define LIMIT_WHY_SENT 250 /* bytes: a hundred of those, with their names, are one */
 
 /* -- what the client asks of its host: the keeper, on the lent socket -- */
 
@@ -39,8 +32,8 @@ static int host_account(void *worker, struct acme_account *account, struct err *
 
 	msg_begin(&m, SIGN_ACCOUNT, 0);
 	TRY(link_ask(w->lent, &m, e));
-	kid = or_null(msg_get_str(&m));
-	thumbprint = or_null(msg_get_str(&m));
+	kid = worker_or_null(msg_get_str(&m));
+	thumbprint = worker_or_null(msg_get_str(&m));
 	rolling = msg_get_u64(&m) != 0;
 	TRY(msg_end(&m, e));
 	*account = (struct acme_account){
@@ -112,7 +105,10 @@ static int host_checkpoint(void *worker, const char *order_url,
 		msg_put_str(&m, tokens[i].authorization);
 	}
 	TRY(link_ask(ROLE_FD_PEER, &m, e));
-	return msg_end(&m, e);
+	TRY(msg_end(&m, e));
+	if (w->is_new)
+		worker_self(w, tokens, n);
+	return 0;
 }
 
 static int host_over(void *worker, const struct refusals *refused, struct err *e)
@@ -139,81 +135,33 @@ static int host_over(void *worker, const struct refusals *refused, struct err *e
 
 /* -- the client -- */
 
-void worker_init(struct worker *w, const struct spec *spec)
-{
-	*w = (struct worker){
-		.spec = spec,
-		.issuer = SPEC_NOBODY,
-		.host = { .arg = w,
-			  .sign = host_sign,
-			  .account = host_account,
-			  .registered = host_registered,
-			  .rolled = host_rolled,
-			  .checkpoint = host_checkpoint,
-			  .over = host_over },
-		.lent = -1,
-	};
-}
+static const struct acme_host host = {
+	.sign = host_sign,
+	.account = host_account,
+	.registered = host_registered,
+	.rolled = host_rolled,
+	.checkpoint = host_checkpoint,
+	.over = host_over,
+};
 
-void worker_done(struct worker *w)
+static int open_client(struct worker *w, const struct spec_issuer *i, struct err *e)
 {
-	buf_done(&w->no_caa.names);
-	if (w->issuer != SPEC_NOBODY)
-		acme_close(&w->acme);
-}
-
-static const struct spec_issuer *issuer_of(const struct worker *w)
-{
-	return &w->spec->issuers[w->issuer];
-}
-
-/* libcurl is not initialized before the first task at a CA. */
-static int open_client(struct worker *w, uint32_t issuer, struct err *e)
-{
-	const struct spec_issuer *i = &w->spec->issuers[issuer];
 	const struct acme_settings s = {
 		.url = spec_text(w->spec, i->url),
 		.agree_terms = i->agree_terms != 0,
 		.has_eab = i->eab_kid.at != 0,
-		.http = { .trust = spec_text(w->spec, i->trust),
-			  .proxy = spec_text(w->spec, i->proxy),
-			  .source_address = spec_text(w->spec, i->source_address),
-			  .user_agent = "everleaf/" EVERLEAF_VERSION,
-			  .language = "en" },
+		.http = worker_http(w, i),
 	};
 
-	TRY(acme_open(&w->acme, &s, &w->host, e));
-	w->issuer = issuer;
-	return 0;
+	w->acme_host = host;
+	w->acme_host.arg = w;
+	return acme_open(&w->acme, &s, &w->acme_host, e);
 }
 
-static int serve(struct worker *w, uint64_t issuer, struct err *e)
+static void close_client(struct worker *w)
 {
-	if (w->issuer != SPEC_NOBODY && issuer != w->issuer)
-		return err_set(e, ERR_PROTO, "this worker serves another issuer");
-	if (issuer >= w->spec->n[SPEC_ISSUERS] ||
-	    w->spec->issuers[issuer].type != ISSUER_ACME)
-		return err_set(e, ERR_PROTO, "issuer %llu does not speak ACME",
-			       (unsigned long long)issuer);
-	return w->issuer == SPEC_NOBODY ? open_client(w, (uint32_t)issuer, e) : 0;
-}
-
-/* Begin a task at `issuer` with the socket that came with it. */
-static int begin_task(struct worker *w, uint64_t issuer, struct msg *m, struct err *e)
-{
-	int lent = msg_take_fd(m);
-
-	w->lent = lent;
-	if (lent < 0)
-		return err_set(e, ERR_PROTO, "nobody who signs for it");
-	return serve(w, issuer, e);
-}
-
-static void end_task(struct worker *w)
-{
-	if (w->lent >= 0)
-		close(w->lent);
-	w->lent = -1;
+	buf_done(&w->no_caa.names);
+	acme_close(&w->acme);
 }
 
 /* -- what is wanted -- */
@@ -225,17 +173,6 @@ struct want {
 	struct order_way *ways; /* owned */
 	const char ***only;     /* owned, n_ways */
 	const char ***except;   /* owned, n_ways */
-};
-
-/* What is asked for besides, of which the strings are borrowed. */
-struct task {
-	struct order_want given; /* url, polls and replaces of it */
-	struct name_set out;
-	size_t n_except;
-	struct {
-		uint64_t challenge;
-		const char *name;
-	} except[CHALLENGE_EXCEPTIONS];
 };
 
 #define AUTO_WANT __attribute__((cleanup(want_done)))
@@ -264,7 +201,7 @@ static void want_names(const struct spec *s, const struct spec_cert *c,
 }
 
 /* Names that this challenge is not for; owned, NULL: none. */
-static const char **except_of(const struct task *t, uint32_t challenge)
+static const char **except_of(const struct worker_task *t, uint32_t challenge)
 {
 	const char **names = NULL;
 	size_t n = 0;
@@ -281,7 +218,7 @@ static const char **except_of(const struct task *t, uint32_t challenge)
 
 /* The certificate's challenges, else the issuer's. */
 static void want_ways(const struct spec *s, struct list challenges,
-		      const struct task *t, struct want *w)
+		      const struct worker_task *t, struct want *w)
 {
 	w->ways = xcalloc((size_t)challenges.n + 1, sizeof(*w->ways));
 	w->only = xcalloc((size_t)challenges.n + 1, sizeof(*w->only));
@@ -299,88 +236,50 @@ static void want_ways(const struct spec *s, struct list challenges,
 	w->order.ways = w->ways;
 }
 
-static void want_init(const struct worker *worker, uint64_t cert, const struct task *t,
+static void want_init(const struct worker *worker, const struct worker_task *t,
 		      struct want *w)
 {
 	const struct spec *s = worker->spec;
-	const struct spec_issuer *i = issuer_of(worker);
-	const struct spec_cert *c = &s->certs[cert];
+	const struct spec_issuer *i = &s->issuers[worker->issuer];
+	const struct spec_cert *c = t->cert;
 
 	want_names(s, c, &t->out, w);
 	want_ways(s, c->challenges.n > 0 ? c->challenges : i->challenges, t, w);
 	w->order.profile = spec_text(s, i->profile);
 	w->order.need_profile = i->need_profile != 0;
 	w->order.chain = spec_text(s, i->chain);
-	w->order.url = t->given.url;
-	w->order.polls = t->given.polls;
-	w->order.replaces = t->given.replaces;
+	w->order.url = t->handle;
+	w->order.polls = t->polls;
+	w->order.replaces = t->replaces;
 }
 
 /* -- tasks -- */
 
-static int do_order(struct worker *w, uint64_t cert, const struct task *t,
-		    struct buf *chain, char **note, struct err *e)
+static int advance(struct worker *w, const struct worker_task *t,
+		   struct worker_result *r, struct err *e)
 {
 	AUTO_WANT struct want want = { 0 };
 
-	if (cert >= w->spec->n[SPEC_CERTS])
-		return err_set(e, ERR_PROTO, "there is no certificate %llu",
-			       (unsigned long long)cert);
-	want_init(w, cert, t, &want);
+	want_init(w, t, &want);
 	if (want.order.url == NULL)
-		TRY(worker_caa(w, &w->spec->certs[cert], &want.order, e));
-	TRY(order_advance(&w->acme, &want.order, chain, note, e));
-	if (chain->len > LIMIT_CHAIN_SENT)
-		return err_set(e, ERR_LIMIT, "the chain has %zu bytes", chain->len);
+		TRY(worker_caa(w, t->cert, &want.order, e));
+	TRY(order_advance(&w->acme, &want.order, &r->chain, &r->note, e));
+	r->clock_ahead_s = w->acme.clock_ahead_s;
+	r->has_ari = w->acme.directory.renewal_info != NULL;
 	return 0;
 }
 
-static int get_task(struct msg *m, struct task *t, struct err *e)
+static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 {
-	uint64_t polls;
-
-	t->given = (struct order_want){ .url = or_null(msg_get_str(m)) };
-	polls = msg_get_u64(m);
-	t->given.polls = polls > UINT32_MAX ? UINT32_MAX : (unsigned)polls;
-	t->given.replaces = msg_get_u64(m) != 0;
-	t->out = name_set_get(m);
-	t->n_except = (size_t)msg_get_u64(m);
-	if (t->n_except > CHALLENGE_EXCEPTIONS)
-		return err_set(e, ERR_PROTO, "too many exceptions");
-	for (size_t i = 0; i < t->n_except; i++) {
-		t->except[i].challenge = msg_get_u64(m);
-		t->except[i].name = msg_get_str(m);
-	}
-	return msg_end(m, e);
+	return account_revoke(&w->acme, by_key, e);
 }
 
-int worker_order(void *worker, struct msg *m, struct err *e)
-{
-	struct worker *w = worker;
-	AUTO_FREE struct task *t = xcalloc(1, sizeof(*t));
-	AUTO_BUF struct buf chain = { 0 };
-	AUTO_FREE char *note = NULL;
-	uint64_t issuer, cert;
-	uint32_t id = m->id;
-	int rc;
-
-	w->job = msg_get_u64(m);
-	issuer = msg_get_u64(m);
-	cert = msg_get_u64(m);
-	TRY(get_task(m, t, e));
-	rc = begin_task(w, issuer, m, e);
-	if (rc == 0)
-		rc = do_order(w, cert, t, &chain, &note, e);
-	end_task(w);
-	if (rc < 0)
-		return rc;
-	msg_begin(m, WORKER_ORDER, id);
-	msg_put_str(m, chain.data);
-	msg_put_str(m, note);
-	msg_put_i64(m, w->acme.clock_ahead_s);
-	msg_put_u64(m, w->acme.directory.renewal_info != NULL);
-	return 0;
-}
+const struct worker_protocol worker_acme = {
+	.open = open_client,
+	.close = close_client,
+	.advance = advance,
+	.revoke = revoke_cert,
+};
 
 int worker_account(void *worker, struct msg *m, struct err *e)
 {
@@ -394,10 +293,10 @@ int worker_account(void *worker, struct msg *m, struct err *e)
 	if (step >= ACCOUNT_STEPS)
 		return err_set(e, ERR_PROTO, "there is no step %llu of an account",
 			       (unsigned long long)step);
-	rc = begin_task(w, issuer, m, e);
+	rc = worker_begin(w, issuer, &worker_acme, m, e);
 	if (rc == 0)
 		rc = account_step(&w->acme, (enum account_step)step, &text, e);
-	end_task(w);
+	worker_end(w);
 	if (rc < 0)
 		return rc;
 	msg_begin(m, WORKER_ACCOUNT, id);
@@ -414,10 +313,10 @@ int worker_ca(void *worker, struct msg *m, struct err *e)
 	int rc;
 
 	TRY(msg_end(m, e));
-	rc = begin_task(w, issuer, m, e);
+	rc = worker_begin(w, issuer, &worker_acme, m, e);
 	if (rc == 0)
 		rc = registration_look(&w->acme, e);
-	end_task(w);
+	worker_end(w);
 	if (rc < 0)
 		return rc;
 	msg_begin(m, WORKER_CA, id);
@@ -425,24 +324,6 @@ int worker_ca(void *worker, struct msg *m, struct err *e)
 	msg_put_u64(m, a->directory.n_caa);
 	for (size_t i = 0; i < a->directory.n_caa; i++)
 		msg_put_str(m, a->directory.caa[i]);
-	return 0;
-}
-
-int worker_revoke(void *worker, struct msg *m, struct err *e)
-{
-	struct worker *w = worker;
-	uint64_t issuer = msg_get_u64(m), by_cert = msg_get_u64(m);
-	uint32_t id = m->id;
-	int rc;
-
-	TRY(msg_end(m, e));
-	rc = begin_task(w, issuer, m, e);
-	if (rc == 0)
-		rc = account_revoke(&w->acme, by_cert != 0, e);
-	end_task(w);
-	if (rc < 0)
-		return rc;
-	msg_begin(m, WORKER_REVOKE, id);
 	return 0;
 }
 
@@ -457,7 +338,7 @@ int worker_ari(void *worker, struct msg *m, struct err *e)
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
-	TRY(serve(w, issuer, e));
+	TRY(worker_serve(w, issuer, &worker_acme, e));
 	TRY(ari_fetch(&w->acme, cert, &answer, e));
 	explanation = answer.explanation;
 	msg_begin(m, WORKER_ARI, id);

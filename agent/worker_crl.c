@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/x509.h"
@@ -21,14 +22,17 @@
 struct task {
 	const struct crl_ask *ask; /* borrowed */
 	int file;
+	uint64_t n;            /* octets that are in it */
 	struct crl_scan *scan; /* owned */
 };
 
 static int write_on(void *arg, const void *der, size_t len, struct err *e)
 {
-	const struct task *t = arg;
+	struct task *t = arg;
 	const char *at = der;
 
+	t->n += len;
+	TRY(file_room(t->file, t->n, 1, e));
 	while (len > 0) {
 		const ssize_t n = write(t->file, at, len);
 
@@ -73,7 +77,7 @@ static int fetch(struct task *t, struct http_reply *reply, struct err *e)
 		.user_agent = "everleaf/" EVERLEAF_VERSION,
 		.etag = t->ask->etag,
 		.last_modified = t->ask->last_modified,
-		.allow_local = t->ask->allow_local,
+		.local = t->ask->local,
 		.max_size = t->ask->max_size,
 		.sink = scan_on,
 		.sink_arg = t,

@@ -1,5 +1,6 @@
 #include "base/csr.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/err.h>
@@ -8,6 +9,7 @@
 
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/common_name.h"
 #include "base/err.h"
 #include "base/general.h"
 #include "base/key.h"
@@ -42,20 +44,45 @@ static int write_der(X509_REQ *csr, struct buf *der)
 	return len > 0;
 }
 
-int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
-	     struct err *e)
+static int set_subject(X509_REQ *csr, const X509_NAME *subject)
+{
+	return subject == NULL || X509_REQ_set_subject_name(csr, subject) == 1;
+}
+
+int csr_make_as(EVP_PKEY *key, const X509_NAME *subject, const struct name *names,
+		size_t n, struct buf *der, struct err *e)
 {
 	X509_REQ *csr = X509_REQ_new(); /* version 1, the subject empty */
 	GENERAL_NAMES *all = NULL;
 	int rc = general_names(names, n, &all, e);
 
 	if (rc == 0 &&
-	    (csr == NULL || !set_key(csr, key) || !add_names(csr, all) ||
-	     X509_REQ_sign(csr, key, key_digest(key)) <= 0 || !write_der(csr, der)))
+	    (csr == NULL || !set_subject(csr, subject) || !set_key(csr, key) ||
+	     !add_names(csr, all) || X509_REQ_sign(csr, key, key_digest(key)) <= 0 ||
+	     !write_der(csr, der)))
 		rc = key_openssl_err(e, ERR_SYS, "certificate request");
 	GENERAL_NAMES_free(all);
 	X509_REQ_free(csr);
 	return rc;
+}
+
+int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
+	     struct err *e)
+{
+	return csr_make_as(key, NULL, names, n, der, e);
+}
+
+X509_NAME *csr_subject(const struct name *names, size_t n)
+{
+	const char *word = common_name_of(names, n);
+	X509_NAME *subject = word == NULL ? NULL : X509_NAME_new();
+
+	if (word == NULL)
+		return NULL;
+	if (!X509_NAME_add_entry_by_NID(subject, NID_commonName, MBSTRING_UTF8,
+					(const unsigned char *)word, -1, -1, 0))
+		abort(); /* out of memory, as in mem.h */
+	return subject;
 }
 
 /* -- of others -- */
@@ -92,6 +119,16 @@ int csr_to_pem(X509_REQ *csr, struct buf *pem, struct err *e)
 		buf_add(pem, data, (size_t)len);
 	BIO_free(bio);
 	return len > 0 ? 0 : key_openssl_err(e, ERR_SYS, "write the CSR");
+}
+
+int csr_der_to_pem(const void *der, size_t len, struct buf *pem, struct err *e)
+{
+	const unsigned char *at = der;
+	AUTO_CSR X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)len);
+
+	if (csr == NULL)
+		return key_openssl_err(e, ERR_PROTO, "signing request");
+	return csr_to_pem(csr, pem, e);
 }
 
 /* Owned; NULL: there is none. What is behind a NUL in it makes it another one. */

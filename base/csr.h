@@ -1,8 +1,10 @@
 /*
  * csr: requests for certificates (PKCS #10, RFC 2986).
  *
- * Ours say two things: this key, these names. No subject, no other extension: what else
- * is in a certificate is for the CA to say. Those of others are passed on as they are;
+ * Ours say two things: this key, these names. No other extension: what else is in a
+ * certificate is for the CA to say. The subject is empty, or one of the names for a CA
+ * that copies it: a subject that is empty takes a SAN that is critical (RFC 5280 4.2.1.6),
+ * which not all of them know. Those of others are passed on as they are;
  * what they ask for is read by who holds no key.
  */
 #pragma once
@@ -29,10 +31,20 @@ static inline void csr_done_(X509_REQ **csr)
 int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
 	     struct err *e);
 
+/* The same with a subject, for protocols and CAs that want one; NULL: none. */
+int csr_make_as(EVP_PKEY *key, const X509_NAME *subject, const struct name *names,
+		size_t n, struct buf *der, struct err *e);
+
+/* common_name_of() as such a subject, the caller's; NULL: no name can be one. */
+X509_NAME *csr_subject(const struct name *names, size_t n);
+
 /* The first request in `pem`, the caller's. ERR_CONFIG, ERR_LIMIT: it is none; ERR_TRUST:
  * it is not signed by its own key. */
 int csr_from_pem(const void *pem, size_t len, X509_REQ **csr, struct err *e);
 int csr_to_pem(X509_REQ *csr, struct buf *pem, struct err *e);
+
+/* The same of one in DER. ERR_PROTO: it is none. */
+int csr_der_to_pem(const void *der, size_t len, struct buf *pem, struct err *e);
 
 /*
  * The names that a CA takes it to ask for: its SANs, and the common name, where that is

@@ -158,6 +158,34 @@ static CURLcode set_bounds(struct http *h)
 	return rc;
 }
 
+static struct curl_blob borrow(const char *pem)
+{
+	return (struct curl_blob){ .data = (void *)(uintptr_t)pem,
+				   .len = strlen(pem),
+				   .flags = CURL_BLOB_NOCOPY };
+}
+
+/* Who we are. Of two ways to send a password the server says which one. */
+static CURLcode set_credentials(struct http *h)
+{
+	const bool has_pair = h->s.chain != NULL && h->s.key != NULL;
+	CURL *c = h->easy;
+	CURLcode rc = CURLE_OK;
+
+	if (has_pair) {
+		struct curl_blob chain = borrow(h->s.chain), key = borrow(h->s.key);
+
+		SET(SSLCERT_BLOB, &chain);
+		SET(SSLKEY_BLOB, &key);
+	}
+	if (h->s.user == NULL)
+		return rc;
+	SET(HTTPAUTH, (long)(CURLAUTH_BASIC | CURLAUTH_DIGEST));
+	SET(USERNAME, h->s.user);
+	SET(PASSWORD, h->s.password == NULL ? "" : h->s.password);
+	return rc;
+}
+
 static CURLcode set_peer(struct http *h, const struct http_trust *trust)
 {
 	CURL *c = h->easy;
@@ -181,14 +209,13 @@ static CURLcode set_peer(struct http *h, const struct http_trust *trust)
 	SET(IPRESOLVE, strchr(from, ':') == NULL ? (long)CURL_IPRESOLVE_V4
 						 : (long)CURL_IPRESOLVE_V6);
 	return rc;
-#undef SET
 }
+#undef SET
 
 static bool is_ours(const struct http_settings *s, const char *url)
 {
-	if (s->plain && origin_is_http(s->origin))
-		return strcmp(url, s->origin) == 0;
-	return origin_same(url, s->origin);
+	return origin_same(url, s->origin) ||
+	       (s->plain && origin_same_http(url, s->origin));
 }
 
 static size_t base_len(const char *url)
@@ -219,6 +246,8 @@ int http_new(const struct http_settings *s, struct http **out, struct err *e)
 	rc = h->easy == NULL ? CURLE_FAILED_INIT : set_bounds(h);
 	if (rc == CURLE_OK)
 		rc = set_peer(h, &trust);
+	if (rc == CURLE_OK)
+		rc = set_credentials(h);
 	if (rc != CURLE_OK) {
 		http_free(h);
 		return err_set(e, ERR_SYS, "libcurl: %s", curl_easy_strerror(rc));
@@ -300,6 +329,16 @@ static int not_trusted(const struct http *h, CURLcode rc, struct err *e)
 	}
 }
 
+/* A server that verifies certificates says by an alert that it does not like one, in the
+ * handshake or, since TLS 1.3, behind it. */
+static int cut_off(const struct http *h, CURLcode rc, struct err *e)
+{
+	if (h->s.key == NULL || strstr(h->why, "alert") == NULL)
+		return failed(h, rc, ERR_NET, e);
+	failed(h, rc, ERR_REFUSED, e);
+	return err_wrap(e, "it does not take our certificate");
+}
+
 static int judge(const struct http *h, CURLcode rc, struct err *e)
 {
 	if (h->local != NULL && !h->connected && h->n_lines == 0)
@@ -327,6 +366,10 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 	case CURLE_INTERFACE_FAILED:
 		return err_set(e, ERR_CONFIG, "source_address %s is not of this host",
 			       h->s.source_address);
+	case CURLE_SSL_CONNECT_ERROR:
+	case CURLE_SEND_ERROR:
+	case CURLE_RECV_ERROR:
+		return cut_off(h, rc, e);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_BAD_CONTENT_ENCODING:
@@ -352,9 +395,13 @@ static struct curl_slist *headers(const struct http *h, const struct http_reques
 	struct curl_slist *list = NULL;
 
 	list = header(list, "Accept-Language", h->s.language);
+	if (r->host != NULL)
+		list = header(list, "Host", r->host);
 	list = header(list, "Accept", r->accept == NULL ? "*/*" : r->accept);
 	if (r->body != NULL)
 		list = header(list, "Content-Type", r->content_type);
+	if (r->body != NULL && r->transfer_encoding != NULL)
+		list = header(list, "Content-Transfer-Encoding", r->transfer_encoding);
 	if (r->if_none_match != NULL && r->if_none_match[0] != '\0')
 		list = header(list, "If-None-Match", r->if_none_match);
 	if (r->if_modified_since != NULL && r->if_modified_since[0] != '\0')

@@ -41,8 +41,14 @@ struct http_settings {
 	const char *user_agent;
 	const char *language; /* Accept-Language */
 	long deadline_ms;     /* of an exchange; 0: HTTP_DEADLINE_MS */
-	bool plain;           /* `origin` may be http, and is the only URL then */
-	bool no_local;        /* no address of address.h */
+	/* PEM of our certificate with what is behind it, and of its key, for the
+	 * handshake; no file has them; NULL: we have none. */
+	const char *chain;
+	const char *key;
+	const char *user; /* RFC 7617, RFC 7616, as the server asks; NULL: nobody */
+	const char *password;
+	bool plain;    /* `origin` may be http */
+	bool no_local; /* no address of address.h */
 };
 
 /* Strings in `s` are borrowed for the life of *h. ERR_CONFIG: `origin` is not https, or
@@ -57,8 +63,10 @@ typedef int http_sink(void *arg, const void *data, size_t len, struct err *e);
 struct http_request {
 	const char *url; /* sent byte for byte */
 	bool head;
+	const char *host; /* Host; NULL: that of `url` */
 	const char *content_type;
-	const char *accept; /* NULL: anything */
+	const char *transfer_encoding; /* Content-Transfer-Encoding; NULL: not sent */
+	const char *accept;            /* NULL: anything */
 	const char *body;
 	size_t body_len;
 	const char *if_none_match; /* RFC 9110 13.1; NULL or "": not sent */
@@ -70,7 +78,7 @@ struct http_request {
 /* Exchange. ERR_NET: no answer came, and why; ERR_TRUST: the server could not be
  * verified; ERR_LIMIT; ERR_PROTO: `url` is of another origin or not https, or the answer
  * is not HTTP; ERR_CONFIG: trust file, proxy or source address cannot be used;
- * ERR_REFUSED: `no_local` forbids it. What
- * *reply held is freed. */
+ * ERR_REFUSED: `no_local` forbids it, or the server does not take our certificate, by an
+ * alert (RFC 8446 6.2) and not by an answer. What *reply held is freed. */
 int http_exchange(struct http *h, const struct http_request *request,
 		  struct http_reply *reply, struct err *e);

@@ -65,18 +65,26 @@ static bool read_origin(const char *url, const char *scheme, uint64_t port,
 	       read_port(at + o->host_len + 1, authority - o->host_len - 1, &o->port);
 }
 
-bool origin_same(const char *url, const char *of)
+static bool is_same(const char *url, const char *of, const char *scheme, uint64_t port)
 {
 	struct origin a, b;
 
-	return read_origin(url, "https://", HTTPS_PORT, &a) &&
-	       read_origin(of, "https://", HTTPS_PORT, &b) && a.port == b.port &&
+	return read_origin(url, scheme, port, &a) &&
+	       read_origin(of, scheme, port, &b) && a.port == b.port &&
 	       a.host_len == b.host_len && strncasecmp(a.host, b.host, a.host_len) == 0;
+}
+
+bool origin_same(const char *url, const char *of)
+{
+	return is_same(url, of, "https://", HTTPS_PORT);
+}
+
+bool origin_same_http(const char *url, const char *of)
+{
+	return is_same(url, of, "http://", HTTP_PORT);
 }
 
 bool origin_is_http(const char *url)
 {
-	struct origin o;
-
-	return read_origin(url, "http://", HTTP_PORT, &o);
+	return origin_same_http(url, url);
 }

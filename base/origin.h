@@ -15,3 +15,6 @@ bool origin_same(const char *url, const char *of);
 
 /* Whether `url` is as strict a URL, but http: what comes from there has to prove itself. */
 bool origin_is_http(const char *url);
+
+/* The same of two URLs that are http. */
+bool origin_same_http(const char *url, const char *of);

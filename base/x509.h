@@ -48,7 +48,8 @@ struct x509_facts {
 	size_t n_names;
 	uint8_t fingerprint[32]; /* SHA-256 of the DER */
 	uint8_t spki_hash[32];   /* SHA-256 of the SubjectPublicKeyInfo */
-	char serial[48];         /* upper-case hex, even length, leading 00 kept out */
+	char serial[48]; /* upper-case hex, even length, leading 00 kept out; "-" before
+			    that of a negative one, which no CA should give */
 };
 
 /* Read every CERTIFICATE block of `pem`; text outside of blocks is passed over. At

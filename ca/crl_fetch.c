@@ -40,11 +40,25 @@ static int folder_len(const char *url)
 	return (int)(len > base ? len : base + strcspn(url + base, "/?#"));
 }
 
+/* Scheme, host and port, byte by byte: one origin that is written in two ways is two. */
+static int origin_len(const char *url)
+{
+	const size_t host = strcspn(url, ":") + strlen("://");
+
+	return (int)(host + strcspn(url + host, "/?#"));
+}
+
+static bool is_origin_of(const char *url, const char *of)
+{
+	const int len = origin_len(of);
+
+	return origin_len(url) == len && strncmp(url, of, (size_t)len) == 0;
+}
+
 /* RFC 3986 5.2, but that no dots are taken out: servers do that. */
 static char *resolve(const char *from, const char *to)
 {
 	const size_t scheme = strcspn(from, ":") + 1;
-	const size_t base = scheme + 2 + strcspn(from + scheme + 2, "/?#");
 	const int folder = folder_len(from);
 
 	if (to[strcspn(to, ":/?#")] == ':')
@@ -52,7 +66,7 @@ static char *resolve(const char *from, const char *to)
 	if (strncmp(to, "//", 2) == 0)
 		return xasprintf("%.*s%s", (int)scheme, from, to);
 	if (to[0] == '/')
-		return xasprintf("%.*s%s", (int)base, from, to);
+		return xasprintf("%.*s%s", origin_len(from), from, to);
 	return xasprintf("%.*s%s%s", folder, from, from[folder - 1] == '/' ? "" : "/",
 			 to);
 }
@@ -142,7 +156,9 @@ static int ask(const struct crl_fetch *f, const char *url, struct http_reply *re
 		.language = "en",
 		.deadline_ms = f->deadline_ms == 0 ? CRL_FETCH_MS : f->deadline_ms,
 		.plain = true,
-		.no_local = !f->allow_local,
+		.no_local =
+		    f->local == CRL_LOCAL_NONE ||
+		    (f->local == CRL_LOCAL_ORIGIN && !is_origin_of(url, f->url)),
 	};
 	struct counted c = { f, 0 };
 	const struct http_request r = {

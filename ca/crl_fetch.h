@@ -4,7 +4,7 @@
  * a sink as it arrives.
  *
  * A server may send us on three times, never from https to http. Each of its addresses is
- * looked at before it is connected to.
+ * looked at before it is connected to: nobody sends us to what only this host can reach.
  */
 #pragma once
 
@@ -19,13 +19,20 @@ struct err;
 #define CRL_FETCH_MS  300000 /* 400 MB at 1.4 MB/s */
 #define LIMIT_CRL_URL 2048
 
+/* Which addresses of this host, link-local ones and those of metadata services are asked. */
+enum crl_local {
+	CRL_LOCAL_NONE,
+	CRL_LOCAL_ORIGIN, /* where the URL itself leads to, and not where that sends us */
+	CRL_LOCAL_ANY,
+};
+
 struct crl_fetch {
 	const char *url;
 	const char *trust; /* as in http.h */
 	const char *user_agent;
 	const char *etag; /* of what we have; "": none */
 	const char *last_modified;
-	bool allow_local;
+	enum crl_local local;
 	uint64_t max_size; /* octets */
 	long deadline_ms;  /* of each exchange; 0: CRL_FETCH_MS */
 	http_sink *sink;

@@ -195,6 +195,7 @@ static int forget_numbers(int dir, struct err *e)
 		TRY(remove_number(dir, numbers[i], e));
 	TRY(file_remove_dir(dir, PLACE_STAGE, e));
 	TRY(place_remove(dir, PLACE_PENDING, e));
+	TRY(place_remove(dir, PLACE_NEXT, e));
 	return file_remove_dir(dir, PLACE_OLD, e);
 }
 

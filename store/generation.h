@@ -101,7 +101,7 @@ int generation_list(int root, const char *name, uint64_t **numbers, size_t *n,
 int generation_prune(int root, const char *name, unsigned keep, uint64_t held,
 		     struct err *e);
 
-/* Remove everything kept of `name`, the pending key too: the link first, then the
+/* Remove everything kept of `name`, the pending key and its record too: the link first, then the
  * generations. Fine if there is nothing; repeated after a crash it finishes. */
 int generation_forget(int root, const char *name, struct err *e);
 

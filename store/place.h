@@ -1,7 +1,8 @@
 /*
  * place: where the things of a certificate or a CA stand below the state directory.
  *
- *     <root>/archive/NAME/{0000000018,.pending}     <root>/live/NAME     <root>/ca/NAME
+ *     <root>/archive/NAME/{0000000018,.pending,next.tlsa}
+ *     <root>/live/NAME     <root>/ca/NAME
  *     <root>/accounts/NAME     <root>/crl/NAME.pem
  *
  * The caller makes `archive` and `live`, the store everything below them. What begins
@@ -18,7 +19,8 @@ struct err;
 #define PLACE_CA       "ca"
 #define PLACE_ACCOUNTS "accounts"
 #define PLACE_CRL      "crl"
-#define PLACE_PENDING  ".pending" /* a file: pending.h */
+#define PLACE_PENDING  ".pending"  /* a file: pending.h */
+#define PLACE_NEXT     "next.tlsa" /* ... of its public half: pending.h */
 #define PLACE_STAGE    ".stage"
 #define PLACE_OLD      ".old" /* a generation while it is being removed */
 

@@ -105,6 +105,8 @@ static char *fetch(void **state, const struct ca_step *steps, size_t n,
 	*note = NULL;
 	if (chain_fetch(&ca.acme, ca_text(&ca, "@/c/1"), wanted, &chain, note, &e) != 0)
 		fail_msg("%s", e.text);
+	/* Nothing is signed for who is not this CA. */
+	assert_int_equal(ca.n_signed[ASK_FETCH], n - 1);
 	ca_end(&ca);
 	return buf_take(&chain);
 }

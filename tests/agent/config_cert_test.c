@@ -169,6 +169,24 @@ static const struct fake_row rows[] = {
 	  "\"no\"; };",
 	  "main.conf:1: certificates.a.example.reuse_key: found \"no\", expected true "
 	  "or false\n" },
+	{ "the same key and the next", true,
+	  "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
+	  "reuse_key = true;\nnext_key = true; } );",
+	  "main.conf:3: certificates.a.example.next_key: found reuse_key and next_key, "
+	  "expected only one of them\n" },
+	{ "the next key where all others stay", true,
+	  "defaults = { reuse_key = true; };\n"
+	  "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
+	  "next_key = true; } );",
+	  "main.conf:3: certificates.a.example.next_key: found reuse_key and next_key, "
+	  "expected only one of them\n" },
+	{ "the same key where all others have a next", true,
+	  "defaults = { next_key = true; };\n"
+	  "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
+	  "reuse_key = true; } );",
+	  "main.conf:3: certificates.a.example.reuse_key: found reuse_key and "
+	  "next_key, "
+	  "expected only one of them\n" },
 	{ "an unknown usage", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; usage = [ "
 	  "\"server\", \"mail\" ]; };",
@@ -517,6 +535,12 @@ static const struct fake_row rows[] = {
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; name = \"a\"; "
 	  "csr = \"/etc/everleaf/ca.pem\"; };",
 	  "main.conf:1: certificates.a.names: found it beside csr, expected only one "
+	  "of them\n" },
+	{ "csr beside next_key", true,
+	  "certificates = { issuer = \"local\"; name = \"a\"; next_key = true; "
+	  "csr = \"/etc/everleaf/ca.pem\"; };",
+	  "main.conf:1: certificates.a.next_key: found it beside csr, expected only "
+	  "one "
 	  "of them\n" },
 	{ "csr without a name", true,
 	  "certificates = { csr = \"/etc/everleaf/ca.pem\"; issuer = \"local\"; };",

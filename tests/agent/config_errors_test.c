@@ -124,6 +124,40 @@ static const struct fake_row rows[] = {
 	  "\"https://me@ca.example/\"; };",
 	  "main.conf:1: issuers.x.url: found \"https://me@ca.example/\", expected "
 	  "https://HOST[:PORT]/PATH\n" },
+	{ "cfssl with a user in its url", true,
+	  "issuers = { name = \"x\"; type = \"cfssl\"; url = "
+	  "\"http://me@ca.example/\"; };",
+	  "main.conf:1: issuers.x.url: found \"http://me@ca.example/\", expected "
+	  "http[s]://HOST[:PORT]/PATH\n" },
+	{ "cfssl without a url", true, "issuers = { name = \"x\"; type = \"cfssl\"; };",
+	  "main.conf:1: issuers.x.url: found nothing, expected where the CA is\n" },
+	{ "a key of cfssl's that others read", true,
+	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"http://ca.example\"; "
+	  "auth_key_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.auth_key_file: found \"/etc/everleaf/open\", "
+	  "expected "
+	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "est by http", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"http://ca.example\"; };",
+	  "main.conf:1: issuers.x.url: found \"http://ca.example\", expected a URL "
+	  "with "
+	  "https://\n" },
+	{ "a user of est's without a password", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "user = \"web\"; };",
+	  "main.conf:1: issuers.x.password_file: found nothing, expected the "
+	  "password of user\n" },
+	{ "a password of est's that others read", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "user = \"web\"; password_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.password_file: found \"/etc/everleaf/open\", "
+	  "expected "
+	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "a key of cfssl's for acme", true,
+	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
+	  "auth_key_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.auth_key_file: found a setting that does not belong "
+	  "here\n" },
 	{ "a url that is none", true,
 	  "issuers = { name = \"x\"; type = \"cmp\"; url = \"ca.example\"; };",
 	  "main.conf:1: issuers.x.url: found \"ca.example\", expected a URL with "
@@ -403,20 +437,16 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 {
 	static const char text[] =
 	    "\n"
-	    "issuers = { name = \"corp\"; type = \"est\"; url = "
+	    "issuers = { name = \"corp\"; type = \"step\"; url = "
 	    "\"https://ca.example/\"; };\n"
-	    "certificates = ( { names = \"a.example\"; issuer = \"local\";\n"
-	    "  next_key = true;\n"
-	    "});\n";
+	    "certificates = ( { names = \"a.example\"; issuer = \"local\"; });\n";
 	struct fake f = { 0 };
 	AUTO_SPEC struct spec s = { 0 };
 
 	(void)state;
 	fake_spec(&f, true, text, &s);
-	assert_string_equal(
-	    fake_warned(&f),
-	    "main.conf:2: issuers.corp.type: not in this version\n"
-	    "main.conf:4: certificates.a.example.next_key: not in this version\n");
+	assert_string_equal(fake_warned(&f),
+			    "main.conf:2: issuers.corp.type: not in this version\n");
 	fake_done(&f);
 }
 

@@ -238,7 +238,7 @@ static void the_certificates_are_what_was_said(void **state)
 static void a_request_says_names_and_key(void **state)
 {
 	static const char text[] =
-	    "defaults = { key = \"rsa-2048\"; reuse_key = true; };\n"
+	    "defaults = { key = \"rsa-2048\"; next_key = true; };\n"
 	    "certificates = { name = \"x\"; csr = \"/etc/everleaf/ca.pem\"; issuer = "
 	    "\"local\"; files = { path = \"/srv/app/x\"; }; };\n";
 	struct fake f = { 0 };
@@ -249,7 +249,7 @@ static void a_request_says_names_and_key(void **state)
 	fake_spec(&f, true, text, &s);
 	c = s.certs;
 	assert_int_equal(c->key, KEY_ECDSA_P256);
-	assert_int_equal(c->reuse_key, 0);
+	assert_int_equal(c->next_key, 0);
 	assert_int_equal(c->names.n, 2);
 	assert_string_equal(spec_text(&s, s.names[c->names.first].value),
 			    "by-csr.example");

@@ -15,7 +15,7 @@ static struct crl_ask a_question(const char **points, uint64_t *serials, size_t 
 		.url = "http://ca.example/1.crl",
 		.etag = "\"7\"",
 		.last_modified = "Sat, 21 Nov 2026 12:00:00 GMT",
-		.allow_local = true,
+		.local = CRL_LOCAL_ANY,
 		.max_size = 400ULL << 20,
 		.ca = "\x30\x00",
 		.ca_len = 2,
@@ -47,7 +47,7 @@ static void the_worker_reads_what_the_agent_asks(void **state)
 	assert_string_equal(read.url, ask.url);
 	assert_string_equal(read.etag, ask.etag);
 	assert_string_equal(read.last_modified, ask.last_modified);
-	assert_true(read.allow_local);
+	assert_int_equal(read.local, CRL_LOCAL_ANY);
 	assert_int_equal(read.max_size, ask.max_size);
 	assert_int_equal(read.ca_len, 2);
 	assert_memory_equal(read.ca, ask.ca, 2);
@@ -124,12 +124,33 @@ static void the_agent_reads_what_the_worker_answers(void **state)
 	free(hits);
 }
 
+/* It would be copied to where there is room for CRL_NUMBER_MAX octets. */
+static void a_serial_that_is_longer_than_there_are_is_no_answer(void **state)
+{
+	struct crl_hit hit = { 0, 1, 1000, 0, { CRL_NUMBER_MAX, { 1 } } };
+	struct crl_answer answer = { .verdict = CRL_GOOD, .hits = &hit, .n_hits = 1 };
+	struct crl_answer read;
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	(void)state;
+	msg_begin(&m, WORKER_CRL, 1);
+	crlcall_answer(&m, &answer);
+	assert_int_equal(crlcall_answered(&m, &read, &e), 0);
+	free(read.hits);
+	hit.serial.len = CRL_NUMBER_MAX + 1;
+	msg_begin(&m, WORKER_CRL, 1);
+	crlcall_answer(&m, &answer);
+	assert_int_equal(crlcall_answered(&m, &read, &e), ERR_PROTO);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_worker_reads_what_the_agent_asks),
 		cmocka_unit_test(a_question_that_is_cut_or_too_large_is_none),
 		cmocka_unit_test(the_agent_reads_what_the_worker_answers),
+		cmocka_unit_test(a_serial_that_is_longer_than_there_are_is_no_answer),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

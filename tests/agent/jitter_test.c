@@ -1,7 +1,8 @@
 /*
  * schedule: nothing that is done again and again is done by all at once. Of 10,000
  * certificates, or as many hosts, no minute of the hour gets more than three times its
- * share, and the first is not preferred: it is when everybody else's timers go off.
+ * share, and the first is not preferred: it is when everybody else's timers go off. Nor do
+ * five minutes of what began at once on one host.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -15,13 +16,17 @@
 #include "agent/alarm_rule.h"
 #include "agent/schedule.h"
 #include "agent/spec.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define H       INT64_C(3600)
 #define D       (24 * H)
 #define ON_HOUR (INT64_C(1795235000) / 3600 * 3600) /* where it would show */
 
-enum { MANY = 10000, MINUTES = 60, SHARE = MANY / MINUTES };
+enum { MANY = 10000, MINUTES = 60, SHARE = MANY / MINUTES, SEEDS = 20 };
+
+#define FIVE_MINUTES 300
 
 static const struct spec_cert plain;
 
@@ -121,6 +126,55 @@ static void no_minute_of_the_hour_is_preferred(void **state)
 		spreads(rows[i].what, rows[i].at, rows[i].never_on_the_hour);
 }
 
+/* What began in the same second on one host: the moments of `n` lives of `life` seconds, in
+ * bins of five minutes. The last bin is not a whole one. */
+static void bin_moments(unsigned *bins, int64_t life, int n, const char *host)
+{
+	const int64_t first =
+	    ON_HOUR + life - life / (life < 10 * D ? 2 : 3) - life / 20;
+
+	for (int i = 0; i < n; i++) {
+		const int64_t at =
+		    schedule_renew_at(&plain, ON_HOUR, ON_HOUR + life,
+				      schedule_draw(host, &i, sizeof(i)), NULL);
+
+		assert_in_range(at, first, first + life / 20);
+		bins[(at - first) / FIVE_MINUTES]++;
+	}
+}
+
+/* As many of each life that chance alone would not do it. */
+static void no_five_minutes_get_more_than_three_times_their_share(void **state)
+{
+	static const struct {
+		int64_t life;
+		int n;
+	} rows[] = { { 160 * H, MANY },
+		     { 6 * D, MANY },
+		     { 47 * D, MANY },
+		     { 90 * D, 3 * MANY },
+		     { 398 * D, 10 * MANY } };
+
+	(void)state;
+	for (size_t r = 0; r < sizeof(rows) / sizeof(*rows); r++) {
+		const size_t n_bins = (size_t)(rows[r].life / 20 / FIVE_MINUTES) + 1;
+
+		for (int seed = 0; seed < SEEDS; seed++) {
+			AUTO_FREE unsigned *bins = xcalloc(n_bins, sizeof(*bins));
+			char host[32];
+
+			snprintf(host, sizeof(host), "host-%d", seed);
+			bin_moments(bins, rows[r].life, rows[r].n, host);
+			for (size_t k = 0; k < n_bins; k++)
+				if (bins[k] * n_bins > 3u * (unsigned)rows[r].n)
+					fail_msg("%lld h, seed %d: %u of %d in bin %zu "
+						 "of %zu",
+						 (long long)(rows[r].life / H), seed,
+						 bins[k], rows[r].n, k, n_bins);
+		}
+	}
+}
+
 static void a_day_is_used_as_a_whole(void **state)
 {
 	unsigned hours[24] = { 0 };
@@ -188,6 +242,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(no_minute_of_the_hour_is_preferred),
+		cmocka_unit_test(no_five_minutes_get_more_than_three_times_their_share),
 		cmocka_unit_test(a_day_is_used_as_a_whole),
 		cmocka_unit_test(a_turn_comes_at_its_place_again_and_again),
 		cmocka_unit_test(what_is_spread_is_never_earlier_nor_much_later),

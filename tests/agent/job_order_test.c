@@ -228,6 +228,7 @@ struct asked {
 	char url[64];
 	uint64_t polls;
 	bool replaces;
+	bool is_new;
 };
 
 /* The worker is asked to order; what it is lent the keeper gets, too. */
@@ -247,6 +248,7 @@ static struct asked take_order(struct world *w)
 	snprintf(a.url, sizeof(a.url), "%s", msg_get_str(&m));
 	a.polls = msg_get_u64(&m);
 	a.replaces = msg_get_u64(&m) != 0;
+	a.is_new = msg_get_u64(&m) != 0;
 	msg_done(&m);
 	m = take(w->keeper);
 	assert_int_equal(m.type, KEEPER_LEND);
@@ -310,6 +312,7 @@ static void finish(struct world *w, uint32_t id, bool has_ari)
 
 	msg_begin(&m, WORKER_ORDER, id);
 	msg_put_str(&m, "not what it was asked for");
+	msg_put_str(&m, "");
 	msg_put_str(&m, "");
 	msg_put_i64(&m, 0);
 	msg_put_u64(&m, has_ari);
@@ -395,6 +398,7 @@ static void an_order_is_on_disk_before_the_worker_goes_on(void **state)
 
 	assert_string_equal(a.url, "");
 	assert_int_equal(a.polls, 0);
+	assert_true(a.is_new);
 	checkpoint(w, a.job, "https://near.example/o/1");
 	row = row_of(w, "one");
 	assert_true(row.found);
@@ -848,6 +852,50 @@ static void what_a_worker_must_not_say_ends_it(void **state)
 	}
 }
 
+static void send_refusal(struct world *w, uint64_t job, uint64_t n, uint64_t way,
+			 const char *name)
+{
+	struct msg m = MSG_NONE;
+
+	msg_begin(&m, WORKER_CHECKPOINT, 77);
+	msg_put_u64(&m, job);
+	msg_put_str(&m, "");
+	msg_put_u64(&m, 0);
+	msg_put_u64(&m, n);
+	msg_put_u64(&m, way);
+	msg_put_str(&m, name);
+	msg_put_str(&m, "as the test wants");
+	say(w, w->worker, &m);
+}
+
+static void names_that_a_worker_says_are_refused_are_its_own(void **state)
+{
+	struct world *w = *state;
+	const uint64_t first = w->spec.certs[ONE].challenges.first;
+	const struct {
+		uint64_t n;
+		uint64_t way;
+		const char *name;
+		bool fits;
+	} rows[] = {
+		{ 1, UINT32_MAX, "two.example", false },
+		{ 1, first, "", false },
+		{ 1, first + 2, "one.example", false },
+		{ 1, UINT64_MAX, "one.example", false },
+		{ UINT64_MAX, first, "one.example", false },
+		{ 1, first, "one.example", true },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct asked a = order(w, ONE);
+
+		send_refusal(w, a.job, rows[i].n, rows[i].way, rows[i].name);
+		if ((w->agent.jobs != NULL) != rows[i].fits)
+			fail_msg("row %zu", i);
+	}
+	expect_go_on(w);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_in, world_out)
@@ -872,6 +920,7 @@ int main(void)
 		CASE(a_CA_that_forgets_each_order_is_not_asked_for_ever),
 		CASE(tokens_are_presented_before_the_worker_goes_on),
 		CASE(what_a_worker_must_not_say_ends_it),
+		CASE(names_that_a_worker_says_are_refused_are_its_own),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

@@ -23,7 +23,7 @@
 
 #define CALLS 1000
 
-enum { NEAR, FAR, ISSUERS };
+enum { NEAR, FAR, LENDS_KEYS, ISSUERS };
 
 struct play {
 	struct agent agent;
@@ -58,6 +58,8 @@ static int play_in(void **state)
 	link_open(&p->agent.keeper, p->agent.loop, keeper[0], SIZE_MAX, &p->agent);
 	p->issuers[NEAR].parallel = 8;
 	p->issuers[FAR].parallel = 1000;
+	p->issuers[LENDS_KEYS].parallel = 1;
+	p->issuers[LENDS_KEYS].type = ISSUER_EST;
 	p->spec.issuers = p->issuers;
 	p->spec.n[SPEC_ISSUERS] = ISSUERS;
 	p->agent.spec = &p->spec;
@@ -204,6 +206,29 @@ static void the_first_question_brings_a_worker(void **state)
 	assert_int_equal(supervise(p, false), 0);
 	assert_true(work(p, 0));
 	assert_true(p->told[2]);
+}
+
+static void a_worker_that_is_given_a_key_does_one_task(void **state)
+{
+	struct play *p = *state;
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	call_of(p, LENDS_KEYS, 1);
+	call_of(p, LENDS_KEYS, 2);
+	assert_int_equal(supervise(p, false), 1);
+	assert_true(work(p, 0));
+	assert_true(p->told[1]);
+	assert_false(p->told[2]);
+	assert_int_equal(supervise(p, false), 1); /* another, for the next */
+	assert_true(work(p, 1));
+	assert_true(p->told[2]);
+	pool_check(p->agent.pool);
+	for (size_t i = 0; i < 2; i++) {
+		assert_true(msg_recv(p->workers[i], &m, &e) < 0);
+		assert_int_not_equal(e.code, ERR_BUSY); /* it is let go of */
+	}
+	assert_false(pool_any(p->agent.pool));
 }
 
 /* Worker 0 asks, about job `job`. */
@@ -545,6 +570,7 @@ int main(void)
 		CASE(where_a_second_worker_does_not_come_the_first_does_it_all),
 		CASE(what_waits_when_the_pool_goes_is_told_nothing_more),
 		CASE(what_no_worker_has_taken_up_can_be_taken_back),
+		CASE(a_worker_that_is_given_a_key_does_one_task),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

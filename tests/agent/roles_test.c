@@ -83,13 +83,13 @@ struct row {
 	{                                                     \
 		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_STRANGERS, \
 	}
-#define RENEWS                                                                       \
-	{                                                                            \
-		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE,  \
-		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,      \
-		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,     \
-		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT, \
-		    KEEPER_TXT_REPLY, KEEPER_STRANGERS, KEEPER_CRL_FORGET,           \
+#define RENEWS                                                                         \
+	{                                                                              \
+		KEEPER_STAMP, KEEPER_AUDIT, KEEPER_KEY, KEEPER_ISSUE, KEEPER_STORE,    \
+		    KEEPER_LIVE, KEEPER_PRUNE, KEEPER_PRESENT, KEEPER_WITHDRAW,        \
+		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,       \
+		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT,   \
+		    KEEPER_TXT_REPLY, KEEPER_STRANGERS, KEEPER_CRL_FORGET, KEEPER_CSR, \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \

@@ -90,9 +90,9 @@ static void put_hook(struct msg *m, uint64_t hook, size_t n_values)
 
 static void play_everything(void)
 {
-	static const uint32_t listed[] = { SUP_HOOK,  SUP_PROGRAM,  SUP_WORKER,
-					   SUP_PROBE, SUP_REACH,    SUP_READY,
-					   SUP_ASKED, SUP_RESPONDER };
+	static const uint32_t listed[] = { SUP_HOOK,  SUP_PROGRAM,   SUP_WORKER,
+					   SUP_PROBE, SUP_REACH,     SUP_READY,
+					   SUP_ASKED, SUP_RESPONDER, SUP_ENROL };
 
 	all_refused(listed, sizeof(listed) / sizeof(*listed));
 }
@@ -135,6 +135,34 @@ static void play_wrong_programs(void)
 		msg_put_str(&m, "example.org");
 		msg_put_u64(&m, 0);
 		msg_put_u64(&m, wrong[i].n);
+		refused(&m, wrong[i].said);
+	}
+}
+
+static void play_wrong_enrols(void)
+{
+	static const struct {
+		uint64_t issuer, cert;
+		bool whole;
+		const char *said;
+	} wrong[] = {
+		{ UINT64_MAX, 0, true, "no such issuer" },
+		{ TWO_32, 0, true, "no such issuer" },
+		{ 0, UINT64_MAX, true, "no such issuer or certificate" },
+		{ 0, 0, false, "has the wrong fields" },
+	};
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
+		msg_begin(&m, SUP_ENROL, 0);
+		msg_put_u64(&m, wrong[i].issuer);
+		msg_put_u64(&m, wrong[i].cert);
+		msg_put_str(&m, "missing");
+		msg_put_str(&m, "request");
+		msg_put_str(&m, "");
+		msg_put_u64(&m, 0);
+		if (wrong[i].whole)
+			msg_put_str(&m, "");
 		refused(&m, wrong[i].said);
 	}
 }
@@ -190,6 +218,7 @@ static int play_agent(void)
 		{ "everything", play_everything },
 		{ "wrong-hooks", play_wrong_hooks },
 		{ "wrong-programs", play_wrong_programs },
+		{ "wrong-enrols", play_wrong_enrols },
 		{ "hook", play_hook },
 		{ "junk", play_junk },
 		{ "keeper-asks", play_listen_to_keeper },
@@ -394,6 +423,11 @@ static void a_program_that_shows_no_challenge_is_refused(void **state)
 	plays_well(state, "wrong-programs");
 }
 
+static void a_program_that_gets_no_certificate_is_refused(void **state)
+{
+	plays_well(state, "wrong-enrols");
+}
+
 static void a_hook_by_its_number_is_run(void **state)
 {
 	plays_well(state, "hook");
@@ -444,6 +478,7 @@ int main(int argc, char **argv)
 		CASE(an_agent_may_ask_for_hooks_and_workers_and_nothing_else),
 		CASE(a_hook_that_is_not_in_the_snapshot_is_refused),
 		CASE(a_program_that_shows_no_challenge_is_refused),
+		CASE(a_program_that_gets_no_certificate_is_refused),
 		CASE(a_hook_by_its_number_is_run),
 		CASE(what_is_no_message_closes_the_connection),
 		CASE(a_keeper_that_asks_for_anything_is_shut_out),

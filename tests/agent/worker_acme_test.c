@@ -240,6 +240,7 @@ static bool ask_order(struct stage *s, uint64_t issuer, uint64_t cert, const cha
 	msg_put_str(m, url);
 	msg_put_u64(m, 0);
 	msg_put_u64(m, 1);
+	msg_put_u64(m, 0); /* nor is it new */
 	msg_put_u64(m, 0); /* no name is left out */
 	msg_put_u64(m, 0);
 	msg_put_u64(m, 0);
@@ -256,6 +257,7 @@ static bool expect_order(struct stage *s, uint64_t cert, const char *url)
 	if (!ask_order(s, s->issuer, cert, url, &m, &e))
 		fail_msg("%s", e.text);
 	assert_string_equal(msg_get_str(&m), "PEM");
+	assert_string_equal(msg_get_str(&m), ""); /* it is trusted for its TLS */
 	assert_string_equal(msg_get_str(&m), "");
 	assert_int_equal(msg_get_i64(&m), 0); /* it has not said what time it is */
 	has_ari = msg_get_u64(&m) != 0;
@@ -371,11 +373,11 @@ static void a_worker_serves_one_issuer(void **state)
 	struct stage *s = *state;
 
 	begin(s, steps, N(steps));
-	expect_refused(s, s->lab, PLAIN, ERR_PROTO, "does not speak ACME");
-	expect_refused(s, 99, PLAIN, ERR_PROTO, "does not speak ACME");
+	expect_refused(s, s->lab, PLAIN, ERR_PROTO, "is not asked that");
+	expect_refused(s, 99, PLAIN, ERR_PROTO, "is not asked that");
 	expect_refused(s, s->issuer, 99, ERR_PROTO, "there is no certificate 99");
-	expect_refused(s, s->other, PLAIN, ERR_PROTO, "serves another issuer");
 	(void)expect_order(s, PLAIN, "");
+	expect_refused(s, s->other, PLAIN, ERR_PROTO, "serves another issuer");
 	end(s);
 }
 

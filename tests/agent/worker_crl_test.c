@@ -4,10 +4,12 @@
  */
 #include "agent/worker_crl.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/mount.h>
 #include <sys/resource.h>
 #include <unistd.h>
 
@@ -37,6 +39,7 @@ struct stage {
 	struct buf der; /* a list of 301, of them serial 7 */
 	struct buf pem;
 	int file; /* the keeper's */
+	unsigned n_more;
 	uint64_t own[2];
 	char url[128];
 	struct crl_ask ask;
@@ -78,7 +81,7 @@ static void make_list(struct stage *s, enum key_type type)
 				  .number = 12,
 				  .entries = &entry,
 				  .n_entries = 1,
-				  .n_more = 300 };
+				  .n_more = s->n_more };
 	struct err e;
 
 	s->key = certs_key(type);
@@ -98,7 +101,7 @@ static void ask_for(struct stage *s)
 	s->ask = (struct crl_ask){ .url = s->url,
 				   .etag = "",
 				   .last_modified = "",
-				   .allow_local = true,
+				   .local = CRL_LOCAL_ANY,
 				   .max_size = MAX_SIZE,
 				   .ca = s->ca_der.data,
 				   .ca_len = s->ca_der.len,
@@ -137,6 +140,7 @@ static int stage_in(void **state)
 		return -1;
 	s->web = web;
 	s->snapshot = compile();
+	s->n_more = 300;
 	*state = s;
 	return 0;
 }
@@ -265,7 +269,7 @@ static void what_is_wrong_is_said(void **state)
 	s->ask.max_size = s->pem.len - 1;
 	assert_int_equal(ask(s, &m, &answer, text), ERR_LIMIT);
 	ask_for(s);
-	s->ask.allow_local = false;
+	s->ask.local = CRL_LOCAL_NONE;
 	assert_int_equal(ask(s, &m, &answer, text), ERR_REFUSED);
 	assert_non_null(strstr(text, "its address is of this host"));
 	ask_for(s);
@@ -299,6 +303,48 @@ static void a_worker_can_write_no_more_than_a_list(void **state)
 	end(s);
 }
 
+/* A file on a disk of 256 KiB; skips where that is not allowed. */
+static int file_on_a_small_disk(void)
+{
+	char path[] = "/tmp/everleaf-test.XXXXXX";
+	AUTO_FD int disk = -1;
+	bool is_mounted;
+	int fd;
+
+	assert_non_null(mkdtemp(path));
+	is_mounted = mount("tmpfs", path, "tmpfs", MS_NODEV, "size=256k") == 0;
+	disk = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (is_mounted)
+		assert_int_equal(umount2(path, MNT_DETACH), 0);
+	assert_int_equal(rmdir(path), 0);
+	if (!is_mounted) {
+		print_message("skipped: a file system cannot be mounted here\n");
+		skip();
+	}
+	fd = openat(disk, "staging", O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+	assert_true(fd >= 0);
+	return fd;
+}
+
+/* It takes a third of what is free, and not the rest. */
+static void no_list_fills_the_disk(void **state)
+{
+	struct stage *s = *state;
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FD int file = file_on_a_small_disk();
+	struct crl_answer answer;
+	char text[ERR_TEXT_MAX] = "";
+
+	s->n_more = 6000;
+	begin(s, KEY_ECDSA_P256);
+	assert_true(s->der.len > 128 * 1024);
+	assert_int_equal(dup2(file, s->file), s->file);
+	assert_int_equal(ask(s, &m, &answer, text), ERR_SYS);
+	assert_non_null(strstr(text, "the disk is full"));
+	assert_in_range(lseek(s->file, 0, SEEK_END), 64 * 1024, 88 * 1024);
+	end(s);
+}
+
 #define STAGE(name) cmocka_unit_test_setup_teardown(name, stage_in, stage_out)
 
 int main(void)
@@ -309,6 +355,7 @@ int main(void)
 		STAGE(a_list_in_a_file_is_written_over_by_its_der),
 		STAGE(what_is_wrong_is_said),
 		STAGE(a_worker_can_write_no_more_than_a_list),
+		STAGE(no_list_fills_the_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -78,6 +78,48 @@ static void it_says_nothing_else(void **state)
 	X509_REQ_free(csr);
 }
 
+static void with_a_subject_it_is_the_first_name_that_can_be_one(void **state)
+{
+	static const char longest[] =
+	    "a234567890123456789012345678901234567890123456789012345.example.x";
+	static const struct {
+		struct name names[2];
+		const char *subject;
+	} rows[] = {
+		{ { { NAME_DNS, "a.example" }, { NAME_DNS, "b.example" } },
+		  "CN=a.example" },
+		{ { { NAME_EMAIL, "a@b.example" }, { NAME_IP, "192.0.2.7" } },
+		  "CN=192.0.2.7" },
+		{ { { NAME_DNS, longest }, { NAME_DNS, "b.example" } },
+		  "CN=b.example" },
+		{ { { NAME_DNS, longest }, { NAME_URI, "spiffe://x/y" } }, "" },
+	};
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO_BUF struct buf der = { 0 };
+		AUTO_CSR X509_REQ *csr = NULL;
+		const unsigned char *at;
+		X509_NAME *named;
+		char *subject;
+		struct err e;
+
+		named = csr_subject(rows[i].names, 2);
+		assert_int_equal(csr_make_as(key, named, rows[i].names, 2, &der, &e),
+				 0);
+		X509_NAME_free(named);
+		at = (const unsigned char *)der.data;
+		csr = d2i_X509_REQ(NULL, &at, (long)der.len);
+		assert_non_null(csr);
+		assert_int_equal(X509_REQ_verify(csr, key), 1);
+		subject = X509_NAME_oneline(X509_REQ_get_subject_name(csr), NULL, 0);
+		assert_string_equal(subject[0] == '/' ? subject + 1 : subject,
+				    rows[i].subject);
+		OPENSSL_free(subject);
+	}
+}
+
 static void every_type_of_key_signs_its_own(void **state)
 {
 	(void)state;
@@ -190,11 +232,35 @@ static void what_is_no_address_is_refused(void **state)
 	assert_int_equal(der.len, 0);
 }
 
+static void it_has_the_subject_that_is_given(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *cert =
+	    certs_make(&(struct cert_plan){ .key = key, .subject = "www" });
+	AUTO_BUF struct buf der = { 0 };
+	const unsigned char *at;
+	X509_REQ *csr;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(csr_make_as(key, X509_get_subject_name(cert), names, 1, &der,
+				     &e),
+			 0);
+	at = (const unsigned char *)der.data;
+	csr = d2i_X509_REQ(NULL, &at, (long)der.len);
+	assert_int_equal(X509_NAME_cmp(X509_REQ_get_subject_name(csr),
+				       X509_get_subject_name(cert)),
+			 0);
+	X509_REQ_free(csr);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(it_has_exactly_the_names_given),
 		cmocka_unit_test(it_says_nothing_else),
+		cmocka_unit_test(with_a_subject_it_is_the_first_name_that_can_be_one),
+		cmocka_unit_test(it_has_the_subject_that_is_given),
 		cmocka_unit_test(every_type_of_key_signs_its_own),
 		cmocka_unit_test(what_is_no_address_is_refused),
 		cmocka_unit_test(a_common_name_is_a_name_like_the_others),

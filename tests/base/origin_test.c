@@ -74,10 +74,31 @@ static void a_url_is_of_an_origin_or_it_is_not(void **state)
 				 rows[i].same);
 }
 
+static void one_without_tls_is_only_like_others_without(void **state)
+{
+	static const struct row plain[] = {
+		{ "http://ca.example/x", "http://ca.example/dir", true },
+		{ "http://CA.example:80/x", "http://ca.example", true },
+		{ "http://ca.example:8888/x", "http://ca.example:8888", true },
+		{ "http://ca.example:8888/x", "http://ca.example", false },
+		{ "http://ca.example/x", "https://ca.example/dir", false },
+		{ "https://ca.example/x", "http://ca.example/dir", false },
+		{ "https://ca.example/x", "https://ca.example/dir", false },
+		{ "http://a@ca.example/x", "http://ca.example/dir", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(plain) / sizeof(*plain); i++)
+		if (origin_same_http(plain[i].url, plain[i].of) != plain[i].same)
+			fail_msg("\"%s\" of \"%s\": not %d", plain[i].url, plain[i].of,
+				 plain[i].same);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_is_of_an_origin_or_it_is_not),
+		cmocka_unit_test(one_without_tls_is_only_like_others_without),
 	};
 
 	return cmocka_run_group_tests_name("origin", tests, NULL, NULL);

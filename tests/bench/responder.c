@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "agent/messages.h"
+#include "agent/responder.h"
 #include "agent/roles.h"
 #include "base/auto.h"
 #include "base/err.h"

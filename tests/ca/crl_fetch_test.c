@@ -37,6 +37,15 @@ static void send_up(struct web *w, const char *head)
 	send_on(w, to);
 }
 
+/* To the host and port that `head` begins with, by http. */
+static void send_to(struct web *w, const char *head)
+{
+	char to[64];
+
+	snprintf(to, sizeof(to), "http://%.*s/list", (int)strcspn(head, " "), head);
+	send_on(w, to);
+}
+
 static void say_large(struct web *w)
 {
 	static const char piece[4096];
@@ -84,6 +93,8 @@ static void answer(struct web *w, const char *head)
 		say_large(w);
 	if (strncmp(head, "GET /up/", 8) == 0)
 		send_up(w, head + 8);
+	if (strncmp(head, "GET /to/", 8) == 0)
+		send_to(w, head + 8);
 	if (is_asked(head, "/list") || is_asked(head, "/d/../list"))
 		web_answer(w, 200,
 			   "ETag: \"v1\"\r\nLast-Modified: Sat, 21 Nov 2026 12:00:00 "
@@ -158,7 +169,7 @@ static int fetch_as(const struct web *w, const char *scheme, const char *path,
 static int fetch(const struct web *w, const char *path, struct sink *sink,
 		 struct err *e)
 {
-	return fetch_as(w, "http", path, (struct crl_fetch){ .allow_local = true },
+	return fetch_as(w, "http", path, (struct crl_fetch){ .local = CRL_LOCAL_ANY },
 			sink, e);
 }
 
@@ -179,7 +190,7 @@ static void what_is_there_goes_to_the_sink(void **state)
 static void https_is_verified(void **state)
 {
 	struct web *w = *state;
-	struct crl_fetch f = { .allow_local = true };
+	struct crl_fetch f = { .local = CRL_LOCAL_ANY };
 	struct sink sink = { 0 };
 	struct err e;
 
@@ -192,7 +203,7 @@ static void https_is_verified(void **state)
 static void what_we_have_need_not_come_again(void **state)
 {
 	struct web *w = *state;
-	struct crl_fetch f = { .allow_local = true, .etag = "\"v1\"" };
+	struct crl_fetch f = { .local = CRL_LOCAL_ANY, .etag = "\"v1\"" };
 	struct sink sink = { 0 };
 	struct err e;
 
@@ -234,7 +245,7 @@ static void a_server_sends_on_three_times_and_no_more(void **state)
 static void nobody_is_sent_on_from_https_to_http(void **state)
 {
 	struct web *w = *state;
-	struct crl_fetch f = { .allow_local = true };
+	struct crl_fetch f = { .local = CRL_LOCAL_ANY };
 	struct sink sink = { 0 };
 	struct err e;
 
@@ -260,6 +271,34 @@ static void from_http_one_may_be_sent_on_to_https(void **state)
 	assert_int_equal(fetch(w, path, &sink, &e), 200);
 	assert_string_equal(sink.got.data, "the list");
 	assert_int_equal(*up->n_connections, 1);
+	buf_done(&sink.got);
+	web_out(&second);
+}
+
+static void a_local_origin_that_is_known_sends_nobody_to_another(void **state)
+{
+	struct web *w = *state, *other;
+	struct crl_fetch f = { .local = CRL_LOCAL_ORIGIN };
+	void *second = NULL;
+	struct sink sink = { 0 };
+	char path[64];
+	struct err e;
+
+	assert_int_equal(web_in(&second), 0);
+	other = second;
+	web_start_plain(other, serve);
+	web_start_plain(w, serve);
+	assert_int_equal(fetch_as(w, "http", "/2", f, &sink, &e), 200); /* on itself */
+	snprintf(path, sizeof(path), "/to/127.0.0.1:%u", other->server.port);
+	assert_int_equal(fetch_as(w, "http", path, f, &sink, &e), ERR_REFUSED);
+	assert_non_null(strstr(e.text, "its address is of this host"));
+	snprintf(path, sizeof(path), "/to/localhost:%u", w->server.port);
+	assert_int_equal(fetch_as(w, "http", path, f, &sink, &e), ERR_REFUSED);
+	assert_int_equal(*other->n_connections, 0);
+	f.local = CRL_LOCAL_ANY;
+	snprintf(path, sizeof(path), "/to/127.0.0.1:%u", other->server.port);
+	assert_int_equal(fetch_as(w, "http", path, f, &sink, &e), 200);
+	assert_string_equal(sink.got.data, "the listthe list");
 	buf_done(&sink.got);
 	web_out(&second);
 }
@@ -294,7 +333,7 @@ static void each_status_says_when_to_come_back(void **state)
 static void more_than_max_size_is_not_taken(void **state)
 {
 	struct web *w = *state;
-	struct crl_fetch f = { .allow_local = true, .max_size = LARGE };
+	struct crl_fetch f = { .local = CRL_LOCAL_ANY, .max_size = LARGE };
 	struct sink sink = { 0 };
 	struct err e;
 
@@ -312,7 +351,7 @@ static void more_than_max_size_is_not_taken(void **state)
 static void what_the_sink_says_ends_it(void **state)
 {
 	struct web *w = *state;
-	struct crl_fetch f = { .allow_local = true, .max_size = LARGE };
+	struct crl_fetch f = { .local = CRL_LOCAL_ANY, .max_size = LARGE };
 	struct sink sink = { .max = 1000 };
 	struct err e;
 
@@ -326,7 +365,7 @@ static void what_the_sink_says_ends_it(void **state)
 static void a_server_that_does_not_end_is_given_up(void **state)
 {
 	struct web *w = *state;
-	struct crl_fetch f = { .allow_local = true, .deadline_ms = 300 };
+	struct crl_fetch f = { .local = CRL_LOCAL_ANY, .deadline_ms = 300 };
 	struct sink sink = { 0 };
 	struct err e;
 
@@ -393,6 +432,7 @@ int main(void)
 		WEB(a_server_sends_on_three_times_and_no_more),
 		WEB(nobody_is_sent_on_from_https_to_http),
 		WEB(from_http_one_may_be_sent_on_to_https),
+		WEB(a_local_origin_that_is_known_sends_nobody_to_another),
 		WEB(each_status_says_when_to_come_back),
 		WEB(more_than_max_size_is_not_taken),
 		WEB(what_the_sink_says_ends_it),

@@ -26,6 +26,7 @@ struct crash_case {
 	bool served;     /* there is a service, which is probed */
 	bool files_only; /* not in LAYOUT_LIVE */
 	bool hook;       /* the hook runs for each certificate */
+	bool announces;  /* next_key: who is told of a key gets a certificate for it */
 	bool maybe;      /* the next run need not do what was begun */
 	enum {
 		CASE_FILES,       /* in the end the files are what is live */

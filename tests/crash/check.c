@@ -44,6 +44,20 @@ static unsigned ask(const struct world *w, const char *sql)
 	return n;
 }
 
+static void note_next(const struct crash_case *c, const struct world *w, char *next,
+		      size_t size)
+{
+	AUTO_BUF struct buf said = { 0 };
+	char path[PATH_MAX];
+	char cert[64];
+
+	if (!c->announces || !sets_word(c->certs, 0, cert))
+		return;
+	snprintf(path, sizeof(path), "state/archive/%s/next.tlsa", cert);
+	if (world_read(w, path, &said))
+		snprintf(next, size, "%s", said.data);
+}
+
 void check_facts(const struct crash_case *c, const struct world *w,
 		 struct check_facts *f)
 {
@@ -54,6 +68,7 @@ void check_facts(const struct crash_case *c, const struct world *w,
 		f->live[i] = sets_live(w, cert);
 		f->highest[i] = sets_highest(w, cert);
 	}
+	note_next(c, w, f->next, sizeof(f->next));
 	f->issued = ask(w, "SELECT count(*) FROM event WHERE what = 'issued'");
 	f->pending = ask(w, "SELECT count(*) FROM hook");
 	f->ordered = acme_server_orders(w); /* which no restoring takes back */
@@ -263,6 +278,30 @@ static bool is_asked_for(const struct crash_case *c, unsigned how, unsigned live
 	return (how & CHECK_FAILED) != 0 && c->live != 0 && live != live_before;
 }
 
+/* What was announced before is live, and what is announced now waits. */
+static const char *check_next_key(const struct world *w,
+				  const struct check_facts *before, const char *cert,
+				  char why[CHECK_WHY])
+{
+	AUTO_BUF struct buf leaf = { 0 }, key = { 0 }, said = { 0 };
+	AUTO_BUF struct buf live = { 0 }, next = { 0 };
+	char path[PATH_MAX];
+
+	snprintf(path, sizeof(path), "state/live/%s/cert.pem", cert);
+	if (world_read(w, path, &leaf))
+		sets_record(&leaf, &live);
+	if (live.len == 0 || strcmp(live.data, before->next) != 0)
+		return wrong(why, "what is live is not for the key that was announced",
+			     cert);
+	snprintf(path, sizeof(path), "state/archive/%s/.pending", cert);
+	if (world_read(w, path, &key))
+		sets_record(&key, &next);
+	snprintf(path, sizeof(path), "state/archive/%s/next.tlsa", cert);
+	if (next.len == 0 || !world_read(w, path, &said) || !sets_same(&next, &said))
+		return wrong(why, "the key that waits is not announced", cert);
+	return NULL;
+}
+
 static const char *check_cert(const struct crash_case *c, const struct world *w,
 			      const struct check_facts *before, unsigned i,
 			      unsigned how, char why[CHECK_WHY])
@@ -285,6 +324,8 @@ static const char *check_cert(const struct crash_case *c, const struct world *w,
 	if (c->orders > 0 && (whole || !c->maybe) && live == before->live[i])
 		return wrong(why, "the old generation is live", cert);
 	if (c->revoked && check_revoked(w, cert, before->live[i], why) != NULL)
+		return why;
+	if (c->announces && check_next_key(w, before, cert, why) != NULL)
 		return why;
 	return c->hook ? check_hook(w, cert, why) : NULL;
 }

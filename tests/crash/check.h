@@ -15,6 +15,7 @@ struct world;
 struct check_facts {
 	unsigned live[CHECK_CERTS]; /* 0: none */
 	unsigned highest[CHECK_CERTS];
+	char next[80]; /* what is said of the key that waits for the first of them */
 	unsigned issued;
 	unsigned pending; /* hooks */
 	unsigned ordered; /* at the ACME server */

@@ -62,6 +62,9 @@ static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
 {
 	const char *file = strrchr(name, '/') == NULL ? name : strrchr(name, '/') + 1;
 
+	if (c->announces &&
+	    (strcmp(file, ".pending") == 0 || strcmp(file, "next.tlsa") == 0))
+		return true;
 	if (c->maybe && strcmp(file, ".pending") == 0)
 		return true;
 	if ((how & CHECK_FAILED) != 0 && strcmp(file, ".old") == 0)

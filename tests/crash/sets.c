@@ -122,6 +122,24 @@ bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem)
 	return ok;
 }
 
+void sets_record(const struct buf *pem, struct buf *record)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	EVP_PKEY *key = key_in(pem);
+	X509 *cert = cert_in(pem);
+	unsigned char *der = NULL;
+	unsigned n = 0;
+	int len = i2d_PUBKEY(key != NULL ? key : X509_get0_pubkey(cert), &der);
+
+	if (len > 0 && EVP_Digest(der, (size_t)len, sum, &n, EVP_sha256(), NULL) == 1)
+		buf_puts(record, "3 1 1 ");
+	for (unsigned i = 0; i < n; i++)
+		buf_printf(record, "%02x%s", sum[i], i + 1 == n ? "\n" : "");
+	OPENSSL_free(der);
+	EVP_PKEY_free(key);
+	X509_free(cert);
+}
+
 void sets_done(struct sets_files *s)
 {
 	buf_done(&s->key);

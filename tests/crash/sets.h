@@ -33,6 +33,8 @@ bool sets_read(const struct world *w, const char *dir, struct sets_files *s);
 void sets_done(struct sets_files *s);
 
 bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem);
+/* What the TLSA record says of the key in `pem`, or of the certificate: "3 1 1 HEX\n". */
+void sets_record(const struct buf *pem, struct buf *record);
 bool sets_same(const struct buf *a, const struct buf *b);
 
 /* Whether `got`, read from out/FILE, is what generation `number` says. */

@@ -273,6 +273,7 @@ static int64_t sooner(int64_t x, int64_t y)
 static bool happen(struct life *l, const struct life_event *ev)
 {
 	l->next_event++;
+	life_settled(l);
 	switch (ev->kind) {
 	case LIFE_SET:
 		l->ahead_s = l->plan.ahead_s + ev->value;

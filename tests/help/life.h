@@ -164,6 +164,8 @@ bool life_could(const struct life *l, const struct life_cert *c, int64_t from,
 void life_tried(const struct life *l, struct life_cert *c);
 void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca);
 void life_made_live(struct life *l, struct life_cert *c);
+/* Something is about to happen: what happened before is over by now. */
+void life_settled(const struct life *l);
 void life_over(struct life *l);
 void life_wrong(const struct life *l, const struct life_cert *c, const char *text)
     __attribute__((noreturn));

@@ -24,6 +24,10 @@
 /* In a day. */
 #define TRIES_MOST 150
 
+/* From when the clock is right again until nothing is live that came by another: an hour
+ * in which it may be doubted, and one by one. */
+#define MENDED_S (2 * H)
+
 /* From its CA's word, or from the moment that came of it, to the order. */
 #define SOON_S 60
 
@@ -105,6 +109,7 @@ static void check_begin(struct life *l, const struct life_cert *c)
 	const int64_t now = is_off ? life_now(l) : life_host(l);
 
 	if (c->live.number == 0 || c->hurried ||
+	    c->live.not_before > life_host(l) + D || /* by a clock that was ahead */
 	    now - c->live.not_before >= life_s * 45 / 100)
 		return;
 	if (!is_off && was_ordered_lame(l, c))
@@ -180,8 +185,18 @@ void life_made_live(struct life *l, struct life_cert *c)
 	c->hurried = false;
 }
 
+void life_settled(const struct life *l)
+{
+	if (l->ahead_s != 0 || life_now(l) - l->set_at < MENDED_S)
+		return;
+	for (int i = 0; i < LIFE_CERTS; i++)
+		if (l->certs[i].live.not_before > life_now(l) + D)
+			life_wrong(l, &l->certs[i], "is live, and does not begin yet");
+}
+
 void life_over(struct life *l)
 {
+	life_settled(l);
 	for (int i = 0; i < LIFE_CERTS; i++) {
 		const struct life_cert *c = &l->certs[i];
 

@@ -307,6 +307,7 @@ static void order(struct life *l, struct life_worker *w)
 		msg_begin(&m, WORKER_ORDER, w->id);
 		issue(l, c, false, &m);
 		msg_put_str(&m, "");
+		msg_put_str(&m, "");
 		msg_put_i64(&m, -l->ahead_s);
 		l->dated_at = life_now(l);
 		msg_put_u64(&m, w->ca == LIFE_ARI);

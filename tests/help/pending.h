@@ -6,8 +6,8 @@
 #include "base/err.h"
 #include "store/pending.h"
 
-static inline int pending_key(int root, const char *name, enum key_type type, int reuse,
-			      EVP_PKEY **key, struct err *e)
+static inline int pending_key(int root, const char *name, enum key_type type,
+			      enum pending_reuse reuse, EVP_PKEY **key, struct err *e)
 {
 	AUTO_KEY EVP_PKEY *made = NULL;
 	AUTO_BUF struct buf pem = { 0 };

@@ -334,4 +334,32 @@ test_terms_are_agreed_to_by_a_person() {
 	is 0 "$(pebble_asked /sign-me-up)"
 }
 
+# -- DANE --
+
+# What is live is served, and a client believes nothing but the two TLSA records.
+dane_client_accepts() { # RECORD RECORD
+	cat state/live/www/privkey.pem state/live/www/fullchain.pem >served.pem
+	start_serve served.pem
+	openssl s_client -connect "127.0.0.1:$port" -dane_tlsa_domain www.example.org -dane_tlsa_rrdata "$1" \
+		-dane_tlsa_rrdata "$2" -verify_return_error </dev/null >client.out 2>&1
+}
+
+test_who_has_published_both_records_is_believed_before_and_after_a_renewal() {
+	local live next
+	pebble
+	acme 'names = "www.example.org"; next_key = true;'
+	expect 0 everleaf renew
+	live=$(status_of www tlsa.live)
+	next=$(status_of www tlsa.next)
+	dane_client_accepts "$live" "$next"
+	not dane_client_accepts "$next" "$next"
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is_whole www root.pem
+	is "$next" "$(status_of www tlsa.live)"
+	dane_client_accepts "$live" "$next"
+	not dane_client_accepts "$live" "$live"
+	dane_client_accepts "$next" "$(status_of www tlsa.next)"
+}
+
 run_tests "$@"

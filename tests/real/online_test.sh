@@ -180,4 +180,83 @@ test_what_cannot_be_looked_up_is_ordered() {
 	no_fault
 }
 
+# RFC 8659 3: a CA that finds the same does not issue, and says so itself.
+test_name_servers_that_fail_are_told_before_an_order() {
+	a_zone <<-'ZONE'
+	www CNAME b
+	b CNAME www
+	ZONE
+	start_ca <<-'S'
+	directory * set meta.caaIdentities [ "ca.example" ]
+	S
+	acme
+	expect 0 everleaf renew
+	says err "www.example.org: the name servers of www.example.org fail (SERVFAIL)"
+	is_live_of www 1 1
+	no_fault
+}
+
+# -- tokens, before the CA looks --
+
+# The resolver of this host says that www.example.org is there; the CA, which asks another,
+# finds the web server at 127.0.0.1.
+is_at() { # ADDRESS...
+	need_dns
+	printf 'www %s\n' "$@" | zone_file example.org 127.0.0.1 | bind_primary 127.0.0.1
+	http=80
+	start_web
+	start_pebble new
+	way="{ type = \"http-01\"; webroot = \"$dir/$www\"; self_test = true; }"
+}
+
+test_a_token_that_is_seen_is_nothing_to_tell() {
+	is_at "A 127.0.0.1"
+	acme
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	not grep "is not seen" err
+	is 1 "$(grep -c "GET /.well-known/acme-challenge/.*everleaf/" web/access.log)"
+	no_token_is_left
+}
+
+test_an_address_where_a_token_is_not_seen_is_told_until_it_has_worked() {
+	is_at "A 127.0.0.1" "A 127.0.0.9" "AAAA ::1"
+	acme
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	is 2 "$(grep -c "is not seen" err)"
+	says err "www.example.org: its token for http-01 is not seen at 127.0.0.9: "
+	says err "www.example.org: its token for http-01 is not seen at ::1: "
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	not grep "is not seen" err
+}
+
+test_another_server_in_its_place_is_told() {
+	is_at "A 127.0.0.3"
+	mkdir elsewhere
+	python3 -m http.server -b 127.0.0.3 -d elsewhere 80 >elsewhere.out 2>&1 &
+	started $!
+	until_true 60 curl -s http://127.0.0.3/
+	acme
+	expect 0 everleaf renew
+	says err "is not seen at 127.0.0.3: status 404 instead of the token; the CA is asked all the same"
+}
+
+test_no_address_at_all_is_told() {
+	is_at "TXT x"
+	acme
+	expect 0 everleaf renew
+	says err "www.example.org: it has no address: a CA cannot come to it for http-01"
+}
+
+test_a_CA_of_ones_own_is_asked_without_a_look() {
+	is_at "A 127.0.0.9"
+	way=$(webroot)
+	acme
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	not grep "is not seen" err
+}
+
 run_tests "$@"

@@ -242,9 +242,16 @@ test_a_chain_with_something_else_in_it_is_never_installed() {
 	refused "Scripted stranger" <<-S
 	finalize * issue extra
 	S
-	refused key <<-S
+}
+
+test_a_chain_that_comes_the_wrong_way_round_is_installed_the_right_way() {
+	with_a_live_pair
+	script <<-S
 	finalize * issue reversed
 	S
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is_whole www
 }
 
 test_a_chain_with_a_key_in_it_is_never_installed() {

@@ -165,6 +165,34 @@ test_who_is_killed_at_any_moment_goes_on() {
 	is ok "$(status_of www health)"
 }
 
+test_a_hook_that_a_kill_kept_from_being_told_is_told_by_the_next_run() {
+	lab
+	hook ops <<-'H'
+	if test -e "$dir/hold"; then
+		touch "$dir/began"
+		while test -e "$dir/hold"; do sleep 0.1; done
+		exit
+	fi
+	echo "$EVERLEAF_EVENT $EVERLEAF_NAMES ${EVERLEAF_ERROR-}" >>"$dir/told"
+	H
+	revoke www superseded
+	it_is_time
+	touch hold
+	start_agent
+	until_true 60 test -e began
+	kill -9 $run
+	no_role_is_left
+	rm hold
+	is_live_of www 2 2
+	not test -e told
+	expect 0 everleaf renew
+	says told "revoked www generation 1 is revoked: since "
+	says told "(superseded), says $pki/lab.crl"
+	expect 0 everleaf renew
+	is 1 "$(wc -l <told)"
+	is 1 "$(events www revoked)"
+}
+
 test_what_was_found_and_not_replaced_is_replaced_by_the_next_run() {
 	lab
 	revoke www

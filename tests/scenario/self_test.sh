@@ -55,7 +55,7 @@ test_what_nobody_can_revoke_is_replaced_with_a_new_key() {
 	own '' 'reuse_key = true;'
 	expect 0 everleaf renew
 	expect 2 everleaf revoke www --reason keyCompromise
-	says err "www: it is self-signed, and nobody keeps a list of such: everleaf revoke www --replace"
+	says err "www: it is self-signed, so nobody can revoke it: whoever trusts it has to be told; everleaf revoke www --replace"
 	is_live_of www 1 1
 	expect 0 everleaf revoke www --replace --reason keyCompromise
 	says err "www: generation 1 was self-signed, so nobody can revoke it: whoever trusts it has to be told"

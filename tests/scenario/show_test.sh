@@ -152,6 +152,34 @@ test_a_plan_says_what_will_be_done_and_changes_nothing() {
 	is_live_of www 1 1
 }
 
+next_at() {
+	everleaf plan --json | json plan.0.at
+}
+
+another_second() {
+	[ "$(date +%s)" != "$1" ]
+}
+
+# Nor is it another one for another process, or what has forgotten all.
+test_the_moment_of_a_certificate_is_drawn_once() {
+	local at
+	www
+	expect 0 everleaf renew
+	at=$(next_at)
+	until_true 60 another_second "$(date +%s)"
+	is "$at" "$(next_at)"
+	start_agent
+	until_true 60 another_second "$(date +%s)"
+	is "$at" "$(status_of www next_at)"
+	stop_agent
+	is "$at" "$(next_at)"
+	rm state/agent/state.db*
+	is "$at" "$(next_at)"
+	expect 0 everleaf renew
+	is "$at" "$(next_at)"
+	has_live www 1
+}
+
 test_a_plan_has_the_soonest_first_and_can_be_cut() {
 	config <<-C
 	issuers = ( { name = "long"; type = "local"; lifetime = "90d"; }, { name = "short"; type = "local"; lifetime = "7d"; } );

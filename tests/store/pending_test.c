@@ -7,12 +7,18 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
+#include "base/names.h"
+#include "base/text.h"
 #include "store/generation.h"
 #include "tests/help/pending.h"
 
 #define PENDING "archive/web/.pending"
+#define NEXT    "archive/web/next.tlsa"
+#define HEX63   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcde"
 
-static EVP_PKEY *get(const struct scratch *s, enum key_type type, int reuse)
+static EVP_PKEY *get(const struct scratch *s, enum key_type type,
+		     enum pending_reuse reuse)
 {
 	EVP_PKEY *key = NULL;
 	struct err e = { 0 };
@@ -108,11 +114,42 @@ static void a_dropped_key_is_gone(void **state)
 	AUTO_KEY EVP_PKEY *two = NULL;
 	struct err e;
 
-	assert_int_equal(pending_drop(s->fd, "web", &e), 0);
+	assert_int_equal(pending_drop(s->fd, "web", false, &e), 0);
 	assert_null(load(s));
 	assert_int_equal(scratch_count(s, "archive/web"), 0);
 	two = get(s, KEY_ECDSA_P256, 0);
 	assert_false(key_same_public(one, two));
+}
+
+static void a_request_is_kept_with_its_key(void **state)
+{
+	static const struct name name = { NAME_DNS, "web.example" };
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 0);
+	AUTO_KEY EVP_PKEY *there = NULL;
+	AUTO_CSR X509_REQ *none = NULL;
+	AUTO_CSR X509_REQ *csr = NULL;
+	AUTO_CSR X509_REQ *kept = NULL;
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_BUF struct buf pem = { 0 };
+	const unsigned char *at;
+	struct err e;
+
+	assert_int_equal(pending_request(s->fd, "web", &none, &e), 0);
+	assert_null(none);
+	assert_int_equal(csr_make(key, &name, 1, &der, &e), 0);
+	at = (const unsigned char *)der.data;
+	csr = d2i_X509_REQ(NULL, &at, (long)der.len);
+	assert_int_equal(key_to_pem(key, &pem, &e), 0);
+	assert_int_equal(csr_to_pem(csr, &pem, &e), 0);
+	assert_int_equal(pending_keep(s->fd, "web", &pem, &e), 0);
+	assert_int_equal(pending_request(s->fd, "web", &kept, &e), 0);
+	assert_non_null(kept);
+	assert_true(key_same_public(X509_REQ_get0_pubkey(kept), key));
+	there = load(s);
+	assert_true(key_same_public(there, key));
+	assert_int_equal(pending_drop(s->fd, "web", false, &e), 0);
+	assert_int_equal(scratch_count(s, "archive/web"), 0);
 }
 
 static void dropping_none_is_fine(void **state)
@@ -120,7 +157,7 @@ static void dropping_none_is_fine(void **state)
 	struct scratch *s = *state;
 	struct err e;
 
-	assert_int_equal(pending_drop(s->fd, "web", &e), 0);
+	assert_int_equal(pending_drop(s->fd, "web", false, &e), 0);
 }
 
 static void a_renewal_has_a_new_key(void **state)
@@ -131,7 +168,7 @@ static void a_renewal_has_a_new_key(void **state)
 	struct err e;
 
 	install(s, old);
-	assert_int_equal(pending_drop(s->fd, "web", &e), 0);
+	assert_int_equal(pending_drop(s->fd, "web", false, &e), 0);
 	new = get(s, KEY_ECDSA_P256, 0);
 	assert_false(key_same_public(old, new));
 }
@@ -157,7 +194,7 @@ static void reuse_takes_the_live_key_and_keeps_it(void **state)
 	struct err e;
 
 	install(s, old);
-	assert_int_equal(pending_drop(s->fd, "web", &e), 0);
+	assert_int_equal(pending_drop(s->fd, "web", false, &e), 0);
 	same = get(s, KEY_ECDSA_P256, 1);
 	there = load(s);
 	again = get(s, KEY_ECDSA_P256, 1);
@@ -231,7 +268,7 @@ static void a_sweep_leaves_the_key_that_waits(void **state)
 
 	install(s, old);
 	key = get(s, KEY_ECDSA_P256, 0);
-	assert_int_equal(pending_sweep(s->fd, "web", &e), 0);
+	assert_int_equal(pending_sweep(s->fd, "web", false, &e), 0);
 	there = load(s);
 	assert_non_null(there);
 	assert_true(key_same_public(key, there));
@@ -245,8 +282,122 @@ static void a_sweep_removes_a_key_that_is_in_a_generation(void **state)
 
 	install(s, key);
 	assert_int_equal(unlinkat(s->fd, "live/web", 0), 0);
-	assert_int_equal(pending_sweep(s->fd, "web", &e), 0);
+	assert_int_equal(pending_sweep(s->fd, "web", false, &e), 0);
 	assert_int_equal(scratch_count(s, "archive/web"), 1);
+}
+
+static void announce(const struct scratch *s, const EVP_PKEY *key,
+		     char hex[PENDING_HEX])
+{
+	AUTO_BUF struct buf spki = { 0 };
+	uint8_t sum[HASH_LEN];
+	struct err e;
+
+	assert_int_equal(key_to_spki(key, &spki, &e), 0);
+	if (pending_announce(s->fd, "web", &spki, &e) < 0)
+		fail_msg("%s", e.text);
+	hash_all(spki.data, spki.len, sum);
+	text_hex(hex, sum, sizeof(sum));
+}
+
+static void expect_announced(const struct scratch *s, const char *expected)
+{
+	char hex[PENDING_HEX] = "?";
+	struct err e;
+
+	assert_int_equal(pending_announced(s->fd, "web", hex, &e), 0);
+	assert_string_equal(hex, expected);
+}
+
+static void what_waits_is_announced_to_everybody(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 0);
+	AUTO_BUF struct buf text = { 0 };
+	char hex[PENDING_HEX], line[PENDING_HEX + 8];
+	struct stat first;
+	struct err e;
+
+	expect_announced(s, "");
+	announce(s, key, hex);
+	expect_announced(s, hex);
+	first = scratch_stat(s, NEXT);
+	assert_int_equal(first.st_mode & 07777, 0644);
+	assert_int_equal(file_read(s->fd, NEXT, 100, &text, &e), 0);
+	snprintf(line, sizeof(line), "3 1 1 %s\n", hex);
+	assert_string_equal(text.data, line);
+	announce(s, key, hex); /* it says so already */
+	assert_true(scratch_stat(s, NEXT).st_ino == first.st_ino);
+}
+
+static void what_was_announced_stays_as_long_as_it_is_asked_for(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 0);
+	char hex[PENDING_HEX];
+	struct err e;
+
+	announce(s, key, hex);
+	assert_int_equal(pending_sweep(s->fd, "web", false, &e), 0);
+	expect_announced(s, hex); /* the key is still to be used */
+	install(s, key);
+	assert_int_equal(pending_sweep(s->fd, "web", true, &e), 0);
+	expect_announced(s, hex);
+	assert_int_equal(pending_drop(s->fd, "web", true, &e), 0);
+	expect_announced(s, hex);
+	assert_int_equal(pending_sweep(s->fd, "web", false, &e), 0);
+	expect_announced(s, "");
+	announce(s, key, hex);
+	assert_int_equal(pending_drop(s->fd, "web", false, &e), 0);
+	expect_announced(s, "");
+}
+
+/* Stored and not live: a crash came before anybody knew of it, or it was rolled back. */
+static void what_was_announced_is_used_though_its_generation_is_not(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *first = get(s, KEY_ECDSA_P256, 0);
+	AUTO_KEY EVP_PKEY *next = NULL, *again = NULL, *other = NULL;
+	char hex[PENDING_HEX];
+	struct err e;
+
+	install(s, first);
+	next = get(s, KEY_ECDSA_P256, REUSE_ANNOUNCED);
+	assert_false(key_same_public(first, next)); /* it is live */
+	announce(s, next, hex);
+	install(s, next);
+	assert_int_equal(pending_drop(s->fd, "web", true, &e), 0);
+	assert_int_equal(generation_live(s->fd, "web", 1, &e), 0);
+	again = get(s, KEY_ECDSA_P256, REUSE_ANNOUNCED);
+	assert_true(key_same_public(next, again));
+	assert_int_equal(pending_drop(s->fd, "web", true, &e), 0);
+	announce(s, first, hex); /* of another one nobody knows */
+	other = get(s, KEY_ECDSA_P256, REUSE_ANNOUNCED);
+	assert_false(key_same_public(next, other));
+	assert_false(key_same_public(first, other));
+}
+
+static void what_somebody_else_wrote_there_announces_nothing(void **state)
+{
+	static const char *const texts[] = {
+		"",
+		"3 1 1 \n",
+		"3 1 1 00\n",
+		"3 1 2 " HEX63 "f\n",
+		"3 1 1 " HEX63 "g\n",
+		"3 1 1 " HEX63 "f0",
+		"3 1 1 " HEX63 "f\n\n",
+	};
+	struct scratch *s = *state;
+	AUTO_KEY EVP_PKEY *key = get(s, KEY_ECDSA_P256, 0);
+	char hex[PENDING_HEX];
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++) {
+		scratch_put(s, NEXT, texts[i]);
+		expect_announced(s, "");
+	}
+	announce(s, key, hex);
+	expect_announced(s, hex);
 }
 
 static void nothing_live_is_changed(void **state)
@@ -288,6 +439,7 @@ int main(void)
 		TEST(another_type_is_another_key),
 		TEST(there_is_none_before_it_is_asked_for),
 		TEST(a_dropped_key_is_gone),
+		TEST(a_request_is_kept_with_its_key),
 		TEST(dropping_none_is_fine),
 		TEST(a_renewal_has_a_new_key),
 		TEST(a_key_that_went_live_before_a_crash_is_not_used_again),
@@ -298,6 +450,10 @@ int main(void)
 		TEST(a_leftover_of_a_crash_is_removed),
 		TEST(a_sweep_leaves_the_key_that_waits),
 		TEST(a_sweep_removes_a_key_that_is_in_a_generation),
+		TEST(what_waits_is_announced_to_everybody),
+		TEST(what_was_announced_stays_as_long_as_it_is_asked_for),
+		TEST(what_was_announced_is_used_though_its_generation_is_not),
+		TEST(what_somebody_else_wrote_there_announces_nothing),
 		TEST(nothing_live_is_changed),
 		TEST(a_disk_that_fails_is_not_taken_for_no_key),
 	};

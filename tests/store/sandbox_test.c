@@ -39,7 +39,7 @@ static int issue(const struct work *w, struct err *e)
 			   &(struct file_access){ FILE_KEEP, FILE_KEEP, 0644 }, e));
 	TRY(generation_keep(&g, &number, e));
 	TRY(generation_live(w->s->fd, "web", number, e));
-	return pending_drop(w->s->fd, "web", e);
+	return pending_drop(w->s->fd, "web", false, e);
 }
 
 static int publish(const struct work *w, struct err *e)

@@ -1,0 +1,19 @@
+/*
+ * keeper_est: what a worker needs for an enrolment (ca/est.h), each of it on its own, so
+ * that it is given no more than it asks for: the request; who enrols for the first time;
+ * the live certificate with its key, which takes part in the handshake and so leaves the
+ * keeper, for this job alone of a worker that does no other (pool.h).
+ *
+ * The request is kept beside the key that waits: one that the CA wants again has to be the
+ * same. A renewal has the subject of what is live (RFC 7030 4.2.2), and the first request
+ * its first name for one.
+ */
+#pragma once
+
+struct err;
+struct msg;
+
+/* The messages SIGN_EST*, on a socket that was lent. */
+int keeper_sign_est(void *lent, struct msg *m, struct err *e);
+int keeper_sign_est_user(void *lent, struct msg *m, struct err *e);
+int keeper_sign_est_live(void *lent, struct msg *m, struct err *e);

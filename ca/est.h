@@ -1,0 +1,58 @@
+/*
+ * est: certificates by Enrollment over Secure Transport (RFC 7030, RFC 8951).
+ *
+ *     GET  BASE/cacerts            what stands above, RFC 7030 4.1
+ *     POST BASE/simpleenroll       a request, by user and password, 4.2.1
+ *     POST BASE/simplereenroll     ... by the certificate that is replaced, 4.2.2
+ *
+ * BASE is the URL of the configuration, with "/.well-known/est" behind it where it is not
+ * in there; what follows that is the label of a CA (3.2.2).
+ *
+ * A renewal shows the live certificate in the handshake. A server that takes it no more is
+ * asked by user and password, where there are some, and that is said. A request that has
+ * to wait (202) is sent again, the very same, by whoever goes on.
+ *
+ * Keys are made here, never by the server (4.4), and a request is not bound to its
+ * connection (3.5): a server that wants that is named.
+ *
+ * Nothing is kept from one enrolment to the next: who does this has had a private key, and
+ * does nothing else.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/http.h"
+
+struct err;
+
+struct est_host {
+	void *arg;
+	/* The request in DER; `again`: the same as the time before. */
+	int (*request)(void *arg, bool again, struct buf *der, struct err *e);
+	/* Empty: nobody is configured. */
+	int (*secret)(void *arg, struct buf *user, struct buf *password, struct err *e);
+	/* PEM of what is replaced and its key; empty: the key is not here. */
+	int (*pair)(void *arg, struct buf *chain, struct buf *key, struct err *e);
+	/* It has to wait, and is gone on with by `handle`. */
+	int (*waits)(void *arg, const char *handle, struct err *e);
+};
+
+struct est_settings {
+	const char *url;
+	struct http_settings http; /* its origin is that of `url`, its credentials the
+				      host's */
+};
+
+struct est_result {
+	struct buf chain;      /* PEM: the leaf, and what leads to an anchor */
+	struct buf anchors;    /* PEM of `trust`; without it, of the roots in cacerts */
+	char *note;            /* owned; NULL: nothing has to be said */
+	int64_t clock_ahead_s; /* of its clock before ours */
+};
+
+/* Enrol, or with `renews` enrol again; `handle` NULL: nothing waits. *r begins as { 0 }, and
+ * is the caller's whatever happens. Errors as in answer.h and http.h. */
+int est_enrol(const struct est_settings *s, const struct est_host *host, bool renews,
+	      const char *handle, struct est_result *r, struct err *e);

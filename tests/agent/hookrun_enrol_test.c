@@ -1,0 +1,163 @@
+/* hookrun: programs that get certificates are run, and what they say is told whole. */
+#include "tests/agent/hook_world.h"
+
+static void add_issuer(struct world *w, const char *script, uint32_t limit)
+{
+	static const char *const argv[] = { "sh", "-c", NULL };
+	struct spec_issuer i = { .type = ISSUER_EXEC,
+				 .uid = SPEC_NOBODY,
+				 .gid = SPEC_NOBODY,
+				 .timeout_s = limit };
+	struct text words[3];
+
+	for (size_t n = 0; n < 2; n++)
+		words[n] = snapshot_text(w->snapshot, argv[n]);
+	words[2] = snapshot_text(w->snapshot, script);
+	i.name = snapshot_text(w->snapshot, "corp");
+	i.program = snapshot_add(w->snapshot, SPEC_WORDS, words, 3);
+	snapshot_add(w->snapshot, SPEC_ISSUERS, &i, 1);
+}
+
+static int start(struct world *w, const char *name, struct err *e)
+{
+	const struct hookrun_enrol p = {
+		.id = ++w->next_id,
+		.in = -1,
+		.call = { .name = name, .csr = "request", .domains = "a.example" },
+	};
+
+	return hookrun_enrol(w->runs, &p, e);
+}
+
+static struct hookrun_result enrol_by(const char *script, uint32_t limit)
+{
+	struct hookrun_result r;
+	struct world w;
+	struct err e;
+
+	world_open(&w);
+	add_issuer(&w, script, limit);
+	world_start(&w);
+	if (start(&w, "www", &e) < 0)
+		fail_msg("%s", e.text);
+	r = result_of(&w);
+	assert_true(r.is_enrol);
+	assert_int_equal(r.id, w.next_id);
+	world_close(&w);
+	return r;
+}
+
+static void its_stdout_is_the_answer_and_its_stderr_is_logged(void **state)
+{
+	struct hookrun_result r;
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_open(&w);
+	add_issuer(&w, "printf 'a\\r\\nb\\n'; echo why >&2; exit 7", 30);
+	world_start(&w);
+	assert_int_equal(start(&w, "www", &e), 0);
+	r = result_of(&w);
+	assert_int_equal(r.status, 7);
+	assert_string_equal(r.said, "a\nb");
+	assert_string_equal(r.text, "exited with 7: why");
+	assert_string_equal(logged.data, "hook sh for www: why\n");
+	free(r.said);
+	world_close(&w);
+}
+
+static void what_is_more_than_a_chain_is_told_to_be(void **state)
+{
+	static const struct {
+		const char *script;
+		size_t len;
+		bool has_more;
+	} rows[] = {
+		{ "head -c 65536 /dev/zero | tr '\\0' x", LIMIT_ENROL_SAID, false },
+		{ "head -c 65537 /dev/zero | tr '\\0' x", LIMIT_ENROL_SAID, true },
+		{ "head -c 5000000 /dev/zero", LIMIT_ENROL_SAID, true },
+		{ "true", 0, false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct hookrun_result r = enrol_by(rows[i].script, 60);
+
+		assert_int_equal(r.status, 0);
+		assert_int_equal(strlen(r.said), rows[i].len);
+		assert_int_equal(r.has_more, rows[i].has_more);
+		assert_false(was_logged("bytes of output not kept"));
+		free(r.said);
+	}
+}
+
+static void one_that_ends_in_no_good_way_has_no_status(void **state)
+{
+	static const struct {
+		const char *script, *text;
+		uint32_t limit;
+	} rows[] = {
+		{ "kill -9 $$", "killed by signal 9", 60 },
+		{ "sleep 60", "ran longer than 1s", 1 },
+		{ "trap '' TERM; sleep 60 & sleep 60", "ran longer than 1s", 1 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct hookrun_result r = enrol_by(rows[i].script, rows[i].limit);
+
+		assert_int_equal(r.status, -1);
+		assert_string_equal(r.text, rows[i].text);
+		free(r.said);
+	}
+}
+
+static void one_runs_at_a_time_for_each_certificate(void **state)
+{
+	struct hookrun_result r;
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_open(&w);
+	add_issuer(&w, "sleep 60", 1);
+	world_start(&w);
+	assert_int_equal(start(&w, "www", &e), 0);
+	assert_int_equal(start(&w, "www", &e), ERR_BUSY);
+	assert_non_null(strstr(e.text, "sh for www still runs"));
+	hookruns_orphan(w.runs);
+	assert_int_equal(start(&w, "www", &e), ERR_BUSY);
+	assert_int_equal(start(&w, "mail", &e), 0);
+	for (int i = 0; i < 2; i++) {
+		r = result_of(&w);
+		assert_int_equal(r.status, -1);
+		free(r.said);
+	}
+	world_close(&w);
+}
+
+static void what_is_no_program_is_refused(void **state)
+{
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_open(&w);
+	world_start(&w);
+	assert_int_equal(start(&w, "www", &e), ERR_PROTO);
+	world_close(&w);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(its_stdout_is_the_answer_and_its_stderr_is_logged),
+		cmocka_unit_test(what_is_more_than_a_chain_is_told_to_be),
+		cmocka_unit_test(one_that_ends_in_no_good_way_has_no_status),
+		cmocka_unit_test(one_runs_at_a_time_for_each_certificate),
+		cmocka_unit_test(what_is_no_program_is_refused),
+	};
+
+	return cmocka_run_group_tests_name("hookrun_enrol", tests, NULL, NULL);
+}

@@ -1,0 +1,326 @@
+/*
+ * keeper: what a worker may send to a CFSSL server, read as that would read it, and that
+ * nothing else can be had on its ticket.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include <jansson.h>
+#include <openssl/hmac.h>
+#include <openssl/x509v3.h>
+
+#include "agent/lend.h"
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/csr.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/key.h"
+#include "base/mem.h"
+#include "base/text.h"
+#include "base/x509.h"
+#include "store/generation.h"
+#include "tests/agent/config_fake.h"
+#include "tests/help/alone.h"
+#include "tests/help/certs.h"
+#include "tests/help/pending.h"
+#include "tests/scratch.h"
+
+#define KEY "\x01\x23\x45\x67\x89\xab\xcd\xef\x0f"
+
+struct stage {
+	void *scratch;
+	void *elsewhere; /* where auth.key is */
+	int snapshot;
+	uint32_t corp;
+};
+
+static const char config[] =
+    "state_dir = \"%s\";"
+    "issuers = { name = \"corp\"; type = \"cfssl\"; url = \"http://ca.corp.example\";"
+    "  profile = \"server\"; auth_key_file = \"%s\"; };"
+    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+    "  optional = \"b.example\"; issuer = \"corp\"; };";
+
+static int stage_in(void **state)
+{
+	struct stage *s = test_calloc(1, sizeof(*s));
+	AUTO_SPEC struct spec spec = { 0 };
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *secret = NULL;
+	struct fake f = { .at = 0 };
+	struct err e;
+
+	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+		return -1;
+	scratch_put(s->elsewhere, "auth.key", " 0123456789abCDEF0f\n");
+	secret = xasprintf("%s/auth.key", ((struct scratch *)s->elsewhere)->path);
+	f.secret = secret;
+	text = xasprintf(config, ((struct scratch *)s->scratch)->path, secret);
+	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
+		fail_msg("%s", fake_said(&f));
+	fake_done(&f);
+	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	s->corp = spec_issuer_called(&spec, "corp");
+	*state = s;
+	return 0;
+}
+
+static int stage_out(void **state)
+{
+	struct stage *s = *state;
+	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+
+	close(s->snapshot);
+	test_free(s);
+	return rc;
+}
+
+static struct alone begin(const struct stage *s)
+{
+	const struct request r = { .command = COMMAND_RENEW };
+	struct alone a;
+
+	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	return a;
+}
+
+static int try_lend(const struct alone *a, const struct lend_ticket *t, int *fd,
+		    char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+	int rc;
+
+	assert_int_equal(lend_begin(t, &m, fd, &e), 0);
+	rc = alone_ask(a, &m, text, ERR_TEXT_MAX);
+	close(m.fd);
+	m.fd = -1;
+	return rc;
+}
+
+static int lend(const struct stage *s, const struct alone *a, enum lend what)
+{
+	const struct lend_ticket t = { .what = what,
+				       .issuer = s->corp,
+				       .generation = 1,
+				       .reason = what == LEND_REVOKE ? 4 : 0,
+				       .out = { { what == LEND_ORDER ? 4 : 0 } } };
+	char text[ERR_TEXT_MAX];
+	int fd = -1;
+
+	if (try_lend(a, &t, &fd, text) != 0)
+		fail_msg("%s", text);
+	return fd;
+}
+
+static int ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
+{
+	const uint32_t type = m->type;
+	struct err e;
+
+	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
+		fail_msg("message %u: %s", type, e.text);
+	if (m->type != MSG_FAILED) {
+		assert_int_equal(m->type, type);
+		return 0;
+	}
+	msg_get_err(m, &e);
+	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
+	return e.code;
+}
+
+/* What is to be sent, its MAC verified; the caller's. */
+static json_t *asked(int fd)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	unsigned char sum[32];
+	unsigned n = sizeof(sum);
+	char text[ERR_TEXT_MAX];
+	const char *json;
+	const void *mac;
+	json_t *read;
+	size_t len;
+	struct err e;
+
+	msg_begin(&m, SIGN_CFSSL, 5);
+	if (ask(fd, &m, text) != 0)
+		fail_msg("%s", text);
+	json = msg_get_str(&m);
+	mac = msg_get_bytes(&m, &len);
+	assert_int_equal(msg_end(&m, &e), 0);
+	assert_int_equal(len, sizeof(sum));
+	assert_non_null(HMAC(EVP_sha256(), KEY, sizeof(KEY) - 1,
+			     (const unsigned char *)json, strlen(json), sum, &n));
+	assert_memory_equal(mac, sum, sizeof(sum));
+	read = json_loads(json, 0, NULL);
+	assert_non_null(read);
+	return read;
+}
+
+static const char *member(const json_t *json, const char *key)
+{
+	const char *value = json_string_value(json_object_get(json, key));
+
+	assert_non_null(value);
+	return value;
+}
+
+/* Without `hosts`, which would take the place of the names in the request. */
+static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
+    void **state)
+{
+	const struct stage *s = *state;
+	const struct scratch *dir = s->scratch;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, LEND_ORDER);
+	AUTO_KEY EVP_PKEY *waits = NULL;
+	AUTO_CSR X509_REQ *csr = NULL;
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+	struct name *names;
+	json_t *json;
+	struct err e;
+	size_t n;
+
+	msg_begin(&m, SIGN_CFSSL, 5);
+	assert_int_equal(ask(fd, &m, text), ERR_PROTO);
+	assert_string_equal(text, "there is no key that waits");
+	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &waits, &e), 0);
+	json = asked(fd);
+	assert_int_equal(json_object_size(json), 2);
+	assert_string_equal(member(json, "profile"), "server");
+	assert_int_equal(csr_from_pem(member(json, "certificate_request"),
+				      strlen(member(json, "certificate_request")), &csr,
+				      &e),
+			 0);
+	json_decref(json);
+	assert_true(key_same_public(X509_REQ_get0_pubkey(csr), waits));
+	assert_int_equal(x509_csr_names(csr, &names, &n, &e), 0);
+	assert_int_equal(n, 2);
+	x509_names_free(names, n);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Generation 1, whose serial number is 0x87654321. */
+static void keep(const struct stage *s, struct buf *key_id)
+{
+	const struct scratch *dir = s->scratch;
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	AUTO_GENERATION struct generation g = GENERATION_NONE;
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *ca =
+	    certs_make(&(struct cert_plan){ .key = key,
+					    .subject = "CA",
+					    .basic = "critical,CA:TRUE",
+					    .key_usage = "critical,keyCertSign",
+					    .to = 4102444800 });
+	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){ .key = key,
+							       .issuer = ca,
+							       .issuer_key = key,
+							       .serial = "87654321",
+							       .to = 4102444800 });
+	const ASN1_OCTET_STRING *id = X509_get0_authority_key_id(cert);
+	AUTO_BUF struct buf pem = { 0 };
+	uint64_t number;
+	struct err e;
+
+	assert_non_null(id);
+	buf_add(key_id, ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id));
+	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
+	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
+	assert_int_equal(generation_add(&g, "cert.pem", pem.data, pem.len, &access, &e),
+			 0);
+	assert_int_equal(generation_keep(&g, &number, &e), 0);
+}
+
+static void a_revocation_names_the_serial_number_and_the_key_of_the_ca(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, LEND_REVOKE);
+	AUTO_BUF struct buf id = { 0 };
+	char hex[128];
+	json_t *json;
+
+	keep(s, &id);
+	assert_true(2 * id.len < sizeof(hex));
+	text_hex(hex, id.data, id.len);
+	json = asked(fd);
+	assert_int_equal(json_object_size(json), 3);
+	assert_string_equal(member(json, "serial"), "2271560481");
+	assert_string_equal(member(json, "authority_key_id"), hex);
+	assert_string_equal(member(json, "reason"), "4");
+	json_decref(json);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_key_that_is_none_is_refused(void **state)
+{
+	static const char *const keys[] = { "",    "\n",    "0",  "0g",
+					    "012", "01 23", "-1", "0x01" };
+	const struct stage *s = *state;
+	AUTO_BUF struct buf id = { 0 };
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, LEND_REVOKE);
+
+	keep(s, &id);
+	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		char text[ERR_TEXT_MAX] = "";
+
+		scratch_put(s->elsewhere, "auth.key", keys[i]);
+		msg_begin(&m, SIGN_CFSSL, 5);
+		if (ask(fd, &m, text) != ERR_CONFIG ||
+		    strstr(text, "auth.key is not a key in hex") == NULL)
+			fail_msg("\"%s\": \"%s\"", keys[i], text);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void nothing_else_can_be_had_there(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, LEND_ORDER);
+	char text[ERR_TEXT_MAX], expected[64];
+
+	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+
+		snprintf(expected, sizeof(expected), "message %u %s", type,
+			 type == SIGN_CFSSL ? "has the wrong fields"
+					    : "is not allowed here");
+		msg_begin(&m, type, 5);
+		msg_put_i64(&m, -1);
+		if (ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+			fail_msg("message %u: \"%s\"", type, text);
+	}
+	for (unsigned what = 0; what < LENDS; what++) {
+		const struct lend_ticket t = { .what = (enum lend)what,
+					       .issuer = s->corp,
+					       .generation = 1 };
+		AUTO_FD int other = -1;
+		const bool fine = what == LEND_ORDER || what == LEND_REVOKE;
+
+		if ((try_lend(&a, &t, &other, text) == 0) != fine)
+			fail_msg("ticket %u: \"%s\"", what, text);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_request_is_for_the_key_that_waits_and_the_names_that_are_asked),
+		CASE(a_revocation_names_the_serial_number_and_the_key_of_the_ca),
+		CASE(a_key_that_is_none_is_refused),
+		CASE(nothing_else_can_be_had_there),
+	};
+
+	return cmocka_run_group_tests_name("keeper_cfssl", tests, NULL, NULL);
+}

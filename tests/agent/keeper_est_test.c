@@ -1,0 +1,320 @@
+/*
+ * keeper: what a worker is given for an enrolment, and that nothing else can be had on its
+ * ticket, nor a key that it is not for.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "agent/lend.h"
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/csr.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/key.h"
+#include "base/mem.h"
+#include "base/x509.h"
+#include "store/generation.h"
+#include "tests/agent/config_fake.h"
+#include "tests/help/alone.h"
+#include "tests/help/certs.h"
+#include "tests/help/pending.h"
+#include "tests/scratch.h"
+
+struct stage {
+	void *scratch;
+	void *elsewhere; /* where password is */
+	int snapshot;
+	uint32_t corp;
+};
+
+static const char config[] =
+    "state_dir = \"%s\";"
+    "issuers = { name = \"corp\"; type = \"est\"; url = \"https://ca.corp.example\";"
+    "  user = \"web\"; password_file = \"%s\"; };"
+    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+    "  issuer = \"corp\"; };";
+
+static int stage_in(void **state)
+{
+	struct stage *s = test_calloc(1, sizeof(*s));
+	AUTO_SPEC struct spec spec = { 0 };
+	AUTO_FREE char *text = NULL;
+	AUTO_FREE char *secret = NULL;
+	struct fake f = { .at = 0 };
+	struct err e;
+
+	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+		return -1;
+	scratch_put(s->elsewhere, "password", "sesame\nnot that\n");
+	secret = xasprintf("%s/password", ((struct scratch *)s->elsewhere)->path);
+	f.secret = secret;
+	text = xasprintf(config, ((struct scratch *)s->scratch)->path, secret);
+	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
+		fail_msg("%s", fake_said(&f));
+	fake_done(&f);
+	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	s->corp = spec_issuer_called(&spec, "corp");
+	*state = s;
+	return 0;
+}
+
+static int stage_out(void **state)
+{
+	struct stage *s = *state;
+	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+
+	close(s->snapshot);
+	test_free(s);
+	return rc;
+}
+
+static struct alone begin(const struct stage *s)
+{
+	const struct request r = { .command = COMMAND_RENEW };
+	struct alone a;
+
+	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	return a;
+}
+
+static int try_lend(const struct alone *a, const struct lend_ticket *t, int *fd,
+		    char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+	int rc;
+
+	assert_int_equal(lend_begin(t, &m, fd, &e), 0);
+	rc = alone_ask(a, &m, text, ERR_TEXT_MAX);
+	close(m.fd);
+	m.fd = -1;
+	return rc;
+}
+
+static int lend(const struct stage *s, const struct alone *a, uint64_t generation)
+{
+	const struct lend_ticket t = { .what = LEND_ORDER,
+				       .issuer = s->corp,
+				       .generation = generation };
+	char text[ERR_TEXT_MAX];
+	int fd = -1;
+
+	if (try_lend(a, &t, &fd, text) != 0)
+		fail_msg("%s", text);
+	return fd;
+}
+
+static int ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
+{
+	const uint32_t type = m->type;
+	struct err e;
+
+	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
+		fail_msg("message %u: %s", type, e.text);
+	if (m->type != MSG_FAILED) {
+		assert_int_equal(m->type, type);
+		return 0;
+	}
+	msg_get_err(m, &e);
+	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
+	return e.code;
+}
+
+static void wait_for(const struct stage *s)
+{
+	const struct scratch *dir = s->scratch;
+	AUTO_KEY EVP_PKEY *key = NULL;
+	struct err e;
+
+	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &key, &e), 0);
+}
+
+static void ask_request(int fd, bool again, struct buf *der)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+	const void *data;
+	size_t len;
+	struct err e;
+
+	msg_begin(&m, SIGN_EST, 5);
+	msg_put_u64(&m, again);
+	if (ask(fd, &m, text) != 0)
+		fail_msg("%s", text);
+	data = msg_get_bytes(&m, &len);
+	assert_int_equal(msg_end(&m, &e), 0);
+	buf_add(der, data, len);
+}
+
+static int ask_two(int fd, uint32_t type, struct buf *one, struct buf *other,
+		   char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	msg_begin(&m, type, 5);
+	TRY(ask(fd, &m, text));
+	buf_puts(one, msg_get_str(&m));
+	buf_puts(other, msg_get_str(&m));
+	assert_int_equal(msg_end(&m, &e), 0);
+	return 0;
+}
+
+/* Generation 1. */
+static void keep(const struct stage *s)
+{
+	const struct scratch *dir = s->scratch;
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	AUTO_GENERATION struct generation g = GENERATION_NONE;
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
+	    .key = key, .subject = "the live one", .to = 4102444800 });
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_BUF struct buf secret = { 0 };
+	uint64_t number;
+	struct err e;
+
+	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
+	assert_int_equal(key_to_pem(key, &secret, &e), 0);
+	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
+	assert_int_equal(generation_add(&g, "cert.pem", pem.data, pem.len, &access, &e),
+			 0);
+	assert_int_equal(generation_add(&g, "fullchain.pem", pem.data, pem.len, &access,
+					&e),
+			 0);
+	assert_int_equal(generation_add(&g, "privkey.pem", secret.data, secret.len,
+					&access, &e),
+			 0);
+	assert_int_equal(generation_keep(&g, &number, &e), 0);
+}
+
+static void a_request_is_the_same_again_where_that_is_wanted(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, 0);
+	AUTO_BUF struct buf first = { 0 };
+	AUTO_BUF struct buf again = { 0 };
+	AUTO_BUF struct buf new = { 0 };
+
+	wait_for(s);
+	ask_request(fd, false, &first);
+	ask_request(fd, true, &again);
+	assert_int_equal(first.len, again.len);
+	assert_memory_equal(first.data, again.data, first.len);
+	ask_request(fd, false, &new);
+	assert_true(new.len != first.len || memcmp(new.data, first.data, new.len) != 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* "CN=api.example" */
+static char *subject_asked(int fd)
+{
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_CSR X509_REQ *csr = NULL;
+	const unsigned char *at;
+	char line[128];
+
+	ask_request(fd, false, &der);
+	at = (const unsigned char *)der.data;
+	csr = d2i_X509_REQ(NULL, &at, (long)der.len);
+	assert_non_null(csr);
+	X509_NAME_oneline(X509_REQ_get_subject_name(csr), line, sizeof(line));
+	return xstrdup(line);
+}
+
+static void a_renewal_has_the_subject_of_what_is_live(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int first = lend(s, &a, 0);
+	AUTO_FD int next = lend(s, &a, 1);
+	AUTO_FREE char *was = NULL;
+	AUTO_FREE char *is = NULL;
+
+	keep(s);
+	wait_for(s);
+	was = subject_asked(first);
+	is = subject_asked(next);
+	assert_string_equal(was, "/CN=api.example");
+	assert_string_equal(is, "/CN=the live one");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void the_password_is_the_first_line(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, 0);
+	AUTO_BUF struct buf user = { 0 };
+	AUTO_BUF struct buf password = { 0 };
+	char text[ERR_TEXT_MAX] = "";
+
+	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text), 0);
+	assert_string_equal(user.data, "web");
+	assert_string_equal(password.data, "sesame");
+	scratch_put(s->elsewhere, "password", "\n");
+	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text),
+			 ERR_CONFIG);
+	assert_non_null(strstr(text, "has no first line"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_key_leaves_only_for_its_own_renewal(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int first = lend(s, &a, 0);
+	AUTO_FD int next = lend(s, &a, 1);
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_BUF struct buf key = { 0 };
+	char text[ERR_TEXT_MAX] = "";
+
+	keep(s);
+	wait_for(s);
+	assert_int_equal(ask_two(first, SIGN_EST_LIVE, &chain, &key, text), ERR_PROTO);
+	assert_string_equal(text, "it renews nothing");
+	assert_int_equal(ask_two(next, SIGN_EST_LIVE, &chain, &key, text), 0);
+	assert_non_null(strstr(chain.data, "BEGIN CERTIFICATE"));
+	assert_non_null(strstr(key.data, "BEGIN PRIVATE KEY"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void nothing_else_can_be_had_there(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, 1);
+	char text[ERR_TEXT_MAX], expected[64];
+
+	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		const bool listed = type >= SIGN_EST && type <= SIGN_EST_LIVE;
+
+		snprintf(expected, sizeof(expected), "message %u %s", type,
+			 listed ? "has the wrong fields" : "is not allowed here");
+		msg_begin(&m, type, 5);
+		msg_put_str(&m, "a word");
+		if (ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+			fail_msg("message %u: \"%s\"", type, text);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_request_is_the_same_again_where_that_is_wanted),
+		CASE(a_renewal_has_the_subject_of_what_is_live),
+		CASE(the_password_is_the_first_line),
+		CASE(a_key_leaves_only_for_its_own_renewal),
+		CASE(nothing_else_can_be_had_there),
+	};
+
+	return cmocka_run_group_tests_name("keeper_est", tests, NULL, NULL);
+}

@@ -1,0 +1,261 @@
+/*
+ * acme: a whole order, an account, renewal information, with a CA that answers whatever
+ * comes. In place of http.c the input answers: what is done, and then an answer for each
+ * request, behind an octet of its status. "@" is the CA, ends of lines are "\n", and an
+ * octet 0 ends each.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "acme/account.h"
+#include "acme/ari_fetch.h"
+#include "acme/client.h"
+#include "acme/order.h"
+#include "acme/refusal.h"
+#include "acme/registration.h"
+#include "acme/token.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/origin.h"
+#include "tests/fuzz/fuzz.h"
+
+#define NOW        INT64_C(1795000000)
+#define CA         "https://ca.test"
+#define REQUESTS   3000 /* a hundred bad nonces for each of thirty */
+#define THUMBPRINT "0123456789012345678901234567890123456789012"
+
+struct http {
+	struct fuzz in;
+	unsigned n;
+};
+
+/* -- the CA -- */
+
+int http_new(const struct http_settings *s, struct http **h, struct err *e)
+{
+	(void)s;
+	(void)e;
+	*h = xcalloc(1, sizeof(**h));
+	return 0;
+}
+
+void http_free(struct http *h)
+{
+	free(h);
+}
+
+static void put(struct buf *out, const char *text)
+{
+	for (; *text != '\0'; text++)
+		if (*text == '@')
+			buf_puts(out, CA);
+		else
+			buf_add(out, text, 1);
+}
+
+static void add_headers(struct fuzz *f, struct http_reply *reply)
+{
+	for (int i = 0; i < LIMIT_HTTP_HEADERS && f->len > 0; i++) {
+		AUTO_FREE char *line = fuzz_text(f, '\n');
+		AUTO_BUF struct buf said = { 0 };
+
+		if (line[0] == '\0')
+			break;
+		put(&said, line);
+		http_reply_add(reply, said.data, said.len);
+	}
+}
+
+static void answer(struct fuzz *f, struct http_reply *reply)
+{
+	static const long statuses[] = { 200, 201, 400, 403, 404, 409, 429, 500, 503 };
+	const uint8_t how = fuzz_byte(f);
+	const uint8_t *end = f->len == 0 ? NULL : memchr(f->at, 0, f->len);
+	struct fuzz one = { f->at, end == NULL ? f->len : (size_t)(end - f->at) };
+	AUTO_FREE char *body = NULL;
+
+	f->at += one.len + (end != NULL);
+	f->len -= one.len + (end != NULL);
+	reply->status = statuses[how % (sizeof(statuses) / sizeof(*statuses))];
+	if ((how & 0x80) == 0)
+		http_reply_add(reply, "replay-nonce: N", 15);
+	if ((how & 0x40) == 0)
+		add_headers(&one, reply);
+	body = fuzz_text(&one, '\0');
+	put(&reply->body, body);
+}
+
+/* Nothing is asked of anybody else. */
+int http_exchange(struct http *h, const struct http_request *request,
+		  struct http_reply *reply, struct err *e)
+{
+	assert(request->url != NULL && origin_same(request->url, CA "/"));
+	http_reply_done(reply);
+	if (h->in.len == 0)
+		return err_set(e, ERR_NET, "the input ends");
+	h->n++;
+	answer(&h->in, reply);
+	return 0;
+}
+
+/* -- the host, which looks at what it is told -- */
+
+struct told {
+	char *kid; /* owned; NULL: not registered */
+	bool rolling;
+};
+
+static int sign(void *arg, const struct acme_ask *ask, struct buf *jws, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	assert(ask->kind < ASK_KINDS && ask->nonce != NULL);
+	assert(origin_same(ask->url, CA "/"));
+	buf_puts(jws, "{}");
+	return 0;
+}
+
+static int account(void *arg, struct acme_account *a, struct err *e)
+{
+	const struct told *told = arg;
+
+	(void)e;
+	*a = (struct acme_account){
+		.kid = told->kid == NULL ? NULL : xstrdup(told->kid),
+		.thumbprint = xstrdup(THUMBPRINT),
+		.rolling = told->rolling,
+	};
+	return 0;
+}
+
+static int registered(void *arg, const char *kid, struct err *e)
+{
+	struct told *told = arg;
+
+	(void)e;
+	assert(kid == NULL || origin_same(kid, CA "/"));
+	free(told->kid);
+	told->kid = kid == NULL ? NULL : xstrdup(kid);
+	return 0;
+}
+
+static int rolled(void *arg, bool taken, struct err *e)
+{
+	(void)taken;
+	(void)e;
+	((struct told *)arg)->rolling = false;
+	return 0;
+}
+
+static int checkpoint(void *arg, const char *url, const struct acme_token *tokens,
+		      size_t n, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	assert(origin_same(url, CA "/") && strlen(url) <= LIMIT_ACME_URL);
+	for (size_t i = 0; i < n; i++)
+		assert(
+		    token_is_authorization(tokens[i].token, tokens[i].authorization));
+	return 0;
+}
+
+static int over(void *arg, const struct refusals *refused, struct err *e)
+{
+	(void)arg;
+	(void)e;
+	for (size_t i = 0; i < refused->n; i++)
+		assert(strstr(refused->list[i].name, "a.test") != NULL);
+	return 0;
+}
+
+/* -- what is done -- */
+
+/* A failure is told in a line that a terminal can show. */
+static void failed(int rc, const struct err *e)
+{
+	assert(rc >= ERR_HOOK && rc == (int)e->code && e->text[0] != '\0');
+	assert(memchr(e->text, '\0', sizeof(e->text)) != NULL);
+	for (const char *c = e->text; *c != '\0'; c++)
+		assert((unsigned char)*c >= ' ' && *c != 0x7f);
+	if (rc == ERR_LATER)
+		assert(e->retry_at_ms > NOW * 1000 &&
+		       e->retry_at_ms <= (NOW + ACME_LATER_S) * 1000);
+}
+
+static int order(struct acme *a, unsigned wish, struct err *e)
+{
+	static const char *const names[] = { "a.test", "*.a.test", "b.a.test" };
+	static const char *const only[] = { "*.a.test", NULL };
+	static const struct order_way ways[] = { { "http-01", 7, NULL, only },
+						 { "dns-01", 8, only, NULL } };
+	static const char *const chains[] = { NULL, "shortest", "Lab", NULL };
+	const struct order_want want = {
+		.names = names,
+		.n_names = 3,
+		.ways = ways,
+		.n_ways = 2,
+		.chain = chains[wish >> 2 & 3],
+		.profile = (wish & 12) == 12 ? "short" : NULL,
+		.url = (wish & 64) != 0 ? CA "/o/1" : NULL,
+		.polls = (wish >> 2 & 3) * ORDER_LOOK_POLLS,
+		.replaces = (wish & 128) != 0,
+	};
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_FREE char *note = NULL;
+
+	return order_advance(a, &want, &chain, &note, e);
+}
+
+static int person(struct acme *a, unsigned wish, struct err *e)
+{
+	AUTO_BUF struct buf text = { 0 };
+
+	if ((wish & 64) != 0)
+		return account_revoke(a, (wish & 128) != 0, e);
+	return account_step(a, (enum account_step)(wish >> 2 & 3), &text, e);
+}
+
+static int renewal(struct acme *a, struct err *e)
+{
+	struct ari_answer said = { .offered = false };
+	const int rc = ari_fetch(a, "aYhba4dGQEHhs3uEe6CuLN4ByNQ.AIdlQyE", &said, e);
+
+	if (rc == 0 && said.offered) {
+		assert(said.window.start < said.window.end);
+		assert(said.ask_at >= NOW + ARI_SOON_S &&
+		       said.ask_at <= NOW + ARI_LATE_S);
+		assert(said.explanation == NULL || ari_url_is_plain(said.explanation));
+	}
+	if (rc == 0)
+		free(said.explanation);
+	return rc;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	const struct acme_settings s = { .url = CA "/dir", .agree_terms = true };
+	struct fuzz f = { data, len };
+	const unsigned wish = fuzz_byte(&f);
+	struct told told = { (wish & 16) != 0 ? NULL : xstrdup(CA "/a/1"),
+			     (wish & 32) != 0 };
+	const struct acme_host host = { &told,  sign,       account, registered,
+					rolled, checkpoint, over };
+	struct acme a;
+	struct err e = { .text = "" };
+	int rc;
+
+	clock_fake(NOW);
+	assert(acme_open(&a, &s, &host, &e) == 0);
+	a.http->in = f;
+	if ((wish & 3) == 3)
+		rc = person(&a, wish, &e);
+	else
+		rc = (wish & 3) == 2 ? renewal(&a, &e) : order(&a, wish, &e);
+	assert(a.http->n < REQUESTS);
+	if (rc < 0)
+		failed(rc, &e);
+	acme_close(&a);
+	free(told.kid);
+	return 0;
+}

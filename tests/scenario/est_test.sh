@@ -1,0 +1,140 @@
+#!/bin/bash
+# est: what an EST server may answer, and who it may turn away. One that is real is asked in
+# real/est_test.
+. "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../lib_pki.sh"
+. "$(dirname "$0")/../lib_est.sh"
+
+run_faults() { # [ROOT of certificates that it takes]
+	free_port
+	"$root/tests/tools/est_faults" "$dir" $port "$@" >>est.log 2>&1 &
+	server=$!
+	started $server
+	until_true 60 is_answering $port
+	host=https://127.0.0.1:$port
+}
+
+# From now on it errs as LABEL says.
+errs() { # LABEL [SETTINGS of the issuer]
+	url=$host/.well-known/est/$1
+	corp "${2-$(as_user)}"
+}
+
+start() {
+	est_ca
+	run_faults
+	errs fine
+	expect 0 everleaf renew
+	is_live_of www 1 1
+}
+
+# It fails with these words, which name server and step; what is live stays.
+fails() { # LABEL WORDS
+	errs "$1"
+	expect 1 everleaf renew --force www
+	says err "$url/simplereenroll: $2"
+	is_live_of www 1 1
+}
+
+test_each_refusal_is_told_and_leaves_what_is_live() {
+	start
+	fails 400 'the CA answers 400: not for'
+	fails 409 'the CA answers 409'
+	fails 500 'the CA answers 500'
+	fails 404 'there is no EST server, or none of that label: look at url: the CA answers 404'
+}
+
+test_what_is_no_certificate_is_told_and_leaves_what_is_live() {
+	start
+	fails html 'it sends no PKCS #7 in base64, or not all of it, but "<html><body>Sign in'
+	fails cut 'it sends no PKCS #7 in base64, or not all of it'
+	fails none 'it sends no certificate'
+	fails another 'what it sends (1) has no certificate for the key of the request'
+}
+
+test_a_body_without_end_is_given_up() {
+	start
+	fails endless "$host: its answer is too large (body)"
+}
+
+test_base64_may_have_any_lines() {
+	start
+	errs crlf
+	expect 0 everleaf renew --force www
+	errs one
+	expect 0 everleaf renew --force www
+	is_live_of www 3 3
+}
+
+test_only_what_is_asked_for_is_taken_of_what_comes() {
+	start
+	errs extra
+	expect 0 everleaf renew --force www
+	is 1 "$(grep -c BEGIN state/live/www/fullchain.pem)"
+	openssl verify -CAfile ca.pem state/live/www/cert.pem
+}
+
+test_a_renewal_has_the_subject_and_another_key_of_what_is_live() {
+	start
+	openssl x509 -in state/live/www/cert.pem -noout -subject -ext subjectAltName >was
+	openssl x509 -in state/live/www/cert.pem -noout -pubkey >was.key
+	errs fine ""
+	expect 0 everleaf renew --force www
+	openssl x509 -in state/live/www/cert.pem -noout -subject -ext subjectAltName | cmp - was
+	! openssl x509 -in state/live/www/cert.pem -noout -pubkey | cmp -s - was.key
+	is "simplereenroll fine www.example.org -" "$(tail -n 1 est.asked | cut -d ' ' -f 1-4)"
+}
+
+test_a_certificate_that_is_refused_gives_way_to_the_user() {
+	start
+	errs refuses
+	expect 0 everleaf renew --force www
+	says err "simplereenroll: the CA answers 403: not by that certificate: enrolled as user estuser again"
+	is_live_of www 2 2
+}
+
+# By an alert in TLS, which may be lost with the connection, and not by an answer.
+test_one_that_tls_refuses_gives_way_to_the_user() {
+	start
+	end $server
+	openssl_ca other
+	run_faults "$dir/other.pem"
+	errs fine
+	expect 0 everleaf renew --force www
+	says err "enrolled as user estuser again"
+	is_live_of www 2 2
+	errs fine ""
+	expect 1 everleaf renew --force www
+	says err "$host"
+	is_live_of www 2 2
+}
+
+test_other_names_are_enrolled_anew() {
+	start
+	corp "$(as_user)" 'names = [ "www.example.org", "api.example.org" ];'
+	expect 0 everleaf renew
+	is "simpleenroll fine - estuser" "$(tail -n 1 est.asked | cut -d ' ' -f 1-4)"
+	is_live_of www 2 2
+}
+
+test_what_waits_is_sent_again_byte_for_byte() {
+	start
+	errs wait
+	expect 1 everleaf renew --force www
+	says err "the request waits for approval"
+	is_live_of www 1 1
+	expect 0 everleaf renew www
+	is_live_of www 2 2
+	is 1 "$(tail -n 2 est.asked | sort -u | wc -l)"
+}
+
+test_a_busy_server_says_when() {
+	start
+	errs 503
+	expect 1 everleaf renew --force www
+	says err "parked until"
+	says err "the CA answers 503: full"
+	is_live_of www 1 1
+}
+
+run_tests "$@"
