@@ -62,6 +62,12 @@ by_pem() {
 	ask --cert "$dir/tls/app.pem"
 }
 
+# One reading, so what it finds is of one piece at any moment. A PEM file curl opens twice,
+# for the certificate and for the key, and a new one may come in between.
+by_p12() {
+	ask --cert-type P12 --cert "$dir/tls/app.p12:$(cat "$dir/password")"
+}
+
 by_proxy() {
 	curl -sS -m 20 "http://127.0.0.1:$proxy/"
 }
@@ -195,7 +201,7 @@ good "curl gets in with the PEM file"
 gets_in ask --cert "$dir/tls/locked.pem" --pass "$(cat "$dir/password")"
 is_refused ask --cert "$dir/tls/locked.pem" --pass wrong
 good "curl gets in with the key under a password, and not without it"
-gets_in ask --cert-type P12 --cert "$dir/tls/app.p12:$(cat "$dir/password")"
+gets_in by_p12
 good "curl gets in with the PKCS#12 file"
 gets_in by_proxy
 good "the other nginx gets in with its own"
@@ -211,9 +217,9 @@ done
 
 # ------------------------------------------------------------------------------------
 step "All of them are renewed while clients go on coming"
-come_again by_pem
+come_again by_p12
 come_again by_proxy
-until_true 60 test -s "$dir/answers.by_pem" -a -s "$dir/answers.by_proxy"
+until_true 60 test -s "$dir/answers.by_p12" -a -s "$dir/answers.by_proxy"
 shown everleaf renew --force --all
 for name in front app proxy; do
 	is_live_of $name 2 2
@@ -225,7 +231,8 @@ until_true 60 more_have_come
 touch "$dir/enough"
 # shellcheck disable=SC2086
 wait $again
-is 0 "$(cat "$dir"/answers.* | grep -vc '^welcome$')"
+refused=$(cat "$dir"/answers.* | grep -v '^welcome$' | head -3) || :
+[ -z "$refused" ] || fail "a client was refused: $refused"
 good "$(cat "$dir"/answers.* | wc -l) requests, none refused"
 
 # ------------------------------------------------------------------------------------
