@@ -164,7 +164,7 @@ soak: all ## 100,000 renewals by one daemon: what it holds in the end (make chec
 
 years: all $(TOOLS) $(B)/tests/agent/life_test ## 400 days of the agent and of all roles, at CAs that fail, in a clock that is steered (make check: a sample)
 	LIFE_DAYS=400 LIFE_SEEDS=10 $(B)/tests/agent/life_test
-	YEARS_DAYS=400 BUILD=$(B) tests/real/years_test.sh
+	YEARS_DAYS=400 YEARS_TIMES=6 BUILD=$(B) tests/real/years_test.sh
 
 scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused
 	@BUILD=$(B) tests/scale/rest && tests/scale/others && BUILD=$(B) tests/scale/nonces
