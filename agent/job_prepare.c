@@ -37,8 +37,10 @@ static bool was_short(const struct err *why)
 }
 
 /* The held generation, if it is there and still what is asked for. What cannot be used
- * is forgotten: it must not keep a new one from being ordered. */
-static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
+ * is forgotten: it must not keep a new one from being ordered. Who did not wait for its
+ * beginning, and finds it ahead, had a clock that was ahead when it came. */
+static int take_held(struct agent *a, struct job *j, bool waited, bool *taken,
+		     struct err *e)
 {
 	struct cert *c = &a->certs[j->cert];
 	int rc;
@@ -52,6 +54,7 @@ static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
 	if (rc == 0 && j->facts.names_hash == j->memory.held_names_hash &&
 	    inventory_key_fits(a, j->spec, &j->facts) &&
 	    j->facts.not_after == j->memory.held_not_after &&
+	    (waited || !due_is_ahead(j->facts.not_before, clock_now())) &&
 	    (j->spec->usage & ~j->facts.usage) == 0) {
 		j->generation = c->held;
 		*taken = true;
@@ -154,15 +157,16 @@ static int take_stored(struct agent *a, struct job *j, struct err *e)
 
 int job_prepare(struct agent *a, struct job *j, struct err *e)
 {
-	bool found, taken;
+	bool found, taken, waited;
 
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
 	j->cut = j->memory.state >= JOB_INSTALLING;
-	if (j->memory.state == JOB_PARKED)
+	waited = j->memory.state == JOB_PARKED;
+	if (waited)
 		j->memory.state = JOB_IDLE;
 	j->previous = a->certs[j->cert].generation;
 	look_at_old(a, j);
-	TRY(take_held(a, j, &taken, e));
+	TRY(take_held(a, j, waited, &taken, e));
 	if (taken)
 		return 0;
 	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)

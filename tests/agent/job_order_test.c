@@ -605,15 +605,15 @@ static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
 	}
 }
 
-/* Generation 1 of `one`, for these names. */
-static void store(const struct world *w, const char *names)
+/* Generation 1 of `one`, for these names, from then on. */
+static void store_from(const struct world *w, const char *names, int64_t from)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_BUF struct buf pem = { 0 };
 	const struct cert_plan plan = { .key = key,
 					.issuer_key = key,
-					.from = clock_now() - 60,
-					.to = clock_now() + 86400,
+					.from = from,
+					.to = from + 90 * 86400,
 					.names = names };
 	X509 *cert = certs_make(&plan);
 	struct err e;
@@ -623,6 +623,11 @@ static void store(const struct world *w, const char *names)
 	(void)mkdirat(w->scratch->fd, "archive/one", 0755);
 	(void)mkdirat(w->scratch->fd, "archive/one/0000000001", 0755);
 	scratch_put(w->scratch, "archive/one/0000000001/cert.pem", pem.data);
+}
+
+static void store(const struct world *w, const char *names)
+{
+	store_from(w, names, clock_now() - 60);
 }
 
 static void what_was_stored_when_a_crash_came_is_not_ordered_again(void **state)
@@ -672,6 +677,43 @@ static void what_cannot_be_looked_at_now_is_not_given_up(void **state)
 	assert_int_equal(c->held, 1);
 	assert_null(w->agent.jobs);
 	assert_int_equal(memory_of(w, "one").failures, 1);
+}
+
+/* It was held as something that had begun; or until it begins. */
+static void what_is_held_of_a_clock_that_was_ahead_is_not_installed(void **state)
+{
+	const struct {
+		int64_t from;
+		enum job_state state;
+		bool taken;
+	} rows[] = {
+		{ -60, JOB_IDLE, true },
+		{ 2 * 86400, JOB_PARKED, true },
+		{ 2 * 86400, JOB_IDLE, false },
+	};
+	struct world *w = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		const int64_t from = clock_now() + rows[i].from;
+		struct memory m = { .state = rows[i].state,
+				    .held = 1,
+				    .held_not_after = from + 90 * 86400,
+				    .held_names_hash = w->spec.certs[ONE].names_hash };
+		struct cert *c = &w->agent.certs[ONE];
+		struct err e;
+
+		store_from(w, "DNS:one.example", from);
+		assert_int_equal(agent_write(&w->agent, &e), 0);
+		assert_int_equal(state_put(w->agent.state, "one", &m, &e), 0);
+		assert_int_equal(agent_commit(&w->agent, &e), 0);
+		c->held = 1;
+		c->held_not_after = m.held_not_after;
+		c->flags |= CERT_HELD_GOOD;
+		job_begin(&w->agent, ONE, WHY_ASKED);
+		if ((w->agent.jobs->generation == 1) != rows[i].taken)
+			fail_msg("row %zu", i);
+		job_end(&w->agent, w->agent.jobs);
+	}
 }
 
 static void what_refuses_gives_way_to_the_next_at_once(void **state)
@@ -912,6 +954,7 @@ int main(void)
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
 		CASE(what_was_stored_when_a_crash_came_is_not_ordered_again),
 		CASE(what_cannot_be_looked_at_now_is_not_given_up),
+		CASE(what_is_held_of_a_clock_that_was_ahead_is_not_installed),
 		CASE(what_refuses_gives_way_to_the_next_at_once),
 		CASE(who_is_asked_outlives_the_run),
 		CASE(a_CA_that_is_too_busy_for_long_gives_way_too),
