@@ -10,14 +10,14 @@
 #include "base/mem.h"
 #include "base/msg.h"
 
-static int find(const struct spec *s, uint64_t n, const struct spec_challenge **c,
-		struct err *e)
+static const struct spec_challenge *find(const struct spec *s, uint64_t n,
+					 struct err *e)
 {
-	if (n >= s->n[SPEC_CHALLENGES] || s->challenges[n].type != CHALLENGE_DNS_01)
-		return err_set(e, ERR_PROTO, "there is no challenge %llu of dns-01",
-			       (unsigned long long)n);
-	*c = &s->challenges[n];
-	return 0;
+	if (n < s->n[SPEC_CHALLENGES] && s->challenges[n].type == CHALLENGE_DNS_01)
+		return &s->challenges[n];
+	err_set(e, ERR_PROTO, "there is no challenge %llu of dns-01",
+		(unsigned long long)n);
+	return NULL;
 }
 
 static int get_count(struct msg *m, size_t *out, struct err *e)
@@ -47,7 +47,9 @@ int dns_on_find(void *spec, struct msg *m, struct err *e)
 	for (size_t i = 0; i < n; i++)
 		names[i] = msg_get_str(m);
 	TRY(msg_end(m, e));
-	TRY(find(s, challenge, &c, e));
+	c = find(s, challenge, e);
+	if (c == NULL)
+		return e->code;
 	resolvers = spec_words(s, c->resolvers);
 	asked = (struct dns_asked){ .resolvers = resolvers };
 	places = xcalloc(n, sizeof(*places));
@@ -76,7 +78,9 @@ int dns_on_send(void *spec, struct msg *m, struct err *e)
 
 	data = msg_get_bytes(m, &n);
 	TRY(msg_end(m, e));
-	TRY(find(s, challenge, &c, e));
+	c = find(s, challenge, e);
+	if (c == NULL)
+		return e->code;
 	buf_add(&update, data, n);
 	TRY(dns_send(spec_text(s, c->server), zone, &update, &sent, e));
 	bytes = sent.bytes;
@@ -110,7 +114,9 @@ int dns_on_look(void *spec, struct msg *m, struct err *e)
 		records[i].value = msg_get_str(m);
 	}
 	TRY(msg_end(m, e));
-	TRY(find(s, challenge, &c, e));
+	c = find(s, challenge, e);
+	if (c == NULL)
+		return e->code;
 	resolvers = spec_words(s, c->resolvers);
 	asked = (struct dns_asked){ .resolvers = resolvers, .port = "53" };
 	TRY(dns_look(&asked, zone, records, n, &sight, e));
