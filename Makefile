@@ -118,6 +118,8 @@ $(TESTS): | $(PROGRAMS)
 
 tests: $(TESTS) $(TOOLS) $(FUZZERS) $(B)/tests/bench/responder ## build every unit test and what the script suites need
 
+tools: $(TOOLS)
+
 demo: all $(TOOLS) ## the whole life of a certificate, with a real nginx
 	@tests/demo.sh
 
@@ -161,6 +163,9 @@ fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm
 
 soak: all ## 100,000 renewals by one daemon: what it holds in the end (make check: a sample)
 	@BUILD=$(B) tests/scale/soak
+
+planted: ## faults that somebody might make: each is put into a copy of the tree, and a test must find it
+	@tests/planted/run
 
 years: all $(TOOLS) $(B)/tests/agent/life_test ## 400 days of the agent and of all roles, at CAs that fail, in a clock that is steered (make check: a sample)
 	LIFE_DAYS=400 LIFE_SEEDS=10 $(B)/tests/agent/life_test
@@ -229,7 +234,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak years scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years scale bench cover install uninstall help clean $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \

@@ -161,6 +161,7 @@ test_answers_without_a_nonce_are_followed_by_asking_for_one() {
 	authz * without Replay-Nonce
 	challenge * without Replay-Nonce
 	S
+	is 1 "$(asked order)" # and none was refused for its nonce
 }
 
 test_a_clock_that_is_not_that_of_the_ca_is_told_of_once() {
