@@ -11,12 +11,6 @@
 #include "base/err.h"
 #include "base/text.h"
 
-static const enum lend rights[ACCOUNT_STEPS] = {
-	[ACCOUNT_SHOW] = LEND_UPDATE,           [ACCOUNT_REGISTER] = LEND_REGISTER,
-	[ACCOUNT_UPDATE] = LEND_UPDATE,         [ACCOUNT_ROLLOVER] = LEND_ROLLOVER,
-	[ACCOUNT_DEACTIVATE] = LEND_DEACTIVATE,
-};
-
 /* It comes from a worker: what is in it besides lines is not for a terminal. */
 static void print(const char *text)
 {
@@ -40,7 +34,7 @@ int agent_account(struct agent *a, struct err *e)
 
 	TRY(agent_asked_issuer(a, ISSUER_ACME, "not an ACME issuer: it has no account",
 			       &t.issuer, e));
-	t.what = rights[a->request->step];
+	t.what = lend_of_account((enum account_step)a->request->step);
 	msg_begin(&m, WORKER_ACCOUNT, 0);
 	msg_put_u64(&m, t.issuer);
 	msg_put_u64(&m, a->request->step);

@@ -8,7 +8,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 
-/* What the agent may lend when. */
+/* What the agent may lend when; see is_for_command(). */
 static const unsigned lends[KEEPER_STATES] = {
 	[KEEPER_RENEWS] = 1u << LEND_ORDER | 1u << LEND_REVOKE,
 	[KEEPER_CHECKS] = 1u << LEND_LOOK,
@@ -76,6 +76,17 @@ static int check_cert(const struct keeper *k, const struct lend_ticket *t, uint6
 	return 0;
 }
 
+/* Of an account a person has said what is to become of it, and of which. */
+static bool is_for_command(const struct keeper *k, uint64_t what, uint64_t issuer)
+{
+	const struct request *r = &k->start.request;
+
+	if (k->state != KEEPER_OPENS)
+		return true;
+	return what == lend_of_account((enum account_step)r->step) && r->n_names == 1 &&
+	       spec_issuer_called(&k->start.spec, r->names[0]) == issuer;
+}
+
 static int get_ticket(const struct keeper *k, struct msg *m, struct lend_ticket *t,
 		      struct err *e)
 {
@@ -86,7 +97,8 @@ static int get_ticket(const struct keeper *k, struct msg *m, struct lend_ticket 
 	t->reason = msg_get_u64(m);
 	t->out = name_set_get(m);
 	TRY(msg_end(m, e));
-	if (what >= LENDS || (lends[k->state] & 1u << what) == 0)
+	if (what >= LENDS || (lends[k->state] & 1u << what) == 0 ||
+	    !is_for_command(k, what, issuer))
 		return err_set(e, ERR_PROTO, "lend %llu is not for this command",
 			       (unsigned long long)what);
 	if (issuer >= s->n[SPEC_ISSUERS] || s->issuers[issuer].url.at == 0 ||

@@ -20,6 +20,19 @@ static const unsigned allowed[LENDS] = {
 	[LEND_REVOKE] = FOUND | ASK(REVOKE) | ASK(REVOKE_BY_CERT),
 };
 
+enum lend lend_of_account(enum account_step step)
+{
+	static const enum lend rights[ACCOUNT_STEPS] = {
+		[ACCOUNT_SHOW] = LEND_UPDATE,
+		[ACCOUNT_REGISTER] = LEND_REGISTER,
+		[ACCOUNT_UPDATE] = LEND_UPDATE,
+		[ACCOUNT_ROLLOVER] = LEND_ROLLOVER,
+		[ACCOUNT_DEACTIVATE] = LEND_DEACTIVATE,
+	};
+
+	return rights[step];
+}
+
 bool lend_allows(enum lend what, enum acme_ask_kind kind)
 {
 	return what < LENDS && kind < ASK_KINDS && (allowed[what] & 1u << kind) != 0;

@@ -12,6 +12,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "acme/account.h"
 #include "acme/ask.h"
 #include "agent/name_set.h"
 
@@ -42,6 +43,9 @@ struct lend_ticket {
 	uint64_t reason;     /* ... RFC 5280 5.3.1; 0: none is told */
 	struct name_set out; /* LEND_ORDER: names that the order leaves out */
 };
+
+/* What is lent for that step of `everleaf account`. */
+enum lend lend_of_account(enum account_step step);
 
 /* Whether `what` includes that `kind` is signed. (What the CA calls the account, and
  * which of two keys it knows, can be told on every ticket: all begin by asking.) */
