@@ -238,7 +238,7 @@ size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max)
 
 int64_t hookrun_wake_ms(const struct hookruns *h)
 {
-	int64_t wake = INT64_MAX;
+	int64_t wake = h->n_results > 0 ? 0 : INT64_MAX;
 
 	for (size_t i = 0; i < h->n; i++) {
 		const struct run *r = &h->runs[i];
