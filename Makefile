@@ -158,6 +158,11 @@ hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a m
 	@HOSTILE_SECONDS=60 HOSTILE_SAYS=$(CURDIR)/$(B)/hostile BUILD=$(B) tests/scenario/hostile_test.sh
 	@cat $(B)/hostile
 
+HOSTILE_MESSAGES ?= 400000
+hostile-roles: all $(B)/tests/hostile/keeper_test $(B)/tests/hostile/super_test ## roles that are sent whatever another one, taken over, could send (make check: a sample)
+	HOSTILE_MESSAGES=$(HOSTILE_MESSAGES) $(B)/tests/hostile/keeper_test
+	HOSTILE_MESSAGES=$(HOSTILE_MESSAGES) $(B)/tests/hostile/super_test
+
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
@@ -234,7 +239,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years scale bench cover install uninstall help clean $(GATES)
+.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years scale bench cover install uninstall help clean hostile-roles $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \
