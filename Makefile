@@ -158,10 +158,11 @@ hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a m
 	@HOSTILE_SECONDS=60 HOSTILE_SAYS=$(CURDIR)/$(B)/hostile BUILD=$(B) tests/scenario/hostile_test.sh
 	@cat $(B)/hostile
 
-HOSTILE_MESSAGES ?= 400000
-hostile-roles: all $(B)/tests/hostile/keeper_test $(B)/tests/hostile/super_test ## roles that are sent whatever another one, taken over, could send (make check: a sample)
-	HOSTILE_MESSAGES=$(HOSTILE_MESSAGES) $(B)/tests/hostile/keeper_test
-	HOSTILE_MESSAGES=$(HOSTILE_MESSAGES) $(B)/tests/hostile/super_test
+HOSTILE := $(addprefix $(B)/tests/hostile/,keeper_test super_test agent_test)
+hostile-roles: all $(HOSTILE) ## a million messages of roles that somebody has taken over (make check: a sample)
+	HOSTILE_MESSAGES=850000 $(B)/tests/hostile/keeper_test
+	HOSTILE_MESSAGES=100000 $(B)/tests/hostile/super_test
+	HOSTILE_MESSAGES=60000 $(B)/tests/hostile/agent_test
 
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)

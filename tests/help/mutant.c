@@ -396,6 +396,7 @@ void mutant_of(struct mutant *u, const struct msg *m)
 	u->type = m->type;
 	u->fd = m->fd;
 	u->two = u->is_none = false;
+	u->changed = !as_it_was;
 	for (uint32_t n = as_it_was ? 0 : 1 + mutant_draw(u, 3); n > 0; n--)
 		change(u);
 	if (u->len > LIMIT_MSG)

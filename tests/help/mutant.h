@@ -27,6 +27,7 @@ struct mutant {
 	int fd;        /* borrowed of the message or of `odd`; -1: none */
 	int odd[8];    /* owned: descriptors that no message comes with */
 	bool two;      /* the descriptor is sent twice */
+	bool changed;  /* it is not what the message was */
 	bool is_none;  /* it is no message any more: who takes it ends, or closes */
 };
 

@@ -12,7 +12,8 @@
 #include <sys/socket.h>
 
 #define SAMPLE  20000
-#define SESSION 2000 /* messages, then another keeper, of another command */
+#define ENOUGH  100000 /* for each kind to be taken, whatever the seed */
+#define SESSION 2000   /* messages, then another keeper, of another command */
 #define LOOK    500
 #define SHORT   60000 /* ms, for an answer: the host may be busy */
 
@@ -264,6 +265,14 @@ static bool exchange(struct stage *s, struct lent *l, struct asked *q, uint32_t 
 	return true;
 }
 
+/* All on the list; and sockets for workers, which are asked on as well. */
+static uint32_t draw_type(struct stage *s)
+{
+	if (mutant_draw(&s->u, 6) == 0)
+		return KEEPER_LEND;
+	return KEEPER_STAMP + mutant_draw(&s->u, KEEPER_CRL_FORGET - KEEPER_STAMP + 1);
+}
+
 static bool ask_one(struct stage *s, uint32_t id)
 {
 	struct lent *l = &s->lent[mutant_draw(&s->u, LENT)];
@@ -273,16 +282,13 @@ static bool ask_one(struct stage *s, uint32_t id)
 	bool lives;
 
 	q.issuer = s->spec.numbers[issuers.first + mutant_draw(&s->u, issuers.n)];
-	if (l->fd >= 0 && mutant_draw(&s->u, 3) == 0) {
+	if (l->fd >= 0 && mutant_draw(&s->u, 2) == 0) {
 		q.ticket = l->ticket;
 		q.issuer = q.ticket.issuer;
 		put_of_worker(s, &q, &m);
 	} else {
 		l = NULL;
-		msg_begin(&m,
-			  KEEPER_STAMP +
-			      mutant_draw(&s->u, KEEPER_CRL_FORGET - KEEPER_STAMP + 1),
-			  0);
+		msg_begin(&m, draw_type(s), 0);
 		put_asked(s, &q, &m);
 	}
 	m.id = id;
@@ -296,7 +302,7 @@ static bool ask_one(struct stage *s, uint32_t id)
 /* Or a refusal would show nothing. (A reply that nobody has signed is never taken.) */
 static void each_was_done(const struct stage *s)
 {
-	uint32_t sum = 0;
+	uint32_t sum = 0, least = UINT32_MAX;
 
 	for (uint32_t type = KEEPER_STAMP; type <= SIGN_EST_LIVE; type++) {
 		const bool is_asked = type <= KEEPER_CRL_FORGET ||
@@ -304,11 +310,14 @@ static void each_was_done(const struct stage *s)
 				      type >= SIGN_EST;
 
 		sum += s->n_done[type];
-		if (is_asked && type != KEEPER_TXT_REPLY && s->n_done[type] == 0)
-			fail_msg("message %u was never taken", type);
+		if (is_asked && type != KEEPER_TXT_REPLY && s->n_done[type] < least)
+			least = s->n_done[type];
 	}
-	print_message("%u messages: %u done, %u refused; %u keepers ended\n", s->n_sent,
-		      sum, s->n_refused, s->n_ended);
+	print_message(
+	    "%u messages: %u done, each kind %u times or more, %u refused; %u "
+	    "keepers ended\n",
+	    s->n_sent, sum, least, s->n_refused, s->n_ended);
+	assert_true(least > 0 || s->n_sent < (hostile_seed() == 1 ? SAMPLE : ENOUGH));
 }
 
 static void a_keeper_does_what_is_on_its_list_and_nothing_else(void **state)
