@@ -1,8 +1,8 @@
 /*
- * takeover: the keeper as it runs, taken over.
+ * takeover: the keeper as it runs, taken over; and each other role.
  *
- * What an attacker who runs code in the keeper could do is tried in the real one: a
- * tracer, which only root can be, makes its system calls for it.
+ * What an attacker who runs code in a role could do is tried in the real one: a tracer,
+ * which only root can be, makes its system calls for it.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +14,7 @@
 #if defined(__x86_64__)
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/mman.h>
@@ -27,6 +28,7 @@
 #include "agent/messages.h"
 #include "agent/roles.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/sandbox_seccomp.h"
@@ -81,7 +83,13 @@ static void write_path(pid_t pid, unsigned long long at, const char *path)
 
 #define PATH_AT 4096 /* below the stack pointer: nobody looks there */
 
-/* Stop it where it waits, in poll(2): its next instruction follows a system call. */
+static bool is_waiting(long call)
+{
+	return call == SYS_poll || call == SYS_epoll_wait || call == SYS_epoll_pwait ||
+	       call == SYS_recvmsg;
+}
+
+/* Stop it where it waits: its next instruction follows a system call. */
 static struct user_regs_struct stop(pid_t pid)
 {
 	struct user_regs_struct regs;
@@ -92,7 +100,7 @@ static struct user_regs_struct stop(pid_t pid)
 	assert_int_equal(waitpid(pid, &status, __WALL), pid);
 	assert_true(WIFSTOPPED(status));
 	assert_int_equal(ptrace(PTRACE_GETREGS, pid, NULL, &regs), 0);
-	assert_int_equal(regs.orig_rax, SYS_poll);
+	assert_true(is_waiting((long)regs.orig_rax));
 	return regs;
 }
 
@@ -266,12 +274,156 @@ static void what_a_keeper_needs_can_be_done_by_the_same_means(void **state)
 	assert_false(scratch_has(s->home.scratch, "file"));
 }
 
+/* -- every role -- */
+
+#define OUR_PID ((unsigned long long)getpid())
+#define PROT_RX (PROT_READ | PROT_EXEC)
+
+/* Which roles need the call themselves. */
+#define BY(role) (1u << (role))
+#define CONNECTS (BY(ROLE_WORKER) | BY(ROLE_PROBE))
+
+struct
+try {
+	struct attack call;
+	unsigned needed_by;
+};
+
+/* An argument that is the path of what is outside. */
+#define PATH 0x7a7a7a7aull
+
+static long try_in(const struct stage *s, pid_t pid, const struct attack *a)
+{
+	struct attack with = *a;
+
+	for (int i = 0; i < 4; i++)
+		if (with.arg[i] == PATH)
+			with.path_arg = i;
+	return attack(s, pid, &with);
+}
+
+/* Until it is in its sandbox and waits for what it may be asked. */
+static void until_waiting(pid_t pid)
+{
+	AUTO_FREE char *status = xasprintf("/proc/%d/status", pid);
+	AUTO_FREE char *call = xasprintf("/proc/%d/syscall", pid);
+	const int64_t until = clock_boot_ms() + 60000;
+
+	while (clock_boot_ms() < until) {
+		char in[4096] = "", at[256] = "";
+		AUTO_FD int one = open(status, O_RDONLY | O_CLOEXEC);
+		AUTO_FD int two = open(call, O_RDONLY | O_CLOEXEC);
+
+		if (one >= 0 && two >= 0 && read(one, in, sizeof(in) - 1) > 0 &&
+		    read(two, at, sizeof(at) - 1) > 0 &&
+		    strstr(in, "Seccomp:\t2") != NULL &&
+		    is_waiting(strtol(at, NULL, 10)))
+			return;
+		poll(NULL, 0, 5);
+	}
+	fail_msg("process %d does not wait", pid);
+}
+
+static long in_a_role(const struct stage *s, enum role role, const struct attack *a)
+{
+	const struct request r = { .command = role == ROLE_INSPECT ? COMMAND_INSPECT
+								   : COMMAND_AGENT };
+	AUTO_MSG struct msg ready = MSG_NONE;
+	struct alone of;
+	struct err e;
+	long got;
+
+	alone_start(&of, role, &r, s->home.snapshot);
+	if (role == ROLE_RESPONDER || role == ROLE_ALPN) { /* it has its sockets */
+		msg_begin(&ready, RESPONDER_READY, 0);
+		assert_int_equal(msg_send(of.super, &ready, &e), 0);
+	}
+	until_waiting(of.pid);
+	got = try_in(s, of.pid, a);
+	close(of.super);
+	close(of.peer);
+	close(of.said);
+	return got;
+}
+
+static unsigned try_all(const struct stage *s, const struct try *tries, size_t n,
+			unsigned *done)
+{
+	unsigned through = 0;
+
+	for (enum role role = ROLE_AGENT; role < ROLES; role++)
+		for (size_t i = 0; i < n; i++) {
+			long got;
+
+			if ((tries[i].needed_by & BY(role)) != 0)
+				continue;
+			got = in_a_role(s, role, &tries[i].call);
+			++*done;
+			if (got == KILLED || got == -EACCES || got == -EPERM)
+				continue;
+			print_error("%s: %s: %ld\n", role_name(role),
+				    tries[i].call.name, got);
+			through++;
+		}
+	return through;
+}
+
+static void no_role_that_is_taken_over_gets_through(void **state)
+{
+#define TRY_(name, call, ...)                                       \
+	{                                                           \
+		{ name, call, { __VA_ARGS__ }, false, -1, 0, 0 }, 0 \
+	}
+	const struct try tries[] = {
+		TRY_("read", SYS_openat, AT_CWD, PATH, O_RDONLY),
+		TRY_("write", SYS_openat, AT_CWD, PATH, O_WRONLY),
+		TRY_("truncate", SYS_truncate, PATH, 0),
+		TRY_("unlink", SYS_unlinkat, AT_CWD, PATH, 0),
+		TRY_("mkdir", SYS_mkdirat, AT_CWD, PATH, 0755),
+		TRY_("utimes", SYS_utimensat, AT_CWD, PATH, 0, 0),
+		TRY_("mknod", SYS_mknodat, AT_CWD, PATH, S_IFIFO | 0600, 0),
+		TRY_("chmod", SYS_chmod, PATH, 0666),
+		TRY_("chown", SYS_chown, PATH, 0, 0),
+		TRY_("execve", SYS_execve, PATH, 0, 0),
+		TRY_("fork", SYS_fork, 0),
+		TRY_("unshare", SYS_unshare, 0x10000000),
+		TRY_("kill the parent", SYS_kill, OUR_PID, 0),
+		TRY_("pidfd_open", SYS_pidfd_open, OUR_PID, 0),
+		TRY_("process_vm_readv", SYS_process_vm_readv, OUR_PID, 0, 0, 0),
+		{ { "socket", SYS_socket, { AF_INET, SOCK_STREAM, 0 }, 0, -1, 0, 0 },
+		  CONNECTS },
+		TRY_("raw socket", SYS_socket, AF_INET, SOCK_RAW, IPPROTO_ICMP),
+		TRY_("packet socket", SYS_socket, AF_PACKET, SOCK_RAW, 0),
+		TRY_("executable memory", SYS_mmap, 0, 4096, PROT_RX, 0x22),
+		TRY_("ptrace", SYS_ptrace, PTRACE_SEIZE, OUR_PID, 0, 0),
+		TRY_("io_uring", SYS_io_uring_setup, 4, 0),
+		TRY_("bpf", SYS_bpf, 0, 0, 0),
+		TRY_("keyctl", SYS_keyctl, 0, 0, 0),
+		TRY_("userfaultfd", SYS_userfaultfd, 0),
+	};
+	const struct stage *s = *state;
+	unsigned done = 0;
+
+	if (geteuid() != 0 || SANDBOX_SANITIZED ||
+	    syscall(SYS_landlock_create_ruleset, NULL, 0, 1) < 1) {
+		print_message("skipped: only root can take over a role, and only one "
+			      "with its whole sandbox\n");
+		skip();
+	}
+	scratch_mkdir(s->home.scratch, "agent");
+	assert_int_equal(try_all(s, tries, sizeof(tries) / sizeof(*tries), &done), 0);
+	scratch_expect(s->outside, "file", "outside");
+	assert_int_equal(scratch_count(s->outside, "."), 1);
+	print_message("%u attacks\n", done);
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
 	const struct CMUnitTest tests[] = {
 		CASE(a_keeper_that_is_taken_over_can_do_nothing_that_it_need_not),
 		CASE(what_a_keeper_needs_can_be_done_by_the_same_means),
+		CASE(no_role_that_is_taken_over_gets_through),
 	};
 
 	signal(SIGPIPE, SIG_IGN);

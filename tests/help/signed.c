@@ -162,14 +162,16 @@ static void payload(const struct spec *s, const struct lend_ticket *t,
 	}
 }
 
-/* A key that speaks for itself is one of ours, too. */
+/* While a roll-over is open either key may be the account's (RFC 8555 7.3.5). A key that
+ * speaks for itself is one of ours, too. */
 static bool is_ours(const struct jose *j, const struct account *a)
 {
 	const json_t *jwk = json_object_get(j->header, "jwk");
 	AUTO_KEY EVP_PKEY *own = jwk == NULL ? NULL : jose_key(jwk);
 
 	if (own == NULL)
-		return jose_verifies(j, a->key);
+		return jose_verifies(j, a->key) ||
+		       (a->next != NULL && jose_verifies(j, a->next));
 	return jose_verifies(j, NULL) &&
 	       (key_same_public(own, a->key) ||
 		(a->next != NULL && key_same_public(own, a->next)));
