@@ -2,68 +2,52 @@
  * keeper: what a worker may send to a CFSSL server, read as that would read it, and that
  * nothing else can be had on its ticket.
  */
-#include <errno.h>
 #include <string.h>
 
 #include <jansson.h>
 #include <openssl/hmac.h>
 #include <openssl/x509v3.h>
 
-#include "agent/lend.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/csr.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/text.h"
 #include "base/x509.h"
-#include "store/generation.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
 #include "tests/help/certs.h"
+#include "tests/help/lent.h"
 #include "tests/help/pending.h"
 #include "tests/scratch.h"
 
 #define KEY "\x01\x23\x45\x67\x89\xab\xcd\xef\x0f"
 
 struct stage {
-	void *scratch;
-	void *elsewhere; /* where auth.key is */
-	int snapshot;
+	struct lent lent;
 	uint32_t corp;
 };
 
-static const char config[] =
-    "state_dir = \"%s\";"
-    "issuers = { name = \"corp\"; type = \"cfssl\"; url = \"http://ca.corp.example\";"
-    "  profile = \"server\"; auth_key_file = \"%s\"; };"
-    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-    "  optional = \"b.example\"; issuer = \"corp\"; };";
+static const struct lent_config config = {
+	.before = "issuers = { name = \"corp\"; type = \"cfssl\"; url = "
+		  "\"http://ca.corp.example\";"
+		  "  profile = \"server\"; auth_key_file = ",
+	.after =
+	    "; };"
+	    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+	    "  optional = \"b.example\"; issuer = \"corp\"; };",
+	.file = "auth.key",
+	.secret = " 0123456789abCDEF0f\n",
+};
 
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
-	AUTO_SPEC struct spec spec = { 0 };
-	AUTO_FREE char *text = NULL;
-	AUTO_FREE char *secret = NULL;
-	struct fake f = { .at = 0 };
-	struct err e;
 
-	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+	if (lent_in(&s->lent, &config) < 0)
 		return -1;
-	scratch_put(s->elsewhere, "auth.key", " 0123456789abCDEF0f\n");
-	secret = xasprintf("%s/auth.key", ((struct scratch *)s->elsewhere)->path);
-	f.secret = secret;
-	text = xasprintf(config, ((struct scratch *)s->scratch)->path, secret);
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
-	s->corp = spec_issuer_called(&spec, "corp");
+	s->corp = lent_issuer(&s->lent, "corp");
 	*state = s;
 	return 0;
 }
@@ -71,34 +55,15 @@ static int stage_in(void **state)
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+	const int rc = lent_out(&s->lent);
 
-	close(s->snapshot);
 	test_free(s);
 	return rc;
 }
 
 static struct alone begin(const struct stage *s)
 {
-	const struct request r = { .command = COMMAND_RENEW };
-	struct alone a;
-
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
-}
-
-static int try_lend(const struct alone *a, const struct lend_ticket *t, int *fd,
-		    char text[ERR_TEXT_MAX])
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-	struct err e;
-	int rc;
-
-	assert_int_equal(lend_begin(t, &m, fd, &e), 0);
-	rc = alone_ask(a, &m, text, ERR_TEXT_MAX);
-	close(m.fd);
-	m.fd = -1;
-	return rc;
+	return lent_begin(&s->lent, COMMAND_RENEW, 0);
 }
 
 static int lend(const struct stage *s, const struct alone *a, enum lend what)
@@ -108,28 +73,8 @@ static int lend(const struct stage *s, const struct alone *a, enum lend what)
 				       .generation = 1,
 				       .reason = what == LEND_REVOKE ? 4 : 0,
 				       .out = { { what == LEND_ORDER ? 4 : 0 } } };
-	char text[ERR_TEXT_MAX];
-	int fd = -1;
 
-	if (try_lend(a, &t, &fd, text) != 0)
-		fail_msg("%s", text);
-	return fd;
-}
-
-static int ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
-{
-	const uint32_t type = m->type;
-	struct err e;
-
-	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
-		fail_msg("message %u: %s", type, e.text);
-	if (m->type != MSG_FAILED) {
-		assert_int_equal(m->type, type);
-		return 0;
-	}
-	msg_get_err(m, &e);
-	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
-	return e.code;
+	return lent_fd(a, &t);
 }
 
 /* What is to be sent, its MAC verified; the caller's. */
@@ -146,7 +91,7 @@ static json_t *asked(int fd)
 	struct err e;
 
 	msg_begin(&m, SIGN_CFSSL, 5);
-	if (ask(fd, &m, text) != 0)
+	if (lent_ask(fd, &m, text) != 0)
 		fail_msg("%s", text);
 	json = msg_get_str(&m);
 	mac = msg_get_bytes(&m, &len);
@@ -173,7 +118,7 @@ static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
     void **state)
 {
 	const struct stage *s = *state;
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_ORDER);
 	AUTO_KEY EVP_PKEY *waits = NULL;
@@ -186,7 +131,7 @@ static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
 	size_t n;
 
 	msg_begin(&m, SIGN_CFSSL, 5);
-	assert_int_equal(ask(fd, &m, text), ERR_PROTO);
+	assert_int_equal(lent_ask(fd, &m, text), ERR_PROTO);
 	assert_string_equal(text, "there is no key that waits");
 	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &waits, &e), 0);
 	json = asked(fd);
@@ -207,9 +152,6 @@ static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
 /* Generation 1, whose serial number is 0x87654321. */
 static void keep(const struct stage *s, struct buf *key_id)
 {
-	const struct scratch *dir = s->scratch;
-	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
-	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_X509 X509 *ca =
 	    certs_make(&(struct cert_plan){ .key = key,
@@ -223,17 +165,10 @@ static void keep(const struct stage *s, struct buf *key_id)
 							       .serial = "87654321",
 							       .to = 4102444800 });
 	const ASN1_OCTET_STRING *id = X509_get0_authority_key_id(cert);
-	AUTO_BUF struct buf pem = { 0 };
-	uint64_t number;
-	struct err e;
 
 	assert_non_null(id);
 	buf_add(key_id, ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id));
-	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
-	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
-	assert_int_equal(generation_add(&g, "cert.pem", pem.data, pem.len, &access, &e),
-			 0);
-	assert_int_equal(generation_keep(&g, &number, &e), 0);
+	lent_keep(&s->lent, cert, key);
 }
 
 static void a_revocation_names_the_serial_number_and_the_key_of_the_ca(void **state)
@@ -271,9 +206,9 @@ static void a_key_that_is_none_is_refused(void **state)
 		AUTO_MSG struct msg m = MSG_NONE;
 		char text[ERR_TEXT_MAX] = "";
 
-		scratch_put(s->elsewhere, "auth.key", keys[i]);
+		scratch_put(s->lent.elsewhere, "auth.key", keys[i]);
 		msg_begin(&m, SIGN_CFSSL, 5);
-		if (ask(fd, &m, text) != ERR_CONFIG ||
+		if (lent_ask(fd, &m, text) != ERR_CONFIG ||
 		    strstr(text, "auth.key is not a key in hex") == NULL)
 			fail_msg("\"%s\": \"%s\"", keys[i], text);
 	}
@@ -295,7 +230,7 @@ static void nothing_else_can_be_had_there(void **state)
 					    : "is not allowed here");
 		msg_begin(&m, type, 5);
 		msg_put_i64(&m, -1);
-		if (ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
 			fail_msg("message %u: \"%s\"", type, text);
 	}
 	for (unsigned what = 0; what < LENDS; what++) {
@@ -305,7 +240,7 @@ static void nothing_else_can_be_had_there(void **state)
 		AUTO_FD int other = -1;
 		const bool fine = what == LEND_ORDER || what == LEND_REVOKE;
 
-		if ((try_lend(&a, &t, &other, text) == 0) != fine)
+		if ((lent_try(&a, &t, &other, text) == 0) != fine)
 			fail_msg("ticket %u: \"%s\"", what, text);
 	}
 	assert_int_equal(alone_end(&a, NULL, 0), 0);

@@ -2,12 +2,9 @@
  * keeper: what a worker is given for an enrolment, and that nothing else can be had on its
  * ticket, nor a key that it is not for.
  */
-#include <errno.h>
 #include <string.h>
 
-#include "agent/lend.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/csr.h"
@@ -16,47 +13,35 @@
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/x509.h"
-#include "store/generation.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
 #include "tests/help/certs.h"
+#include "tests/help/lent.h"
 #include "tests/help/pending.h"
 #include "tests/scratch.h"
 
 struct stage {
-	void *scratch;
-	void *elsewhere; /* where password is */
-	int snapshot;
+	struct lent lent;
 	uint32_t corp;
 };
 
-static const char config[] =
-    "state_dir = \"%s\";"
-    "issuers = { name = \"corp\"; type = \"est\"; url = \"https://ca.corp.example\";"
-    "  user = \"web\"; password_file = \"%s\"; };"
-    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-    "  issuer = \"corp\"; };";
+static const struct lent_config config = {
+	.before = "issuers = { name = \"corp\"; type = \"est\"; url = "
+		  "\"https://ca.corp.example\";"
+		  "  user = \"web\"; password_file = ",
+	.after =
+	    "; };"
+	    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+	    "  issuer = \"corp\"; };",
+	.file = "password",
+	.secret = "sesame\nnot that\n",
+};
 
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
-	AUTO_SPEC struct spec spec = { 0 };
-	AUTO_FREE char *text = NULL;
-	AUTO_FREE char *secret = NULL;
-	struct fake f = { .at = 0 };
-	struct err e;
 
-	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+	if (lent_in(&s->lent, &config) < 0)
 		return -1;
-	scratch_put(s->elsewhere, "password", "sesame\nnot that\n");
-	secret = xasprintf("%s/password", ((struct scratch *)s->elsewhere)->path);
-	f.secret = secret;
-	text = xasprintf(config, ((struct scratch *)s->scratch)->path, secret);
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
-	s->corp = spec_issuer_called(&spec, "corp");
+	s->corp = lent_issuer(&s->lent, "corp");
 	*state = s;
 	return 0;
 }
@@ -64,34 +49,15 @@ static int stage_in(void **state)
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+	const int rc = lent_out(&s->lent);
 
-	close(s->snapshot);
 	test_free(s);
 	return rc;
 }
 
 static struct alone begin(const struct stage *s)
 {
-	const struct request r = { .command = COMMAND_RENEW };
-	struct alone a;
-
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
-}
-
-static int try_lend(const struct alone *a, const struct lend_ticket *t, int *fd,
-		    char text[ERR_TEXT_MAX])
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-	struct err e;
-	int rc;
-
-	assert_int_equal(lend_begin(t, &m, fd, &e), 0);
-	rc = alone_ask(a, &m, text, ERR_TEXT_MAX);
-	close(m.fd);
-	m.fd = -1;
-	return rc;
+	return lent_begin(&s->lent, COMMAND_RENEW, 0);
 }
 
 static int lend(const struct stage *s, const struct alone *a, uint64_t generation)
@@ -99,33 +65,13 @@ static int lend(const struct stage *s, const struct alone *a, uint64_t generatio
 	const struct lend_ticket t = { .what = LEND_ORDER,
 				       .issuer = s->corp,
 				       .generation = generation };
-	char text[ERR_TEXT_MAX];
-	int fd = -1;
 
-	if (try_lend(a, &t, &fd, text) != 0)
-		fail_msg("%s", text);
-	return fd;
-}
-
-static int ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
-{
-	const uint32_t type = m->type;
-	struct err e;
-
-	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
-		fail_msg("message %u: %s", type, e.text);
-	if (m->type != MSG_FAILED) {
-		assert_int_equal(m->type, type);
-		return 0;
-	}
-	msg_get_err(m, &e);
-	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
-	return e.code;
+	return lent_fd(a, &t);
 }
 
 static void wait_for(const struct stage *s)
 {
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	AUTO_KEY EVP_PKEY *key = NULL;
 	struct err e;
 
@@ -142,7 +88,7 @@ static void ask_request(int fd, bool again, struct buf *der)
 
 	msg_begin(&m, SIGN_EST, 5);
 	msg_put_u64(&m, again);
-	if (ask(fd, &m, text) != 0)
+	if (lent_ask(fd, &m, text) != 0)
 		fail_msg("%s", text);
 	data = msg_get_bytes(&m, &len);
 	assert_int_equal(msg_end(&m, &e), 0);
@@ -156,39 +102,20 @@ static int ask_two(int fd, uint32_t type, struct buf *one, struct buf *other,
 	struct err e;
 
 	msg_begin(&m, type, 5);
-	TRY(ask(fd, &m, text));
+	TRY(lent_ask(fd, &m, text));
 	buf_puts(one, msg_get_str(&m));
 	buf_puts(other, msg_get_str(&m));
 	assert_int_equal(msg_end(&m, &e), 0);
 	return 0;
 }
 
-/* Generation 1. */
 static void keep(const struct stage *s)
 {
-	const struct scratch *dir = s->scratch;
-	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
-	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
 	    .key = key, .subject = "the live one", .to = 4102444800 });
-	AUTO_BUF struct buf pem = { 0 };
-	AUTO_BUF struct buf secret = { 0 };
-	uint64_t number;
-	struct err e;
 
-	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
-	assert_int_equal(key_to_pem(key, &secret, &e), 0);
-	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
-	assert_int_equal(generation_add(&g, "cert.pem", pem.data, pem.len, &access, &e),
-			 0);
-	assert_int_equal(generation_add(&g, "fullchain.pem", pem.data, pem.len, &access,
-					&e),
-			 0);
-	assert_int_equal(generation_add(&g, "privkey.pem", secret.data, secret.len,
-					&access, &e),
-			 0);
-	assert_int_equal(generation_keep(&g, &number, &e), 0);
+	lent_keep(&s->lent, cert, key);
 }
 
 static void a_request_is_the_same_again_where_that_is_wanted(void **state)
@@ -256,7 +183,7 @@ static void the_password_is_the_first_line(void **state)
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text), 0);
 	assert_string_equal(user.data, "web");
 	assert_string_equal(password.data, "sesame");
-	scratch_put(s->elsewhere, "password", "\n");
+	scratch_put(s->lent.elsewhere, "password", "\n");
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text),
 			 ERR_CONFIG);
 	assert_non_null(strstr(text, "has no first line"));
@@ -298,7 +225,7 @@ static void nothing_else_can_be_had_there(void **state)
 			 listed ? "has the wrong fields" : "is not allowed here");
 		msg_begin(&m, type, 5);
 		msg_put_str(&m, "a word");
-		if (ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
 			fail_msg("message %u: \"%s\"", type, text);
 	}
 	assert_int_equal(alone_end(&a, NULL, 0), 0);

@@ -22,10 +22,10 @@
 #include "base/x509.h"
 #include "store/account.h"
 #include "store/generation.h"
-#include "tests/agent/config_fake.h"
 #include "tests/help/alone.h"
 #include "tests/help/certs.h"
 #include "tests/help/jose.h"
+#include "tests/help/lent.h"
 #include "tests/help/pending.h"
 #include "tests/scratch.h"
 
@@ -38,64 +38,48 @@
 enum { API, WWW }; /* the certificates, sorted by name below */
 
 struct stage {
-	void *scratch;
-	void *elsewhere;
-	int snapshot;
+	struct lent lent;
 	uint32_t issuer; /* of api */
 	uint32_t plain;  /* another CA, of api too */
 	uint32_t third;  /* ... of no certificate */
 	uint32_t lab;
 };
 
-static const char config[] =
-    "state_dir = \"%s\"; contact = \"mailto:ops@a.example\"; agree_terms = true;"
-    "issuers = ("
-    " { name = \"issuer\"; type = \"acme\"; url = \"" CA "/dir\"; profile = \"short\";"
-    "   eab = { kid = \"kid-1\"; key_file = \"%s\"; algorithm = \"HS384\"; };"
-    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
-    " { name = \"plain\"; type = \"acme\"; url = \"https://plain.example/dir\";"
-    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
-    " { name = \"third\"; type = \"acme\"; url = \"https://third.example/dir\";"
-    "   account_key = \"ecdsa-p384\";"
-    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
-    " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; } );"
-    "certificates = ("
-    " { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-    "   optional = \"b.example\";"
-    "   issuer = [ \"issuer\", \"plain\" ]; },"
-    " { name = \"b\"; names = \"www.example\"; issuer = \"lab\"; } );";
-
-static void read_numbers(struct stage *s)
-{
-	AUTO_SPEC struct spec spec = { 0 };
-	struct err e;
-
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
-	s->issuer = spec_issuer_called(&spec, "issuer");
-	s->plain = spec_issuer_called(&spec, "plain");
-	s->third = spec_issuer_called(&spec, "third");
-	s->lab = spec_issuer_called(&spec, "lab");
-}
+static const struct lent_config config = {
+	.before = "contact = \"mailto:ops@a.example\"; agree_terms = true;"
+		  "issuers = ("
+		  " { name = \"issuer\"; type = \"acme\"; url = \"" CA
+		  "/dir\"; profile = \"short\";"
+		  "   eab = { kid = \"kid-1\"; key_file = ",
+	.after =
+	    "; algorithm = \"HS384\"; };"
+	    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
+	    " { name = \"plain\"; type = \"acme\"; url = \"https://plain.example/dir\";"
+	    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
+	    " { name = \"third\"; type = \"acme\"; url = \"https://third.example/dir\";"
+	    "   account_key = \"ecdsa-p384\";"
+	    "   challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; },"
+	    " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; } );"
+	    "certificates = ("
+	    " { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+	    "   optional = \"b.example\";"
+	    "   issuer = [ \"issuer\", \"plain\" ]; },"
+	    " { name = \"b\"; names = \"www.example\"; issuer = \"lab\"; } );",
+	.file = "eab.key",
+	/* As people paste it: base64, padded, a line of its own. */
+	.secret = "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n",
+};
 
 static int stage_in(void **state)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
-	AUTO_FREE char *text = NULL;
-	AUTO_FREE char *secret = NULL;
-	struct fake f = { .at = 0 };
 
-	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+	if (lent_in(&s->lent, &config) < 0)
 		return -1;
-	/* As people paste it: base64, padded, a line of its own. */
-	scratch_put(s->elsewhere, "eab.key",
-		    "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
-	secret = xasprintf("%s/eab.key", ((struct scratch *)s->elsewhere)->path);
-	f.secret = secret;
-	text = xasprintf(config, ((struct scratch *)s->scratch)->path, secret);
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	read_numbers(s);
+	s->issuer = lent_issuer(&s->lent, "issuer");
+	s->plain = lent_issuer(&s->lent, "plain");
+	s->third = lent_issuer(&s->lent, "third");
+	s->lab = lent_issuer(&s->lent, "lab");
 	*state = s;
 	return 0;
 }
@@ -103,9 +87,8 @@ static int stage_in(void **state)
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+	const int rc = lent_out(&s->lent);
 
-	close(s->snapshot);
 	test_free(s);
 	return rc;
 }
@@ -123,7 +106,7 @@ static struct alone begin_at(const struct stage *s, enum command command, uint64
 	};
 	struct alone a;
 
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	alone_start(&a, ROLE_KEEPER, &r, s->lent.snapshot);
 	return a;
 }
 
@@ -134,61 +117,19 @@ static struct alone begin(const struct stage *s, enum command command, uint64_t 
 
 static struct alone begin_renew(const struct stage *s)
 {
-	return begin(s, COMMAND_RENEW, 0);
-}
-
-/* The worker's end in *fd; 0 or the refusal in `text`. */
-static int try_lend(const struct alone *a, const struct lend_ticket *t, int *fd,
-		    char text[ERR_TEXT_MAX])
-{
-	const struct timeval patience = { .tv_sec = 10 };
-	AUTO_MSG struct msg m = MSG_NONE;
-	struct err e;
-	int rc;
-
-	assert_int_equal(lend_begin(t, &m, fd, &e), 0);
-	setsockopt(*fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
-	rc = alone_ask(a, &m, text, ERR_TEXT_MAX);
-	close(m.fd);
-	m.fd = -1;
-	return rc;
+	return lent_begin(&s->lent, COMMAND_RENEW, 0);
 }
 
 static int lend(const struct alone *a, enum lend what, uint32_t issuer, uint32_t cert)
 {
-	char text[ERR_TEXT_MAX];
-	int fd = -1;
+	const struct lend_ticket t = {
+		what, issuer, cert, 1, what == LEND_REVOKE ? 4 : 0, { { 0 } }
+	};
 
-	if (try_lend(
-		a,
-		&(struct lend_ticket){
-		    what, issuer, cert, 1, what == LEND_REVOKE ? 4 : 0, { { 0 } } },
-		&fd, text) != 0)
-		fail_msg("%s", text);
-	return fd;
+	return lent_fd(a, &t);
 }
 
 /* -- the worker -- */
-
-static int exchange(int fd, struct msg *m, char text[ERR_TEXT_MAX])
-{
-	static uint32_t last_id = 5000;
-	uint32_t type = m->type;
-	struct err e;
-
-	m->id = ++last_id;
-	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
-		fail_msg("message %u: %s", type, e.text);
-	assert_int_equal(m->id, last_id);
-	text[0] = '\0';
-	if (m->type != MSG_FAILED) {
-		assert_int_equal(m->type, type);
-		return 0;
-	}
-	msg_get_err(m, &e);
-	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
-	return e.code;
-}
 
 struct asked {
 	enum acme_ask_kind kind;
@@ -211,7 +152,7 @@ static int try_sign(int fd, const struct asked *r, char **jws, char text[ERR_TEX
 	msg_put_str(&m, r->profile);
 	msg_put_u64(&m, r->key);
 	msg_put_u64(&m, r->replaces);
-	rc = exchange(fd, &m, text);
+	rc = lent_ask(fd, &m, text);
 	if (rc != 0)
 		return rc;
 	*jws = xstrdup(msg_get_str(&m));
@@ -254,7 +195,7 @@ static int account(int fd, char kid[256], char thumbprint[64], bool *rolling)
 	int rc;
 
 	msg_begin(&m, SIGN_ACCOUNT, 0);
-	rc = exchange(fd, &m, text);
+	rc = lent_ask(fd, &m, text);
 	if (rc != 0)
 		return rc;
 	snprintf(kid, 256, "%s", msg_get_str(&m));
@@ -270,7 +211,7 @@ static int registered(int fd, const char *kid, char text[ERR_TEXT_MAX])
 
 	msg_begin(&m, SIGN_REGISTERED, 0);
 	msg_put_str(&m, kid);
-	return exchange(fd, &m, text);
+	return lent_ask(fd, &m, text);
 }
 
 static int rolled(int fd, bool taken, char text[ERR_TEXT_MAX])
@@ -279,13 +220,13 @@ static int rolled(int fd, bool taken, char text[ERR_TEXT_MAX])
 
 	msg_begin(&m, SIGN_ROLLED, 0);
 	msg_put_u64(&m, taken);
-	return exchange(fd, &m, text);
+	return lent_ask(fd, &m, text);
 }
 
 /* The account that is on disk, made and registered without the keeper. */
 static EVP_PKEY *have_account(const struct stage *s, const char *name, const char *kid)
 {
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	AUTO_ACCOUNT struct account a = { 0 };
 	struct err e;
 
@@ -297,7 +238,7 @@ static EVP_PKEY *have_account(const struct stage *s, const char *name, const cha
 
 static struct account on_disk(const struct stage *s, const char *name)
 {
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	struct account a = { 0 };
 	struct err e;
 
@@ -334,7 +275,7 @@ static void an_account_is_made_with_a_key_of_its_own_and_remembered(void **state
 	assert_int_equal(registered(fd, KID, text), 0);
 	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
 	assert_string_equal(kid, KID);
-	scratch_expect(s->scratch, "accounts/issuer/account.json",
+	scratch_expect(s->lent.scratch, "accounts/issuer/account.json",
 		       "{\"version\":1,\"url\":\"" KID "\"}");
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
@@ -355,7 +296,7 @@ static void an_account_that_is_lost_is_made_again_with_the_same_key(void **state
 	assert_int_equal(account(fd, kid, thumbprint, &rolling), 0);
 	assert_string_equal(kid, "");
 	refused(fd, asked(ASK_FETCH), "no account yet");
-	scratch_expect(s->scratch, "accounts/issuer/account.json",
+	scratch_expect(s->lent.scratch, "accounts/issuer/account.json",
 		       "{\"version\":1,\"url\":\"" KID "\"}");
 	r.key = KEY_RSA_2048; /* would cost the account, were it there after all */
 	refused(fd, r, "is registered");
@@ -383,7 +324,7 @@ static void an_issuer_that_is_another_ca_now_gets_another_account(void **state)
 	bool rolling;
 	int fd;
 
-	scratch_put(s->scratch, "accounts/issuer/directory",
+	scratch_put(s->lent.scratch, "accounts/issuer/directory",
 		    "https://ca.example/staging/directory\n");
 	a = begin_renew(s);
 	fd = lend(&a, LEND_ORDER, s->issuer, API);
@@ -396,7 +337,7 @@ static void an_issuer_that_is_another_ca_now_gets_another_account(void **state)
 	close(fd);
 	assert_int_equal(alone_end(&a, said, sizeof(said)), 0);
 	assert_non_null(strstr(said, "issuer: it is another CA now, https://"));
-	assert_int_equal(scratch_count(s->scratch, "accounts"), 2);
+	assert_int_equal(scratch_count(s->lent.scratch, "accounts"), 2);
 	before = on_disk(s, "issuer");
 	assert_true(key_same_public(before.key, old));
 	assert_string_equal(before.url, KID);
@@ -449,10 +390,11 @@ static void an_eab_key_that_is_none_is_a_fault_of_the_configuration(void **state
 	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
 
 	for (size_t i = 0; i < sizeof(contents) / sizeof(*contents); i++) {
-		scratch_put(s->elsewhere, "eab.key", contents[i]);
+		scratch_put(s->lent.elsewhere, "eab.key", contents[i]);
 		refused(fd, asked(ASK_NEW_ACCOUNT), "is not the base64 of a key");
 	}
-	assert_int_equal(unlinkat(((struct scratch *)s->elsewhere)->fd, "eab.key", 0),
+	assert_int_equal(unlinkat(((struct scratch *)s->lent.elsewhere)->fd, "eab.key",
+				  0),
 			 0);
 	refused(fd, asked(ASK_NEW_ACCOUNT), "the key of the external account");
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
@@ -516,7 +458,7 @@ static void an_account_that_is_shown_is_not_made(void **state)
 	assert_int_equal(registered(fd, KID, text), ERR_PROTO);
 	refused(fd, asked(ASK_FIND_ACCOUNT), "no such key");
 	refused(fd, asked(ASK_FETCH), "no account yet");
-	assert_false(scratch_has(s->scratch, "accounts"));
+	assert_false(scratch_has(s->lent.scratch, "accounts"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -525,7 +467,7 @@ static void an_account_that_is_looked_at_stays_as_it_is(void **state)
 {
 	const struct stage *s = *state;
 	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
-	struct alone a = begin(s, COMMAND_CHECK, 0);
+	struct alone a = lent_begin(&s->lent, COMMAND_CHECK, 0);
 	AUTO_FD int fd = lend(&a, LEND_LOOK, s->issuer, SPEC_NOBODY);
 	char kid[256], thumbprint[64], text[ERR_TEXT_MAX];
 	bool rolling;
@@ -605,10 +547,10 @@ static void accounts_are_found_updated_and_deactivated_as_the_rfc_says(void **st
 	assert_string_equal(jose_str(gone.payload, "status"), "deactivated");
 	assert_true(jose_verifies(&gone, key));
 	/* It stays until the CA has done it. */
-	assert_true(scratch_has(s->scratch, "accounts/issuer/account.key"));
+	assert_true(scratch_has(s->lent.scratch, "accounts/issuer/account.key"));
 	assert_int_equal(registered(end, "", text), 0);
-	assert_false(scratch_has(s->scratch, "accounts/issuer/account.key"));
-	assert_false(scratch_has(s->scratch, "accounts/issuer/account.json"));
+	assert_false(scratch_has(s->lent.scratch, "accounts/issuer/account.key"));
+	assert_false(scratch_has(s->lent.scratch, "accounts/issuer/account.json"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -732,14 +674,15 @@ static void what_a_crash_left_beside_an_account_is_swept(void **state)
 	struct err e;
 
 	assert_non_null(key);
-	assert_int_equal(account_make_next(((struct scratch *)s->scratch)->fd, "issuer",
-					   KEY_ED25519, &disk, &e),
+	assert_int_equal(account_make_next(((struct scratch *)s->lent.scratch)->fd,
+					   "issuer", KEY_ED25519, &disk, &e),
 			 0);
-	scratch_put(s->scratch, "accounts/issuer/.next.key.everleaf", "half a k");
-	scratch_put(s->scratch, "accounts/issuer/.account.key.everleaf", "half a k");
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	scratch_put(s->lent.scratch, "accounts/issuer/.next.key.everleaf", "half a k");
+	scratch_put(s->lent.scratch, "accounts/issuer/.account.key.everleaf",
+		    "half a k");
+	alone_start(&a, ROLE_KEEPER, &r, s->lent.snapshot);
 	fd = lend(&a, LEND_ORDER, s->issuer, API);
-	assert_int_equal(scratch_count(s->scratch, "accounts/issuer"), 3);
+	assert_int_equal(scratch_count(s->lent.scratch, "accounts/issuer"), 3);
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -793,7 +736,7 @@ static void an_order_leaves_out_what_its_ticket_says(void **state)
 	const json_t *all;
 	int fd = -1;
 
-	if (try_lend(&a, &t, &fd, text) != 0)
+	if (lent_try(&a, &t, &fd, text) != 0)
 		fail_msg("%s", text);
 	sign(fd, asked(ASK_NEW_ORDER), &j);
 	all = json_object_get(j.payload, "identifiers");
@@ -827,7 +770,7 @@ static void a_fetch_is_empty_and_an_answer_an_empty_object(void **state)
 static void an_order_is_finalized_for_the_key_that_waits(void **state)
 {
 	const struct stage *s = *state;
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
 	struct alone a = begin_renew(s);
 	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
@@ -861,7 +804,7 @@ static void an_order_is_finalized_for_the_key_that_waits(void **state)
 static void the_key_of_the_account_is_never_put_into_a_certificate(void **state)
 {
 	const struct stage *s = *state;
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
 	AUTO_KEY EVP_PKEY *key = have_account(s, "issuer", KID);
 	struct alone a = begin_renew(s);
@@ -882,29 +825,6 @@ static void the_key_of_the_account_is_never_put_into_a_certificate(void **state)
 
 /* -- revocation, RFC 8555 7.6 -- */
 
-/* Generation 1 of `a`. */
-static void keep(const struct stage *s, X509 *cert, const EVP_PKEY *key)
-{
-	const struct scratch *dir = s->scratch;
-	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
-	AUTO_GENERATION struct generation g = GENERATION_NONE;
-	AUTO_BUF struct buf pem = { 0 };
-	AUTO_BUF struct buf key_pem = { 0 };
-	uint64_t number;
-	struct err e;
-
-	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
-	assert_int_equal(key_to_pem(key, &key_pem, &e), 0);
-	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
-	assert_int_equal(generation_add(&g, "cert.pem", pem.data, pem.len, &access, &e),
-			 0);
-	assert_int_equal(generation_add(&g, "privkey.pem", key_pem.data, key_pem.len,
-					&access, &e),
-			 0);
-	assert_int_equal(generation_keep(&g, &number, &e), 0);
-	assert_int_equal(number, 1);
-}
-
 static EVP_PKEY *have_certificate(const struct stage *s, struct buf *der)
 {
 	EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
@@ -913,7 +833,7 @@ static EVP_PKEY *have_certificate(const struct stage *s, struct buf *der)
 	struct err e;
 
 	assert_int_equal(x509_to_der(cert, der, &e), 0);
-	keep(s, cert, key);
+	lent_keep(&s->lent, cert, key);
 	return key;
 }
 
@@ -929,7 +849,7 @@ static X509 *have_signed(const struct stage *s)
 						     .serial = "87654321",
 						     .to = 4102444800 });
 
-	keep(s, cert, key);
+	lent_keep(&s->lent, cert, key);
 	return cert;
 }
 
@@ -939,7 +859,7 @@ static void a_generation_is_revoked_by_the_account_or_by_its_own_key(void **stat
 	AUTO_KEY EVP_PKEY *account_key = have_account(s, "issuer", KID);
 	AUTO_BUF struct buf der = { 0 };
 	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
-	struct alone a = begin(s, COMMAND_REVOKE, 0);
+	struct alone a = lent_begin(&s->lent, COMMAND_REVOKE, 0);
 	AUTO_FD int fd = lend(&a, LEND_REVOKE, s->issuer, API);
 	AUTO_BUF struct buf said = { 0 };
 	AUTO_KEY EVP_PKEY *by = NULL;
@@ -977,10 +897,10 @@ static void an_order_replaces_what_its_ticket_says(void **state)
 
 	assert_non_null(account_key);
 	r.replaces = true;
-	assert_int_equal(try_lend(&a, &t, &none, text), 0);
+	assert_int_equal(lent_try(&a, &t, &none, text), 0);
 	refused(none, r, "the order replaces nothing");
 	t.generation = 1;
-	assert_int_equal(try_lend(&a, &t, &fd, text), 0);
+	assert_int_equal(lent_try(&a, &t, &fd, text), 0);
 	sign(fd, r, &j);
 	assert_true(ari_id(cert, &id));
 	assert_string_equal(jose_str(j.payload, "replaces"), id.data);
@@ -994,7 +914,7 @@ static void what_is_not_there_is_not_revoked_and_no_reason_is_none(void **state)
 	AUTO_KEY EVP_PKEY *account_key = have_account(s, "issuer", KID);
 	AUTO_BUF struct buf der = { 0 };
 	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
-	struct alone a = begin(s, COMMAND_REVOKE, 0);
+	struct alone a = lent_begin(&s->lent, COMMAND_REVOKE, 0);
 	struct lend_ticket t = { LEND_REVOKE, s->issuer, API, 2, 0, { { 0 } } };
 	AUTO_FD int none = -1;
 	AUTO_FD int fd = -1;
@@ -1002,11 +922,11 @@ static void what_is_not_there_is_not_revoked_and_no_reason_is_none(void **state)
 	char text[ERR_TEXT_MAX];
 
 	assert_true(key != NULL && account_key != NULL);
-	assert_int_equal(try_lend(&a, &t, &none, text), 0);
+	assert_int_equal(lent_try(&a, &t, &none, text), 0);
 	refused(none, asked(ASK_REVOKE), "");
 	refused(none, asked(ASK_REVOKE_BY_CERT), "");
 	t.generation = 1;
-	assert_int_equal(try_lend(&a, &t, &fd, text), 0);
+	assert_int_equal(lent_try(&a, &t, &fd, text), 0);
 	sign(fd, asked(ASK_REVOKE), &j);
 	assert_null(json_object_get(j.payload, "reason"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
@@ -1021,7 +941,7 @@ static void lends_only(struct alone a, uint32_t issuer, unsigned granted)
 		const struct lend_ticket t = { what, issuer, API, 1, 0, { { 0 } } };
 		char text[ERR_TEXT_MAX];
 		int fd = -1;
-		int rc = try_lend(&a, &t, &fd, text);
+		int rc = lent_try(&a, &t, &fd, text);
 
 		close(fd);
 		if ((rc == 0) != ((granted & 1u << what) != 0))
@@ -1093,7 +1013,7 @@ static void a_ticket_is_for_an_issuer_of_the_certificate(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		char text[ERR_TEXT_MAX];
 		int fd = -1;
-		int rc = try_lend(&a, &rows[i].t, &fd, text);
+		int rc = lent_try(&a, &rows[i].t, &fd, text);
 
 		close(fd);
 		if (rc == 0 || strstr(text, rows[i].said) == NULL)
@@ -1258,7 +1178,7 @@ static void each_socket_takes_only_its_own_messages(void **state)
 			 listed ? "has the wrong fields" : "is not allowed here");
 		msg_begin(&m, type, 0);
 		msg_put_i64(&m, -1);
-		if (exchange(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
 			fail_msg("message %u: \"%s\"", type, text);
 		if (!listed)
 			continue;
@@ -1340,14 +1260,14 @@ static void a_ticket_is_over_when_the_worker_closes_it(void **state)
 	for (int i = 0; i <= LEND_MAX; i++) {
 		int fd = -1; /* kept open */
 
-		if ((try_lend(&a, &t, &fd, text) == 0) != (i < LEND_MAX))
+		if ((lent_try(&a, &t, &fd, text) == 0) != (i < LEND_MAX))
 			fail_msg("%d: %s", i, text);
 	}
 	assert_non_null(strstr(text, "sockets are lent"));
 	for (int fd = 3; fd < 1000; fd++) {
 		struct stat st;
 
-		if (fd != a.peer && fd != a.super && fd != s->snapshot &&
+		if (fd != a.peer && fd != a.super && fd != s->lent.snapshot &&
 		    fstat(fd, &st) == 0 && S_ISSOCK(st.st_mode))
 			close(fd);
 	}
