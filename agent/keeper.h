@@ -192,9 +192,9 @@ const char *keeper_text(const struct keeper *k, struct text t);
 /* Whose the live key of `c` is to be, and that file. */
 struct file_access keeper_key_access(const struct spec_cert *c);
 struct file_access keeper_file_access(const struct spec_file *f);
-/* The password of that file. */
-int keeper_password(const struct keeper *k, const struct spec_file *f,
-		    struct buf *password, struct err *e);
+/* The password in the file at `path`, its first line. */
+int keeper_password(const struct keeper *k, struct text path, struct buf *password,
+		    struct err *e);
 /* Of what is live of `c` and of its files: another one where anybody was at them, or where
  * something else is asked for. */
 uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c);

@@ -1,18 +1,12 @@
 #include "agent/keeper_est.h"
 
-#include <fcntl.h>
-#include <string.h>
-
 #include "agent/keeper_csr.h"
 #include "agent/keeper_sign.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/csr.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "store/pending.h"
-
-#define LIMIT_PASSWORD 1024
 
 static const struct spec_cert *cert_of(const struct keeper_lent *l)
 {
@@ -96,33 +90,17 @@ int keeper_sign_est(void *lent, struct msg *m, struct err *e)
 	return 0;
 }
 
-/* The first line, as editors end it. */
-static int read_password(const char *path, struct buf *password, struct err *e)
-{
-	AUTO_BUF struct buf text = { 0 };
-	size_t len;
-
-	TRY(file_read(AT_FDCWD, path, LIMIT_PASSWORD, &text, e));
-	len = text.len == 0 ? 0 : strcspn(text.data, "\r\n");
-	if (len == 0)
-		return err_set(e, ERR_CONFIG, "password_file %s has no first line",
-			       path);
-	buf_add(password, text.data, len);
-	return 0;
-}
-
 int keeper_sign_est_user(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
 	const struct spec_issuer *i = keeper_issuer(l);
 	const char *user = keeper_text(l->keeper, i->login);
-	const char *path = keeper_text(l->keeper, i->password_file);
 	AUTO_BUF struct buf password = { 0 };
 	const uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
-	if (user != NULL && path != NULL)
-		TRY(read_password(path, &password, e));
+	if (user != NULL && i->password_file.at != 0)
+		TRY(keeper_password(l->keeper, i->password_file, &password, e));
 	msg_begin(m, SIGN_EST_USER, id);
 	msg_put_str(m, password.len == 0 ? "" : user);
 	msg_put_str(m, password.data);

@@ -23,8 +23,10 @@
 
 /* The first line, as others read such files too. The configuration was refused unless
  * it is closed to others. */
-static int read_password(const char *path, struct buf *password, struct err *e)
+int keeper_password(const struct keeper *k, struct text file, struct buf *password,
+		    struct err *e)
 {
+	const char *path = keeper_text(k, file);
 	AUTO_BUF struct buf text = { 0 };
 	size_t len;
 
@@ -42,12 +44,6 @@ static int read_password(const char *path, struct buf *password, struct err *e)
 
 /* -- files -- */
 
-int keeper_password(const struct keeper *k, const struct spec_file *f,
-		    struct buf *password, struct err *e)
-{
-	return read_password(keeper_text(k, f->password_file), password, e);
-}
-
 struct file_access keeper_file_access(const struct spec_file *f)
 {
 	return (struct file_access){ .uid = f->uid == SPEC_NOBODY ? FILE_KEEP : f->uid,
@@ -60,7 +56,7 @@ static int file_of(const struct keeper *k, const struct spec_file *f,
 		   struct buf *password, struct publish_file *file, struct err *e)
 {
 	if (f->password_file.at != 0)
-		TRY(keeper_password(k, f, password, e));
+		TRY(keeper_password(k, f->password_file, password, e));
 	*file = (struct publish_file){
 		.path = keeper_text(k, f->path),
 		.content = { .kind = (enum content_kind)f->content,

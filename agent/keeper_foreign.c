@@ -49,7 +49,7 @@ static void read_part(const struct keeper *k, const struct spec_file *f,
 	struct err e;
 
 	if (f->password_file.at != 0)
-		(void)keeper_password(k, f, &p->password, &e);
+		(void)keeper_password(k, f->password_file, &p->password, &e);
 	if (target_open(&t, keeper_text(k, f->path), &e) == 0)
 		(void)file_read(t.dir, t.name, LIMIT_CHAIN_BYTES, &p->bytes, &e);
 }

@@ -174,11 +174,13 @@ static void a_renewal_has_the_subject_of_what_is_live(void **state)
 static void the_password_is_the_first_line(void **state)
 {
 	const struct stage *s = *state;
+	const struct scratch *dir = s->lent.elsewhere;
 	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, 0);
 	AUTO_BUF struct buf user = { 0 };
 	AUTO_BUF struct buf password = { 0 };
 	char text[ERR_TEXT_MAX] = "";
+	AUTO_FD int file = -1;
 
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text), 0);
 	assert_string_equal(user.data, "web");
@@ -186,7 +188,12 @@ static void the_password_is_the_first_line(void **state)
 	scratch_put(s->lent.elsewhere, "password", "\n");
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text),
 			 ERR_CONFIG);
-	assert_non_null(strstr(text, "has no first line"));
+	assert_non_null(strstr(text, "there is no password in its first line"));
+	file = openat(dir->fd, "password", O_WRONLY | O_CLOEXEC);
+	assert_int_equal(write(file, "sesa\0me\n", 8), 8);
+	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text),
+			 ERR_CONFIG);
+	assert_non_null(strstr(text, "a NUL byte is in the password"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
