@@ -1,6 +1,7 @@
 #include "agent/config_est.h"
 
 #include "agent/config_host.h"
+#include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "agent/spec_issuer.h"
 
@@ -13,4 +14,30 @@ void config_est_password_file(struct config_reader *r, const config_setting_t *s
 			      void *into)
 {
 	config_secret(r, s, &((struct spec_issuer *)into)->password_file);
+}
+
+void config_est_certificate_file(struct config_reader *r, const config_setting_t *s,
+				 void *into)
+{
+	config_present(r, s, &((struct spec_issuer *)into)->certificate_file);
+}
+
+void config_est_key_file(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	config_secret(r, s, &((struct spec_issuer *)into)->key_file);
+}
+
+static void need(struct config_reader *r, const config_setting_t *s, const char *one,
+		 const char *other, const char *what)
+{
+	if (config_member(s, one) != NULL && config_member(s, other) == NULL)
+		config_missing(r, s, other, what);
+}
+
+void config_est_check(struct config_reader *r, const config_setting_t *s)
+{
+	need(r, s, "user", "password_file", "the password of user");
+	need(r, s, "password_file", "user", "whose password it is");
+	need(r, s, "certificate_file", "key_file", "the key of certificate_file");
+	need(r, s, "key_file", "certificate_file", "the certificate of key_file");
 }

@@ -10,3 +10,10 @@
 void config_est_user(struct config_reader *r, const config_setting_t *s, void *into);
 void config_est_password_file(struct config_reader *r, const config_setting_t *s,
 			      void *into);
+void config_est_certificate_file(struct config_reader *r, const config_setting_t *s,
+				 void *into);
+void config_est_key_file(struct config_reader *r, const config_setting_t *s,
+			 void *into);
+
+/* Report what of the issuer `s` goes together. */
+void config_est_check(struct config_reader *r, const config_setting_t *s);

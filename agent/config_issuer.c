@@ -137,6 +137,8 @@ static const struct config_rule rules[] = {
 	{ "auth_key_file", config_cfssl_auth_key_file, CFSSL },
 	{ "user", read_user, EST | EXEC },
 	{ "password_file", config_est_password_file, EST },
+	{ "certificate_file", config_est_certificate_file, EST },
+	{ "key_file", config_est_key_file, EST },
 	{ "program", config_exec_program, EXEC },
 	{ "dialect", config_exec_dialect, EXEC },
 	{ "timeout", config_exec_timeout, EXEC },
@@ -169,10 +171,7 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 		config_missing(r, s, "url", "where the CA is");
 	if (i->need_profile && i->profile.at == 0)
 		config_missing(r, s, "profile", "the one that is needed");
-	if (i->login.at != 0 && config_member(s, "password_file") == NULL)
-		config_missing(r, s, "password_file", "the password of user");
-	if (i->password_file.at != 0 && config_member(s, "user") == NULL)
-		config_missing(r, s, "user", "whose password it is");
+	config_est_check(r, s);
 	if (!spec_issuer_by_worker(i))
 		config_later(r, config_member(s, "type"));
 }

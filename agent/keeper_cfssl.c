@@ -104,7 +104,8 @@ static int put_signing(const struct keeper_lent *l, struct json *j, struct err *
 	AUTO_BUF struct buf der = { 0 };
 	AUTO_FREE char *pem = NULL;
 
-	TRY(keeper_csr_named(l->keeper, c, &t->out, &der, e));
+	TRY(keeper_csr_named(l->keeper, c, &t->out,
+			     &(struct csr_asks){ .subject = NULL }, &der, e));
 	TRY(to_pem(&der, &pem, e));
 	json_str(j, "certificate_request", pem);
 	json_str(j, "profile", keeper_text(l->keeper, keeper_issuer(l)->profile));

@@ -4,7 +4,6 @@
 #include "agent/messages.h"
 #include "agent/name_set.h"
 #include "base/auto.h"
-#include "base/csr.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/msg.h"
@@ -23,7 +22,7 @@ struct name *keeper_asked_names(const struct keeper *k, const struct spec_cert *
 }
 
 int keeper_csr(struct keeper *k, const struct spec_cert *c, const struct name_set *out,
-	       const X509_NAME *subject, struct buf *der, struct err *e)
+	       const struct csr_asks *asks, struct buf *der, struct err *e)
 {
 	struct keeper_key *waits;
 	size_t n;
@@ -34,18 +33,23 @@ int keeper_csr(struct keeper *k, const struct spec_cert *c, const struct name_se
 		return err_set(e, ERR_PROTO, "there is no key that waits");
 	TRY(keeper_not_of_account(k, waits->key, e));
 	if (waits->csr.len == 0)
-		return csr_make_as(waits->key, subject, names, n, der, e);
+		return csr_make_as(waits->key, asks, names, n, der, e);
 	buf_add(der, waits->csr.data, waits->csr.len);
 	return 0;
 }
 
 int keeper_csr_named(struct keeper *k, const struct spec_cert *c,
-		     const struct name_set *out, struct buf *der, struct err *e)
+		     const struct name_set *out, const struct csr_asks *asks,
+		     struct buf *der, struct err *e)
 {
 	size_t n;
 	AUTO_FREE struct name *names = keeper_asked_names(k, c, out, &n);
 	X509_NAME *subject = csr_subject(names, n);
-	const int rc = keeper_csr(k, c, out, subject, der, e);
+	struct csr_asks named = *asks;
+	int rc;
+
+	named.subject = subject;
+	rc = keeper_csr(k, c, out, &named, der, e);
 
 	X509_NAME_free(subject);
 	return rc;
@@ -68,7 +72,8 @@ int keeper_csr_asked(void *role, struct msg *m, struct err *e)
 		return err_set(e, ERR_PROTO, "not an issuer of this certificate");
 	if (!name_set_may_be_out(&k->start.spec, c, &out))
 		return err_set(e, ERR_PROTO, "a name that must not be left out");
-	TRY(keeper_csr_named(k, c, &out, &der, e));
+	TRY(keeper_csr_named(k, c, &out, &(struct csr_asks){ .subject = NULL }, &der,
+			     e));
 	msg_begin(m, KEEPER_CSR, id);
 	msg_put_bytes(m, der.data, der.len);
 	return 0;

@@ -8,6 +8,7 @@
 #include <openssl/x509.h>
 
 #include "agent/keeper.h"
+#include "base/csr.h"
 
 struct name_set;
 
@@ -16,14 +17,15 @@ struct name_set;
 struct name *keeper_asked_names(const struct keeper *k, const struct spec_cert *c,
 				const struct name_set *out, size_t *n);
 
-/* Add it in DER to `der`; `subject` NULL: without one. ERR_PROTO: no key waits; ERR_CONFIG:
+/* Add it in DER to `der`, with what `asks` says. ERR_PROTO: no key waits; ERR_CONFIG:
  * an account of ours has that key. */
 int keeper_csr(struct keeper *k, const struct spec_cert *c, const struct name_set *out,
-	       const X509_NAME *subject, struct buf *der, struct err *e);
+	       const struct csr_asks *asks, struct buf *der, struct err *e);
 
-/* ... with one of its names for a subject, if any can be (csr.h). */
+/* ... and one of its names for a subject, if any can be (csr.h). */
 int keeper_csr_named(struct keeper *k, const struct spec_cert *c,
-		     const struct name_set *out, struct buf *der, struct err *e);
+		     const struct name_set *out, const struct csr_asks *asks,
+		     struct buf *der, struct err *e);
 
 /* KEEPER_CSR. */
 int keeper_csr_asked(void *role, struct msg *m, struct err *e);

@@ -1,12 +1,18 @@
 #include "agent/keeper_est.h"
 
+#include <fcntl.h>
+#include <string.h>
+
 #include "agent/keeper_csr.h"
 #include "agent/keeper_sign.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/csr.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "store/pending.h"
+
+#define BASE64 "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/="
 
 static const struct spec_cert *cert_of(const struct keeper_lent *l)
 {
@@ -51,19 +57,21 @@ static int keep(const struct keeper_lent *l, const struct keeper_key *waits,
 }
 
 /* That of what is live, for a renewal. */
-static int make(const struct keeper_lent *l, struct buf *der, struct err *e)
+static int make(const struct keeper_lent *l, struct csr_asks *asks, struct buf *der,
+		struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *live = NULL;
 
 	if (l->ticket.generation == 0)
-		return keeper_csr_named(l->keeper, cert_of(l), &l->ticket.out, der, e);
+		return keeper_csr_named(l->keeper, cert_of(l), &l->ticket.out, asks,
+					der, e);
 	TRY(keeper_leaf_of(l, &live, e));
-	return keeper_csr(l->keeper, cert_of(l), &l->ticket.out,
-			  X509_get_subject_name(sk_X509_value(live, 0)), der, e);
+	asks->subject = X509_get_subject_name(sk_X509_value(live, 0));
+	return keeper_csr(l->keeper, cert_of(l), &l->ticket.out, asks, der, e);
 }
 
-static int request(const struct keeper_lent *l, bool again, struct buf *der,
-		   struct err *e)
+static int request(const struct keeper_lent *l, bool again, struct csr_asks *asks,
+		   struct buf *der, struct err *e)
 {
 	struct keeper_key *waits;
 
@@ -72,8 +80,27 @@ static int request(const struct keeper_lent *l, bool again, struct buf *der,
 		TRY(find_kept(l, waits->key, der, e));
 	if (der->len > 0)
 		return 0;
-	TRY(make(l, der, e));
+	TRY(make(l, asks, der, e));
 	return waits->csr.len > 0 ? 0 : keep(l, waits, der, e);
+}
+
+/* What the CA wants in it, as far as that is no more than a leaf may ask for. */
+static int get_asks(struct msg *m, struct csr_asks *asks, struct err *e)
+{
+	const char *challenge = msg_get_str(m);
+	const uint64_t usages = msg_get_u64(m), purposes = msg_get_u64(m);
+
+	TRY(msg_end(m, e));
+	if (strlen(challenge) > CSR_CHALLENGE ||
+	    challenge[strspn(challenge, BASE64)] != '\0')
+		return err_set(e, ERR_PROTO, "a challenge that is none");
+	if ((usages & ~(uint64_t)CSR_USAGES) != 0 ||
+	    (purposes & ~(uint64_t)CSR_PURPOSES) != 0)
+		return err_set(e, ERR_PROTO, "a usage that no leaf asks for");
+	*asks = (struct csr_asks){ .challenge = challenge,
+				   .usages = (uint32_t)usages,
+				   .purposes = (uint32_t)purposes };
+	return 0;
 }
 
 int keeper_sign_est(void *lent, struct msg *m, struct err *e)
@@ -82,9 +109,10 @@ int keeper_sign_est(void *lent, struct msg *m, struct err *e)
 	AUTO_BUF struct buf der = { 0 };
 	const bool again = msg_get_u64(m) != 0;
 	const uint32_t id = m->id;
+	struct csr_asks asks;
 
-	TRY(msg_end(m, e));
-	TRY(request(l, again, &der, e));
+	TRY(get_asks(m, &asks, e));
+	TRY(request(l, again, &asks, &der, e));
 	msg_begin(m, SIGN_EST, id);
 	msg_put_bytes(m, der.data, der.len);
 	return 0;
@@ -107,12 +135,37 @@ int keeper_sign_est_user(void *lent, struct msg *m, struct err *e)
 	return 0;
 }
 
+static void put_pair(struct msg *m, enum message what, const struct buf *chain,
+		     const struct buf *key)
+{
+	msg_begin(m, what, m->id);
+	msg_put_str(m, chain->data);
+	msg_put_str(m, key->data);
+}
+
+int keeper_sign_est_first(void *lent, struct msg *m, struct err *e)
+{
+	const struct keeper_lent *l = lent;
+	const struct spec_issuer *i = keeper_issuer(l);
+	const char *path = keeper_text(l->keeper, i->certificate_file);
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_BUF struct buf key = { 0 };
+
+	TRY(msg_end(m, e));
+	if (path != NULL) {
+		TRY(file_read(AT_FDCWD, path, LIMIT_CHAIN_BYTES, &chain, e));
+		TRY(file_read(AT_FDCWD, keeper_text(l->keeper, i->key_file),
+			      LIMIT_KEY_BYTES, &key, e));
+	}
+	put_pair(m, SIGN_EST_FIRST, &chain, &key);
+	return 0;
+}
+
 int keeper_sign_est_live(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf key = { 0 };
-	const uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
 	if (l->ticket.generation == 0)
@@ -121,8 +174,6 @@ int keeper_sign_est_live(void *lent, struct msg *m, struct err *e)
 		TRY(keeper_read_of(l, "fullchain.pem", LIMIT_CHAIN_BYTES, &chain, e));
 		TRY(keeper_read_of(l, "privkey.pem", LIMIT_KEY_BYTES, &key, e));
 	}
-	msg_begin(m, SIGN_EST_LIVE, id);
-	msg_put_str(m, chain.data);
-	msg_put_str(m, key.data);
+	put_pair(m, SIGN_EST_LIVE, &chain, &key);
 	return 0;
 }

@@ -38,6 +38,7 @@ static const struct msg_rule est[] = {
 	{ SIGN_EST, ORDERS, keeper_sign_est },
 	{ SIGN_EST_USER, ORDERS, keeper_sign_est_user },
 	{ SIGN_EST_LIVE, ORDERS, keeper_sign_est_live },
+	{ SIGN_EST_FIRST, ORDERS, keeper_sign_est_first },
 };
 
 static const struct protocol {

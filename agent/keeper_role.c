@@ -176,6 +176,8 @@ static void add_secrets(struct paths *p, const struct spec *s)
 		add_secret(p, s, s->issuers[i].eab_key_file);
 		add_secret(p, s, s->issuers[i].auth_key_file);
 		add_secret(p, s, s->issuers[i].password_file);
+		add_secret(p, s, s->issuers[i].certificate_file);
+		add_secret(p, s, s->issuers[i].key_file);
 	}
 	for (uint32_t i = 0; i < s->n[SPEC_CHALLENGES]; i++)
 		add_secret(p, s, s->challenges[i].key_file);
@@ -192,7 +194,7 @@ static struct paths paths_of(const struct spec *s)
 {
 	size_t most = 1 + 2 * (size_t)s->n[SPEC_FILES] +
 		      2 * (size_t)s->n[SPEC_CHALLENGES] +
-		      3 * (size_t)s->n[SPEC_ISSUERS] + s->n[SPEC_CRLS] +
+		      5 * (size_t)s->n[SPEC_ISSUERS] + s->n[SPEC_CRLS] +
 		      s->n[SPEC_WORDS] + s->n[SPEC_WATCH];
 	struct paths p = { .all = xcalloc(most, sizeof(*p.all)) };
 

@@ -140,7 +140,8 @@ static int finalize(const struct keeper_work *w, struct buf *out, struct err *e)
 	AUTO_BUF struct buf der = { 0 };
 	struct json j;
 
-	TRY(keeper_csr(w->lent->keeper, w->cert, &w->lent->ticket.out, NULL, &der, e));
+	TRY(keeper_csr(w->lent->keeper, w->cert, &w->lent->ticket.out,
+		       &(struct csr_asks){ .subject = NULL }, &der, e));
 	payload_open(&j, out);
 	put_base64(&j, "csr", &der);
 	payload_close(&j);

@@ -97,10 +97,12 @@ enum message {
 	SIGN_ROLLED,     /* whether the CA has taken the new key -> . */
 	SIGN_CFSSL,      /* -> what its ticket is for, in JSON; its HMAC or nothing */
 	SIGN_EST =
-	    84, /* whether the same as the time before -> a request for what its ticket
-			     is for, in DER */
+	    84, /* whether the same as the time before; challenge or "", its usages and
+			     purposes (csr.h) -> a request for what its ticket is for,
+			     in DER */
 	SIGN_EST_USER, /* -> user, password; "" and "" */
 	SIGN_EST_LIVE, /* -> the generation of its ticket: chain PEM, key PEM; "" and "" */
+	SIGN_EST_FIRST, /* -> what it enrols by first: chain PEM, key PEM; "" and "" */
 
 	/* agent -> probe */
 	PROBE_LOOK = 70, /* host, port, name, proto, wanted, old, deadline_ms ->

@@ -102,6 +102,8 @@ static const struct field fields[] = {
 	ISSUER(auth_key_file, PATH, 0),
 	ISSUER(login, TEXT, 0),
 	ISSUER(password_file, PATH, 0),
+	ISSUER(certificate_file, PATH, 0),
+	ISSUER(key_file, PATH, 0),
 	ISSUER(challenges, LIST, SPEC_CHALLENGES),
 	ISSUER(account_key, BELOW, KEY_TYPES),
 	ISSUER(eab_mac, BELOW, 3),

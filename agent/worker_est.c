@@ -3,12 +3,14 @@
 #include "agent/roles.h"
 #include "agent/spec.h"
 #include "agent/worker.h"
+#include "base/csr.h"
 #include "base/err.h"
 #include "ca/est.h"
 
 /* -- the keeper, on the lent socket -- */
 
-static int host_request(void *worker, bool again, struct buf *der, struct err *e)
+static int host_request(void *worker, bool again, const struct csr_asks *asks,
+			struct buf *der, struct err *e)
 {
 	const struct worker *w = worker;
 	AUTO_MSG struct msg m = MSG_NONE;
@@ -17,6 +19,9 @@ static int host_request(void *worker, bool again, struct buf *der, struct err *e
 
 	msg_begin(&m, SIGN_EST, 0);
 	msg_put_u64(&m, again);
+	msg_put_str(&m, asks->challenge);
+	msg_put_u64(&m, asks->usages);
+	msg_put_u64(&m, asks->purposes);
 	TRY(link_ask(w->lent, &m, e));
 	data = msg_get_bytes(&m, &len);
 	TRY(msg_end(&m, e));
@@ -46,9 +51,14 @@ static int host_secret(void *worker, struct buf *user, struct buf *password,
 	return ask_two(worker, SIGN_EST_USER, user, password, e);
 }
 
-static int host_pair(void *worker, struct buf *chain, struct buf *key, struct err *e)
+static int host_live(void *worker, struct buf *chain, struct buf *key, struct err *e)
 {
 	return ask_two(worker, SIGN_EST_LIVE, chain, key, e);
+}
+
+static int host_first(void *worker, struct buf *chain, struct buf *key, struct err *e)
+{
+	return ask_two(worker, SIGN_EST_FIRST, chain, key, e);
 }
 
 /* ... and the agent. */
@@ -85,8 +95,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 		   struct worker_result *r, struct err *e)
 {
 	const struct spec_issuer *i = &w->spec->issuers[w->issuer];
-	const struct est_host host = { w, host_request, host_secret, host_pair,
-				       host_waits };
+	const struct est_host host = { w,         host_request, host_secret,
+				       host_live, host_first,   host_waits };
 	const struct est_settings s = {
 		.url = spec_text(w->spec, i->url),
 		.http = worker_http(w, i),

@@ -16,15 +16,67 @@
 #include "base/mem.h"
 #include "base/x509.h"
 
-static int add_names(X509_REQ *csr, GENERAL_NAMES *all)
+static const int purposes[] = { NID_server_auth, NID_client_auth, NID_email_protect,
+				NID_code_sign, NID_ipsec_IKE };
+_Static_assert(CSR_PURPOSES == (1u << sizeof(purposes) / sizeof(*purposes)) - 1,
+	       "a bit for each");
+
+uint32_t csr_purpose(int nid)
+{
+	for (size_t i = 0; i < sizeof(purposes) / sizeof(*purposes); i++)
+		if (purposes[i] == nid)
+			return 1u << i;
+	return 0;
+}
+
+/* KU_* counts bits from the left, as DER does (RFC 5280 4.2.1.3). */
+static int add_usages(STACK_OF(X509_EXTENSION) * *extensions, uint32_t usages)
+{
+	ASN1_BIT_STRING *bits = ASN1_BIT_STRING_new();
+	int ok = bits != NULL;
+
+	for (int i = 0; ok && i < 8; i++)
+		if ((usages & 0x80u >> i) != 0)
+			ok = ASN1_BIT_STRING_set_bit(bits, i, 1);
+	ok = ok && X509V3_add1_i2d(extensions, NID_key_usage, bits, 1,
+				   X509V3_ADD_DEFAULT) == 1;
+	ASN1_BIT_STRING_free(bits);
+	return ok;
+}
+
+static int add_purposes(STACK_OF(X509_EXTENSION) * *extensions, uint32_t wanted)
+{
+	EXTENDED_KEY_USAGE *all = sk_ASN1_OBJECT_new_null();
+	int ok = all != NULL;
+
+	for (size_t i = 0; ok && i < sizeof(purposes) / sizeof(*purposes); i++)
+		if ((wanted & 1u << i) != 0)
+			ok = sk_ASN1_OBJECT_push(all, OBJ_nid2obj(purposes[i])) > 0;
+	ok = ok && X509V3_add1_i2d(extensions, NID_ext_key_usage, all, 0,
+				   X509V3_ADD_DEFAULT) == 1;
+	EXTENDED_KEY_USAGE_free(all);
+	return ok;
+}
+
+static int add_extensions(X509_REQ *csr, GENERAL_NAMES *all,
+			  const struct csr_asks *asks)
 {
 	STACK_OF(X509_EXTENSION) *extensions = NULL;
 	int ok = X509V3_add1_i2d(&extensions, NID_subject_alt_name, all, 0,
 				 X509V3_ADD_DEFAULT) == 1 &&
+		 (asks->usages == 0 || add_usages(&extensions, asks->usages)) &&
+		 (asks->purposes == 0 || add_purposes(&extensions, asks->purposes)) &&
 		 X509_REQ_add_extensions(csr, extensions) == 1;
 
 	sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
 	return ok;
+}
+
+static int add_challenge(X509_REQ *csr, const char *challenge)
+{
+	return challenge == NULL || challenge[0] == '\0' ||
+	       X509_REQ_add1_attr_by_NID(csr, NID_pkcs9_challengePassword, MBSTRING_ASC,
+					 (const unsigned char *)challenge, -1) == 1;
 }
 
 static int set_key(X509_REQ *csr, EVP_PKEY *key)
@@ -49,7 +101,7 @@ static int set_subject(X509_REQ *csr, const X509_NAME *subject)
 	return subject == NULL || X509_REQ_set_subject_name(csr, subject) == 1;
 }
 
-int csr_make_as(EVP_PKEY *key, const X509_NAME *subject, const struct name *names,
+int csr_make_as(EVP_PKEY *key, const struct csr_asks *asks, const struct name *names,
 		size_t n, struct buf *der, struct err *e)
 {
 	X509_REQ *csr = X509_REQ_new(); /* version 1, the subject empty */
@@ -57,9 +109,9 @@ int csr_make_as(EVP_PKEY *key, const X509_NAME *subject, const struct name *name
 	int rc = general_names(names, n, &all, e);
 
 	if (rc == 0 &&
-	    (csr == NULL || !set_subject(csr, subject) || !set_key(csr, key) ||
-	     !add_names(csr, all) || X509_REQ_sign(csr, key, key_digest(key)) <= 0 ||
-	     !write_der(csr, der)))
+	    (csr == NULL || !set_subject(csr, asks->subject) || !set_key(csr, key) ||
+	     !add_extensions(csr, all, asks) || !add_challenge(csr, asks->challenge) ||
+	     X509_REQ_sign(csr, key, key_digest(key)) <= 0 || !write_der(csr, der)))
 		rc = key_openssl_err(e, ERR_SYS, "certificate request");
 	GENERAL_NAMES_free(all);
 	X509_REQ_free(csr);
@@ -69,7 +121,8 @@ int csr_make_as(EVP_PKEY *key, const X509_NAME *subject, const struct name *name
 int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
 	     struct err *e)
 {
-	return csr_make_as(key, NULL, names, n, der, e);
+	return csr_make_as(key, &(struct csr_asks){ .subject = NULL }, names, n, der,
+			   e);
 }
 
 X509_NAME *csr_subject(const struct name *names, size_t n)

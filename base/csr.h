@@ -1,8 +1,8 @@
 /*
  * csr: requests for certificates (PKCS #10, RFC 2986).
  *
- * Ours say two things: this key, these names. No other extension: what else is in a
- * certificate is for the CA to say. The subject is empty, or one of the names for a CA
+ * Ours say two things: this key, these names. No other extension, unless a CA has asked for
+ * it: what else is in a certificate is for the CA to say. The subject is empty, or one of the names for a CA
  * that copies it: a subject that is empty takes a SAN that is critical (RFC 5280 4.2.1.6),
  * which not all of them know. Those of others are passed on as they are;
  * what they ask for is read by who holds no key.
@@ -10,6 +10,7 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -31,8 +32,24 @@ static inline void csr_done_(X509_REQ **csr)
 int csr_make(EVP_PKEY *key, const struct name *names, size_t n, struct buf *der,
 	     struct err *e);
 
-/* The same with a subject, for protocols and CAs that want one; NULL: none. */
-int csr_make_as(EVP_PKEY *key, const X509_NAME *subject, const struct name *names,
+/* What a request may say besides, where a protocol or a CA wants that; { 0 }: nothing. */
+struct csr_asks {
+	const X509_NAME *subject; /* NULL: none */
+	const char
+	    *challenge;    /* challengePassword (RFC 2985 5.4.1); NULL or "": none */
+	uint32_t usages;   /* KU_* of OpenSSL, of CSR_USAGES; 0: not said */
+	uint32_t purposes; /* bits of csr_purpose(); 0: not said */
+};
+
+/* What a leaf may be for (RFC 5280 4.2.1.3): nothing of a CA. */
+#define CSR_USAGES    0xf8u
+#define CSR_PURPOSES  0x1fu
+#define CSR_CHALLENGE 64 /* bytes at most */
+
+/* The bit of an extended key usage, by its NID; 0: we never ask for that one. */
+uint32_t csr_purpose(int nid);
+
+int csr_make_as(EVP_PKEY *key, const struct csr_asks *asks, const struct name *names,
 		size_t n, struct buf *der, struct err *e);
 
 /* common_name_of() as such a subject, the caller's; NULL: no name can be one. */

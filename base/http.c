@@ -11,6 +11,7 @@
 #include "base/address.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/http_bind.h"
 #include "base/http_trust.h"
 #include "base/mem.h"
 #include "base/origin.h"
@@ -115,6 +116,17 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 	return CURL_SOCKET_BAD;
 }
 
+/* Hands are shaken, nothing is sent yet. */
+static int on_ready(void *arg, char *to, char *from, int to_port, int from_port)
+{
+	struct http *h = arg;
+
+	(void)to, (void)from, (void)to_port, (void)from_port;
+	if (h->request->bind == NULL || http_bind(h->easy, h->request, &h->sunk) == 0)
+		return CURL_PREREQFUNC_OK;
+	return CURL_PREREQFUNC_ABORT;
+}
+
 /* -- settings -- */
 
 static long deadline_ms(const struct http *h)
@@ -151,6 +163,8 @@ static CURLcode set_bounds(struct http *h)
 	SET(HEADERDATA, h);
 	SET(WRITEFUNCTION, on_body);
 	SET(WRITEDATA, h);
+	SET(PREREQFUNCTION, on_ready);
+	SET(PREREQDATA, h);
 	if (!h->s.no_local)
 		return rc;
 	SET(OPENSOCKETFUNCTION, on_socket);
@@ -330,13 +344,13 @@ static int not_trusted(const struct http *h, CURLcode rc, struct err *e)
 }
 
 /* A server that verifies certificates says by an alert that it does not like one, in the
- * handshake or, since TLS 1.3, behind it. */
-static int cut_off(const struct http *h, CURLcode rc, struct err *e)
+ * handshake or, since TLS 1.3, behind it. Where ours has expired, libcurl has the words for
+ * that which it has for a server's. */
+static bool turns_us_away(const struct http *h)
 {
-	if (h->s.key == NULL || strstr(h->why, "alert") == NULL)
-		return failed(h, rc, ERR_NET, e);
-	failed(h, rc, ERR_REFUSED, e);
-	return err_wrap(e, "it does not take our certificate");
+	return h->s.key != NULL &&
+	       (strstr(h->why, "alert") != NULL ||
+		strstr(h->why, "certificate verification failed") != NULL);
 }
 
 static int judge(const struct http *h, CURLcode rc, struct err *e)
@@ -349,6 +363,10 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 		    h->local);
 	if (h->limit != NULL)
 		return err_set(e, ERR_LIMIT, "its answer is too large (%s)", h->limit);
+	if (turns_us_away(h)) {
+		failed(h, rc, ERR_REFUSED, e);
+		return err_wrap(e, "it does not take our certificate");
+	}
 	/* The codes are libcurl's, and many: all others mean that it was not reached. */
 	switch ((int)rc) {
 	case CURLE_OUT_OF_MEMORY:
@@ -363,13 +381,11 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 		return err_set(e, ERR_CONFIG,
 			       "%s cannot be read or holds no certificate to trust",
 			       h->s.trust == NULL ? "the system's store" : h->s.trust);
+	case CURLE_SSL_CERTPROBLEM:
+		return failed(h, rc, ERR_CONFIG, e);
 	case CURLE_INTERFACE_FAILED:
 		return err_set(e, ERR_CONFIG, "source_address %s is not of this host",
 			       h->s.source_address);
-	case CURLE_SSL_CONNECT_ERROR:
-	case CURLE_SEND_ERROR:
-	case CURLE_RECV_ERROR:
-		return cut_off(h, rc, e);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:
 	case CURLE_BAD_CONTENT_ENCODING:

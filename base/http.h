@@ -59,6 +59,10 @@ void http_free(struct http *h);
 /* Takes the body of an answer as it comes; an err ends the exchange with it. */
 typedef int http_sink(void *arg, const void *data, size_t len, struct err *e);
 
+/* Called with the channel binding of the connection (http_bind.h) before each time that the
+ * body is sent on one: the body may be written over. An err ends the exchange with it. */
+typedef int http_binder(void *arg, const void *binding, size_t len, struct err *e);
+
 /* `body` NULL: GET, or HEAD. */
 struct http_request {
 	const char *url; /* sent byte for byte */
@@ -73,6 +77,8 @@ struct http_request {
 	const char *if_modified_since;
 	http_sink *sink; /* NULL: all is stored; of another status than 200 it is */
 	void *sink_arg;
+	http_binder *bind; /* NULL: the body is what it is */
+	void *bind_arg;
 };
 
 /* Exchange. ERR_NET: no answer came, and why; ERR_TRUST: the server could not be

@@ -3,37 +3,14 @@
 #include <string.h>
 
 #include <openssl/err.h>
-#include <openssl/evp.h>
 #include <openssl/pkcs7.h>
 
-#include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
-#include "base/mem.h"
 #include "base/text.h"
+#include "ca/base64.h"
 
 #define SHOWN 80 /* bytes of what is none */
-
-/* Owned, *len bytes; NULL: it is no base64. */
-static unsigned char *decode(const struct buf *body, long *len)
-{
-	EVP_ENCODE_CTX *ctx = EVP_ENCODE_CTX_new();
-	unsigned char *out = xcalloc(body->len / 4 * 3 + 4, 1);
-	int n = 0, rest = 0;
-	bool ok = ctx != NULL;
-
-	if (ok) {
-		EVP_DecodeInit(ctx);
-		ok = EVP_DecodeUpdate(ctx, out, &n, (const unsigned char *)body->data,
-				      (int)body->len) >= 0 &&
-		     EVP_DecodeFinal(ctx, out + n, &rest) == 1;
-	}
-	EVP_ENCODE_CTX_free(ctx);
-	*len = (long)n + rest;
-	if (!ok)
-		free(out);
-	return ok ? out : NULL;
-}
 
 static int take_all(const PKCS7 *p7, STACK_OF(X509) * certs, struct err *e)
 {
@@ -63,18 +40,17 @@ static int is_none(const struct buf *body, struct err *e)
 
 int certs_only_read(const struct buf *body, STACK_OF(X509) * certs, struct err *e)
 {
-	AUTO_FREE unsigned char *der = NULL;
-	const unsigned char *at;
+	AUTO_BUF struct buf der = { 0 };
+	const unsigned char *at, *end;
 	PKCS7 *p7 = NULL;
-	long len = 0;
 	int rc;
 
-	if (body->len > 0)
-		der = decode(body, &len);
-	at = der;
-	if (der != NULL)
-		p7 = d2i_PKCS7(NULL, &at, len);
-	rc = p7 != NULL && PKCS7_type_is_signed(p7) && at == der + len
+	if (body->len == 0 || !base64_read(body->data, body->len, &der) || der.len == 0)
+		return is_none(body, e);
+	at = (const unsigned char *)der.data;
+	end = at + der.len;
+	p7 = d2i_PKCS7(NULL, &at, (long)der.len);
+	rc = p7 != NULL && PKCS7_type_is_signed(p7) && at == end
 		 ? take_all(p7, certs, e)
 		 : is_none(body, e);
 	PKCS7_free(p7);

@@ -153,6 +153,17 @@ static const struct fake_row rows[] = {
 	  "main.conf:1: issuers.x.password_file: found \"/etc/everleaf/open\", "
 	  "expected "
 	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "a certificate for est without its key", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "certificate_file = \"/etc/everleaf/secret\"; };",
+	  "main.conf:1: issuers.x.key_file: found nothing, expected the key of "
+	  "certificate_file\n" },
+	{ "a key for est that others read", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "certificate_file = \"/etc/everleaf/secret\"; key_file = "
+	  "\"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.key_file: found \"/etc/everleaf/open\", expected a "
+	  "file that others cannot read or change, mode 0600: it has 0644\n" },
 	{ "a key of cfssl's for acme", true,
 	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
 	  "auth_key_file = \"/etc/everleaf/open\"; };",

@@ -4,6 +4,8 @@
  */
 #include <string.h>
 
+#include <openssl/x509v3.h>
+
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -88,6 +90,9 @@ static void ask_request(int fd, bool again, struct buf *der)
 
 	msg_begin(&m, SIGN_EST, 5);
 	msg_put_u64(&m, again);
+	msg_put_str(&m, "");
+	msg_put_u64(&m, 0);
+	msg_put_u64(&m, 0);
 	if (lent_ask(fd, &m, text) != 0)
 		fail_msg("%s", text);
 	data = msg_get_bytes(&m, &len);
@@ -217,6 +222,69 @@ static void a_key_leaves_only_for_its_own_renewal(void **state)
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
+static int ask_with(int fd, const char *challenge, uint64_t usages, uint64_t purposes,
+		    struct msg *m)
+{
+	char text[ERR_TEXT_MAX];
+
+	msg_begin(m, SIGN_EST, 5);
+	msg_put_u64(m, 0);
+	msg_put_str(m, challenge);
+	msg_put_u64(m, usages);
+	msg_put_u64(m, purposes);
+	return lent_ask(fd, m, text);
+}
+
+/* And never for what only a CA has. */
+static void what_the_ca_wants_is_in_the_request(void **state)
+{
+	static const char longest[] =
+	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, 0);
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_CSR X509_REQ *csr = NULL;
+	X509_EXTENSIONS *all;
+	const void *data;
+	size_t len;
+
+	wait_for(s);
+	assert_int_equal(ask_with(fd, "c29tZSBieXRlcw==",
+				  KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT,
+				  csr_purpose(NID_client_auth), &m),
+			 0);
+	data = msg_get_bytes(&m, &len);
+	csr = d2i_X509_REQ(NULL, &(const unsigned char *){ data }, (long)len);
+	assert_int_equal(X509_REQ_verify(csr, X509_REQ_get0_pubkey(csr)), 1);
+	assert_true(X509_REQ_get_attr_by_NID(csr, NID_pkcs9_challengePassword, -1) >=
+		    0);
+	all = X509_REQ_get_extensions(csr);
+	assert_int_equal(sk_X509_EXTENSION_num(all), 3);
+	assert_true(X509v3_get_ext_by_NID(all, NID_key_usage, -1) >= 0);
+	assert_true(X509v3_get_ext_by_NID(all, NID_ext_key_usage, -1) >= 0);
+	sk_X509_EXTENSION_pop_free(all, X509_EXTENSION_free);
+	assert_int_equal(ask_with(fd, "", KU_KEY_CERT_SIGN, 0, &m), ERR_PROTO);
+	assert_int_equal(ask_with(fd, "", 0, CSR_PURPOSES + 1, &m), ERR_PROTO);
+	assert_int_equal(ask_with(fd, longest, 0, 0, &m), ERR_PROTO);
+	assert_int_equal(ask_with(fd, "a\nb", 0, 0, &m), ERR_PROTO);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void who_enrols_first_has_no_certificate_unless_one_is_configured(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, 0);
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_BUF struct buf key = { 0 };
+	char text[ERR_TEXT_MAX] = "";
+
+	assert_int_equal(ask_two(fd, SIGN_EST_FIRST, &chain, &key, text), 0);
+	assert_int_equal(chain.len + key.len, 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
 static void nothing_else_can_be_had_there(void **state)
 {
 	const struct stage *s = *state;
@@ -226,7 +294,7 @@ static void nothing_else_can_be_had_there(void **state)
 
 	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
 		AUTO_MSG struct msg m = MSG_NONE;
-		const bool listed = type >= SIGN_EST && type <= SIGN_EST_LIVE;
+		const bool listed = type >= SIGN_EST && type <= SIGN_EST_FIRST;
 
 		snprintf(expected, sizeof(expected), "message %u %s", type,
 			 listed ? "has the wrong fields" : "is not allowed here");
@@ -247,6 +315,8 @@ int main(void)
 		CASE(a_renewal_has_the_subject_of_what_is_live),
 		CASE(the_password_is_the_first_line),
 		CASE(a_key_leaves_only_for_its_own_renewal),
+		CASE(what_the_ca_wants_is_in_the_request),
+		CASE(who_enrols_first_has_no_certificate_unless_one_is_configured),
 		CASE(nothing_else_can_be_had_there),
 	};
 

@@ -106,7 +106,9 @@ static void with_a_subject_it_is_the_first_name_that_can_be_one(void **state)
 		struct err e;
 
 		named = csr_subject(rows[i].names, 2);
-		assert_int_equal(csr_make_as(key, named, rows[i].names, 2, &der, &e),
+		assert_int_equal(csr_make_as(key,
+					     &(struct csr_asks){ .subject = named },
+					     rows[i].names, 2, &der, &e),
 				 0);
 		X509_NAME_free(named);
 		at = (const unsigned char *)der.data;
@@ -243,8 +245,10 @@ static void it_has_the_subject_that_is_given(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(csr_make_as(key, X509_get_subject_name(cert), names, 1, &der,
-				     &e),
+	assert_int_equal(csr_make_as(key,
+				     &(struct csr_asks){
+					 .subject = X509_get_subject_name(cert) },
+				     names, 1, &der, &e),
 			 0);
 	at = (const unsigned char *)der.data;
 	csr = d2i_X509_REQ(NULL, &at, (long)der.len);

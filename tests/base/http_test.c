@@ -11,6 +11,7 @@
 #include "base/err.h"
 #include "base/http.h"
 #include "base/sandbox_seccomp.h"
+#include "base/text.h"
 #include "tests/help/web.h"
 
 #define DEADLINE_MS 1000
@@ -799,6 +800,87 @@ static void what_is_no_answer_is_said(void **state)
 	}
 }
 
+/* -- the binding of a connection -- */
+
+/* By its own end of the connection: the client's Finished message, or the exporter. */
+static void tells_its_binding(struct web *w)
+{
+	unsigned char mine[64];
+	char head[1024], hex[2 * sizeof(mine) + 1] = "";
+	size_t len = 32;
+
+	if (SSL_version(w->ssl) == TLS1_3_VERSION)
+		assert_int_equal(SSL_export_keying_material(w->ssl, mine, len,
+							    "EXPORTER-Channel-Binding",
+							    24, NULL, 0, 0),
+				 1);
+	else
+		len = SSL_get_peer_finished(w->ssl, mine, sizeof(mine));
+	text_hex(hex, mine, len);
+	while (web_ask(w, head, sizeof(head)) && web_answer(w, 200, "", hex))
+		;
+}
+
+/* The body that is sent, written over: BODY bytes. */
+#define BODY 128
+
+static int put_binding(void *arg, const void *binding, size_t len, struct err *e)
+{
+	(void)e;
+	assert_true(2 * len < BODY);
+	text_hex(arg, binding, len);
+	((char *)arg)[2 * len] = ' ';
+	return 0;
+}
+
+static int put_none(void *arg, const void *binding, size_t len, struct err *e)
+{
+	(void)arg, (void)binding, (void)len;
+	return err_set(e, ERR_BUSY, "not now");
+}
+
+static int post_bound(struct http *h, const struct web *w, http_binder *bind,
+		      char body[BODY + 1], struct http_reply *reply, struct err *e)
+{
+	memset(body, ' ', BODY);
+	body[BODY] = '\0';
+	return http_exchange(h,
+			     &(struct http_request){ .url = w->url,
+						     .content_type = "text/plain",
+						     .body = body,
+						     .body_len = BODY,
+						     .bind = bind,
+						     .bind_arg = body },
+			     reply, e);
+}
+
+static void a_body_may_hold_what_both_ends_of_its_connection_know(void **state)
+{
+	static const int latest[] = { TLS1_2_VERSION, TLS1_3_VERSION };
+	struct web *w = *state;
+
+	for (size_t i = 0; i < sizeof(latest) / sizeof(*latest); i++) {
+		AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+		char body[BODY + 1];
+		struct http *h;
+		struct err e;
+
+		w->server.tls_max = latest[i];
+		web_start(w, tells_its_binding);
+		h = open_to(w);
+		assert_int_equal(post_bound(h, w, put_none, body, &reply, &e),
+				 ERR_BUSY);
+		if (post_bound(h, w, put_binding, body, &reply, &e) != 0)
+			fail_msg("%s", e.text);
+		assert_int_equal(reply.body.len, latest[i] == TLS1_2_VERSION ? 24 : 64);
+		assert_memory_equal(reply.body.data, body, reply.body.len);
+		assert_non_null(strstr(w->heard, body));
+		http_free(h);
+		server_stop(&w->server);
+		w->server.pid = 0;
+	}
+}
+
 int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, web_in, web_out)
@@ -826,6 +908,7 @@ int main(void)
 		CASE(what_is_too_slow_ends_by_the_deadline),
 		CASE(a_host_that_does_not_answer_ends_by_the_deadline),
 		CASE(what_is_no_answer_is_said),
+		CASE(a_body_may_hold_what_both_ends_of_its_connection_know),
 	};
 
 	return cmocka_run_group_tests_name("http", tests, NULL, NULL);

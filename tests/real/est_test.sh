@@ -52,6 +52,19 @@ test_the_live_certificate_has_itself_renewed() {
 		openssl pkcs7 -print_certs | grep -c BEGIN)"
 }
 
+# A server that takes certificates alone (-n).
+test_a_certificate_may_be_who_enrols_first() {
+	find_estserver
+	start_estserver -n
+	openssl_leaf device ca
+	chmod 600 device.key
+	corp "certificate_file = \"$dir/device.pem\"; key_file = \"$dir/device.key\";"
+	expect 0 everleaf renew
+	is_whole www
+	expect 0 everleaf renew --force www
+	is "1 1" "$(asked simpleenroll) $(asked simplereenroll)"
+}
+
 # A server that wants a password for everything.
 test_where_it_is_not_taken_the_password_is_and_that_is_said() {
 	enrols
@@ -61,7 +74,7 @@ test_where_it_is_not_taken_the_password_is_and_that_is_said() {
 	says err "enrolled as user estuser again"
 	corp
 	expect 1 everleaf renew --force www
-	says err "there is no user to enrol as instead"
+	says err "there is nobody to enrol as instead"
 	is_live_of www 2 2
 }
 
@@ -91,13 +104,20 @@ test_a_wrong_password_is_told() {
 	says err "it wants to know who asks: set user and password_file"
 }
 
-test_proof_of_possession_is_recognised() {
+# A server that takes no other (-t). What waits cannot be the same again, then.
+test_a_request_is_bound_to_its_connection_where_that_is_wanted() {
+	local how
 	find_estserver
-	start_estserver -t
-	corp "$(as_user)"
-	expect 1 everleaf renew
-	says err "the server wants the request bound to its TLS connection"
-	[ ! -e state/live/www ]
+	est_ca
+	for how in "" -h -o "-m 1"; do
+		rm -rf state
+		run_estserver -t $how
+		corp "$(as_user)"
+		everleaf renew >out 2>err || is "-m 1" "$how"
+		expect 0 everleaf renew --force www
+		is_whole www
+		end $server
+	done
 }
 
 # Its days are over before it is looked at again: it shows itself no more.

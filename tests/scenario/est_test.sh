@@ -128,6 +128,79 @@ test_what_waits_is_sent_again_byte_for_byte() {
 	is 1 "$(tail -n 2 est.asked | sort -u | wc -l)"
 }
 
+# What an issuer is told of who enrols first: a certificate of CA, FROM a moment UNTIL another.
+by_certificate() { # CA [UNTIL]
+	openssl req -new -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout first.key \
+		-subj "/CN=device 7" -out first.csr 2>/dev/null
+	openssl x509 -req -in first.csr -CA "$1.pem" -CAkey "$1.key" -days "${2-2}" -out first.pem 2>/dev/null
+	chmod 600 first.key
+	echo "certificate_file = \"$dir/first.pem\"; key_file = \"$dir/first.key\";"
+}
+
+test_a_certificate_may_be_who_enrols_first() {
+	est_ca
+	run_faults
+	errs fine "$(by_certificate ca)"
+	expect 0 everleaf renew
+	is "simpleenroll fine device 7" "$(tail -n 1 est.asked | cut -d ' ' -f 1-4)"
+	expect 0 everleaf renew --force www
+	is "simplereenroll fine www.example.org -" "$(tail -n 1 est.asked | cut -d ' ' -f 1-4)"
+	errs refuses "$(by_certificate ca)"
+	expect 0 everleaf renew --force www
+	says err "not by that certificate: enrolled by certificate_file again"
+}
+
+# Turned away by an alert in TLS; and a key that is another one's is noticed before.
+test_a_certificate_that_is_no_good_is_told() {
+	est_ca
+	openssl_ca other
+	TLS=TLSv1_2 run_faults
+	errs fine "$(by_certificate other)"
+	expect 1 everleaf renew
+	says err "certificate_file: $host: it does not take our certificate"
+	openssl x509 -req -in first.csr -CA ca.pem -CAkey ca.key -days -1 -out first.pem 2>/dev/null
+	expect 1 everleaf renew --force www
+	says err "certificate_file: $host: it does not take our certificate"
+	openssl x509 -req -in first.csr -CA ca.pem -CAkey ca.key -days 2 -out first.pem 2>/dev/null
+	openssl ecparam -name prime256v1 -genkey -noout >first.key
+	expect 1 everleaf renew --force www
+	says err "certificate_file"
+	echo junk >first.key
+	expect 1 everleaf renew --force www
+	says err "certificate_file"
+	[ ! -e state/live/www ]
+}
+
+test_what_the_server_wants_in_a_request_is_in_it() {
+	start
+	errs usages
+	expect 0 everleaf renew --force www
+	openssl req -inform DER -in est.csr -noout -text >csr
+	says csr "Digital Signature, Key Encipherment"
+	says csr "TLS Web Server Authentication, TLS Web Client Authentication"
+	says csr "DNS:www.example.org, IP Address:10.1.2.3"
+	errs nothing
+	expect 0 everleaf renew --force www
+	openssl req -inform DER -in est.csr -noout -text >csr
+	has_no "Digital Signature" <csr
+	is_live_of www 3 3
+}
+
+test_what_it_wants_and_we_have_not_is_told_with_its_refusal() {
+	start
+	fails more 'it wants in a request (csrattrs) what is not in ours: rsaEncryption, 1.3.6.1.1.1.1.22: the CA answers 400'
+	fails junk "$host/.well-known/est/junk/csrattrs: it is no list of attributes: the CA answers 400"
+}
+
+test_a_request_may_be_bound_to_its_connection() {
+	est_ca
+	TLS=TLSv1_2 run_faults
+	errs bound
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+}
+
 test_a_busy_server_says_when() {
 	start
 	errs 503
