@@ -51,6 +51,11 @@ void hookruns_orphan(struct hookruns *h)
 		h->results[i].id = 0;
 }
 
+bool hookrun_is_kept(const struct hookrun_result *r)
+{
+	return r->is_enrol && r->id == 0;
+}
+
 void hookrun_add_result(struct hookruns *h, const struct hookrun_result *r)
 {
 	h->results = xrealloc(h->results, h->n_results + 1, sizeof(*h->results));
@@ -104,6 +109,8 @@ static void take_answer(struct run *r, const siginfo_t *end, struct hookrun_resu
 
 	res->is_enrol = true;
 	res->issuer = r->issuer;
+	memcpy(res->asked, r->asked, sizeof(res->asked));
+	res->ended_ms = clock_boot_ms();
 	res->status = exited ? end->si_status : -1;
 	res->has_more = r->told.has_more;
 	res->said = TAKE(r->told.kept);
@@ -251,18 +258,41 @@ int64_t hookrun_wake_ms(const struct hookruns *h)
 	return wake;
 }
 
+/* The first that is to be told; n_results: none. */
+static size_t next_result(const struct hookruns *h)
+{
+	size_t i = 0;
+
+	while (i < h->n_results && hookrun_is_kept(&h->results[i]))
+		i++;
+	return i;
+}
+
+static void take_out(struct hookruns *h, size_t i)
+{
+	memmove(h->results + i, h->results + i + 1,
+		(--h->n_results - i) * sizeof(*h->results));
+}
+
 bool hookrun_done(struct hookruns *h, struct hookrun_result *out)
 {
-	if (h->n_results == 0)
+	const size_t i = next_result(h);
+
+	if (i > HOOKRUN_MAX) { /* of long ago */
+		free(h->results[0].said);
+		take_out(h, 0);
+		return hookrun_done(h, out);
+	}
+	if (i == h->n_results)
 		return false;
-	*out = h->results[0];
-	memmove(h->results, h->results + 1, --h->n_results * sizeof(*h->results));
+	*out = h->results[i];
+	take_out(h, i);
 	return true;
 }
 
 bool hookruns_idle(const struct hookruns *h)
 {
-	return h->n == 0 && h->n_results == 0;
+	return h->n == 0 && next_result(h) == h->n_results;
 }
 
 void hookruns_free(struct hookruns *h)

@@ -30,6 +30,8 @@ struct spec;
 #define HOOKRUN_MAX     16 /* at the same time */
 #define HOOKRUN_IDS_MAX 16 /* requests that wait for one run */
 #define HOOKRUN_FDS     (3 * HOOKRUN_MAX)
+#define HOOKRUN_ASKED   32      /* SHA-256 */
+#define HOOKRUN_KEPT_MS 3600000 /* who asks again does so within minutes */
 
 struct hookruns; /* opaque */
 
@@ -51,9 +53,10 @@ struct hookrun_program {
 /* A program that gets a certificate, as that issuer of the snapshot has it. */
 struct hookrun_enrol {
 	uint32_t id;
-	uint32_t issuer;        /* number in the snapshot */
-	int in;                 /* for its stdin; stays the caller's */
-	struct enrol_call call; /* but what the snapshot says of the issuer */
+	uint32_t issuer;              /* number in the snapshot */
+	int in;                       /* for its stdin; stays the caller's */
+	uint8_t asked[HOOKRUN_ASKED]; /* the same for the same request */
+	struct enrol_call call;       /* but what the snapshot says of the issuer */
 };
 
 struct hookrun_result {
@@ -64,6 +67,8 @@ struct hookrun_result {
 	bool is_enrol; /* of a hookrun_enrol(), with `said` and */
 	int status;    /* ... what it exited with; -1: it did not */
 	uint32_t issuer;
+	uint8_t asked[HOOKRUN_ASKED];
+	int64_t ended_ms;
 	bool has_more; /* ... it said more than that */
 	uint32_t hook;
 	bool test;
@@ -93,11 +98,14 @@ int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err 
  * for who is gone. One that cannot be started is a result. */
 int hookrun_program(struct hookruns *h, const struct hookrun_program *p, struct err *e);
 
-/* The same; one at a time for each certificate. */
+/* The same; one at a time for each certificate. Where somebody who is gone has asked for the
+ * same, its result is that of this request, whether it still runs or has ended: what is
+ * submitted twice may be issued, and paid for, twice. */
 int hookrun_enrol(struct hookruns *h, const struct hookrun_enrol *p, struct err *e);
 
 /* Who asked is gone. What runs goes on, and its result comes with id 0, which nobody has;
- * a later request for the same hook joins it as ever. */
+ * a later request for the same hook joins it as ever. That of a hookrun_enrol() is kept for
+ * who asks for the same. */
 void hookruns_orphan(struct hookruns *h);
 
 /* At most HOOKRUN_FDS. */
@@ -106,4 +114,4 @@ size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max)
 int64_t hookrun_wake_ms(const struct hookruns *h);
 void hookrun_step(struct hookruns *h);
 bool hookrun_done(struct hookruns *h, struct hookrun_result *out); /* false: none */
-bool hookruns_idle(const struct hookruns *h); /* none runs, no result waits */
+bool hookruns_idle(const struct hookruns *h); /* none runs, no result is to be told */

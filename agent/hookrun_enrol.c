@@ -1,9 +1,11 @@
 /* hookrun_enrol: the part of hookrun that begins programs which get certificates. */
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/hookrun_run.h"
 #include "agent/spec.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "hooks/env.h"
@@ -34,6 +36,36 @@ static int launch(const struct hookruns *h, struct run *r,
 	return rc;
 }
 
+static bool is_same(const uint8_t *asked, const struct hookrun_enrol *p)
+{
+	return memcmp(asked, p->asked, HOOKRUN_ASKED) == 0;
+}
+
+/* Of somebody who is gone. */
+static bool take_over(struct hookruns *h, const struct hookrun_enrol *p)
+{
+	for (size_t i = 0; i < h->n; i++) {
+		struct run *r = &h->runs[i];
+
+		if (r->is_enrol && r->ids[0] == 0 && is_same(r->asked, p)) {
+			r->ids[0] = p->id;
+			r->issuer = p->issuer;
+			return true;
+		}
+	}
+	for (size_t i = 0; i < h->n_results; i++) {
+		struct hookrun_result *r = &h->results[i];
+
+		if (hookrun_is_kept(r) && is_same(r->asked, p) &&
+		    clock_boot_ms() - r->ended_ms < HOOKRUN_KEPT_MS) {
+			r->id = p->id;
+			r->issuer = p->issuer;
+			return true;
+		}
+	}
+	return false;
+}
+
 int hookrun_enrol(struct hookruns *h, const struct hookrun_enrol *p, struct err *e)
 {
 	struct hookrun_result ended = {
@@ -46,6 +78,8 @@ int hookrun_enrol(struct hookruns *h, const struct hookrun_enrol *p, struct err 
 	if (p->issuer >= h->spec->n[SPEC_ISSUERS] ||
 	    h->spec->issuers[p->issuer].program.n == 0)
 		return err_set(e, ERR_PROTO, "issuer %u is no program", p->issuer);
+	if (take_over(h, p))
+		return 0;
 	of = &h->spec->issuers[p->issuer];
 	name = xasprintf("%s for %s",
 			 spec_text(h->spec, h->spec->words[of->program.first]),
@@ -54,6 +88,7 @@ int hookrun_enrol(struct hookruns *h, const struct hookrun_enrol *p, struct err 
 	r = hookrun_new(h, p->id, name, of->timeout_s);
 	r->is_enrol = true;
 	r->issuer = p->issuer;
+	memcpy(r->asked, p->asked, sizeof(r->asked));
 	r->told.is_answer = true;
 	if (launch(h, r, p, e) == 0) {
 		h->n++;

@@ -21,6 +21,7 @@ struct run {
 	enum dialect_step step;
 	bool is_enrol; /* that gets a certificate, from */
 	uint32_t issuer;
+	uint8_t asked[HOOKRUN_ASKED];
 	bool test;
 	char *name; /* owned: the run may outlive the snapshot */
 	char mark[64];
@@ -45,6 +46,8 @@ struct hookruns {
 	uint64_t n_started;
 };
 
+/* For who asks for the same: nobody waits for it. */
+bool hookrun_is_kept(const struct hookrun_result *r);
 void hookrun_add_result(struct hookruns *h, const struct hookrun_result *r);
 
 /* -- hookrun_start.c -- */

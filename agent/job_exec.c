@@ -17,6 +17,8 @@
 #include "base/csr.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
+#include "base/key.h"
 #include "base/mem.h"
 #include "base/x509.h"
 #include "base/x509_order.h"
@@ -100,16 +102,39 @@ static void read_live(const struct agent *a, const struct job *j, struct buf *pe
 		buf_done(pem);
 }
 
+/* The same for the same request to the same CA, whoever asks: but for its signature, which
+ * is another one each time. */
+static int digest_of(const struct agent *a, const struct job *j, const void *der,
+		     size_t len, uint8_t digest[HASH_LEN], struct err *e)
+{
+	const unsigned char *at = der;
+	AUTO_CSR X509_REQ *csr = d2i_X509_REQ(NULL, &at, (long)len);
+	AUTO_BUF struct buf all = { 0 };
+	unsigned char *tbs = NULL;
+	const int n = csr == NULL ? 0 : i2d_re_X509_REQ_tbs(csr, &tbs);
+
+	if (n <= 0)
+		return key_openssl_err(e, ERR_PROTO, "signing request");
+	buf_printf(&all, "%s\n%s\n", spec_text(a->spec, issuer_of(a, j)->name),
+		   j->order == NULL ? "" : j->order);
+	buf_add(&all, tbs, (size_t)n);
+	OPENSSL_free(tbs);
+	hash_all(all.data, all.len, digest);
+	return 0;
+}
+
 static int call(struct agent *a, const struct job *j, struct msg *request,
 		struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_BUF struct buf live = { 0 };
+	uint8_t digest[HASH_LEN];
 	size_t len;
 	const void *der = msg_get_bytes(request, &len);
 
 	TRY(msg_end(request, e));
+	TRY(digest_of(a, j, der, len, digest, e));
 	TRY(csr_der_to_pem(der, len, &pem, e));
 	read_live(a, j, &live);
 	msg_begin(&m, SUP_ENROL, 0);
@@ -120,6 +145,7 @@ static int call(struct agent *a, const struct job *j, struct msg *request,
 	msg_put_str(&m, live.data);
 	msg_put_u64(&m, j->order != NULL);
 	msg_put_str(&m, j->order);
+	msg_put_bytes(&m, digest, sizeof(digest));
 	TRY(hookcall_seal(&pem, &m.fd, e));
 	link_call(&a->super, &m, on_ended, j->id);
 	return 0;

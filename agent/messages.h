@@ -35,8 +35,8 @@ enum message {
 			follow, n, n * {identifier, key authorization, digest, record,
 			said} -> enum dialect_outcome, ms, text, said */
 	SUP_ENROL, /* issuer, cert, why, signing request in PEM, PEM of what is live or "",
-			whether it was asked before, what it calls that, fd of the request
-			-> exit status or -1, whether it said more, ms, text, said, fd of
+			whether it was asked before, what it calls that, digest of all
+			that is asked, fd of the request -> exit status or -1, whether it said more, ms, text, said, fd of
 			the issuer's trust file */
 	SUP_WORKER,    /* for a CA -> fd */
 	SUP_PROBE,     /* -> fd */

@@ -1,6 +1,7 @@
 #include "agent/super_enrol.h"
 
 #include <fcntl.h>
+#include <string.h>
 
 #include "agent/hookrun.h"
 #include "agent/log.h"
@@ -85,17 +86,23 @@ int super_enrol(void *role, struct msg *m, struct err *e)
 	struct super *s = role;
 	struct hookrun_enrol p = { .id = m->id, .in = m->fd };
 	const uint64_t issuer = msg_get_u64(m), cert = msg_get_u64(m);
+	const void *digest;
 	bool asked;
+	size_t len;
 
 	p.call.why = msg_get_str(m);
 	p.call.csr = msg_get_str(m);
 	p.call.live = msg_get_str(m);
 	asked = msg_get_u64(m) != 0;
 	p.call.handle = msg_get_str(m);
+	digest = msg_get_bytes(m, &len);
 	TRY(msg_end(m, e));
 	m->type = MSG_LATER; /* when it has ended */
 	if (issuer >= s->spec.n[SPEC_ISSUERS] || cert >= s->spec.n[SPEC_CERTS])
 		return err_set(e, ERR_PROTO, "there is no such issuer or certificate");
+	if (len != sizeof(p.asked))
+		return err_set(e, ERR_PROTO, "no digest of what is asked");
+	memcpy(p.asked, digest, len);
 	p.issuer = (uint32_t)issuer;
 	if (p.call.live[0] == '\0')
 		p.call.live = NULL;

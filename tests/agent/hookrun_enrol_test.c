@@ -18,15 +18,22 @@ static void add_issuer(struct world *w, const char *script, uint32_t limit)
 	snapshot_add(w->snapshot, SPEC_ISSUERS, &i, 1);
 }
 
-static int start(struct world *w, const char *name, struct err *e)
+static int start_for(struct world *w, const char *name, uint8_t asked, struct err *e)
 {
 	const struct hookrun_enrol p = {
 		.id = ++w->next_id,
 		.in = -1,
+		.asked = { asked },
 		.call = { .name = name, .csr = "request", .domains = "a.example" },
 	};
 
 	return hookrun_enrol(w->runs, &p, e);
+}
+
+/* Each asks for another request. */
+static int start(struct world *w, const char *name, struct err *e)
+{
+	return start_for(w, name, (uint8_t)w->next_id, e);
 }
 
 static struct hookrun_result enrol_by(const char *script, uint32_t limit)
@@ -129,11 +136,46 @@ static void one_runs_at_a_time_for_each_certificate(void **state)
 	hookruns_orphan(w.runs);
 	assert_int_equal(start(&w, "www", &e), ERR_BUSY);
 	assert_int_equal(start(&w, "mail", &e), 0);
-	for (int i = 0; i < 2; i++) {
-		r = result_of(&w);
-		assert_int_equal(r.status, -1);
-		free(r.said);
-	}
+	r = result_of(&w);
+	assert_int_equal(r.id, w.next_id);
+	assert_int_equal(r.status, -1);
+	free(r.said);
+	while (!hookruns_idle(w.runs)) /* nobody waits for the other */
+		turn(&w);
+	world_close(&w);
+}
+
+static void who_asks_for_the_same_is_told_what_was_said_to_who_is_gone(void **state)
+{
+	struct hookrun_result r;
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_open(&w);
+	add_issuer(&w, "echo $$", 30);
+	world_start(&w);
+	assert_int_equal(start_for(&w, "www", 1, &e), 0);
+	hookruns_orphan(w.runs);
+	assert_int_equal(start_for(&w, "www", 1, &e), 0); /* it runs */
+	r = result_of(&w);
+	assert_int_equal(r.id, w.next_id);
+	assert_false(hookrun_done(w.runs, &r));
+	free(r.said);
+
+	assert_int_equal(start_for(&w, "www", 2, &e), 0);
+	hookruns_orphan(w.runs);
+	while (!hookruns_idle(w.runs))
+		turn(&w);
+	assert_false(hookrun_done(w.runs, &r));
+	assert_int_equal(start_for(&w, "www", 2, &e), 0); /* it has ended */
+	r = result_of(&w);
+	assert_int_equal(r.id, w.next_id);
+	free(r.said);
+	assert_int_equal(start_for(&w, "www", 2, &e), 0); /* that was heard: anew */
+	assert_false(hookruns_idle(w.runs));
+	r = result_of(&w);
+	free(r.said);
 	world_close(&w);
 }
 
@@ -156,6 +198,8 @@ int main(void)
 		cmocka_unit_test(what_is_more_than_a_chain_is_told_to_be),
 		cmocka_unit_test(one_that_ends_in_no_good_way_has_no_status),
 		cmocka_unit_test(one_runs_at_a_time_for_each_certificate),
+		cmocka_unit_test(
+		    who_asks_for_the_same_is_told_what_was_said_to_who_is_gone),
 		cmocka_unit_test(what_is_no_program_is_refused),
 	};
 

@@ -161,8 +161,9 @@ static void play_wrong_enrols(void)
 		msg_put_str(&m, "request");
 		msg_put_str(&m, "");
 		msg_put_u64(&m, 0);
+		msg_put_str(&m, "");
 		if (wrong[i].whole)
-			msg_put_str(&m, "");
+			msg_put_bytes(&m, "", 0);
 		refused(&m, wrong[i].said);
 	}
 }

@@ -129,7 +129,8 @@ test_later_outlives_whoever_is_killed() {
 	is_live_of www 1 1
 }
 
-test_a_run_for_an_agent_that_has_died_ends_first() {
+test_a_run_that_outlives_who_asked_is_not_begun_again() {
+	local who
 	openssl_ca ca
 	program <<-'S'
 	mkdir slot || echo two >>two
@@ -137,17 +138,59 @@ test_a_run_for_an_agent_that_has_died_ends_first() {
 	sign
 	rmdir slot
 	S
+	for who in agent keeper; do
+		rm -rf state sign.ran go
+		by_program "trust = \"$dir/ca.pem\"; timeout = \"1h\";"
+		start_agent
+		until_true 60 test -d slot
+		died=$(role agent)
+		kill -9 "$(role $who)"
+		until_true 60 another_agent
+		touch go
+		until_true 60 has_live www 1
+		stop_agent
+		is 1 "$(runs submit)"
+	done
+	[ ! -e two ]
+}
+
+test_a_run_outlives_another_configuration() {
+	openssl_ca ca
+	program <<-'S'
+	touch begun
+	until [ -e go ]; do sleep 0.1; done
+	sign
+	S
 	by_program "trust = \"$dir/ca.pem\"; timeout = \"1h\";"
 	start_agent
-	until_true 60 test -d slot
+	until_true 60 test -e begun
 	died=$(role agent)
-	kill -9 "$died"
+	by_program "trust = \"$dir/ca.pem\"; timeout = \"50m\";"
+	kill -HUP $run
 	until_true 60 another_agent
 	touch go
 	until_true 60 has_live www 1
 	stop_agent
-	is 2 "$(runs submit)" # what the first has said nobody has heard
-	[ ! -e two ]
+	is 1 "$(runs submit)"
+}
+
+# Its last words are waited for.
+test_a_stop_waits_for_a_run_that_is_about_to_end() {
+	openssl_ca ca
+	program <<-'S'
+	trap '' TERM
+	touch begun
+	until [ -e go ]; do sleep 0.1; done
+	sign
+	S
+	by_program "trust = \"$dir/ca.pem\"; timeout = \"1h\";"
+	start_agent
+	until_true 60 test -e begun
+	kill -TERM $run
+	touch go
+	wait $run
+	is_live_of www 1 1
+	is 1 "$(runs submit)"
 }
 
 another_agent() {
