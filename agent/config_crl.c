@@ -8,6 +8,8 @@
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "agent/state_crl.h"
+#include "base/auto.h"
+#include "base/mem.h"
 
 #define LIMIT_URLS 20
 #define MAX_SIZE   (400ULL << 20)
@@ -56,9 +58,32 @@ static void read_urls(struct config_reader *r, const config_setting_t *s, void *
 	((struct spec_crl *)into)->urls = snapshot_add(r->b, SPEC_WORDS, urls, n_urls);
 }
 
+/* STATE/ca/NAME/root.pem: an embedded CA makes it when it is first used (crlwatch.c). */
+static bool is_of_embedded(struct config_reader *r, const char *path)
+{
+	AUTO_FREE char *all =
+	    xasprintf("%s/ca/", snapshot_string(r->b, r->global.state_dir));
+	const size_t len = strlen(all);
+	const char *file =
+	    strncmp(path, all, len) == 0 ? strchr(path + len, '/') : NULL;
+	AUTO_FREE char *name = NULL;
+
+	if (file == NULL || strcmp(file, "/root.pem") != 0)
+		return false;
+	name = xstrndup(path + len, (size_t)(file - path) - len);
+	return strcmp(name, "local") == 0 ||
+	       config_index_find(&r->issuer_names, snapshot_text(r->b, name)) != NULL;
+}
+
 static void read_ca(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_present(r, s, &((struct spec_crl *)into)->ca);
+	struct text *ca = &((struct spec_crl *)into)->ca;
+	const char *path = config_setting_get_string(s);
+
+	if (path != NULL && is_of_embedded(r, path))
+		config_path_text(r, s, ca);
+	else
+		config_present(r, s, ca);
 }
 
 static void read_bundle(struct config_reader *r, const config_setting_t *s, void *into)

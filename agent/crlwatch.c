@@ -1,8 +1,10 @@
 #include "agent/crlwatch.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/agent.h"
 #include "agent/alarm.h"
@@ -187,6 +189,20 @@ static int64_t moment(const struct crl *c)
 	return c->memory.look_at;
 }
 
+#define CA_LOOK_S 60
+
+/* An embedded CA is made when it is first used: there is nothing to be verified by before. */
+static bool is_ca_made(const struct crl *c)
+{
+	const struct spec *s = c->agent->spec;
+	const char *path = spec_text(s, c->spec->ca);
+	const char *state = spec_text(s, s->global->state_dir);
+	struct stat st;
+
+	return path == NULL || strncmp(path, state, strlen(state)) != 0 ||
+	       stat(path, &st) == 0 || errno != ENOENT;
+}
+
 /* Which commands are about CRLs at all. */
 static bool looks(const struct agent *a)
 {
@@ -311,6 +327,10 @@ int64_t crlwatch_turn(struct agent *a)
 
 		if (c->looking || !c->wanted)
 			continue;
+		if (!is_ca_made(c)) {
+			next = clock_sooner(next, now + CA_LOOK_S);
+			continue;
+		}
 		if (!c->tried && moment(c) <= now) {
 			crlwatch_look(c);
 			continue;

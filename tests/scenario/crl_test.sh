@@ -54,6 +54,25 @@ remember() { # STATEMENT
 	P
 }
 
+# Its root is not there yet.
+test_a_list_of_an_embedded_ca_that_is_not_made_yet_waits_for_it() {
+	mkdir srv
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; } );
+	certificates = ( { name = "www"; names = "www.example.org"; issuer = "lab"; } );
+	crls = ( { name = "lab"; url = "file://$dir/state/ca/lab/crl.der"; ca = "$dir/state/ca/lab/root.pem";
+	           files = ( { path = "$dir/srv/lab.pem"; } ); } );
+	C
+	expect 0 everleaf check
+	expect 0 everleaf renew
+	is_live_of www 1 1
+	expect 0 everleaf renew
+	grep -q "BEGIN X509 CRL" srv/lab.pem
+	sed -i 's|/ca/lab/root|/ca/typo/root|' everleaf.conf
+	expect 2 everleaf check
+	says err "crls.lab.ca: found"
+}
+
 test_each_file_is_written_as_it_is_asked_for() {
 	two_cas "{ $(entry one ", { path = \"$dir/srv/one.der\"; content = \"der\"; mode = \"0640\"; },
 		{ path = \"$dir/srv/both.pem\"; content = \"combined\"; }") }"
