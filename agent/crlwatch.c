@@ -191,7 +191,8 @@ static int64_t moment(const struct crl *c)
 
 #define CA_LOOK_S 60
 
-/* An embedded CA is made when it is first used: there is nothing to be verified by before. */
+/* An embedded CA is made when it is first used: there is nothing to be verified by before.
+ * One that was there and is gone is a failure. */
 static bool is_ca_made(const struct crl *c)
 {
 	const struct spec *s = c->agent->spec;
@@ -199,8 +200,9 @@ static bool is_ca_made(const struct crl *c)
 	const char *state = spec_text(s, s->global->state_dir);
 	struct stat st;
 
-	return path == NULL || strncmp(path, state, strlen(state)) != 0 ||
-	       stat(path, &st) == 0 || errno != ENOENT;
+	return path == NULL || c->n_cas > 0 ||
+	       strncmp(path, state, strlen(state)) != 0 || stat(path, &st) == 0 ||
+	       errno != ENOENT;
 }
 
 /* Which commands are about CRLs at all. */
