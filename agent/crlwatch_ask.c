@@ -243,6 +243,7 @@ static void give_up(struct crl *c)
 void crlwatch_ask(struct crl *c)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
+	bool is_ours;
 
 	if (agent_cut_off(c->agent) || c->agent->stopping) {
 		crlwatch_let_go(c);
@@ -257,8 +258,9 @@ void crlwatch_ask(struct crl *c)
 		return;
 	}
 	/* What a certificate names is never a file of ours. */
+	is_ours = url_of(c) < c->spec->urls.n;
 	msg_begin(&m, KEEPER_CRL_STAGE, 0);
-	msg_put_u64(&m, url_of(c) < c->spec->urls.n ? c->number : SPEC_NOBODY);
-	msg_put_u64(&m, url_of(c));
+	msg_put_u64(&m, is_ours ? c->number : SPEC_NOBODY);
+	msg_put_u64(&m, is_ours ? url_of(c) : SPEC_NOBODY);
 	link_call(&c->agent->keeper, &m, on_staged, c->number);
 }

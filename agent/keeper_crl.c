@@ -1,6 +1,6 @@
 #include "agent/keeper_crl.h"
 
-#include <fcntl.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -9,6 +9,7 @@
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
+#include "base/crl.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/crlset.h"
@@ -30,26 +31,40 @@ static const char *ca_path(const struct keeper *k, const struct spec_crl *c)
 
 /* -- where a worker writes to -- */
 
+/* What a list is copied from, absolute or in the store; NULL: it is fetched. */
+struct source {
+	char *path; /* owned */
+	uint64_t max;
+};
+
+static void source_done(struct source *s)
+{
+	free(s->path);
+}
+
+#define AUTO_SOURCE __attribute__((cleanup(source_done)))
+
 /* What is in a file goes the same way as what is fetched: through a worker. */
-static int copy_file(const char *path, uint64_t max, int to, struct err *e)
+static int copy_file(const struct keeper *k, const struct source *s, int to,
+		     struct err *e)
 {
 	AUTO_FD int from = -1;
 	char part[8192];
 	uint64_t sum = 0;
 	ssize_t n;
 
-	TRY(file_open(AT_FDCWD, path, &from, e));
+	TRY(file_open(k->root, s->path, &from, e));
 	while ((n = read(from, part, sizeof(part))) > 0) {
 		sum += (uint64_t)n;
-		if (sum > max)
+		if (sum > s->max)
 			return err_set(e, ERR_LIMIT, "%s is larger than %llu bytes",
-				       path, (unsigned long long)max);
+				       s->path, (unsigned long long)s->max);
 		if (write(to, part, (size_t)n) != n)
-			return err_sys(e, "copy %s", path);
+			return err_sys(e, "copy %s", s->path);
 	}
 	if (n < 0)
-		return err_sys(e, "read %s", path);
-	return lseek(to, 0, SEEK_SET) < 0 ? err_sys(e, "copy %s", path) : 0;
+		return err_sys(e, "read %s", s->path);
+	return lseek(to, 0, SEEK_SET) < 0 ? err_sys(e, "copy %s", s->path) : 0;
 }
 
 static int put_cas(const struct keeper *k, const struct spec_crl *c, struct msg *m,
@@ -86,16 +101,33 @@ int keeper_crl_cas(void *role, struct msg *m, struct err *e)
 	return put_cas(k, c, m, e) < 0 ? keeper_failed(k, m, e) : 0;
 }
 
-/* What a list is copied from; NULL: it is fetched. */
-static int file_of(const struct keeper *k, uint64_t n, uint64_t url, const char **path,
-		   struct err *e)
+static int configured(const struct keeper *k, uint64_t n, uint64_t url,
+		      struct source *s, struct err *e)
 {
 	const struct spec_crl *c;
+	const char *path;
 
 	TRY(crl_at(k, n, &c, e));
 	if (url >= c->urls.n)
 		return err_set(e, ERR_PROTO, "there is no such URL");
-	*path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
+	path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
+	s->path = path == NULL ? NULL : xstrdup(path);
+	s->max = c->max_size;
+	return 0;
+}
+
+static int embedded(const struct keeper *k, uint64_t issuer, struct source *s,
+		    struct err *e)
+{
+	const struct spec *spec = &k->start.spec;
+
+	if (issuer >= spec->n[SPEC_ISSUERS] ||
+	    spec->issuers[issuer].type != ISSUER_LOCAL)
+		return err_set(e, ERR_PROTO, "issuer %llu is not an embedded CA",
+			       (unsigned long long)issuer);
+	s->path =
+	    xasprintf("ca/%s/crl.der", keeper_text(k, spec->issuers[issuer].name));
+	s->max = LIMIT_CRL_BYTES;
 	return 0;
 }
 
@@ -103,15 +135,17 @@ int keeper_crl_stage(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
 	AUTO_FD int fd = -1;
+	AUTO_SOURCE struct source from = { .path = NULL };
 	const uint32_t id = m->id;
-	const uint64_t n = msg_get_u64(m), url = msg_get_u64(m);
-	const char *path = NULL;
+	const uint64_t n = msg_get_u64(m), which = msg_get_u64(m);
 
 	TRY(msg_end(m, e));
 	if (n != SPEC_NOBODY)
-		TRY(file_of(k, n, url, &path, e));
+		TRY(configured(k, n, which, &from, e));
+	else if (which != SPEC_NOBODY)
+		TRY(embedded(k, which, &from, e));
 	TRY(crlset_stage(k->root, &fd, e));
-	if (path != NULL && copy_file(path, k->start.spec.crls[n].max_size, fd, e) < 0)
+	if (from.path != NULL && copy_file(k, &from, fd, e) < 0)
 		return keeper_failed(k, m, e);
 	msg_begin(m, KEEPER_CRL_STAGE, id);
 	m->fd = take_fd(&fd);

@@ -78,8 +78,10 @@ enum message {
 	KEEPER_STRANGERS, /* -> whether what changes there will be told, fd that struct
 			     stranger can be read from */
 	KEEPER_CRL_CAS,   /* CRL -> n, n * DER of a CA it is about */
-	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h */
-	KEEPER_CRL_KEEP,  /* CRL, SHA-256 of the CA's certificate, size, fd -> . */
+	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h. For CRL
+			     SPEC_NOBODY it is an issuer: the CRL of that embedded CA; or
+			     SPEC_NOBODY: of whoever will be asked */
+	KEEPER_CRL_KEEP, /* CRL, SHA-256 of the CA's certificate, size, fd -> . */
 	KEEPER_CRL_WRITE, /* CRL, whether it is taken away, the SHA-256s of the CAs whose CRL
 			     is good now -> whether any file was not as it is to be */
 	KEEPER_CRL_FORGET, /* the name of one that is configured no more -> . */

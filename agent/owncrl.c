@@ -5,7 +5,6 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/crlpoint.h"
 #include "agent/crlwatch.h"
 #include "agent/log.h"
 #include "agent/reason.h"
@@ -216,6 +215,8 @@ int owncrl_load(struct agent *a, struct err *e)
 	TRY(state_own_each(a->state, NULL, take_row, a, e));
 	join(o);
 	forget_lost(a);
+	owncrl_know(a);
+	owncrl_recount(a);
 	return 0;
 }
 
@@ -285,7 +286,7 @@ int64_t owncrl_moment(const struct agent *a, uint32_t l)
 {
 	const struct own_list *list = &a->own->lists[l];
 
-	if (list->ca == OWN_NONE || crlpoint_first(list->row.urls)[0] == '\0' ||
+	if (list->ca == OWN_NONE || !owncrl_asks(a->own, l) ||
 	    !owncrl_is_used(a->own, l))
 		return INT64_MAX;
 	if (a->request->command == COMMAND_CRL &&

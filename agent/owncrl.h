@@ -18,11 +18,16 @@
  * by that is what it has told us to ask. Addresses of this host and link are not asked but
  * where the crl_url of an embedded CA is, nor where that sends us.
  *
+ * Of an embedded CA that names no point it is the list in its folder, looked at also by
+ * whoever begins after something was put on it: `ca NAME revoke` ends the daemon for as
+ * long as it runs.
+ *
  *     owncrl_rule.c  what is decided by rules alone
  *     owncrl.c       what is known, and when to look
  *     owncrl_read.c  from files: of which list a certificate is
  *     owncrl_look.c  one look at one list
  *     owncrl_find.c  who is on it
+ *     owncrl_local.c the lists of embedded CAs
  *     print_own.c    what people see
  */
 #pragma once
@@ -57,6 +62,8 @@ struct own_ca {
 	uint8_t ca[CRL_HASH_LEN]; /* SHA-256 of it */
 	char serial[48];
 	uint32_t list; /* OWN_NONE: a root, or its issuer is not known */
+	uint32_t
+	    embedded; /* 1 + the number of the issuer that has its key; 0: no one's */
 	int64_t revoked_at;
 	unsigned reason;
 };
@@ -119,6 +126,19 @@ int owncrl_ca(struct agent *a, uint32_t k, X509 **ca, struct err *e);
 
 void owncrl_look(struct agent *a, uint32_t l);
 void owncrl_let_go(struct own_list *l);
+
+/* -- owncrl_local.c -- */
+
+/* Find out which of the CAs are embedded ones. */
+void owncrl_know(struct agent *a);
+/* The number of the embedded CA whose list `l` is, if it names none that can be asked;
+ * OWN_NONE: it is none of those. */
+uint32_t owncrl_embedded(const struct own *o, uint32_t l);
+/* Whether there is a place to ask for list `l`, and the first, owned; "": there is none. */
+bool owncrl_asks(const struct own *o, uint32_t l);
+char *owncrl_first(const struct agent *a, uint32_t l);
+/* Lists of embedded CAs with others on them than were looked at are due. */
+void owncrl_recount(struct agent *a);
 
 /* -- owncrl_find.c -- */
 

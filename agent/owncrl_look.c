@@ -26,6 +26,7 @@ struct own_look {
 	const char *points[LIMIT_CRL_POINTS];
 	uint32_t n_points;
 	uint32_t at;                /* the one that is asked */
+	uint32_t embedded;          /* it is in the folder of that CA; OWN_NONE */
 	int staging;                /* owned; -1: none */
 	bool is_here;               /* what it gave is in there */
 	struct own_members members; /* owned: who would be on it */
@@ -286,7 +287,8 @@ static void ask(struct agent *a, uint32_t l)
 		call_worker(a, l);
 		return;
 	}
-	while (look->at < look->n_points && !crlpoint_speaks(look->points[look->at]))
+	while (look->at < look->n_points && look->embedded == OWN_NONE &&
+	       !crlpoint_speaks(look->points[look->at]))
 		look->at++;
 	if (look->at == look->n_points) {
 		fail(a, l, &look->why);
@@ -294,16 +296,16 @@ static void ask(struct agent *a, uint32_t l)
 	}
 	msg_begin(&m, KEEPER_CRL_STAGE, 0);
 	msg_put_u64(&m, SPEC_NOBODY);
-	msg_put_u64(&m, 0);
+	msg_put_u64(&m, look->embedded == OWN_NONE ? SPEC_NOBODY : look->embedded);
 	link_call(&a->keeper, &m, on_staged, l);
 }
 
 /* -- its begin -- */
 
 /* Those that are passed over are nobody's to match. */
-static void split(struct own_look *look, const char *urls)
+static void split(struct own_look *look, char *urls)
 {
-	char *next = look->urls = xstrdup(urls), *line;
+	char *next = look->urls = urls, *line;
 
 	while ((line = strsep(&next, "\n")) != NULL &&
 	       look->n_points < LIMIT_CRL_POINTS)
@@ -323,7 +325,9 @@ void owncrl_look(struct agent *a, uint32_t l)
 	list->tried = a->request->command != COMMAND_AGENT;
 	a->own->n_looking++;
 	look->coming = list->row.part;
-	split(look, list->row.urls);
+	look->embedded = owncrl_embedded(a->own, l);
+	split(look, look->embedded == OWN_NONE ? xstrdup(list->row.urls)
+					       : owncrl_first(a, l));
 	owncrl_members(a, l, &look->members);
 	if (owncrl_ca(a, list->ca, &look->ca, &e) < 0)
 		fail(a, l, &e);

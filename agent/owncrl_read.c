@@ -221,12 +221,15 @@ int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 	AUTO_BUF struct buf urls = { 0 };
 	struct own_leaf leaf = { .list = OWN_NONE };
 	struct x509_facts facts;
+	const uint32_t n_cas = a->own->n_cas;
 	uint32_t ca = OWN_NONE;
 
 	owncrl_forget(a, i);
 	TRY(read_files(a, i, &f, e));
 	TRY(x509_facts(f.leaf, &facts, e));
 	TRY(see_above(a, &f, issuer_of(&f, f.leaf), &ca, e));
+	if (a->own->n_cas != n_cas)
+		owncrl_know(a);
 	crlpoint_read(f.leaf, &urls);
 	if (ca != OWN_NONE) {
 		leaf.list = list_of(a, ca, CRL_USERS, urls.data);

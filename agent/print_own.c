@@ -26,12 +26,13 @@ enum own_state {
 	OWN_SILENT, /* its certificates name none that we can ask for */
 };
 
-static enum own_state state_of(const struct own_list *l, int64_t now)
+static enum own_state state_of(const struct agent *a, uint32_t i, int64_t now)
 {
+	const struct own_list *l = &a->own->lists[i];
 	const struct crl_part *p = &l->row.part;
 	int64_t next;
 
-	if (crlpoint_first(l->row.urls)[0] == '\0')
+	if (!owncrl_asks(a->own, i))
 		return OWN_SILENT;
 	if (p->this_update == 0)
 		return l->row.failures > 0 ? OWN_FAILED : OWN_WAITS;
@@ -51,15 +52,13 @@ static uint32_t n_on(const struct own *o, uint32_t l)
 }
 
 /* Where it came from, or would come from, owned; "-": from nowhere. */
-static char *url_of(const struct own_list *l)
+static char *url_of(const struct agent *a, uint32_t i)
 {
-	const char *first = crlpoint_first(l->row.urls);
-	const int len = (int)strcspn(first, "\n");
+	const struct crl_part *p = &a->own->lists[i].row.part;
 
-	if (l->row.part.url[0] != '\0')
-		return xstrdup(l->row.part.url);
-
-	return len == 0 ? xstrdup("-") : xasprintf("%.*s", len, first);
+	if (p->url[0] != '\0')
+		return xstrdup(p->url);
+	return owncrl_asks(a->own, i) ? owncrl_first(a, i) : xstrdup("-");
 }
 
 /* -- for people -- */
@@ -142,8 +141,8 @@ static void put_row(struct table *t, const struct agent *a, uint32_t i, int64_t 
 		    bool all)
 {
 	const struct own_list *l = &a->own->lists[i];
-	const enum own_state state = state_of(l, now);
-	AUTO_FREE char *url = url_of(l);
+	const enum own_state state = state_of(a, i, now);
+	AUTO_FREE char *url = url_of(a, i);
 	const int64_t until = l->row.part.next_update;
 
 	table_put(t, COLOR_NONE, "%s", url);
@@ -159,7 +158,7 @@ static void put_row(struct table *t, const struct agent *a, uint32_t i, int64_t 
 static bool is_told(const struct agent *a, uint32_t i, int64_t now, bool all)
 {
 	const struct own_list *l = &a->own->lists[i];
-	const bool is_bad = l->row.failures > 0 || state_of(l, now) != OWN_GOOD;
+	const bool is_bad = l->row.failures > 0 || state_of(a, i, now) != OWN_GOOD;
 
 	return owncrl_is_used(a->own, i) &&
 	       (all || (is_bad && (l->n_leaves > 0 || l->row.urls[0] != '\0')));
@@ -182,9 +181,8 @@ void own_show(const struct agent *a, bool all)
 /* -- for programs -- */
 
 /* Those that are asked, or those that are not. */
-static void put_urls(struct json *j, const char *name, const char *lines, bool asked)
+static void put_lines(struct json *j, const char *lines, bool asked)
 {
-	json_open(j, name, '[');
 	for (const char *at = lines; *at != '\0'; at = crlpoint_next(at)) {
 		const char *from = at + (at[0] == CRLPOINT_PASSED);
 		AUTO_FREE char *url = xasprintf("%.*s", (int)strcspn(from, "\n"), from);
@@ -192,6 +190,16 @@ static void put_urls(struct json *j, const char *name, const char *lines, bool a
 		if (crlpoint_speaks(at) == asked)
 			json_str(j, NULL, url);
 	}
+}
+
+static void put_asked(struct json *j, const struct agent *a, uint32_t i)
+{
+	AUTO_FREE char *first = owncrl_first(a, i);
+
+	json_open(j, "urls", '[');
+	if (owncrl_embedded(a->own, i) != OWN_NONE)
+		json_str(j, NULL, first);
+	put_lines(j, a->own->lists[i].row.urls, true);
 	json_close(j);
 }
 
@@ -205,11 +213,13 @@ static void put_json(struct json *j, const struct agent *a, uint32_t i)
 	const int64_t at = owncrl_moment(a, i);
 
 	json_open(j, NULL, '{');
-	put_urls(j, "urls", r->urls, true);
-	put_urls(j, "not_asked", r->urls, false);
+	put_asked(j, a, i);
+	json_open(j, "not_asked", '[');
+	put_lines(j, r->urls, false);
+	json_close(j);
 	json_str(j, "of", r->covers == CRL_CAS ? "ca" : "certificate");
 	json_int(j, "certificates", n_on(a->own, i));
-	json_str(j, "state", words[state_of(&a->own->lists[i], clock_now())]);
+	json_str(j, "state", words[state_of(a, i, clock_now())]);
 	json_time(j, "this_update", r->part.this_update);
 	json_time(j, "next_update", r->part.next_update);
 	json_int(j, "entries", (int64_t)r->part.n_entries);
@@ -238,7 +248,7 @@ void own_plan(const struct agent *a, struct table *t, int64_t until)
 
 	for (uint32_t i = 0; i < a->own->n_lists; i++) {
 		const int64_t at = owncrl_moment(a, i);
-		AUTO_FREE char *url = url_of(&a->own->lists[i]);
+		AUTO_FREE char *url = url_of(a, i);
 
 		if (at == INT64_MAX || at > until)
 			continue;
@@ -260,12 +270,11 @@ void own_plan_json(const struct agent *a, struct json *j, int64_t until)
 	json_open(j, "own_crls", '[');
 	for (uint32_t i = 0; i < a->own->n_lists; i++) {
 		const int64_t at = owncrl_moment(a, i);
-		const struct own_list_row *r = &a->own->lists[i].row;
 
 		if (at == INT64_MAX || at > until)
 			continue;
 		json_open(j, NULL, '{');
-		put_urls(j, "urls", r->urls, true);
+		put_asked(j, a, i);
 		json_str(j, "action", "look up");
 		json_int(j, "certificates", n_on(a->own, i));
 		json_time(j, "at", at <= 0 ? clock_now() : at);
@@ -342,7 +351,7 @@ void own_samples(const struct agent *a, struct buf *out, const char *name, bool 
 {
 	for (uint32_t i = 0; i < a->own->n_lists; i++) {
 		const struct own_list_row *r = &a->own->lists[i].row;
-		AUTO_FREE char *url = url_of(&a->own->lists[i]);
+		AUTO_FREE char *url = url_of(a, i);
 		const struct metrics_label label = { "url", url };
 
 		if (owncrl_is_used(a->own, i) && r->looked_at != 0)

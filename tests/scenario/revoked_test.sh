@@ -3,16 +3,21 @@
 # a list that cannot be had or believed changes nothing.
 . "$(dirname "$0")/../lib.sh"
 
-# What the CA publishes: what is in $dir/pki is at $pki. And a hook that is told.
+# A hook that is told.
+ops() {
+	hook ops <<-'H'
+	echo "$EVERLEAF_EVENT $EVERLEAF_NAMES ${EVERLEAF_ERROR-}" >>"$dir/told"
+	H
+}
+
+# What the CA publishes: what is in $dir/pki is at $pki; and the hook.
 serve_pki() {
 	mkdir pki
 	mkfifo pki.stdin
 	"$root/tests/tools/files" "$dir/pki" <pki.stdin >pki.out 2>&1 &
 	started $!
 	exec 7>pki.stdin
-	hook ops <<-'H'
-	echo "$EVERLEAF_EVENT $EVERLEAF_NAMES ${EVERLEAF_ERROR-}" >>"$dir/told"
-	H
+	ops
 	until_true 60 test -s pki.served/port
 	pki=http://127.0.0.1:$(cat pki.served/port)
 }
@@ -343,16 +348,74 @@ test_points_that_are_not_asked_are_told() {
 	has_no some.crl <pki.served/log
 }
 
+# Nobody here has its key.
 test_of_a_ca_without_a_list_it_is_told() {
 	config <<-C
 	certificates = ( { name = "www"; names = "www.example"; issuer = "local"; } );
 	C
 	expect 0 everleaf renew
+	mv state/ca/local state/ca/other
 	everleaf status | tr -s ' \n' ' ' |
 		has 'the issuer names no CRL: it is not seen here if www is revoked'
 	is none "$(own state)"
 	is null "$(own next_at)"
 	everleaf plan | has_no 'look up'
+}
+
+# A certificate of an embedded CA that names no list, with a key that would be kept.
+unlisted() { # [OF THE ISSUER]
+	ops
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; ${1-} } );
+	hooks = ( { name = "ops"; run = [ "$dir/ops", "run" ]; on = [ "revoked" ]; } );
+	certificates = ( { name = "www"; names = "www.example"; issuer = "lab"; reuse_key = true; hooks = "ops"; } );
+	C
+	expect 0 everleaf renew
+	cp state/live/www/cert.pem before.pem
+	everleaf status | has_no 'names no CRL'
+	everleaf crl | has "^file://$dir/state/ca/lab/crl.der  *fresh"
+}
+
+was_replaced() {
+	has_live www 2
+	is 1 "$(events www revoked)"
+	is 1 "$(grep -c '^revoked www' told)"
+	everleaf history www | has "(keyCompromise), says file://$dir/state/ca/lab/crl.der"
+	not cmp <(openssl x509 -in before.pem -noout -pubkey) \
+		<(openssl x509 -in state/live/www/cert.pem -noout -pubkey)
+}
+
+test_what_an_embedded_ca_that_names_no_list_has_revoked_is_replaced() {
+	unlisted
+	is "file://$dir/state/ca/lab/crl.der" "$(own urls.0)"
+	everleaf plan | has_no 'look up.*now'
+	expect 0 everleaf ca lab revoke "$(serial_of www)" --reason keyCompromise
+	everleaf plan | has 'look up 1 in the CRL.*now'
+	expect 0 everleaf renew
+	was_replaced
+	expect 0 everleaf renew # of which there is nothing to say any more
+	has_live www 2
+	is 1 "$(events www revoked)"
+}
+
+test_the_daemon_replaces_what_an_embedded_ca_has_revoked() {
+	unlisted 'intermediate = true;'
+	start_agent
+	expect 0 everleaf ca lab revoke "$(serial_of www)" --reason keyCompromise
+	until_true 60 has_live www 2
+	stop_agent
+	was_replaced
+}
+
+# Another certificate's is not ours.
+test_what_else_an_embedded_ca_has_revoked_changes_nothing() {
+	unlisted
+	expect 0 everleaf ca lab revoke 7A01
+	expect 0 everleaf renew
+	is fresh "$(own state)"
+	is 1 "$(own entries)"
+	has_live www 1
+	is 0 "$(events www revoked)"
 }
 
 sample() { # LINE BEGINS: its value

@@ -1,0 +1,130 @@
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <openssl/x509.h>
+
+#include "agent/agent.h"
+#include "agent/crlpoint.h"
+#include "agent/log.h"
+#include "agent/owncrl.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/crl.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/x509.h"
+
+static const char *issuer_name(const struct agent *a, uint32_t i)
+{
+	return spec_text(a->spec, a->spec->issuers[i].name);
+}
+
+/* -- which CA is one of ours -- */
+
+/* `file` of the embedded CA `i`; *pem stays empty where there is none. */
+static int read_of(const struct agent *a, uint32_t i, const char *file, size_t max,
+		   struct buf *data, struct err *e)
+{
+	AUTO_FREE char *path = xasprintf("ca/%s/%s", issuer_name(a, i), file);
+
+	if (a->root < 0 || file_read(a->root, path, max, data, e) == 0)
+		return 0;
+	return e->sysno == ENOENT ? 0 : e->code;
+}
+
+/* Who signs what the embedded CA `i` issues, and its CRL. */
+static int signer_of(const struct agent *a, uint32_t i, uint8_t sum[CRL_HASH_LEN],
+		     bool *found, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
+	AUTO_BUF struct buf pem = { 0 };
+
+	TRY(read_of(a, i, "intermediate.pem", LIMIT_CHAIN_BYTES, &pem, e));
+	if (pem.len == 0)
+		TRY(read_of(a, i, "root.pem", LIMIT_CHAIN_BYTES, &pem, e));
+	*found = pem.len > 0;
+	if (!*found)
+		return 0;
+	TRY(x509_chain_from_pem(pem.data, pem.len, &certs, e));
+	return X509_digest(sk_X509_value(certs, 0), EVP_sha256(), sum, NULL) == 1
+		   ? 0
+		   : err_set(e, ERR_SYS, "hash a certificate");
+}
+
+void owncrl_know(struct agent *a)
+{
+	struct own *o = a->own;
+	struct err e;
+
+	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++) {
+		uint8_t sum[CRL_HASH_LEN];
+		bool found = false;
+
+		if (a->spec->issuers[i].type != ISSUER_LOCAL)
+			continue;
+		if (signer_of(a, i, sum, &found, &e) < 0)
+			log_warn("the embedded CA %s: %s", issuer_name(a, i), e.text);
+		for (uint32_t k = 0; found && k < o->n_cas; k++)
+			if (memcmp(o->cas[k].ca, sum, sizeof(sum)) == 0)
+				o->cas[k].embedded = i + 1;
+	}
+}
+
+/* -- its list -- */
+
+uint32_t owncrl_embedded(const struct own *o, uint32_t l)
+{
+	const struct own_list *list = &o->lists[l];
+
+	return list->ca == OWN_NONE || list->row.covers != CRL_USERS ||
+		       crlpoint_first(list->row.urls)[0] != '\0' ||
+		       o->cas[list->ca].embedded == 0
+		   ? OWN_NONE
+		   : o->cas[list->ca].embedded - 1;
+}
+
+char *owncrl_first(const struct agent *a, uint32_t l)
+{
+	const char *first = crlpoint_first(a->own->lists[l].row.urls);
+	const uint32_t i = owncrl_embedded(a->own, l);
+
+	return i == OWN_NONE ? xasprintf("%.*s", (int)strcspn(first, "\n"), first)
+			     : xasprintf("file://%s/ca/%s/crl.der", a->state_dir,
+					 issuer_name(a, i));
+}
+
+bool owncrl_asks(const struct own *o, uint32_t l)
+{
+	return crlpoint_first(o->lists[l].row.urls)[0] != '\0' ||
+	       owncrl_embedded(o, l) != OWN_NONE;
+}
+
+/* How many the embedded CA `i` has revoked. */
+static int count(const struct agent *a, uint32_t i, uint64_t *n, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_CRL X509_CRL *crl = NULL;
+	int revoked;
+
+	TRY(read_of(a, i, "crl.pem", LIMIT_CRL_BYTES, &pem, e));
+	TRY(crl_from_pem(pem.data, pem.len, &crl, e));
+	revoked = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
+	*n = revoked < 0 ? 0 : (uint64_t)revoked;
+	return 0;
+}
+
+void owncrl_recount(struct agent *a)
+{
+	for (uint32_t l = 0; l < a->own->n_lists; l++) {
+		const uint32_t i = owncrl_embedded(a->own, l);
+		struct own_list_row *row = &a->own->lists[l].row;
+		struct err e;
+		uint64_t n;
+
+		if (i == OWN_NONE)
+			continue;
+		if (count(a, i, &n, &e) < 0 || n != row->part.n_entries)
+			row->look_at = 0;
+	}
+}
