@@ -133,10 +133,14 @@ static void look_up(struct agent *a, uint32_t l, const struct crl_answer *w)
 	const size_t asked = own_members_asked(m);
 
 	for (size_t i = 0; i < w->n_hits; i++) {
-		uint32_t *who = &m->who[m->first + w->hits[i].index];
+		const struct crl_hit *hit = &w->hits[i];
+		uint32_t *who;
 
-		if (w->hits[i].index < asked && *who != OWN_NONE &&
-		    owncrl_found(a, l, *who, look->points[look->at], &w->hits[i]))
+		if (hit->index >= asked)
+			continue;
+		who = &m->who[m->first + hit->index];
+		if (*who != OWN_NONE &&
+		    owncrl_found(a, l, *who, look->points[look->at], hit))
 			*who = OWN_NONE;
 	}
 	own_members_pass(m, w->facts.more);
