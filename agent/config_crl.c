@@ -116,13 +116,7 @@ static void read_max_size(struct config_reader *r, const config_setting_t *s,
 static void read_on_stale(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
-	static const char *const words[] = {
-		[STALE_KEEP] = "keep",
-		[STALE_REMOVE] = "remove",
-		[STALES] = NULL,
-	};
-
-	config_choice(r, s, words, &((struct spec_crl *)into)->on_stale);
+	config_stale(r, s, &((struct spec_crl *)into)->on_stale);
 }
 
 static const struct config_rule rules[] = {

@@ -122,6 +122,23 @@ static void read_mode(struct config_reader *r, const config_setting_t *s, void *
 	config_mode(r, s, &((struct spec_file *)into)->mode);
 }
 
+void config_stale(struct config_reader *r, const config_setting_t *s, uint32_t *out)
+{
+	static const char *const words[] = {
+		[STALE_KEEP] = "keep",
+		[STALE_REMOVE] = "remove",
+		[STALE_UNSET] = NULL,
+	};
+
+	config_choice(r, s, words, out);
+}
+
+static void read_on_stale(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_stale(r, s, &((struct spec_file *)into)->on_stale);
+}
+
 static void read_password(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
@@ -139,6 +156,7 @@ static const struct config_rule rules[] = {
 	{ "group", read_group, 0 },
 	{ "mode", read_mode, 0 },
 	{ "password_file", read_password, CONFIG_FOR_CERT },
+	{ "on_stale", read_on_stale, CONFIG_FOR_CRL },
 	{ NULL, NULL, 0 },
 };
 
@@ -239,8 +257,10 @@ static void read_file(struct config_reader *r, const config_setting_t *s, uint32
 	bool with_key;
 
 	*f = (struct spec_file){ .uid = id, .gid = id, .mode = MODE_UNSET };
-	if (what == CONFIG_FOR_CRL)
+	if (what == CONFIG_FOR_CRL) {
 		f->content = CONTENT_CRL;
+		f->on_stale = STALE_UNSET;
+	}
 	if (!config_group(r, s, rules, what, f))
 		return;
 	read_path(r, s, f);

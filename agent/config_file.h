@@ -10,6 +10,9 @@
 void config_files(struct config_reader *r, const config_setting_t *s, uint32_t what,
 		  struct list *out);
 
+/* What becomes of a CRL that has ended: enum crl_stale. */
+void config_stale(struct config_reader *r, const config_setting_t *s, uint32_t *out);
+
 /* `mode` at `s`, of a file with a private key in it: not for everyone to read. */
 void config_key_mode(struct config_reader *r, const config_setting_t *s, uint32_t mode);
 

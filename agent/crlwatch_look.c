@@ -56,7 +56,7 @@ static int64_t by_its_end(const struct crl *c, int64_t at, int64_t now)
 {
 	const int64_t until = crlwatch_until(c);
 
-	return c->spec->on_stale == STALE_REMOVE && until > now
+	return spec_crl_takes_any(c->agent->spec, c->spec) && until > now
 		   ? clock_sooner(at, until)
 		   : at;
 }
@@ -220,7 +220,7 @@ void crlwatch_write(struct crl *c)
 		else
 			has_ended = has_ended || p->this_update != 0;
 	}
-	c->going = has_ended && c->spec->on_stale == STALE_REMOVE;
+	c->going = has_ended && spec_crl_takes_any(c->agent->spec, c->spec);
 	msg_begin(&m, KEEPER_CRL_WRITE, 0);
 	msg_put_u64(&m, c->number);
 	msg_put_u64(&m, c->going);

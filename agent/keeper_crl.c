@@ -197,10 +197,11 @@ static int take_away(struct keeper *k, const struct spec_crl *c, bool *gone,
 	for (uint32_t i = 0; i < c->files.n; i++) {
 		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
 
-		TRY(crlset_remove(name, (enum content_kind)f->content,
-				  keeper_text(k, f->path), gone, e));
+		if (spec_crl_takes_away(c, f))
+			TRY(crlset_remove(name, (enum content_kind)f->content,
+					  keeper_text(k, f->path), gone, e));
 	}
-	return crlset_clear(k->root, name, gone, e);
+	return c->on_stale == STALE_REMOVE ? crlset_clear(k->root, name, gone, e) : 0;
 }
 
 static int write_set(struct keeper *k, const struct spec_crl *c,
@@ -231,7 +232,7 @@ int keeper_crl_write(void *role, struct msg *m, struct err *e)
 	TRY(crl_at(k, n, &c, e));
 	if (len > sizeof(good) || len % HASH_LEN != 0)
 		return err_set(e, ERR_PROTO, "CRLs of too many CAs");
-	if (away != 0 && c->on_stale != STALE_REMOVE)
+	if (away != 0 && !spec_crl_takes_any(&k->start.spec, c))
 		return err_set(e, ERR_PROTO, "a CRL that is not taken away");
 	if (len > 0)
 		memcpy(good, hashes, len);

@@ -172,6 +172,20 @@ char *spec_file_folder(const struct spec *s, const struct spec_file *f)
 	return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
+bool spec_crl_takes_away(const struct spec_crl *c, const struct spec_file *f)
+{
+	return (f->on_stale == STALE_UNSET ? c->on_stale : f->on_stale) == STALE_REMOVE;
+}
+
+bool spec_crl_takes_any(const struct spec *s, const struct spec_crl *c)
+{
+	bool any = c->on_stale == STALE_REMOVE;
+
+	for (uint32_t i = 0; i < c->files.n; i++)
+		any = any || spec_crl_takes_away(c, &s->files[c->files.first + i]);
+	return any;
+}
+
 const char *spec_url_file(const char *url)
 {
 	static const char scheme[] = "file://";

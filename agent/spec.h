@@ -106,6 +106,11 @@ bool spec_issuer_is_able(const struct spec_issuer *i);
  * worker, which does that and nothing else. */
 bool spec_issuer_by_live(const struct spec_issuer *i);
 
+/* Whether the file `f` of a CRL, or any place that it is written to, is emptied when it has
+ * ended and there is no newer one. */
+bool spec_crl_takes_away(const struct spec_crl *c, const struct spec_file *f);
+bool spec_crl_takes_any(const struct spec *s, const struct spec_crl *c);
+
 /* The path in a URL "file:///..."; NULL: it is of another scheme. Borrowed. */
 const char *spec_url_file(const char *url);
 

@@ -20,6 +20,8 @@ struct spec_file {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mode;
+	uint32_t
+	    on_stale; /* enum crl_stale, of a CRL; STALE_UNSET: as its other files */
 };
 
 enum probe_proto {
@@ -97,6 +99,7 @@ struct spec_cert {
 enum crl_stale {
 	STALE_KEEP,
 	STALE_REMOVE,
+	STALE_UNSET,
 	STALES,
 };
 

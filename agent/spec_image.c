@@ -137,6 +137,7 @@ static const struct field fields[] = {
 	FILE_(p12, BELOW, CONTENT_P12_FORMS),
 	FILE_(cert_first, BELOW, 2),
 	FILE_(mode, BELOW, 01000),
+	FILE_(on_stale, BELOW, STALES),
 
 	PROBE(label, STRING, 0),
 	PROBE(host, STRING, 0),

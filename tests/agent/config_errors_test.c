@@ -349,6 +349,12 @@ static const struct fake_row rows[] = {
 	  "max_size = 10; };",
 	  "main.conf:1: crls.x.max_size: found the number 10, expected a size such as "
 	  "\"10M\" or \"1G\"\n" },
+	{ "a policy of a file that there is not", true,
+	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
+	  "files = { path = \"/srv/app/a\"; on_stale = \"drop\"; }; };",
+	  "main.conf:1: crls.x.files.on_stale: found \"drop\", expected one of "
+	  "\"keep\" "
+	  "\"remove\"\n" },
 	{ "a CRL over ldap", true,
 	  "crls = { name = \"x\"; url = \"ldap://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "};",

@@ -296,6 +296,28 @@ test_a_list_that_has_ended_is_taken_away_where_that_is_asked_for() {
 	is true "$(crl_says loaded)"
 }
 
+# One program has to see that there is none, and another one fails open without it.
+test_each_file_of_a_list_that_has_ended_has_its_own_policy() {
+	two_cas "{ $(entry one ", { path = \"$dir/srv/gone.der\"; content = \"der\"; on_stale = \"remove\"; }") },
+		{ $(entry two ", { path = \"$dir/srv/kept.crl\"; on_stale = \"keep\"; }") on_stale = \"remove\"; }"
+	expect 0 everleaf crl --update
+	cp srv/one.crl before
+	end_one
+	mv state/ca/two/crl.der kept.two
+	expect 1 everleaf crl --update
+	[ ! -e srv/gone.der ]
+	cmp before srv/one.crl
+	cmp before state/crl/one.pem
+	[ ! -e srv/two.crl ]
+	[ ! -e state/crl/two.pem ]
+	[ -s srv/kept.crl ]
+	mv kept state/ca/one/crl.der
+	mv kept.two state/ca/two/crl.der
+	expect 0 everleaf crl --update
+	[ -s srv/gone.der ]
+	cmp srv/two.crl srv/kept.crl
+}
+
 test_a_list_that_has_ended_stays_where_nothing_is_said() {
 	two_cas
 	expect 0 everleaf crl --update
