@@ -256,6 +256,33 @@ nobody_gets_in_without_a_list() { # SERVER
 	always refuses bob
 }
 
+# As its hook does.
+reload() {
+	local words=$("${kind}_hook" | sed 's/.*run = \[\([^]]*\)\].*/\1/; s/", "/" "/g')
+	eval "${prefix-} $words"
+}
+
+# Somebody has put a list there that has ended, without who was revoked, and has the server
+# load it: that lets in nobody, and it is what it was when everleaf has looked.
+nobody_gets_in_by_a_list_that_has_ended() { # SERVER
+	asks "$1"
+	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
+	publish
+	expect 0 everleaf crl --update
+	until_true 60 always refuses bob
+	ours tls/ended.crl
+	mv tls/ended.crl tls/clients.crl
+	cp tls/clients.crl tls/crls/*.r0
+	reload
+	until_true 60 refuses ann # it has loaded it
+	always refuses bob
+	expect 0 everleaf crl --update
+	until_true 60 always takes ann
+	always refuses bob
+	is 1 "$(events clients drift)"
+	kill -0 $server
+}
+
 # -- with each of them --
 
 test_nginx_refuses_who_was_revoked_and_nobody_else() {
@@ -363,7 +390,54 @@ test_openvpn_lets_nobody_in_without_a_list() {
 	nobody_gets_in_without_a_list openvpn
 }
 
+test_nginx_lets_nobody_in_by_a_list_that_has_ended() {
+	nobody_gets_in_by_a_list_that_has_ended nginx
+}
+
+test_haproxy_lets_nobody_in_by_a_list_that_has_ended() {
+	nobody_gets_in_by_a_list_that_has_ended haproxy
+}
+
+test_apache_lets_nobody_in_by_a_list_that_has_ended() {
+	nobody_gets_in_by_a_list_that_has_ended apache
+}
+
+test_apache_with_a_folder_lets_nobody_in_by_a_list_that_has_ended() {
+	nobody_gets_in_by_a_list_that_has_ended apache_with_a_folder
+}
+
+test_postgres_lets_nobody_in_by_a_list_that_has_ended() {
+	local prefix="${owner[*]}"
+	nobody_gets_in_by_a_list_that_has_ended postgres
+}
+
+test_openvpn_lets_nobody_in_by_a_list_that_has_ended() {
+	nobody_gets_in_by_a_list_that_has_ended openvpn
+}
+
+test_mosquitto_lets_nobody_in_by_a_list_that_has_ended() {
+	nobody_gets_in_by_a_list_that_has_ended mosquitto
+}
+
 # -- with one of them --
+
+# Without its list it lets in who was revoked, from its next reload on. The agent gives it back.
+test_mosquitto_gets_back_a_list_that_is_lost() {
+	asks mosquitto
+	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
+	publish
+	start_agent
+	expect 0 everleaf crl --update
+	until_true 60 always refuses bob
+	rm tls/clients.crl
+	reload
+	until_true 60 test -e tls/clients.crl
+	until_true 60 always refuses bob
+	always takes ann
+	stop_agent
+	kill -0 $server
+}
+
 
 test_the_agent_looks_by_itself() {
 	asks nginx
