@@ -215,8 +215,7 @@ int owncrl_load(struct agent *a, struct err *e)
 	TRY(state_own_each(a->state, NULL, take_row, a, e));
 	join(o);
 	forget_lost(a);
-	owncrl_know(a);
-	owncrl_recount(a);
+	owncrl_recall(a);
 	return 0;
 }
 

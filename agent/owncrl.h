@@ -19,8 +19,8 @@
  * where the crl_url of an embedded CA is, nor where that sends us.
  *
  * Of an embedded CA that names no point it is the list in its folder, looked at also by
- * whoever begins after something was put on it: `ca NAME revoke` ends the daemon for as
- * long as it runs.
+ * whoever begins after it was written: `ca NAME revoke` ends the daemon for as long as it
+ * runs.
  *
  *     owncrl_rule.c  what is decided by rules alone
  *     owncrl.c       what is known, and when to look
@@ -137,8 +137,9 @@ uint32_t owncrl_embedded(const struct own *o, uint32_t l);
 /* Whether there is a place to ask for list `l`, and the first, owned; "": there is none. */
 bool owncrl_asks(const struct own *o, uint32_t l);
 char *owncrl_first(const struct agent *a, uint32_t l);
-/* Lists of embedded CAs with others on them than were looked at are due. */
-void owncrl_recount(struct agent *a);
+/* The same of what is remembered. A list of an embedded CA that was written since it was
+ * looked at is due. */
+void owncrl_recall(struct agent *a);
 
 /* -- owncrl_find.c -- */
 

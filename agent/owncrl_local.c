@@ -1,6 +1,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <openssl/x509.h>
 
@@ -10,7 +11,6 @@
 #include "agent/owncrl.h"
 #include "base/auto.h"
 #include "base/buf.h"
-#include "base/crl.h"
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/x509.h"
@@ -73,15 +73,26 @@ void owncrl_know(struct agent *a)
 
 /* -- its list -- */
 
-uint32_t owncrl_embedded(const struct own *o, uint32_t l)
+static char *file_of(const struct agent *a, uint32_t i)
+{
+	return xasprintf("file://%s/ca/%s/crl.der", a->state_dir, issuer_name(a, i));
+}
+
+/* Whether only an embedded CA could say who is on list `l`. */
+static bool names_none(const struct own *o, uint32_t l)
 {
 	const struct own_list *list = &o->lists[l];
 
-	return list->ca == OWN_NONE || list->row.covers != CRL_USERS ||
-		       crlpoint_first(list->row.urls)[0] != '\0' ||
-		       o->cas[list->ca].embedded == 0
-		   ? OWN_NONE
-		   : o->cas[list->ca].embedded - 1;
+	return list->ca != OWN_NONE && list->row.covers == CRL_USERS &&
+	       crlpoint_first(list->row.urls)[0] == '\0';
+}
+
+uint32_t owncrl_embedded(const struct own *o, uint32_t l)
+{
+	const uint32_t ca = o->lists[l].ca;
+
+	return !names_none(o, l) || o->cas[ca].embedded == 0 ? OWN_NONE
+							     : o->cas[ca].embedded - 1;
 }
 
 char *owncrl_first(const struct agent *a, uint32_t l)
@@ -90,8 +101,7 @@ char *owncrl_first(const struct agent *a, uint32_t l)
 	const uint32_t i = owncrl_embedded(a->own, l);
 
 	return i == OWN_NONE ? xasprintf("%.*s", (int)strcspn(first, "\n"), first)
-			     : xasprintf("file://%s/ca/%s/crl.der", a->state_dir,
-					 issuer_name(a, i));
+			     : file_of(a, i);
 }
 
 bool owncrl_asks(const struct own *o, uint32_t l)
@@ -100,31 +110,52 @@ bool owncrl_asks(const struct own *o, uint32_t l)
 	       owncrl_embedded(o, l) != OWN_NONE;
 }
 
-/* How many the embedded CA `i` has revoked. */
-static int count(const struct agent *a, uint32_t i, uint64_t *n, struct err *e)
-{
-	AUTO_BUF struct buf pem = { 0 };
-	AUTO_CRL X509_CRL *crl = NULL;
-	int revoked;
+/* -- as it was left -- */
 
-	TRY(read_of(a, i, "crl.pem", LIMIT_CRL_BYTES, &pem, e));
-	TRY(crl_from_pem(pem.data, pem.len, &crl, e));
-	revoked = sk_X509_REVOKED_num(X509_CRL_get_REVOKED(crl));
-	*n = revoked < 0 ? 0 : (uint64_t)revoked;
-	return 0;
+/* 0: it is not there. */
+static int64_t written_at(const struct agent *a, uint32_t i)
+{
+	AUTO_FREE char *path = xasprintf("ca/%s/crl.der", issuer_name(a, i));
+	struct stat st;
+
+	return a->root >= 0 && fstatat(a->root, path, &st, 0) == 0 ? st.st_mtime : 0;
 }
 
-void owncrl_recount(struct agent *a)
+/* Where it came from says it: nothing has to be parsed, which would cost the daemon 2 MiB. */
+static bool recall(struct agent *a, uint32_t l)
 {
-	for (uint32_t l = 0; l < a->own->n_lists; l++) {
-		const uint32_t i = owncrl_embedded(a->own, l);
-		struct own_list_row *row = &a->own->lists[l].row;
-		struct err e;
-		uint64_t n;
+	const struct own_list *list = &a->own->lists[l];
 
-		if (i == OWN_NONE)
+	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++) {
+		AUTO_FREE char *file = file_of(a, i);
+
+		if (a->spec->issuers[i].type != ISSUER_LOCAL ||
+		    strcmp(list->row.part.url, file) != 0 || written_at(a, i) == 0)
 			continue;
-		if (count(a, i, &n, &e) < 0 || n != row->part.n_entries)
-			row->look_at = 0;
+		a->own->cas[list->ca].embedded = i + 1;
+		return true;
 	}
+	return false;
+}
+
+/* Whether it was written after it was looked at, or in that second. */
+static bool is_newer(const struct agent *a, uint32_t l)
+{
+	const uint32_t i = owncrl_embedded(a->own, l);
+
+	return i != OWN_NONE && written_at(a, i) >= a->own->lists[l].row.looked_at;
+}
+
+void owncrl_recall(struct agent *a)
+{
+	struct own *o = a->own;
+	bool all = true;
+
+	for (uint32_t l = 0; l < o->n_lists; l++)
+		all = (!names_none(o, l) || recall(a, l)) && all;
+	if (!all)
+		owncrl_know(a);
+	for (uint32_t l = 0; l < o->n_lists; l++)
+		if (is_newer(a, l))
+			o->lists[l].row.look_at = 0;
 }
