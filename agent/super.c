@@ -75,6 +75,8 @@ static const struct msg_rule rules[] = {
 static int serve(struct super *s, struct super_proc *p, struct err *e)
 {
 	struct msg *m = &s->msg;
+	AUTO_FD int given =
+	    -1; /* a worker ends when no copy of its other end is left */
 	uint32_t id;
 	int rc;
 
@@ -89,7 +91,11 @@ static int serve(struct super *s, struct super_proc *p, struct err *e)
 		msg_begin(m, MSG_FAILED, id);
 		msg_put_err(m, e);
 	}
-	return m->type == MSG_LATER ? 0 : msg_send(p->sock, m, e);
+	if (m->type == MSG_LATER)
+		return 0;
+	rc = msg_send(p->sock, m, e);
+	given = msg_take_fd(m);
+	return rc;
 }
 
 /* -- the tree -- */

@@ -338,12 +338,13 @@ test_a_revoked_ca_of_the_only_issuer_is_an_alarm() {
 }
 
 test_points_that_are_not_asked_are_told() {
-	local points='some, other'
+	local points='some, other, URI:ldap://ca.example/root'
 	intermediate 'issuer = "lab";' 'intermediate = true;'
 	everleaf status | tr -s ' \n' ' ' >out # notes are wrapped
 	says out 'no distribution point can be asked: it is not seen here if a CA is revoked'
 	says out "$pki/some.crl is not asked: it is for some reasons only, or another CA signs it"
 	says out "$pki/other.crl is not asked"
+	says out 'ldap://ca.example/root is not asked: only http and https are spoken'
 	everleaf status --json | tr -d ' \n' | has "\"urls\":\[\],\"not_asked\":\[\"$pki/some.crl\","
 	has_no some.crl <pki.served/log
 }
@@ -406,6 +407,23 @@ test_the_daemon_replaces_what_an_embedded_ca_has_revoked() {
 	was_replaced
 }
 
+has_worker() {
+	pgrep -P $run -f '^everleaf-worker'
+}
+
+has_no_worker() {
+	if has_worker; then return 1; fi
+}
+
+test_the_worker_that_has_looked_is_gone_when_nothing_is_due() {
+	unlisted
+	touch state/ca/lab/crl.der
+	start_agent
+	until_true 60 has_worker
+	until_true 120 has_no_worker
+	stop_agent
+}
+
 # Another certificate's is not ours.
 test_what_else_an_embedded_ca_has_revoked_changes_nothing() {
 	unlisted
@@ -458,10 +476,13 @@ test_who_does_not_answer_is_told_of_once() {
 	is 1 "$(grep -c 'may be on' said)"
 	[ "$(seconds "$(own next_at)")" -gt $(($(date +%s) + 60)) ]
 	everleaf status | has 'last error'
+	expect 1 everleaf crl # what is asked by who watches lists
+	expect 1 everleaf crl --json
 	publish
 	it_is_time
 	expect 0 everleaf renew
 	is 0 "$(own failures)"
+	expect 0 everleaf crl
 	is_live_of www 1 1
 }
 
