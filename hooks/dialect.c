@@ -32,12 +32,25 @@ const char *const dialect_words[DIALECTS + 1] = {
 };
 
 /* What is sourced is the file of a person, by its path; all that comes from elsewhere is
- * an argument. acme.sh without arguments sets itself up and shows its help. */
+ * an argument. acme.sh without arguments sets itself up and shows its help. What a file
+ * saves for one domain (_readdomainconf) is below the name that acme.sh was given first:
+ * of ours, the first that it has a folder of. */
 static const char acme_sh[] =
     "everleaf_file=$1 everleaf_call=$2\n"
     "everleaf_record=$3 everleaf_value=$4\n"
+    "everleaf_names=$5 everleaf_main=${5%% *}\n"
     "set --\n"
     ". \"$0\" >/dev/null || exit 1\n"
+    "everleaf_has() {\n"
+    "	[ -d \"$CERT_HOME/$1\" ] || [ -d \"$CERT_HOME/$1_ecc\" ]\n"
+    "}\n"
+    "for everleaf_name in $everleaf_names; do\n"
+    "	! everleaf_has \"*.$everleaf_name\" || everleaf_main=\"*.$everleaf_name\"\n"
+    "	! everleaf_has \"$everleaf_name\" || everleaf_main=$everleaf_name\n"
+    "	! everleaf_has \"$everleaf_main\" || break\n"
+    "done\n"
+    "_initpath \"$everleaf_main\" >/dev/null\n"
+    "[ -z \"$DOMAIN_PATH\" ] || mkdir -p \"$DOMAIN_PATH\"\n"
     ". \"$everleaf_file\" || exit 1\n"
     "\"$everleaf_call\" \"$everleaf_record\" \"$everleaf_value\"\n";
 
@@ -192,6 +205,7 @@ static int make_acme_sh(struct making *m, struct err *e)
 	static const char dnsapi[] = "/dnsapi/";
 	const char *file = m->call->program[0];
 	const char *at = strstr(file, dnsapi);
+	AUTO_FREE char *names = spaced(m->call->all);
 	AUTO_FREE char *home = NULL;
 	AUTO_FREE char *call = NULL;
 	AUTO_FREE char *main = NULL;
@@ -216,6 +230,7 @@ static int make_acme_sh(struct making *m, struct err *e)
 	TRY(add(m, call, e));
 	TRY(add(m, m->item->record, e));
 	TRY(add(m, m->shown, e));
+	TRY(add(m, names, e));
 	return put(m, "LE_WORKING_DIR", home, e);
 }
 

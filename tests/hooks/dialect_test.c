@@ -154,7 +154,8 @@ static void a_file_of_acme_sh_is_sourced_by_a_script_that_never_changes(void **s
 	assert_string_equal(add.argv[5], "dns_xx_add");
 	assert_string_equal(add.argv[6], "_acme-challenge.example.org");
 	assert_string_equal(add.argv[7], DIGEST);
-	assert_null(add.argv[8]);
+	assert_string_equal(add.argv[8], "example.org b.example.org");
+	assert_null(add.argv[9]);
 	c.step = DIALECT_FAILED;
 	c.items = &items[1];
 	assert_int_equal(dialect_make(&c, "/root", "7.1", &rm, &e), 0);

@@ -304,38 +304,60 @@ test_a_raw_one_of_lego_is_called_as_by_lego() {
 	S
 }
 
-# -- acme.sh, which Debian has not: by what it documents --
+# -- acme.sh --
 
-test_a_file_of_acme_sh_is_called_as_it_documents() {
-	start_pebble new
+# Its home, with a file of dnsapi that writes down how it is called and what acme.sh tells
+# it of its settings, which it saves when it is called first.
+acme_sh_home() {
 	program txt.sh </dev/null
 	mkdir -p "$dir/home/dnsapi"
-	# Called without arguments it sets itself up, and shows its help.
-	cat >"$dir/home/acme.sh" <<-'S'
-	_info() { echo "$*"; }
-	_readaccountconf() { sed -n "s/^$1=//p" "$LE_WORKING_DIR/account.conf"; }
-	[ $# -eq 0 ] && echo "Usage: acme.sh"
-	S
-	echo "XX_Token=secret" >"$dir/home/account.conf"
+	cp "$(readlink -f "$root/build/peers/bin/acme.sh")" "$dir/home/acme.sh"
+	echo "SAVED_XX_Token='secret'" >"$dir/home/account.conf"
 	{
 		sed -n '/^txt()/,/^}/p' "$dir/txt.sh"
 		cat <<-S
+		write_down() {
+			for word; do printf '%s|' "\$word"; done
+			echo "\$# \$(_readaccountconf_mutable XX_Token) \$(_readdomainconf XX_Zone)"
+			for word in LE_WORKING_DIR LE_CONFIG_HOME ACCOUNT_CONF_PATH DOMAIN_CONF HTTP_HEADER USER_AGENT; do
+				eval "echo \$word=\\\$\$word"
+			done
+			env | grep -vE '^(ACME|ACCOUNT|CA|CERT|Le)_|^(OLDPWD|PWD|SHLVL|PATH|_|HOME|LANG|EVERLEAF_RUN)=' | sort
+			printf 'it %s\n' works | _egrep_o 'w.*'
+		}
 		dns_xx_add() {
-			_info "add \$# \$1 \$(_readaccountconf XX_Token)" >>"$dir/calls"
+			write_down add "\$@" >>"$dir/calls"
+			_info "Adding"
+			_savedomainconf XX_Zone "zone of \$1"
 			txt set "\${1#_acme-challenge.}" "\$2"
 		}
 		dns_xx_rm() {
-			_info "rm \$# \$1" >>"$dir/calls"
+			write_down rm "\$@" >>"$dir/calls"
 			txt clear "\${1#_acme-challenge.}"
 		}
 		S
 	} >"$dir/home/dnsapi/dns_xx.sh"
+}
+
+run_acme_sh() { # NAME...
+	local n
+	for n; do set -- "$@" -d "$n"; shift; done
+	env -i PATH="$PATH" HOME=/ LANG=C "$dir/home/acme.sh" --home "$dir/home" \
+		--server "$url" --ca-bundle "$trust" --email ops@example.org --issue --dns dns_xx \
+		--dnssleep 1 "$@" >acme.out 2>&1
+}
+
+test_a_file_of_acme_sh_is_called_as_by_acme_sh() {
+	"$root/tests/peers" acme.sh >/dev/null 2>peers.err || skip "$(tail -n 1 peers.err)"
+	start_pebble new
+	acme_sh_home
+	run_acme_sh example.org '*.example.org'
+	calls >original
+	is 4 "$(grep -c '|3 secret' original)"
+	sed -i '/XX_Zone/d' "$dir/home/example.org_ecc/example.org.conf"
 	way="{ type = \"dns-01\"; hook = \"$dir/home/dnsapi/dns_xx.sh\"; dialect = \"acme.sh\"; }"
 	issue "$names"
-	is "add 2 _acme-challenge.example.org secret
-add 2 _acme-challenge.example.org secret
-rm 2 _acme-challenge.example.org
-rm 2 _acme-challenge.example.org" "$(cat "$dir/calls")"
+	same_calls
 }
 
 # -- our own --
