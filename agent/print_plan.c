@@ -189,6 +189,7 @@ static void print_json(const struct agent *a, const struct item *items, size_t n
 		json_time(&j, "not_after", a->certs[it->cert].not_after);
 		drift_json(a, it->cert, &j);
 		json_str(&j, "held_back", it->held);
+		setback_json(a, it->cert, &j);
 		json_close(&j);
 	}
 	json_close(&j);
@@ -224,8 +225,7 @@ static void put_row(struct table *t, const struct agent *a, const struct item *i
 			  text_time(at, it->due.at));
 	table_put(t, COLOR_NONE, "%s", agent_issuer(a, it->cert));
 	drift_show(a, it->cert, t);
-	if (a->certs[it->cert].retake_at != 0)
-		setback_note(a, it->cert, t);
+	setback_note(a, it->cert, t);
 	if (it->held != NULL)
 		table_note(t, "%s", it->held);
 }

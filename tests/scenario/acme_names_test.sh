@@ -19,6 +19,14 @@ ordered() {
 	grep '^order ' ca/log | tail -n 1 | grep -o '"value": *"[^"]*"' | cut -d'"' -f4 | tr '\n' ' '
 }
 
+# `plan` tells what `status` does.
+same_setbacks() {
+	local shown
+	shown=$(status_of www setbacks)
+	[ "$shown" != "[]" ]
+	is "$shown" "$(everleaf plan --json | json plan.0.setbacks)"
+}
+
 test_what_the_ca_did_not_see_is_shown_in_the_next_way() {
 	start_ca <<-S
 	challenge * deny www.example.org http-01 connection refused by the web server
@@ -87,6 +95,9 @@ test_what_cannot_be_set_up_is_shown_in_the_next_way() {
 	is "http-01 /bin/false" "$(status_of www setbacks.0.challenge)"
 	everleaf status >shown
 	says shown "www.example.org is not shown by http-01 /bin/false"
+	everleaf plan >shown
+	says shown "www.example.org is not shown by http-01 /bin/false"
+	same_setbacks
 	no_token_is_left
 	no_fault
 }
@@ -111,6 +122,7 @@ test_an_optional_name_that_fails_is_left_out_at_once() {
 	says shown "old.example.org is left out until"
 	everleaf plan >shown
 	says shown "old.example.org is left out until"
+	same_setbacks
 	expect 0 everleaf renew # it is as it is to be
 	is 2 "$(asked order)"
 	is 0 "$(status_of www failures)"
