@@ -181,8 +181,7 @@ scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of th
 	@BUILD=$(B) tests/scale/rest && tests/scale/others && BUILD=$(B) tests/scale/nonces
 
 bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program and other clients
-	@BUILD=$(B) tests/bench/run && BUILD=$(B) tests/bench/acme && BUILD=$(B) tests/bench/internal && \
-		BUILD=$(B) tests/bench/dns
+	@status=0; for part in run acme internal dns; do BUILD=$(B) tests/bench/$$part || status=1; done; exit $$status
 
 layers: ## rooms look at base/ only, programs need only their libraries
 banned: ## functions that have no place here

@@ -186,8 +186,8 @@ by_dns() { # [SETTINGS of rfc2136]
 }
 
 # Pebble, which asks the primary.
-dns_pebble() { # [SETTINGS]
-	pebble_at new
+dns_pebble() { # [SETTINGS [own|new]]
+	pebble_at "${2-new}"
 	make_tls
 	dns_port=53
 	free_port && http=$port
