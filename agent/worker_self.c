@@ -1,7 +1,9 @@
 #include "agent/worker_self.h"
 
 #include <arpa/inet.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 
 #include "acme/client.h"
 #include "agent/dns_task.h"
@@ -13,10 +15,14 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/origin.h"
 #include "base/text.h"
 
 #define ONE_MS     1500 /* for one address */
 #define LIMIT_SAID 60   /* bytes of a wrong answer that are shown */
+#define LIMIT_URL  100  /* ... of a URL */
+
+#define REDIRECTS_MAX 10 /* after each other, as CAs follow them */
 
 static bool is_wanted(const struct worker *w, const struct spec_challenge *c)
 {
@@ -35,13 +41,10 @@ static bool is_token(const struct http_reply *r, const struct acme_token *t)
 	       r->body.data[len + strspn(r->body.data + len, " \t\r\n")] == '\0';
 }
 
-/* 0: it is seen, or that is not to be known from here. */
 static int judge(const struct http_reply *r, const struct acme_token *t, struct err *e)
 {
 	AUTO_BUF struct buf said = { 0 };
 
-	if (r->status >= 300 && r->status < 400)
-		return 0;
 	if (r->status != 200)
 		return err_set(e, ERR_PROTO, "status %ld instead of the token",
 			       r->status);
@@ -53,26 +56,125 @@ static int judge(const struct http_reply *r, const struct acme_token *t, struct 
 		       said.len == 0 ? "" : said.data);
 }
 
-static int ask(const struct acme_token *t, const char *url, int64_t ms, struct err *e)
+/* `s` has where to, and as whom. */
+static int ask(struct http_settings *s, const char *host, int64_t until_ms,
+	       struct http_reply *reply, struct err *e)
 {
-	const struct http_settings s = {
-		.origin = url,
-		.user_agent = "everleaf/" EVERLEAF_VERSION,
-		.language = "en",
-		.deadline_ms = ms < ONE_MS ? (long)ms : ONE_MS,
-		.plain = true,
-	};
-	const struct http_request request = { .url = url, .host = t->name };
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	const int64_t left_ms = until_ms - clock_boot_ms();
+	const struct http_request request = { .url = s->origin, .host = host };
 	struct http *http = NULL;
-	int rc = http_new(&s, &http, e);
+	int rc;
 
+	s->user_agent = "everleaf/" EVERLEAF_VERSION;
+	s->language = "en";
+	s->deadline_ms = left_ms < ONE_MS ? (long)left_ms : ONE_MS;
+	s->plain = true;
+	rc = http_new(s, &http, e);
 	if (rc == 0)
-		rc = http_exchange(http, &request, &reply, e);
-	if (rc == 0)
-		rc = judge(&reply, t, e);
+		rc = http_exchange(http, &request, reply, e);
 	http_free(http);
 	return rc;
+}
+
+/* -- redirects -- */
+
+static bool is_redirect(const struct http_reply *r)
+{
+	return r->status >= 300 && r->status < 400;
+}
+
+static size_t scheme_len(const char *url)
+{
+	return strcspn(url, ":") + strlen("://");
+}
+
+/* Whether CAs go there: by name, at the ports that names are validated at. */
+static bool is_followed(const char *url)
+{
+	const char *host, *port;
+	size_t len;
+
+	if (!origin_is_http(url) && !origin_same(url, url))
+		return false;
+	host = url + scheme_len(url);
+	len = strcspn(host, "/?#");
+	port = memchr(host, ':', len);
+	if (port == NULL)
+		return true;
+	len -= (size_t)(port - host);
+	return host[0] != '[' && ((len == 3 && memcmp(port, ":80", len) == 0) ||
+				  (len == 4 && memcmp(port, ":443", len) == 0));
+}
+
+/* Where `url` is redirected to, owned; NULL: not where it could be followed to. */
+static char *leads_to(const char *url, const struct http_reply *r)
+{
+	const char *to = http_header(r, "location", NULL);
+	const size_t scheme = scheme_len(url);
+	AUTO_FREE char *next = NULL;
+
+	if (to == NULL)
+		return NULL;
+	if (to[0] != '/')
+		next = xstrdup(to);
+	else if (to[1] == '/')
+		next = xasprintf("%.*s%s", (int)(scheme - strlen("//")), url, to);
+	else
+		next = xasprintf("%.*s%s", (int)(scheme + strcspn(url + scheme, "/?#")),
+				 url, to);
+	return is_followed(next) ? TAKE(next) : NULL;
+}
+
+static bool is_at(const char *url, const char *name)
+{
+	const char *host = url + scheme_len(url);
+
+	return strcspn(host, ":/?#") == strlen(name) &&
+	       strncasecmp(host, name, strlen(name)) == 0;
+}
+
+/* On from what an address has answered, as a CA goes on (RFC 8555 8.3). It does not ask
+ * who a server is, which we do: of one that cannot be verified, as of all that this host
+ * is not to connect to because somebody said so, nothing is known, and that is 0. */
+static int follow(const struct acme_token *t, struct http_reply *r, int64_t until_ms,
+		  struct err *e)
+{
+	AUTO_FREE char *url = xasprintf("http://%s/", t->name);
+
+	for (int n = 0; is_redirect(r); n++) {
+		AUTO_FREE char *next = leads_to(url, r);
+		struct http_settings s = { .origin = next };
+		int rc;
+
+		if (next == NULL || clock_boot_ms() >= until_ms)
+			return 0;
+		free(url);
+		url = TAKE(next);
+		if (n == REDIRECTS_MAX)
+			return err_set(e, ERR_PROTO, "more than %d redirects",
+				       REDIRECTS_MAX);
+		s.no_local = !is_at(url, t->name);
+		rc = ask(&s, NULL, until_ms, r, e);
+		if (rc == ERR_TRUST || rc == ERR_REFUSED || rc == ERR_CONFIG)
+			return 0;
+		if (rc < 0)
+			return err_wrap(e, "redirected there");
+	}
+	return judge(r, t, e) == 0 ? 0
+				   : err_wrap(e, "redirected to %.*s", LIMIT_URL, url);
+}
+
+/* -- addresses -- */
+
+static int try(const struct acme_token *t, const char *url, int64_t until_ms,
+	       struct err *e)
+{
+	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+	struct http_settings s = { .origin = url };
+
+	TRY(ask(&s, t->name, until_ms, &reply, e));
+	return is_redirect(&reply) ? follow(t, &reply, until_ms, e)
+				   : judge(&reply, t, e);
 }
 
 static void look_at(const struct acme_token *t, const char *address, int64_t until_ms)
@@ -81,10 +183,9 @@ static void look_at(const struct acme_token *t, const char *address, int64_t unt
 	AUTO_FREE char *url =
 	    xasprintf("http://%s%s%s/.well-known/acme-challenge/%s", open, address,
 		      open[0] == '\0' ? "" : "]", t->token);
-	const int64_t left_ms = until_ms - clock_boot_ms();
 	struct err e;
 
-	if (left_ms > 0 && ask(t, url, left_ms, &e) < 0)
+	if (clock_boot_ms() < until_ms && try(t, url, until_ms, &e) < 0)
 		log_warn("%s: its token for http-01 is not seen at %s: %s; the CA is "
 			 "asked all the same, as it may come by another way",
 			 t->name, address, e.text);

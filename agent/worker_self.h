@@ -3,8 +3,10 @@
  * 8555 8.3): each is asked for at every address that its name has, at port 80.
  *
  * What is wrong is told, and the CA is asked all the same: it may come by another way than
- * this host has to itself, and it follows redirects, which are taken for good here. It is
- * looked for what has not worked yet, where the challenge says so (self_test).
+ * this host has to itself. Redirects are followed as a CA follows them, but to nobody who
+ * cannot be verified, and by another name to no address of a local network: those are taken
+ * for good. It is looked for what has not worked yet, where the challenge says so
+ * (self_test).
  */
 #pragma once
 

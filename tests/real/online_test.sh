@@ -243,6 +243,78 @@ test_another_server_in_its_place_is_told() {
 	says err "is not seen at 127.0.0.3: status 404 instead of the token; the CA is asked all the same"
 }
 
+# A server that sends whoever comes elsewhere; below /well/ it has what the web server has.
+redirects() { # ADDRESS LOCATION: "%s" is the path
+	cat >redirects.py <<-'P'
+	import http.server, os, sys
+	class Handler(http.server.SimpleHTTPRequestHandler):
+	    def do_GET(self):
+	        if self.path.startswith("/well/"):
+	            self.path = self.path[5:]
+	            return super().do_GET()
+	        if self.path.startswith("/bad/"):
+	            return self.send_error(404)
+	        self.send_response(302)
+	        self.send_header("Location", sys.argv[2].replace("%s", self.path))
+	        self.send_header("Content-Length", "0")
+	        self.end_headers()
+	http.server.ThreadingHTTPServer((sys.argv[1], 80), Handler).serve_forever()
+	P
+	(cd "$www" && exec python3 "$dir/redirects.py" "$1" "$2") >redirects.out 2>&1 &
+	started $!
+	until_true 60 curl -s -o /dev/null "http://$1/"
+}
+
+# www.example.org is at an address that redirects; the CA comes to the web server.
+redirected() { # LOCATION
+	is_at "A 127.0.0.3" "AAAA 2001:db8::1"
+	redirects 127.0.0.3 "$1"
+	acme
+	expect 0 everleaf renew
+	is_live_of www 1 1
+}
+
+test_a_redirect_to_the_token_is_followed_to_it() {
+	redirected "/well%s"
+	not grep "is not seen at 127" err
+	is 1 "$(grep -c 'GET /well/.* 200' redirects.out)"
+}
+
+test_a_redirect_to_something_else_is_told() {
+	redirected "http://www.example.org/bad%s"
+	says err "is not seen at 127.0.0.3: redirected to http://www.example.org/bad/.well-known/"
+	says err "status 404 instead of the token"
+}
+
+test_redirects_without_an_end_are_told() {
+	redirected "//www.example.org:80%s"
+	says err "is not seen at 127.0.0.3: more than 10 redirects"
+	is 11 "$(grep -c 'GET /.well-known' redirects.out)"
+}
+
+test_a_redirect_to_where_nobody_listens_is_told() {
+	redirected "https://www.example.org%s"
+	says err "is not seen at 127.0.0.3: redirected there: https://www.example.org: "
+}
+
+test_a_redirect_to_who_cannot_be_verified_is_taken_for_good() {
+	is_at "A 127.0.0.3"
+	openssl s_server -quiet -accept 127.0.0.3:443 -www -cert tls/cert.pem -key tls/key.pem >s_server.out 2>&1 &
+	started $!
+	until_true 60 curl -sk -o /dev/null https://127.0.0.3/
+	redirects 127.0.0.3 "https://www.example.org%s"
+	acme
+	expect 0 everleaf renew
+	not grep "is not seen" err
+	grep -q 'GET /.well-known' redirects.out
+}
+
+test_nobody_sends_it_to_another_name_in_the_local_network() {
+	redirected "http://ns1.example.org/bad%s"
+	not grep "is not seen at 127" err
+	is 0 "$(grep -c 'GET /bad/' web/access.log redirects.out | cut -d: -f2 | sort -u)"
+}
+
 test_no_address_at_all_is_told() {
 	is_at "TXT x"
 	acme
