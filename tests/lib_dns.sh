@@ -102,12 +102,17 @@ knot_config() { # ADDRESS
 	CONF
 }
 
-knot_primary() { # ADDRESS: its zone file on stdin
+knot_primary() { # ADDRESS: its zone file on stdin; tells the secondaries if $notify is set
 	mkdir -p "$dir/dns/$1"
 	cat >"$dir/dns/$1/zone"
 	{
 		knot_config "$1"
 		cat <<-CONF
+		remote:
+		  - id: second
+		    address: 127.0.0.2
+		  - id: third
+		    address: 127.0.0.3
 		acl:
 		  - id: update
 		    key: acme-key
@@ -121,6 +126,7 @@ knot_primary() { # ADDRESS: its zone file on stdin
 		    storage: "$dir/dns/$1"
 		    file: zone
 		    acl: [update, transfer]
+		    ${notify:+notify: [second, third]}
 		    zonefile-sync: -1
 		    journal-content: changes
 		CONF

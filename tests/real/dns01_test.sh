@@ -17,11 +17,11 @@ one_primary() { # [SETTINGS of rfc2136]
 	way=$(by_dns "${1-}")
 }
 
-# BIND, another BIND and Knot.
-three_servers() { # [SETTINGS of rfc2136]
+# BIND or Knot, and a secondary of each.
+three_servers() { # [SETTINGS of rfc2136 [bind|knot]]
 	need_dns
 	zone_file example.org 127.0.0.1 127.0.0.2 127.0.0.3 </dev/null |
-		notify="127.0.0.2; 127.0.0.3;" bind_primary 127.0.0.1
+		notify="127.0.0.2; 127.0.0.3;" "${2-bind}_primary" 127.0.0.1
 	knot_secondary 127.0.0.2
 	bind_secondary 127.0.0.3
 	dns_pebble
@@ -232,6 +232,77 @@ test_what_is_not_shown_in_time_is_said() {
 	expect 1 everleaf renew
 	says err "after 1s: ns3.example.org at 127.0.0.3: $txt is not there yet"
 	is 0 "$(n_answered)"
+}
+
+test_secondaries_of_knot_pull_it_before_the_ca_is_told() {
+	three_servers "" knot
+	acme 'names = [ "example.org", "*.example.org" ];'
+	expect 0 everleaf renew
+	issued "DNS:*.example.org DNS:example.org "
+	not grep -q "not waited for" err
+	shows_nothing 127.0.0.1 $txt
+	until_true 60 shows_nothing 127.0.0.2 $txt
+	until_true 60 shows_nothing 127.0.0.3 $txt
+}
+
+test_one_that_is_later_than_knot_is_said_and_the_order_goes_on() {
+	three_servers 'wait = "1s";' knot
+	one_is_late
+	acme 'names = "*.example.org";'
+	expect 1 everleaf renew
+	says err "after 1s: ns3.example.org at 127.0.0.3: $txt is not there yet"
+	is 0 "$(n_answered)"
+	add_there "$(answer_of 127.0.0.1 $txt TXT)"
+	expect 0 everleaf renew www
+	issued "DNS:*.example.org "
+	shows_nothing 127.0.0.1 $txt
+}
+
+test_one_that_is_down_beside_knot_is_not_waited_for_long() {
+	three_servers "" knot
+	let_go 127.0.0.3
+	acme 'names = "*.example.org";'
+	expect 0 everleaf renew
+	issued "DNS:*.example.org "
+	says err "a name server is not waited for: ns3.example.org"
+	shows_nothing 127.0.0.1 $txt
+}
+
+# What another program has put there is looked for in the same way.
+by_nsupdate() { # SETTINGS
+	{
+		cat <<-S
+		#!/bin/sh
+		case \$1 in
+		present) what=add ;;
+		cleanup) what=delete ;;
+		esac
+		/usr/bin/nsupdate <<U
+		server 127.0.0.1
+		key hmac-sha256:acme-key $secret
+		update \$what \$2 1 TXT \$3
+		send
+		U
+		S
+	} >hook
+	chmod 755 hook
+	way="{ type = \"dns-01\"; hook = \"$dir/hook\"; dialect = \"lego\"; ${1-} }"
+}
+
+test_what_a_program_has_put_there_is_looked_for_too() {
+	three_servers
+	by_nsupdate 'wait = "60s";'
+	acme 'names = "*.example.org";'
+	expect 0 everleaf renew
+	issued "DNS:*.example.org "
+	shows_nothing 127.0.0.1 $txt
+	rm -r state
+	one_is_late
+	by_nsupdate 'wait = "1s";'
+	acme 'names = "*.example.org";'
+	expect 1 everleaf renew
+	says err "after 1s: ns3.example.org at 127.0.0.3: $txt is not there yet"
+	is 1 "$(n_answered)"
 }
 
 # -- what is refused --
