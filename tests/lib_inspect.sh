@@ -114,12 +114,6 @@ explained() { # CODE STATUS ARGUMENT...
 	json findings <out >/dev/null
 	mask <out >said
 	same "$code.json"
-	logged "$code" "$status" "$@"
-}
-
-logged() { # CODE STATUS ARGUMENT...: as explained, but for the lines of a log alone
-	local code=$1 status=$2
-	shift 2
 	expect "$status" inspect --log "$@"
 	is "" "$(cat err)"
 	has " code=$code " <out
