@@ -111,7 +111,7 @@ static const struct config_rule rules[] = {
 	{ "name", read_nothing, 0 },
 	{ "type", read_nothing, 0 },
 	{ "subject", config_local_subject, LOCAL },
-	{ "lifetime", config_local_lifetime, HERE },
+	{ "lifetime", config_local_lifetime, HERE | ACME },
 	{ "ca_lifetime", config_local_ca_lifetime, LOCAL },
 	{ "ca_key", config_local_ca_key, LOCAL },
 	{ "intermediate", config_local_intermediate, LOCAL },
@@ -149,7 +149,7 @@ static struct spec_issuer new_issuer(const struct config_reader *r, uint32_t typ
 {
 	return (struct spec_issuer){
 		.type = type,
-		.lifetime_s = LEAF_LIFETIME_S,
+		.lifetime_s = type == ISSUER_ACME ? 0 : LEAF_LIFETIME_S,
 		.ca_lifetime_s = CA_LIFETIME_S,
 		.ca_key = KEY_ECDSA_P256,
 		.path_length = SPEC_NOBODY,

@@ -10,6 +10,7 @@
 #include "base/auto.h"
 #include "base/base64url.h"
 #include "base/buf.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/json.h"
@@ -113,6 +114,8 @@ static int new_order(const struct keeper_work *w, struct buf *out, struct err *e
 	TRY(put_identifiers(w, &j, e));
 	if (w->ask.profile != NULL)
 		json_str(&j, "profile", w->ask.profile);
+	if (w->issuer->lifetime_s != 0) /* RFC 8555 7.4: most CAs refuse to be asked */
+		json_time(&j, "notAfter", clock_now() + w->issuer->lifetime_s);
 	if (w->ask.replaces)
 		TRY(put_replaces(w, &j, e));
 	payload_close(&j);

@@ -88,7 +88,7 @@ struct spec_issuer {
 	/* of type "local"; of "self" the first lifetime alone */
 	struct text subject; /* "CN=Lab CA", RFC 4514 */
 	struct text crl_url;
-	int64_t lifetime_s;    /* of a leaf */
+	int64_t lifetime_s;    /* of a leaf; "acme": what is asked for, 0: nothing is */
 	int64_t ca_lifetime_s; /* of the root */
 	uint32_t intermediate; /* bool: leaves come from an intermediate */
 	uint32_t ca_key;       /* enum key_type */

@@ -64,4 +64,15 @@ test_a_request_of_the_users_own_is_certified_and_renewed() {
 	[ ! -e state/live/www/privkey.pem ]
 }
 
+# A Pebble of now goes by it, in days as in hours.
+test_the_lifetime_that_is_configured_is_asked_for() {
+	start_web
+	start_pebble new
+	acme 'names = "www.example.org";' 'lifetime = "30h";'
+	expect 0 everleaf renew
+	is_whole www root.pem
+	openssl x509 -in state/live/www/cert.pem -noout -checkend $((29 * 3600))
+	not openssl x509 -in state/live/www/cert.pem -noout -checkend $((30 * 3600 + 60))
+}
+
 run_tests "$@"

@@ -27,6 +27,21 @@ test_a_ca_that_agrees_at_once_needs_seven_requests() {
 	no_fault
 }
 
+# RFC 8555 7.4: what most CAs refuse is sent where it is configured only, and told then.
+test_dates_are_asked_for_when_they_are_configured() {
+	issues </dev/null
+	grep '^order ' ca/log | has_no 'not\(Before\|After\)'
+	script <<-S
+	order * problem malformed NotBefore and NotAfter are not supported
+	S
+	acme 'names = "www.example.org";' 'lifetime = "30h";'
+	expect 1 everleaf renew --force www
+	says err 'malformed: "NotBefore and NotAfter are not supported"'
+	grep '^order 2 ' ca/log | has "\"notAfter\": *\"20"
+	grep '^order 2 ' ca/log | has_no notBefore
+	is_live_of www 1 1
+}
+
 # Directory, nonce and account are asked for once, and the connection is kept.
 test_many_certificates_share_connection_account_and_nonces() {
 	start_ca </dev/null
