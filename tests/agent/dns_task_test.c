@@ -448,6 +448,27 @@ static void has_no_address(struct play *p)
 		put_name_record(p, p->name, DNS_NS, "ns.example.org");
 }
 
+/* Almost as large as a message can be. */
+static void shows_it_among_many(struct play *p)
+{
+	char other[101];
+
+	memset(other, 'x', sizeof(other));
+	other[0] = 100;
+	play_zone(p, NULL, 0);
+	for (int i = 0; i < 460; i++)
+		put_txt(p, other, sizeof(other));
+	put_txt(p, "\5value", 6);
+}
+
+static void shows_more_than_is_read(struct play *p)
+{
+	play_zone(p, NULL, 0);
+	for (int i = 0; i < LIMIT_DNS_RECORDS; i++)
+		put_txt(p, "\1x", 2);
+	put_txt(p, "\5value", 6);
+}
+
 static void each_name_server_shows_it_or_does_not(void **state)
 {
 	static const struct dns_shown record = { OWNER, "value" };
@@ -463,6 +484,8 @@ static void each_name_server_shows_it_or_does_not(void **state)
 		{ has_it_from_others, 0, 0, 1, "it does not serve the zone" },
 		{ refuses, 0, 0, 1, "it says REFUSED" },
 		{ has_no_address, 0, 0, 1, "ns.example.org: it has no address" },
+		{ shows_it_among_many, 1, 0, 0, "" },
+		{ shows_more_than_is_read, 0, 0, 1, "more than 512" },
 	};
 
 	(void)state;
@@ -480,6 +503,78 @@ static void each_name_server_shows_it_or_does_not(void **state)
 			fail_msg("row %zu: %u %u %u %s", i, s.shown, s.late, s.down,
 				 s.why);
 		end(&f);
+	}
+}
+
+/* -- CAA -- */
+
+static void put_caa(struct play *p, const char *data, size_t len, int n)
+{
+	for (int i = 0; i < n; i++)
+		put_record(p, DNS_ANSWERS, p->name, DNS_CAA, data, len);
+}
+
+static void lets_us(struct play *p)
+{
+	put_caa(p, "\0\5issueca.example", 17, 64);
+}
+
+static void lets_us_in_too_many(struct play *p)
+{
+	put_caa(p, "\0\5issueca.example", 17, 65);
+}
+
+static void lets_us_in_broken_words(struct play *p)
+{
+	put_caa(p, "\0\77issueca.example", 17, 1);
+}
+
+static void fails(struct play *p)
+{
+	p->flags |= 2;
+}
+
+/* Of what has no records the name above is asked for, and that is the end. */
+static void climbs_to_itself(struct play *p)
+{
+	put_name_record(p, p->name, DNS_CNAME, p->name);
+}
+
+static void what_name_servers_say_of_caa_has_bounds(void **state)
+{
+	static const struct {
+		script *run;
+		int rc;
+		const char *why;
+	} rows[] = {
+		{ lets_us, 0, "" },
+		{ lets_us_in_too_many, ERR_LIMIT, "more than 64 CAA records" },
+		{ lets_us_in_broken_words, ERR_REFUSED, "a broken CAA record" },
+		{ fails, ERR_NET, "SERVFAIL" },
+		{ climbs_to_itself, 0, "" },
+	};
+	static const char *const identities[] = { "ca.example", NULL };
+	static const struct dns_ca ca = { .identities = identities };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct fake f = begin(rows[i].run);
+		const char *const resolvers[] = { f.at, NULL };
+		const struct dns_asked asked = { .resolvers = resolvers };
+		struct dns_none none = { .until_ms = 0 };
+		struct dns_ahead name = { .name = "a.b.example.org" };
+		const struct dns_caa c = { &asked, &ca, "http-01", &none, INT64_MAX };
+		struct err e;
+
+		if (dns_caa(&c, &name, 1, &e) < 0)
+			fail_msg("row %zu: %s", i, e.text);
+		end(&f);
+		buf_done(&none.names);
+		if (name.is_bad != (rows[i].rc != 0) ||
+		    (name.is_bad && (name.why.code != rows[i].rc ||
+				     strstr(name.why.text, rows[i].why) == NULL)))
+			fail_msg("row %zu: %s", i,
+				 name.is_bad ? name.why.text : "well");
 	}
 }
 
@@ -607,6 +702,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_answer_is_an_error),
 		cmocka_unit_test(a_server_may_end_the_connection_after_each_answer),
 		cmocka_unit_test(each_name_server_shows_it_or_does_not),
+		cmocka_unit_test(what_name_servers_say_of_caa_has_bounds),
 		cmocka_unit_test(a_reply_is_taken_apart_for_who_looks_at_its_mac),
 		cmocka_unit_test(a_reply_that_nobody_signed_has_no_mac),
 		cmocka_unit_test(what_is_no_reply_to_an_update_is_an_error),
