@@ -67,7 +67,7 @@ static int ask(struct http_settings *s, const char *host, int64_t until_ms,
 
 	s->user_agent = "everleaf/" EVERLEAF_VERSION;
 	s->language = "en";
-	s->deadline_ms = left_ms < ONE_MS ? (long)left_ms : ONE_MS;
+	s->deadline_ms = left_ms < 1 ? 1 : left_ms < ONE_MS ? (long)left_ms : ONE_MS;
 	s->plain = true;
 	rc = http_new(s, &http, e);
 	if (rc == 0)
