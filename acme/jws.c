@@ -167,7 +167,9 @@ static int sign(EVP_PKEY *key, const struct algorithm *a, const struct buf *inpu
 				 (const unsigned char *)input->data, input->len) == 1;
 
 	EVP_MD_CTX_free(ctx);
-	return ok ? 0 : key_openssl_err(e, ERR_SYS, "sign");
+	if (!ok)
+		return key_openssl_err(e, ERR_SYS, "sign");
+	return a->half > 0 ? put_halves(signature, len, a->half, e) : 0;
 }
 
 /* -- the flattened JSON serialization, RFC 7515 7.2.2 -- */
@@ -235,9 +237,35 @@ int jws_sign(const struct jws *j, const char *payload, struct buf *out, struct e
 	TRY(put_header(j, algorithms[type].name, &header, e));
 	put_input(&input, &header, payload, strlen(payload), &dot);
 	TRY(sign(j->key, &algorithms[type], &input, signature, &len, e));
-	if (algorithms[type].half > 0)
-		TRY(put_halves(signature, &len, algorithms[type].half, e));
 	put_jws(out, &input, dot, signature, len);
+	return 0;
+}
+
+/* -- the compact serialization -- */
+
+int jws_compact(EVP_PKEY *key, const char *name, const struct buf *value,
+		const char *payload, struct buf *out, struct err *e)
+{
+	AUTO_BUF struct buf header = { 0 };
+	AUTO_BUF struct buf input = { 0 };
+	unsigned char signature[SIGNATURE_MAX];
+	size_t len = sizeof(signature), dot;
+	enum key_type type;
+	struct json h;
+
+	TRY(algorithm_of(key, &type, e));
+	json_begin(&h, &header);
+	json_open(&h, NULL, '{');
+	json_str(&h, "alg", algorithms[type].name);
+	json_str(&h, "typ", "JWT");
+	json_document(&h, name, value);
+	json_close(&h);
+	json_end(&h);
+	put_input(&input, &header, payload, strlen(payload), &dot);
+	TRY(sign(key, &algorithms[type], &input, signature, &len, e));
+	buf_add(out, input.data, input.len);
+	buf_add(out, ".", 1);
+	base64url_add(out, signature, len);
 	return 0;
 }
 

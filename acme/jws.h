@@ -23,6 +23,12 @@ struct jws {
 /* Add to `out` the JWS over `payload` ("": POST-as-GET). */
 int jws_sign(const struct jws *j, const char *payload, struct buf *out, struct err *e);
 
+/* A token that others than ACME want, as JWT (RFC 7519): the compact serialization
+ * (RFC 7515 7.1) of `payload`; its header has `name`, which is the JSON document `value`,
+ * and says who signs. Errors as jws_sign(). */
+int jws_compact(EVP_PKEY *key, const char *name, const struct buf *value,
+		const char *payload, struct buf *out, struct err *e);
+
 /* The MAC of an external account binding (7.3.4): HS256, HS384 or HS512 over the
  * account's public key. */
 struct jws_eab {

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <string.h>
 
-#include <openssl/bn.h>
 #include <openssl/hmac.h>
 #include <openssl/pem.h>
 #include <openssl/x509v3.h>
@@ -112,24 +111,12 @@ static int put_signing(const struct keeper_lent *l, struct json *j, struct err *
 	return 0;
 }
 
-static int put_serial(X509 *leaf, struct json *j, struct err *e)
-{
-	BIGNUM *serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(leaf), NULL);
-	char *decimal = serial == NULL ? NULL : BN_bn2dec(serial);
-	int rc = decimal == NULL ? key_openssl_err(e, ERR_SYS, "the serial number") : 0;
-
-	if (rc == 0)
-		json_str(j, "serial", decimal);
-	OPENSSL_free(decimal);
-	BN_free(serial);
-	return rc;
-}
-
 static int put_revocation(const struct keeper_lent *l, struct json *j, struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
 	const ASN1_OCTET_STRING *issuer;
 	AUTO_FREE char *hex = NULL;
+	AUTO_FREE char *serial = NULL;
 	AUTO_FREE char *reason =
 	    xasprintf("%llu", (unsigned long long)l->ticket.reason);
 	size_t len;
@@ -143,7 +130,8 @@ static int put_revocation(const struct keeper_lent *l, struct json *j, struct er
 	len = (size_t)ASN1_STRING_length(issuer);
 	hex = xcalloc(2 * len + 1, 1);
 	text_hex(hex, ASN1_STRING_get0_data(issuer), len);
-	TRY(put_serial(sk_X509_value(leaf, 0), j, e));
+	TRY(x509_serial_decimal(sk_X509_value(leaf, 0), &serial, e));
+	json_str(j, "serial", serial);
 	json_str(j, "authority_key_id", hex);
 	json_str(j, "reason", reason);
 	return 0;

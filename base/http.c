@@ -414,6 +414,8 @@ static struct curl_slist *headers(const struct http *h, const struct http_reques
 	if (r->host != NULL)
 		list = header(list, "Host", r->host);
 	list = header(list, "Accept", r->accept == NULL ? "*/*" : r->accept);
+	if (r->authorization != NULL)
+		list = header(list, "Authorization", r->authorization);
 	if (r->body != NULL)
 		list = header(list, "Content-Type", r->content_type);
 	if (r->body != NULL && r->transfer_encoding != NULL)

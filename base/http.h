@@ -71,6 +71,7 @@ struct http_request {
 	const char *content_type;
 	const char *transfer_encoding; /* Content-Transfer-Encoding; NULL: not sent */
 	const char *accept;            /* NULL: anything */
+	const char *authorization;     /* RFC 9110 11.6.2; NULL: not sent */
 	const char *body;
 	size_t body_len;
 	const char *if_none_match; /* RFC 9110 13.1; NULL or "": not sent */

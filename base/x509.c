@@ -289,6 +289,19 @@ char *x509_issuer(X509 *cert)
 	return dn_text(X509_get_issuer_name(cert));
 }
 
+int x509_serial_decimal(X509 *cert, char **decimal, struct err *e)
+{
+	BIGNUM *serial = ASN1_INTEGER_to_BN(X509_get0_serialNumber(cert), NULL);
+	char *text = serial == NULL ? NULL : BN_bn2dec(serial);
+	int rc = text == NULL ? key_openssl_err(e, ERR_SYS, "the serial number") : 0;
+
+	if (rc == 0)
+		*decimal = xstrdup(text);
+	OPENSSL_free(text);
+	BN_free(serial);
+	return rc;
+}
+
 int x509_time(const ASN1_TIME *t, int64_t *at, struct err *e)
 {
 	struct tm tm;

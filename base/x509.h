@@ -89,5 +89,8 @@ void x509_names_free(struct name *names, size_t n);
 char *x509_subject(X509 *cert);
 char *x509_issuer(X509 *cert);
 
+/* The serial number in decimal, as APIs in JSON want it; the caller's. */
+int x509_serial_decimal(X509 *cert, char **decimal, struct err *e);
+
 /* Unix seconds of an ASN1_TIME. */
 int x509_time(const ASN1_TIME *t, int64_t *at, struct err *e);

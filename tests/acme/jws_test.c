@@ -215,6 +215,32 @@ static void a_header_names_the_key_once(void **state)
 	assert_int_equal(json_object_size(inner.header), 3);
 }
 
+static void a_token_is_compact_and_says_who_signs(void **state)
+{
+	static const char kid[] = "\"abc\"";
+
+	(void)state;
+	for (size_t i = 0; i < N_TYPES; i++) {
+		AUTO_KEY EVP_PKEY *key = certs_key(types[i]);
+		AUTO_BUF struct buf value = { 0 };
+		AUTO_BUF struct buf token = { 0 };
+		AUTO_JOSE struct jose read;
+		struct err e;
+
+		buf_puts(&value, kid);
+		assert_int_equal(jws_compact(key, "kid", &value, "{\"sub\":\"x\"}",
+					     &token, &e),
+				 0);
+		jose_read_compact(&read, token.data);
+		assert_int_equal(json_object_size(read.header), 3);
+		assert_string_equal(jose_str(read.header, "alg"), algs[i]);
+		assert_string_equal(jose_str(read.header, "typ"), "JWT");
+		assert_string_equal(jose_str(read.header, "kid"), "abc");
+		assert_string_equal(jose_str(read.payload, "sub"), "x");
+		assert_true(jose_verifies(&read, key));
+	}
+}
+
 /* RFC 8555 6.3: the payload of POST-as-GET is nothing, which is not an empty object. */
 static void an_empty_payload_is_empty(void **state)
 {
@@ -290,6 +316,7 @@ int main(void)
 		cmocka_unit_test(a_signature_keeps_its_leading_zeros),
 		cmocka_unit_test(a_header_names_the_key_once),
 		cmocka_unit_test(an_empty_payload_is_empty),
+		cmocka_unit_test(a_token_is_compact_and_says_who_signs),
 		cmocka_unit_test(an_external_account_is_bound_by_each_mac),
 		cmocka_unit_test(a_key_of_another_kind_signs_nothing),
 	};

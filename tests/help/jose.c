@@ -61,6 +61,22 @@ void jose_read(struct jose *j, const char *jws)
 	json_decref(all);
 }
 
+void jose_read_compact(struct jose *j, const char *token)
+{
+	const char *payload = strchr(token, '.');
+	const char *signature = payload == NULL ? NULL : strchr(payload + 1, '.');
+	struct buf json = { 0 };
+
+	if (signature == NULL)
+		fail_msg("not a compact JWS: %s", token);
+	buf_printf(&json,
+		   "{\"protected\":\"%.*s\",\"payload\":\"%.*s\",\"signature\":\"%s\"}",
+		   (int)(payload - token), token, (int)(signature - payload - 1),
+		   payload + 1, signature + 1);
+	jose_read(j, json.data);
+	buf_done(&json);
+}
+
 void jose_done(struct jose *j)
 {
 	json_decref(j->header);

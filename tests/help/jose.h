@@ -22,6 +22,8 @@ struct jose {
 
 /* Read a flattened JWS (RFC 7515 7.2.2); what is none fails the test. */
 void jose_read(struct jose *j, const char *jws);
+/* ... and one in compact form (7.1). */
+void jose_read_compact(struct jose *j, const char *token);
 void jose_done(struct jose *j);
 
 /* Member `key` of the header or payload as a string; "" if it is none. */
