@@ -11,6 +11,7 @@
 #include "agent/config_limits.h"
 #include "agent/config_local.h"
 #include "agent/config_report.h"
+#include "agent/config_step.h"
 #include "agent/config_value.h"
 #include "base/err.h"
 #include "base/origin.h"
@@ -28,6 +29,7 @@
 #define CFSSL  (1u << ISSUER_CFSSL)
 #define EXEC   (1u << ISSUER_EXEC)
 #define EST    (1u << ISSUER_EST)
+#define STEP   (1u << ISSUER_STEP)
 #define HERE   (LOCAL | SELF)
 #define REMOTE (~(HERE | EXEC))
 
@@ -136,9 +138,10 @@ static const struct config_rule rules[] = {
 	{ "challenge", config_acme_challenge, ACME },
 	{ "auth_key_file", config_cfssl_auth_key_file, CFSSL },
 	{ "user", read_user, EST | EXEC },
-	{ "password_file", config_est_password_file, EST },
-	{ "certificate_file", config_est_certificate_file, EST },
-	{ "key_file", config_est_key_file, EST },
+	{ "password_file", config_est_password_file, EST | STEP },
+	{ "certificate_file", config_est_certificate_file, EST | STEP },
+	{ "key_file", config_est_key_file, EST | STEP },
+	{ "provisioner", config_step_provisioner, STEP },
 	{ "program", config_exec_program, EXEC },
 	{ "dialect", config_exec_dialect, EXEC },
 	{ "timeout", config_exec_timeout, EXEC },
@@ -171,7 +174,10 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 		config_missing(r, s, "url", "where the CA is");
 	if (i->need_profile && i->profile.at == 0)
 		config_missing(r, s, "profile", "the one that is needed");
-	config_est_check(r, s);
+	if (i->type == ISSUER_EST)
+		config_est_check(r, s);
+	else if (i->type == ISSUER_STEP)
+		config_step_check(r, s);
 	if (!spec_issuer_by_worker(i))
 		config_later(r, config_member(s, "type"));
 }

@@ -8,6 +8,7 @@
  * Of type "acme" also: contact, agree_terms, eab, profile, chain, account_key
  * (ecdsa-p256), ari (true), lifetime (none is asked for), challenge. Of type "cfssl":
  * profile, auth_key_file. Of type "est": user, password_file, certificate_file, key_file.
+ * Of type "step": provisioner, password_file, certificate_file, key_file.
  *
  * Of type "local", with defaults:
  *   subject        "CN=" and the issuer's name; RFC 4514

@@ -259,14 +259,16 @@ static uint64_t replaced(const struct agent *a, const struct job *j)
 	return n > 0 && numbers[n - 1] == j->previous ? j->previous : 0;
 }
 
-/* The generation that shows who asks: what is live, if it came from there, still holds, has
- * the names that are asked for, and nothing is known to be wrong with it. */
+/* The generation that shows who asks: what is live, if it came from there, still holds (a
+ * step-ca may take what has ended, too), has the names that are asked for, and nothing is
+ * known to be wrong with it. */
 static uint64_t shown(const struct agent *a, const struct job *j)
 {
+	const struct spec_issuer *i = &a->spec->issuers[j->issuer];
 	const bool shows =
-	    spec_issuer_by_live(&a->spec->issuers[j->issuer]) && j->old_ok &&
+	    spec_issuer_by_live(i) && j->old_ok &&
 	    strcmp(j->memory.issuer, issuer_name(a, j)) == 0 &&
-	    j->old_facts.not_after > clock_now() &&
+	    (i->type == ISSUER_STEP || j->old_facts.not_after > clock_now()) &&
 	    j->old_facts.names_hash == setbacks_hash(&j->setbacks, clock_now());
 
 	return shows ? j->previous : 0;

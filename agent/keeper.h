@@ -23,16 +23,14 @@
  *     keeper_files.c      files outside the store
  *     keeper_stamp.c      ... whether anything has changed there
  *     keeper_foreign.c    ... and what somebody else has put there
- *     keeper_ca.c         the embedded CA
- *     keeper_crl.c        CRLs for servers: keeper_crl.h
+ *     keeper_ca.c         the embedded CA; keeper_crl.h: CRLs for servers
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them; keeper_csr.c: requests
- *     keeper_account.c    ... ACME accounts; keeper_cfssl.c, keeper_est.c: the others
+ *     keeper_account.c    ... ACME accounts; the others: keeper_cfssl.c, _est.c, _step.c
  *     keeper_challenge.c  http-01 tokens; keeper_txt.c: dns-01 records
  *     keeper_sweep.c      what crashes leave behind
  *     keeper_stranger.c   certificates that are not ours
- *     keeper_watch.c      what somebody else changes meanwhile
- *     keeper_places.c     ... and where
+ *     keeper_watch.c      what somebody else changes meanwhile; keeper_places.c: where
  */
 #pragma once
 
@@ -51,6 +49,7 @@
 
 struct err;
 struct keeper_making;
+struct keeper_step;
 struct keeper_watch;
 struct msg;
 struct pollfd;
@@ -71,6 +70,7 @@ struct keeper_account {
 	bool lost; /* a worker says that the CA does not know its URL any more */
 	struct buf folder; /* its name below accounts/, see store/account.h */
 	struct account disk;
+	struct keeper_step *step; /* owned: keeper_step.h; NULL: none */
 };
 
 /*

@@ -4,6 +4,7 @@
 #include "agent/keeper_cfssl.h"
 #include "agent/keeper_est.h"
 #include "agent/keeper_sign.h"
+#include "agent/keeper_step.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -41,6 +42,12 @@ static const struct msg_rule est[] = {
 	{ SIGN_EST_FIRST, ORDERS, keeper_sign_est_first },
 };
 
+static const struct msg_rule step[] = {
+	{ SIGN_STEP_CSR, ORDERS, keeper_sign_step_csr },
+	{ SIGN_STEP, FOR_CERT, keeper_sign_step },
+	{ SIGN_EST_LIVE, FOR_CERT, keeper_sign_est_live },
+};
+
 static const struct protocol {
 	const struct msg_rule *rules; /* NULL: nobody signs for a worker there */
 	size_t n;
@@ -49,6 +56,7 @@ static const struct protocol {
 	[ISSUER_ACME] = { acme, sizeof(acme) / sizeof(*acme), ANY },
 	[ISSUER_CFSSL] = { cfssl, sizeof(cfssl) / sizeof(*cfssl), FOR_CERT },
 	[ISSUER_EST] = { est, sizeof(est) / sizeof(*est), FOR_CERT },
+	[ISSUER_STEP] = { step, sizeof(step) / sizeof(*step), FOR_CERT },
 };
 
 int keeper_lent_answer(struct keeper_lent *l, struct err *e)

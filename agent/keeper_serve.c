@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_step.h"
 #include "agent/keeper_watch.h"
 #include "agent/keymaker.h"
 #include "agent/log.h"
@@ -136,6 +137,7 @@ int keeper_serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 		end_lent(&k->lent[i]);
 	for (uint32_t i = 0; i < n_issuers; i++) {
 		account_done(&k->accounts[i].disk);
+		keeper_step_free(k->accounts[i].step);
 		buf_done(&k->accounts[i].folder);
 	}
 	free(k->lent);

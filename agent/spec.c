@@ -106,12 +106,12 @@ bool spec_issuer_is_here(const struct spec_issuer *i)
 bool spec_issuer_by_worker(const struct spec_issuer *i)
 {
 	return i->type == ISSUER_ACME || i->type == ISSUER_CFSSL ||
-	       i->type == ISSUER_EST;
+	       i->type == ISSUER_EST || i->type == ISSUER_STEP;
 }
 
 bool spec_issuer_by_live(const struct spec_issuer *i)
 {
-	return i->type == ISSUER_EST;
+	return i->type == ISSUER_EST || i->type == ISSUER_STEP;
 }
 
 bool spec_issuer_is_able(const struct spec_issuer *i)

@@ -100,6 +100,7 @@ static const struct field fields[] = {
 	ISSUER(eab_kid, TEXT, 0),
 	ISSUER(eab_key_file, PATH, 0),
 	ISSUER(auth_key_file, PATH, 0),
+	ISSUER(provisioner, TEXT, 0),
 	ISSUER(login, TEXT, 0),
 	ISSUER(password_file, PATH, 0),
 	ISSUER(certificate_file, PATH, 0),

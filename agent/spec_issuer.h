@@ -108,10 +108,11 @@ struct spec_issuer {
 	struct text eab_key_file;
 	struct text auth_key_file;    /* of type "cfssl" */
 	struct text login;            /* of type "est": who enrols first */
-	struct text password_file;    /* ... */
-	struct text certificate_file; /* ... in the handshake */
-	struct text key_file;
-	uint32_t eab_mac; /* HS256, HS384, HS512 */
+	struct text provisioner;      /* of type "step" */
+	struct text password_file;    /* of the user; of the provisioner's key */
+	struct text certificate_file; /* or who enrols first by another certificate */
+	struct text key_file;         /* its key, or the provisioner's own */
+	uint32_t eab_mac;             /* HS256, HS384, HS512 */
 	struct list challenges;
 	uint32_t account_key; /* enum key_type */
 	uint32_t agree_terms;

@@ -16,6 +16,7 @@ static const struct worker_protocol *const protocols[ISSUER_TYPES] = {
 	[ISSUER_ACME] = &worker_acme,
 	[ISSUER_CFSSL] = &worker_cfssl,
 	[ISSUER_EST] = &worker_est,
+	[ISSUER_STEP] = &worker_step,
 };
 
 void worker_init(struct worker *w, const struct spec *spec)

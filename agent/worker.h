@@ -13,6 +13,7 @@
  *                       worker_caa.h, before the CA looks worker_self.h
  *     worker_cfssl.c    CFSSL
  *     worker_est.c      EST, which is one task of one worker (pool.h)
+ *     worker_step.c     step-ca, also
  */
 #pragma once
 
@@ -74,6 +75,7 @@ struct worker_protocol {
 extern const struct worker_protocol worker_acme;
 extern const struct worker_protocol worker_cfssl;
 extern const struct worker_protocol worker_est;
+extern const struct worker_protocol worker_step;
 
 struct worker {
 	const struct spec *spec;                /* borrowed */
@@ -117,5 +119,9 @@ void worker_end(struct worker *w);
 
 /* How the issuer is reached; the strings are those of the snapshot. */
 struct http_settings worker_http(const struct worker *w, const struct spec_issuer *i);
+
+/* What its certificate is shown by, of the generation on the ticket: PEM; empty: its key is
+ * not here. */
+int worker_live(void *worker, struct buf *chain, struct buf *key, struct err *e);
 
 const char *worker_or_null(const char *s); /* a message has "" for it */

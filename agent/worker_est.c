@@ -51,7 +51,7 @@ static int host_secret(void *worker, struct buf *user, struct buf *password,
 	return ask_two(worker, SIGN_EST_USER, user, password, e);
 }
 
-static int host_live(void *worker, struct buf *chain, struct buf *key, struct err *e)
+int worker_live(void *worker, struct buf *chain, struct buf *key, struct err *e)
 {
 	return ask_two(worker, SIGN_EST_LIVE, chain, key, e);
 }
@@ -95,8 +95,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 		   struct worker_result *r, struct err *e)
 {
 	const struct spec_issuer *i = &w->spec->issuers[w->issuer];
-	const struct est_host host = { w,         host_request, host_secret,
-				       host_live, host_first,   host_waits };
+	const struct est_host host = { w,           host_request, host_secret,
+				       worker_live, host_first,   host_waits };
 	const struct est_settings s = {
 		.url = spec_text(w->spec, i->url),
 		.http = worker_http(w, i),

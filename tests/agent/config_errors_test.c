@@ -164,6 +164,73 @@ static const struct fake_row rows[] = {
 	  "\"/etc/everleaf/open\"; };",
 	  "main.conf:1: issuers.x.key_file: found \"/etc/everleaf/open\", expected a "
 	  "file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "a key of cfssl's that others read", true,
+	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"http://ca.example\"; "
+	  "auth_key_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.auth_key_file: found \"/etc/everleaf/open\", "
+	  "expected "
+	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "est by http", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"http://ca.example\"; };",
+	  "main.conf:1: issuers.x.url: found \"http://ca.example\", expected a URL "
+	  "with "
+	  "https://\n" },
+	{ "a user of est's without a password", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "user = \"web\"; };",
+	  "main.conf:1: issuers.x.password_file: found nothing, expected the "
+	  "password of user\n" },
+	{ "a password of est's that others read", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "user = \"web\"; password_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.password_file: found \"/etc/everleaf/open\", "
+	  "expected "
+	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "a certificate for est without its key", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "certificate_file = \"/etc/everleaf/secret\"; };",
+	  "main.conf:1: issuers.x.key_file: found nothing, expected the key of "
+	  "certificate_file\n" },
+	{ "a key for est that others read", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "certificate_file = \"/etc/everleaf/secret\"; key_file = "
+	  "\"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.key_file: found \"/etc/everleaf/open\", expected a "
+	  "file that others cannot read or change, mode 0600: it has 0644\n" },
+	{ "step without who vouches", true,
+	  "issuers = { name = \"x\"; type = \"step\"; url = \"https://ca.example\"; };",
+	  "main.conf:1: issuers.x.provisioner: found nothing, expected who vouches for "
+	  "the "
+	  "first certificate\n"
+	  "main.conf:1: issuers.x.password_file: found nothing, expected the password "
+	  "of "
+	  "the provisioner's key; or certificate_file and key_file, where it is of "
+	  "type X5C\n" },
+	{ "a certificate for step without its key", true,
+	  "issuers = { name = \"x\"; type = \"step\"; url = \"https://ca.example\"; "
+	  "provisioner = \"x5c\"; certificate_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.key_file: found nothing, expected the key of "
+	  "certificate_file\n" },
+	{ "a key for step that others read", true,
+	  "issuers = { name = \"x\"; type = \"step\"; url = \"https://ca.example\"; "
+	  "provisioner = \"x5c\"; key_file = \"/etc/everleaf/open\"; };",
+	  "main.conf:1: issuers.x.key_file: found \"/etc/everleaf/open\", expected a "
+	  "file "
+	  "that "
+	  "others cannot read or change, mode 0600: it has 0644\n" },
+	{ "both ways of step", true,
+	  "issuers = { name = \"x\"; type = \"step\"; url = \"https://ca.example\"; "
+	  "provisioner = \"x5c\"; certificate_file = \"/etc/everleaf/open\";\n "
+	  "key_file = "
+	  "\"/etc/everleaf/secret\"; password_file = \"/etc/everleaf/secret\"; };",
+	  "main.conf:2: issuers.x.password_file: found certificate_file and "
+	  "password_file, "
+	  "expected only one of them\n" },
+	{ "a provisioner for est", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
+	  "provisioner = \"admin\"; };",
+	  "main.conf:1: issuers.x.provisioner: found a setting that does not belong "
+	  "here\n" },
 	{ "a key of cfssl's for acme", true,
 	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
 	  "auth_key_file = \"/etc/everleaf/open\"; };",
@@ -454,7 +521,7 @@ static void what_a_later_version_brings_is_only_a_warning(void **state)
 {
 	static const char text[] =
 	    "\n"
-	    "issuers = { name = \"corp\"; type = \"step\"; url = "
+	    "issuers = { name = \"corp\"; type = \"cmp\"; url = "
 	    "\"https://ca.example/\"; };\n"
 	    "certificates = ( { names = \"a.example\"; issuer = \"local\"; });\n";
 	struct fake f = { 0 };

@@ -1,0 +1,414 @@
+/*
+ * keeper: the tokens that a worker is given for a step-ca, read as that would read them, and
+ * that nothing else can be had on its ticket.
+ */
+#include <string.h>
+
+#include <jansson.h>
+
+#include "acme/jws.h"
+#include "agent/lend.h"
+#include "agent/messages.h"
+#include "agent/roles.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/clock.h"
+#include "base/csr.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/key.h"
+#include "base/mem.h"
+#include "base/x509.h"
+#include "ca/step_key.h"
+#include "store/generation.h"
+#include "tests/agent/config_fake.h"
+#include "tests/help/alone.h"
+#include "tests/help/certs.h"
+#include "tests/help/jose.h"
+#include "tests/help/pending.h"
+#include "tests/scratch.h"
+
+/* As smallstep's own code has made it, for "sesame": see tests/ca/step_key_test.c. */
+#define JWE                                                                            \
+	"eyJhbGciOiJQQkVTMi1IUzI1NitBMTI4S1ciLCJjdHkiOiJqd2sranNvbiIsImVuYyI6IkEyNTZH" \
+	"Q00iLCJwMmMiOjEwMDAwMCwicDJzIjoibWNVZ19Xc1FGcEl1SU5LZEdIbGowdyJ9"             \
+	".QxF5MhNsXUL9Rtmuiim0Pth82PjUtx35FIapmdmOg9pQkvUeB_AmWg.zl94d1ie32lUAZ9u."    \
+	"cmU6cqhvMoujufmeWLACoxOvDYx6jshWy0ZefGobPcaBMaNsSs03oLiJdleFmODIDt9qoQCINy0a" \
+	"wpMJc8O93kOS2sILJ5FJWy6q5cb_E0f-42m34C57ggxel8Bwv2eKVw4eEZ6ViyTA3449jIT0qbg1" \
+	"di6MoiNE6Ay-0RhcQHfiXppldoOaFt4oZ_MyO_9CiHWjMShvAZT5ldqngqmkWvw6rapLKWVLg5G4" \
+	"nfbxS8x9erngy-4AHVgZNm0j91VmFwUx-D7YU1IvbwwxgZkC6sWWBSJJmMuXw2yvWwoPjk9pdJ2R" \
+	"2jhLjeGuMQuEDZPbGwI-yPP-OKM7mcr1v3E.KHYAYq9CO79fahz7qSQIgg"
+#define JWE_KID "fYKWJwn9OEchzHGFr6IaHlk0kUSFtxK_LK02wzlUTM4"
+#define JWE_PUBLIC                                          \
+	"{\"crv\":\"P-256\",\"kty\":\"EC\",\"x\":\"RuivIN-" \
+	"pPQiyZ6TP49UHUcZ6Un02hGsFPHdl2"                    \
+	"kRJsIQ\",\"y\":\"86GVwbKVFHkcVkb324xhbrc1UvoJKAMEQS5ipOfaKRA\"}"
+
+struct stage {
+	void *scratch;
+	void *elsewhere; /* where the secrets are */
+	int snapshot;
+	EVP_PKEY *live; /* of generation 1 */
+};
+
+static const char config[] =
+    "state_dir = \"%s\";"
+    "issuers = { name = \"corp\"; type = \"step\"; url = "
+    "\"https://ca.corp.example:9000/\";"
+    "  provisioner = \"admin\"; %s };"
+    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
+    "  issuer = \"corp\"; };";
+
+static int stage_in(void **state)
+{
+	struct stage *s = test_calloc(1, sizeof(*s));
+
+	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+		return -1;
+	s->snapshot = -1;
+	s->live = certs_key(KEY_ECDSA_P256);
+	scratch_put(s->elsewhere, "secret", "sesame\nnot that\n");
+	*state = s;
+	return 0;
+}
+
+static int stage_out(void **state)
+{
+	struct stage *s = *state;
+	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+
+	close(s->snapshot);
+	EVP_PKEY_free(s->live);
+	test_free(s);
+	return rc;
+}
+
+static char *path_of(const struct stage *s)
+{
+	return xasprintf("%s/secret", ((struct scratch *)s->elsewhere)->path);
+}
+
+/* A keeper of an issuer with this setting, whose file is `secret`. */
+static struct alone begin(struct stage *s, const char *setting)
+{
+	const struct request r = { .command = COMMAND_RENEW };
+	AUTO_FREE char *path = path_of(s);
+	AUTO_FREE char *line = xasprintf("%s = \"%s\";", setting, path);
+	AUTO_FREE char *text =
+	    xasprintf(config, ((struct scratch *)s->scratch)->path, line);
+	struct fake f = { .secret = path };
+	struct alone a;
+
+	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
+		fail_msg("%s", fake_said(&f));
+	fake_done(&f);
+	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
+	return a;
+}
+
+static int lend(const struct stage *s, const struct alone *a, enum lend what,
+		uint64_t generation)
+{
+	AUTO_SPEC struct spec spec = { 0 };
+	struct lend_ticket t = { .what = what, .generation = generation, .reason = 4 };
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+	struct err e;
+	int fd = -1;
+
+	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
+	t.issuer = spec_issuer_called(&spec, "corp");
+	if (what == LEND_REVOKE)
+		t.reason = 4;
+	assert_int_equal(lend_begin(&t, &m, &fd, &e), 0);
+	if (alone_ask(a, &m, text, ERR_TEXT_MAX) != 0)
+		fail_msg("%s", text);
+	return fd;
+}
+
+static int ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
+{
+	const uint32_t type = m->type;
+	struct err e;
+
+	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
+		fail_msg("message %u: %s", type, e.text);
+	if (m->type != MSG_FAILED) {
+		assert_int_equal(m->type, type);
+		return 0;
+	}
+	msg_get_err(m, &e);
+	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
+	return e.code;
+}
+
+static void put(struct msg *m, const struct buf *part)
+{
+	msg_put_bytes(m, part->data, part->len);
+}
+
+static int ask_token(int fd, enum step_what what, const char *jwe,
+		     struct step_told *told, char text[ERR_TEXT_MAX])
+{
+	unsigned char root[32];
+	AUTO_JWE struct step_jwe j = { .rounds = 0 };
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	memset(root, 0xab, sizeof(root));
+	if (jwe != NULL)
+		assert_int_equal(step_jwe_read(jwe, strlen(jwe), &j, &e), 0);
+	msg_begin(&m, SIGN_STEP, 5);
+	msg_put_u64(&m, what);
+	msg_put_bytes(&m, root, sizeof(root));
+	put(&m, &j.header);
+	msg_put_u64(&m, j.rounds);
+	put(&m, &j.salt);
+	put(&m, &j.wrapped);
+	put(&m, &j.iv);
+	put(&m, &j.text);
+	put(&m, &j.tag);
+	TRY(ask(fd, &m, text));
+	buf_puts(&told->token, msg_get_str(&m));
+	buf_puts(&told->serial, msg_get_str(&m));
+	told->reason = msg_get_u64(&m);
+	assert_int_equal(msg_end(&m, &e), 0);
+	return 0;
+}
+
+static void must_have(int fd, enum step_what what, const char *jwe,
+		      struct step_told *told)
+{
+	char text[ERR_TEXT_MAX];
+
+	if (ask_token(fd, what, jwe, told, text) != 0)
+		fail_msg("%s", text);
+}
+
+static void wait_for(const struct stage *s)
+{
+	const struct scratch *dir = s->scratch;
+	AUTO_KEY EVP_PKEY *key = NULL;
+	struct err e;
+
+	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &key, &e), 0);
+}
+
+/* Generation 1. */
+static void keep(const struct stage *s)
+{
+	static const char *const names[] = { "cert.pem", "fullchain.pem" };
+	const struct scratch *dir = s->scratch;
+	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
+	AUTO_GENERATION struct generation g = GENERATION_NONE;
+	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
+	    .key = s->live, .subject = "the live one", .to = 1000, .serial = "ff01" });
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_BUF struct buf secret = { 0 };
+	uint64_t number;
+	struct err e;
+
+	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
+	assert_int_equal(key_to_pem(s->live, &secret, &e), 0);
+	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
+	for (size_t i = 0; i < 2; i++)
+		assert_int_equal(generation_add(&g, names[i], pem.data, pem.len,
+						&access, &e),
+				 0);
+	assert_int_equal(generation_add(&g, "privkey.pem", secret.data, secret.len,
+					&access, &e),
+			 0);
+	assert_int_equal(generation_keep(&g, &number, &e), 0);
+}
+
+static EVP_PKEY *public_of(const char *jwk)
+{
+	json_t *j = json_loads(jwk, 0, NULL);
+	EVP_PKEY *key = jose_key(j);
+
+	json_decref(j);
+	return key;
+}
+
+static int64_t number(const json_t *claims, const char *key)
+{
+	return json_integer_value(json_object_get(claims, key));
+}
+
+static void a_token_is_for_this_request_at_this_ca(void **state)
+{
+	struct stage *s = *state;
+	struct alone a = begin(s, "password_file");
+	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 0);
+	AUTO_KEY EVP_PKEY *key = public_of(JWE_PUBLIC);
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	AUTO_TOLD struct step_told next = { .reason = 0 };
+	AUTO_JOSE struct jose j;
+	const json_t *sans;
+
+	wait_for(s);
+	must_have(fd, STEP_SIGN, JWE, &told);
+	jose_read_compact(&j, told.token.data);
+	assert_true(jose_verifies(&j, key));
+	assert_string_equal(jose_str(j.header, "kid"), JWE_KID);
+	assert_string_equal(jose_str(j.payload, "aud"),
+			    "https://ca.corp.example:9000/1.0/sign");
+	assert_string_equal(jose_str(j.payload, "iss"), "admin");
+	assert_string_equal(jose_str(j.payload, "sub"), "api.example");
+	assert_int_equal(strspn(jose_str(j.payload, "sha"), "ab"), 64);
+	assert_int_equal(strlen(jose_str(j.payload, "jti")), 64);
+	sans = json_object_get(j.payload, "sans");
+	assert_int_equal(json_array_size(sans), 2);
+	assert_string_equal(json_string_value(json_array_get(sans, 0)), "api.example");
+	assert_string_equal(json_string_value(json_array_get(sans, 1)), "192.0.2.7");
+	assert_int_equal(number(j.payload, "exp") - number(j.payload, "iat"), 300);
+	assert_in_range(number(j.payload, "nbf"), clock_now() - 60, clock_now());
+	assert_int_equal(json_object_size(j.payload), 9);
+	must_have(fd, STEP_SIGN, JWE, &next); /* by the key that is kept */
+	assert_string_not_equal(told.token.data, next.token.data);
+	assert_int_equal(told.serial.len, 0);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+/* Also when it was opened before. */
+static void a_password_that_is_another_opens_nothing(void **state)
+{
+	struct stage *s = *state;
+	struct alone a = begin(s, "password_file");
+	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 0);
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	char text[ERR_TEXT_MAX] = "";
+
+	wait_for(s);
+	must_have(fd, STEP_SIGN, JWE, &told);
+	scratch_put(s->elsewhere, "secret", "sesamf\n");
+	assert_int_equal(ask_token(fd, STEP_SIGN, JWE, &told, text), ERR_CONFIG);
+	assert_non_null(strstr(text, "provisioner \"admin\": password_file /"));
+	assert_non_null(strstr(text, "the password does not open it"));
+	assert_int_equal(ask_token(fd, STEP_SIGN, NULL, &told, text), ERR_CONFIG);
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_key_may_be_in_a_file(void **state)
+{
+	struct stage *s = *state;
+	struct alone a = begin(s, "key_file");
+	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 0);
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P384);
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_BUF struct buf kid = { 0 };
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	AUTO_JOSE struct jose j;
+	char text[ERR_TEXT_MAX] = "";
+	struct err e;
+
+	wait_for(s);
+	assert_int_equal(key_to_pem(key, &pem, &e), 0);
+	assert_int_equal(jws_thumbprint(key, &kid, &e), 0);
+	scratch_put(s->elsewhere, "secret", pem.data);
+	must_have(fd, STEP_SIGN, NULL, &told);
+	jose_read_compact(&j, told.token.data);
+	assert_true(jose_verifies(&j, key));
+	assert_string_equal(jose_str(j.header, "kid"), kid.data);
+	scratch_put(s->elsewhere, "secret", JWE);
+	assert_int_equal(ask_token(fd, STEP_SIGN, NULL, &told, text), ERR_CONFIG);
+	assert_non_null(strstr(text, "its key is encrypted: set password_file"));
+	scratch_put(s->elsewhere, "secret", "x\n");
+	assert_int_equal(ask_token(fd, STEP_SIGN, NULL, &told, text), ERR_CONFIG);
+	assert_non_null(strstr(text, "no key in PEM, as JWK or JWE"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void what_has_ended_signs_for_itself(void **state)
+{
+	struct stage *s = *state;
+	struct alone a = begin(s, "password_file");
+	AUTO_FD int first = lend(s, &a, LEND_ORDER, 0);
+	AUTO_FD int next = lend(s, &a, LEND_ORDER, 1);
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	AUTO_JOSE struct jose j;
+	char text[ERR_TEXT_MAX] = "";
+
+	keep(s);
+	assert_int_equal(ask_token(first, STEP_RENEW, NULL, &told, text), ERR_PROTO);
+	assert_string_equal(text, "it renews nothing");
+	must_have(next, STEP_RENEW, NULL, &told);
+	jose_read_compact(&j, told.token.data);
+	assert_true(jose_verifies(&j, s->live));
+	assert_int_equal(json_array_size(json_object_get(j.header, "x5cInsecure")), 1);
+	assert_string_equal(jose_str(j.payload, "aud"),
+			    "https://ca.corp.example:9000/1.0/renew");
+	assert_string_equal(jose_str(j.payload, "iss"), "step-ca-client/1.0");
+	assert_string_equal(jose_str(j.payload, "sub"), "the live one");
+	assert_null(json_object_get(j.payload, "sans"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void a_revocation_names_the_generation(void **state)
+{
+	struct stage *s = *state;
+	struct alone a = begin(s, "password_file");
+	AUTO_FD int fd = lend(s, &a, LEND_REVOKE, 1);
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	AUTO_TOLD struct step_told itself = { .reason = 0 };
+	AUTO_JOSE struct jose j;
+	char text[ERR_TEXT_MAX] = "";
+
+	keep(s);
+	must_have(fd, STEP_REVOKE, JWE, &told);
+	jose_read_compact(&j, told.token.data);
+	assert_string_equal(told.serial.data, "65281");
+	assert_int_equal(told.reason, 4);
+	assert_string_equal(jose_str(j.payload, "sub"), "65281");
+	assert_string_equal(jose_str(j.payload, "aud"),
+			    "https://ca.corp.example:9000/1.0/revoke");
+	must_have(fd, STEP_ITSELF, NULL, &itself);
+	assert_int_equal(itself.token.len, 0);
+	assert_string_equal(itself.serial.data, "65281");
+	assert_int_equal(ask_token(fd, STEP_SIGN, JWE, &told, text), ERR_PROTO);
+	assert_int_equal(ask_token(fd, STEP_RENEW, JWE, &told, text), ERR_PROTO);
+	assert_string_equal(text, "token 1 is not what this was lent for");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static void nothing_else_can_be_had_there(void **state)
+{
+	struct stage *s = *state;
+	struct alone a = begin(s, "password_file");
+	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 1);
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	char text[ERR_TEXT_MAX], expected[64];
+
+	assert_int_equal(ask_token(fd, STEP_REVOKE, JWE, &told, text), ERR_PROTO);
+	assert_int_equal(ask_token(fd, STEP_ITSELF, JWE, &told, text), ERR_PROTO);
+	assert_int_equal(ask_token(fd, STEP_WHATS, JWE, &told, text), ERR_PROTO);
+	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		const bool listed =
+		    type == SIGN_STEP || type == SIGN_STEP_CSR || type == SIGN_EST_LIVE;
+
+		snprintf(expected, sizeof(expected), "message %u %s", type,
+			 listed ? "has the wrong fields" : "is not allowed here");
+		msg_begin(&m, type, 5);
+		msg_put_str(&m, "a word");
+		if (ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+			fail_msg("message %u: \"%s\"", type, text);
+	}
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		CASE(a_token_is_for_this_request_at_this_ca),
+		CASE(a_password_that_is_another_opens_nothing),
+		CASE(a_key_may_be_in_a_file),
+		CASE(what_has_ended_signs_for_itself),
+		CASE(a_revocation_names_the_generation),
+		CASE(nothing_else_can_be_had_there),
+	};
+
+	return cmocka_run_group_tests_name("keeper_step", tests, NULL, NULL);
+}
