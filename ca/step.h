@@ -54,6 +54,10 @@ struct step_result {
 	int64_t clock_ahead_s; /* of its clock before ours */
 };
 
+/* The roots that the CA names, all of them: added to `pem`, nothing is judged. Errors as in
+ * answer.h and http.h. */
+int step_roots(const struct step_settings *s, struct buf *pem, struct err *e);
+
 /* With `renews`, what the host has as a pair is renewed. *r begins as { 0 }, and is the
  * caller's whatever happens. Errors as in answer.h and http.h, and ERR_CONFIG: the CA has
  * no such provisioner, or the host cannot sign for it. */

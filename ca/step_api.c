@@ -239,7 +239,15 @@ static int take_roots(struct step *s, struct buf *pem, struct err *e)
 	}
 	if (pem->len > 0)
 		return 0;
-	return err_set(e, ERR_PROTO, "%s: it names no root: set trust", s->s.url);
+	return err_set(e, ERR_PROTO, "%s: it names no root", s->s.url);
+}
+
+int step_roots(const struct step_settings *settings, struct buf *pem, struct err *e)
+{
+	AUTO_STEP struct step s = { .s = *settings };
+
+	TRY(step_connect(&s, false, e));
+	return take_roots(&s, pem, e);
 }
 
 int step_anchors(struct step *s, struct buf *pem, struct err *e)

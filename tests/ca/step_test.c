@@ -367,6 +367,51 @@ static void without_trust_the_roots_are_asked_for(void **state)
 	end(&st);
 }
 
+/* Nothing but certificates is taken for a root. */
+static const struct row named[] = {
+	{ "two", "roots", 201, "", "{\"crts\":[OTHER,PEM]}", 0, "" },
+	{ "none", "roots", 201, "", "{\"crts\":[]}", ERR_PROTO, ": it names no root" },
+	{ "no certificate", "roots", 201, "", "{\"crts\":[\"x\"]}", ERR_PROTO,
+	  ": its roots: " },
+	{ "a page", "roots", 200, "", "<html>", ERR_PROTO,
+	  "/1.0/roots: there is no step-ca" },
+};
+
+static void serve_roots(struct web *w)
+{
+	char head[8192];
+
+	while (web_ask(w, head, sizeof(head))) {
+		const struct row *r = &named[atoi(strchr(head, '/') + 1)];
+
+		say(w, r->status, r->headers, r->body);
+	}
+}
+
+static void the_roots_are_those_that_it_names(void **state)
+{
+	struct web *w = *state;
+
+	web_start(w, serve_roots);
+	for (size_t i = 0; i < sizeof(named) / sizeof(*named); i++) {
+		AUTO_CHAIN STACK_OF(X509) *roots = NULL;
+		AUTO_BUF struct buf pem = { 0 };
+		struct err e = { .code = 0 };
+		struct stage st;
+		int rc;
+
+		begin(&st, w, i);
+		rc = step_roots(&st.s, &pem, &e);
+		if (rc != (int)named[i].code || strstr(e.text, named[i].said) == NULL)
+			fail_msg("%s: %d \"%s\"", named[i].name, rc, e.text);
+		end(&st);
+		if (rc < 0)
+			continue;
+		assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &roots, &e), 0);
+		assert_int_equal(sk_X509_num(roots), 2);
+	}
+}
+
 /* -- renewal -- */
 
 static size_t n_asked(const struct web *w, const char *step)
@@ -570,6 +615,7 @@ int main(void)
 		CASE(what_a_server_says_is_read),
 		CASE(the_leaf_is_first_wherever_it_stood),
 		CASE(without_trust_the_roots_are_asked_for),
+		CASE(the_roots_are_those_that_it_names),
 		CASE(the_same_key_is_renewed_and_another_rekeyed),
 		CASE(what_has_ended_shows_a_token_and_nothing_in_the_handshake),
 		CASE(where_a_renewal_is_refused_the_provisioner_is_asked),
