@@ -75,7 +75,7 @@ static int open_jwe(const struct keeper_lent *l, const struct step_jwe *j,
 	struct keeper_step **kept = &l->keeper->accounts[l->ticket.issuer].step;
 	const char *path = keeper_text(l->keeper, keeper_issuer(l)->password_file);
 	AUTO_BUF struct buf password = { 0 };
-	struct keeper_step new = { .key = { .key = NULL } };
+	struct keeper_step new = { .of = { 0 } };
 
 	if (path == NULL)
 		return err_set(e, ERR_CONFIG,

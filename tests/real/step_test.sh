@@ -157,6 +157,23 @@ test_it_revokes_itself() {
 	is 401 "$(renews_by_itself)"
 }
 
+# The server has another PKI since: it ends the handshake by an alert, and no HTTP comes.
+test_what_is_not_taken_in_the_handshake_is_asked_for_anew_and_that_is_said() {
+	enrols
+	end $server
+	mv root.pem old.pem
+	openssl_ca root
+	openssl_ca inter root
+	run_step_ca
+	cat old.pem root.pem >both.pem
+	trust=$dir/both.pem corp "$(as_provisioner)"
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is_whole www
+	says err 'asked by provisioner "admin" again'
+	is "2 0" "$(answered 201 sign) $(answered 201 rekey)"
+}
+
 # By somebody else, and everleaf does not know.
 test_what_the_ca_takes_no_more_is_replaced_and_that_is_said() {
 	enrols
@@ -231,6 +248,24 @@ test_a_hundred_are_signed_and_renewed_in_one_run() {
 	is $n "$(answered 201 sign)"
 	expect 0 everleaf renew --force --all
 	is $n "$(answered 201 rekey)"
+}
+
+# Debian 12's step-ca publishes none yet: a list of its CA, where later ones have it.
+test_the_list_of_the_ca_is_one_of_crls() {
+	enrols
+	serve_pki
+	mkdir -p pki/1.0 lists
+	! is_root || chown 61002 lists
+	revoked=$(serial_of state/live/www/cert.pem) openssl_crl inter "+2 days" inter.crl
+	openssl crl -in inter.crl -outform DER -out pki/1.0/crl
+	cat >>everleaf.conf <<-C
+	crls = ( { name = "corp"; url = "$pki/1.0/crl"; ca = "$dir/inter.pem"; allow_local = true;
+	  files = ( { path = "$dir/lists/corp.crl"; } ); } );
+	C
+	expect 0 everleaf renew
+	openssl crl -in lists/corp.crl -noout -CAfile inter.pem
+	openssl crl -in lists/corp.crl -noout -text >crl.txt
+	says crl.txt "$(serial_of state/live/www/cert.pem)"
 }
 
 run_tests "$@"
