@@ -26,13 +26,11 @@ static int ask_token(struct step *s, enum step_what what, struct step_told *told
 /* What may be wrong where it does not know who asks. */
 static const char not_shown[] = "it does not take the live certificate";
 static const char not_own[] =
-    "it does not renew by the key of the live certificate: the "
-    "provisioner may not allow it "
-    "(allowRenewalAfterExpiry)";
+    "it does not renew by the key of the live certificate: the provisioner may not "
+    "allow it (allowRenewalAfterExpiry)";
 static const char not_token[] =
-    "it does not take the token: look whether the provisioner "
-    "has this key, and whether the CA calls itself by the "
-    "host in url (dnsNames)";
+    "it does not take the token: look whether the provisioner has this key, and "
+    "whether the CA calls itself by the host in url (dnsNames)";
 
 /* -- what has come -- */
 
