@@ -105,7 +105,7 @@ enum message {
 	SIGN_EST_USER, /* -> user, password; "" and "" */
 	SIGN_EST_LIVE, /* -> the generation of its ticket: chain PEM, key PEM; "" and "" */
 	SIGN_EST_FIRST, /* -> what it enrols by first: chain PEM, key PEM; "" and "" */
-	SIGN_STEP_CSR, /* -> a request for what its ticket is for, in DER */
+	SIGN_STEP_CSR,  /* -> a request for what its ticket is for, in DER */
 	SIGN_STEP, /* enum step_what, SHA-256 of the root or "", struct step_jwe -> token; and
 		      of what is revoked serial number, reason */
 
