@@ -27,17 +27,12 @@ void config_est_key_file(struct config_reader *r, const config_setting_t *s, voi
 	config_secret(r, s, &((struct spec_issuer *)into)->key_file);
 }
 
-static void need(struct config_reader *r, const config_setting_t *s, const char *one,
-		 const char *other, const char *what)
-{
-	if (config_member(s, one) != NULL && config_member(s, other) == NULL)
-		config_missing(r, s, other, what);
-}
-
 void config_est_check(struct config_reader *r, const config_setting_t *s)
 {
-	need(r, s, "user", "password_file", "the password of user");
-	need(r, s, "password_file", "user", "whose password it is");
-	need(r, s, "certificate_file", "key_file", "the key of certificate_file");
-	need(r, s, "key_file", "certificate_file", "the certificate of key_file");
+	config_pair(r, s, "user", "password_file", "the password of user");
+	config_pair(r, s, "password_file", "user", "whose password it is");
+	config_pair(r, s, "certificate_file", "key_file",
+		    "the key of certificate_file");
+	config_pair(r, s, "key_file", "certificate_file",
+		    "the certificate of key_file");
 }

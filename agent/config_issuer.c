@@ -5,6 +5,7 @@
 
 #include "agent/config_acme.h"
 #include "agent/config_cfssl.h"
+#include "agent/config_cmp.h"
 #include "agent/config_est.h"
 #include "agent/config_exec.h"
 #include "agent/config_host.h"
@@ -30,6 +31,7 @@
 #define EXEC   (1u << ISSUER_EXEC)
 #define EST    (1u << ISSUER_EST)
 #define STEP   (1u << ISSUER_STEP)
+#define CMP    (1u << ISSUER_CMP)
 #define HERE   (LOCAL | SELF)
 #define REMOTE (~(HERE | EXEC))
 
@@ -139,9 +141,14 @@ static const struct config_rule rules[] = {
 	{ "auth_key_file", config_cfssl_auth_key_file, CFSSL },
 	{ "user", read_user, EST | EXEC },
 	{ "password_file", config_est_password_file, EST | STEP },
-	{ "certificate_file", config_est_certificate_file, EST | STEP },
-	{ "key_file", config_est_key_file, EST | STEP },
+	{ "certificate_file", config_est_certificate_file, EST | STEP | CMP },
+	{ "key_file", config_est_key_file, EST | STEP | CMP },
 	{ "provisioner", config_step_provisioner, STEP },
+	{ "reference", config_cmp_reference, CMP },
+	{ "secret_file", config_cmp_secret_file, CMP },
+	{ "recipient", config_cmp_recipient, CMP },
+	{ "cmd", config_cmp_cmd, CMP },
+	{ "implicit_confirm", config_cmp_implicit_confirm, CMP },
 	{ "program", config_exec_program, EXEC },
 	{ "dialect", config_exec_dialect, EXEC },
 	{ "timeout", config_exec_timeout, EXEC },
@@ -178,8 +185,8 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 		config_est_check(r, s);
 	else if (i->type == ISSUER_STEP)
 		config_step_check(r, s);
-	if (!spec_issuer_by_worker(i))
-		config_later(r, config_member(s, "type"));
+	else if (i->type == ISSUER_CMP)
+		config_cmp_check(r, s);
 }
 
 static uint32_t n_issuers(const struct config_reader *r)

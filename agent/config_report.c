@@ -164,9 +164,14 @@ void config_missing(struct config_reader *r, const config_setting_t *s,
 	send(r, false, s, &text);
 }
 
-void config_later(struct config_reader *r, const config_setting_t *s)
+bool config_pair(struct config_reader *r, const config_setting_t *s, const char *has,
+		 const char *needs, const char *what)
 {
-	config_warn(r, s, "not in this version");
+	const bool is_there = config_member(s, has) != NULL;
+
+	if (is_there && config_member(s, needs) == NULL)
+		config_missing(r, s, needs, what);
+	return is_there;
 }
 
 static unsigned smallest(unsigned a, unsigned b, unsigned c)

@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+
 #include <libconfig.h>
 
 struct config_reader;
@@ -25,9 +27,9 @@ void config_expected(struct config_reader *r, const config_setting_t *s,
 void config_missing(struct config_reader *r, const config_setting_t *s,
 		    const char *member, const char *what) __attribute__((cold));
 
-/* What a later version brings: valid, and without effect until then. */
-void config_later(struct config_reader *r, const config_setting_t *s)
-    __attribute__((cold));
+/* Whether the group `s` has the member `has`; it is reported if `needs` is missing then. */
+bool config_pair(struct config_reader *r, const config_setting_t *s, const char *has,
+		 const char *needs, const char *what);
 
 /* No rule has the name of `s`; the nearest of those for `types` is suggested. */
 void config_unknown(struct config_reader *r, const config_setting_t *s,

@@ -65,7 +65,7 @@ int ordering_begin(struct agent *a, struct job *j, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 
-	TRY(issuer_choose(a, j, e));
+	issuer_choose(a, j);
 	setbacks_at(&j->setbacks, j->issuer);
 	if (job_by_worker(a, j))
 		return order_begin(a, j, e);

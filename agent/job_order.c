@@ -20,6 +20,7 @@
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "ca/cmp.h"
 #include "store/generation.h"
 
 /* An order that took so long is none that a CA remembers. */
@@ -185,14 +186,27 @@ static int take_refusals(struct agent *a, struct job *j, struct msg *m, struct e
 		   : 0;
 }
 
+/* What follows a # is how far it is (ca/cmp.h). */
+static bool is_same_order(const char *one, const char *other)
+{
+	const size_t n = strcspn(one, "#");
+
+	return strcspn(other, "#") == n && memcmp(one, other, n) == 0;
+}
+
 static int take_url(struct agent *a, struct job *j, const char *url, struct err *e)
 {
-	if (strlen(url) > LIMIT_ACME_URL)
+	if (strlen(url) > LIMIT_CMP_HANDLE)
 		return err_set(e, ERR_LIMIT, "the URL of an order of %zu bytes",
 			       strlen(url));
-	j->uncounted = j->order != NULL && strcmp(j->order, url) == 0;
-	if (j->uncounted)
+	j->uncounted = j->order != NULL && is_same_order(j->order, url);
+	if (j->uncounted && strcmp(j->order, url) == 0)
 		return 0;
+	if (j->uncounted) {
+		free(j->order);
+		j->order = xstrdup(url);
+		return order_keep(a, j, 0, e);
+	}
 	if (j->n_orders++ == ORDERS_MAX)
 		return err_set(e, ERR_PROTO, "the CA forgets each order that it makes");
 	order_over(a, j); /* the CA does not know that one any more */

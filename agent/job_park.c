@@ -29,20 +29,11 @@ static const char *issuer_at(const struct agent *a, const struct job *j, unsigne
 	return spec_text(a->spec, a->spec->issuers[issuer].name);
 }
 
-int issuer_choose(const struct agent *a, struct job *j, struct err *e)
+void issuer_choose(const struct agent *a, struct job *j)
 {
-	const struct spec *s = a->spec;
-	const uint32_t n = j->spec->issuers.n;
-	uint32_t at = j->memory.fallback.asked < n ? j->memory.fallback.asked : 0;
-
-	for (uint32_t k = 0; k < n; k++, at = (at + 1) % n) {
-		j->issuer = s->numbers[j->spec->issuers.first + at];
-		j->memory.fallback.asked = at;
-		if (spec_issuer_is_able(&s->issuers[j->issuer]))
-			return 0;
-	}
-	return err_set(e, ERR_CONFIG, "issuer %s: its type is not in this version",
-		       spec_text(s, s->issuers[j->issuer].name));
+	if (j->memory.fallback.asked >= j->spec->issuers.n)
+		j->memory.fallback.asked = 0;
+	j->issuer = a->spec->numbers[j->spec->issuers.first + j->memory.fallback.asked];
 }
 
 /* -- another issuer -- */
@@ -211,17 +202,18 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 	const bool later = e->code == ERR_LATER;
 	const int64_t wait_s = later ? e->retry_at_ms / 1000 - clock_now() : 0;
 	const unsigned before = j->memory.fallback.asked;
-	struct err none;
 
 	if (agent_cut_off_by(a, e) || j->state < JOB_ORDERING ||
 	    j->state > JOB_VERIFYING)
 		return false;
 	if (job_tries_again(a, j, e))
 		return true;
-	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s) &&
-	    issuer_choose(a, j, &none) == 0 && j->memory.fallback.asked > before) {
-		ask_next(a, j, e);
-		return true;
+	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s)) {
+		issuer_choose(a, j);
+		if (j->memory.fallback.asked > before) {
+			ask_next(a, j, e);
+			return true;
+		}
 	}
 	if (later) {
 		park(a, j, e);

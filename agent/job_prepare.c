@@ -171,7 +171,7 @@ int job_prepare(struct agent *a, struct job *j, struct err *e)
 		return 0;
 	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
 		return take_live(a, j, e);
-	TRY(issuer_choose(a, j, e));
+	issuer_choose(a, j);
 	TRY(setbacks_of(a, j->cert, &j->setbacks, e));
 	TRY(order_resume(a, j, e));
 	if (j->order != NULL)

@@ -74,8 +74,8 @@ void job_worked(struct agent *a, struct job *j);
 
 /* -- job_park.c -- */
 
-/* Choose the issuer to be asked: j->issuer. ERR_CONFIG: none that this version can. */
-int issuer_choose(const struct agent *a, struct job *j, struct err *e);
+/* The issuer to be asked: j->issuer. */
+void issuer_choose(const struct agent *a, struct job *j);
 
 /* The issuer failed by `e`. True: the job goes on, now or later, or has ended well. */
 bool job_goes_on(struct agent *a, struct job *j, const struct err *e);

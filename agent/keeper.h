@@ -26,7 +26,7 @@
  *     keeper_ca.c         the embedded CA; keeper_crl.h: CRLs for servers
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them; keeper_csr.c: requests
- *     keeper_account.c    ... ACME accounts; the others: keeper_cfssl.c, _est.c, _step.c
+ *     keeper_account.c    ... ACME accounts; the others have a file each
  *     keeper_challenge.c  http-01 tokens; keeper_txt.c: dns-01 records
  *     keeper_sweep.c      what crashes leave behind
  *     keeper_stranger.c   certificates that are not ours

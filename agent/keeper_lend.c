@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include "agent/keeper_cfssl.h"
+#include "agent/keeper_cmp.h"
 #include "agent/keeper_est.h"
 #include "agent/keeper_sign.h"
 #include "agent/keeper_step.h"
@@ -48,6 +49,12 @@ static const struct msg_rule step[] = {
 	{ SIGN_EST_LIVE, FOR_CERT, keeper_sign_est_live },
 };
 
+static const struct msg_rule cmp[] = {
+	{ SIGN_CMP, FOR_CERT, keeper_sign_cmp },
+	{ SIGN_CMP_FIRST, FOR_CERT, keeper_sign_cmp_first },
+	{ SIGN_EST_LIVE, FOR_CERT, keeper_sign_est_live },
+};
+
 static const struct protocol {
 	const struct msg_rule *rules; /* NULL: nobody signs for a worker there */
 	size_t n;
@@ -55,6 +62,7 @@ static const struct protocol {
 } protocols[ISSUER_TYPES] = {
 	[ISSUER_ACME] = { acme, sizeof(acme) / sizeof(*acme), ANY },
 	[ISSUER_CFSSL] = { cfssl, sizeof(cfssl) / sizeof(*cfssl), FOR_CERT },
+	[ISSUER_CMP] = { cmp, sizeof(cmp) / sizeof(*cmp), FOR_CERT },
 	[ISSUER_EST] = { est, sizeof(est) / sizeof(*est), FOR_CERT },
 	[ISSUER_STEP] = { step, sizeof(step) / sizeof(*step), FOR_CERT },
 };

@@ -108,6 +108,9 @@ enum message {
 	SIGN_STEP_CSR,  /* -> a request for what its ticket is for, in DER */
 	SIGN_STEP, /* enum step_what, SHA-256 of the root or "", struct step_jwe -> token; and
 		      of what is revoked serial number, reason */
+	SIGN_CMP, /* whether the live certificate signs for it -> enum cmp_request, what its
+		     ticket is for in DER, SubjectPublicKeyInfo, reason */
+	SIGN_CMP_FIRST, /* -> reference, secret, chain PEM, key PEM; "" where there is none */
 
 	/* agent -> probe */
 	PROBE_LOOK = 70, /* host, port, name, proto, wanted, old, deadline_ms ->

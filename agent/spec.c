@@ -105,19 +105,12 @@ bool spec_issuer_is_here(const struct spec_issuer *i)
 
 bool spec_issuer_by_worker(const struct spec_issuer *i)
 {
-	return i->type == ISSUER_ACME || i->type == ISSUER_CFSSL ||
-	       i->type == ISSUER_EST || i->type == ISSUER_STEP;
+	return !spec_issuer_is_here(i) && i->type != ISSUER_EXEC;
 }
 
 bool spec_issuer_by_live(const struct spec_issuer *i)
 {
-	return i->type == ISSUER_EST || i->type == ISSUER_STEP;
-}
-
-bool spec_issuer_is_able(const struct spec_issuer *i)
-{
-	return spec_issuer_is_here(i) || spec_issuer_by_worker(i) ||
-	       i->type == ISSUER_EXEC;
+	return i->type == ISSUER_EST || i->type == ISSUER_STEP || i->type == ISSUER_CMP;
 }
 
 uint32_t spec_cert_called(const struct spec *s, const char *name)

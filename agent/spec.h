@@ -99,9 +99,6 @@ bool spec_issuer_is_here(const struct spec_issuer *i);
 /* Whether a worker goes there for a certificate. */
 bool spec_issuer_by_worker(const struct spec_issuer *i);
 
-/* Whether its type is in this version. */
-bool spec_issuer_is_able(const struct spec_issuer *i);
-
 /* Whether the live certificate is what the next one is asked for by: its key is lent to a
  * worker, which does that and nothing else. */
 bool spec_issuer_by_live(const struct spec_issuer *i);

@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/names.h"
+#include "ca/cmp.h"
 #include "hooks/dialect.h"
 #include "hooks/enrol.h"
 
@@ -105,6 +106,11 @@ static const struct field fields[] = {
 	ISSUER(password_file, PATH, 0),
 	ISSUER(certificate_file, PATH, 0),
 	ISSUER(key_file, PATH, 0),
+	ISSUER(certificate_file, PATH, 0),
+	ISSUER(key_file, PATH, 0),
+	ISSUER(recipient, TEXT, 0),
+	ISSUER(cmd, BELOW, CMP_KUR),
+	ISSUER(implicit_confirm, BELOW, 2),
 	ISSUER(challenges, LIST, SPEC_CHALLENGES),
 	ISSUER(account_key, BELOW, KEY_TYPES),
 	ISSUER(eab_mac, BELOW, 3),

@@ -107,12 +107,15 @@ struct spec_issuer {
 	struct text eab_kid;
 	struct text eab_key_file;
 	struct text auth_key_file;    /* of type "cfssl" */
-	struct text login;            /* of type "est": who enrols first */
+	struct text login;            /* of types "est" and "cmp": who enrols first */
 	struct text provisioner;      /* of type "step" */
 	struct text password_file;    /* of the user; of the provisioner's key */
 	struct text certificate_file; /* or who enrols first by another certificate */
 	struct text key_file;         /* its key, or the provisioner's own */
-	uint32_t eab_mac;             /* HS256, HS384, HS512 */
+	struct text recipient;        /* of type "cmp", RFC 4514 */
+	uint32_t cmd;                 /* ... enum cmp_request: the first one */
+	uint32_t implicit_confirm;
+	uint32_t eab_mac; /* HS256, HS384, HS512 */
 	struct list challenges;
 	uint32_t account_key; /* enum key_type */
 	uint32_t agree_terms;

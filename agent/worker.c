@@ -13,9 +13,8 @@
 #define LIMIT_CHAIN_SENT (60 * 1024) /* of a message; an RSA chain takes 24 kB */
 
 static const struct worker_protocol *const protocols[ISSUER_TYPES] = {
-	[ISSUER_ACME] = &worker_acme,
-	[ISSUER_CFSSL] = &worker_cfssl,
-	[ISSUER_EST] = &worker_est,
+	[ISSUER_ACME] = &worker_acme, [ISSUER_CFSSL] = &worker_cfssl,
+	[ISSUER_CMP] = &worker_cmp,   [ISSUER_EST] = &worker_est,
 	[ISSUER_STEP] = &worker_step,
 };
 

@@ -12,8 +12,9 @@
  *     worker_acme.c     ACME, and what only it has: accounts, ARI; before an order
  *                       worker_caa.h, before the CA looks worker_self.h
  *     worker_cfssl.c    CFSSL
- *     worker_est.c      EST, which is one task of one worker (pool.h)
- *     worker_step.c     step-ca, also
+ *     worker_cmp.c      CMP,
+ *     worker_est.c      EST, and
+ *     worker_step.c     step-ca: each is one task of one worker (pool.h)
  */
 #pragma once
 
@@ -74,6 +75,7 @@ struct worker_protocol {
 
 extern const struct worker_protocol worker_acme;
 extern const struct worker_protocol worker_cfssl;
+extern const struct worker_protocol worker_cmp;
 extern const struct worker_protocol worker_est;
 extern const struct worker_protocol worker_step;
 

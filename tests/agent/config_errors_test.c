@@ -236,8 +236,23 @@ static const struct fake_row rows[] = {
 	  "auth_key_file = \"/etc/everleaf/open\"; };",
 	  "main.conf:1: issuers.x.auth_key_file: found a setting that does not belong "
 	  "here\n" },
+	{ "nobody who asks a CMP server first", true,
+	  "issuers = { name = \"x\"; type = \"cmp\"; url = \"http://ca.example/\"; };",
+	  "main.conf:1: issuers.x.reference: found nothing, expected who enrols first: "
+	  "reference and secret_file, or certificate_file and key_file\n"
+	  "main.conf:1: issuers.x.trust: found nothing, expected the CA's roots: "
+	  "without "
+	  "a secret it cannot prove them\n" },
+	{ "half of who asks a CMP server first", true,
+	  "issuers = { name = \"x\"; type = \"cmp\"; url = \"http://ca.example/\"; "
+	  "reference = \"web\"; };",
+	  "main.conf:1: issuers.x.secret_file: found nothing, expected the secret of "
+	  "reference\n"
+	  "main.conf:1: issuers.x.trust: found nothing, expected the CA's roots: "
+	  "without "
+	  "a secret it cannot prove them\n" },
 	{ "a url that is none", true,
-	  "issuers = { name = \"x\"; type = \"cmp\"; url = \"ca.example\"; };",
+	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"ca.example\"; };",
 	  "main.conf:1: issuers.x.url: found \"ca.example\", expected a URL with "
 	  "http:// or https://\n" },
 	{ "a setting of another type", true,
@@ -517,23 +532,6 @@ static void a_nul_byte_is_not_the_end(void **state)
 	fake_done(&f);
 }
 
-static void what_a_later_version_brings_is_only_a_warning(void **state)
-{
-	static const char text[] =
-	    "\n"
-	    "issuers = { name = \"corp\"; type = \"cmp\"; url = "
-	    "\"https://ca.example/\"; };\n"
-	    "certificates = ( { names = \"a.example\"; issuer = \"local\"; });\n";
-	struct fake f = { 0 };
-	AUTO_SPEC struct spec s = { 0 };
-
-	(void)state;
-	fake_spec(&f, true, text, &s);
-	assert_string_equal(fake_warned(&f),
-			    "main.conf:2: issuers.corp.type: not in this version\n");
-	fake_done(&f);
-}
-
 static void a_pattern_that_leads_nowhere_yet_is_a_warning(void **state)
 {
 	struct fake f = { 0 };
@@ -634,7 +632,6 @@ int main(void)
 		cmocka_unit_test(an_included_file_holds_lists_only),
 		cmocka_unit_test(an_error_in_two_files_names_both),
 		cmocka_unit_test(a_nul_byte_is_not_the_end),
-		cmocka_unit_test(what_a_later_version_brings_is_only_a_warning),
 		cmocka_unit_test(a_pattern_that_leads_nowhere_yet_is_a_warning),
 		cmocka_unit_test(there_are_so_many_patterns_and_no_more),
 		cmocka_unit_test(

@@ -256,33 +256,8 @@ test_a_dry_run_changes_nothing() {
 }
 
 # CAs that are not there: nobody listens on port 1.
-issuers='issuers = (
-	{ name = "cmp"; type = "cmp"; url = "https://127.0.0.1:1/"; },
-	{ name = "gone"; type = "acme"; url = "https://127.0.0.1:1/dir"; agree_terms = true; } );'
+issuers='issuers = ( { name = "gone"; type = "acme"; url = "https://127.0.0.1:1/dir"; agree_terms = true; } );'
 answer='challenge = { type = "http-01"; listen = "127.0.0.1:8080"; };'
-
-test_the_first_issuer_of_the_list_that_can_is_asked() {
-	config <<-C
-	$issuers
-	certificates = ( { name = "www"; names = "localhost"; issuer = [ "cmp", "local" ]; } );
-	C
-	expect 0 everleaf renew
-	is_live_of www 1 1
-	is local "$(status_of www issuer)"
-}
-
-test_an_issuer_of_a_type_that_is_not_here_yet_is_named() {
-	config <<-C
-	$issuers
-	certificates = ( { name = "www"; names = "localhost"; issuer = "cmp"; } );
-	C
-	expect 0 everleaf check
-	says err "not in this version"
-	expect 1 everleaf renew
-	says err "issuer cmp: its type is not in this version"
-	is 0 "$(events www issued)"
-	is 1 "$(events www failed)"
-}
 
 test_one_that_fails_does_not_stop_the_others() {
 	config <<-C
