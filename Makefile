@@ -73,6 +73,19 @@ $(B)/everleaf: $(B)/agent/main.o $(B)/librooms.a
 $(B)/everleaf-%: $(B)/agent/%_main.o $(B)/librooms.a
 	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
 
+# The same programs, whose allocations a test lets fail.
+ALLOC := $(PROGRAMS:$(B)/%=$(B)/alloc/%)
+# What stands below a sanitizer is not sanitized: it is called before that has begun.
+$(B)/tests/tools/linked/alloc.o: ALL_CFLAGS += $(if $(SAN),-fno-sanitize=all -DSANITIZED)
+
+$(B)/alloc/everleaf: $(B)/agent/main.o $(B)/tests/tools/linked/alloc.o $(B)/librooms.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
+
+$(B)/alloc/everleaf-%: $(B)/agent/%_main.o $(B)/tests/tools/linked/alloc.o $(B)/librooms.a
+	@mkdir -p $(@D)
+	$(CC) $(ALL_CFLAGS) $(LINK) $^ $(LIBS) -o $@
+
 $(B)/librooms.a: $(OBJ)
 	@rm -f $@
 	$(AR) rcs $@ $^
@@ -115,6 +128,7 @@ $(B)/%.so: %.c
 
 # Some run the programs, as built beside them.
 $(TESTS): | $(PROGRAMS)
+$(B)/tests/crash/alloc_test: | $(ALLOC)
 
 tests: $(TESTS) $(TOOLS) $(FUZZERS) $(B)/tests/bench/responder ## build every unit test and what the script suites need
 
@@ -141,6 +155,12 @@ cases: ## run all, then note in tests/cases how many cases there are
 
 crash: all $(B)/tests/crash/crash_test $(B)/tests/tools/serve ## kill -9 at every file system call (make check: a sample)
 	CRASH=all $(B)/tests/crash/crash_test
+
+alloc: all $(B)/tests/crash/alloc_test $(B)/tests/tools/serve ## every allocation fails, best with SAN=1 (make check: a sample)
+	ALLOC=$${ALLOC:-places} $(B)/tests/crash/alloc_test
+
+calls: all $(B)/tests/crash/calls_test $(B)/tests/tools/serve ## every call that is none of files fails (make check: a sample)
+	CALLS=all $(B)/tests/crash/calls_test
 
 power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as root (make check: a sample)
 	POWER=all $(B)/tests/crash/power_test
@@ -240,7 +260,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years scale bench cover install uninstall help clean hostile-roles $(GATES)
+.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years scale bench cover install uninstall help clean hostile-roles alloc calls $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \

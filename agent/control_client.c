@@ -87,6 +87,8 @@ static int follow(struct asking *a, struct err *e)
 
 		if (n == 0 && !a->begun)
 			rc = err_set(e, ERR_BUSY, "the agent does not answer");
+		if (n < 0 && errno != EINTR)
+			rc = err_sys(e, "poll");
 		if (n > 0)
 			rc = msg_recv(a->sock, &m, e);
 		if (n > 0 && rc == 0)

@@ -99,8 +99,13 @@ static int serve(struct keeper *k, const struct msg_rule *rules, size_t n,
 	size_t at_lent;
 
 	while (!k->shut_out) {
-		if (poll(p, fill(k, p, &at_lent),
-			 k->n_staged + k->n_moved > 0 ? 0 : keeper_watch_ms(k)) < 0)
+		const int n_ready =
+		    poll(p, fill(k, p, &at_lent),
+			 k->n_staged + k->n_moved > 0 ? 0 : keeper_watch_ms(k));
+
+		if (n_ready < 0 && errno != EINTR)
+			return err_sys(e, "poll");
+		if (n_ready < 0)
 			continue;
 		if (p[AT_SUPERVISOR].revents != 0)
 			return 0;

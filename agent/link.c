@@ -180,7 +180,11 @@ static void on_readable(struct ev_loop *loop, ev_io *io, int events)
 	struct err e;
 
 	(void)loop;
-	(void)events;
+	if ((events & EV_ERROR) != 0) { /* libev cannot wait for it any more */
+		err_sys(&e, "epoll");
+		link_drop(l, &e);
+		return;
+	}
 	if (msg_recv(l->fd, &l->in, &e) < 0) {
 		if (e.code != ERR_BUSY)
 			link_drop(l, &e);

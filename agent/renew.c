@@ -252,12 +252,14 @@ static void on_alarm(struct ev_loop *loop, ev_periodic *alarm, int events)
 	agent_pass(alarm->data);
 }
 
-/* The keeper or the supervisor is gone: nothing can be done any more. */
+/* The keeper or the supervisor is gone, or cannot be heard: nothing can be done any more
+ * but by another agent. */
 static void on_gone(void *arg, struct link *l)
 {
 	struct agent *a = arg;
 
-	a->status = l == &a->keeper ? EXIT_AGAIN : EXIT_FAILURE;
+	(void)l;
+	a->status = EXIT_AGAIN;
 	ev_break(a->loop, EVBREAK_ALL);
 }
 
@@ -277,9 +279,11 @@ static void on_other(void *arg, struct link *l, struct msg *m)
 	agent_pass(a);
 }
 
-static void open_loop(struct agent *a)
+static int open_loop(struct agent *a, struct err *e)
 {
 	a->loop = ev_loop_new(EVBACKEND_EPOLL | EVFLAG_NOENV | EVFLAG_NOSIGMASK);
+	if (a->loop == NULL)
+		return err_sys(e, "epoll");
 	link_open(&a->keeper, a->loop, ROLE_FD_PEER, KEEPER_AT_ONCE, a);
 	link_open(&a->super, a->loop, ROLE_FD_SUPERVISOR, SIZE_MAX, a);
 	a->keeper.gone = on_gone;
@@ -300,6 +304,7 @@ static void open_loop(struct agent *a)
 	ev_periodic_start(a->loop, &a->alarm);
 	control_begin(a);
 	notice_begin(a);
+	return 0;
 }
 
 static void close_loop(struct agent *a)
@@ -450,7 +455,7 @@ int agent_renew(struct agent *a, struct err *e)
 			       ? INT64_MAX
 			       : clock_now_ms() + a->request->wait_s * 1000;
 	TRY(begin_clock(a, e));
-	open_loop(a);
+	TRY(open_loop(a, e));
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
 		drift_note(a, i);
 	revoked_again(a);

@@ -4,6 +4,7 @@
  * agent: tokens before the first connection is accepted and while it runs, pages when
  * somebody asks for one.
  */
+#include <errno.h>
 #include <poll.h>
 #include <stdlib.h>
 
@@ -140,8 +141,11 @@ static int serve(struct respond *r, struct err *e)
 
 		fds[0] = (struct pollfd){ .fd = ROLE_FD_PEER, .events = POLLIN };
 		fds[1] = (struct pollfd){ .fd = ROLE_FD_SUPERVISOR, .events = POLLIN };
-		if (poll(fds, n, responder_timeout_ms(r->responder)) < 0)
+		if (poll(fds, n, responder_timeout_ms(r->responder)) < 0) {
+			if (errno != EINTR)
+				return err_sys(e, "poll");
 			continue;
+		}
 		if (fds[1].revents != 0)
 			return 0;
 		rc = fds[0].revents == 0

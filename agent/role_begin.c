@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <linux/capability.h>
 #include <poll.h>
 #include <signal.h>
@@ -126,8 +127,8 @@ int role_serve(const struct msg_rule *rules, size_t n, unsigned state, void *rol
 		struct pollfd p[] = { { .fd = ROLE_FD_PEER, .events = POLLIN },
 				      { .fd = ROLE_FD_SUPERVISOR, .events = POLLIN } };
 
-		if (poll(p, 2, -1) < 0)
-			continue;
+		if (poll(p, 2, -1) < 0 && errno != EINTR)
+			return err_sys(e, "poll");
 		if (p[1].revents != 0)
 			return 0;
 		if (p[0].revents != 0 &&

@@ -9,6 +9,7 @@
 
 #include "agent/state_damage.h"
 #include "agent/state_db.h"
+#include "agent/state_memory.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -85,7 +86,10 @@ static int look_through(struct state *s, const char *path, int *version)
 /* A result of SQLite. */
 static int open_file(struct state *s, const char *path, int flags, int *version)
 {
-	int rc = sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
+	int rc;
+
+	state_memory();
+	rc = sqlite3_open_v2(path, &s->db, flags | SQLITE_OPEN_NOMUTEX, NULL);
 
 	*version = 0;
 	if (rc == SQLITE_OK)

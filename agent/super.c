@@ -132,6 +132,8 @@ static void check_socket(struct super *s, struct super_proc *p)
 #define POLL_WATCH (POLL_ASKED + 1)
 #define POLL_FIXED (POLL_WATCH + 1)
 
+#define DEAF_MAX 10 /* the kernel may be short of memory for a moment */
+
 static void poll_set(struct super *s, int sigfd, struct pollfd *fds)
 {
 	fds[0] = (struct pollfd){ .fd = sigfd, .events = POLLIN };
@@ -171,6 +173,17 @@ static int poll_timeout(const struct super *s)
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
+/* False: nothing can be waited for any more. */
+static bool wait_for(struct super *s, struct pollfd *fds, size_t n)
+{
+	if (poll(fds, n, poll_timeout(s)) >= 0 || errno == EINTR) {
+		s->deaf = 0;
+		return true;
+	}
+	log_warn("poll: %s", strerror(errno));
+	return ++s->deaf < DEAF_MAX;
+}
+
 /* One round. Returns the agent's exit status, or -1 while it runs. */
 static int turn(struct super *s, int sigfd)
 {
@@ -180,8 +193,8 @@ static int turn(struct super *s, int sigfd)
 
 	poll_set(s, sigfd, fds);
 	n += hookrun_pollfds(s->hooks, fds + n, HOOKRUN_FDS);
-	if (poll(fds, n, poll_timeout(s)) < 0 && errno != EINTR)
-		log_warn("poll: %s", strerror(errno));
+	if (!wait_for(s, fds, n))
+		return EXIT_FAILURE;
 	if (fds[0].revents != 0)
 		super_heed(s, sigfd);
 	s->asked.gone = s->asked.gone || fds[POLL_ASKED].revents != 0;

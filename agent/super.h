@@ -98,10 +98,10 @@ struct super {
 	struct listen listen;    /* kept while the agent wants a responder */
 	int64_t listen_until_ms; /* clock_boot_ms(); 0: as long as there is one */
 	struct super_proc procs[SUPER_PROCS];
-	uint64_t run;   /* this one, as struct request has it */
-	uint64_t store; /* which it is, 0: not known */
-	unsigned restarts;
-	int64_t restarted_ms; /* clock_boot_ms() of the last */
+	uint64_t run;            /* this one, as struct request has it */
+	uint64_t store;          /* which it is, 0: not known */
+	unsigned restarts, deaf; /* polls that failed, one after the other */
+	int64_t restarted_ms;    /* clock_boot_ms() of the last */
 	bool cut; /* begun again, or the run before did not end in good order */
 	bool is_daemon;
 	bool look;        /* WISH_LOOK was granted last, among others */

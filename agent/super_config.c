@@ -306,6 +306,8 @@ static int serve(struct asking *a, struct err *e)
 			return err_set(e, ERR_LIMIT,
 				       "the configuration took longer than %d s",
 				       CONFIG_SECONDS);
+		if (n < 0 && errno != EINTR)
+			return err_sys(e, "poll");
 		if (n > 0)
 			TRY(answer(a, e));
 	}

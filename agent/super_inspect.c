@@ -117,11 +117,14 @@ static int await(struct super_proc *p, int sigfd)
 	while (status < 0) {
 		struct pollfd fds[] = { { .fd = p->process.pidfd, .events = POLLIN },
 					{ .fd = sigfd, .events = POLLIN } };
-		const int64_t left = until_ms - clock_boot_ms();
+		int64_t left = until_ms - clock_boot_ms();
 		struct signalfd_siginfo info = { .ssi_signo = SIGTERM };
 
-		if (left > 0 && poll(fds, 2, (int)left) < 0)
-			continue;
+		if (left > 0 && poll(fds, 2, (int)left) < 0) {
+			if (errno == EINTR)
+				continue;
+			left = 0; /* who cannot be waited for is not waited for */
+		}
 		if (left > 0 && fds[1].revents != 0 &&
 		    read(sigfd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 			continue;

@@ -101,8 +101,11 @@ static int await(int sock, int sigfd, int64_t until_ms, struct err *e)
 
 		if (left <= 0)
 			return err_set(e, ERR_LIMIT, "the probe does not end");
-		if (poll(fds, 2, (int)left) < 0)
+		if (poll(fds, 2, (int)left) < 0) {
+			if (errno != EINTR)
+				return err_sys(e, "poll");
 			continue;
+		}
 		if (fds[1].revents != 0 &&
 		    read(sigfd, &info, sizeof(info)) == (ssize_t)sizeof(info) &&
 		    info.ssi_signo != SIGCHLD)

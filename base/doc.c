@@ -1,11 +1,13 @@
 #include "base/doc.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include <jansson.h>
 
 #include "base/err.h"
+#include "base/mem.h"
 
 static const json_t *json(const struct doc *doc)
 {
@@ -63,6 +65,7 @@ int doc_parse(const struct buf *text, struct doc **doc, struct err *e)
 	json_t *j;
 
 	TRY(bound(text, e));
+	json_set_alloc_funcs(xmalloc, free);
 	seed_hashes();
 	j = json_loadb(text->data == NULL ? "" : text->data, text->len,
 		       JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &why);

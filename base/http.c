@@ -249,7 +249,8 @@ int http_new(const struct http_settings *s, struct http **out, struct err *e)
 		return err_set(e, ERR_CONFIG, "%s: no https URL", s->origin);
 	if (!s->plain || !origin_is_http(s->origin))
 		TRY(http_trust_find(s->trust, &trust, e));
-	if (curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK)
+	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, xmalloc, free, xresize, xstrdup,
+				 xcalloc) != CURLE_OK)
 		return err_set(e, ERR_SYS, "libcurl does not start");
 	h = xcalloc(1, sizeof(*h));
 	h->s = *s;

@@ -2,6 +2,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <openssl/core_names.h>
@@ -14,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define POINT_MAX 97 /* bytes: of P-384, not compressed */
 
@@ -83,8 +85,32 @@ int key_openssl_err(struct err *e, int code, const char *fmt, ...)
 	return code;
 }
 
+/* As CRYPTO_malloc(3) and its like, where there is nothing to be had for nothing. */
+static void *get(size_t size, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	return size == 0 ? NULL : xmalloc(size);
+}
+
+static void let_go(void *p, const char *file, int line)
+{
+	(void)file;
+	(void)line;
+	free(p);
+}
+
+static void *resize(void *p, size_t size, const char *file, int line)
+{
+	if (size > 0)
+		return xresize(p, size);
+	let_go(p, file, line);
+	return NULL;
+}
+
 void key_openssl_begin(void)
 {
+	CRYPTO_set_mem_functions(get, resize, let_go);
 	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG, NULL);
 }
 

@@ -35,7 +35,8 @@ static inline void key_done_(EVP_PKEY **key)
 	EVP_PKEY_free(*key);
 }
 
-/* Before anything else of OpenSSL: what we use of it is ours to say, not openssl.cnf's. */
+/* Before anything else of OpenSSL: what we use of it is ours to say, not openssl.cnf's,
+ * and it has memory or the role ends. */
 void key_openssl_begin(void);
 
 /* "ecdsa-p256" ... as the configuration spells it; NULL for KEY_NONE. */

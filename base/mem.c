@@ -15,6 +15,16 @@ static void *or_die(void *p)
 	return p;
 }
 
+void *xmalloc(size_t size)
+{
+	return or_die(malloc(size == 0 ? 1 : size));
+}
+
+void *xresize(void *p, size_t size)
+{
+	return or_die(realloc(p, size == 0 ? 1 : size));
+}
+
 void *xcalloc(size_t n, size_t size)
 {
 	return or_die(calloc(n == 0 ? 1 : n, size));

@@ -171,7 +171,8 @@ int msg_send(int sock, struct msg *m, struct err *e)
 	int rc;
 
 	while ((rc = deliver(sock, m, 0, e)) == ERR_BUSY)
-		(void)poll(&writable, 1, -1);
+		if (poll(&writable, 1, -1) < 0 && errno != EINTR)
+			return err_sys(e, "poll");
 	return rc;
 }
 

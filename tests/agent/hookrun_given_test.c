@@ -157,7 +157,10 @@ static void a_value_that_must_not_be_is_a_result(void **state)
 	world_start(&w);
 	s.call.values[HOOK_ERROR] = "a\nb";
 	assert_int_equal(hookrun_start(w.runs, &s, &e), 0);
+	/* Nobody waits for the end of what has not begun. */
+	assert_true(hookrun_wake_ms(w.runs) <= clock_boot_ms());
 	assert_true(hookrun_done(w.runs, &r));
+	assert_true(hookrun_wake_ms(w.runs) == INT64_MAX);
 	assert_int_equal(r.id, 5);
 	assert_false(r.ok);
 	assert_string_equal(r.text, "not started: EVERLEAF_ERROR: has a control byte");

@@ -9,6 +9,7 @@
 #include "tests/crash/check.h"
 #include "tests/crash/daemon.h"
 #include "tests/crash/layout.h"
+#include "tests/crash/look.h"
 
 /* Cut or failed before these; the hooks' calls are not ours. */
 static const enum tracer_role roles[] = { TRACER_SUPERVISOR, TRACER_CONFIG,
@@ -127,14 +128,6 @@ static void sample(struct points *p, const struct tracer_result *r, unsigned n,
 
 /* -- one point -- */
 
-static bool said(const struct world *w, const char *text)
-{
-	AUTO_BUF struct buf out = { 0 };
-
-	return world_read(w, w->said, &out) && out.data != NULL &&
-	       strstr(out.data, text) != NULL;
-}
-
 /* Whose words they are: SQLite's; those of who loads a program before its main(); of trust
  * anchors that cannot be read curl's, or ours, to whom a newer curl tells only that; the
  * probe's, when all it wrote was lost; and the sanitizer's, that reads before main() that
@@ -153,10 +146,10 @@ static const char *const other_words[] = {
 static const char *check_errno(const struct world *w, const struct tracer_plan *plan,
 			       const struct tracer_result *r, char why[CHECK_WHY])
 {
-	if (r->status == 0 || said(w, strerror(plan->error)))
+	if (r->status == 0 || look_said(w, strerror(plan->error)))
 		return NULL;
 	for (size_t i = 0; i < COUNT(other_words); i++)
-		if (said(w, other_words[i]))
+		if (look_said(w, other_words[i]))
 			return NULL;
 	snprintf(why, CHECK_WHY, "exit %d without \"%s\"", r->status,
 		 strerror(plan->error));
@@ -166,13 +159,6 @@ static const char *check_errno(const struct world *w, const struct tracer_plan *
 static bool is_failure(const struct tracer_plan *plan)
 {
 	return plan->what == TRACER_ERRNO || plan->what == TRACER_ONWARD;
-}
-
-/* What is run next. What has failed waits, unless it is named. */
-static const char *next_of(const struct crash_case *c, bool failed, char out[128])
-{
-	snprintf(out, 128, "renew %s", c->certs);
-	return failed && strncmp(c->next, "renew", 5) == 0 ? out : c->next;
 }
 
 /* Of a daemon it says nothing: it goes on until it is told to end. */
@@ -190,8 +176,6 @@ static const char *look(const struct crash_case *c, const struct world *w,
 	 * worker or a probe did. */
 	bool failed =
 	    (is_failure(plan) || plan->role >= TRACER_WORKER) && r->status == 1;
-	char next[128];
-	int status;
 
 	if (r->hung)
 		return "it hung";
@@ -199,24 +183,10 @@ static const char *look(const struct crash_case *c, const struct world *w,
 		return why;
 	if (is_failure(plan) && check_errno(w, plan, r, why) != NULL)
 		return why;
-	case_configure(c, w);
-	status = world_run(w, next_of(c, failed, next));
-	if (!case_accepts(c, status)) {
-		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
-		return why;
-	}
-	return check_next(c, w, before,
-			  (is_whole(c, r) ? CHECK_WHOLE : 0) |
-			      (is_failure(plan) ? CHECK_FAILED : 0),
-			  why);
-}
-
-static void print_said(const struct world *w, const char *file)
-{
-	AUTO_BUF struct buf out = { 0 };
-
-	if (world_read(w, file, &out) && out.data != NULL)
-		printf("    | %s\n", out.data);
+	return look_next(c, w, before, failed,
+			 (is_whole(c, r) ? CHECK_WHOLE : 0) |
+			     (is_failure(plan) ? CHECK_FAILED : 0),
+			 why);
 }
 
 static void report(const struct crash_case *c, const struct world *w,
@@ -228,9 +198,7 @@ static void report(const struct crash_case *c, const struct world *w,
 	       tracer_role_word(plan->role), plan->at, r->call,
 	       plan->error != 0 ? " " : "",
 	       plan->error != 0 ? strerrorname_np(plan->error) : "", r->status, why);
-	print_said(w, w->said);
-	print_said(w, w->answer);
-	fflush(stdout);
+	look_print(w);
 }
 
 static bool trace(struct campaign *m, const struct crash_case *c,
@@ -302,7 +270,7 @@ bool campaign_case(struct campaign *m, const struct crash_case *c)
 
 	if (!ok) {
 		printf("  %s: it could not be prepared\n", c->name);
-		print_said(&m->world, m->world.answer);
+		look_print(&m->world);
 	}
 	ok = ok && count(m, c, r);
 	if (ok) {

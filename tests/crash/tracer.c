@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/resource.h>
+#include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/user.h>
 #include <sys/wait.h>
@@ -25,6 +27,7 @@ struct proc {
 	enum tracer_role role;
 	bool waits; /* it has stopped before its parent told of it */
 	bool known;
+	bool began;     /* it has made a call that the loader does not make */
 	int fails_with; /* the call that it is in: errno */
 };
 
@@ -51,6 +54,71 @@ static const char *const changing[] = {
 	"unlinkat",  "mkdir",     "mkdirat",   "rmdir",     "chmod",
 	"fchmod",    "fchmodat",  "chown",     "fchown",    "fchownat",
 	"lchown",    "utimensat", "fallocate", "flock",     "sync_file_range",
+};
+
+/* What a file has nothing to do with, and may fail all the same. */
+static const char *const others[] = {
+	"socket",
+	"socketpair",
+	"connect",
+	"bind",
+	"listen",
+	"accept",
+	"accept4",
+	"sendto",
+	"sendmsg",
+	"sendmmsg",
+	"recvfrom",
+	"recvmsg",
+	"setsockopt",
+	"getsockopt",
+	"getsockname",
+	"getpeername",
+	"epoll_create1",
+	"epoll_ctl",
+	"epoll_wait",
+	"epoll_pwait",
+	"poll",
+	"ppoll",
+	"select",
+	"pselect6",
+	"timerfd_create",
+	"timerfd_settime",
+	"inotify_init1",
+	"inotify_add_watch",
+	"signalfd4",
+	"eventfd2",
+	"memfd_create",
+	"clone",
+	"clone3",
+	"fork",
+	"vfork",
+	"execve",
+	"wait4",
+	"waitid",
+	"pidfd_open",
+	"pidfd_send_signal",
+	"kill",
+	"getrandom",
+	"mmap",
+	"mprotect",
+	"dup",
+	"dup2",
+	"dup3",
+	"pipe2",
+	"chdir",
+	"setpgid",
+	"setgroups",
+	"setresuid",
+	"setresgid",
+	"capset",
+	"prctl",
+	"landlock_create_ruleset",
+	"landlock_add_rule",
+	"landlock_restrict_self",
+	"seccomp",
+	"close_range",
+	"openat",
 };
 
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
@@ -86,7 +154,7 @@ static void add_calls(scmp_filter_ctx ctx, const char *const *names, size_t n)
 }
 
 /* Only the calls that are counted stop, so that the rest runs at full speed. */
-static void begin_tracee(char *const argv[], const char *out)
+static void begin_tracee(char *const argv[], const char *out, bool is_others)
 {
 	scmp_filter_ctx ctx = seccomp_init(SCMP_ACT_ALLOW);
 	int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -94,8 +162,12 @@ static void begin_tracee(char *const argv[], const char *out)
 	dup2(fd, STDOUT_FILENO);
 	dup2(fd, STDERR_FILENO);
 	close(fd);
-	add_calls(ctx, reading, COUNT(reading));
-	add_calls(ctx, changing, COUNT(changing));
+	if (is_others) {
+		add_calls(ctx, others, COUNT(others));
+	} else {
+		add_calls(ctx, reading, COUNT(reading));
+		add_calls(ctx, changing, COUNT(changing));
+	}
 	/* LeakSanitizer is a tracer itself; there is one already. */
 	setenv("ASAN_OPTIONS", "detect_leaks=0", 1);
 	ptrace(PTRACE_TRACEME, 0, NULL, NULL);
@@ -237,20 +309,37 @@ static void carry_out(struct tracer *t, struct proc *p, const char *name)
 
 /* Is it the turn of this call, the n-th of its role? */
 static bool is_meant(const struct tracer *t, const struct proc *p, unsigned n,
-		     bool changes)
+		     bool changes, int number)
 {
-	if (t->plan->what == TRACER_COUNT || p->role != t->plan->role)
+	const struct tracer_plan *plan = t->plan;
+
+	if (plan->what == TRACER_COUNT || p->role != plan->role)
 		return false;
-	return n == t->plan->at ||
-	       (n > t->plan->at && changes && t->plan->what == TRACER_ONWARD);
+	if (plan->others && number != plan->number)
+		return false;
+	return n == plan->at || (n > plan->at && plan->what == TRACER_ONWARD &&
+				 (plan->others ? t->r->reached : changes));
+}
+
+/* Of `others`: made to load the program. Without memory for that the C library crashes. */
+static bool is_loading(struct proc *p, const char *name)
+{
+	static const char *const loading[] = { "mmap", "mprotect", "openat",
+					       "getrandom" };
+	bool is_one = false;
+
+	for (size_t i = 0; i < COUNT(loading); i++)
+		is_one = is_one || strcmp(name, loading[i]) == 0;
+	p->began = p->began || !is_one;
+	return !p->began;
 }
 
 static void on_call(struct tracer *t, struct proc *p)
 {
 	struct __ptrace_syscall_info info;
 	struct tracer_result *r = t->r;
-	unsigned n = ++r->n[p->role];
 	bool changes;
+	unsigned n;
 	char *name;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, p->pid, sizeof(info), &info) < 0)
@@ -258,12 +347,20 @@ static void on_call(struct tracer *t, struct proc *p)
 	name = seccomp_syscall_resolve_num_arch(SCMP_ARCH_NATIVE, (int)info.seccomp.nr);
 	if (name == NULL)
 		return;
+	/* Nor is the exec of the first one everleaf's. */
+	if (t->plan->others &&
+	    (is_loading(p, name) || (p->pid == t->first && p->role == TRACER_SPAWN))) {
+		free(name);
+		return;
+	}
+	n = ++r->n[p->role];
 	changes = is_changing(p->pid, name, (const uint64_t *)info.seccomp.args);
 	if (n <= TRACER_CALLS && t->plan->what == TRACER_COUNT) {
 		r->changes[p->role][n - 1] = changes;
 		r->fails[p->role][n - 1] = strcmp(name, "fcntl") != 0;
+		r->number[p->role][n - 1] = (short)info.seccomp.nr;
 	}
-	if (is_meant(t, p, n, changes))
+	if (is_meant(t, p, n, changes, (int)info.seccomp.nr))
 		carry_out(t, p, name);
 	free(name);
 }
@@ -331,6 +428,7 @@ static void on_stop(struct tracer *t, struct proc *p, int status)
 		on_fork(t, p);
 		break;
 	case PTRACE_EVENT_EXEC:
+		p->began = false;
 		p->role = p->pid == t->first ? TRACER_SUPERVISOR : role_of(p->pid);
 		break;
 	case PTRACE_EVENT_SECCOMP:
@@ -372,16 +470,22 @@ static bool attach(struct tracer *t, pid_t pid)
 	return true;
 }
 
+static double seconds(const struct timeval *t)
+{
+	return (double)t->tv_sec + (double)t->tv_usec / 1e6;
+}
+
 /* Until there is no tracee left. */
 static void follow(struct tracer *t)
 {
+	struct rusage used;
 	int status;
 	pid_t pid;
 
 	for (;;) {
 		struct proc *p;
 
-		pid = waitpid(-1, &status, __WALL);
+		pid = wait4(-1, &status, __WALL, &used);
 		if (pid < 0 && errno == EINTR) {
 			t->r->hung = true;
 			kill_all(t);
@@ -396,6 +500,7 @@ static void follow(struct tracer *t)
 			on_stop(t, p, status);
 			continue;
 		}
+		t->r->cpu_s += seconds(&used.ru_utime) + seconds(&used.ru_stime);
 		if (pid == t->first)
 			t->r->status = WIFEXITED(status) ? WEXITSTATUS(status)
 							 : 128 + WTERMSIG(status);
@@ -412,7 +517,7 @@ bool tracer_run(char *const argv[], const char *out, const struct tracer_plan *p
 
 	memset(r, 0, sizeof(*r));
 	if (pid == 0)
-		begin_tracee(argv, out);
+		begin_tracee(argv, out, plan->others);
 	if (pid < 0 || !attach(&t, pid))
 		return false;
 	if (plan->beside != NULL && fork() == 0) {

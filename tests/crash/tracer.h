@@ -1,6 +1,6 @@
 /*
  * tracer: run a command with all its descendants under ptrace, count the file system
- * calls of each role, and at the K-th of one role kill it, kill all, or let that call
+ * calls of each role, or all the others that may fail, and at the K-th of one role kill it, kill all, or let that call
  * fail, alone or with all that follow.
  *
  * strace counts per process and applies to all of them alike; here the role is known
@@ -30,7 +30,8 @@ enum tracer_what {
 	TRACER_KILL,   /* the process */
 	TRACER_TREE,   /* every process, as if the machine had stopped */
 	TRACER_ERRNO,  /* the call is not made and fails; close() is made, and fails */
-	TRACER_ONWARD, /* ... and so does each after it that may change the disk */
+	TRACER_ONWARD, /* ... and so does each after it that may change the disk; of
+			* `others`, each that is the same call */
 	TRACER_CUT,    /* every process, once the file system of `handle` is cut off */
 	TRACER_WHATS,
 };
@@ -42,6 +43,9 @@ struct tracer_plan {
 	enum tracer_role role;
 	unsigned at; /* the first call is 1 */
 	int error;   /* errno */
+	short
+	    number; /* of the call, if `others`: where it is another, nothing is done */
+	bool others; /* what is counted are calls that no file is the matter of */
 	int handle;  /* of a volume */
 	/* Runs beside it in a process of its own, and ends soon after it. */
 	void (*beside)(const void *arg, pid_t pid);
@@ -53,7 +57,9 @@ struct tracer_result {
 	bool reached; /* the K-th call was there */
 	bool hung;    /* not all processes had ended after TRACER_SECONDS: killed */
 	char call[32];
+	double cpu_s; /* of all processes */
 	unsigned n[TRACER_ROLES];
+	short number[TRACER_ROLES][TRACER_CALLS]; /* of the call, if `others` */
 	bool changes[TRACER_ROLES][TRACER_CALLS]; /* may change what is on the disk */
 	bool fails[TRACER_ROLES][TRACER_CALLS];   /* for what a disk may do */
 };

@@ -144,10 +144,9 @@ bool world_read(const struct world *w, const char *name, struct buf *out)
 	return file_read(AT_FDCWD, real, FILE_READ_MAX, out, &e) == 0;
 }
 
-int world_exec(char *const argv[], const char *out, int seconds)
+pid_t world_begin(char *const argv[], const char *out)
 {
 	pid_t pid = fork();
-	int status = 0;
 
 	if (pid == 0) {
 		int fd = open(out, O_WRONLY | O_CREAT | O_TRUNC, 0644);
@@ -157,6 +156,13 @@ int world_exec(char *const argv[], const char *out, int seconds)
 		execvp(argv[0], argv);
 		_exit(126);
 	}
+	return pid;
+}
+
+int world_wait(pid_t pid, int seconds)
+{
+	int status = 0;
+
 	for (int i = 0; i < seconds * 1000; i++) {
 		if (waitpid(pid, &status, WNOHANG) == pid)
 			return WIFEXITED(status) ? WEXITSTATUS(status)
@@ -166,6 +172,11 @@ int world_exec(char *const argv[], const char *out, int seconds)
 	kill(pid, SIGKILL);
 	waitpid(pid, &status, 0);
 	return 124;
+}
+
+int world_exec(char *const argv[], const char *out, int seconds)
+{
+	return world_wait(world_begin(argv, out), seconds);
 }
 
 static void copy(const char *from, const char *to)
@@ -200,11 +211,14 @@ void world_clear(const struct world *w)
 
 void world_command(const struct world *w, const char *words, struct world_command *c)
 {
+	const char *at = strchr(words, '@');
+	const int len = at == NULL ? (int)strlen(words) : (int)(at - words);
 	size_t n = 0;
 	char *rest = NULL;
 
-	snprintf(c->text, sizeof(c->text), "%s -c %s/everleaf.conf %s", w->program,
-		 w->dir, words);
+	snprintf(c->text, sizeof(c->text), "%s -c %s/everleaf.conf %.*s%s%s",
+		 w->program, w->dir, len, words, at == NULL ? "" : w->dir,
+		 at == NULL ? "" : at + 1);
 	for (char *s = strtok_r(c->text, " ", &rest); s != NULL && n < WORLD_WORDS;
 	     s = strtok_r(NULL, " ", &rest))
 		c->argv[n++] = s;

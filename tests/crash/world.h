@@ -12,6 +12,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <sys/types.h>
 
 #include "base/buf.h"
 
@@ -51,10 +52,14 @@ void world_keep(const struct world *w);    /* kept = w */
 void world_restore(const struct world *w); /* w = kept */
 void world_clear(const struct world *w);
 
-/* Run argv, what it prints in the file `out`. Its exit status; 124: it took too long. */
+/* Run argv, what it prints in the file `out`. Its exit status; 124: it took too long. Or
+ * begin it, and wait for it later. */
+pid_t world_begin(char *const argv[], const char *out);
+int world_wait(pid_t pid, int seconds);
 int world_exec(char *const argv[], const char *out, int seconds);
 
-/* "renew www" with the program and the configuration of `w` before it. */
+/* "renew www" with the program and the configuration of `w` before it; an @ in it becomes
+ * the path of w. */
 void world_command(const struct world *w, const char *words, struct world_command *c);
 
 /* True if no child is left; those that are get time to end. */

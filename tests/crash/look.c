@@ -1,0 +1,54 @@
+#include "tests/crash/look.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/buf.h"
+#include "tests/crash/cases.h"
+#include "tests/crash/world.h"
+
+bool look_said(const struct world *w, const char *text)
+{
+	AUTO_BUF struct buf out = { 0 };
+
+	return world_read(w, w->said, &out) && out.data != NULL &&
+	       strstr(out.data, text) != NULL;
+}
+
+/* What has failed waits, unless it is named. */
+static const char *next_of(const struct crash_case *c, bool failed, char out[128])
+{
+	snprintf(out, 128, "renew %s", c->certs);
+	return failed && strncmp(c->next, "renew", 5) == 0 ? out : c->next;
+}
+
+const char *look_next(const struct crash_case *c, const struct world *w,
+		      const struct check_facts *before, bool failed, unsigned how,
+		      char why[CHECK_WHY])
+{
+	char next[128];
+	int status;
+
+	case_configure(c, w);
+	status = world_run(w, next_of(c, failed, next));
+	if (!case_accepts(c, status)) {
+		snprintf(why, CHECK_WHY, "the next run ended with %d", status);
+		return why;
+	}
+	return check_next(c, w, before, how, why);
+}
+
+static void print_one(const struct world *w, const char *file)
+{
+	AUTO_BUF struct buf out = { 0 };
+
+	if (world_read(w, file, &out) && out.data != NULL)
+		printf("    | %s\n", out.data);
+}
+
+void look_print(const struct world *w)
+{
+	print_one(w, w->said);
+	print_one(w, w->answer);
+	fflush(stdout);
+}
