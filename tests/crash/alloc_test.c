@@ -22,7 +22,11 @@
 #define CASES_MAX 64
 
 /* Points of each case. */
+#ifdef __SANITIZE_ADDRESS__
+#define SAMPLE 2
+#else
 #define SAMPLE 4
+#endif
 
 #define CERT                                                              \
 	"certificates = ( { name = \"www\"; names = [ \"www.example\" ];" \
