@@ -338,9 +338,11 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_FORGET:
 		TRY(open_state(a, e));
 		return agent_forget(a, e);
+	case COMMAND_CA_REVOKE:
+		TRY(open_state(a, e));
+		return agent_ca(a, e);
 	case COMMAND_CA_INIT:
 	case COMMAND_CA_SIGN:
-	case COMMAND_CA_REVOKE:
 	case COMMAND_CA_CRL:
 		return agent_ca(a, e);
 	case COMMAND_ACCOUNT:

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "agent/messages.h"
+#include "agent/owncrl.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/csr.h"
@@ -107,6 +108,7 @@ static int work(struct agent *a, struct err *e)
 		TRY(simple(a, KEEPER_CA_CRL, issuer, e));
 		return print_crl(a, a->request->names[0], e);
 	}
+	TRY(owncrl_expect(a, issuer, e)); /* before: who is cut off looks in vain */
 	TRY(simple(a, KEEPER_CA_REVOKE, issuer, e));
 	if ((a->request->flags & REQUEST_QUIET) == 0)
 		printf("%s: %s is on the CRL\n", a->request->names[0],

@@ -19,8 +19,7 @@
  * where the crl_url of an embedded CA is, nor where that sends us.
  *
  * Of an embedded CA that names no point it is the list in its folder, looked at also by
- * whoever begins after it was written: `ca NAME revoke` ends the daemon for as long as it
- * runs.
+ * whoever begins after `ca NAME revoke`, which ends the daemon for as long as it runs.
  *
  *     owncrl_rule.c  what is decided by rules alone
  *     owncrl.c       what is known, and when to look
@@ -137,9 +136,10 @@ uint32_t owncrl_embedded(const struct own *o, uint32_t l);
 /* Whether there is a place to ask for list `l`, and the first, owned; "": there is none. */
 bool owncrl_asks(const struct own *o, uint32_t l);
 char *owncrl_first(const struct agent *a, uint32_t l);
-/* The same of what is remembered. A list of an embedded CA that was written since it was
- * looked at is due. */
+/* The same of what is remembered. */
 void owncrl_recall(struct agent *a);
+/* More will be on the list of that embedded CA: whoever comes next looks at it. */
+int owncrl_expect(struct agent *a, uint32_t issuer, struct err *e);
 
 /* -- owncrl_find.c -- */
 

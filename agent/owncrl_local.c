@@ -1,7 +1,8 @@
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <unistd.h>
 
 #include <openssl/x509.h>
 
@@ -112,15 +113,6 @@ bool owncrl_asks(const struct own *o, uint32_t l)
 
 /* -- as it was left -- */
 
-/* 0: it is not there. */
-static int64_t written_at(const struct agent *a, uint32_t i)
-{
-	AUTO_FREE char *path = xasprintf("ca/%s/crl.der", issuer_name(a, i));
-	struct stat st;
-
-	return a->root >= 0 && fstatat(a->root, path, &st, 0) == 0 ? st.st_mtime : 0;
-}
-
 /* Where it came from says it: nothing has to be parsed, which would cost the daemon 2 MiB. */
 static bool recall(struct agent *a, uint32_t l)
 {
@@ -130,20 +122,13 @@ static bool recall(struct agent *a, uint32_t l)
 		AUTO_FREE char *file = file_of(a, i);
 
 		if (a->spec->issuers[i].type != ISSUER_LOCAL ||
-		    strcmp(list->row.part.url, file) != 0 || written_at(a, i) == 0)
+		    strcmp(list->row.part.url, file) != 0 ||
+		    faccessat(a->root, file + strlen("file://"), F_OK, 0) != 0)
 			continue;
 		a->own->cas[list->ca].embedded = i + 1;
 		return true;
 	}
 	return false;
-}
-
-/* Whether it was written after it was looked at, or in that second. */
-static bool is_newer(const struct agent *a, uint32_t l)
-{
-	const uint32_t i = owncrl_embedded(a->own, l);
-
-	return i != OWN_NONE && written_at(a, i) >= a->own->lists[l].row.looked_at;
 }
 
 void owncrl_recall(struct agent *a)
@@ -155,7 +140,31 @@ void owncrl_recall(struct agent *a)
 		all = (!names_none(o, l) || recall(a, l)) && all;
 	if (!all)
 		owncrl_know(a);
-	for (uint32_t l = 0; l < o->n_lists; l++)
-		if (is_newer(a, l))
-			o->lists[l].row.look_at = 0;
+}
+
+struct expected {
+	struct state *state;
+	const char *url;
+	struct err *e;
+};
+
+static int look_soon(void *arg, const struct own_list_row *row)
+{
+	const struct expected *x = arg;
+	struct own_list_row now = *row;
+
+	now.look_at = 0;
+	return strcmp(row->part.url, x->url) != 0
+		   ? 0
+		   : state_own_list_put(x->state, &now, x->e);
+}
+
+int owncrl_expect(struct agent *a, uint32_t issuer, struct err *e)
+{
+	AUTO_FREE char *file = file_of(a, issuer);
+	struct expected x = { a->state, file, e };
+
+	TRY(agent_write(a, e));
+	TRY(state_own_list_each(a->state, look_soon, &x, e));
+	return agent_commit(a, e);
 }

@@ -417,7 +417,7 @@ has_no_worker() {
 
 test_the_worker_that_has_looked_is_gone_when_nothing_is_due() {
 	unlisted
-	touch state/ca/lab/crl.der
+	expect 0 everleaf ca lab revoke 7A01
 	start_agent
 	until_true 60 has_worker
 	until_true 120 has_no_worker
