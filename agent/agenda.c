@@ -7,6 +7,7 @@
 #include "agent/nextkey.h"
 #include "agent/owncrl.h"
 #include "agent/proof.h"
+#include "agent/rootwatch.h"
 #include "base/clock.h"
 
 #define NOW INT64_MIN
@@ -65,6 +66,15 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 	if (a->certs[i].ari_asking || a->certs[i].next_key == NEXTKEY_ASKING)
 		return;
 	d = look(a, i, now);
+	if (d.at <= now && !a->tried[i] && d.why != WHY_FILES_DIFFER &&
+	    d.why != WHY_NOT_SERVED) {
+		const int64_t hold = rootwatch_hold(a, agent_issuer_number(a, i));
+
+		if (hold != 0 && hold != INT64_MAX)
+			heap_put(&a->agenda, i, hold);
+		if (hold != 0)
+			return;
+	}
 	if (d.at <= now && !a->tried[i]) {
 		heap_put(&a->due, i, a->certs[i].not_after);
 		return;

@@ -15,8 +15,8 @@
  *     pool.c         workers
  *     ledger.c       what issuers count
  *     revoke.c       what is to be revoked
- *     crlwatch.c     CRLs that servers need
- *     owncrl.c       CRLs that our own certificates may be on
+ *     crlwatch.c     CRLs that servers need; owncrl.c: that ours may be on
+ *     rootwatch.c    roots of issuers that name them themselves
  *     ari.c          when CAs would have certificates renewed
  *     challenge.c    tokens on their way to where a CA looks
  *     commit.c       one commit for all that a turn of the loop has written
@@ -53,6 +53,7 @@ struct own;
 struct pool;
 struct proof;
 struct revoking;
+struct rootwatch;
 struct strangers;
 
 /* How something has ended so far, since this agent began. */
@@ -72,6 +73,7 @@ struct agent {
 	struct memory *memories;       /* beside each; NULL but for `status`: large */
 	struct crlwatch *crls;         /* see crlwatch.h */
 	struct own *own;               /* see owncrl.h */
+	struct rootwatch *roots;       /* see rootwatch.h; NULL: no loop */
 	struct drift *drift; /* beside each: what somebody has changed of it */
 	struct notice notice;
 	struct proof *proofs;        /* owned; see proof.h */
@@ -94,8 +96,7 @@ struct agent {
 	struct batch *batch;
 	struct ari_ask *ari; /* list of what CAs are being asked, see ari.h */
 	unsigned n_ari;
-	int64_t
-	    *silent; /* by issuer: until when its CA is known to offer no such thing */
+	int64_t *silent; /* by issuer: until when its CA is known to offer none */
 	struct challenges *challenges; /* see challenge.h */
 	struct job *alarms;  /* ended jobs that hooks are told of, see alarm.h */
 	struct job *telling; /* ... of which they are being told */
@@ -114,13 +115,12 @@ struct agent {
 	unsigned n_reaching; /* questions without an answer: reachcall.h, nextkey.h */
 	struct heap agenda;  /* see agenda.h, as the next */
 	struct heap due;
-	struct heap unasked; /* see ari.h */
-	int64_t passed_at;   /* when it was last looked for what is due; 0: never */
-	bool passing;        /* ... and is now */
-	bool look;           /* to be done at the end of this turn */
-	bool writing;        /* a transaction is open */
-	struct err
-	    lost; /* why a transaction was not committed; code 0: none was lost */
+	struct heap unasked;     /* see ari.h */
+	int64_t passed_at;       /* when it was last looked for what is due; 0: never */
+	bool passing;            /* ... and is now */
+	bool look;               /* to be done at the end of this turn */
+	bool writing;            /* a transaction is open */
+	struct err lost;         /* why one was not committed; code 0: none was lost */
 	int64_t committing_ms;   /* while the keeper was not at work */
 	struct commit *commits;  /* see commit.h */
 	struct control *control; /* see control.h; NULL: nobody can ask */

@@ -172,19 +172,18 @@ static int confine(struct agent *a, struct err *e)
 	AUTO_FREE char *archive = xasprintf("%s/archive", a->state_dir);
 	AUTO_FREE char *live = xasprintf("%s/live", a->state_dir);
 	AUTO_FREE char *ca = xasprintf("%s/ca", a->state_dir);
+	AUTO_FREE char *roots = xasprintf("%s/roots", a->state_dir);
 	AUTO_FREE char *own = xasprintf("%s/agent", a->state_dir);
 	const struct sandbox_path paths[] = {
-		{ archive, SANDBOX_READ },
-		{ live, SANDBOX_READ },
-		{ ca, SANDBOX_READ },
-		{ own, SANDBOX_WRITE },
+		{ archive, SANDBOX_READ }, { live, SANDBOX_READ }, { ca, SANDBOX_READ },
+		{ roots, SANDBOX_READ },   { own, SANDBOX_WRITE },
 	};
 
 	a->root = open(a->state_dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	/* Only one that is not there yet is empty. */
 	if (a->root < 0 && (errno != ENOENT || request_writes(a->request)))
 		return err_sys(e, "open %s", a->state_dir);
-	TRY(role_confine(&a->start, paths, 4, e));
+	TRY(role_confine(&a->start, paths, sizeof(paths) / sizeof(*paths), e));
 	if (a->start.missing != 0)
 		log_info("sandbox: %s", sandbox_missing(a->start.missing));
 	return 0;

@@ -8,13 +8,15 @@
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/revoked.h"
+#include "agent/rootwatch.h"
 #include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/mem.h"
 
-/* In this order; the last is of no certificate. */
-static const uint32_t events[] = { EVENT_DRIFT,    EVENT_FAILED,  EVENT_NOT_SERVED,
-				   EVENT_EXPIRING, EVENT_REVOKED, EVENT_CLOCK };
+/* In this order; the last two are of no certificate. */
+static const uint32_t events[] = { EVENT_DRIFT,       EVENT_FAILED,  EVENT_NOT_SERVED,
+				   EVENT_EXPIRING,    EVENT_REVOKED, EVENT_CLOCK,
+				   EVENT_ROOT_REFUSED };
 
 #define N_EVENTS (sizeof(events) / sizeof(*events))
 
@@ -70,6 +72,8 @@ static bool tell(struct agent *a, uint32_t hook, uint32_t event)
 		return false;
 	if (event == EVENT_CLOCK)
 		call.error = a->clock_words;
+	if (event == EVENT_ROOT_REFUSED)
+		call.error = rootwatch_words(a);
 	if (event == EVENT_EXPIRING)
 		call.strangers = &a->strangers->telling;
 	for (const struct job *j = a->telling; j != NULL; j = j->next)
@@ -113,7 +117,7 @@ static void remember_told(struct agent *a)
 static bool is_telling(const struct agent *a)
 {
 	return a->telling != NULL || a->clock_words != NULL ||
-	       a->strangers->telling.n > 0;
+	       rootwatch_words(a) != NULL || a->strangers->telling.n > 0;
 }
 
 bool alarm_next(struct agent *a)
@@ -138,6 +142,7 @@ bool alarm_next(struct agent *a)
 	strangers_told(a);
 	free(a->clock_words);
 	a->clock_words = NULL;
+	rootwatch_told(a);
 	a->alarm_at = 0;
 	return (a->alarms != NULL || a->strangers->alarms.n > 0) && alarm_next(a);
 }

@@ -8,6 +8,7 @@
  *     expiring             as the end comes nearer, see alarm_rule.h; none of what is
  *                          renewed in time. Of what is not ours: strangers.h
  *     clock                of the host: it is wrong, or doubted
+ *     root-refused         of an issuer that names a root nobody has vouched for: rootwatch.h
  *
  * What was told last, and when, is a row of the state database for each certificate and
  * event. All being well takes it away; not of drift: somebody who changes a file again

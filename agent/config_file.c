@@ -47,6 +47,7 @@ static void read_content(struct config_reader *r, const config_setting_t *s, voi
 		[CONTENT_CA] = "ca",
 		[CONTENT_HASHED] = "hashed",
 		[CONTENT_SDS] = "sds",
+		[CONTENT_TRUSTSTORE] = "truststore",
 		[CONTENT_KINDS] = NULL,
 	};
 
@@ -168,6 +169,7 @@ void config_key_mode(struct config_reader *r, const config_setting_t *s, uint32_
 
 #define IS(kind) (1u << (CONTENT_##kind))
 #define HAS_KEY  (IS(KEY) | IS(COMBINED))
+#define IS_P12   (IS(PKCS12) | IS(TRUSTSTORE))
 #define WITH_KEY (HAS_KEY | IS(PKCS12) | IS(SDS))
 
 /* What a setting is for. */
@@ -178,10 +180,10 @@ static const struct belongs {
 } belongs[] = {
 	{ "order", IS(COMBINED), "content is not combined" },
 	{ "format", HAS_KEY, "content is not key or combined" },
-	{ "legacy", IS(PKCS12), "content is not pkcs12" },
-	{ "pbmac1", IS(PKCS12), "content is not pkcs12" },
-	{ "password_file", HAS_KEY | IS(PKCS12),
-	  "content is not pkcs12, key or combined" },
+	{ "legacy", IS_P12, "content is not pkcs12 or truststore" },
+	{ "pbmac1", IS_P12, "content is not pkcs12 or truststore" },
+	{ "password_file", HAS_KEY | IS_P12,
+	  "content is not pkcs12, truststore, key or combined" },
 };
 
 static void check_settings(struct config_reader *r, const config_setting_t *s,
@@ -224,7 +226,7 @@ static void check_password(struct config_reader *r, const config_setting_t *s,
 {
 	const config_setting_t *password = config_member(s, "password_file");
 
-	if (f->content == CONTENT_PKCS12 && password == NULL)
+	if ((IS_P12 & 1u << f->content) != 0 && password == NULL)
 		config_missing(r, s, "password_file", "the path of its password");
 	/* The older forms have an encryption of their own, with MD5. */
 	if (f->key_form == CONTENT_KEY_TRADITIONAL && password != NULL)

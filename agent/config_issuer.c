@@ -1,7 +1,9 @@
 #include "agent/config_issuer.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "agent/config_acme.h"
 #include "agent/config_cfssl.h"
@@ -14,7 +16,9 @@
 #include "agent/config_report.h"
 #include "agent/config_step.h"
 #include "agent/config_value.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/origin.h"
 
 #define DAY_S 86400
@@ -22,6 +26,7 @@
 #define LEAF_LIFETIME_S (90LL * DAY_S)
 #define CA_LIFETIME_S   (3650LL * DAY_S)
 #define PARALLEL        8
+#define SHA256_DIGITS   64
 #define PARALLEL_MAX    1000
 
 #define LOCAL  (1u << ISSUER_LOCAL)
@@ -64,9 +69,59 @@ static void read_url(struct config_reader *r, const config_setting_t *s, void *i
 		config_expected(r, s, "http%s://HOST[:PORT]/PATH", plain ? "[s]" : "s");
 }
 
+/* They are kept as roots/NAME.pem: whoever reads a file of trust reads that one. */
+static void keep_roots(struct config_reader *r, const config_setting_t *s,
+		       struct spec_issuer *i)
+{
+	const config_setting_t *name = config_member(config_setting_parent(s), "name");
+	AUTO_FREE char *path =
+	    xasprintf("%s/roots/%s.pem", snapshot_string(r->b, r->global.state_dir),
+		      name == NULL ? "" : config_string(r, name, "a name"));
+
+	if (i->type != ISSUER_EST)
+		config_expected(r, s, "a file: this type of issuer names no roots");
+	i->trust = snapshot_text(r->b, path);
+}
+
+static void read_print(struct config_reader *r, const config_setting_t *s,
+		       const char *hex, struct spec_issuer *i)
+{
+	char lower[SHA256_DIGITS + 1] = "";
+	size_t n = 0;
+
+	/* openssl and browsers put colons between the bytes. */
+	for (; *hex != '\0' && n < SHA256_DIGITS; hex++)
+		if (isxdigit((unsigned char)*hex))
+			lower[n++] = (char)tolower((unsigned char)*hex);
+		else if (*hex != ':')
+			break;
+	if (n != SHA256_DIGITS || *hex != '\0') {
+		config_expected(r, s, "\"sha256:\" and %d hexadecimal digits",
+				SHA256_DIGITS);
+		return;
+	}
+	i->trust_by = TRUST_PRINT;
+	i->print = snapshot_text(r->b, lower);
+	keep_roots(r, s, i);
+}
+
 static void read_trust(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_present(r, s, &((struct spec_issuer *)into)->trust);
+	static const char print[] = "sha256:";
+	struct spec_issuer *i = into;
+	const char *word =
+	    config_string(r, s, "a file, a fingerprint or \"from-issuer\"");
+
+	if (word == NULL)
+		return;
+	if (strncasecmp(word, print, strlen(print)) == 0) {
+		read_print(r, s, word + strlen(print), i);
+	} else if (strcmp(word, "from-issuer") == 0) {
+		i->trust_by = TRUST_ISSUER;
+		keep_roots(r, s, i);
+	} else {
+		config_present(r, s, &i->trust);
+	}
 }
 
 static void read_proxy(struct config_reader *r, const config_setting_t *s, void *into)

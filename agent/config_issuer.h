@@ -3,7 +3,8 @@
  * letsencrypt-staging, and local, the embedded CA. An issuer of the list with one of
  * these names takes its place.
  *
- * Settings of all types but "local" and "self": trust, parallel (8), and but for "exec" url,
+ * Settings of all types but "local" and "self": trust (a file; of type "est" also
+ * "sha256:HEX" or "from-issuer", rootwatch.h), parallel (8), and but for "exec" url,
  * proxy, source_address.
  * Of type "acme" also: contact, agree_terms, eab, profile, chain, account_key
  * (ecdsa-p256), ari (true), lifetime (none is asked for), challenge. Of type "cfssl":

@@ -7,6 +7,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "base/auto.h"
 #include "base/err.h"
 #include "base/http_trust.h"
 #include "base/mem.h"
@@ -72,25 +73,33 @@ static void add_path(struct paths *p, const char *path)
 }
 
 /* What verifies CAs is read when the first is spoken to: by then there is a sandbox. */
-static void add_trust(struct paths *p, const struct spec *s)
+static void add_trust(struct paths *p, const struct spec *s, const char *roots)
 {
 	const char *const *trust = http_trust_paths();
 
 	for (size_t i = 0; trust[i] != NULL; i++)
 		add_path(p, trust[i]);
 	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++)
-		add_path(p, spec_text(s, s->issuers[i].trust));
+		if (s->issuers[i].trust_by == TRUST_FILE)
+			add_path(p, spec_text(s, s->issuers[i].trust));
+	/* Kept roots are replaced while a worker lives: their folder. */
+	add_path(p, roots);
 }
 
 static int confine(struct role_start *s, struct err *e)
 {
+	AUTO_FREE char *roots =
+	    NULL; /* who looks at what a person names has no state */
 	struct paths p = { 0 };
 	int rc;
 
 	for (size_t i = 0; resolver_paths[i] != NULL; i++)
 		add_path(&p, resolver_paths[i]);
-	if (s->role == ROLE_WORKER)
-		add_trust(&p, &s->spec);
+	if (s->role == ROLE_WORKER) {
+		roots = xasprintf("%s/roots",
+				  spec_text(&s->spec, s->spec.global->state_dir));
+		add_trust(&p, &s->spec, roots);
+	}
 	rc = role_confine(s, p.list, p.n, e);
 	free(p.list);
 	return rc;

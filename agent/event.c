@@ -13,5 +13,6 @@ const char *const event_words[EVENTS + 1] = {
 	[EVENT_CLOCK] = "clock",
 	[EVENT_CRL_UPDATED] = "crl-updated",
 	[EVENT_CRL_STALE] = "crl-stale",
+	[EVENT_ROOT_REFUSED] = "root-refused",
 	[EVENTS] = NULL,
 };

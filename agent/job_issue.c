@@ -13,6 +13,8 @@
 #include "agent/nextkey.h"
 #include "agent/owncrl.h"
 #include "agent/reachcall.h"
+#include "agent/rootrule.h"
+#include "agent/rootwatch.h"
 #include "agent/verify.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -66,6 +68,7 @@ int ordering_begin(struct agent *a, struct job *j, struct err *e)
 	AUTO_MSG struct msg m = MSG_NONE;
 
 	issuer_choose(a, j);
+	TRY(rootwatch_check(a, j->issuer, e));
 	setbacks_at(&j->setbacks, j->issuer);
 	if (job_by_worker(a, j))
 		return order_begin(a, j, e);
@@ -162,13 +165,29 @@ static int tell_issuer(const struct agent *a, const struct job *j, struct err *e
 	return err_wrap(e, "%s, with trust %s", name, spec_text(a->spec, i->trust));
 }
 
+/* Of kept roots that which it needs: what else is trusted, the store knows. */
+static int put_needed(struct agent *a, const struct job *j, STACK_OF(X509) * chain,
+		      struct buf *pem, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *all = NULL;
+	AUTO_CHAIN STACK_OF(X509) *needed = sk_X509_new_null();
+
+	TRY(x509_chain_again(&a->anchors, j->anchors.data, j->anchors.len, &all, e));
+	rootrule_leads_to(chain, all, needed);
+	for (int i = 0; i < sk_X509_num(needed); i++)
+		TRY(x509_to_pem(sk_X509_value(needed, i), pem, e));
+	return 0;
+}
+
 /* An ACME CA is trusted for its TLS and names no anchor: the last CA certificate that came
  * with the leaf, if any did, is what clients may trust. */
-static int put_anchors(const struct job *j, STACK_OF(X509) * chain, struct buf *anchors,
-		       struct err *e)
+static int put_anchors(struct agent *a, const struct job *j, STACK_OF(X509) * chain,
+		       struct buf *anchors, struct err *e)
 {
 	int n = sk_X509_num(chain);
 
+	if (a->spec->issuers[j->issuer].trust_by != TRUST_FILE)
+		return put_needed(a, j, chain, anchors, e);
 	buf_puts(anchors, j->anchors.len > 0 ? j->anchors.data : "");
 	if (anchors->len > 0 || n < 2)
 		return 0;
@@ -195,7 +214,7 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 	TRY(x509_to_pem(sk_X509_value(chain, 0), &leaf, e));
 	for (int i = 1; i < sk_X509_num(chain); i++)
 		TRY(x509_to_pem(sk_X509_value(chain, i), &rest, e));
-	TRY(put_anchors(j, chain, &anchors, e));
+	TRY(put_anchors(a, j, chain, &anchors, e));
 	meta_put(&meta, j->name, spec_text(a->spec, a->spec->issuers[j->issuer].name),
 		 why_word(j->why), &j->facts);
 	reachcall(a, j->cert);

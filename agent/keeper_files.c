@@ -5,6 +5,7 @@
 
 #include "agent/keeper.h"
 #include "agent/keeper_foreign.h"
+#include "agent/keeper_roots.h"
 #include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -190,6 +191,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 		msg_put_u64(m, 0);
 		return 0;
 	}
+	TRY(keeper_roots_of(k, c, &set, e));
 	differs = audit_all(k, c, &set, m, &ends);
 	if (ends)
 		return 0;
@@ -304,6 +306,28 @@ static int check_link(const struct keeper *k, const struct spec_cert *c, struct 
 		       why.text, name);
 }
 
+/* What is live, and what is to be, are both trusted before the one becomes the other. */
+static int write_roots(const struct keeper *k, const struct spec_cert *c,
+		       const struct set *set, struct err *e)
+{
+	struct set both = *set;
+	AUTO_BUF struct buf ca = { 0 };
+	int rc;
+
+	if (set->ca.len > 0)
+		buf_add(&ca, set->ca.data, set->ca.len);
+	both.ca = ca;
+	rc = keeper_roots_live(k, c, &both, e);
+	ca = both.ca;
+	for (uint32_t i = 0; rc == 0 && both.ca.len > 0 && i < c->files.n; i++) {
+		const struct spec_file *f = &k->start.spec.files[c->files.first + i];
+
+		if (content_is_trust((enum content_kind)f->content))
+			rc = write_file(k, f, &both, e);
+	}
+	return rc;
+}
+
 int keeper_live(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
@@ -320,6 +344,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	over = msg_get_u64(m) != 0;
 	TRY(msg_end(m, e));
 	TRY(load(k, c, number, &set, e));
+	TRY(keeper_roots_of(k, c, &set, e));
 	if (!over)
 		TRY(check_link(k, c, e));
 	if (!over)
@@ -329,6 +354,8 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	TRY(mend_key(k, c, &set, number, e));
 	if (k->n_moved == KEEPER_BATCH)
 		TRY(keeper_settle(k, e));
+	if (!f.newer && write_roots(k, c, &set, e) < 0)
+		return keeper_failed(k, m, e);
 	TRY(generation_turn(k->root, keeper_text(k, c->name), number, e));
 	if (keeper_has_stored(k, c, number)) /* from now on others find it */
 		keeper_waiting_stored(k, c, 0);

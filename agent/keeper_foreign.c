@@ -35,6 +35,7 @@ static bool bears(const struct spec_file *f)
 	case CONTENT_CA:
 	case CONTENT_HASHED:
 	case CONTENT_SDS:
+	case CONTENT_TRUSTSTORE:
 	case CONTENT_CRL:
 	case CONTENT_KINDS:
 		break;

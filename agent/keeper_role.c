@@ -6,6 +6,7 @@
 #include "agent/keeper.h"
 #include "agent/keeper_crl.h"
 #include "agent/keeper_csr.h"
+#include "agent/keeper_roots.h"
 #include "agent/keeper_txt.h"
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
@@ -46,6 +47,7 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_CRL_KEEP, RENEWS, keeper_crl_keep },
 	{ KEEPER_CRL_WRITE, RENEWS, keeper_crl_write },
 	{ KEEPER_CRL_FORGET, RENEWS, keeper_crl_forget },
+	{ KEEPER_ROOTS, RENEWS, keeper_roots },
 	{ KEEPER_FORGET, FORGETS, keeper_forget },
 	{ KEEPER_CA_INIT, SIGNS, keeper_ca_init },
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },

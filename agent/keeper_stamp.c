@@ -3,6 +3,7 @@
 
 #include "agent/keeper.h"
 #include "agent/keeper_crl.h"
+#include "agent/keeper_roots.h"
 #include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -66,6 +67,20 @@ static uint64_t stamp_file(const struct spec *s, const struct spec_file *f, uint
 	return mix(h, (uint64_t)f->mode << 32 ^ (uint64_t)f->uid << 16 ^ f->gid);
 }
 
+/* What files of roots are to hold besides what came with the certificate. */
+static uint64_t stamp_roots(const struct keeper *k, const struct spec_cert *c,
+			    uint64_t h)
+{
+	for (uint32_t i = 0; keeper_holds_roots(k, c) && i < c->issuers.n; i++) {
+		AUTO_FREE char *path =
+		    keeper_roots_path(k, k->start.spec.numbers[c->issuers.first + i]);
+
+		if (path != NULL)
+			h = stamp_of(k->root, path, h);
+	}
+	return h;
+}
+
 uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 {
 	const struct spec *s = &k->start.spec;
@@ -81,7 +96,7 @@ uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 	}
 	for (uint32_t i = 0; i < c->files.n; i++)
 		h = stamp_file(s, &s->files[c->files.first + i], h);
-	return h;
+	return stamp_roots(k, c, h);
 }
 
 uint64_t keeper_stamp_crl(const struct keeper *k, const struct spec_crl *c)

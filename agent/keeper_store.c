@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_roots.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -28,7 +29,7 @@ struct arrival {
 
 /* Nothing but certificates in PEM: others read what is written, and take the rest of it
  * for what they like. What is in them is the agent's to judge. */
-static int check_form(const char *file, const char *pem, struct err *e)
+int keeper_check_form(const char *file, const char *pem, struct err *e)
 {
 	while (*pem != '\0') {
 		if (strncmp(pem, PEM_HEAD, strlen(PEM_HEAD)) != 0)
@@ -113,9 +114,9 @@ static int stage(struct keeper *k, const struct spec_cert *c, struct arrival *a,
 	const char *name = keeper_text(k, c->name);
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
 
-	TRY(check_form("cert.pem", a->leaf, e));
-	TRY(check_form("chain.pem", a->chain, e));
-	TRY(check_form("ca.pem", a->anchors, e));
+	TRY(keeper_check_form("cert.pem", a->leaf, e));
+	TRY(keeper_check_form("chain.pem", a->chain, e));
+	TRY(keeper_check_form("ca.pem", a->anchors, e));
 	TRY(match_key(k, c, a, e));
 	TRY(generation_begin(&g, k->root, name, e));
 	TRY(write_files(&g, c, a, e));

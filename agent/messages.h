@@ -166,6 +166,14 @@ enum message {
 	CONTROL_OUTPUT,    /* 0 stdout, 1 stderr; fd. -> none */
 	CONTROL_DONE,      /* exit status. -> none */
 
+	/* agent -> worker, see rootwatch.h */
+	WORKER_ROOTS = 106, /* issuer, whether roots of it are kept -> PEM of all CA
+			       certificates that it names */
+
+	/* ... -> keeper */
+	KEEPER_ROOTS, /* issuer, PEM of the roots that it is trusted by, PEM of all that
+			 it names -> whether the first were others before */
+
 	/* agent -> probe, see dns_task.h */
 	DNS_FIND = 110, /* challenge, n, n * name -> n, n * {owner, zone} */
 	DNS_SEND, /* challenge, zone, update -> the reply: without its TSIG record, when it was

@@ -204,12 +204,45 @@ static void on_audit(void *arg, uint32_t i, struct msg *m, const struct err *why
 			  m == NULL ? why->text : e.text);
 }
 
+static void on_again(void *arg, uint32_t i, struct msg *m, const struct err *why)
+{
+	struct agent *a = arg;
+
+	a->notice.n_again--;
+	on_audit(arg, i, m, why);
+	agent_pass(a);
+}
+
+static void audit(struct agent *a, uint32_t i, link_done *done)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct err e;
+
+	if (inventory_again(a, i, &e) < 0) {
+		done(a, i, NULL, &e);
+		return;
+	}
+	msg_begin(&m, KEEPER_AUDIT, 0);
+	msg_put_u64(&m, i);
+	link_call(&a->keeper, &m, done, i);
+}
+
+void notice_again(struct agent *a, uint32_t i)
+{
+	const int64_t retry_at = a->certs[i].retry_at;
+
+	if (a->notice.certs[i].stamp == 0)
+		a->notice.certs[i].stamp = 1;
+	a->notice.n_again++;
+	audit(a, i, on_again);
+	if (a->wanted[i]) /* a person may have asked for it now */
+		a->certs[i].retry_at = retry_at;
+}
+
 static void look(struct agent *a, uint32_t i)
 {
 	struct notice_cert *c = &a->notice.certs[i];
-	AUTO_MSG struct msg m = MSG_NONE;
 	const int64_t now = clock_boot_ms();
-	struct err e;
 
 	c->repairs = c->looked_ms != 0 && now - c->looked_ms < NOTICE_PEACE_MS
 			 ? (uint8_t)(c->repairs + (c->repairs < UINT8_MAX))
@@ -220,13 +253,7 @@ static void look(struct agent *a, uint32_t i)
 		crlwatch_mend(crl_at(a, i));
 		return;
 	}
-	if (inventory_again(a, i, &e) < 0) {
-		log_error("%s: %s", agent_cert_name(a, i), e.text);
-		return;
-	}
-	msg_begin(&m, KEEPER_AUDIT, 0);
-	msg_put_u64(&m, i);
-	link_call(&a->keeper, &m, on_audit, i);
+	audit(a, i, on_audit);
 }
 
 /* When certificate `i` may be looked at. */

@@ -42,6 +42,7 @@ struct notice {
 	ev_timer quiet;            /* ends when it has been quiet for long enough */
 	bool asked;                /* to be told, and that was heard */
 	uint64_t way;              /* enum keeper_way */
+	unsigned n_again;          /* see notice_again() */
 	int64_t first_ms; /* clock_boot_ms() of the first change that waits; 0: none */
 };
 
@@ -55,6 +56,10 @@ void notice_other(void *arg, struct link *l, struct msg *m);
 /* How the agent that runs beside this one is told of changes: "inotify", "sweep" (in turns,
  * for not everything can be watched), NULL: none does, or it has not said. */
 const char *notice_way(const struct agent *a);
+
+/* What certificate `i` is to be has changed, by our own doing: look at its files now.
+ * a->notice.n_again of these are under way. */
+void notice_again(struct agent *a, uint32_t i);
 
 /* Whether nothing has come of certificate `i` since it was last looked at, and would. */
 bool notice_stands(const struct agent *a, uint32_t i);

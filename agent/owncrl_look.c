@@ -15,6 +15,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/mem.h"
+#include "base/origin.h"
 #include "base/text.h"
 
 #define MAX_SIZE (400u << 20) /* the default of max_size: the largest of public CAs */
@@ -193,13 +194,6 @@ static void on_fetched(void *arg, uint32_t l, struct msg *m, const struct err *f
 	else
 		go_on(a, l, &w);
 	free(w.hits);
-}
-
-static size_t origin_len(const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
 }
 
 /* The embedded CA may publish where it runs: the configuration says where. */

@@ -25,6 +25,7 @@
 #include "agent/revoke.h"
 #include "agent/revoked.h"
 #include "agent/rollback.h"
+#include "agent/rootwatch.h"
 #include "agent/strangers.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -74,7 +75,7 @@ static void finish_if_done(struct agent *a, bool more)
 	    (a->n_reaching > 0 && !a->stopping))
 		return;
 	if (a->request->command != COMMAND_AGENT &&
-	    (crlwatch_busy(a) || owncrl_busy(a)))
+	    (crlwatch_busy(a) || owncrl_busy(a) || rootwatch_busy(a)))
 		return;
 	challenge_rest(a);
 	if ((a->stopping || !more || a->request->command == COMMAND_AGENT) &&
@@ -86,7 +87,8 @@ static void finish_if_done(struct agent *a, bool more)
 		return;
 	if (agent_commit(a, &e) < 0)
 		log_error("remember: %s", e.text);
-	if (!pool_any(a->pool) && !crlwatch_busy(a) && !owncrl_busy(a))
+	if (!pool_any(a->pool) && !crlwatch_busy(a) && !owncrl_busy(a) &&
+	    !rootwatch_busy(a))
 		ev_timer_stop(a->loop, &a->tick);
 	a->over = a->stopping || !more;
 	if (a->over)
@@ -134,7 +136,7 @@ static int64_t revoke_moment(const struct agent *a)
 static void pass(struct agent *a)
 {
 	enum why why;
-	int64_t next, crl_at, hook_at, strange_at, own_at;
+	int64_t next, crl_at, hook_at, strange_at, own_at, roots_at;
 	uint32_t i = 0;
 
 	a->look = false;
@@ -142,6 +144,7 @@ static void pass(struct agent *a)
 	a->passed_at = clock_now();
 	if (a->stopping)
 		job_rest_all(a);
+	roots_at = rootwatch_turn(a);
 	agenda_decide(a);
 	while (!a->stopping && !agent_cut_off(a) && may_begin(a) &&
 	       agenda_take(a, &i, &why)) {
@@ -155,7 +158,7 @@ static void pass(struct agent *a)
 	own_at = owncrl_turn(a);
 	a->passing = false;
 	if (a->jobs != NULL || challenge_busy(a) || ari_busy(a) || proof_busy(a) ||
-	    crlwatch_busy(a) || owncrl_busy(a))
+	    crlwatch_busy(a) || owncrl_busy(a) || rootwatch_busy(a))
 		keep_ticking(a);
 	else
 		pool_rest(a->pool);
@@ -167,6 +170,7 @@ static void pass(struct agent *a)
 		next = clock_sooner(clock_sooner(clock_sooner(next, strange_at),
 						 clock_sooner(crl_at, hook_at)),
 				    clock_sooner(a->clock_again_at, revoke_moment(a)));
+	next = clock_sooner(next, roots_at);
 	next = clock_sooner(next, own_at); /* in this run, also where others are over */
 	ev_periodic_stop(a->loop, &a->alarm);
 	ev_periodic_set(&a->alarm, next == INT64_MAX ? FAR_FUTURE : (ev_tstamp)next, 0.,
@@ -304,6 +308,7 @@ static int open_loop(struct agent *a, struct err *e)
 	ev_periodic_start(a->loop, &a->alarm);
 	control_begin(a);
 	notice_begin(a);
+	rootwatch_begin(a);
 	return 0;
 }
 
@@ -312,6 +317,7 @@ static void close_loop(struct agent *a)
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
 	notice_end(a);
+	rootwatch_free(a);
 	control_free(a);
 	commit_free(a);
 	challenge_free(a);

@@ -93,6 +93,8 @@ static const struct field fields[] = {
 	ISSUER(url, TEXT, 0),
 	ISSUER(contact, TEXT, 0),
 	ISSUER(trust, PATH, 0),
+	ISSUER(trust_by, BELOW, ISSUER_TRUSTS),
+	ISSUER(print, TEXT, 0),
 	ISSUER(profile, TEXT, 0),
 	ISSUER(need_profile, BELOW, 2),
 	ISSUER(chain, TEXT, 0),

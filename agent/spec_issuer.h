@@ -81,6 +81,14 @@ struct spec_limit {
 	int64_t span_s;
 };
 
+/* What an issuer's trust is said to be. */
+enum issuer_trust {
+	TRUST_FILE,   /* a file of the administrator's, or not at all */
+	TRUST_PRINT,  /* the root with that SHA-256; its roots are kept, rootwatch.h */
+	TRUST_ISSUER, /* what it names itself; kept as well */
+	ISSUER_TRUSTS,
+};
+
 struct spec_issuer {
 	struct text name;
 	uint32_t type;
@@ -98,7 +106,9 @@ struct spec_issuer {
 	/* of the others; what each needs */
 	struct text url;
 	struct text contact;
-	struct text trust;
+	struct text trust; /* the file; where they are kept, that of the store */
+	uint32_t trust_by; /* enum issuer_trust */
+	struct text print; /* of TRUST_PRINT: 64 digits, lower case */
 	struct text profile;
 	uint32_t need_profile; /* bool: it is required, not preferred */
 	struct text chain;

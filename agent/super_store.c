@@ -28,6 +28,7 @@ static const struct folder {
 	{ "archive", 0755, -1 }, /* the agent lists it */
 	{ "ca", 0755, -1 },
 	{ "crl", 0755, -1 },
+	{ "roots", 0755, -1 }, /* workers read them */
 	{ "accounts", 0700, SPEC_USER_KEEPER },
 	{ "agent", 0700, SPEC_USER_AGENT },
 };

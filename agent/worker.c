@@ -178,3 +178,31 @@ int worker_revoke(void *worker, struct msg *m, struct err *e)
 	msg_begin(m, WORKER_REVOKE, id);
 	return 0;
 }
+
+/* What has no root yet is asked by whatever the system trusts, or, where the fingerprint is
+ * known, by whoever answers. */
+int worker_roots(void *worker, struct msg *m, struct err *e)
+{
+	struct worker *w = worker;
+	AUTO_BUF struct buf pem = { 0 };
+	const uint64_t issuer = msg_get_u64(m), has_roots = msg_get_u64(m);
+	const uint32_t id = m->id;
+	struct http_settings http;
+
+	TRY(msg_end(m, e));
+	TRY(worker_serve(w, issuer, NULL, e));
+	if (w->protocol->roots == NULL)
+		return err_set(e, ERR_PROTO, "this issuer names no roots");
+	http = worker_http(w, &w->spec->issuers[issuer]);
+	if (has_roots == 0) {
+		http.trust = NULL;
+		http.blind = w->spec->issuers[issuer].trust_by == TRUST_PRINT;
+	}
+	TRY(w->protocol->roots(w, &http, &pem, e));
+	if (pem.len > LIMIT_CHAIN_SENT)
+		return err_set(e, ERR_LIMIT, "its CA certificates have %zu bytes",
+			       pem.len);
+	msg_begin(m, WORKER_ROOTS, id);
+	msg_put_str(m, pem.data);
+	return 0;
+}

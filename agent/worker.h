@@ -69,6 +69,11 @@ struct worker_protocol {
 	void (*close)(struct worker *w);
 	int (*advance)(struct worker *w, const struct worker_task *t,
 		       struct worker_result *r, struct err *e);
+	/* All CA certificates that it names now, roots and others, added to `pem`: they
+	 * are judged by rootrule.h. By `http`, which says how its server is verified, if
+	 * at all; no credentials go there. NULL: it names none. */
+	int (*roots)(struct worker *w, const struct http_settings *http,
+		     struct buf *pem, struct err *e);
 	/* What the ticket names; `by_key`: by the certificate's own key. */
 	int (*revoke)(struct worker *w, bool by_key, struct err *e);
 };
@@ -99,9 +104,10 @@ struct worker {
 void worker_init(struct worker *w, const struct spec *spec);
 void worker_done(struct worker *w);
 
-/* The rules of WORKER_ORDER and WORKER_REVOKE; `worker` is a struct worker. */
+/* The rules of WORKER_ORDER, WORKER_REVOKE and WORKER_ROOTS; `worker` is a struct worker. */
 int worker_order(void *worker, struct msg *m, struct err *e);
 int worker_revoke(void *worker, struct msg *m, struct err *e);
+int worker_roots(void *worker, struct msg *m, struct err *e);
 
 /* ... and of those that only ACME has: WORKER_ACCOUNT, WORKER_CA, WORKER_ARI. */
 int worker_account(void *worker, struct msg *m, struct err *e);

@@ -111,6 +111,17 @@ static int advance(struct worker *w, const struct worker_task *t,
 	return rc;
 }
 
+static int ask_roots(struct worker *w, const struct http_settings *http,
+		     struct buf *pem, struct err *e)
+{
+	const struct est_settings s = {
+		.url = spec_text(w->spec, w->spec->issuers[w->issuer].url),
+		.http = *http,
+	};
+
+	return est_cacerts(&s, pem, e);
+}
+
 static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 {
 	(void)w;
@@ -123,5 +134,6 @@ const struct worker_protocol worker_est = {
 	.open = open_client,
 	.close = close_client,
 	.advance = advance,
+	.roots = ask_roots,
 	.revoke = revoke_cert,
 };

@@ -16,6 +16,7 @@ static const struct msg_rule rules[] = {
 	{ WORKER_ORDER, 1, worker_order },   { WORKER_ACCOUNT, 1, worker_account },
 	{ WORKER_REVOKE, 1, worker_revoke }, { WORKER_ARI, 1, worker_ari },
 	{ WORKER_CRL, 1, worker_crl },       { WORKER_CA, 1, worker_ca },
+	{ WORKER_ROOTS, 1, worker_roots },
 };
 
 int worker_role(void)

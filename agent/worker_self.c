@@ -120,8 +120,7 @@ static char *leads_to(const char *url, const struct http_reply *r)
 	else if (to[1] == '/')
 		next = xasprintf("%.*s%s", (int)(scheme - strlen("//")), url, to);
 	else
-		next = xasprintf("%.*s%s", (int)(scheme + strcspn(url + scheme, "/?#")),
-				 url, to);
+		next = xasprintf("%.*s%s", (int)origin_len(url), url, to);
 	return is_followed(next) ? TAKE(next) : NULL;
 }
 

@@ -1,5 +1,6 @@
 #include "base/http.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -211,6 +212,8 @@ static CURLcode set_peer(struct http *h, const struct http_trust *trust)
 	SET(SSLVERSION, (long)CURL_SSLVERSION_TLSv1_2);
 	SET(CAINFO, trust->file);
 	SET(CAPATH, trust->folder);
+	SET(SSL_VERIFYPEER, h->s.blind ? 0L : 1L);
+	SET(SSL_VERIFYHOST, h->s.blind ? 0L : 2L);
 	SET(PROXY,
 	    h->s.proxy == NULL ? "" : h->s.proxy); /* "": nor the environment's */
 	SET(NOPROXY, "");
@@ -232,29 +235,25 @@ static bool is_ours(const struct http_settings *s, const char *url)
 	       (s->plain && origin_same_http(url, s->origin));
 }
 
-static size_t base_len(const char *url)
-{
-	size_t scheme = strcspn(url, ":") + strlen("://");
-
-	return scheme + strcspn(url + scheme, "/?#");
-}
-
 int http_new(const struct http_settings *s, struct http **out, struct err *e)
 {
 	struct http_trust trust = { 0 };
 	struct http *h;
 	CURLcode rc;
 
+	assert(!s->blind || (s->key == NULL && s->user == NULL));
 	if (!is_ours(s, s->origin))
 		return err_set(e, ERR_CONFIG, "%s: no https URL", s->origin);
-	if (!s->plain || !origin_is_http(s->origin))
+	if (s->blind)
+		trust = (struct http_trust){ .file = NULL };
+	else if (!s->plain || !origin_is_http(s->origin))
 		TRY(http_trust_find(s->trust, &trust, e));
 	if (curl_global_init_mem(CURL_GLOBAL_DEFAULT, xmalloc, free, xresize, xstrdup,
 				 xcalloc) != CURLE_OK)
 		return err_set(e, ERR_SYS, "libcurl does not start");
 	h = xcalloc(1, sizeof(*h));
 	h->s = *s;
-	h->base = xstrndup(s->origin, base_len(s->origin));
+	h->base = xstrndup(s->origin, origin_len(s->origin));
 	h->agent = xasprintf("%s libcurl/%s", s->user_agent,
 			     curl_version_info(CURLVERSION_NOW)->version);
 	h->easy = curl_easy_init();
@@ -431,7 +430,7 @@ static struct curl_slist *headers(const struct http *h, const struct http_reques
 /* What follows the host, byte for byte; a fragment is not sent (RFC 9110 7.1). */
 static char *target(const char *url)
 {
-	const char *at = url + base_len(url);
+	const char *at = url + origin_len(url);
 	size_t len = strcspn(at, "#");
 
 	return xasprintf("%s%.*s", at[0] == '/' ? "" : "/", (int)len, at);

@@ -49,6 +49,9 @@ struct http_settings {
 	const char *password;
 	bool plain;    /* `origin` may be http */
 	bool no_local; /* no address of address.h */
+	/* Whoever answers is believed to be the server: what comes is judged by what it
+	 * is. Nothing of ours may be sent. */
+	bool blind;
 };
 
 /* Strings in `s` are borrowed for the life of *h. ERR_CONFIG: `origin` is not https, or

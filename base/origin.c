@@ -88,3 +88,10 @@ bool origin_is_http(const char *url)
 {
 	return origin_same_http(url, url);
 }
+
+size_t origin_len(const char *url)
+{
+	const char *host = strstr(url, "://");
+
+	return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+}

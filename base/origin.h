@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 
 /* Whether `url` is of the origin of `of`, both https: the host in any case, the default
  * port written or not. False for what is no such URL. */
@@ -18,3 +19,6 @@ bool origin_is_http(const char *url);
 
 /* The same of two URLs that are http. */
 bool origin_same_http(const char *url, const char *of);
+
+/* How many bytes of `url` say scheme, host and port; 0: none do. */
+size_t origin_len(const char *url);

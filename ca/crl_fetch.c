@@ -40,19 +40,12 @@ static int folder_len(const char *url)
 	return (int)(len > base ? len : base + strcspn(url + base, "/?#"));
 }
 
-/* Scheme, host and port, byte by byte: one origin that is written in two ways is two. */
-static int origin_len(const char *url)
-{
-	const size_t host = strcspn(url, ":") + strlen("://");
-
-	return (int)(host + strcspn(url + host, "/?#"));
-}
-
+/* Byte by byte: one origin that is written in two ways is two. */
 static bool is_origin_of(const char *url, const char *of)
 {
-	const int len = origin_len(of);
+	const size_t len = origin_len(of);
 
-	return origin_len(url) == len && strncmp(url, of, (size_t)len) == 0;
+	return origin_len(url) == len && strncmp(url, of, len) == 0;
 }
 
 /* RFC 3986 5.2, but that no dots are taken out: servers do that. */
@@ -66,7 +59,7 @@ static char *resolve(const char *from, const char *to)
 	if (strncmp(to, "//", 2) == 0)
 		return xasprintf("%.*s%s", (int)scheme, from, to);
 	if (to[0] == '/')
-		return xasprintf("%.*s%s", origin_len(from), from, to);
+		return xasprintf("%.*s%s", (int)origin_len(from), from, to);
 	return xasprintf("%.*s%s%s", folder, from, from[folder - 1] == '/' ? "" : "/",
 			 to);
 }

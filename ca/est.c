@@ -192,7 +192,7 @@ static int take_roots(struct est *s, struct err *e)
 	return err_set(e, ERR_PROTO, "it sends no root: set trust");
 }
 
-static int know_cas(struct est *s, struct err *e)
+static int know_cas(struct est *s, bool as_anchors, struct err *e)
 {
 	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
 	AUTO_FREE char *url = url_of(s, "cacerts");
@@ -202,7 +202,7 @@ static int know_cas(struct est *s, struct err *e)
 	s->cas = sk_X509_new_null();
 	if (exchange(s, url, NULL, &reply, e) < 0 ||
 	    certs_only_read(&reply.body, s->cas, e) < 0 ||
-	    (s->s.http.trust == NULL && take_roots(s, e) < 0)) {
+	    (as_anchors && take_roots(s, e) < 0)) {
 		sk_X509_pop_free(s->cas, X509_free);
 		s->cas = NULL;
 		return err_wrap(e, "%s", url);
@@ -362,7 +362,7 @@ static int enrol(struct est *s, const char *step, const char *handle,
 	s->http = NULL;
 	s->shut_out = false;
 	TRY(http_new(&http, &s->http, e));
-	TRY(know_cas(s, e));
+	TRY(know_cas(s, s->s.http.trust == NULL, e));
 	TRY(know_wants(s, e));
 	TRY(make_request(s, handle != NULL, e));
 	return post(s, step, handle, r, e);
@@ -424,4 +424,17 @@ int est_enrol(const struct est_settings *settings, const struct est_host *host,
 	if (renews && (handle == NULL || strcmp(handle, again) == 0))
 		rc = by_live(&s, handle, r, e);
 	return rc == 1 ? by_first(&s, handle, r, e) : rc;
+}
+
+int est_cacerts(const struct est_settings *settings, struct buf *pem, struct err *e)
+{
+	AUTO_EST struct est s = { .s = *settings };
+	struct http_settings http = settings->http;
+
+	http.origin = settings->url;
+	TRY(http_new(&http, &s.http, e));
+	TRY(know_cas(&s, false, e));
+	for (int i = 0; i < sk_X509_num(s.cas); i++)
+		TRY(x509_to_pem(sk_X509_value(s.cas, i), pem, e));
+	return 0;
 }

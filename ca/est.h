@@ -58,6 +58,10 @@ struct est_result {
 	int64_t clock_ahead_s; /* of its clock before ours */
 };
 
+/* What the server says stands above its certificates (RFC 7030 4.1), roots and others: all
+ * of it is added to `pem`, nothing of it is judged. Errors as in answer.h and http.h. */
+int est_cacerts(const struct est_settings *s, struct buf *pem, struct err *e);
+
 /* Enrol, or with `renews` enrol again; `handle` NULL: nothing waits. *r begins as { 0 }, and
  * is the caller's whatever happens. Errors as in answer.h and http.h. */
 int est_enrol(const struct est_settings *s, const struct est_host *host, bool renews,

@@ -23,14 +23,27 @@ static int add_der(struct buf *out, const struct buf *pem, struct err *e)
 	return x509_to_der(sk_X509_value(leaf, 0), out, e);
 }
 
+static int check_ca(const struct set *set, struct err *e)
+{
+	return set->ca.len > 0
+		   ? 0
+		   : err_set(e, ERR_CONFIG,
+			     "there is no CA certificate to write: the CA gave "
+			     "none with this certificate");
+}
+
 static int add_ca(struct buf *out, const struct set *set, struct err *e)
 {
-	if (set->ca.len == 0)
-		return err_set(e, ERR_CONFIG,
-			       "there is no CA certificate to write: the CA gave "
-			       "none with this certificate");
+	TRY(check_ca(set, e));
 	add_pem(out, &set->ca);
 	return 0;
+}
+
+static int add_truststore(struct buf *out, const struct set *set,
+			  const struct content *c, struct err *e)
+{
+	TRY(check_ca(set, e));
+	return pkcs12_render_trust(set, c, out, e);
 }
 
 static void add_fullchain(struct buf *out, const struct set *set)
@@ -51,6 +64,12 @@ static int add_combined(struct buf *out, const struct set *set, const struct con
 	if (c->cert_first)
 		add_pem(out, &key);
 	return 0;
+}
+
+bool content_is_trust(enum content_kind kind)
+{
+	return kind == CONTENT_CA || kind == CONTENT_HASHED ||
+	       kind == CONTENT_TRUSTSTORE;
 }
 
 static int render(const struct set *set, const struct content *c, struct buf *out,
@@ -76,6 +95,8 @@ static int render(const struct set *set, const struct content *c, struct buf *ou
 		return add_der(out, &set->cert, e);
 	case CONTENT_CA:
 		return add_ca(out, set, e);
+	case CONTENT_TRUSTSTORE:
+		return add_truststore(out, set, c, e);
 	case CONTENT_SDS:
 		return sds_render(set, out, e);
 	case CONTENT_HASHED:

@@ -25,7 +25,8 @@ enum content_kind {
 	CONTENT_CA,     /* the issuer's trust anchors; ERR_CONFIG if there are none */
 	CONTENT_HASHED, /* ... as a folder of files: hashed.h */
 	CONTENT_SDS,    /* key, leaf, chain for Envoy */
-	CONTENT_CRL,    /* no generation's: crlset.h */
+	CONTENT_TRUSTSTORE, /* the anchors as PKCS#12, as Java trusts them */
+	CONTENT_CRL,        /* no generation's: crlset.h */
 	CONTENT_KINDS,
 };
 
@@ -51,6 +52,10 @@ struct content {
 	bool cert_first;      /* CONTENT_COMBINED: leaf, chain, key */
 	const char *password; /* borrowed; NULL: none. PKCS#12 needs one */
 };
+
+/* Whether it holds roots that others are trusted by: such a file is never without those of
+ * what is live. */
+bool content_is_trust(enum content_kind kind);
 
 /* The bytes of `content`, which is one file, for `set`; `out` is replaced. */
 int content_render(const struct set *set, const struct content *content,

@@ -2,13 +2,17 @@
 
 #include <openssl/pkcs12.h>
 
+#include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/key.h"
+#include "base/mem.h"
 #include "base/x509.h"
 #include "store/content.h"
 #include "store/seal.h"
 #include "store/set.h"
+
+#define TRUSTED_KEY_USAGE "2.16.840.1.113894.746875.1.1" /* of Oracle */
 
 #define AUTO_BAGS  __attribute__((cleanup(bags_done)))
 #define AUTO_SAFES __attribute__((cleanup(safes_done)))
@@ -27,9 +31,9 @@ static void safes_done(STACK_OF(PKCS7) * *safes)
 struct work {
 	const struct set *set;
 	struct seal seal;
-	EVP_PKEY *key;          /* owned */
+	EVP_PKEY *key;          /* owned; NULL: of trust there is none */
 	STACK_OF(X509) * leaf;  /* owned, one */
-	STACK_OF(X509) * chain; /* owned; NULL: none */
+	STACK_OF(X509) * chain; /* owned; NULL: none; of trust all there is */
 };
 
 static void work_done(struct work *w)
@@ -110,22 +114,55 @@ static bool encrypt(const struct work *w, STACK_OF(PKCS12_SAFEBAG) * bags, PKCS7
 	return to->enc_data != NULL;
 }
 
+static PKCS7 *seal_bags(const struct work *w, STACK_OF(PKCS12_SAFEBAG) * bags)
+{
+	PKCS7 *p7 = PKCS7_new();
+
+	if (p7 == NULL || encrypt(w, bags, p7))
+		return p7;
+	PKCS7_free(p7);
+	return NULL;
+}
+
 static PKCS7 *certs_safe(const struct work *w)
 {
 	AUTO_BAGS STACK_OF(PKCS12_SAFEBAG) *bags = sk_PKCS12_SAFEBAG_new_null();
-	PKCS7 *p7 = NULL;
 	bool ok =
 	    bags != NULL &&
 	    push_marked(w, bags, PKCS12_SAFEBAG_create_cert(sk_X509_value(w->leaf, 0)));
 
 	for (int i = 0; ok && i < sk_X509_num(w->chain); i++)
 		ok = push(bags, PKCS12_SAFEBAG_create_cert(sk_X509_value(w->chain, i)));
-	if (ok)
-		p7 = PKCS7_new();
-	if (p7 == NULL || encrypt(w, bags, p7))
-		return p7;
-	PKCS7_free(p7);
-	return NULL;
+	return ok ? seal_bags(w, bags) : NULL;
+}
+
+/* Java takes a certificate without a key for trusted where its bag has this attribute. */
+static bool mark_trusted(const struct work *w, PKCS12_SAFEBAG *bag, int i)
+{
+	ASN1_OBJECT *any = OBJ_nid2obj(NID_anyExtendedKeyUsage);
+	AUTO_FREE char *alias = xasprintf("%s-%d", w->set->name, i + 1);
+
+	return bag != NULL && PKCS12_add_friendlyname_utf8(bag, alias, -1) == 1 &&
+	       PKCS12_add1_attr_by_txt(bag, TRUSTED_KEY_USAGE, V_ASN1_OBJECT,
+				       (const unsigned char *)any, -1) == 1;
+}
+
+static PKCS7 *trust_safe(const struct work *w)
+{
+	AUTO_BAGS STACK_OF(PKCS12_SAFEBAG) *bags = sk_PKCS12_SAFEBAG_new_null();
+	bool ok = bags != NULL;
+
+	for (int i = 0; ok && i < sk_X509_num(w->chain); i++) {
+		PKCS12_SAFEBAG *bag =
+		    PKCS12_SAFEBAG_create_cert(sk_X509_value(w->chain, i));
+
+		ok = mark_trusted(w, bag, i);
+		if (!ok)
+			PKCS12_SAFEBAG_free(bag);
+		else
+			ok = push(bags, bag);
+	}
+	return ok ? seal_bags(w, bags) : NULL;
 }
 
 static bool push_safe(STACK_OF(PKCS7) * safes, PKCS7 *p7)
@@ -174,8 +211,9 @@ static int pack(const struct work *w, const struct content *content, struct buf 
 {
 	AUTO_SAFES STACK_OF(PKCS7) *safes = sk_PKCS7_new_null();
 	PKCS12 *p12 = NULL;
-	bool ok = safes != NULL && push_safe(safes, certs_safe(w)) &&
-		  push_safe(safes, key_safe(w));
+	bool ok = safes != NULL && (w->key == NULL ? push_safe(safes, trust_safe(w))
+						   : push_safe(safes, certs_safe(w)) &&
+							 push_safe(safes, key_safe(w)));
 
 	if (ok)
 		p12 = PKCS12_add_safes(safes, 0);
@@ -184,15 +222,32 @@ static int pack(const struct work *w, const struct content *content, struct buf 
 	return ok ? 0 : key_openssl_err(e, ERR_SYS, "make PKCS#12");
 }
 
+static int check_form(const struct content *content, struct err *e)
+{
+	if (content->p12 == CONTENT_P12_PBMAC1 && !pkcs12_has_pbmac1())
+		return err_set(e, ERR_CONFIG,
+			       "pbmac1: this everleaf is built with an OpenSSL before "
+			       "3.4");
+	return 0;
+}
+
+int pkcs12_render_trust(const struct set *set, const struct content *content,
+			struct buf *out, struct err *e)
+{
+	AUTO_WORK struct work w = { .set = set };
+
+	TRY(check_form(content, e));
+	TRY(x509_chain_from_pem(set->ca.data, set->ca.len, &w.chain, e));
+	seal_begin(&w.seal, set, content);
+	return pack(&w, content, out, e);
+}
+
 int pkcs12_render(const struct set *set, const struct content *content, struct buf *out,
 		  struct err *e)
 {
 	AUTO_WORK struct work w = { .set = set };
 
-	if (content->p12 == CONTENT_P12_PBMAC1 && !pkcs12_has_pbmac1())
-		return err_set(e, ERR_CONFIG,
-			       "pbmac1: this everleaf is built with an OpenSSL before "
-			       "3.4");
+	TRY(check_form(content, e));
 	TRY(key_from_pem(set->key.data, set->key.len, &w.key, e));
 	TRY(x509_chain_from_pem(set->cert.data, set->cert.len, &w.leaf, e));
 	if (set->chain.len > 0)

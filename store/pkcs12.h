@@ -17,5 +17,10 @@ struct set;
 int pkcs12_render(const struct set *set, const struct content *content, struct buf *out,
 		  struct err *e);
 
+/* The same of nothing but set->ca, each marked as trusted for any purpose in Oracle's way:
+ * what is not is no trusted entry for Java. Their aliases are the name and a number. */
+int pkcs12_render_trust(const struct set *set, const struct content *content,
+			struct buf *out, struct err *e);
+
 /* Whether the OpenSSL that we are built with (3.4 and later) can make PBMAC1. */
 bool pkcs12_has_pbmac1(void);

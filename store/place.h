@@ -3,7 +3,7 @@
  *
  *     <root>/archive/NAME/{0000000018,.pending,next.tlsa}
  *     <root>/live/NAME     <root>/ca/NAME
- *     <root>/accounts/NAME     <root>/crl/NAME.pem
+ *     <root>/accounts/NAME     <root>/crl/NAME.pem     <root>/roots/NAME.{pem,seen}
  *
  * The caller makes `archive` and `live`, the store everything below them. What begins
  * with a dot is ours and unfinished.
@@ -19,6 +19,7 @@ struct err;
 #define PLACE_CA       "ca"
 #define PLACE_ACCOUNTS "accounts"
 #define PLACE_CRL      "crl"
+#define PLACE_ROOTS    "roots"
 #define PLACE_PENDING  ".pending"  /* a file: pending.h */
 #define PLACE_NEXT     "next.tlsa" /* ... of its public half: pending.h */
 #define PLACE_STAGE    ".stage"

@@ -41,6 +41,8 @@ void seal_begin(struct seal *s, const struct set *set, const struct content *con
 	add(&all, set->cert.data, set->cert.len);
 	add(&all, set->chain.data, set->chain.len);
 	add(&all, content->password, strlen(content->password));
+	if (content->kind == CONTENT_TRUSTSTORE)
+		add(&all, set->ca.data, set->ca.len);
 	mac(set->key.data, set->key.len, all.data, all.len, s->root);
 	s->password = content->password;
 	s->legacy = content->p12 == CONTENT_P12_LEGACY;

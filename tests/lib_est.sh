@@ -55,7 +55,7 @@ est_ca() {
 # It takes estuser with estpwd, and certificates of the CA. It ends when it has no stdin.
 run_estserver() { # [OPTIONS]
 	free_port
-	LD_LIBRARY_PATH=$est_libs EST_OPENSSL_CACONFIG=$dir/ca.cnf EST_CACERTS_RESP=$dir/ca.pem \
+	LD_LIBRARY_PATH=$est_libs EST_OPENSSL_CACONFIG=$dir/ca.cnf EST_CACERTS_RESP=${cacerts-$dir/ca.pem} \
 		EST_TRUSTED_CERTS=$dir/ca.pem "$estserver" -c tls.pem -k tls.key -r estrealm \
 		-p $port -v "$@" </dev/zero >>est.log 2>&1 &
 	server=$!

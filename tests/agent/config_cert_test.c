@@ -336,7 +336,7 @@ static const struct fake_row rows[] = {
 	  "= \"/srv/app/x\"; content = \"pem\"; }; };",
 	  "main.conf:1: certificates.a.example.files.content: found \"pem\", expected "
 	  "one of \"fullchain\" \"cert\" \"chain\" \"key\" \"combined\" \"pkcs12\" "
-	  "\"der\" \"ca\" \"hashed\" \"sds\"\n" },
+	  "\"der\" \"ca\" \"hashed\" \"sds\" \"truststore\"\n" },
 	{ "a secret that is not there", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/srv/app/x\"; content = \"pkcs12\"; password_file = "

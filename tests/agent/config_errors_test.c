@@ -279,6 +279,16 @@ static const struct fake_row rows[] = {
 	  "trust = \"/none\"; };",
 	  "main.conf:1: issuers.x.trust: found \"/none\", expected a file: No such "
 	  "file or directory\n" },
+	{ "a fingerprint that is too short", true,
+	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example/\"; "
+	  "trust = \"sha256:01:23\"; };",
+	  "main.conf:1: issuers.x.trust: found \"sha256:01:23\", expected \"sha256:\" "
+	  "and 64 hexadecimal digits\n" },
+	{ "roots of a CA that names none", true,
+	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"https://ca.example/\"; "
+	  "trust = \"from-issuer\"; };",
+	  "main.conf:1: issuers.x.trust: found \"from-issuer\", expected a file: this "
+	  "type of issuer names no roots\n" },
 	{ "a source address that is none", true,
 	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example/\"; "
 	  "source_address = \"eth0\"; };",
@@ -388,7 +398,7 @@ static const struct fake_row rows[] = {
 	  "hooks = { name = \"x\"; run = \"/bin/true\"; on = \"renewed\"; };",
 	  "main.conf:1: hooks.x.on: found \"renewed\", expected one of \"installed\" "
 	  "\"rolled-back\" \"failed\" \"expiring\" \"revoked\" \"not-served\" "
-	  "\"drift\" \"clock\" \"crl-updated\" \"crl-stale\"\n" },
+	  "\"drift\" \"clock\" \"crl-updated\" \"crl-stale\" \"root-refused\"\n" },
 	{ "an unknown on_failure", true,
 	  "hooks = { name = \"x\"; run = \"/bin/true\"; on_failure = \"ignore\"; };",
 	  "main.conf:1: hooks.x.on_failure: found \"ignore\", expected one of \"keep\" "

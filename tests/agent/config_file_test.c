@@ -16,8 +16,10 @@ static const struct fake_row rows[] = {
 	{ "pkcs12 without a password", true, FILES("content = \"pkcs12\";"),
 	  AT ".password_file: found nothing, expected the path of its password\n" },
 	{ "a password for nothing", true, FILES("content = \"fullchain\"; " SECRET),
-	  AT ".password_file: found it, expected none: content is not pkcs12, key or "
-	     "combined\n" },
+	  AT ".password_file: found it, expected none: content is not pkcs12, "
+	     "truststore, key or combined\n" },
+	{ "a truststore without a password", true, FILES("content = \"truststore\";"),
+	  AT ".password_file: found nothing, expected the path of its password\n" },
 	{ "an order of one thing", true,
 	  FILES("content = \"key\"; order = \"cert-first\";"),
 	  AT ".order: found it, expected none: content is not combined\n" },
@@ -44,9 +46,11 @@ static const struct fake_row rows[] = {
 	  AT ".format: found \"traditional\", expected \"pkcs8\" or \"der\", as an "
 	     "ed25519 key has no older form\n" },
 	{ "legacy for no pkcs12", true, FILES("content = \"key\"; legacy = true;"),
-	  AT ".legacy: found it, expected none: content is not pkcs12\n" },
+	  AT
+	  ".legacy: found it, expected none: content is not pkcs12 or truststore\n" },
 	{ "pbmac1 for no pkcs12", true, FILES("pbmac1 = false;"),
-	  AT ".pbmac1: found it, expected none: content is not pkcs12\n" },
+	  AT
+	  ".pbmac1: found it, expected none: content is not pkcs12 or truststore\n" },
 	{ "a key for everyone", true, FILES("content = \"combined\"; mode = \"0644\";"),
 	  AT ".mode: found \"0644\", expected a mode that keeps the private key from "
 	     "others\n" },

@@ -23,6 +23,7 @@ struct stage {
 	uint32_t lab;
 	uint32_t other;
 	uint32_t remote; /* not an embedded CA */
+	uint32_t est;    /* its roots are kept */
 	struct buf spki; /* of some key */
 };
 
@@ -31,7 +32,9 @@ static const char config[] =
     "issuers = ("
     " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; },"
     " { name = \"other\"; type = \"local\"; subject = \"CN=Other\"; },"
-    " { name = \"remote\"; type = \"acme\"; url = \"https://ca.example/dir\"; } );"
+    " { name = \"remote\"; type = \"acme\"; url = \"https://ca.example/dir\"; },"
+    " { name = \"est\"; type = \"est\"; url = \"https://ca.example\";"
+    "   trust = \"from-issuer\"; } );"
     "certificates = ("
     " { name = \"api\"; names = \"api.example\"; issuer = \"lab\"; },"
     " { name = \"www\"; names = \"www.example\"; issuer = \"other\"; } );";
@@ -45,6 +48,7 @@ static void read_numbers(struct stage *s)
 	s->lab = spec_issuer_called(&spec, "lab");
 	s->other = spec_issuer_called(&spec, "other");
 	s->remote = spec_issuer_called(&spec, "remote");
+	s->est = spec_issuer_called(&spec, "est");
 	assert_true(s->lab != SPEC_NOBODY && s->other != SPEC_NOBODY &&
 		    s->remote != SPEC_NOBODY);
 }
@@ -490,6 +494,32 @@ static void only_lists_that_are_configured_no_more_are_forgotten(void **state)
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
+#define PEM "-----BEGIN CERTIFICATE-----\nAA==\n-----END CERTIFICATE-----\n"
+
+static void roots_are_kept_of_who_names_them_and_are_certificates(void **state)
+{
+	const struct stage *s = *state;
+	const struct row rows[] = {
+		{ KEEPER_ROOTS, { U(99), S(PEM), S(PEM) }, "has no roots to keep" },
+		{ KEEPER_ROOTS,
+		  { OF(REMOTE), S(PEM), S(PEM) },
+		  "has no roots to keep" },
+		{ KEEPER_ROOTS, { U(s->est), S("x"), S(PEM) }, "in PEM alone" },
+		{ KEEPER_ROOTS, { U(s->est), S(PEM), S(PEM "x") }, "in PEM alone" },
+		{ KEEPER_ROOTS, { U(s->est), S(""), S(PEM) }, "without a root" },
+		{ KEEPER_ROOTS, { U(s->est), S(PEM) }, WRONG },
+	};
+	struct alone a = home_keeper(&s->home, COMMAND_RENEW);
+
+	all_refused(s, &a, rows, N(rows));
+	assert_false(scratch_has(s->home.scratch, "roots/est.pem"));
+	granted(s, &a,
+		(struct row){ KEEPER_ROOTS, { U(s->est), S(PEM), S(PEM) }, NULL });
+	assert_true(scratch_has(s->home.scratch, "roots/est.pem"));
+	assert_true(scratch_has(s->home.scratch, "roots/est.seen"));
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
 static void only_an_embedded_ca_signs_and_only_what_is_well_formed(void **state)
 {
 	static const struct row rows[] = {
@@ -596,6 +626,7 @@ int main(void)
 		CASE(who_lets_go_of_the_keeper_leaves_nothing_staged),
 		CASE(a_name_that_leads_elsewhere_is_not_forgotten),
 		CASE(only_lists_that_are_configured_no_more_are_forgotten),
+		CASE(roots_are_kept_of_who_names_them_and_are_certificates),
 		CASE(only_an_embedded_ca_signs_and_only_what_is_well_formed),
 		CASE(what_is_no_message_ends_the_keeper),
 	};

@@ -90,6 +90,7 @@ struct row {
 		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,       \
 		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT,   \
 		    KEEPER_TXT_REPLY, KEEPER_STRANGERS, KEEPER_CRL_FORGET, KEEPER_CSR, \
+		    KEEPER_ROOTS,                                                      \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
@@ -136,7 +137,7 @@ static const struct row rows[] = {
 	  ROLE_WORKER,
 	  { .command = COMMAND_RENEW },
 	  { WORKER_ORDER, WORKER_ACCOUNT, WORKER_CA, WORKER_REVOKE, WORKER_ARI,
-	    WORKER_CRL } },
+	    WORKER_CRL, WORKER_ROOTS } },
 	{ "probe",
 	  ROLE_PROBE,
 	  { .command = COMMAND_RENEW },

@@ -166,4 +166,38 @@ test_a_server_of_another_root_is_refused() {
 	is_live_of www 1 1
 }
 
+test_a_server_is_known_by_the_fingerprint_of_its_root_and_may_change_that() {
+	local print
+	find_estserver
+	start_estserver -o
+	print=$(openssl x509 -in ca.pem -outform DER | sha256sum | cut -c 1-64)
+	trust=sha256:$print corp "$(as_user)"
+	expect 0 everleaf renew
+	is_whole www
+	cmp ca.pem state/roots/corp.pem
+	openssl_ca new
+	openssl x509 -req -in new.csr -days 30 -CA ca.pem -CAkey ca.key -out cross.pem -extfile <(
+		printf '%s\n' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign,cRLSign \
+			subjectKeyIdentifier=hash authorityKeyIdentifier=keyid) 2>/dev/null
+	cat ca.pem new.pem cross.pem >cas.pem
+	end $server
+	cacerts=$dir/cas.pem run_estserver -o
+	trust=sha256:$print corp "$(as_user)"
+	touch -d '-2 days' state/roots/corp.seen
+	expect 0 everleaf renew --force www
+	says err "corp: trusted from now on: CN=new"
+	cat ca.pem new.pem | cmp - state/roots/corp.pem
+	is_live_of www 2 2
+}
+
+test_another_fingerprint_than_its_own_is_told() {
+	find_estserver
+	start_estserver
+	trust=sha256:$(echo no | sha256sum | cut -c 1-64) corp "$(as_user)"
+	expect 1 everleaf renew
+	says err "corp: its roots are not known: $url: none of the roots that it names is accepted: CN=ca (sha256:"
+	[ ! -e state/live/www ]
+	is 0 "$(asked simpleenroll)"
+}
+
 run_tests "$@"

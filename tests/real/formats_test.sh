@@ -55,6 +55,20 @@ test_java_reads_a_certificate_in_der_and_trust_anchors() {
 	keytool -list -alias lab -keystore anchors -storepass "another one" | has trustedCertEntry
 }
 
+# Without the mark of Java it would be no entry at all.
+java_trusts() { # SETTINGS
+	has_program keytool "a JRE"
+	www "$(file trust truststore "$(secret) ${1-}")"
+	keytool -list -v -storetype PKCS12 -keystore tls/trust -storepass "correct horse" >said
+	has 'Alias name: www-1' <said
+	has 'Entry type: trustedCertEntry' <said
+	tr -d : <said | tr A-Z a-z | has "sha256 $(openssl x509 -in state/ca/lab/root.pem -outform DER | sha256sum | cut -c 1-64)"
+}
+
+test_java_trusts_a_truststore() { java_trusts; }
+
+test_java_trusts_a_legacy_truststore() { java_trusts "legacy = true;"; }
+
 # -- nginx --
 
 nginx_reads() { # CERTIFICATE KEY [SETTINGS]

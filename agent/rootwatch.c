@@ -1,0 +1,484 @@
+#include "agent/rootwatch.h"
+
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/agenda.h"
+#include "agent/agent.h"
+#include "agent/alarm.h"
+#include "agent/job.h"
+#include "agent/log.h"
+#include "agent/messages.h"
+#include "agent/notice.h"
+#include "agent/pool.h"
+#include "agent/rootrule.h"
+#include "agent/schedule.h"
+#include "base/auto.h"
+#include "base/clock.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/mem.h"
+#include "base/x509.h"
+#include "store/content.h"
+#include "store/generation.h"
+
+#define RETRY_DUE_S 30 /* where a certificate is due: it waits by rules of its own */
+#define AGAIN_S     1  /* whether files have been written */
+
+/* Of one issuer. */
+struct roots_of {
+	bool used; /* by a certificate of this run */
+	bool asking;
+	bool tried;       /* in this run of a command that ends */
+	int64_t asked_at; /* when it was last answered; 0: never */
+	int64_t grown_at; /* when other roots were kept, in this run; 0: never */
+	int64_t failed_at;
+	struct err failed; /* code 0: it has not */
+};
+
+struct rootwatch {
+	struct roots_of *issuers; /* owned, one for each of the snapshot */
+	unsigned n_asking;
+	char *words; /* owned; what hooks are told; NULL: nothing */
+};
+
+static const struct spec_issuer *issuer_at(const struct agent *a, uint32_t n)
+{
+	return &a->spec->issuers[n];
+}
+
+static const char *name_of(const struct agent *a, uint32_t n)
+{
+	return spec_text(a->spec, issuer_at(a, n)->name);
+}
+
+static bool is_kept(const struct agent *a, uint32_t n)
+{
+	return n < a->spec->n[SPEC_ISSUERS] && issuer_at(a, n)->trust_by != TRUST_FILE;
+}
+
+/* -- what is kept -- */
+
+static int read_kept(const struct agent *a, uint32_t n, STACK_OF(X509) * *kept,
+		     struct err *e)
+{
+	AUTO_FREE char *path = xasprintf("roots/%s.pem", name_of(a, n));
+	AUTO_BUF struct buf pem = { 0 };
+
+	*kept = NULL;
+	if (!file_exists(a->root, path))
+		return 0;
+	TRY(file_read(a->root, path, LIMIT_CHAIN_BYTES, &pem, e));
+	if (x509_chain_from_pem(pem.data, pem.len, kept, e) < 0)
+		return err_wrap(e, "%s", path);
+	return 0;
+}
+
+static bool has_roots(const struct agent *a, uint32_t n)
+{
+	AUTO_FREE char *path = xasprintf("roots/%s.pem", name_of(a, n));
+
+	return file_exists(a->root, path);
+}
+
+static int64_t seen_at(const struct agent *a, uint32_t n)
+{
+	AUTO_FREE char *path = xasprintf("roots/%s.seen", name_of(a, n));
+	struct stat st;
+
+	return fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0
+								    : st.st_mtim.tv_sec;
+}
+
+/* -- which certificates are its -- */
+
+static bool is_of(const struct agent *a, uint32_t cert, uint32_t issuer)
+{
+	const struct list l = a->spec->certs[cert].issuers;
+
+	for (uint32_t i = 0; i < l.n; i++)
+		if (a->spec->numbers[l.first + i] == issuer)
+			return true;
+	return false;
+}
+
+static bool holds_roots(const struct agent *a, uint32_t cert)
+{
+	const struct list l = a->spec->certs[cert].files;
+
+	for (uint32_t i = 0; i < l.n; i++)
+		if (content_is_trust(
+			(enum content_kind)a->spec->files[l.first + i].content))
+			return true;
+	return false;
+}
+
+/* Roots that live certificates of the issuer lead to are what stands in their ca.pem. */
+static bool leads_there(const struct agent *a, uint32_t cert, X509 *root)
+{
+	AUTO_CHAIN STACK_OF(X509) *its = NULL;
+	AUTO_BUF struct buf pem = { 0 };
+	const char *name = agent_cert_name(a, cert);
+	AUTO_FD int dir = -1;
+	uint64_t number; /* of one that this run may not be about */
+	struct err e;
+
+	return generation_current(a->root, name, &number, &e) == 0 &&
+	       generation_open(a->root, name, number, &dir, &e) == 0 &&
+	       file_read(dir, "ca.pem", LIMIT_CHAIN_BYTES, &pem, &e) == 0 &&
+	       x509_chain_from_pem(pem.data, pem.len, &its, &e) == 0 &&
+	       rootrule_has(its, root);
+}
+
+static bool is_needed(const struct agent *a, uint32_t issuer, X509 *root)
+{
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		if (is_of(a, i, issuer) && leads_there(a, i, root))
+			return true;
+	return false;
+}
+
+/* -- the end of a look -- */
+
+/* One after the other: there may be more than in a chain. */
+static int read_named(const char *pem, STACK_OF(X509) * *named, struct err *e)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+
+	*named = sk_X509_new_null();
+	for (const char *at = strstr(pem, begin), *next; at != NULL; at = next) {
+		AUTO_CHAIN STACK_OF(X509) *one = NULL;
+
+		next = strstr(at + 1, begin);
+		TRY(x509_chain_from_pem(at,
+					next == NULL ? strlen(at) : (size_t)(next - at),
+					&one, e));
+		if (!X509_add_cert(*named, sk_X509_value(one, 0), X509_ADD_FLAG_UP_REF))
+			return err_set(e, ERR_SYS, "out of memory");
+	}
+	return 0;
+}
+
+static void end(struct agent *a, uint32_t n)
+{
+	struct roots_of *r = &a->roots->issuers[n];
+
+	r->asking = false;
+	a->roots->n_asking--;
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		if (is_of(a, i, n))
+			agenda_look(a, i);
+	agent_pass(a);
+}
+
+static void fail(struct agent *a, uint32_t n, const struct err *why)
+{
+	struct roots_of *r = &a->roots->issuers[n];
+
+	r->failed = *why;
+	r->failed_at = clock_now();
+	if (!agent_cut_off(a) && !agent_cut_off_by(a, why))
+		log_warn("%s: its roots are not known anew: %s", name_of(a, n),
+			 why->text);
+	end(a, n);
+}
+
+/* Both are said: what is new is trusted from now on, what goes no more. */
+static void tell_change(const struct agent *a, uint32_t n,
+			const STACK_OF(X509) * before, const STACK_OF(X509) * after)
+{
+	for (int i = 0; i < sk_X509_num(after); i++) {
+		AUTO_FREE char *who = x509_subject(sk_X509_value(after, i));
+
+		if (!rootrule_has(before, sk_X509_value(after, i)))
+			log_warn("%s: trusted from now on: %s", name_of(a, n), who);
+	}
+	for (int i = 0; i < sk_X509_num(before); i++) {
+		AUTO_FREE char *who = x509_subject(sk_X509_value(before, i));
+
+		if (!rootrule_has(after, sk_X509_value(before, i)))
+			log_warn("%s: no more trusted, nothing live leads to it: %s",
+				 name_of(a, n), who);
+	}
+}
+
+static void on_kept(void *arg, uint32_t n, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	struct roots_of *r = &a->roots->issuers[n];
+	bool others;
+
+	if (failed != NULL) {
+		fail(a, n, failed);
+		return;
+	}
+	others = msg_get_u64(m) != 0;
+	r->asked_at = clock_now();
+	r->failed = (struct err){ .code = 0 };
+	r->grown_at = others ? r->asked_at : r->grown_at;
+	for (uint32_t i = 0; others && i < a->spec->n[SPEC_CERTS]; i++)
+		if (is_of(a, i, n) && holds_roots(a, i)) {
+			notice_again(a, i);
+			a->wanted[i] = true; /* whatever this run is about */
+		}
+	end(a, n);
+}
+
+/* Those that are named, and of the others those that something live leads to. */
+static int put_roots(const struct agent *a, uint32_t n, const STACK_OF(X509) * roots,
+		     const STACK_OF(X509) * named, STACK_OF(X509) * stay, struct err *e)
+{
+	for (int i = 0; i < sk_X509_num(roots); i++) {
+		X509 *root = sk_X509_value(roots, i);
+
+		if ((rootrule_has(named, root) || is_needed(a, n, root)) &&
+		    !X509_add_cert(stay, root, X509_ADD_FLAG_UP_REF))
+			return err_set(e, ERR_SYS, "out of memory");
+	}
+	/* One that names its intermediates alone takes nothing back. */
+	for (int i = 0; sk_X509_num(stay) == 0 && i < sk_X509_num(roots); i++)
+		if (!X509_add_cert(stay, sk_X509_value(roots, i), X509_ADD_FLAG_UP_REF))
+			return err_set(e, ERR_SYS, "out of memory");
+	return 0;
+}
+
+static int put_pem(const STACK_OF(X509) * all, struct msg *m, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+
+	for (int i = 0; i < sk_X509_num(all); i++)
+		TRY(x509_to_pem(sk_X509_value(all, i), &pem, e));
+	msg_put_str(m, pem.data);
+	return 0;
+}
+
+static void tell_refused(struct agent *a, uint32_t n, const struct buf *refused)
+{
+	AUTO_FREE char *key = xasprintf("@roots %s", name_of(a, n));
+	char *words;
+
+	if (refused->len == 0 ||
+	    !alarm_admit_words(a, key, "root-refused", refused->data, NULL))
+		return;
+	words =
+	    xasprintf("%s%s%s names a root that is refused: %s. If it is right, let "
+		      "trust be its fingerprint or a file with it",
+		      a->roots->words == NULL ? "" : a->roots->words,
+		      a->roots->words == NULL ? "" : "; ", name_of(a, n),
+		      refused->data);
+	log_error("%s", words);
+	free(a->roots->words);
+	a->roots->words = words;
+}
+
+static int judge(struct agent *a, uint32_t n, const char *pem, struct msg *m,
+		 struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *kept = NULL;
+	AUTO_CHAIN STACK_OF(X509) *named = NULL;
+	AUTO_CHAIN STACK_OF(X509) *roots = NULL;
+	AUTO_CHAIN STACK_OF(X509) *stay = sk_X509_new_null();
+	AUTO_BUF struct buf refused = { 0 };
+	const struct rootrule rule = {
+		.print = spec_text(a->spec, issuer_at(a, n)->print),
+		.now = clock_now(),
+	};
+	struct rootrule full = rule;
+	int rc;
+
+	TRY(read_kept(a, n, &kept, e));
+	TRY(read_named(pem, &named, e));
+	full.kept = kept;
+	full.named = named;
+	rc = rootrule_accept(&full, &roots, &refused, e);
+	tell_refused(a, n, &refused);
+	TRY(rc);
+	TRY(put_roots(a, n, roots, named, stay, e));
+	tell_change(a, n, kept, stay);
+	msg_begin(m, KEEPER_ROOTS, 0);
+	msg_put_u64(m, n);
+	TRY(put_pem(stay, m, e));
+	return put_pem(named, m, e);
+}
+
+static void on_named(void *arg, uint32_t n, struct msg *m, const struct err *failed)
+{
+	struct agent *a = arg;
+	AUTO_MSG struct msg keep = MSG_NONE;
+	struct err e;
+
+	if (failed != NULL) {
+		fail(a, n, failed);
+		return;
+	}
+	if (judge(a, n, msg_get_str(m), &keep, &e) < 0) {
+		err_wrap(&e, "%s", spec_text(a->spec, issuer_at(a, n)->url));
+		fail(a, n, &e);
+		return;
+	}
+	link_call(&a->keeper, &keep, on_kept, n);
+}
+
+/* -- its begin -- */
+
+static int make(struct agent *a, uint32_t n, struct msg *m, struct err *e)
+{
+	(void)e;
+	msg_begin(m, WORKER_ROOTS, 0);
+	msg_put_u64(m, n);
+	msg_put_u64(m, has_roots(a, n));
+	return 0;
+}
+
+static void ask(struct agent *a, uint32_t n)
+{
+	const struct pool_task task = {
+		.issuer = n,
+		.number = n,
+		.make = make,
+		.done = on_named,
+	};
+	struct roots_of *r = &a->roots->issuers[n];
+
+	r->asking = true;
+	r->tried = a->request->command != COMMAND_AGENT;
+	a->roots->n_asking++;
+	pool_call(a->pool, &task);
+}
+
+/* -- when -- */
+
+static bool works(const struct agent *a)
+{
+	const uint32_t c = a->request->command;
+
+	return a->roots != NULL && !a->stopping && !agent_cut_off(a) &&
+	       (c == COMMAND_AGENT || c == COMMAND_RENEW);
+}
+
+static int64_t moment(const struct agent *a, uint32_t n, int64_t now)
+{
+	const struct roots_of *r = &a->roots->issuers[n];
+	AUTO_FREE char *text = xasprintf("roots %s", name_of(a, n));
+
+	if (r->failed.code != 0)
+		return r->failed_at + ROOTWATCH_RETRY_S;
+	if (r->asked_at == 0 || r->asked_at > now)
+		return now;
+	return schedule_turn_at(ROOTWATCH_EVERY_S, agent_draw(a, text), r->asked_at);
+}
+
+int64_t rootwatch_turn(struct agent *a)
+{
+	const int64_t now = clock_now();
+	int64_t next = INT64_MAX;
+
+	for (uint32_t n = 0; works(a) && n < a->spec->n[SPEC_ISSUERS]; n++) {
+		const struct roots_of *r = &a->roots->issuers[n];
+		int64_t at;
+
+		if (!r->used || r->asking || r->tried)
+			continue;
+		at = moment(a, n, now);
+		if (at > now)
+			next = clock_sooner(next, at);
+		else
+			ask(a, n);
+	}
+	return a->request->command == COMMAND_AGENT ? next : INT64_MAX;
+}
+
+bool rootwatch_busy(const struct agent *a)
+{
+	return a->roots != NULL && !a->stopping &&
+	       (a->roots->n_asking > 0 || a->notice.n_again > 0);
+}
+
+/* Whether a file of its roots is still to be written. */
+static bool is_writing(struct agent *a, uint32_t n, int64_t now)
+{
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
+		const struct job *j;
+
+		if (!is_of(a, i, n) || !holds_roots(a, i) || !a->wanted[i])
+			continue;
+		j = job_of_cert(a, i);
+		if (j != NULL ? j->why == WHY_FILES_DIFFER
+			      : a->notice.certs[i].stamp != 0 ||
+				    agent_due(a, i, now).why == WHY_FILES_DIFFER)
+			return true;
+	}
+	return false;
+}
+
+int64_t rootwatch_hold(struct agent *a, uint32_t issuer)
+{
+	const int64_t now = clock_now();
+	struct roots_of *r;
+
+	if (!works(a) || !is_kept(a, issuer))
+		return 0;
+	r = &a->roots->issuers[issuer];
+	if (!r->asking && !r->tried &&
+	    (r->asked_at == 0 || now - r->asked_at >= ROOTWATCH_FRESH_S ||
+	     r->asked_at > now) &&
+	    (r->failed.code == 0 || now - r->failed_at >= RETRY_DUE_S))
+		ask(a, issuer);
+	if (r->asking)
+		return INT64_MAX;
+	return r->grown_at != 0 && now - r->grown_at < ROOTWATCH_HOLD_S &&
+		       is_writing(a, issuer, now)
+		   ? now + AGAIN_S
+		   : 0;
+}
+
+int rootwatch_check(const struct agent *a, uint32_t issuer, struct err *e)
+{
+	if (!is_kept(a, issuer) || has_roots(a, issuer))
+		return 0;
+	if (a->roots == NULL || a->roots->issuers[issuer].failed.code == 0)
+		return err_set(e, ERR_NET, "%s: its roots are not known yet",
+			       name_of(a, issuer));
+	*e = a->roots->issuers[issuer].failed;
+	return err_wrap(e, "%s: its roots are not known", name_of(a, issuer));
+}
+
+void rootwatch_begin(struct agent *a)
+{
+	a->roots = xcalloc(1, sizeof(*a->roots));
+	a->roots->issuers =
+	    xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->roots->issuers));
+	for (uint32_t n = 0; n < a->spec->n[SPEC_ISSUERS]; n++) {
+		if (!is_kept(a, n))
+			continue;
+		if (has_roots(a, n))
+			a->roots->issuers[n].asked_at = seen_at(a, n);
+		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+			if (a->wanted[i] && is_of(a, i, n))
+				a->roots->issuers[n].used = true;
+	}
+}
+
+void rootwatch_free(struct agent *a)
+{
+	if (a->roots == NULL)
+		return;
+	free(a->roots->issuers);
+	free(a->roots->words);
+	free(TAKE(a->roots));
+}
+
+const char *rootwatch_words(const struct agent *a)
+{
+	return a->roots == NULL ? NULL : a->roots->words;
+}
+
+void rootwatch_told(struct agent *a)
+{
+	if (a->roots == NULL)
+		return;
+	free(a->roots->words);
+	a->roots->words = NULL;
+}
