@@ -14,14 +14,12 @@
 #include "base/mem.h"
 #include "store/crlset.h"
 
-static int crl_at(const struct keeper *k, uint64_t n, const struct spec_crl **crl,
-		  struct err *e)
+static const struct spec_crl *crl_at(const struct keeper *k, uint64_t n, struct err *e)
 {
-	if (n >= k->start.spec.n[SPEC_CRLS])
-		return err_set(e, ERR_PROTO, "there is no CRL %llu",
-			       (unsigned long long)n);
-	*crl = &k->start.spec.crls[n];
-	return 0;
+	if (n < k->start.spec.n[SPEC_CRLS])
+		return &k->start.spec.crls[n];
+	err_set(e, ERR_PROTO, "there is no CRL %llu", (unsigned long long)n);
+	return NULL;
 }
 
 static const char *ca_path(const struct keeper *k, const struct spec_crl *c)
@@ -96,7 +94,9 @@ int keeper_crl_cas(void *role, struct msg *m, struct err *e)
 	const uint64_t n = msg_get_u64(m);
 
 	TRY(msg_end(m, e));
-	TRY(crl_at(k, n, &c, e));
+	c = crl_at(k, n, e);
+	if (c == NULL)
+		return e->code;
 	msg_begin(m, KEEPER_CRL_CAS, id);
 	return put_cas(k, c, m, e) < 0 ? keeper_failed(k, m, e) : 0;
 }
@@ -107,7 +107,9 @@ static int configured(const struct keeper *k, uint64_t n, uint64_t url,
 	const struct spec_crl *c;
 	const char *path;
 
-	TRY(crl_at(k, n, &c, e));
+	c = crl_at(k, n, e);
+	if (c == NULL)
+		return e->code;
 	if (url >= c->urls.n)
 		return err_set(e, ERR_PROTO, "there is no such URL");
 	path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
@@ -167,7 +169,9 @@ int keeper_crl_keep(void *role, struct msg *m, struct err *e)
 	struct stat st;
 
 	TRY(msg_end(m, e));
-	TRY(crl_at(k, n, &c, e));
+	c = crl_at(k, n, e);
+	if (c == NULL)
+		return e->code;
 	if (fd < 0 || fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || len != HASH_LEN ||
 	    size == 0 || size > c->max_size)
 		return err_set(e, ERR_PROTO, "this is no CRL to keep");
@@ -229,7 +233,9 @@ int keeper_crl_write(void *role, struct msg *m, struct err *e)
 	int rc;
 
 	TRY(msg_end(m, e));
-	TRY(crl_at(k, n, &c, e));
+	c = crl_at(k, n, e);
+	if (c == NULL)
+		return e->code;
 	if (len > sizeof(good) || len % HASH_LEN != 0)
 		return err_set(e, ERR_PROTO, "CRLs of too many CAs");
 	if (away != 0 && !spec_crl_takes_any(&k->start.spec, c))
