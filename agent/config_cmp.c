@@ -1,14 +1,11 @@
 #include "agent/config_cmp.h"
 
-#include <openssl/x509.h>
-
 #include "agent/config_host.h"
+#include "agent/config_local.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "agent/spec_issuer.h"
-#include "base/err.h"
 #include "ca/cmp.h"
-#include "ca/local_dn.h"
 
 void config_cmp_reference(struct config_reader *r, const config_setting_t *s,
 			  void *into)
@@ -26,18 +23,8 @@ void config_cmp_secret_file(struct config_reader *r, const config_setting_t *s,
 void config_cmp_recipient(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
-	static const char expected[] = "the CA's name, such as CN=Lab CA,O=Example";
-	const char *word = config_string(r, s, expected);
-	X509_NAME *dn = NULL;
-	struct err e;
-
-	if (word == NULL)
-		return;
-	if (local_dn_parse(word, &dn, &e) < 0)
-		config_expected(r, s, "%s: %s", expected, e.text);
-	else
-		((struct spec_issuer *)into)->recipient = snapshot_text(r->b, word);
-	X509_NAME_free(dn);
+	config_dn(r, s, "the CA's name, such as CN=Lab CA,O=Example",
+		  &((struct spec_issuer *)into)->recipient);
 }
 
 /* A renewal is a kur, and a user's own request a p10cr, whatever the first one is. */

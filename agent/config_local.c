@@ -11,10 +11,9 @@
 #define LIFETIME_MAX_S  (36500LL * DAY_S)
 #define PATH_LENGTH_MAX 10
 
-void config_local_subject(struct config_reader *r, const config_setting_t *s,
-			  void *into)
+void config_dn(struct config_reader *r, const config_setting_t *s, const char *expected,
+	       struct text *out)
 {
-	static const char expected[] = "a name such as \"CN=Lab CA,O=Example\"";
 	const char *word = config_string(r, s, expected);
 	X509_NAME *dn = NULL;
 	struct err e;
@@ -24,8 +23,15 @@ void config_local_subject(struct config_reader *r, const config_setting_t *s,
 	if (local_dn_parse(word, &dn, &e) < 0)
 		config_expected(r, s, "%s: %s", expected, e.text);
 	else
-		((struct spec_issuer *)into)->subject = snapshot_text(r->b, word);
+		*out = snapshot_text(r->b, word);
 	X509_NAME_free(dn);
+}
+
+void config_local_subject(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_dn(r, s, "a name such as \"CN=Lab CA,O=Example\"",
+		  &((struct spec_issuer *)into)->subject);
 }
 
 void config_local_lifetime(struct config_reader *r, const config_setting_t *s,

@@ -31,3 +31,7 @@ void config_local_excluded(struct config_reader *r, const config_setting_t *s,
  * issuer `s`. */
 void config_local_check(struct config_reader *r, const config_setting_t *s,
 			struct spec_issuer *i, const char *name);
+
+/* A distinguished name as RFC 4514 has it, such as `expected` says. */
+void config_dn(struct config_reader *r, const config_setting_t *s, const char *expected,
+	       struct text *out);

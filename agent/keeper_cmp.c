@@ -1,6 +1,5 @@
 #include "agent/keeper_cmp.h"
 
-#include <fcntl.h>
 
 #include <openssl/cmp.h>
 #include <openssl/x509v3.h>
@@ -12,7 +11,6 @@
 #include "base/auto.h"
 #include "base/csr.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/general.h"
 #include "base/names.h"
 #include "ca/cmp.h"
@@ -166,19 +164,6 @@ int keeper_sign_cmp(void *lent, struct msg *m, struct err *e)
 
 /* -- who enrols first -- */
 
-static int read_pair(const struct keeper_lent *l, struct buf *chain, struct buf *key,
-		     struct err *e)
-{
-	const struct spec_issuer *i = keeper_issuer(l);
-	const char *cert = keeper_text(l->keeper, i->certificate_file);
-
-	if (cert == NULL || i->key_file.at == 0)
-		return 0;
-	TRY(file_read(AT_FDCWD, cert, LIMIT_CHAIN_BYTES, chain, e));
-	return file_read(AT_FDCWD, keeper_text(l->keeper, i->key_file), LIMIT_KEY_BYTES,
-			 key, e);
-}
-
 int keeper_sign_cmp_first(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
@@ -192,7 +177,7 @@ int keeper_sign_cmp_first(void *lent, struct msg *m, struct err *e)
 	TRY(msg_end(m, e));
 	if (reference != NULL && i->password_file.at != 0)
 		TRY(keeper_password(l->keeper, i->password_file, &secret, e));
-	TRY(read_pair(l, &chain, &key, e));
+	TRY(keeper_first_pair(l, &chain, &key, e));
 	msg_begin(m, SIGN_CMP_FIRST, id);
 	msg_put_str(m, secret.len == 0 ? "" : reference);
 	msg_put_str(m, secret.data);

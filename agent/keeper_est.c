@@ -143,20 +143,27 @@ static void put_pair(struct msg *m, enum message what, const struct buf *chain,
 	msg_put_str(m, key->data);
 }
 
+int keeper_first_pair(const struct keeper_lent *l, struct buf *chain, struct buf *key,
+		      struct err *e)
+{
+	const struct spec_issuer *i = keeper_issuer(l);
+	const char *path = keeper_text(l->keeper, i->certificate_file);
+
+	if (path == NULL)
+		return 0;
+	TRY(file_read(AT_FDCWD, path, LIMIT_CHAIN_BYTES, chain, e));
+	return file_read(AT_FDCWD, keeper_text(l->keeper, i->key_file), LIMIT_KEY_BYTES,
+			 key, e);
+}
+
 int keeper_sign_est_first(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
-	const struct spec_issuer *i = keeper_issuer(l);
-	const char *path = keeper_text(l->keeper, i->certificate_file);
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf key = { 0 };
 
 	TRY(msg_end(m, e));
-	if (path != NULL) {
-		TRY(file_read(AT_FDCWD, path, LIMIT_CHAIN_BYTES, &chain, e));
-		TRY(file_read(AT_FDCWD, keeper_text(l->keeper, i->key_file),
-			      LIMIT_KEY_BYTES, &key, e));
-	}
+	TRY(keeper_first_pair(l, &chain, &key, e));
 	put_pair(m, SIGN_EST_FIRST, &chain, &key);
 	return 0;
 }

@@ -40,6 +40,10 @@ int keeper_read_of(const struct keeper_lent *l, const char *file, size_t max,
 /* The certificate of the ticket's generation; the caller's. */
 int keeper_leaf_of(const struct keeper_lent *l, STACK_OF(X509) * *leaf, struct err *e);
 
+/* Who enrols first, by certificate_file and key_file: PEM; empty: not so. */
+int keeper_first_pair(const struct keeper_lent *l, struct buf *chain, struct buf *key,
+		      struct err *e);
+
 /* Payloads about the account, RFC 8555 7.3. */
 int keeper_new_account(const struct keeper_work *w, struct buf *out, struct err *e);
 int keeper_find_account(const struct keeper_work *w, struct buf *out, struct err *e);

@@ -25,7 +25,7 @@ void worker_init(struct worker *w, const struct spec *spec)
 
 void worker_done(struct worker *w)
 {
-	if (w->protocol != NULL)
+	if (w->protocol != NULL && w->protocol->close != NULL)
 		w->protocol->close(w);
 }
 
@@ -63,7 +63,8 @@ int worker_serve(struct worker *w, uint64_t issuer, const struct worker_protocol
 			       (unsigned long long)issuer);
 	if (w->protocol != NULL)
 		return 0;
-	TRY(p->open(w, &w->spec->issuers[issuer], e));
+	if (p->open != NULL)
+		TRY(p->open(w, &w->spec->issuers[issuer], e));
 	w->issuer = (uint32_t)issuer;
 	w->protocol = p;
 	return 0;

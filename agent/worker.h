@@ -15,6 +15,7 @@
  *     worker_cmp.c      CMP,
  *     worker_est.c      EST, and
  *     worker_step.c     step-ca: each is one task of one worker (pool.h)
+ *     worker_lent.c     what those ask the keeper and the agent
  */
 #pragma once
 
@@ -65,6 +66,7 @@ struct worker_result {
  * or another err.
  */
 struct worker_protocol {
+	/* What is kept from task to task. NULL: nothing, for each has its own credential. */
 	int (*open)(struct worker *w, const struct spec_issuer *i, struct err *e);
 	void (*close)(struct worker *w);
 	int (*advance)(struct worker *w, const struct worker_task *t,
@@ -127,6 +129,15 @@ void worker_end(struct worker *w);
 
 /* How the issuer is reached; the strings are those of the snapshot. */
 struct http_settings worker_http(const struct worker *w, const struct spec_issuer *i);
+
+/* -- worker_lent.c: what several protocols ask -- */
+
+/* The keeper's answer to `what`, n texts, added to those. */
+int worker_texts(const struct worker *w, uint32_t what, struct buf *const *into,
+		 size_t n, struct err *e);
+
+/* The agent is to remember `handle`, before something is done twice; "": it is over. */
+int worker_waits(void *worker, const char *handle, struct err *e);
 
 /* What its certificate is shown by, of the generation on the ticket: PEM; empty: its key is
  * not here. */

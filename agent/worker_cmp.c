@@ -1,6 +1,5 @@
 #include "agent/link.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "agent/spec.h"
 #include "agent/worker.h"
 #include "base/err.h"
@@ -33,64 +32,14 @@ static int host_request(void *worker, bool by_live, struct cmp_ask *ask, struct 
 	return 0;
 }
 
-/* The keeper's answer to `what`: n texts. */
-static int ask_texts(const struct worker *w, enum message what, struct buf *const *into,
-		     size_t n, struct err *e)
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-
-	msg_begin(&m, what, 0);
-	TRY(link_ask(w->lent, &m, e));
-	for (size_t i = 0; i < n; i++)
-		buf_puts(into[i], msg_get_str(&m));
-	return msg_end(&m, e);
-}
-
 static int host_first(void *worker, struct cmp_first *f, struct err *e)
 {
 	struct buf *const into[] = { &f->reference, &f->secret, &f->chain, &f->key };
 
-	return ask_texts(worker, SIGN_CMP_FIRST, into, 4, e);
-}
-
-static int host_live(void *worker, struct buf *chain, struct buf *key, struct err *e)
-{
-	struct buf *const into[] = { chain, key };
-
-	return ask_texts(worker, SIGN_EST_LIVE, into, 2, e);
-}
-
-/* ... and the agent. */
-static int host_waits(void *worker, const char *handle, struct err *e)
-{
-	struct worker *w = worker;
-	AUTO_MSG struct msg m = MSG_NONE;
-
-	msg_begin(&m, WORKER_CHECKPOINT, ++w->last_id);
-	msg_put_u64(&m, w->job);
-	msg_put_str(&m, handle);
-	msg_put_u64(&m, 0);
-	if (handle[0] == '\0')
-		msg_put_u64(&m, 0); /* it is over, for no name's sake */
-	TRY(link_ask(ROLE_FD_PEER, &m, e));
-	return msg_end(&m, e);
+	return worker_texts(worker, SIGN_CMP_FIRST, into, 4, e);
 }
 
 /* -- the protocol -- */
-
-/* Nothing is kept: a connection is of one task, for it has had a secret or a key. */
-static int open_client(struct worker *w, const struct spec_issuer *i, struct err *e)
-{
-	(void)w;
-	(void)i;
-	(void)e;
-	return 0;
-}
-
-static void close_client(struct worker *w)
-{
-	(void)w;
-}
 
 static struct cmp_settings settings_of(const struct worker *w)
 {
@@ -106,7 +55,8 @@ static struct cmp_settings settings_of(const struct worker *w)
 
 static struct cmp_host host_of(struct worker *w)
 {
-	return (struct cmp_host){ w, host_request, host_first, host_live, host_waits };
+	return (struct cmp_host){ w, host_request, host_first, worker_live,
+				  worker_waits };
 }
 
 static int advance(struct worker *w, const struct worker_task *t,
@@ -133,8 +83,6 @@ static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 }
 
 const struct worker_protocol worker_cmp = {
-	.open = open_client,
-	.close = close_client,
 	.advance = advance,
 	.revoke = revoke_cert,
 };

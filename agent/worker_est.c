@@ -1,6 +1,5 @@
 #include "agent/link.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "agent/spec.h"
 #include "agent/worker.h"
 #include "base/csr.h"
@@ -29,74 +28,29 @@ static int host_request(void *worker, bool again, const struct csr_asks *asks,
 	return 0;
 }
 
-static int ask_two(const struct worker *w, enum message what, struct buf *first,
-		   struct buf *second, struct err *e)
-{
-	AUTO_MSG struct msg m = MSG_NONE;
-	const char *one, *other;
-
-	msg_begin(&m, what, 0);
-	TRY(link_ask(w->lent, &m, e));
-	one = msg_get_str(&m);
-	other = msg_get_str(&m);
-	TRY(msg_end(&m, e));
-	buf_puts(first, one);
-	buf_puts(second, other);
-	return 0;
-}
-
 static int host_secret(void *worker, struct buf *user, struct buf *password,
 		       struct err *e)
 {
-	return ask_two(worker, SIGN_EST_USER, user, password, e);
-}
+	struct buf *const into[] = { user, password };
 
-int worker_live(void *worker, struct buf *chain, struct buf *key, struct err *e)
-{
-	return ask_two(worker, SIGN_EST_LIVE, chain, key, e);
+	return worker_texts(worker, SIGN_EST_USER, into, 2, e);
 }
 
 static int host_first(void *worker, struct buf *chain, struct buf *key, struct err *e)
 {
-	return ask_two(worker, SIGN_EST_FIRST, chain, key, e);
-}
+	struct buf *const into[] = { chain, key };
 
-/* ... and the agent. */
-static int host_waits(void *worker, const char *handle, struct err *e)
-{
-	struct worker *w = worker;
-	AUTO_MSG struct msg m = MSG_NONE;
-
-	msg_begin(&m, WORKER_CHECKPOINT, ++w->last_id);
-	msg_put_u64(&m, w->job);
-	msg_put_str(&m, handle);
-	msg_put_u64(&m, 0);
-	TRY(link_ask(ROLE_FD_PEER, &m, e));
-	return msg_end(&m, e);
+	return worker_texts(worker, SIGN_EST_FIRST, into, 2, e);
 }
 
 /* -- the protocol -- */
-
-/* Nothing is kept: a connection is of a credential, which is of one task. */
-static int open_client(struct worker *w, const struct spec_issuer *i, struct err *e)
-{
-	(void)w;
-	(void)i;
-	(void)e;
-	return 0;
-}
-
-static void close_client(struct worker *w)
-{
-	(void)w;
-}
 
 static int advance(struct worker *w, const struct worker_task *t,
 		   struct worker_result *r, struct err *e)
 {
 	const struct spec_issuer *i = &w->spec->issuers[w->issuer];
 	const struct est_host host = { w,           host_request, host_secret,
-				       worker_live, host_first,   host_waits };
+				       worker_live, host_first,   worker_waits };
 	const struct est_settings s = {
 		.url = spec_text(w->spec, i->url),
 		.http = worker_http(w, i),
@@ -131,8 +85,6 @@ static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 }
 
 const struct worker_protocol worker_est = {
-	.open = open_client,
-	.close = close_client,
 	.advance = advance,
 	.roots = ask_roots,
 	.revoke = revoke_cert,

@@ -56,20 +56,6 @@ static int host_token(void *worker, enum step_what what, const unsigned char roo
 
 /* -- the protocol -- */
 
-/* Nothing is kept: a connection is of who is shown there, which is of one task. */
-static int open_client(struct worker *w, const struct spec_issuer *i, struct err *e)
-{
-	(void)w;
-	(void)i;
-	(void)e;
-	return 0;
-}
-
-static void close_client(struct worker *w)
-{
-	(void)w;
-}
-
 static struct step_settings settings(const struct worker *w)
 {
 	const struct spec_issuer *i = &w->spec->issuers[w->issuer];
@@ -106,8 +92,6 @@ static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 }
 
 const struct worker_protocol worker_step = {
-	.open = open_client,
-	.close = close_client,
 	.advance = advance,
 	.revoke = revoke_cert,
 };
