@@ -1,6 +1,5 @@
 #include "agent/keeper_cmp.h"
 
-
 #include <openssl/cmp.h>
 #include <openssl/x509v3.h>
 
