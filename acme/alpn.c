@@ -59,7 +59,7 @@ static void reverse_of_v4(const uint8_t a[4], char sni[DNS_NAME_SIZE])
 static void reverse_of_v6(const uint8_t a[16], char sni[DNS_NAME_SIZE])
 {
 	for (int i = 15; i >= 0; i--, sni += 4)
-		snprintf(sni, 5, "%x.%x.", a[i] & 0xfu, a[i] >> 4);
+		snprintf(sni, 5, "%x.%x.", a[i] & 0xfu, (unsigned)a[i] >> 4);
 	memcpy(sni, "ip6.arpa", sizeof("ip6.arpa"));
 }
 

@@ -114,10 +114,11 @@ static int set_request(struct cmp_task *t, OSSL_CRMF_MSG **crm, struct err *e)
 		csr = d2i_X509_REQ(NULL, &at, len);
 		ok = csr != NULL && OSSL_CMP_CTX_set1_p10CSR(t->ctx, csr) == 1;
 	} else {
+		/* The proof is in it. By "none" OpenSSL 3.5 expects a key from the CA. */
 		*crm = d2i_OSSL_CRMF_MSG(NULL, &at, len);
 		ok = *crm != NULL &&
 		     OSSL_CMP_CTX_set_option(t->ctx, OSSL_CMP_OPT_POPO_METHOD,
-					     OSSL_CRMF_POPO_NONE) == 1 &&
+					     OSSL_CRMF_POPO_RAVERIFIED) == 1 &&
 		     EVP_PKEY_up_ref(t->new_key) == 1 &&
 		     OSSL_CMP_CTX_set0_newPkey(t->ctx, 0, t->new_key) == 1;
 	}
