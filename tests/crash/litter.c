@@ -27,6 +27,7 @@ static const char *const welcome[] = {
 	"state/archive",
 	"state/ca",
 	"state/crl",
+	"state/roots",
 	"state/accounts",
 	"state/accounts/ca",
 	"state/accounts/ca/account.key",

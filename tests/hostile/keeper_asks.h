@@ -206,12 +206,13 @@ static inline void put_of_worker(struct stage *s, const struct asked *q, struct 
 	static const uint32_t acme[] = { SIGN_JWS,   SIGN_JWS,     SIGN_JWS,
 					 SIGN_JWS,   SIGN_ACCOUNT, SIGN_REGISTERED,
 					 SIGN_ROLLED };
-	static const uint32_t est[] = { SIGN_EST, SIGN_EST_USER, SIGN_EST_LIVE };
+	static const uint32_t est[] = { SIGN_EST, SIGN_EST_USER, SIGN_EST_LIVE,
+					SIGN_EST_FIRST };
 	const uint32_t type = s->spec.issuers[q->issuer].type;
 
 	msg_begin(m,
 		  type == ISSUER_ACME  ? acme[mutant_draw(&s->u, 7)]
-		  : type == ISSUER_EST ? est[mutant_draw(&s->u, 3)]
+		  : type == ISSUER_EST ? est[mutant_draw(&s->u, 4)]
 				       : SIGN_CFSSL,
 		  0);
 	if (m->type == SIGN_JWS)
@@ -222,4 +223,8 @@ static inline void put_of_worker(struct stage *s, const struct asked *q, struct 
 				   : "https://ca.example/acct/1");
 	if (m->type == SIGN_ROLLED || m->type == SIGN_EST)
 		msg_put_u64(m, mutant_draw(&s->u, 2));
+	if (m->type == SIGN_EST) {
+		msg_put_str(m, "");
+		put_numbers(m, (const uint64_t[]){ 0, 0 }, 2);
+	}
 }

@@ -304,7 +304,7 @@ static void each_was_done(const struct stage *s)
 {
 	uint32_t sum = 0, least = UINT32_MAX;
 
-	for (uint32_t type = KEEPER_STAMP; type <= SIGN_EST_LIVE; type++) {
+	for (uint32_t type = KEEPER_STAMP; type <= SIGN_EST_FIRST; type++) {
 		const bool is_asked = type <= KEEPER_CRL_FORGET ||
 				      (type >= SIGN_ACCOUNT && type <= SIGN_CFSSL) ||
 				      type >= SIGN_EST;
