@@ -78,7 +78,7 @@ static void keep_roots(struct config_reader *r, const config_setting_t *s,
 	    xasprintf("%s/roots/%s.pem", snapshot_string(r->b, r->global.state_dir),
 		      name == NULL ? "" : config_string(r, name, "a name"));
 
-	if (i->type != ISSUER_EST)
+	if (i->type != ISSUER_EST && i->type != ISSUER_STEP)
 		config_expected(r, s, "a file: this type of issuer names no roots");
 	i->trust = snapshot_text(r->b, path);
 }

@@ -83,6 +83,15 @@ static int advance(struct worker *w, const struct worker_task *t,
 	return rc;
 }
 
+static int ask_roots(struct worker *w, const struct http_settings *http,
+		     struct buf *pem, struct err *e)
+{
+	struct step_settings s = settings(w);
+
+	s.http = *http;
+	return step_roots(&s, pem, e);
+}
+
 static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 {
 	const struct step_host host = { w, host_request, host_token, worker_live };
@@ -93,5 +102,6 @@ static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 
 const struct worker_protocol worker_step = {
 	.advance = advance,
+	.roots = ask_roots,
 	.revoke = revoke_cert,
 };

@@ -33,6 +33,23 @@ test_who_has_the_password_is_given_a_certificate() {
 	is_live_of www 1 1
 }
 
+test_a_server_is_known_by_the_fingerprint_of_its_root() {
+	local print
+	start_step_ca
+	print=$(openssl x509 -in root.pem -outform DER | sha256sum | cut -c 1-64)
+	trust=sha256:$print corp "$(as_provisioner)"
+	expect 0 everleaf renew
+	is_whole www
+	cmp root.pem state/roots/corp.pem
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	rm -rf state
+	trust=sha256:$(sha256sum <root.pem | cut -c 1-64) corp "$(as_provisioner)"
+	expect 1 everleaf renew
+	says err "$url"
+	is 1 "$(answered 201 sign)"
+}
+
 test_the_live_certificate_has_a_new_key_certified() {
 	enrols
 	echo "not that" >password
