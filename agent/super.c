@@ -75,8 +75,6 @@ static const struct msg_rule rules[] = {
 static int serve(struct super *s, struct super_proc *p, struct err *e)
 {
 	struct msg *m = &s->msg;
-	AUTO_FD int given =
-	    -1; /* a worker ends when no copy of its other end is left */
 	uint32_t id;
 	int rc;
 
@@ -94,7 +92,9 @@ static int serve(struct super *s, struct super_proc *p, struct err *e)
 	if (m->type == MSG_LATER)
 		return 0;
 	rc = msg_send(p->sock, m, e);
-	given = msg_take_fd(m);
+	/* A worker ends when no copy of its other end is left. */
+	auto_fd_(&m->fd);
+	m->fd = -1;
 	return rc;
 }
 

@@ -96,3 +96,12 @@ as_user() { # [PASSWORD]
 asked() { # STEP
 	grep -c "\"POST /.well-known/est/$1 HTTP" "$dir/est.log" || :
 }
+
+# What has ended, as this openssl x509 takes it.
+ended() {
+	if openssl x509 -help 2>&1 | grep -q not_after; then
+		echo "-not_before 20200101000000Z -not_after 20200201000000Z"
+	else
+		echo "-days -1"
+	fi
+}

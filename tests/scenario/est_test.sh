@@ -150,15 +150,6 @@ test_a_certificate_may_be_who_enrols_first() {
 	says err "not by that certificate: enrolled by certificate_file again"
 }
 
-# As this openssl x509 takes it.
-ended() {
-	if openssl x509 -help 2>&1 | grep -q not_after; then
-		echo "-not_before 20200101000000Z -not_after 20200201000000Z"
-	else
-		echo "-days -1"
-	fi
-}
-
 # Turned away by an alert in TLS; and a key that is another one's is noticed before.
 test_a_certificate_that_is_no_good_is_told() {
 	est_ca

@@ -106,7 +106,8 @@ test_what_has_the_fingerprint_and_is_no_root_or_has_expired_is_refused() {
 	trusts "sha256:$(fingerprint below)"
 	expect 1 everleaf renew
 	says err "the certificate with the fingerprint of trust is no root: it is not signed by its own key"
-	openssl x509 -req -in ca.csr -signkey ca.key -days -1 -out cas.pem -extfile <(
+	# shellcheck disable=SC2046
+	openssl x509 -req -in ca.csr -signkey ca.key $(ended) -out cas.pem -extfile <(
 		printf '%s\n' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign) 2>/dev/null
 	trusts "sha256:$(fingerprint cas)"
 	expect 1 everleaf renew
