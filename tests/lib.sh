@@ -216,11 +216,17 @@ is_live_of() { # NAME LIVE ISSUED
 	is "$2 of $3" "$(live "$1") of $(events "$1" issued)"
 }
 
+# What another has said is not what the one says that is started next: the shell empties a
+# file when the program in the background comes to run, and who waits for a word may be first.
+says_anew() { # FILE
+	: >"$1"
+}
+
 # -- the daemon --
 
 # $run is its process, agent.err what it says.
 start_agent() {
-	: >"$dir/agent.err" # what another has said is not what this one says
+	says_anew "$dir/agent.err"
 	"$BUILD/everleaf" -c "$dir/everleaf.conf" agent >"$dir/agent.out" 2>"$dir/agent.err" </dev/null &
 	run=$!
 	started $run
@@ -329,6 +335,7 @@ free_port() {
 }
 
 start_serve() { # PEM: $port is where it listens, $server its process
+	says_anew "$dir/serve.out"
 	"$tools/serve" 0 "$1" >"$dir/serve.out" 2>"$dir/serve.err" &
 	server=$!
 	started $server
@@ -337,6 +344,7 @@ start_serve() { # PEM: $port is where it listens, $server its process
 }
 
 start_load() { # PORT NAME: $load is its process
+	says_anew "$dir/load.out"
 	"$tools/load" "$1" "$2" >"$dir/load.out" &
 	load=$!
 	started $load

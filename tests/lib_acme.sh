@@ -56,9 +56,10 @@ ca=ca # its folder: another one is another CA
 start_ca() { # its script on stdin; see tests/tools/ca
 	mkdir -p "$dir/$ca"
 	cat >"$dir/$ca/script"
+	says_anew "$dir/$ca/port"
 	"$root/tests/tools/ca" "$dir/$ca" 2>"$dir/$ca/err" &
 	started $!
-	until_true 60 test -e "$dir/$ca/port"
+	until_true 60 test -s "$dir/$ca/port"
 	url=https://localhost:$(cat "$dir/$ca/port")/directory
 	trust=$dir/$ca/root.pem
 }

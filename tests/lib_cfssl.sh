@@ -68,6 +68,7 @@ run_cfssl() { # NAME [OPTIONS of serve]
 	local name=$1
 	shift
 	free_port
+	says_anew "$dir/cfssl.log"
 	"$cfssl" serve -address 127.0.0.1 -port $port -ca "$dir/ca/$name.pem" \
 		-ca-key "$dir/ca/$name-key.pem" -config "$dir/ca/profiles.json" "$@" \
 		>"$dir/cfssl.out" 2>"$dir/cfssl.log" &
@@ -116,6 +117,7 @@ start_recording_cfssl() {
 start_liar() {
 	mkdir -p "$dir/liar"
 	told ""
+	says_anew "$dir/liar/port"
 	"$root/tests/tools/cfssl_liar" "$dir/liar" "$url" >"$dir/liar.out" 2>"$dir/liar.err" &
 	started $!
 	until_true 60 test -s "$dir/liar/port"

@@ -20,6 +20,7 @@ cmp_leaf() { # NAME BY
 }
 
 run_cmp_ca() { # [ROOT]
+	says_anew cmp_ca.out
 	"$tools/cmp_ca" "$dir" "${life-172800}" web s3cret "$@" >cmp_ca.out 2>cmp_ca.err </dev/null &
 	server=$!
 	started $server

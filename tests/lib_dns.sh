@@ -49,6 +49,7 @@ bind_start() { # ADDRESS, its zones on stdin
 	};
 	controls { };
 	CONF
+	says_anew "$at/out"
 	named -g -c "$at/named.conf" -n 1 2>"$at/out" &
 	echo $! >"$at/number"
 	started $!

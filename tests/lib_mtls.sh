@@ -28,6 +28,7 @@ needs() { # PROGRAM...
 
 # What it says is in server.out; it is ended with the case.
 starts_by() { # COMMAND...
+	says_anew "$dir/server.out"
 	"$@" >"$dir/server.out" 2>&1 </dev/null &
 	server=$!
 	started $server

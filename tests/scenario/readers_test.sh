@@ -22,6 +22,7 @@ said() { # WAY WORD: of that reader
 }
 
 start_reader() { # WAY PATH
+	says_anew "$dir/$1.out"
 	"$tools/reader" "$1" "$2" >"$dir/$1.out" &
 	readers+=($!)
 	started $!
