@@ -201,7 +201,6 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 {
 	const bool later = e->code == ERR_LATER;
 	const int64_t wait_s = later ? e->retry_at_ms / 1000 - clock_now() : 0;
-	const unsigned before = j->memory.fallback.asked;
 
 	if (agent_cut_off_by(a, e) || j->state < JOB_ORDERING ||
 	    j->state > JOB_VERIFYING)
@@ -210,10 +209,8 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 		return true;
 	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s)) {
 		issuer_choose(a, j);
-		if (j->memory.fallback.asked > before) {
-			ask_next(a, j, e);
-			return true;
-		}
+		ask_next(a, j, e);
+		return true;
 	}
 	if (later) {
 		park(a, j, e);

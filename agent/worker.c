@@ -92,9 +92,9 @@ void worker_end(struct worker *w)
 
 static void result_done(struct worker_result *r)
 {
-	buf_done(&r->chain);
-	buf_done(&r->anchors);
-	free(r->note);
+	buf_done(&r->got.chain);
+	buf_done(&r->got.anchors);
+	free(r->got.note);
 }
 
 static int get_task(const struct worker *w, struct msg *m, struct worker_task *t,
@@ -128,10 +128,10 @@ static int advance(struct worker *w, const struct worker_task *t,
 {
 	w->is_new = t->is_new;
 	TRY(w->protocol->advance(w, t, r, e));
-	if (r->chain.len + r->anchors.len > LIMIT_CHAIN_SENT)
+	if (r->got.chain.len + r->got.anchors.len > LIMIT_CHAIN_SENT)
 		return err_set(e, ERR_LIMIT,
 			       "the chain has %zu bytes, and its anchors %zu",
-			       r->chain.len, r->anchors.len);
+			       r->got.chain.len, r->got.anchors.len);
 	return 0;
 }
 
@@ -154,10 +154,10 @@ int worker_order(void *worker, struct msg *m, struct err *e)
 	if (rc < 0)
 		return rc;
 	msg_begin(m, WORKER_ORDER, id);
-	msg_put_str(m, r.chain.data);
-	msg_put_str(m, r.anchors.data);
-	msg_put_str(m, r.note);
-	msg_put_i64(m, r.clock_ahead_s);
+	msg_put_str(m, r.got.chain.data);
+	msg_put_str(m, r.got.anchors.data);
+	msg_put_str(m, r.got.note);
+	msg_put_i64(m, r.got.clock_ahead_s);
 	msg_put_u64(m, r.has_ari);
 	return 0;
 }

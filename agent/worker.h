@@ -28,6 +28,7 @@
 #include "agent/name_set.h"
 #include "base/msg.h"
 #include "ca/cfssl.h"
+#include "ca/enrolled.h"
 
 struct spec;
 struct spec_cert;
@@ -52,12 +53,8 @@ struct worker_task {
 
 /* What has come of it. */
 struct worker_result {
-	struct buf chain;      /* PEM, in any order: x509_order.h */
-	struct buf anchors;    /* PEM of what it has to lead to; empty: ACME, which is
-				  trusted for its TLS */
-	char *note;            /* owned; for people; NULL: none */
-	int64_t clock_ahead_s; /* of the CA's clock before ours */
-	bool has_ari;          /* WORKER_ARI may be asked of it */
+	struct enrolled got;
+	bool has_ari; /* WORKER_ARI may be asked of it */
 };
 
 /*

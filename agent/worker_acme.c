@@ -263,8 +263,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 	want_init(w, t, &want);
 	if (want.order.url == NULL)
 		TRY(worker_caa(w, t->cert, &want.order, e));
-	TRY(order_advance(&w->acme, &want.order, &r->chain, &r->note, e));
-	r->clock_ahead_s = w->acme.clock_ahead_s;
+	TRY(order_advance(&w->acme, &want.order, &r->got.chain, &r->got.note, e));
+	r->got.clock_ahead_s = w->acme.clock_ahead_s;
 	r->has_ari = w->acme.directory.renewal_info != NULL;
 	return 0;
 }

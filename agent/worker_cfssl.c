@@ -44,8 +44,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 		   struct worker_result *r, struct err *e)
 {
 	(void)t; /* all that is asked for is in what the keeper says */
-	TRY(cfssl_sign(&w->cfssl, &r->chain, &r->anchors, e));
-	r->clock_ahead_s = w->cfssl.clock_ahead_s;
+	TRY(cfssl_sign(&w->cfssl, &r->got.chain, &r->got.anchors, e));
+	r->got.clock_ahead_s = w->cfssl.clock_ahead_s;
 	return 0;
 }
 

@@ -64,14 +64,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 {
 	const struct cmp_settings s = settings_of(w);
 	const struct cmp_host host = host_of(w);
-	struct cmp_result came = { .note = NULL };
-	const int rc = cmp_enrol(&s, &host, t->replaces, t->handle, &came, e);
 
-	r->chain = came.chain;
-	r->anchors = came.anchors;
-	r->note = came.note;
-	r->clock_ahead_s = came.clock_ahead_s;
-	return rc;
+	return cmp_enrol(&s, &host, t->replaces, t->handle, &r->got, e);
 }
 
 static int revoke_cert(struct worker *w, bool by_key, struct err *e)

@@ -55,14 +55,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 		.url = spec_text(w->spec, i->url),
 		.http = worker_http(w, i),
 	};
-	struct est_result came = { .note = NULL };
-	const int rc = est_enrol(&s, &host, t->replaces, t->handle, &came, e);
 
-	r->chain = came.chain;
-	r->anchors = came.anchors;
-	r->note = came.note;
-	r->clock_ahead_s = came.clock_ahead_s;
-	return rc;
+	return est_enrol(&s, &host, t->replaces, t->handle, &r->got, e);
 }
 
 static int ask_roots(struct worker *w, const struct http_settings *http,

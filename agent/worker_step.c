@@ -73,14 +73,8 @@ static int advance(struct worker *w, const struct worker_task *t,
 {
 	const struct step_host host = { w, host_request, host_token, worker_live };
 	const struct step_settings s = settings(w);
-	struct step_result came = { .note = NULL };
-	const int rc = step_enrol(&s, &host, t->replaces, &came, e);
 
-	r->chain = came.chain;
-	r->anchors = came.anchors;
-	r->note = came.note;
-	r->clock_ahead_s = came.clock_ahead_s;
-	return rc;
+	return step_enrol(&s, &host, t->replaces, &r->got, e);
 }
 
 static int ask_roots(struct worker *w, const struct http_settings *http,

@@ -132,7 +132,7 @@ static int set_request(struct cmp_task *t, OSSL_CRMF_MSG **crm, struct err *e)
 
 /* With a handle, the first try ends with what was said before, and the second is new. */
 static int run(struct cmp_task *t, const OSSL_CRMF_MSG *crm, const char *handle,
-	       struct cmp_result *r, struct err *e)
+	       struct enrolled *r, struct err *e)
 {
 	static const int types[] = { [CMP_IR] = OSSL_CMP_IR,
 				     [CMP_CR] = OSSL_CMP_CR,
@@ -153,7 +153,7 @@ static int run(struct cmp_task *t, const OSSL_CRMF_MSG *crm, const char *handle,
 	return put_chain(t, OSSL_CMP_CTX_get0_newCert(t->ctx), &r->chain, e);
 }
 
-static int enrol(struct cmp_task *t, const char *handle, struct cmp_result *r,
+static int enrol(struct cmp_task *t, const char *handle, struct enrolled *r,
 		 struct err *e)
 {
 	OSSL_CRMF_MSG *crm = NULL;
@@ -174,7 +174,7 @@ static int enrol(struct cmp_task *t, const char *handle, struct cmp_result *r,
 }
 
 /* 1: it was not taken, and there is somebody else to ask as. */
-static int by_live(struct cmp_task *t, const char *handle, struct cmp_result *r,
+static int by_live(struct cmp_task *t, const char *handle, struct enrolled *r,
 		   struct err *e)
 {
 	struct err none;
@@ -195,7 +195,7 @@ static int by_live(struct cmp_task *t, const char *handle, struct cmp_result *r,
 	return 1;
 }
 
-static int put_anchors(const struct cmp_task *t, struct cmp_result *r, struct err *e)
+static int put_anchors(const struct cmp_task *t, struct enrolled *r, struct err *e)
 {
 	for (int i = 0; i < sk_X509_num(t->anchors); i++)
 		TRY(x509_to_pem(sk_X509_value(t->anchors, i), &r->anchors, e));
@@ -210,7 +210,7 @@ static bool is_over(const struct err *e)
 }
 
 int cmp_enrol(const struct cmp_settings *settings, const struct cmp_host *host,
-	      bool renews, const char *handle, struct cmp_result *r, struct err *e)
+	      bool renews, const char *handle, struct enrolled *r, struct err *e)
 {
 	AUTO_CMP_TASK struct cmp_task t = { .s = settings, .host = host };
 	const bool by_kur =

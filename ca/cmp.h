@@ -34,6 +34,7 @@
 #include <stdint.h>
 
 #include "base/http.h"
+#include "ca/enrolled.h"
 
 struct err;
 
@@ -87,19 +88,12 @@ struct cmp_settings {
 				      messages and of what the CA issues */
 };
 
-struct cmp_result {
-	struct buf chain;      /* PEM: the leaf, and what leads to an anchor */
-	struct buf anchors;    /* PEM of `trust`; without it, of the CA's roots */
-	char *note;            /* owned; NULL: nothing has to be said */
-	int64_t clock_ahead_s; /* of its clock before ours */
-};
-
 /* Enrol; `renews`: there is a live certificate to sign for it; `handle` NULL: nothing waits.
  * *r begins as { 0 }, and is the caller's whatever happens. ERR_REFUSED: the CA rejects it,
  * and why; ERR_TRUST: an answer or the certificate is not what it should be; ERR_LATER: it
  * waits; others as in answer.h and http.h. */
 int cmp_enrol(const struct cmp_settings *s, const struct cmp_host *host, bool renews,
-	      const char *handle, struct cmp_result *r, struct err *e);
+	      const char *handle, struct enrolled *r, struct err *e);
 
 /* Revoke what the host names: signed by its own key, else, unless `by_key`, by the first
  * credential. */

@@ -286,7 +286,7 @@ static int in_order(const struct est *s, STACK_OF(X509) * all)
 /* The leaf is the one for our key, wherever it stands, and nothing else of what came is
  * taken that does not lead from it to an anchor. */
 static int take_chain(const struct est *s, const STACK_OF(X509) * came,
-		      struct est_result *r, struct err *e)
+		      struct enrolled *r, struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *all = sk_X509_new_null();
 	bool more = true;
@@ -323,8 +323,8 @@ static int wait_for(const struct est *s, const char *url, const char *handle,
 	return err_wrap(e, "%s: the request waits for approval", url);
 }
 
-static int post(struct est *s, const char *step, const char *handle,
-		struct est_result *r, struct err *e)
+static int post(struct est *s, const char *step, const char *handle, struct enrolled *r,
+		struct err *e)
 {
 	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
 	AUTO_CHAIN STACK_OF(X509) *came = sk_X509_new_null();
@@ -345,7 +345,7 @@ static int post(struct est *s, const char *step, const char *handle,
 }
 
 static int enrol(struct est *s, const char *step, const char *handle,
-		 struct est_result *r, struct err *e)
+		 struct enrolled *r, struct err *e)
 {
 	struct http_settings http = s->s.http;
 
@@ -380,8 +380,7 @@ static int take_first(struct est *s, struct err *e)
 }
 
 /* 1: it was not taken, and there is somebody else to ask as. */
-static int by_live(struct est *s, const char *handle, struct est_result *r,
-		   struct err *e)
+static int by_live(struct est *s, const char *handle, struct enrolled *r, struct err *e)
 {
 	struct err none;
 
@@ -403,7 +402,7 @@ static int by_live(struct est *s, const char *handle, struct est_result *r,
 	return 1;
 }
 
-static int by_first(struct est *s, const char *handle, struct est_result *r,
+static int by_first(struct est *s, const char *handle, struct enrolled *r,
 		    struct err *e)
 {
 	if (s->user.len == 0 && !s->first)
@@ -412,7 +411,7 @@ static int by_first(struct est *s, const char *handle, struct est_result *r,
 }
 
 int est_enrol(const struct est_settings *settings, const struct est_host *host,
-	      bool renews, const char *handle, struct est_result *r, struct err *e)
+	      bool renews, const char *handle, struct enrolled *r, struct err *e)
 {
 	AUTO_EST struct est s = { .s = *settings, .host = host };
 	AUTO_FREE char *again = url_of(&s, "simplereenroll");

@@ -25,6 +25,7 @@
 #include <stdint.h>
 
 #include "base/http.h"
+#include "ca/enrolled.h"
 
 struct csr_asks;
 struct err;
@@ -51,13 +52,6 @@ struct est_settings {
 				      host's */
 };
 
-struct est_result {
-	struct buf chain;      /* PEM: the leaf, and what leads to an anchor */
-	struct buf anchors;    /* PEM of `trust`; without it, of the roots in cacerts */
-	char *note;            /* owned; NULL: nothing has to be said */
-	int64_t clock_ahead_s; /* of its clock before ours */
-};
-
 /* What the server says stands above its certificates (RFC 7030 4.1), roots and others: all
  * of it is added to `pem`, nothing of it is judged. Errors as in answer.h and http.h. */
 int est_cacerts(const struct est_settings *s, struct buf *pem, struct err *e);
@@ -65,4 +59,4 @@ int est_cacerts(const struct est_settings *s, struct buf *pem, struct err *e);
 /* Enrol, or with `renews` enrol again; `handle` NULL: nothing waits. *r begins as { 0 }, and
  * is the caller's whatever happens. Errors as in answer.h and http.h. */
 int est_enrol(const struct est_settings *s, const struct est_host *host, bool renews,
-	      const char *handle, struct est_result *r, struct err *e);
+	      const char *handle, struct enrolled *r, struct err *e);

@@ -102,7 +102,7 @@ static int put_csr(const struct step *s, struct json *j, struct err *e)
 
 /* By a token, or with NULL by what is shown. */
 static int post_csr(struct step *s, const char *step, const char *token,
-		    struct step_result *result, struct err *e)
+		    struct enrolled *result, struct err *e)
 {
 	AUTO_REPLY struct step_reply r = { 0 };
 	AUTO_BUF struct buf body = { 0 };
@@ -123,7 +123,7 @@ static int post_csr(struct step *s, const char *step, const char *token,
 	return take_issued(s, step, &r, &s->spki, &result->chain, e);
 }
 
-static int by_provisioner(struct step *s, struct step_result *r, struct err *e)
+static int by_provisioner(struct step *s, struct enrolled *r, struct err *e)
 {
 	AUTO_TOLD struct step_told told = { .reason = 0 };
 
@@ -180,7 +180,7 @@ static int renew(struct step *s, const char *authorization, const struct buf *sp
 	return take_issued(s, "renew", &r, spki, pem, e);
 }
 
-static int by_shown(struct step *s, const struct shown *shown, struct step_result *r,
+static int by_shown(struct step *s, const struct shown *shown, struct enrolled *r,
 		    struct err *e)
 {
 	TRY(step_connect(s, true, e));
@@ -190,8 +190,8 @@ static int by_shown(struct step *s, const struct shown *shown, struct step_resul
 }
 
 /* What comes is of the key that has ended; it vouches for the new one. */
-static int by_own_token(struct step *s, const struct shown *shown,
-			struct step_result *r, struct err *e)
+static int by_own_token(struct step *s, const struct shown *shown, struct enrolled *r,
+			struct err *e)
 {
 	AUTO_TOLD struct step_told told = { .reason = 0 };
 	AUTO_BUF struct buf bearer = { 0 };
@@ -213,7 +213,7 @@ static int by_own_token(struct step *s, const struct shown *shown,
 }
 
 /* 1: it was not taken, and the provisioner is to be asked. */
-static int by_pair(struct step *s, struct step_result *r, struct err *e)
+static int by_pair(struct step *s, struct enrolled *r, struct err *e)
 {
 	AUTO_SHOWN struct shown shown = { .same_key = false };
 	int rc = 1;
@@ -238,7 +238,7 @@ static int by_pair(struct step *s, struct step_result *r, struct err *e)
 }
 
 int step_enrol(const struct step_settings *settings, const struct step_host *host,
-	       bool renews, struct step_result *r, struct err *e)
+	       bool renews, struct enrolled *r, struct err *e)
 {
 	AUTO_STEP struct step s = { .s = *settings, .host = host };
 	int rc = 1;

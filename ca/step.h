@@ -24,6 +24,7 @@
 #include <stdint.h>
 
 #include "base/http.h"
+#include "ca/enrolled.h"
 #include "ca/step_key.h"
 
 struct err;
@@ -47,13 +48,6 @@ struct step_settings {
 	struct http_settings http;
 };
 
-struct step_result {
-	struct buf chain;      /* PEM: the leaf, and what came with it */
-	struct buf anchors;    /* PEM of `trust`; without it, of the CA's roots */
-	char *note;            /* owned; NULL: nothing has to be said */
-	int64_t clock_ahead_s; /* of its clock before ours */
-};
-
 /* The roots that the CA names, all of them: added to `pem`, nothing is judged. Errors as in
  * answer.h and http.h. */
 int step_roots(const struct step_settings *s, struct buf *pem, struct err *e);
@@ -62,7 +56,7 @@ int step_roots(const struct step_settings *s, struct buf *pem, struct err *e);
  * caller's whatever happens. Errors as in answer.h and http.h, and ERR_CONFIG: the CA has
  * no such provisioner, or the host cannot sign for it. */
 int step_enrol(const struct step_settings *s, const struct step_host *host, bool renews,
-	       struct step_result *r, struct err *e);
+	       struct enrolled *r, struct err *e);
 
 /* Have revoked what the host says; `by_itself`: it is shown in the handshake. */
 int step_revoke(const struct step_settings *s, const struct step_host *host,

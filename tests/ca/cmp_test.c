@@ -143,7 +143,7 @@ static int enrol(const struct web *w, struct asking *a, size_t row, const char *
 			  .user_agent = "test",
 			  .deadline_ms = rows[row].body == NULL ? 500 : 20000 },
 	};
-	struct cmp_result r = { .note = NULL };
+	struct enrolled r = { .note = NULL };
 	int rc = cmp_enrol(&s, &host, false, handle, &r, e);
 
 	if (rc < 0 && (r.chain.len != 0 || strstr(e->text, w->url) == NULL))
@@ -189,7 +189,7 @@ static void nobody_asks_who_is_not_configured(void **state)
 		const struct cmp_settings s = { .url = w->url,
 						.http = { .trust = w->trust,
 							  .user_agent = "test" } };
-		struct cmp_result r = { .note = NULL };
+		struct enrolled r = { .note = NULL };
 
 		assert_int_equal(cmp_enrol(&s, &host, false, NULL, &r, &e), ERR_CONFIG);
 		buf_done(&r.anchors);
@@ -216,7 +216,7 @@ static void a_handle_that_is_damaged_is_given_up(void **state)
 		const struct cmp_settings s = {
 			.url = url, .http = { .trust = w->trust, .user_agent = "test" }
 		};
-		struct cmp_result r = { .note = NULL };
+		struct enrolled r = { .note = NULL };
 		struct err e = { .code = 0 };
 
 		assert_int_equal(cmp_enrol(&s, &host, false, handle, &r, &e),

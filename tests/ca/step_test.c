@@ -277,7 +277,7 @@ static void end(struct stage *st)
 }
 
 struct came {
-	struct step_result r;
+	struct enrolled r;
 	struct err e;
 	int rc;
 };
