@@ -83,9 +83,9 @@ static bool is_redirect(const struct http_reply *r)
 	return r->status >= 300 && r->status < 400;
 }
 
-static size_t scheme_len(const char *url)
+static const char *host_of(const char *url)
 {
-	return strcspn(url, ":") + strlen("://");
+	return strstr(url, "://") + strlen("://");
 }
 
 /* Whether CAs go there: by name, at the ports that names are validated at. */
@@ -96,7 +96,7 @@ static bool is_followed(const char *url)
 
 	if (!origin_is_http(url) && !origin_same(url, url))
 		return false;
-	host = url + scheme_len(url);
+	host = host_of(url);
 	len = strcspn(host, "/?#");
 	port = memchr(host, ':', len);
 	if (port == NULL)
@@ -110,23 +110,14 @@ static bool is_followed(const char *url)
 static char *leads_to(const char *url, const struct http_reply *r)
 {
 	const char *to = http_header(r, "location", NULL);
-	const size_t scheme = scheme_len(url);
-	AUTO_FREE char *next = NULL;
+	AUTO_FREE char *next = to == NULL ? NULL : origin_resolve(url, to);
 
-	if (to == NULL)
-		return NULL;
-	if (to[0] != '/')
-		next = xstrdup(to);
-	else if (to[1] == '/')
-		next = xasprintf("%.*s%s", (int)(scheme - strlen("//")), url, to);
-	else
-		next = xasprintf("%.*s%s", (int)origin_len(url), url, to);
-	return is_followed(next) ? TAKE(next) : NULL;
+	return next != NULL && is_followed(next) ? TAKE(next) : NULL;
 }
 
 static bool is_at(const char *url, const char *name)
 {
-	const char *host = url + scheme_len(url);
+	const char *host = host_of(url);
 
 	return strcspn(host, ":/?#") == strlen(name) &&
 	       strncasecmp(host, name, strlen(name)) == 0;

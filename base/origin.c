@@ -5,6 +5,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/mem.h"
 #include "base/text.h"
 
 #define HTTP_PORT  80
@@ -94,4 +95,22 @@ size_t origin_len(const char *url)
 	const char *host = strstr(url, "://");
 
 	return host == NULL ? 0 : (size_t)(host + 3 - url) + strcspn(host + 3, "/?#");
+}
+
+char *origin_resolve(const char *from, const char *to)
+{
+	const size_t origin = origin_len(from);
+	size_t len = origin + strcspn(from + origin, "?#");
+
+	if (to[strcspn(to, ":/?#")] == ':')
+		return xstrdup(to);
+	if (strncmp(to, "//", 2) == 0)
+		return xasprintf("%.*s%s", (int)strcspn(from, "/"), from, to);
+	if (to[0] == '/')
+		return xasprintf("%.*s%s", (int)origin, from, to);
+	if (to[0] == '?')
+		return xasprintf("%.*s%s", (int)len, from, to);
+	while (len > origin && from[len - 1] != '/')
+		len--;
+	return xasprintf("%.*s%s%s", (int)len, from, len == origin ? "/" : "", to);
 }

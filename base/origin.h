@@ -22,3 +22,7 @@ bool origin_same_http(const char *url, const char *of);
 
 /* How many bytes of `url` say scheme, host and port; 0: none do. */
 size_t origin_len(const char *url);
+
+/* Where `to` leads that stands at `from`, an URL (RFC 3986 5.2; dots are left to the server
+ * to take out). Owned; it is as good or bad an URL as the two are. */
+char *origin_resolve(const char *from, const char *to);

@@ -29,39 +29,12 @@ static int on_piece(void *arg, const void *data, size_t len, struct err *e)
 
 /* -- where it leads -- */
 
-/* The path of `url` up to its last slash, or all before the path. */
-static int folder_len(const char *url)
-{
-	const size_t base = strcspn(url, ":") + strlen("://");
-	size_t len = base + strcspn(url + base, "?#");
-
-	while (len > base && url[len - 1] != '/')
-		len--;
-	return (int)(len > base ? len : base + strcspn(url + base, "/?#"));
-}
-
 /* Byte by byte: one origin that is written in two ways is two. */
 static bool is_origin_of(const char *url, const char *of)
 {
 	const size_t len = origin_len(of);
 
 	return origin_len(url) == len && strncmp(url, of, len) == 0;
-}
-
-/* RFC 3986 5.2, but that no dots are taken out: servers do that. */
-static char *resolve(const char *from, const char *to)
-{
-	const size_t scheme = strcspn(from, ":") + 1;
-	const int folder = folder_len(from);
-
-	if (to[strcspn(to, ":/?#")] == ':')
-		return xstrdup(to);
-	if (strncmp(to, "//", 2) == 0)
-		return xasprintf("%.*s%s", (int)scheme, from, to);
-	if (to[0] == '/')
-		return xasprintf("%.*s%s", (int)origin_len(from), from, to);
-	return xasprintf("%.*s%s%s", folder, from, from[folder - 1] == '/' ? "" : "/",
-			 to);
 }
 
 static bool is_https(const char *url)
@@ -90,7 +63,7 @@ static int follow(const struct http_reply *reply, char **url, struct err *e)
 	if (to == NULL)
 		return err_set(e, ERR_PROTO, "it sends us on (%ld), but not where to",
 			       reply->status);
-	next = resolve(*url, to);
+	next = origin_resolve(*url, to);
 	if (check_url(next, e) < 0) {
 		free(next);
 		return err_wrap(e, "it sends us on");

@@ -3,9 +3,11 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include <cmocka.h>
 
+#include "base/auto.h"
 #include "base/origin.h"
 
 static const struct row {
@@ -94,11 +96,42 @@ static void one_without_tls_is_only_like_others_without(void **state)
 				 plain[i].same);
 }
 
+/* The examples of RFC 3986 5.4.1 that have no dots, and URLs without a path. */
+static void what_leads_on_is_resolved_against_where_it_stands(void **state)
+{
+	static const char base[] = "http://a/b/c/d;p?q";
+	static const struct {
+		const char *from, *to, *want;
+	} led[] = {
+		{ base, "g:h", "g:h" },
+		{ base, "g", "http://a/b/c/g" },
+		{ base, "g/", "http://a/b/c/g/" },
+		{ base, "/g", "http://a/g" },
+		{ base, "//g", "http://g" },
+		{ base, "?y", "http://a/b/c/d;p?y" },
+		{ base, "g?y/./x", "http://a/b/c/g?y/./x" },
+		{ base, ";x", "http://a/b/c/;x" },
+		{ "https://a:8443", "g", "https://a:8443/g" },
+		{ "https://a:8443?q=/", "g", "https://a:8443/g" },
+		{ "https://[::1]/x/y", "//b:1/z", "https://b:1/z" },
+		{ "https://a/x?u=http://b/c", "g", "https://a/g" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(led) / sizeof(*led); i++) {
+		AUTO_FREE char *got = origin_resolve(led[i].from, led[i].to);
+
+		if (strcmp(got, led[i].want) != 0)
+			fail_msg("\"%s\" at %s: %s", led[i].to, led[i].from, got);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_url_is_of_an_origin_or_it_is_not),
 		cmocka_unit_test(one_without_tls_is_only_like_others_without),
+		cmocka_unit_test(what_leads_on_is_resolved_against_where_it_stands),
 	};
 
 	return cmocka_run_group_tests_name("origin", tests, NULL, NULL);
