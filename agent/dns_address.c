@@ -7,21 +7,19 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-/* Whatever name they stand at: it may be an alias. */
 static int take(const struct dns_question *q, struct dns_addresses *out, struct err *e)
 {
-	const bool is_v6 = q->type == DNS_AAAA;
 	struct dns_record record;
 	struct dns_reply r;
 	int rc;
 
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
 	TRY(dns_reply_check(&r, q->name, e));
-	while ((rc = dns_reply_next(&r, &record, e)) > 0)
-		if (record.section == DNS_ANSWERS && record.type == (unsigned)q->type &&
-		    record.len == (is_v6 ? 16u : 4u) && out->n < DNS_ADDRESSES_MAX)
-			(void)inet_ntop(is_v6 ? AF_INET6 : AF_INET, record.data,
-					out->list[out->n++], INET6_ADDRSTRLEN);
+	while ((rc = dns_reply_answer(&r, q->type, &record, e)) > 0)
+		if (out->n < DNS_ADDRESSES_MAX)
+			(void)inet_ntop(q->type == DNS_A ? AF_INET : AF_INET6,
+					record.data, out->list[out->n++],
+					INET6_ADDRSTRLEN);
 	return rc;
 }
 

@@ -27,9 +27,8 @@ static int has_address(const struct dns_question *q, bool *has, struct err *e)
 
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
 	TRY(dns_reply_check(&r, q->name, e));
-	while ((rc = dns_reply_next(&r, &record, e)) > 0)
-		*has =
-		    *has || (record.section == DNS_ANSWERS && record.type == q->type);
+	while ((rc = dns_reply_answer(&r, q->type, &record, e)) > 0)
+		*has = true;
 	return rc;
 }
 

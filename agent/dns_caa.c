@@ -75,9 +75,7 @@ static int read_set(const struct dns_question *q, struct caa *set, size_t *n,
 	*n = 0;
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
 	TRY(dns_reply_check(&r, q->name, e));
-	while ((rc = dns_reply_next(&r, &record, e)) > 0) {
-		if (record.section != DNS_ANSWERS || record.type != DNS_CAA)
-			continue;
+	while ((rc = dns_reply_answer(&r, DNS_CAA, &record, e)) > 0) {
 		if (*n == LIMIT_CAA)
 			return err_set(e, ERR_LIMIT, "more than %d CAA records at %s",
 				       LIMIT_CAA, q->name);

@@ -43,9 +43,8 @@ static int alias_of(const struct dns_question *q, const char *name,
 
 	*found = false;
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
-	while ((rc = dns_reply_next(&r, &record, e)) > 0) {
-		if (record.section != DNS_ANSWERS || record.type != DNS_CNAME ||
-		    strcmp(record.owner, name) != 0)
+	while ((rc = dns_reply_answer(&r, DNS_CNAME, &record, e)) > 0) {
+		if (strcmp(record.owner, name) != 0)
 			continue;
 		*found = true;
 		TRY(dns_reply_name(&r, record.at, target, &end, e));

@@ -77,10 +77,9 @@ static int names_of(const struct look *l, char (*names)[DNS_NAME_SIZE], size_t *
 	if (rc == 0)
 		rc = dns_reply_open(&r, q->reply.data, q->reply.len, e);
 	while (rc == 0 && *n < DNS_NS_MAX &&
-	       (rc = dns_reply_next(&r, &record, e)) > 0) {
+	       (rc = dns_reply_answer(&r, DNS_NS, &record, e)) > 0) {
 		rc = 0;
-		if (record.section != DNS_ANSWERS || record.type != DNS_NS ||
-		    strcmp(record.owner, l->zone) != 0)
+		if (strcmp(record.owner, l->zone) != 0)
 			continue;
 		rc = dns_reply_name(&r, record.at, names[*n], &end, e);
 		*n += rc == 0 && names[*n][0] != '\0';
@@ -102,7 +101,7 @@ static bool set_address(const struct dns_record *record, const char *port,
 	char text[INET6_ADDRSTRLEN];
 	uint64_t number;
 
-	if (record->len != (is_v6 ? 16u : 4u) || !text_u64(port, UINT16_MAX, &number))
+	if (!text_u64(port, UINT16_MAX, &number))
 		return false;
 	in4.sin_port = in6.sin6_port = htons((uint16_t)number);
 	if (is_v6) {
@@ -117,7 +116,6 @@ static bool set_address(const struct dns_record *record, const char *port,
 	return true;
 }
 
-/* Whatever name they stand at: it may be an alias. */
 static int add_addresses(const struct look *l, const struct dns_question *q,
 			 struct servers *s, struct err *e)
 {
@@ -126,9 +124,8 @@ static int add_addresses(const struct look *l, const struct dns_question *q,
 	int rc;
 
 	TRY(dns_reply_open(&r, q->reply.data, q->reply.len, e));
-	while ((rc = dns_reply_next(&r, &record, e)) > 0) {
-		if (record.section != DNS_ANSWERS || record.type != (unsigned)q->type ||
-		    s->n == DNS_NS_ADDRESS ||
+	while ((rc = dns_reply_answer(&r, q->type, &record, e)) > 0) {
+		if (s->n == DNS_NS_ADDRESS ||
 		    !set_address(&record, l->asked->port, &s->list[s->n].address))
 			continue;
 		memcpy(s->list[s->n++].name, q->name, DNS_NAME_SIZE);
@@ -206,10 +203,9 @@ static int find_value(const struct dns_question *q, const char *value, bool *fou
 		return err_set(e, ERR_NET, "it says %s", dns_rcode(code));
 	if ((r.flags & DNS_AUTHORITATIVE) == 0)
 		return err_set(e, ERR_NET, "it does not serve the zone");
-	while ((rc = dns_reply_next(&r, &record, e)) > 0)
+	while ((rc = dns_reply_answer(&r, DNS_TXT, &record, e)) > 0)
 		*found = *found ||
-			 (record.section == DNS_ANSWERS && record.type == DNS_TXT &&
-			  strcmp(record.owner, q->name) == 0 && says(&record, value));
+			 (strcmp(record.owner, q->name) == 0 && says(&record, value));
 	return rc;
 }
 

@@ -168,3 +168,20 @@ int dns_reply_next(struct dns_reply *r, struct dns_record *record, struct err *e
 	r->at = record->at + record->len;
 	return 1;
 }
+
+static bool has_length_of(enum dns_type type, size_t len)
+{
+	return type == DNS_A ? len == 4 : type != DNS_AAAA || len == 16;
+}
+
+int dns_reply_answer(struct dns_reply *r, enum dns_type type, struct dns_record *record,
+		     struct err *e)
+{
+	int rc;
+
+	while ((rc = dns_reply_next(r, record, e)) > 0)
+		if (record->section == DNS_ANSWERS && record->type == (unsigned)type &&
+		    has_length_of(type, record->len))
+			return 1;
+	return rc;
+}

@@ -66,6 +66,11 @@ bool dns_reply_is_to(const struct dns_reply *r, unsigned id, enum dns_opcode opc
 /* The next record: 1; 0 if there is none; ERR_PROTO. */
 int dns_reply_next(struct dns_reply *r, struct dns_record *record, struct err *e);
 
+/* The next record of that type among the answers, at whatever name: it may be an alias. Of
+ * addresses, those of their length. */
+int dns_reply_answer(struct dns_reply *r, enum dns_type type, struct dns_record *record,
+		     struct err *e);
+
 /* The name at `at`, and where it ends. A name that is not of dns.h's letters is "". */
 int dns_reply_name(const struct dns_reply *r, size_t at, char name[DNS_NAME_SIZE],
 		   size_t *end, struct err *e);

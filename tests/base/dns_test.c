@@ -182,6 +182,32 @@ static void a_reply_is_read(void **state)
 	assert_int_equal(dns_reply_next(&r, &record, &e), 0);
 }
 
+/* An alias, an address that is too long, one that is right, and one beside the answers. */
+static void the_answers_of_a_type_are_found(void **state)
+{
+	static const uint8_t addresses[] =
+	    "\x12\x34\x84\x00\x00\x01\x00\x03\x00\x00\x00\x01"
+	    "\x01"
+	    "a\x00\x00\x01\x00\x01"
+	    "\xc0\x0c\x00\x05\x00\x01\x00\x00\x00\x3c\x00\x02\xc0\x0c"
+	    "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x05\x7f\x00\x00\x01\x09"
+	    "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x7f\x00\x00\x02"
+	    "\xc0\x0c\x00\x01\x00\x01\x00\x00\x00\x3c\x00\x04\x7f\x00\x00\x03";
+	struct dns_record record;
+	struct dns_reply r;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(dns_reply_open(&r, addresses, sizeof(addresses) - 1, &e), 0);
+	assert_int_equal(dns_reply_answer(&r, DNS_A, &record, &e), 1);
+	assert_memory_equal(record.data, "\x7f\x00\x00\x02", 4);
+	assert_int_equal(dns_reply_answer(&r, DNS_A, &record, &e), 0);
+	assert_int_equal(dns_reply_open(&r, addresses, sizeof(addresses) - 1, &e), 0);
+	assert_int_equal(dns_reply_answer(&r, DNS_AAAA, &record, &e), 0);
+	assert_int_equal(dns_reply_open(&r, addresses, sizeof(addresses) - 2, &e), 0);
+	assert_int_equal(dns_reply_answer(&r, DNS_AAAA, &record, &e), ERR_PROTO);
+}
+
 /* Whatever can be read of `len` bytes, in memory that ends where they do. */
 static int read_all(const uint8_t *data, size_t len)
 {
@@ -288,6 +314,7 @@ int main(void)
 		cmocka_unit_test(a_name_server_has_a_host_and_a_port),
 		cmocka_unit_test(a_question_is_written_as_the_rfc_says),
 		cmocka_unit_test(a_reply_is_read),
+		cmocka_unit_test(the_answers_of_a_type_are_found),
 		cmocka_unit_test(a_reply_that_is_cut_off_is_none),
 		cmocka_unit_test(whatever_a_byte_is_reading_ends),
 		cmocka_unit_test(a_name_that_points_forward_or_at_itself_is_none),
