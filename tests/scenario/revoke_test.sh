@@ -49,12 +49,12 @@ test_what_was_revoked_does_not_wait_for_what_failed_before() {
 # Or each run would end with an error for ever.
 test_what_has_ended_before_it_could_be_revoked_is_left_alone() {
 	lab
-	sed -i 's/"CN=Lab CA";/& lifetime = "3s";/' everleaf.conf
+	sed -i 's/"CN=Lab CA";/& lifetime = "6s";/' everleaf.conf
 	expect 0 everleaf renew
 	mv state/ca/lab/root.key kept
 	expect 1 everleaf revoke www
 	says err "www: generation 1 is not revoked: "
-	sleep 3
+	sleep 6
 	expect 1 everleaf renew # cannot be replaced either
 	says err "www: generation 1 is not revoked any more: it has ended"
 	expect 1 everleaf renew
