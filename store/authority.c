@@ -2,9 +2,11 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "base/auto.h"
+#include "base/crl.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "store/place.h"
@@ -136,14 +138,36 @@ int authority_save_crl(int root, const char *name, const struct buf *pem,
 	return 0;
 }
 
+/* A crash between the two left crl.der behind crl.pem: whom that revokes is revoked for
+ * those who are given the other, too. */
+static int follow(int dir, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 }, want = { 0 }, have = { 0 };
+	AUTO_CRL X509_CRL *crl = NULL;
+
+	if (!file_exists(dir, CRL_PEM))
+		return 0;
+	TRY(file_read(dir, CRL_PEM, LIMIT_CRL, &pem, e));
+	TRY(crl_from_pem(pem.data, pem.len, &crl, e));
+	TRY(crl_to_der(crl, &want, e));
+	if (file_exists(dir, CRL_DER))
+		TRY(file_read(dir, CRL_DER, LIMIT_CRL, &have, e));
+	if (have.len == want.len && memcmp(have.data, want.data, want.len) == 0)
+		return 0;
+	return put(dir, CRL_DER, &want, 0644, e);
+}
+
 int authority_sweep(int root, const char *name, struct err *e)
 {
 	AUTO_FD int dir = -1;
 
 	TRY(place_find(root, PLACE_CA, name, &dir, e));
-	for (size_t i = 0; dir >= 0 && i < N_PARTS; i++)
+	if (dir < 0)
+		return 0;
+	for (size_t i = 0; i < N_PARTS; i++)
 		TRY(file_sweep(dir, parts[i].file, e));
-	return dir < 0 ? 0 : file_sweep(dir, CRL_DER, e);
+	TRY(file_sweep(dir, CRL_DER, e));
+	return follow(dir, e);
 }
 
 void authority_done(struct authority *a)

@@ -41,7 +41,8 @@ int authority_save(int root, const char *name, const struct authority *a,
 int authority_save_crl(int root, const char *name, const struct buf *pem,
 		       const struct buf *der, struct err *e);
 
-/* Remove what crashes left of its files beside their places. Fine if there is no CA. */
+/* Remove what crashes left of its files beside their places, and have crl.der follow crl.pem.
+ * Fine if there is no CA. */
 int authority_sweep(int root, const char *name, struct err *e);
 
 void authority_done(struct authority *a);

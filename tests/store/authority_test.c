@@ -5,7 +5,10 @@
 
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "store/authority.h"
+#include "tests/help/certs.h"
+#include "tests/help/crls.h"
 
 static struct authority of(const char *root, const char *intermediate, const char *crl)
 {
@@ -215,6 +218,35 @@ static void the_list_is_replaced_in_both_forms(void **state)
 	assert_string_equal(a.crl_pem.data, "new");
 }
 
+/* Killed between the two: whom crl.pem revokes is on crl.der after the next run's sweep. */
+static void a_list_that_is_behind_follows_when_it_is_swept(void **state)
+{
+	struct scratch *s = *state;
+	struct crls_plan plan = { .key = certs_key(KEY_ECDSA_P256), .number = 2 };
+	struct buf pem = { 0 }, der = { 0 };
+	struct buf old = { .data = (char[]){ "old" }, .len = 3 };
+	struct buf got = { 0 };
+	struct err e;
+
+	plan.ca = crls_ca("lab", plan.key, "critical,cRLSign");
+	crls_make(&plan, &der);
+	crls_pem(&der, &pem);
+	save(s, "root", NULL, NULL);
+	assert_int_equal(authority_save_crl(s->fd, "lab", &pem, &old, &e), 0);
+	assert_int_equal(authority_sweep(s->fd, "lab", &e), 0);
+	assert_int_equal(file_read(s->fd, "ca/lab/crl.der", 1 << 16, &got, &e), 0);
+	assert_int_equal(got.len, der.len);
+	assert_memory_equal(got.data, der.data, der.len);
+	assert_int_equal(unlinkat(s->fd, "ca/lab/crl.der", 0), 0);
+	assert_int_equal(authority_sweep(s->fd, "lab", &e), 0);
+	assert_int_equal(scratch_stat(s, "ca/lab/crl.der").st_size, der.len);
+	X509_free(plan.ca);
+	EVP_PKEY_free(plan.key);
+	buf_done(&got);
+	buf_done(&pem);
+	buf_done(&der);
+}
+
 static void a_list_of_no_ca_is_refused(void **state)
 {
 	struct scratch *s = *state;
@@ -252,6 +284,7 @@ int main(void)
 		TEST(a_ca_that_lost_a_part_is_an_error_that_names_it),
 		TEST(a_key_that_cannot_be_read_is_not_taken_for_none),
 		TEST(the_list_is_replaced_in_both_forms),
+		TEST(a_list_that_is_behind_follows_when_it_is_swept),
 		TEST(a_list_of_no_ca_is_refused),
 		TEST(a_name_that_leads_elsewhere_is_refused),
 	};
