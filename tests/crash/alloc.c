@@ -12,6 +12,7 @@
 #include "tests/crash/check.h"
 #include "tests/crash/daemon.h"
 #include "tests/crash/look.h"
+#include "tests/crash/prepare.h"
 
 #define HUNG_SECONDS 30
 #define STATUS_HUNG  124
@@ -225,7 +226,7 @@ bool alloc_open(struct alloc *a, const struct alloc_case *c)
 
 	/* The same code stands at the same address in each process. */
 	personality(ADDR_NO_RANDOMIZE);
-	if (!world_open(&a->world, c->run->acme, c->run->served))
+	if (!world_open(&a->world, c->run->outside, c->run->served))
 		return false;
 	name = strrchr(a->world.program, '/');
 	snprintf(name, sizeof(a->world.program) - (size_t)(name - a->world.program),

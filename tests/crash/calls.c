@@ -10,6 +10,7 @@
 #include "tests/crash/check.h"
 #include "tests/crash/daemon.h"
 #include "tests/crash/look.h"
+#include "tests/crash/prepare.h"
 #include "tests/crash/tracer.h"
 
 #define ERRORS_MAX 4

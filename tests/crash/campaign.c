@@ -10,6 +10,7 @@
 #include "tests/crash/daemon.h"
 #include "tests/crash/layout.h"
 #include "tests/crash/look.h"
+#include "tests/crash/prepare.h"
 
 /* Cut or failed before these; the hooks' calls are not ours. */
 static const enum tracer_role roles[] = { TRACER_SUPERVISOR, TRACER_CONFIG,

@@ -1,33 +1,7 @@
 #include "tests/crash/cases.h"
 
-#include <stdio.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <sqlite3.h>
-
-#include "agent/roles.h"
-#include "base/buf.h"
-#include "tests/crash/acme_server.h"
-#include "tests/crash/layout.h"
-#include "tests/crash/service.h"
-#include "tests/crash/world.h"
-
-/* Without users of its own a test run as root takes numbers that nobody has. */
-#define ROOTS \
-	"users = { agent = \"64101\"; keeper = \"64102\"; network = \"64103\"; };\n"
-#define HEAD                                                   \
-	"state_dir = \"@/state\"; runtime_dir = \"@/run\";\n"  \
-	"issuers = ( { name = \"lab\"; type = \"local\";"      \
-	" subject = \"CN=Lab\"; intermediate = true; }%s );\n" \
-	"hooks = ( { name = \"h\"; run = [ \"@/hook\" ]; },\n" \
-	" { name = \"t\"; test = [ \"@/test\" ]; run = [ \"@/hook\" ]; } );\n"
-
-/* Refuses every generation but the first while w/refuse is there. */
-static const char test[] = "#!/bin/sh\n"
-			   "[ ! -e @/refuse ] || [ $(readlink @/state/live/www) = "
-			   "../archive/www/0000000001 ]\n";
+#include "tests/crash/also.h"
+#include "tests/crash/twist.h"
 
 #define CERT(name, names, more) \
 	"{ name = \"" name "\"; names = [ " names " ]; issuer = \"lab\";" more " }"
@@ -39,66 +13,27 @@ static const char test[] = "#!/bin/sh\n"
 #define OLD              "\"www.example\""
 #define NEW              "\"www.example\", \"new.example\""
 #define HOOK             " hooks = \"h\";"
-static void drift(const struct world *w)
-{
-	world_write(w, "out/www.combined", "somebody's\n", 0600);
-	world_remove(w, "out/www.der");
-	world_remove(w, "out/more/www.der");
-}
 
-static void refuse(const struct world *w)
-{
-	char words[] = "renew www --force";
+/* From an issuer outside. */
+#define BY_CA(names, more)                                                     \
+	"certificates = ( { name = \"www\"; issuer = \"ca\"; names = [ " names \
+	" ];" HOOK more " } );\n"
 
-	world_write(w, "refuse", "", 0644);
-	(void)world_run(w, words);
-	world_remove(w, "refuse");
-}
+/* The list of a CA without an intermediate, by which www is. */
+#define FLAT                                                                   \
+	"certificates = ( { name = \"www\"; issuer = \"flat\"; names = [ " OLD \
+	" ];" HOOK " } );\n"
+#define LISTS                                                         \
+	FLAT "crls = ( { name = \"clients\";"                         \
+	     " url = \"file://@/state/ca/flat/crl.der\";"             \
+	     " ca = \"@/state/ca/flat/root.pem\"; hooks = \"h\";"     \
+	     " files = ( { path = \"@/out/clients.crl\"; },"          \
+	     " { path = \"@/out/clients.der\"; content = \"der\"; }," \
+	     " { path = \"@/out/hashed\"; content = \"hashed\"; } ); } );\n"
 
-static int collect(void *sql, int n, char **values, char **names)
-{
-	(void)names;
-	for (int i = 0; i < n; i++)
-		buf_printf(sql, "%s;", values[i]);
-	return 0;
-}
-
-/* As the first version made it: what has come since goes. */
-static void age_state(const struct world *w)
-{
-	static const char *const sql[] = {
-		"SELECT 'ALTER TABLE certificate DROP COLUMN ' || name"
-		" FROM pragma_table_info('certificate') WHERE name NOT IN ('name',"
-		" 'inode', 'size', 'mtime_ns', 'ctime_ns', 'disk_stamp', 'generation',"
-		" 'serial', 'fingerprint', 'spki_hash', 'not_before', 'not_after',"
-		" 'names_hash', 'n_names', 'key', 'usage', 'is_ca', 'renew_at',"
-		" 'retry_at', 'last_success_at', 'changed_at', 'held', "
-		"'held_not_after',"
-		" 'held_names_hash', 'held_key', 'failures', 'flags', 'state', "
-		"'issuer',"
-		" 'last_error')",
-		"SELECT 'DROP TABLE ' || name FROM sqlite_schema WHERE type = 'table'"
-		" AND name NOT IN ('certificate', 'hook', 'served', 'event')",
-		"SELECT 'ALTER TABLE ' || m.name || ' DROP COLUMN sum'"
-		" FROM sqlite_schema m WHERE m.name IN ('hook', 'served', 'event')",
-	};
-	AUTO_BUF struct buf all = { 0 };
-	char path[256];
-	sqlite3 *db = NULL;
-	int rc;
-
-	snprintf(path, sizeof(path), "%s/state/agent/state.db", w->dir);
-	rc = sqlite3_open(path, &db);
-	for (size_t i = 0; i < sizeof(sql) / sizeof(*sql) && rc == SQLITE_OK; i++)
-		rc = sqlite3_exec(db, sql[i], collect, &all, NULL);
-	buf_puts(&all, "PRAGMA application_id = 0; PRAGMA user_version = 1;");
-	if (rc == SQLITE_OK)
-		rc = sqlite3_exec(db, all.data, NULL, NULL, NULL);
-	sqlite3_close(db);
-	if (rc != SQLITE_OK)
-		world_remove(w, "everleaf.conf"); /* so that it is seen */
-}
-
+#define ROOTS_IN(file)                                                           \
+	BY_CA(OLD, " files = ( { path = \"@/out/" file "\"; content = \"ca\"; }" \
+		   " );")
 const struct crash_case crash_cases[] = {
 	{ .name = "first-issue",
 	  .certs = "www",
@@ -177,7 +112,7 @@ const struct crash_case crash_cases[] = {
 	{ .name = "drift",
 	  .certs = "www",
 	  .prepare = { "renew" },
-	  .twist = drift,
+	  .twist = twist_drift,
 	  .before = ONE(OLD, HOOK "$"),
 	  .command = "renew",
 	  .next = "renew",
@@ -195,7 +130,7 @@ const struct crash_case crash_cases[] = {
 	{ .name = "held",
 	  .certs = "www",
 	  .prepare = { "renew" },
-	  .twist = refuse,
+	  .twist = twist_refuse,
 	  .before = ONE(OLD, " hooks = \"t\";$"),
 	  .command = "renew www",
 	  .next = "renew www",
@@ -251,7 +186,7 @@ const struct crash_case crash_cases[] = {
 	{ .name = "state-upgrade",
 	  .certs = "www",
 	  .prepare = { "renew" },
-	  .twist = age_state,
+	  .twist = twist_age_state,
 	  .before = ONE(OLD, HOOK "$"),
 	  .conf = ONE(NEW, HOOK "$"),
 	  .command = "renew",
@@ -269,7 +204,7 @@ const struct crash_case crash_cases[] = {
 	  .hook = true },
 	{ .name = "acme-first",
 	  .certs = "www",
-	  .acme = true,
+	  .outside = OUTSIDE_ACME,
 	  .before = ACME,
 	  .command = "renew",
 	  .next = "renew",
@@ -277,7 +212,7 @@ const struct crash_case crash_cases[] = {
 	  .hook = true },
 	{ .name = "acme-renewal",
 	  .certs = "www",
-	  .acme = true,
+	  .outside = OUTSIDE_ACME,
 	  .prepare = { "renew" },
 	  .before = ACME,
 	  .command = "renew www --force",
@@ -287,7 +222,7 @@ const struct crash_case crash_cases[] = {
 	  .maybe = true },
 	{ .name = "acme-listen",
 	  .certs = "www",
-	  .acme = true,
+	  .outside = OUTSIDE_ACME,
 	  .before = ACME_BY(""),
 	  .command = "renew",
 	  .next = "renew",
@@ -305,7 +240,7 @@ const struct crash_case crash_cases[] = {
 	  .hook = true },
 	{ .name = "account-register",
 	  .certs = "",
-	  .acme = true,
+	  .outside = OUTSIDE_ACME,
 	  .before = ACME,
 	  .command = "account ca register",
 	  .next = "renew",
@@ -313,7 +248,7 @@ const struct crash_case crash_cases[] = {
 	  .end = CASE_FILES_STAY },
 	{ .name = "account-rollover",
 	  .certs = "www",
-	  .acme = true,
+	  .outside = OUTSIDE_ACME,
 	  .prepare = { "renew" },
 	  .before = ACME,
 	  .command = "account ca rollover",
@@ -327,57 +262,184 @@ const struct crash_case crash_cases[] = {
 	  .command = "ca lab crl",
 	  .next = "renew",
 	  .hook = true },
+	/* Issuers of other kinds, lists and roots. */
+	{ .name = "est-first",
+	  .certs = "www",
+	  .outside = OUTSIDE_EST,
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "est-again",
+	  .certs = "www",
+	  .outside = OUTSIDE_EST,
+	  .prepare = { "renew" },
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew www --force",
+	  .next = "renew",
+	  .orders = 1,
+	  .maybe = true,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "step-first",
+	  .certs = "www",
+	  .outside = OUTSIDE_STEP,
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "step-again",
+	  .certs = "www",
+	  .outside = OUTSIDE_STEP,
+	  .prepare = { "renew" },
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew www --force",
+	  .next = "renew",
+	  .orders = 1,
+	  .maybe = true,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "cmp-first",
+	  .certs = "www",
+	  .outside = OUTSIDE_CMP,
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "cmp-again",
+	  .certs = "www",
+	  .outside = OUTSIDE_CMP,
+	  .prepare = { "renew" },
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew www --force",
+	  .next = "renew",
+	  .orders = 1,
+	  .maybe = true,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "cfssl-first",
+	  .certs = "www",
+	  .outside = OUTSIDE_CFSSL,
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "exec-first",
+	  .certs = "www",
+	  .outside = OUTSIDE_EXEC,
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "exec-again",
+	  .certs = "www",
+	  .outside = OUTSIDE_EXEC,
+	  .prepare = { "renew" },
+	  .before = BY_CA(OLD, "$"),
+	  .command = "renew www --force",
+	  .next = "renew",
+	  .orders = 1,
+	  .maybe = true,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "est-sighup",
+	  .certs = "www",
+	  .outside = OUTSIDE_EST,
+	  .before = BY_CA(OLD, "$"),
+	  .conf = BY_CA(NEW, "$"),
+	  .command = "agent",
+	  .next = "renew www",
+	  .orders = 2,
+	  .daemon = true,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "acme-replace",
+	  .certs = "www",
+	  .outside = OUTSIDE_ACME,
+	  .prepare = { "renew" },
+	  .before = ACME,
+	  .command = "revoke www --replace",
+	  .next = "renew",
+	  .orders = 1,
+	  .maybe = true,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "roots-first",
+	  .certs = "www",
+	  .outside = OUTSIDE_EST_PINNED,
+	  .before = ROOTS_IN("bundle.pem"),
+	  .command = "renew",
+	  .next = "renew",
+	  .orders = 1,
+	  .live_only = true,
+	  .also = also_roots,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "roots-moved",
+	  .certs = "www",
+	  .outside = OUTSIDE_EST_PINNED,
+	  .prepare = { "renew" },
+	  .twist = twist_move,
+	  .before = ROOTS_IN("bundle.pem"),
+	  .command = "renew",
+	  .next = "renew",
+	  .live_only = true,
+	  .also = also_roots,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "lists-first",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .before = FLAT,
+	  .conf = LISTS,
+	  .command = "crl --update",
+	  .next = "crl --update",
+	  .live_only = true,
+	  .also = also_lists,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "lists-newer",
+	  .certs = "www",
+	  .prepare = { "renew", "renew", "renew www --force" },
+	  .twist = twist_newer_list,
+	  .before = LISTS,
+	  .command = "crl --update",
+	  .next = "crl --update",
+	  .live_only = true,
+	  .also = also_lists,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "ca-revoke",
+	  .certs = "www",
+	  .prepare = { "renew" },
+	  .twist = twist_serial,
+	  .before = ONE(OLD, HOOK "$"),
+	  .command = "ca lab revoke #",
+	  .next = "renew",
+	  .also = also_revoked,
+	  .hook = true,
+	  .seldom = true },
+	{ .name = "own-revoked",
+	  .certs = "www",
+	  .prepare = { "renew", "renew" },
+	  .twist = twist_revoke,
+	  .before = ONE(OLD, HOOK "$"),
+	  .command = "renew",
+	  .next = "renew",
+	  .later = twist_later,
+	  .orders = 1,
+	  .also = also_revoked,
+	  .hook = true,
+	  .seldom = true },
 };
 const size_t n_crash_cases = sizeof(crash_cases) / sizeof(*crash_cases);
-
-static void configure(const struct world *w, const char *certificates)
-{
-	char issuer[512] = ", ";
-	char probe[512] = "";
-	char filled[4096];
-	char text[8192];
-
-	if (w->ca >= 0)
-		acme_server_configure(w, issuer + 2, sizeof(issuer) - 2);
-	if (w->service >= 0)
-		service_configure(w, probe, sizeof(probe));
-	layout_fill(w->layout, certificates, filled, sizeof(filled));
-	snprintf(text, sizeof(text), "%s" HEAD "%s%s", geteuid() == 0 ? ROOTS : "",
-		 w->ca >= 0 ? issuer : "", probe, filled);
-	world_write(w, "everleaf.conf", text, 0644);
-}
-
-void case_configure(const struct crash_case *c, const struct world *w)
-{
-	configure(w, c->conf == NULL ? c->before : c->conf);
-}
-
-/* Who was forgotten is known no more. */
-bool case_accepts(const struct crash_case *c, int status)
-{
-	return status == 0 || (c->gone != NULL && status == EXIT_NO_NAME);
-}
-
-static bool prepare(const struct crash_case *c, const struct world *w)
-{
-	world_clear(w);
-	layout_prepare(w, c);
-	world_write(w, "test", test, 0755);
-	configure(w, c->before);
-	for (size_t i = 0; i < CASE_COMMANDS && c->prepare[i] != NULL; i++)
-		if (world_run(w, c->prepare[i]) != 0)
-			return false;
-	if (c->twist != NULL)
-		c->twist(w);
-	if (!c->daemon)
-		case_configure(c, w);
-	return true;
-}
-
-bool case_prepare(const struct crash_case *c, const struct world *w)
-{
-	bool ok = prepare(c, w);
-
-	world_keep(w);
-	return ok;
-}

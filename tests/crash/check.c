@@ -12,10 +12,11 @@
 #include <sqlite3.h>
 
 #include "base/buf.h"
-#include "tests/crash/acme_server.h"
+#include "tests/crash/also.h"
 #include "tests/crash/cases.h"
 #include "tests/crash/layout.h"
 #include "tests/crash/litter.h"
+#include "tests/crash/outside.h"
 #include "tests/crash/sets.h"
 #include "tests/crash/world.h"
 
@@ -71,8 +72,8 @@ void check_facts(const struct crash_case *c, const struct world *w,
 	note_next(c, w, f->next, sizeof(f->next));
 	f->issued = ask(w, "SELECT count(*) FROM event WHERE what = 'issued'");
 	f->pending = ask(w, "SELECT count(*) FROM hook");
-	f->ordered = acme_server_orders(w); /* which no restoring takes back */
-	f->faults = acme_server_faults(w);
+	f->ordered = outside_orders(w); /* which no restoring takes back */
+	f->faults = outside_faults(w);
 }
 
 /* -- sets -- */
@@ -265,6 +266,8 @@ const char *check_cut(const struct crash_case *c, const struct world *w,
 	for (unsigned i = 0; sets_word(layout_files(w->layout), i, name); i++)
 		if (check_file_cut(w, name, why) != NULL)
 			return why;
+	if (c->also != NULL && c->also(w, false, 0, why) != NULL)
+		return why;
 	return check_ca(w, why);
 }
 
@@ -365,6 +368,10 @@ const char *check_next(const struct crash_case *c, const struct world *w,
 		if (check_file_next(c, w, name, why) != NULL)
 			return why;
 	if (c->gone != NULL && check_gone(w, c->gone, why) != NULL)
+		return why;
+	if (c->also != NULL && c->also(w, true, how, why) != NULL)
+		return why;
+	if (also_keys(c, w, before->ordered, why) != NULL)
 		return why;
 	return check_counts(c, before, &after, why);
 }

@@ -8,6 +8,7 @@
 
 #include "base/buf.h"
 #include "tests/crash/cases.h"
+#include "tests/crash/prepare.h"
 #include "tests/crash/world.h"
 
 /* For so long nothing may be said: a daemon whose first attempt has failed waits for

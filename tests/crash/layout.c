@@ -34,8 +34,8 @@ const char *layout_files(enum layout layout)
 
 bool layout_fits(enum layout layout, const struct crash_case *c)
 {
-	if (layout == LAYOUT_LIVE)
-		return !c->files_only;
+	if (layout == LAYOUT_LIVE || c->live_only)
+		return layout == LAYOUT_LIVE && !c->files_only;
 	return layout == LAYOUT_FILES || strchr(c->before, '$') != NULL ||
 	       (c->conf != NULL && strpbrk(c->conf, "$%") != NULL);
 }
@@ -89,11 +89,11 @@ static const char compare[] =
 
 void layout_prepare(const struct world *w, const struct crash_case *c)
 {
-	static const char *const folders[] = { "out", "out/more", "web" };
+	static const char *const folders[] = { "out", "out/more", "out/hashed", "web" };
 	bool compares = w->layout == LAYOUT_BOTH && c->end != CASE_FILES_STAY;
 	char text[sizeof(hook) + sizeof(compare)];
 
-	for (int i = 0; i < 3; i++) {
+	for (int i = 0; i < 4; i++) {
 		snprintf(text, sizeof(text), "%s/%s", w->dir, folders[i]);
 		mkdir(text, 0755);
 	}

@@ -15,6 +15,7 @@ static const char *const welcome[] = {
 	"hook",
 	"hook.log",
 	"served.pem",
+	"serial",
 	"run",
 	"run/agent.sock",
 	"test",
@@ -27,7 +28,9 @@ static const char *const welcome[] = {
 	"state/archive",
 	"state/ca",
 	"state/crl",
+	"state/crl/[a-z]*",
 	"state/roots",
+	"state/roots/[a-z]*",
 	"state/accounts",
 	"state/accounts/ca",
 	"state/accounts/ca/account.key",
@@ -39,6 +42,11 @@ static const char *const welcome[] = {
 	"state/archive/[a-z]*",
 	"state/archive/[a-z]*/[0-9]*",
 	"state/archive/[a-z]*/[0-9]*/[a-z]*",
+	"state/ca/flat",
+	"state/ca/flat/root.pem",
+	"state/ca/flat/root.key",
+	"state/ca/flat/crl.pem",
+	"state/ca/flat/crl.der",
 	"state/ca/lab",
 	"state/ca/lab/root.pem",
 	"state/ca/lab/root.key",
@@ -48,6 +56,7 @@ static const char *const welcome[] = {
 	"state/ca/lab/crl.der",
 	"out/[a-z]*",
 	"out/more/[a-z]*",
+	"out/hashed/[0-9a-f]*.r0",
 };
 
 static bool is_welcome(const char *name)

@@ -5,6 +5,7 @@
 
 #include "base/buf.h"
 #include "tests/crash/cases.h"
+#include "tests/crash/prepare.h"
 #include "tests/crash/world.h"
 
 bool look_said(const struct world *w, const char *text)
@@ -19,7 +20,9 @@ bool look_said(const struct world *w, const char *text)
 static const char *next_of(const struct crash_case *c, bool failed, char out[128])
 {
 	snprintf(out, 128, "renew %s", c->certs);
-	return failed && strncmp(c->next, "renew", 5) == 0 ? out : c->next;
+	return failed && c->later == NULL && strncmp(c->next, "renew", 5) == 0
+		   ? out
+		   : c->next;
 }
 
 const char *look_next(const struct crash_case *c, const struct world *w,
@@ -30,6 +33,8 @@ const char *look_next(const struct crash_case *c, const struct world *w,
 	int status;
 
 	case_configure(c, w);
+	if (c->later != NULL)
+		c->later(w);
 	status = world_run(w, next_of(c, failed, next));
 	if (!case_accepts(c, status)) {
 		snprintf(why, CHECK_WHY, "the next run ended with %d", status);

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "tests/crash/acme_server.h"
+#include "tests/crash/outside.h"
 #include "tests/crash/power.h"
 #include "tests/crash/tracer.h"
 
@@ -61,7 +61,7 @@ static bool pull(struct power *p, enum tracer_role role, unsigned at)
 {
 	struct tracer_plan plan = { .what = TRACER_CUT, .role = role, .at = at };
 	struct tracer_result *r = calloc(1, sizeof(*r));
-	unsigned ordered = acme_server_orders(&p->world);
+	unsigned ordered = outside_orders(&p->world);
 	bool ok = volume_mount(&p->volume);
 
 	if (ok) {
@@ -70,7 +70,7 @@ static bool pull(struct power *p, enum tracer_role role, unsigned at)
 		close(plan.handle);
 		ok = volume_umount(&p->volume) && ok;
 	}
-	p->n_ordered = acme_server_orders(&p->world) - ordered;
+	p->n_ordered = outside_orders(&p->world) - ordered;
 	if (ok && r->reached)
 		look(p, &plan, r);
 	p->figures.n_missed += !r->reached;

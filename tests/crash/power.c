@@ -14,8 +14,9 @@
 
 #include <seccomp.h>
 
-#include "tests/crash/acme_server.h"
 #include "tests/crash/layout.h"
+#include "tests/crash/outside.h"
+#include "tests/crash/prepare.h"
 #include "tests/crash/promise.h"
 
 #define COMMAND_SECONDS 60
@@ -119,7 +120,7 @@ static const char *look_next(struct power *p, bool whole, char why[CHECK_WHY])
 {
 	int status;
 
-	p->before.ordered = acme_server_orders(&p->world) - p->n_ordered;
+	p->before.ordered = outside_orders(&p->world) - p->n_ordered;
 	status = world_run(&p->world, p->crash->next);
 	if (case_accepts(p->crash, status))
 		return check_next(p->crash, &p->world, &p->before,
@@ -232,7 +233,7 @@ const char *power_open(struct power *p, const struct crash_case *c,
 		return reason;
 	if (!volume_alone())
 		return "a mount namespace of our own";
-	if (!world_open(&p->world, c->acme, c->served))
+	if (!world_open(&p->world, c->outside, c->served))
 		return "a folder, or a CA";
 	p->crash = c;
 	p->world.layout = LAYOUT_FILES;
@@ -346,7 +347,7 @@ bool power_record(struct power *p)
 	if (!volume_mount(&p->volume))
 		return false;
 	ok = run_command(p);
-	p->n_ordered = acme_server_orders(&p->world) - p->before.ordered;
+	p->n_ordered = outside_orders(&p->world) - p->before.ordered;
 	ok = volume_umount(&p->volume) && ok;
 	p->log = disk_take_log(&p->disk);
 	disk_copy(&p->log, p->disk.now, p->stable);

@@ -102,7 +102,7 @@ static EVP_PKEY *key_in(const struct buf *b)
 	return key;
 }
 
-static X509 *cert_in(const struct buf *b)
+X509 *sets_cert_in(const struct buf *b)
 {
 	BIO *bio = BIO_new_mem_buf(b->data, (int)b->len);
 	X509 *cert = PEM_read_bio_X509(bio, NULL, NULL, NULL);
@@ -114,7 +114,7 @@ static X509 *cert_in(const struct buf *b)
 bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem)
 {
 	EVP_PKEY *key = key_in(key_pem);
-	X509 *cert = cert_in(cert_pem);
+	X509 *cert = sets_cert_in(cert_pem);
 	bool ok = key != NULL && cert != NULL && X509_check_private_key(cert, key) == 1;
 
 	EVP_PKEY_free(key);
@@ -122,11 +122,20 @@ bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem)
 	return ok;
 }
 
+void sets_key_hash(const struct buf *pem, char hex[65])
+{
+	AUTO_BUF struct buf record = { 0 };
+
+	sets_record(pem, &record);
+	snprintf(hex, 65, "%.64s",
+		 record.data == NULL ? "" : record.data + strlen("3 1 1 "));
+}
+
 void sets_record(const struct buf *pem, struct buf *record)
 {
 	unsigned char sum[EVP_MAX_MD_SIZE];
 	EVP_PKEY *key = key_in(pem);
-	X509 *cert = cert_in(pem);
+	X509 *cert = sets_cert_in(pem);
 	unsigned char *der = NULL;
 	unsigned n = 0;
 	int len = i2d_PUBKEY(key != NULL ? key : X509_get0_pubkey(cert), &der);
@@ -173,7 +182,7 @@ static void render(const char *file, const struct sets_files *s, struct buf *out
 	const char *content = strrchr(file, '.') + 1;
 
 	if (strcmp(content, "der") == 0) {
-		X509 *cert = cert_in(&s->cert);
+		X509 *cert = sets_cert_in(&s->cert);
 		unsigned char *der = NULL;
 		int n = cert == NULL ? 0 : i2d_X509(cert, &der);
 
@@ -211,16 +220,18 @@ bool sets_is_of(const struct world *w, const char *file, const struct buf *got,
 	return ok && sets_same(got, &want);
 }
 
-static X509_CRL *crl_of(const struct world *w)
+X509_CRL *sets_crl_at(const struct world *w, const char *file)
 {
-	AUTO_BUF struct buf pem = { 0 };
+	AUTO_BUF struct buf text = { 0 };
 	X509_CRL *crl;
 	BIO *bio;
 
-	if (!world_read(w, "state/ca/lab/crl.pem", &pem))
+	if (!world_read(w, file, &text))
 		return NULL;
-	bio = BIO_new_mem_buf(pem.data, (int)pem.len);
-	crl = PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
+	bio = BIO_new_mem_buf(text.data, (int)text.len);
+	crl = strstr(file, ".der") != NULL
+		  ? d2i_X509_CRL_bio(bio, NULL)
+		  : PEM_read_bio_X509_CRL(bio, NULL, NULL, NULL);
 	BIO_free(bio);
 	return crl;
 }
@@ -229,13 +240,13 @@ bool sets_is_revoked(const struct world *w, const char *cert, unsigned number)
 {
 	AUTO_BUF struct buf pem = { 0 };
 	X509_REVOKED *row = NULL;
-	X509_CRL *crl = crl_of(w);
+	X509_CRL *crl = sets_crl_at(w, "state/ca/lab/crl.pem");
 	X509 *leaf = NULL;
 	char path[PATH_MAX];
 
 	snprintf(path, sizeof(path), "state/archive/%s/%010u/cert.pem", cert, number);
 	if (world_read(w, path, &pem))
-		leaf = cert_in(&pem);
+		leaf = sets_cert_in(&pem);
 	if (crl != NULL && leaf != NULL)
 		X509_CRL_get0_by_cert(crl, &row, leaf);
 	X509_CRL_free(crl);

@@ -6,6 +6,8 @@
 
 #include <stdbool.h>
 
+#include <openssl/types.h>
+
 #include "base/buf.h"
 
 struct world;
@@ -35,6 +37,12 @@ void sets_done(struct sets_files *s);
 bool sets_is_pair(const struct buf *key_pem, const struct buf *cert_pem);
 /* What the TLSA record says of the key in `pem`, or of the certificate: "3 1 1 HEX\n". */
 void sets_record(const struct buf *pem, struct buf *record);
+/* The SHA-256 of it, in hex; "": there is none. */
+void sets_key_hash(const struct buf *pem, char hex[65]);
+/* The first certificate; the CRL in a file, below w/, PEM or .der; NULL: there is none. The
+ * caller's. */
+X509 *sets_cert_in(const struct buf *pem);
+X509_CRL *sets_crl_at(const struct world *w, const char *file);
 bool sets_same(const struct buf *a, const struct buf *b);
 
 /* Whether `got`, read from out/FILE, is what generation `number` says. */

@@ -17,7 +17,6 @@
 
 #include "base/err.h"
 #include "base/file.h"
-#include "tests/crash/acme_server.h"
 #include "tests/crash/service.h"
 
 #define RUN_SECONDS   60
@@ -47,7 +46,7 @@ static bool is_good_memory(const char *path)
 	       (v.f_flag & ST_NOEXEC) == 0;
 }
 
-bool world_open(struct world *w, bool with_ca, bool with_service)
+bool world_open(struct world *w, enum outside outside, bool with_service)
 {
 	const char *tmp = getenv("TMPDIR");
 
@@ -64,7 +63,8 @@ bool world_open(struct world *w, bool with_ca, bool with_service)
 	w->ca = w->service = -1;
 	/* Servers are nobody's children, whatever case came before. */
 	prctl(PR_SET_CHILD_SUBREAPER, 0);
-	if ((with_ca && !acme_server_start(w, &w->ca)) ||
+	w->outside = outside;
+	if ((outside != OUTSIDE_NONE && !outside_start(w, &w->ca)) ||
 	    (with_service && !service_start(w, &w->service)))
 		return false;
 	/* What a run leaves behind becomes ours, so that it is seen. */
@@ -193,14 +193,14 @@ void world_keep(const struct world *w)
 {
 	copy(w->dir, w->kept);
 	if (w->ca >= 0)
-		acme_server_keep(w);
+		outside_keep(w);
 }
 
 void world_restore(const struct world *w)
 {
 	copy(w->kept, w->dir);
 	if (w->ca >= 0)
-		acme_server_restore(w);
+		outside_restore(w);
 }
 
 void world_clear(const struct world *w)
@@ -211,13 +211,18 @@ void world_clear(const struct world *w)
 
 void world_command(const struct world *w, const char *words, struct world_command *c)
 {
-	const char *at = strchr(words, '@');
+	const char *at = strpbrk(words, "@#");
 	const int len = at == NULL ? (int)strlen(words) : (int)(at - words);
+	AUTO_BUF struct buf serial = { 0 };
+	const char *put = w->dir;
 	size_t n = 0;
 	char *rest = NULL;
 
+	if (at != NULL && *at == '#')
+		put = world_read(w, "serial", &serial) ? serial.data : "";
+
 	snprintf(c->text, sizeof(c->text), "%s -c %s/everleaf.conf %.*s%s%s",
-		 w->program, w->dir, len, words, at == NULL ? "" : w->dir,
+		 w->program, w->dir, len, words, at == NULL ? "" : put,
 		 at == NULL ? "" : at + 1);
 	for (char *s = strtok_r(c->text, " ", &rest); s != NULL && n < WORLD_WORDS;
 	     s = strtok_r(NULL, " ", &rest))

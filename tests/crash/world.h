@@ -4,7 +4,7 @@
  *
  *     BASE/w/{everleaf.conf,hook,hook.log,state/,out/}    where everleaf works
  *     BASE/kept/                                          what w was before the crash
- *     BASE/ca/                                            an ACME server (acme_server.h)
+ *     BASE/ca/                                            who issues (outside.h)
  *     BASE/service                                        ... and service.h
  *     BASE/{said,answer}                                  what runs printed
  */
@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "tests/crash/outside.h"
 
 #define WORLD_WORDS 12
 
@@ -25,9 +26,10 @@ struct world {
 	char said[160];    /* by the run that is cut */
 	char answer[160];  /* by another */
 	char program[160]; /* everleaf */
-	int ca;            /* owned; the server's life; -1: none */
-	int service;       /* the same */
-	unsigned layout;   /* enum layout */
+	enum outside outside;
+	int ca;          /* owned; the life of who issues; -1: nobody */
+	int service;     /* the same */
+	unsigned layout; /* enum layout */
 };
 
 struct world_command {
@@ -36,8 +38,8 @@ struct world_command {
 };
 
 /* In memory where that can be had: no power is cut, so nothing has to reach a disk. An
- * ACME server may belong to it, and a service. */
-bool world_open(struct world *w, bool with_ca, bool with_service);
+ * issuer may belong to it, and a service. */
+bool world_open(struct world *w, enum outside outside, bool with_service);
 void world_done(struct world *w);
 
 /* Write `text` as w/NAME, at once; each @ in it becomes the path of w. */
@@ -59,7 +61,7 @@ int world_wait(pid_t pid, int seconds);
 int world_exec(char *const argv[], const char *out, int seconds);
 
 /* "renew www" with the program and the configuration of `w` before it; an @ in it becomes
- * the path of w. */
+ * the path of w, a # what is in w/serial. */
 void world_command(const struct world *w, const char *words, struct world_command *c);
 
 /* True if no child is left; those that are get time to end. */

@@ -7,7 +7,9 @@
  * who signs; other.pem and other.key of a stranger. Certificates are taken that lead to ROOT
  * (ca.pem). Each message that comes is a line of FOLDER/asked: its body, that last part, and
  * whether it has a MAC or a signature; each certificate that is revoked one of
- * FOLDER/revoked: serial number, reason. Who is revoked may not sign.
+ * FOLDER/revoked: serial number, reason; each that is issued one of FOLDER/issued: "order"
+ * and the SHA-256 of its key. Who is revoked may not sign. It ends with its standard input,
+ * if that is a pipe.
  *
  * The last part: fine; implicit, which confirms by itself; 400 401 403 404 409 500 503;
  * html, cut, endless, none; another (for another key), other (of another CA), extra (and
@@ -23,6 +25,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <openssl/bn.h>
@@ -210,6 +213,24 @@ static STACK_OF(X509) * stack_of(X509 *one, X509 *other)
 	return all;
 }
 
+static void note_key(EVP_PKEY *key)
+{
+	unsigned char sum[EVP_MAX_MD_SIZE];
+	unsigned char *der = NULL;
+	const int len = i2d_PUBKEY(key, &der);
+	FILE *f = open_in("issued", "a");
+	unsigned n = 0;
+
+	if (len > 0)
+		EVP_Digest(der, (size_t)len, sum, &n, EVP_sha256(), NULL);
+	fputs("order ", f);
+	for (unsigned i = 0; i < n; i++)
+		fprintf(f, "%02x", sum[i]);
+	fputs("\n", f);
+	fclose(f);
+	OPENSSL_free(der);
+}
+
 static X509 *issue(const struct transaction *t, const OSSL_CRMF_MSG *crm,
 		   const X509_REQ *request)
 {
@@ -227,6 +248,8 @@ static X509 *issue(const struct transaction *t, const OSSL_CRMF_MSG *crm,
 			    : template_key(crm);
 	X509 *cert = NULL;
 
+	if (key != NULL)
+		note_key(key);
 	if (key != NULL)
 		cert = sign(by, subject, is(t, "another") ? ca.other.key : key,
 			    template == NULL
@@ -617,16 +640,19 @@ static void take(int listening)
 
 static void loop(int listening)
 {
-	struct pollfd p[CONNS + 1];
+	struct pollfd p[CONNS + 2];
+	struct stat st;
+	const bool is_pipe = fstat(STDIN_FILENO, &st) == 0 && S_ISFIFO(st.st_mode);
 
 	for (;;) {
+		p[CONNS + 1] = (struct pollfd){ .fd = is_pipe ? STDIN_FILENO : -1 };
 		p[CONNS] = (struct pollfd){ .fd = listening, .events = POLLIN };
 		for (unsigned i = 0; i < CONNS; i++)
 			p[i] = (struct pollfd){ .fd = ca.conns[i].in == NULL
 							  ? -1
 							  : ca.conns[i].fd,
 						.events = POLLIN };
-		if (poll(p, CONNS + 1, -1) < 0)
+		if (poll(p, CONNS + 2, -1) < 0 || p[CONNS + 1].revents != 0)
 			return;
 		for (unsigned i = 0; i < CONNS; i++)
 			if (p[i].fd >= 0 && p[i].revents != 0 && !serve(&ca.conns[i])) {
