@@ -43,7 +43,8 @@ void config_cmp_implicit_confirm(struct config_reader *r, const config_setting_t
 	config_bool(r, s, &((struct spec_issuer *)into)->implicit_confirm);
 }
 
-void config_cmp_check(struct config_reader *r, const config_setting_t *s)
+void config_cmp_check(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_issuer *i)
 {
 	const bool reference =
 	    config_pair(r, s, "reference", "secret_file", "the secret of reference");
@@ -58,7 +59,11 @@ void config_cmp_check(struct config_reader *r, const config_setting_t *s)
 		config_missing(r, s, "reference",
 			       "who enrols first: reference and secret_file, or "
 			       "certificate_file and key_file");
-	if (!secret && config_member(s, "trust") == NULL)
+	if (!secret && i->trust.at == 0)
 		config_missing(r, s, "trust",
 			       "the CA's roots: without a secret it cannot prove them");
+	if (!secret && i->trust_by != TRUST_FILE)
+		config_expected(
+		    r, config_member(s, "trust"),
+		    "a file: without a secret the CA cannot prove its roots");
 }

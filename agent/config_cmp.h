@@ -7,6 +7,8 @@
 
 #include "agent/config_reader.h"
 
+struct spec_issuer;
+
 void config_cmp_reference(struct config_reader *r, const config_setting_t *s,
 			  void *into);
 void config_cmp_secret_file(struct config_reader *r, const config_setting_t *s,
@@ -18,4 +20,5 @@ void config_cmp_implicit_confirm(struct config_reader *r, const config_setting_t
 				 void *into);
 
 /* Report what the issuer `s` has to have. */
-void config_cmp_check(struct config_reader *r, const config_setting_t *s);
+void config_cmp_check(struct config_reader *r, const config_setting_t *s,
+		      const struct spec_issuer *i);

@@ -78,7 +78,7 @@ static void keep_roots(struct config_reader *r, const config_setting_t *s,
 	    xasprintf("%s/roots/%s.pem", snapshot_string(r->b, r->global.state_dir),
 		      name == NULL ? "" : config_string(r, name, "a name"));
 
-	if (i->type != ISSUER_EST && i->type != ISSUER_STEP)
+	if (i->type != ISSUER_EST && i->type != ISSUER_STEP && i->type != ISSUER_CMP)
 		config_expected(r, s, "a file: this type of issuer names no roots");
 	i->trust = snapshot_text(r->b, path);
 }
@@ -241,7 +241,7 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 	else if (i->type == ISSUER_STEP)
 		config_step_check(r, s);
 	else if (i->type == ISSUER_CMP)
-		config_cmp_check(r, s);
+		config_cmp_check(r, s, i);
 }
 
 static uint32_t n_issuers(const struct config_reader *r)

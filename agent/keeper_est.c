@@ -168,7 +168,7 @@ int keeper_sign_est_first(void *lent, struct msg *m, struct err *e)
 	return 0;
 }
 
-int keeper_sign_est_live(void *lent, struct msg *m, struct err *e)
+int keeper_sign_live(void *lent, struct msg *m, struct err *e)
 {
 	const struct keeper_lent *l = lent;
 	AUTO_BUF struct buf chain = { 0 };
@@ -181,6 +181,6 @@ int keeper_sign_est_live(void *lent, struct msg *m, struct err *e)
 		TRY(keeper_read_of(l, "fullchain.pem", LIMIT_CHAIN_BYTES, &chain, e));
 		TRY(keeper_read_of(l, "privkey.pem", LIMIT_KEY_BYTES, &key, e));
 	}
-	put_pair(m, SIGN_EST_LIVE, &chain, &key);
+	put_pair(m, SIGN_LIVE, &chain, &key);
 	return 0;
 }

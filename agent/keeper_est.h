@@ -17,8 +17,8 @@
 struct err;
 struct msg;
 
-/* The messages SIGN_EST*, on a socket that was lent. */
+/* The messages SIGN_EST*, and SIGN_LIVE of whatever protocol, on a socket that was lent. */
 int keeper_sign_est(void *lent, struct msg *m, struct err *e);
 int keeper_sign_est_user(void *lent, struct msg *m, struct err *e);
 int keeper_sign_est_first(void *lent, struct msg *m, struct err *e);
-int keeper_sign_est_live(void *lent, struct msg *m, struct err *e);
+int keeper_sign_live(void *lent, struct msg *m, struct err *e);

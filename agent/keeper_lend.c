@@ -12,16 +12,17 @@
 
 /* What the agent may lend when; see is_for_command(). */
 static const unsigned lends[KEEPER_STATES] = {
-	[KEEPER_RENEWS] = 1u << LEND_ORDER | 1u << LEND_REVOKE,
+	[KEEPER_RENEWS] = 1u << LEND_ORDER | 1u << LEND_REVOKE | 1u << LEND_ROOTS,
 	[KEEPER_CHECKS] = 1u << LEND_LOOK,
 	[KEEPER_OPENS] = 1u << LEND_REGISTER | 1u << LEND_UPDATE | 1u << LEND_ROLLOVER |
 			 1u << LEND_DEACTIVATE,
 };
 
 /* The closed lists, by enum lend: one for each protocol. */
-#define ANY      ((1u << LENDS) - 1)
+#define ANY      (((1u << LENDS) - 1) & ~(1u << LEND_ROOTS))
 #define DOES     (ANY & ~(1u << LEND_LOOK)) /* what it signs may change the account */
 #define FOR_CERT (1u << LEND_ORDER | 1u << LEND_REVOKE)
+#define OR_ROOTS (FOR_CERT | 1u << LEND_ROOTS)
 
 static const struct msg_rule acme[] = {
 	{ SIGN_ACCOUNT, ANY, keeper_sign_account },
@@ -39,20 +40,20 @@ static const struct msg_rule cfssl[] = {
 static const struct msg_rule est[] = {
 	{ SIGN_EST, ORDERS, keeper_sign_est },
 	{ SIGN_EST_USER, ORDERS, keeper_sign_est_user },
-	{ SIGN_EST_LIVE, ORDERS, keeper_sign_est_live },
+	{ SIGN_LIVE, ORDERS, keeper_sign_live },
 	{ SIGN_EST_FIRST, ORDERS, keeper_sign_est_first },
 };
 
 static const struct msg_rule step[] = {
 	{ SIGN_STEP_CSR, ORDERS, keeper_sign_step_csr },
 	{ SIGN_STEP, FOR_CERT, keeper_sign_step },
-	{ SIGN_EST_LIVE, FOR_CERT, keeper_sign_est_live },
+	{ SIGN_LIVE, FOR_CERT, keeper_sign_live },
 };
 
 static const struct msg_rule cmp[] = {
 	{ SIGN_CMP, FOR_CERT, keeper_sign_cmp },
-	{ SIGN_CMP_FIRST, FOR_CERT, keeper_sign_cmp_first },
-	{ SIGN_EST_LIVE, FOR_CERT, keeper_sign_est_live },
+	{ SIGN_CMP_FIRST, OR_ROOTS, keeper_sign_cmp_first },
+	{ SIGN_LIVE, OR_ROOTS, keeper_sign_live },
 };
 
 static const struct protocol {
@@ -62,7 +63,7 @@ static const struct protocol {
 } protocols[ISSUER_TYPES] = {
 	[ISSUER_ACME] = { acme, sizeof(acme) / sizeof(*acme), ANY },
 	[ISSUER_CFSSL] = { cfssl, sizeof(cfssl) / sizeof(*cfssl), FOR_CERT },
-	[ISSUER_CMP] = { cmp, sizeof(cmp) / sizeof(*cmp), FOR_CERT },
+	[ISSUER_CMP] = { cmp, sizeof(cmp) / sizeof(*cmp), OR_ROOTS },
 	[ISSUER_EST] = { est, sizeof(est) / sizeof(*est), FOR_CERT },
 	[ISSUER_STEP] = { step, sizeof(step) / sizeof(*step), FOR_CERT },
 };
@@ -86,7 +87,7 @@ static int check_cert(const struct keeper *k, const struct lend_ticket *t, uint6
 	const struct spec_cert *c;
 
 	TRY(keeper_cert(k, n, &c, e));
-	if (t->what == LEND_ORDER && !keeper_issues(k, c, t->issuer))
+	if (t->what != LEND_REVOKE && !keeper_issues(k, c, t->issuer))
 		return err_set(e, ERR_PROTO, "not an issuer of this certificate");
 	if (!name_set_may_be_out(&k->start.spec, c, &t->out))
 		return err_set(e, ERR_PROTO, "a name that is not optional is left out");
@@ -128,7 +129,7 @@ static int get_ticket(const struct keeper *k, struct msg *m, struct lend_ticket 
 	t->what = (enum lend)what;
 	t->issuer = (uint32_t)issuer;
 	t->cert = (uint32_t)cert;
-	if (what == LEND_ORDER || what == LEND_REVOKE)
+	if ((OR_ROOTS & 1u << what) != 0)
 		TRY(check_cert(k, t, cert, e));
 	return 0;
 }

@@ -18,6 +18,7 @@ static const unsigned allowed[LENDS] = {
 	[LEND_DEACTIVATE] = FOUND | ASK(DEACTIVATE_ACCOUNT) | ASK(FETCH),
 	[LEND_LOOK] = 0,
 	[LEND_REVOKE] = FOUND | ASK(REVOKE) | ASK(REVOKE_BY_CERT),
+	[LEND_ROOTS] = 0,
 };
 
 enum lend lend_of_account(enum account_step step)
@@ -40,7 +41,8 @@ bool lend_allows(enum lend what, enum acme_ask_kind kind)
 
 bool lend_ends_roll_over(enum lend what)
 {
-	return what != LEND_ORDER && what != LEND_REVOKE && what != LEND_LOOK;
+	return what == LEND_REGISTER || what == LEND_UPDATE || what == LEND_ROLLOVER ||
+	       what == LEND_DEACTIVATE;
 }
 
 int lend_begin(const struct lend_ticket *t, struct msg *m, int *worker, struct err *e)

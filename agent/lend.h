@@ -27,6 +27,7 @@ enum lend {
 	LEND_DEACTIVATE,
 	LEND_LOOK,   /* nothing is signed: whose account it is */
 	LEND_REVOKE, /* of the given generation, for the given reason */
+	LEND_ROOTS,  /* nothing is signed: who asks for the CA's certificates */
 	LENDS,
 };
 
@@ -38,7 +39,8 @@ struct lend_ticket {
 	enum lend what;
 	uint32_t issuer; /* number in the snapshot */
 	uint32_t cert;   /* SPEC_NOBODY: for the account alone */
-	/* LEND_REVOKE: what is revoked; LEND_ORDER: what the order replaces, 0: nothing. */
+	/* LEND_REVOKE: what is revoked; LEND_ORDER: what the order replaces, LEND_ROOTS:
+	 * what shows who asks, 0: nothing. */
 	uint64_t generation;
 	uint64_t reason;     /* ... RFC 5280 5.3.1; 0: none is told */
 	struct name_set out; /* LEND_ORDER: names that the order leaves out */

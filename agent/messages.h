@@ -103,7 +103,7 @@ enum message {
 			     purposes (csr.h) -> a request for what its ticket is for,
 			     in DER */
 	SIGN_EST_USER, /* -> user, password; "" and "" */
-	SIGN_EST_LIVE, /* -> the generation of its ticket: chain PEM, key PEM; "" and "" */
+	SIGN_LIVE, /* -> the generation of its ticket: chain PEM, key PEM; "" and "" */
 	SIGN_EST_FIRST, /* -> what it enrols by first: chain PEM, key PEM; "" and "" */
 	SIGN_STEP_CSR,  /* -> a request for what its ticket is for, in DER */
 	SIGN_STEP, /* enum step_what, SHA-256 of the root or "", struct step_jwe -> token; and
@@ -167,7 +167,9 @@ enum message {
 	CONTROL_DONE,      /* exit status. -> none */
 
 	/* agent -> worker, see rootwatch.h */
-	WORKER_ROOTS = 106, /* issuer, whether roots of it are kept -> PEM of all CA
+	WORKER_ROOTS =
+	    106, /* issuer, whether roots of it are kept, whether what is live
+			       shows who asks; of CMP fd to the keeper -> PEM of all CA
 			       certificates that it names */
 
 	/* ... -> keeper */

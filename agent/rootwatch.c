@@ -1,28 +1,25 @@
 #include "agent/rootwatch.h"
 
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/job.h"
+#include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/notice.h"
 #include "agent/pool.h"
+#include "agent/rootkept.h"
 #include "agent/rootrule.h"
 #include "agent/schedule.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/mem.h"
 #include "base/x509.h"
-#include "store/content.h"
-#include "store/generation.h"
 
 #define RETRY_DUE_S 30 /* where a certificate is due: it waits by rules of its own */
 #define AGAIN_S     1  /* whether files have been written */
@@ -59,87 +56,6 @@ static bool is_kept(const struct agent *a, uint32_t n)
 	return n < a->spec->n[SPEC_ISSUERS] && issuer_at(a, n)->trust_by != TRUST_FILE;
 }
 
-/* -- what is kept -- */
-
-static int read_kept(const struct agent *a, uint32_t n, STACK_OF(X509) * *kept,
-		     struct err *e)
-{
-	AUTO_FREE char *path = xasprintf("roots/%s.pem", name_of(a, n));
-	AUTO_BUF struct buf pem = { 0 };
-
-	*kept = NULL;
-	if (!file_exists(a->root, path))
-		return 0;
-	TRY(file_read(a->root, path, LIMIT_CHAIN_BYTES, &pem, e));
-	if (x509_chain_from_pem(pem.data, pem.len, kept, e) < 0)
-		return err_wrap(e, "%s", path);
-	return 0;
-}
-
-static bool has_roots(const struct agent *a, uint32_t n)
-{
-	AUTO_FREE char *path = xasprintf("roots/%s.pem", name_of(a, n));
-
-	return file_exists(a->root, path);
-}
-
-static int64_t seen_at(const struct agent *a, uint32_t n)
-{
-	AUTO_FREE char *path = xasprintf("roots/%s.seen", name_of(a, n));
-	struct stat st;
-
-	return fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0
-								    : st.st_mtim.tv_sec;
-}
-
-/* -- which certificates are its -- */
-
-static bool is_of(const struct agent *a, uint32_t cert, uint32_t issuer)
-{
-	const struct list l = a->spec->certs[cert].issuers;
-
-	for (uint32_t i = 0; i < l.n; i++)
-		if (a->spec->numbers[l.first + i] == issuer)
-			return true;
-	return false;
-}
-
-static bool holds_roots(const struct agent *a, uint32_t cert)
-{
-	const struct list l = a->spec->certs[cert].files;
-
-	for (uint32_t i = 0; i < l.n; i++)
-		if (content_is_trust(
-			(enum content_kind)a->spec->files[l.first + i].content))
-			return true;
-	return false;
-}
-
-/* Roots that live certificates of the issuer lead to are what stands in their ca.pem. */
-static bool leads_there(const struct agent *a, uint32_t cert, X509 *root)
-{
-	AUTO_CHAIN STACK_OF(X509) *its = NULL;
-	AUTO_BUF struct buf pem = { 0 };
-	const char *name = agent_cert_name(a, cert);
-	AUTO_FD int dir = -1;
-	uint64_t number; /* of one that this run may not be about */
-	struct err e;
-
-	return generation_current(a->root, name, &number, &e) == 0 &&
-	       generation_open(a->root, name, number, &dir, &e) == 0 &&
-	       file_read(dir, "ca.pem", LIMIT_CHAIN_BYTES, &pem, &e) == 0 &&
-	       x509_chain_from_pem(pem.data, pem.len, &its, &e) == 0 &&
-	       rootrule_has(its, root);
-}
-
-static bool is_needed(const struct agent *a, uint32_t issuer, X509 *root)
-{
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-		if (is_of(a, i, issuer) && leads_there(a, i, root))
-			return true;
-	return false;
-}
-
 /* -- the end of a look -- */
 
 /* One after the other: there may be more than in a chain. */
@@ -168,7 +84,7 @@ static void end(struct agent *a, uint32_t n)
 	r->asking = false;
 	a->roots->n_asking--;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-		if (is_of(a, i, n))
+		if (rootkept_is_of(a, i, n))
 			agenda_look(a, i);
 	agent_pass(a);
 }
@@ -219,7 +135,7 @@ static void on_kept(void *arg, uint32_t n, struct msg *m, const struct err *fail
 	r->failed = (struct err){ .code = 0 };
 	r->grown_at = others ? r->asked_at : r->grown_at;
 	for (uint32_t i = 0; others && i < a->spec->n[SPEC_CERTS]; i++)
-		if (is_of(a, i, n) && holds_roots(a, i)) {
+		if (rootkept_is_of(a, i, n) && rootkept_holds(a, i)) {
 			notice_again(a, i);
 			a->wanted[i] = true; /* whatever this run is about */
 		}
@@ -233,7 +149,7 @@ static int put_roots(const struct agent *a, uint32_t n, const STACK_OF(X509) * r
 	for (int i = 0; i < sk_X509_num(roots); i++) {
 		X509 *root = sk_X509_value(roots, i);
 
-		if ((rootrule_has(named, root) || is_needed(a, n, root)) &&
+		if ((rootrule_has(named, root) || rootkept_is_needed(a, n, root)) &&
 		    !X509_add_cert(stay, root, X509_ADD_FLAG_UP_REF))
 			return err_set(e, ERR_SYS, "out of memory");
 	}
@@ -288,7 +204,7 @@ static int judge(struct agent *a, uint32_t n, const char *pem, struct msg *m,
 	struct rootrule full = rule;
 	int rc;
 
-	TRY(read_kept(a, n, &kept, e));
+	TRY(rootkept_read(a, n, &kept, e));
 	TRY(read_named(pem, &named, e));
 	full.kept = kept;
 	full.named = named;
@@ -323,12 +239,52 @@ static void on_named(void *arg, uint32_t n, struct msg *m, const struct err *fai
 
 /* -- its begin -- */
 
+/* The ticket is not given: the worker is told so when it asks, and says so. */
+static void on_lent(void *arg, uint32_t number, struct msg *m, const struct err *failed)
+{
+	(void)arg;
+	(void)number;
+	(void)m;
+	(void)failed;
+}
+
+/* One that the issuer would know: it came from there, and holds. */
+static bool shows(const struct agent *a, uint32_t cert, uint32_t issuer)
+{
+	const struct cert *c = &a->certs[cert];
+
+	return c->generation != 0 && c->issuer == issuer &&
+	       c->not_after > clock_now() &&
+	       (c->flags & (CERT_UNREADABLE | CERT_REVOKED)) == 0;
+}
+
+static struct lend_ticket ticket_of(const struct agent *a, uint32_t issuer)
+{
+	struct lend_ticket t = { .what = LEND_ROOTS, .issuer = issuer };
+
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS] && t.generation == 0; i++) {
+		if (!rootkept_is_of(a, i, issuer))
+			continue;
+		t.cert = i;
+		if (shows(a, i, issuer))
+			t.generation = a->certs[i].generation;
+	}
+	return t;
+}
+
 static int make(struct agent *a, uint32_t n, struct msg *m, struct err *e)
 {
-	(void)e;
+	AUTO_MSG struct msg lent = MSG_NONE;
+	const struct lend_ticket t = ticket_of(a, n);
+
 	msg_begin(m, WORKER_ROOTS, 0);
 	msg_put_u64(m, n);
-	msg_put_u64(m, has_roots(a, n));
+	msg_put_u64(m, rootkept_has(a, n));
+	msg_put_u64(m, t.generation != 0);
+	if (issuer_at(a, n)->type != ISSUER_CMP)
+		return 0;
+	TRY(lend_begin(&t, &lent, &m->fd, e));
+	link_call(&a->keeper, &lent, on_lent, n);
 	return 0;
 }
 
@@ -402,7 +358,7 @@ static bool is_writing(struct agent *a, uint32_t n, int64_t now)
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
 		const struct job *j;
 
-		if (!is_of(a, i, n) || !holds_roots(a, i) || !a->wanted[i])
+		if (!rootkept_is_of(a, i, n) || !rootkept_holds(a, i) || !a->wanted[i])
 			continue;
 		j = job_of_cert(a, i);
 		if (j != NULL ? j->why == WHY_FILES_DIFFER
@@ -436,7 +392,7 @@ int64_t rootwatch_hold(struct agent *a, uint32_t issuer)
 
 int rootwatch_check(const struct agent *a, uint32_t issuer, struct err *e)
 {
-	if (!is_kept(a, issuer) || has_roots(a, issuer))
+	if (!is_kept(a, issuer) || rootkept_has(a, issuer))
 		return 0;
 	if (a->roots == NULL || a->roots->issuers[issuer].failed.code == 0)
 		return err_set(e, ERR_NET, "%s: its roots are not known yet",
@@ -453,10 +409,10 @@ void rootwatch_begin(struct agent *a)
 	for (uint32_t n = 0; n < a->spec->n[SPEC_ISSUERS]; n++) {
 		if (!is_kept(a, n))
 			continue;
-		if (has_roots(a, n))
-			a->roots->issuers[n].asked_at = seen_at(a, n);
+		if (rootkept_has(a, n))
+			a->roots->issuers[n].asked_at = rootkept_seen_at(a, n);
 		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-			if (a->wanted[i] && is_of(a, i, n))
+			if (a->wanted[i] && rootkept_is_of(a, i, n))
 				a->roots->issuers[n].used = true;
 	}
 }

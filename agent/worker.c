@@ -182,24 +182,38 @@ int worker_revoke(void *worker, struct msg *m, struct err *e)
 
 /* What has no root yet is asked by whatever the system trusts, or, where the fingerprint is
  * known, by whoever answers. */
+static int name_roots(struct worker *w, bool has_roots, bool by_live, struct buf *pem,
+		      struct err *e)
+{
+	const struct spec_issuer *i = &w->spec->issuers[w->issuer];
+	struct http_settings http = worker_http(w, i);
+
+	if (w->protocol->roots == NULL)
+		return err_set(e, ERR_PROTO, "this issuer names no roots");
+	if (!has_roots) {
+		http.trust = NULL;
+		http.blind = i->trust_by == TRUST_PRINT;
+	}
+	return w->protocol->roots(w, &http, by_live, pem, e);
+}
+
 int worker_roots(void *worker, struct msg *m, struct err *e)
 {
 	struct worker *w = worker;
 	AUTO_BUF struct buf pem = { 0 };
 	const uint64_t issuer = msg_get_u64(m), has_roots = msg_get_u64(m);
+	const bool by_live = msg_get_u64(m) != 0;
 	const uint32_t id = m->id;
-	struct http_settings http;
+	int rc;
 
 	TRY(msg_end(m, e));
-	TRY(worker_serve(w, issuer, NULL, e));
-	if (w->protocol->roots == NULL)
-		return err_set(e, ERR_PROTO, "this issuer names no roots");
-	http = worker_http(w, &w->spec->issuers[issuer]);
-	if (has_roots == 0) {
-		http.trust = NULL;
-		http.blind = w->spec->issuers[issuer].trust_by == TRUST_PRINT;
-	}
-	TRY(w->protocol->roots(w, &http, &pem, e));
+	w->lent = msg_take_fd(m); /* of CMP alone */
+	rc = worker_serve(w, issuer, NULL, e);
+	if (rc == 0)
+		rc = name_roots(w, has_roots != 0, by_live, &pem, e);
+	worker_end(w);
+	if (rc < 0)
+		return rc;
 	if (pem.len > LIMIT_CHAIN_SENT)
 		return err_set(e, ERR_LIMIT, "its CA certificates have %zu bytes",
 			       pem.len);

@@ -70,8 +70,9 @@ struct worker_protocol {
 		       struct worker_result *r, struct err *e);
 	/* All CA certificates that it names now, roots and others, added to `pem`: they
 	 * are judged by rootrule.h. By `http`, which says how its server is verified, if
-	 * at all; no credentials go there. NULL: it names none. */
-	int (*roots)(struct worker *w, const struct http_settings *http,
+	 * at all; no credentials go there, but those of CMP, which prove nothing without
+	 * (`by_live`: what is live shows who asks). NULL: it names none. */
+	int (*roots)(struct worker *w, const struct http_settings *http, bool by_live,
 		     struct buf *pem, struct err *e);
 	/* What the ticket names; `by_key`: by the certificate's own key. */
 	int (*revoke)(struct worker *w, bool by_key, struct err *e);

@@ -4,6 +4,7 @@
 #include "agent/worker.h"
 #include "base/err.h"
 #include "ca/cmp.h"
+#include "ca/cmp_roots.h"
 
 /* -- the keeper, on the lent socket -- */
 
@@ -68,6 +69,16 @@ static int advance(struct worker *w, const struct worker_task *t,
 	return cmp_enrol(&s, &host, t->replaces, t->handle, &r->got, e);
 }
 
+static int ask_roots(struct worker *w, const struct http_settings *http, bool by_live,
+		     struct buf *pem, struct err *e)
+{
+	struct cmp_settings s = settings_of(w);
+	const struct cmp_host host = host_of(w);
+
+	s.http = *http;
+	return cmp_roots(&s, &host, by_live, pem, e);
+}
+
 static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 {
 	const struct cmp_settings s = settings_of(w);
@@ -78,5 +89,6 @@ static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 
 const struct worker_protocol worker_cmp = {
 	.advance = advance,
+	.roots = ask_roots,
 	.revoke = revoke_cert,
 };

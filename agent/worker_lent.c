@@ -20,7 +20,7 @@ int worker_live(void *worker, struct buf *chain, struct buf *key, struct err *e)
 {
 	struct buf *const into[] = { chain, key };
 
-	return worker_texts(worker, SIGN_EST_LIVE, into, 2, e);
+	return worker_texts(worker, SIGN_LIVE, into, 2, e);
 }
 
 int worker_waits(void *worker, const char *handle, struct err *e)

@@ -77,11 +77,12 @@ static int advance(struct worker *w, const struct worker_task *t,
 	return step_enrol(&s, &host, t->replaces, &r->got, e);
 }
 
-static int ask_roots(struct worker *w, const struct http_settings *http,
+static int ask_roots(struct worker *w, const struct http_settings *http, bool by_live,
 		     struct buf *pem, struct err *e)
 {
 	struct step_settings s = settings(w);
 
+	(void)by_live;
 	s.http = *http;
 	return step_roots(&s, pem, e);
 }

@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/x509.h"
+#include "ca/cmp_genm.h"
 #include "ca/cmp_said.h"
 #include "ca/local_dn.h"
 #include "ca/trust.h"
@@ -164,72 +165,6 @@ int cmp_task_failed(struct cmp_task *t, const char *word, struct err *e)
 
 /* -- what the CA trusts -- */
 
-#if OPENSSL_VERSION_NUMBER < 0x30200000L
-static bool take_cas(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * cas)
-{
-	const ASN1_TYPE *value = OSSL_CMP_ITAV_get0_value(itav);
-	const unsigned char *at, *end;
-	long len = 0;
-	int tag = 0, class = 0;
-
-	/* Built for 3.0, run with a later one: it is another type there. */
-	if (OpenSSL_version_num() >= 0x30200000L || value == NULL ||
-	    value->type != V_ASN1_SEQUENCE)
-		return false;
-	at = ASN1_STRING_get0_data(value->value.sequence);
-	if ((ASN1_get_object(&at, &len, &tag, &class,
-			     ASN1_STRING_length(value->value.sequence)) &
-	     0x80) != 0)
-		return false;
-	for (end = at + len; at < end;) {
-		X509 *cert = d2i_X509(NULL, &at, end - at);
-
-		if (cert == NULL || sk_X509_push(cas, cert) <= 0) {
-			X509_free(cert);
-			return false;
-		}
-	}
-	return true;
-}
-#else
-static bool take_cas(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * cas)
-{
-	STACK_OF(X509) *all = NULL;
-
-	return OSSL_CMP_ITAV_get0_caCerts(itav, &all) == 1 &&
-	       X509_add_certs(cas, all, X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP);
-}
-#endif
-
-static void itav_free(OSSL_CMP_ITAV *itav)
-{
-	OSSL_CMP_ITAV_free(itav);
-}
-
-/* RFC 9483 4.3.1 */
-static int ask_cas(struct cmp_task *t, struct err *e)
-{
-	OSSL_CMP_ITAV *ask = OSSL_CMP_ITAV_create(OBJ_nid2obj(NID_id_it_caCerts), NULL);
-	STACK_OF(OSSL_CMP_ITAV) * told;
-
-	if (ask == NULL || OSSL_CMP_CTX_push0_genm_ITAV(t->ctx, ask) != 1) {
-		OSSL_CMP_ITAV_free(ask);
-		return key_openssl_err(e, ERR_SYS, "genm");
-	}
-	told = OSSL_CMP_exec_GENM_ses(t->ctx);
-	if (told == NULL)
-		return cmp_task_failed(t, "genm", e);
-	for (int i = 0; i < sk_OSSL_CMP_ITAV_num(told); i++) {
-		const OSSL_CMP_ITAV *itav = sk_OSSL_CMP_ITAV_value(told, i);
-
-		if (OBJ_obj2nid(OSSL_CMP_ITAV_get0_type(itav)) == NID_id_it_caCerts)
-			take_cas(itav, t->cas);
-	}
-	sk_OSSL_CMP_ITAV_pop_free(told, itav_free);
-	ERR_clear_error();
-	return 0;
-}
-
 bool cmp_task_is_root(X509 *ca)
 {
 	return X509_self_signed(ca, 0) == 1;
@@ -267,7 +202,7 @@ static int know_roots(struct cmp_task *t, struct err *e)
 			       "without a secret nothing proves whose roots are told: "
 			       "set trust");
 	TRY(cmp_task_begin(t, e));
-	if (ask_cas(t, e) < 0)
+	if (cmp_genm_cas(t, e) < 0)
 		return e->code == ERR_REFUSED || e->code == ERR_PROTO
 			   ? err_wrap(e, "it does not tell its roots, set trust")
 			   : e->code;

@@ -217,6 +217,34 @@ static void who_enrols_first_has_the_first_line_of_the_file(void **state)
 	assert_int_equal(lent_ask(fd, &m, text), ERR_CONFIG);
 }
 
+/* Who asks for roots shows who he is, and can have nothing certified or revoked. */
+static void for_roots_there_is_who_asks_and_no_request(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_X509 X509 *live = keep_live(s);
+	AUTO_FD int first = lend(s, LEND_ROOTS, 0);
+	AUTO_FD int next = lend(s, LEND_ROOTS, 1);
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_MSG struct msg m = MSG_NONE;
+	char text[ERR_TEXT_MAX];
+	struct err e;
+
+	msg_begin(&m, SIGN_CMP, 5);
+	msg_put_u64(&m, 1);
+	assert_int_equal(lent_ask(next, &m, text), ERR_PROTO);
+	assert_non_null(strstr(text, "is not allowed here"));
+	msg_begin(&m, SIGN_CMP_FIRST, 5);
+	assert_int_equal(lent_ask(next, &m, text), 0);
+	assert_string_equal(msg_get_str(&m), "web");
+	msg_begin(&m, SIGN_LIVE, 5);
+	assert_int_equal(lent_ask(first, &m, text), ERR_PROTO);
+	msg_begin(&m, SIGN_LIVE, 5);
+	assert_int_equal(lent_ask(next, &m, text), 0);
+	assert_int_equal(x509_to_pem(live, &pem, &e), 0);
+	assert_memory_equal(msg_get_str(&m), pem.data, pem.len);
+	assert_non_null(strstr(msg_get_str(&m), "PRIVATE KEY"));
+}
+
 static void nothing_else_can_be_had_there(void **state)
 {
 	const struct stage *s = *state;
@@ -226,7 +254,7 @@ static void nothing_else_can_be_had_there(void **state)
 	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
 		AUTO_MSG struct msg m = MSG_NONE;
 		const bool listed =
-		    type == SIGN_CMP || type == SIGN_CMP_FIRST || type == SIGN_EST_LIVE;
+		    type == SIGN_CMP || type == SIGN_CMP_FIRST || type == SIGN_LIVE;
 
 		snprintf(expected, sizeof(expected), "message %u %s", type,
 			 listed ? "has the wrong fields" : "is not allowed here");
@@ -246,6 +274,7 @@ int main(void)
 		CASE(a_renewal_names_what_it_replaces_and_has_its_subject),
 		CASE(a_revocation_is_of_the_certificate_on_its_ticket),
 		CASE(who_enrols_first_has_the_first_line_of_the_file),
+		CASE(for_roots_there_is_who_asks_and_no_request),
 		CASE(nothing_else_can_be_had_there),
 	};
 

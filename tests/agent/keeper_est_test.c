@@ -214,9 +214,9 @@ static void a_key_leaves_only_for_its_own_renewal(void **state)
 
 	keep(s);
 	wait_for(s);
-	assert_int_equal(ask_two(first, SIGN_EST_LIVE, &chain, &key, text), ERR_PROTO);
+	assert_int_equal(ask_two(first, SIGN_LIVE, &chain, &key, text), ERR_PROTO);
 	assert_string_equal(text, "it renews nothing");
-	assert_int_equal(ask_two(next, SIGN_EST_LIVE, &chain, &key, text), 0);
+	assert_int_equal(ask_two(next, SIGN_LIVE, &chain, &key, text), 0);
 	assert_non_null(strstr(chain.data, "BEGIN CERTIFICATE"));
 	assert_non_null(strstr(key.data, "BEGIN PRIVATE KEY"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);

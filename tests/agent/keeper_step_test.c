@@ -385,7 +385,7 @@ static void nothing_else_can_be_had_there(void **state)
 	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
 		AUTO_MSG struct msg m = MSG_NONE;
 		const bool listed =
-		    type == SIGN_STEP || type == SIGN_STEP_CSR || type == SIGN_EST_LIVE;
+		    type == SIGN_STEP || type == SIGN_STEP_CSR || type == SIGN_LIVE;
 
 		snprintf(expected, sizeof(expected), "message %u %s", type,
 			 listed ? "has the wrong fields" : "is not allowed here");

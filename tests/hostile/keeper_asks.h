@@ -206,7 +206,7 @@ static inline void put_of_worker(struct stage *s, const struct asked *q, struct 
 	static const uint32_t acme[] = { SIGN_JWS,   SIGN_JWS,     SIGN_JWS,
 					 SIGN_JWS,   SIGN_ACCOUNT, SIGN_REGISTERED,
 					 SIGN_ROLLED };
-	static const uint32_t est[] = { SIGN_EST, SIGN_EST_USER, SIGN_EST_LIVE,
+	static const uint32_t est[] = { SIGN_EST, SIGN_EST_USER, SIGN_LIVE,
 					SIGN_EST_FIRST };
 	const uint32_t type = s->spec.issuers[q->issuer].type;
 

@@ -4,6 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 . "$(dirname "$0")/../lib_pki.sh"
 . "$(dirname "$0")/../lib_est.sh"
+. "$(dirname "$0")/../lib_roots.sh"
 
 run_faults() {
 	free_port
@@ -12,10 +13,6 @@ run_faults() {
 	started $server
 	until_true 60 is_answering $port
 	host=https://127.0.0.1:$port
-}
-
-fingerprint() { # NAME
-	openssl x509 -in "$1.pem" -outform DER | sha256sum | cut -d ' ' -f 1
 }
 
 # www holds the roots of corp in bundle.pem; what its hook finds there is counted.
@@ -40,33 +37,6 @@ pinned() {
 	trusts "sha256:$(fingerprint ca)"
 	expect 0 everleaf renew
 	is_live_of www 1 1
-}
-
-holds() { # FILE ROOT...
-	local file=$1
-	shift
-	is "$(for r in "$@"; do fingerprint "$r"; done | sort)" "$(prints_in "$file")"
-}
-
-prints_in() { # FILE: the SHA-256 of each of its certificates
-	local n=$(grep -c BEGIN "$1") i
-	for i in $(seq "$n"); do
-		awk -v n="$i" '/BEGIN/ { k++ } k == n' "$1" | openssl x509 -outform DER | sha256sum | cut -d ' ' -f 1
-	done | sort
-}
-
-# A new root NEW, of the same name or not, with the certificate CROSS for its key by OLD.
-new_root() { # NEW [OLD CROSS]
-	openssl_ca "$1"
-	[ $# = 1 ] && return
-	openssl x509 -req -in "$1.csr" -days 30 -CA "$2.pem" -CAkey "$2.key" -out "$3.pem" -extfile <(
-		printf '%s\n' basicConstraints=critical,CA:TRUE keyUsage=critical,keyCertSign,cRLSign \
-			subjectKeyIdentifier=hash authorityKeyIdentifier=keyid) 2>/dev/null
-}
-
-# A day is over.
-long_ago() {
-	touch -d '-2 days' state/roots/corp.seen
 }
 
 test_the_root_with_the_fingerprint_is_fetched_and_kept() {
@@ -181,12 +151,6 @@ test_a_fingerprint_that_a_person_sets_anew_is_a_reason_too() {
 	expect 0 everleaf renew
 	holds state/roots/corp.pem ca new
 	holds etc/bundle.pem ca new
-}
-
-# The issuing of the CA moves to the new root; the server's own certificate, too.
-moves_to() { # NEW
-	local name
-	for name in pem key; do mv ca.$name old.$name; cp "$1.$name" ca.$name; done
 }
 
 test_a_file_holds_the_new_root_before_the_first_leaf_and_loses_the_old_with_the_last() {

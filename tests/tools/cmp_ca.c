@@ -5,7 +5,7 @@
  *
  * FOLDER has ca.pem and ca.key, which sign; srv.pem and srv.key, which sign what is told to
  * who signs; other.pem and other.key of a stranger. Certificates are taken that lead to ROOT
- * (ca.pem). Each message that comes is a line of FOLDER/asked: its body, that last part, and
+ * (ca.pem), or to one of old.pem. Each message that comes is a line of FOLDER/asked: its body, that last part, and
  * whether it has a MAC or a signature; each certificate that is revoked one of
  * FOLDER/revoked: serial number, reason; each that is issued one of FOLDER/issued: "order"
  * and the SHA-256 of its key. Who is revoked may not sign. It ends with its standard input,
@@ -13,8 +13,12 @@
  *
  * The last part: fine; implicit, which confirms by itself; 400 401 403 404 409 500 503;
  * html, cut, endless, none; another (for another key), other (of another CA), extra (and
- * more certificates), reject-N with failInfo N, nogenm; wait-N: to poll so often; replay: the
- * answer to somebody else; echo: the same pollRep twice; forgets: does, of what waits.
+ * more certificates), reject-N with failInfo N; nogenm, and noupdate, which tells its CA
+ * certificates and nothing of its roots; wait-N: to poll so often; replay: the answer to
+ * somebody else; echo: the same pollRep twice; forgets: does, of what waits.
+ *
+ * FOLDER/cas.pem, if it is there, is what caCerts says. FOLDER/update.pem is an old root,
+ * and what is told of it: newWithNew, newWithOld, oldWithNew.
  */
 #include <arpa/inet.h>
 #include <poll.h>
@@ -324,43 +328,125 @@ static OSSL_CMP_PKISI *on_rr(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked,
 	return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_accepted, 0, NULL);
 }
 
-/* RFC 9483 4.3.1 */
-static OSSL_CMP_ITAV *ca_certs(void)
+/* Those of a file; NULL: it is not there. */
+static STACK_OF(X509) * read_all(const char *name)
 {
+	STACK_OF(X509) *all = sk_X509_new_null();
+	char path[512];
+	X509 *cert;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/%s", ca.folder, name);
+	f = fopen(path, "r");
+	while (f != NULL && (cert = PEM_read_X509(f, NULL, NULL, NULL)) != NULL)
+		sk_X509_push(all, cert);
+	ERR_clear_error();
+	if (f != NULL)
+		fclose(f);
+	else
+		sk_X509_free(all);
+	return f == NULL ? NULL : all;
+}
+
 #if OPENSSL_VERSION_NUMBER < 0x30200000L
-	unsigned char *one = NULL, *two = NULL, *der, *at;
-	const int n = i2d_X509(ca.root, &one), m = i2d_X509(ca.ca.cert, &two);
+static void put(struct buf *out, int tag, int class, const void *data, size_t len)
+{
+	unsigned char head[16], *at = head;
+
+	ASN1_put_object(&at, 1, (int)len, tag, class);
+	buf_add(out, head, (size_t)(at - head));
+	buf_add(out, data, len);
+}
+
+/* A SEQUENCE of them, `tagged` from the second on. */
+static OSSL_CMP_ITAV *itav_of(ASN1_OBJECT *type, const STACK_OF(X509) * all,
+			      bool tagged)
+{
+	struct buf in = { 0 }, out = { 0 };
 	ASN1_TYPE *value = ASN1_TYPE_new();
 	ASN1_STRING *text = ASN1_STRING_new();
-	const int len = ASN1_object_size(1, n + m, V_ASN1_SEQUENCE);
 
-	at = der = OPENSSL_malloc((size_t)len);
-	ASN1_put_object(&at, 1, n + m, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL);
-	memcpy(at, one, (size_t)n);
-	memcpy(at + n, two, (size_t)m);
-	ASN1_STRING_set0(text, der, len);
+	for (int i = 0; i < sk_X509_num(all); i++) {
+		unsigned char *der = NULL;
+		const int n = i2d_X509(sk_X509_value(all, i), &der);
+
+		if (tagged && i > 0)
+			put(&in, i - 1, V_ASN1_CONTEXT_SPECIFIC, der, (size_t)n);
+		else
+			buf_add(&in, der, (size_t)n);
+		OPENSSL_free(der);
+	}
+	put(&out, V_ASN1_SEQUENCE, V_ASN1_UNIVERSAL, in.data, in.len);
+	ASN1_STRING_set(text, out.data, (int)out.len);
 	ASN1_TYPE_set(value, V_ASN1_SEQUENCE, text);
-	OPENSSL_free(one);
-	OPENSSL_free(two);
-	return OSSL_CMP_ITAV_create(OBJ_nid2obj(NID_id_it_caCerts), value);
-#else
-	STACK_OF(X509) *all = stack_of(ca.root, ca.ca.cert);
-	OSSL_CMP_ITAV *itav = OSSL_CMP_ITAV_new_caCerts(all);
+	buf_done(&in);
+	buf_done(&out);
+	return OSSL_CMP_ITAV_create(type, value);
+}
+#endif
 
+/* RFC 9483 4.3.1: those of cas.pem, if it is there. */
+static OSSL_CMP_ITAV *ca_certs(void)
+{
+	STACK_OF(X509) *all = read_all("cas.pem");
+	OSSL_CMP_ITAV *itav;
+
+	if (all == NULL)
+		all = stack_of(ca.root, ca.ca.cert);
+#if OPENSSL_VERSION_NUMBER < 0x30200000L
+	itav = itav_of(OBJ_nid2obj(NID_id_it_caCerts), all, false);
+#else
+	itav = OSSL_CMP_ITAV_new_caCerts(all);
+#endif
 	sk_X509_pop_free(all, X509_free);
 	return itav;
+}
+
+/* RFC 9483 4.3.2: of update.pem, the root that it is about, newWithNew, newWithOld and
+ * oldWithNew, as far as they are there; nothing of another root. */
+static OSSL_CMP_ITAV *update_of(const OSSL_CMP_ITAV *asked)
+{
+	STACK_OF(X509) *all = read_all("update.pem");
+	OSSL_CMP_ITAV *itav = NULL;
+	X509 *root;
+
+#if OPENSSL_VERSION_NUMBER < 0x30200000L
+	const ASN1_TYPE *value = OSSL_CMP_ITAV_get0_value(asked);
+	const unsigned char *at = ASN1_STRING_get0_data(value->value.sequence);
+
+	root = d2i_X509(NULL, &at, ASN1_STRING_length(value->value.sequence));
+	if (sk_X509_num(all) > 1 && X509_cmp(root, sk_X509_value(all, 0)) == 0) {
+		X509_free(sk_X509_shift(all));
+		itav = itav_of(OBJ_nid2obj(NID_id_it_rootCaKeyUpdate), all, true);
+	} else {
+		itav =
+		    OSSL_CMP_ITAV_create(OBJ_nid2obj(NID_id_it_rootCaKeyUpdate), NULL);
+	}
+	X509_free(root);
+#else
+	const bool is_it = OSSL_CMP_ITAV_get0_rootCaCert(asked, &root) == 1 &&
+			   sk_X509_num(all) > 1 &&
+			   X509_cmp(root, sk_X509_value(all, 0)) == 0;
+
+	itav = OSSL_CMP_ITAV_new_rootCaKeyUpdate(is_it ? sk_X509_value(all, 1) : NULL,
+						 is_it ? sk_X509_value(all, 2) : NULL,
+						 is_it ? sk_X509_value(all, 3) : NULL);
 #endif
+	sk_X509_pop_free(all, X509_free);
+	return itav;
 }
 
 static int on_genm(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked,
 		   const STACK_OF(OSSL_CMP_ITAV) * in, STACK_OF(OSSL_CMP_ITAV) * *out)
 {
+	const OSSL_CMP_ITAV *one = sk_OSSL_CMP_ITAV_value(in, 0);
+	const bool cas = OBJ_obj2nid(OSSL_CMP_ITAV_get0_type(one)) == NID_id_it_caCerts;
+
 	(void)asked;
-	(void)in;
-	if (is(of(srv), "nogenm"))
+	if (is(of(srv), "nogenm") || (!cas && is(of(srv), "noupdate")))
 		return 0;
 	*out = sk_OSSL_CMP_ITAV_new_null();
-	return sk_OSSL_CMP_ITAV_push(*out, ca_certs());
+	return sk_OSSL_CMP_ITAV_push(*out, cas ? ca_certs() : update_of(one));
 }
 
 static void on_error(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked,
@@ -410,6 +496,7 @@ static int on_poll(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked, int id,
 static void set_up(struct transaction *t)
 {
 	X509_STORE *store = X509_STORE_new();
+	STACK_OF(X509) *old = read_all("old.pem");
 	OSSL_CMP_CTX *ctx;
 
 	t->srv = OSSL_CMP_SRV_CTX_new(NULL, NULL);
@@ -420,6 +507,9 @@ static void set_up(struct transaction *t)
 	OSSL_CMP_SRV_CTX_set_send_unprotected_errors(t->srv, 1);
 	ctx = OSSL_CMP_SRV_CTX_get0_cmp_ctx(t->srv);
 	X509_STORE_add_cert(store, ca.root);
+	for (int i = 0; i < sk_X509_num(old); i++)
+		X509_STORE_add_cert(store, sk_X509_value(old, i));
+	sk_X509_pop_free(old, X509_free);
 	OSSL_CMP_CTX_set0_trustedStore(ctx, store);
 	OSSL_CMP_CTX_set1_untrusted(ctx, stack_of(ca.ca.cert, NULL));
 	OSSL_CMP_CTX_set1_referenceValue(ctx, (const unsigned char *)ca.reference,
