@@ -7,6 +7,7 @@
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/lint.h"
 #include "agent/state_crl.h"
 #include "base/auto.h"
 #include "base/mem.h"
@@ -101,6 +102,41 @@ static void read_hooks(struct config_reader *r, const config_setting_t *s, void 
 	config_hook_names(r, s, &((struct spec_crl *)into)->hooks);
 }
 
+/* "KIND:PATH" */
+static bool read_server(struct config_reader *r, const config_setting_t *s,
+			struct text *out)
+{
+	const char *word = config_string(r, s, "a kind of server, \":\" and a path");
+	const char *colon = word == NULL ? NULL : strchr(word, ':');
+	AUTO_BUF struct buf kinds = { 0 };
+	const struct lint_kind *kind;
+
+	if (word == NULL)
+		return false;
+	*out = snapshot_text(r->b, word);
+	if (colon != NULL && colon[1] == '/' &&
+	    lint_kind_called(word, (size_t)(colon - word)) != NULL)
+		return true;
+	for (size_t i = 0; (kind = lint_kind_at(i)) != NULL; i++)
+		buf_printf(&kinds, "%s%s", i == 0 ? "" : ", ", kind->name);
+	config_expected(r, s, "one of %s, then \":\" and an absolute path", kinds.data);
+	return false;
+}
+
+static void read_servers(struct config_reader *r, const config_setting_t *s, void *into)
+{
+	struct text words[LIMIT_URLS];
+	unsigned n = config_items(s), n_words = 0;
+
+	if (!config_items_max(r, s, LIMIT_URLS))
+		return;
+	for (unsigned i = 0; i < n; i++)
+		if (read_server(r, config_item(s, i), &words[n_words]))
+			n_words++;
+	((struct spec_crl *)into)->servers =
+	    snapshot_add(r->b, SPEC_WORDS, words, n_words);
+}
+
 static void read_allow_local(struct config_reader *r, const config_setting_t *s,
 			     void *into)
 {
@@ -126,6 +162,7 @@ static const struct config_rule rules[] = {
 	{ "bundle", read_bundle, 0 },
 	{ "files", read_files, 0 },
 	{ "hooks", read_hooks, 0 },
+	{ "servers", read_servers, 0 },
 	{ "allow_local", read_allow_local, 0 },
 	{ "max_size", read_max_size, 0 },
 	{ "on_stale", read_on_stale, 0 },

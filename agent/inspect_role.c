@@ -2,6 +2,8 @@
  * The inspect role: explains what it was handed open, and what the probe has seen, once,
  * and ends.
  *
+ * For `check` it looks at the configuration of servers (inspect_lint.h).
+ *
  * A program of its own, not a task of the probe: what people inspect has private keys and
  * passwords in it, so who parses it has neither a file nor a network, as the config role.
  * The probe, which has a network, never sees a key. What it reads is bounded, and so are
@@ -18,6 +20,7 @@
 #include "agent/inspect.h"
 #include "agent/inspect_chain.h"
 #include "agent/inspect_check.h"
+#include "agent/inspect_lint.h"
 #include "agent/inspect_pair.h"
 #include "agent/inspect_print.h"
 #include "agent/inspect_read.h"
@@ -218,7 +221,9 @@ int inspect_role(void)
 	int rc = role_begin(ROLE_INSPECT, &s, &e);
 	int status;
 
-	if (rc == 0)
+	if (rc == 0 && s.request.command == COMMAND_CHECK)
+		rc = inspect_lint(&s, &e);
+	else if (rc == 0)
 		rc = explain(&s, &w, &e);
 	if (rc < 0)
 		log_error("%s", e.text);

@@ -28,6 +28,9 @@ enum message {
 	CONFIG_CSR,   /* path -> PEM of the signing request in it */
 	CONFIG_DONE,  /* fd of the snapshot. -> none */
 
+	/* inspect -> supervisor, for `check`; CONFIG_USER, _GROUP and _REACH too */
+	LINT_FILE, /* pattern, n -> path, fd; path "": no more */
+
 	/* agent -> supervisor */
 	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */

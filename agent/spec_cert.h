@@ -110,6 +110,7 @@ struct spec_crl {
 	struct text bundle;
 	struct list files;
 	struct list hooks;
+	struct list servers; /* words: a kind of lint.h, ":", a path */
 	uint64_t max_size;
 	uint32_t allow_local;
 	uint32_t on_stale; /* enum crl_stale */

@@ -178,6 +178,7 @@ static const struct field fields[] = {
 	CRL(bundle, PATH, 0),
 	CRL(files, LIST, SPEC_FILES),
 	CRL(hooks, NUMBERS, SPEC_HOOKS),
+	CRL(servers, LIST, SPEC_WORDS),
 	CRL(allow_local, BELOW, 2),
 	CRL(on_stale, BELOW, STALES),
 

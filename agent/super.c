@@ -2,6 +2,7 @@
 #include "agent/super_daemon.h"
 #include "agent/super_enrol.h"
 #include "agent/super_hook.h"
+#include "agent/super_lint.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -374,6 +375,7 @@ static int run(struct super *s, struct err *e)
 	TRY(super_reach_state(s, e));
 	if (s->request->command == COMMAND_CHECK) {
 		say_valid(s);
+		TRY(super_lint(s, e));
 		if ((s->request->flags & REQUEST_ONLINE) == 0)
 			return EXIT_SUCCESS;
 	}

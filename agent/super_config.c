@@ -11,6 +11,7 @@
 
 #include "agent/messages.h"
 #include "agent/super.h"
+#include "agent/super_lint.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -123,7 +124,7 @@ static int on_include(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
-static int on_user(void *role, struct msg *m, struct err *e)
+int super_user(void *role, struct msg *m, struct err *e)
 {
 	AUTO_FREE char *name = xstrdup(msg_get_str(m));
 	uint32_t id = m->id;
@@ -143,7 +144,7 @@ static int on_user(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
-static int on_group(void *role, struct msg *m, struct err *e)
+int super_group(void *role, struct msg *m, struct err *e)
 {
 	AUTO_FREE char *name = xstrdup(msg_get_str(m));
 	uint32_t id = m->id;
@@ -266,8 +267,8 @@ static int on_done(void *role, struct msg *m, struct err *e)
 
 static const struct msg_rule rules[] = {
 	{ CONFIG_INCLUDE, 1, on_include },
-	{ CONFIG_USER, 1, on_user },
-	{ CONFIG_GROUP, 1, on_group },
+	{ CONFIG_USER, 1, super_user },
+	{ CONFIG_GROUP, 1, super_group },
 	{ CONFIG_LOOK, 1, on_look },
 	{ CONFIG_REACH, 1, super_reach_config },
 	{ CONFIG_CSR, 1, on_csr },

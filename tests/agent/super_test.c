@@ -317,8 +317,35 @@ static int play_config(void)
 	return EXIT_USAGE;
 }
 
+/* -- an inspect role of ours, for `check` -- */
+
+static int play_lint(void)
+{
+	static const uint32_t listed[] = { CONFIG_USER, CONFIG_GROUP, CONFIG_REACH,
+					   LINT_FILE };
+	static const char *const odd[] = { "/dev/null", "/" };
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct role_start s;
+	struct err e;
+
+	if (role_begin(ROLE_INSPECT, &s, &e) < 0)
+		ended(e.text);
+	all_refused(listed, sizeof(listed) / sizeof(*listed));
+	for (size_t i = 0; i < sizeof(odd) / sizeof(*odd); i++) {
+		msg_begin(&m, LINT_FILE, 0);
+		msg_put_str(&m, odd[i]);
+		msg_put_u64(&m, 0);
+		refused(&m, "it is not a regular file");
+	}
+	dprintf(STDERR_FILENO, "played well\n");
+	role_end(&s);
+	return PLAYED_WELL;
+}
+
 static int play(const char *role)
 {
+	if (strcmp(role, "inspect") == 0)
+		return play_lint();
 	if (strcmp(role, "config") == 0)
 		return play_config();
 	if (strcmp(role, "keeper") == 0)
@@ -361,7 +388,7 @@ static void put_programs(const struct scratch *s)
 static int play_supervisor(const char *name, const char *path)
 {
 	const struct request r = {
-		.command = COMMAND_RENEW,
+		.command = strcmp(name, "lint") == 0 ? COMMAND_CHECK : COMMAND_RENEW,
 		.names = &name,
 		.n_names = 1,
 	};
@@ -377,11 +404,14 @@ static int run(const struct scratch *s, const char *name)
 	    "state_dir = \"%s/state\";\nruntime_dir = \"%s/run\";\n%s"
 	    "hooks = ( { name = \"h\"; run = [ \"/bin/true\" ]; } );\n"
 	    "certificates = ( { name = \"www\"; names = \"www.example\"; issuer = "
-	    "\"local\"; hooks = \"h\"; } );\n",
+	    "\"local\"; hooks = \"h\"; } );\n%s",
 	    s->path, s->path,
 	    geteuid() != 0 ? ""
 			   : "users = { agent = \"61001\"; keeper = \"61002\"; network "
-			     "= \"61003\"; };\n");
+			     "= \"61003\"; };\n",
+	    strcmp(name, "lint") == 0 ? "crls = ( { name = \"c\"; url = \"http://a/\"; "
+					"ca = \"/proc/self/exe\"; } );\n"
+				      : "");
 	AUTO_FREE char *program = xasprintf("%s/bin/everleaf", s->path);
 	pid_t pid;
 
@@ -472,6 +502,20 @@ static void a_snapshot_that_is_not_sealed_is_no_snapshot(void **state)
 	config_plays_well(state, "config-unsealed");
 }
 
+/* Who looks at the configuration of others has no say in ours; that it was not looked at is
+ * no silence. */
+static void who_looks_at_servers_may_ask_what_is_listed_and_nothing_else(void **state)
+{
+	const struct scratch *s = *state;
+	const int status = run(s, "lint");
+	const char *said = said_by_all(s);
+
+	if (status != EXIT_FAILURE || strstr(said, "played well") == NULL ||
+	    strstr(said, "the configuration of servers: who reads it has ended") ==
+		NULL)
+		fail_msg("status %d\n%s", status, said);
+}
+
 int main(int argc, char **argv)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, scratch_in, scratch_out)
@@ -486,6 +530,7 @@ int main(int argc, char **argv)
 		CASE(a_config_role_may_ask_what_is_listed_and_nothing_else),
 		CASE(users_and_groups_that_are_not_there_are_refused),
 		CASE(a_snapshot_that_is_not_sealed_is_no_snapshot),
+		CASE(who_looks_at_servers_may_ask_what_is_listed_and_nothing_else),
 	};
 
 	if (argc == 3)
