@@ -343,6 +343,7 @@ static int run(struct agent *a, struct err *e)
 	case COMMAND_CA_INIT:
 	case COMMAND_CA_SIGN:
 	case COMMAND_CA_CRL:
+	case COMMAND_CA_ROLLOVER:
 		return agent_ca(a, e);
 	case COMMAND_ACCOUNT:
 		return agent_account(a, e);

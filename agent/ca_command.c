@@ -12,6 +12,7 @@
 #include "base/csr.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/text.h"
 #include "base/x509.h"
 
 #define LIMIT_CRL (32u << 20)
@@ -93,6 +94,28 @@ static int init(struct agent *a, uint32_t issuer, struct err *e)
 	return 0;
 }
 
+static int rollover(struct agent *a, uint32_t issuer, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	const char *name = a->request->names[0];
+	char at[TEXT_TIME_MAX];
+	uint64_t number;
+
+	msg_begin(&m, KEEPER_CA_ROLLOVER, 0);
+	msg_put_u64(&m, issuer);
+	msg_put_u64(&m, (a->request->flags & REQUEST_FORCE) != 0);
+	TRY(link_ask(ROLE_FD_PEER, &m, e));
+	number = msg_get_u64(&m);
+	text_time(at, (int64_t)msg_get_u64(&m));
+	if ((a->request->flags & REQUEST_QUIET) == 0)
+		printf("%s: its next root certificate is %s/ca/%s/%llu/root.pem, and "
+		       "signs "
+		       "from %s; root.pem and crl.pem of %s/ca/%s hold both\n",
+		       name, a->state_dir, name, (unsigned long long)number, at,
+		       a->state_dir, name);
+	return msg_end(&m, e);
+}
+
 static int work(struct agent *a, struct err *e)
 {
 	uint32_t issuer = 0;
@@ -104,6 +127,8 @@ static int work(struct agent *a, struct err *e)
 		return init(a, issuer, e);
 	if (a->request->command == COMMAND_CA_SIGN)
 		return sign(a, issuer, e);
+	if (a->request->command == COMMAND_CA_ROLLOVER)
+		return rollover(a, issuer, e);
 	if (a->request->command == COMMAND_CA_CRL) {
 		TRY(simple(a, KEEPER_CA_CRL, issuer, e));
 		return print_crl(a, a->request->names[0], e);

@@ -177,10 +177,9 @@ static int take_ca(struct request *r, int argc, char **argv)
 		int argc;
 		enum command command;
 	} actions[] = {
-		{ "init", 2, COMMAND_CA_INIT },
-		{ "sign", 3, COMMAND_CA_SIGN },
-		{ "revoke", 3, COMMAND_CA_REVOKE },
-		{ "crl", 2, COMMAND_CA_CRL },
+		{ "init", 2, COMMAND_CA_INIT },         { "sign", 3, COMMAND_CA_SIGN },
+		{ "revoke", 3, COMMAND_CA_REVOKE },     { "crl", 2, COMMAND_CA_CRL },
+		{ "rollover", 2, COMMAND_CA_ROLLOVER },
 	};
 
 	for (size_t i = 0; i < sizeof(actions) / sizeof(*actions); i++) {
@@ -193,7 +192,7 @@ static int take_ca(struct request *r, int argc, char **argv)
 		return r->command == COMMAND_CA_SIGN ? read_csr(r, argv[2]) : 0;
 	}
 	fprintf(stderr, "everleaf: ca: expected NAME init, NAME sign CSR, NAME revoke "
-			"SERIAL or NAME crl\n");
+			"SERIAL, NAME crl or NAME rollover\n");
 	return EXIT_USAGE;
 }
 
@@ -230,10 +229,11 @@ static const struct command_row rows[] = {
 	  take_rollback },
 	{ "forget", "NAME", "drop what is kept of a certificate no longer configured",
 	  NULL, COMMAND_FORGET, 1, 1, 0, NULL },
-	{ "ca", "ISSUER init|sign CSR|revoke SERIAL|crl",
+	{ "ca", "ISSUER init|sign CSR|revoke SERIAL|crl|rollover",
 	  "the embedded CA of an issuer of type \"local\"",
-	  "sign and crl print PEM. CSR is a file, - for standard input.\n",
-	  COMMAND_NONE, 2, 3, BIT(OPTION_REASON), take_ca },
+	  "sign and crl print PEM. CSR is a file, - for standard input. rollover makes "
+	  "the\nnext root key, that signs from a day later; with --force, at once.\n",
+	  COMMAND_NONE, 2, 3, BIT(OPTION_REASON) | BIT(OPTION_FORCE), take_ca },
 	{ "account", "ISSUER show|register|update|rollover|deactivate",
 	  "the account at an ACME issuer",
 	  "update tells the CA the contacts of the configuration; rollover gives the "

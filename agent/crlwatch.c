@@ -224,6 +224,7 @@ static bool looks(const struct agent *a)
 	case COMMAND_CA_SIGN:
 	case COMMAND_CA_REVOKE:
 	case COMMAND_CA_CRL:
+	case COMMAND_CA_ROLLOVER:
 	case COMMAND_ACCOUNT:
 	case COMMAND_REVOKE:
 	case COMMAND_INSPECT:

@@ -262,5 +262,6 @@ void crlwatch_ask(struct crl *c)
 	msg_begin(&m, KEEPER_CRL_STAGE, 0);
 	msg_put_u64(&m, is_ours ? c->number : SPEC_NOBODY);
 	msg_put_u64(&m, is_ours ? url_of(c) : SPEC_NOBODY);
+	msg_put_u64(&m, c->ca);
 	link_call(&c->agent->keeper, &m, on_staged, c->number);
 }

@@ -186,7 +186,8 @@ static int put_anchors(struct agent *a, const struct job *j, STACK_OF(X509) * ch
 {
 	int n = sk_X509_num(chain);
 
-	if (a->spec->issuers[j->issuer].trust_by != TRUST_FILE)
+	if (a->spec->issuers[j->issuer].trust_by != TRUST_FILE ||
+	    a->spec->issuers[j->issuer].type == ISSUER_LOCAL)
 		return put_needed(a, j, chain, anchors, e);
 	buf_puts(anchors, j->anchors.len > 0 ? j->anchors.data : "");
 	if (anchors->len > 0 || n < 2)

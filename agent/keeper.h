@@ -23,7 +23,7 @@
  *     keeper_files.c      files outside the store
  *     keeper_stamp.c      ... whether anything has changed there
  *     keeper_foreign.c    ... and what somebody else has put there
- *     keeper_ca.c         the embedded CA; keeper_crl.h: CRLs; keeper_roots.h: roots
+ *     keeper_ca.c         the embedded CA, keeper_authority.h; keeper_crl.h: CRLs; keeper_roots.h
  *     keeper_lend.c       the list of what workers may ask
  *     keeper_sign.c       ... what is signed for them; keeper_csr.c: requests
  *     keeper_account.c    ... ACME accounts; the others have a file each

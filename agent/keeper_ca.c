@@ -2,11 +2,11 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_authority.h"
 #include "agent/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
-#include "base/crl.h"
 #include "base/err.h"
 #include "base/key.h"
 #include "base/mem.h"
@@ -14,126 +14,7 @@
 #include "base/text.h"
 #include "base/x509.h"
 #include "ca/local.h"
-#include "ca/local_crl.h"
-#include "store/authority.h"
 #include "store/pending.h"
-
-/* -- a CA between the disk (PEM) and memory -- */
-
-struct profile {
-	struct local_profile local;
-	const char **permitted; /* owned arrays */
-	const char **excluded;
-};
-
-static void profile_done(struct profile *p)
-{
-	free((void *)p->permitted);
-	free((void *)p->excluded);
-}
-
-#define AUTO_PROFILE __attribute__((cleanup(profile_done)))
-
-static int profile_of(const struct keeper *k, uint64_t n, struct profile *p,
-		      struct err *e)
-{
-	const struct spec *s = &k->start.spec;
-	const struct spec_issuer *i;
-
-	if (n >= s->n[SPEC_ISSUERS] || s->issuers[n].type != ISSUER_LOCAL)
-		return err_set(e, ERR_PROTO, "issuer %llu is not an embedded CA",
-			       (unsigned long long)n);
-	i = &s->issuers[n];
-	p->permitted = spec_words(s, i->permitted);
-	p->excluded = spec_words(s, i->excluded);
-	p->local = (struct local_profile){
-		.subject = spec_text(s, i->subject),
-		.crl_url = spec_text(s, i->crl_url),
-		.lifetime_s = i->lifetime_s,
-		.ca_lifetime_s = i->ca_lifetime_s,
-		.ca_key = (enum key_type)i->ca_key,
-		.intermediate = i->intermediate != 0,
-		.path_length = i->path_length == SPEC_NOBODY ? -1 : (int)i->path_length,
-		.permitted = p->permitted,
-		.excluded = p->excluded,
-	};
-	return 0;
-}
-
-static const char *issuer_name(const struct keeper *k, uint64_t n)
-{
-	return keeper_text(k, k->start.spec.issuers[n].name);
-}
-
-static int first_cert(const struct buf *pem, X509 **cert, struct err *e)
-{
-	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
-
-	TRY(x509_chain_from_pem(pem->data, pem->len, &chain, e));
-	*cert = sk_X509_shift(chain);
-	return 0;
-}
-
-static int from_disk(const struct authority *a, struct local_ca *ca, struct err *e)
-{
-	TRY(first_cert(&a->root_pem, &ca->root, e));
-	TRY(key_from_pem(a->root_key.data, a->root_key.len, &ca->root_key, e));
-	if (a->intermediate_pem.len > 0) {
-		TRY(first_cert(&a->intermediate_pem, &ca->intermediate, e));
-		TRY(key_from_pem(a->intermediate_key.data, a->intermediate_key.len,
-				 &ca->intermediate_key, e));
-	}
-	if (a->crl_pem.len > 0)
-		TRY(crl_from_pem(a->crl_pem.data, a->crl_pem.len, &ca->crl, e));
-	return 0;
-}
-
-static int to_disk(const struct local_ca *ca, struct authority *a, struct err *e)
-{
-	TRY(x509_to_pem(ca->root, &a->root_pem, e));
-	TRY(key_to_pem(ca->root_key, &a->root_key, e));
-	if (ca->intermediate == NULL)
-		return 0;
-	TRY(x509_to_pem(ca->intermediate, &a->intermediate_pem, e));
-	return key_to_pem(ca->intermediate_key, &a->intermediate_key, e);
-}
-
-static int save_crl(const struct keeper *k, const char *name, const struct local_ca *ca,
-		    struct buf *pem, struct err *e)
-{
-	AUTO_BUF struct buf der = { 0 };
-
-	TRY(local_crl_to_pem(ca, pem, e));
-	TRY(crl_to_der(ca->crl, &der, e));
-	return authority_save_crl(k->root, name, pem, &der, e);
-}
-
-static int load_ca(const struct keeper *k, uint64_t n, struct local_ca *ca, bool *found,
-		   struct err *e)
-{
-	AUTO_AUTHORITY struct authority a = { .root_pem = { 0 } };
-
-	TRY(authority_load(k->root, issuer_name(k, n), &a, found, e));
-	return *found ? from_disk(&a, ca, e) : 0;
-}
-
-/* The CA of issuer `n`, made now if it is not there yet. */
-static int open_ca(const struct keeper *k, uint64_t n, const struct profile *p,
-		   struct local_ca *ca, struct err *e)
-{
-	AUTO_AUTHORITY struct authority a = { .root_pem = { 0 } };
-	AUTO_BUF struct buf crl = { 0 };
-	const char *name = issuer_name(k, n);
-	bool found;
-
-	TRY(load_ca(k, n, ca, &found, e));
-	if (found)
-		return 0;
-	TRY(local_make(&p->local, clock_now(), ca, e));
-	TRY(to_disk(ca, &a, e));
-	TRY(authority_save(k->root, name, &a, e));
-	return save_crl(k, name, ca, &crl, e);
-}
 
 /* -- issuing -- */
 
@@ -152,18 +33,25 @@ static int issue_self(const struct spec_issuer *i, const struct local_request *r
 static int issue(const struct keeper *k, uint64_t issuer, const struct local_request *r,
 		 struct buf *chain, struct buf *anchors, struct err *e)
 {
-	AUTO_LOCAL_CA struct local_ca ca = { .root = NULL };
-	AUTO_PROFILE struct profile p = { .permitted = NULL };
-	AUTO_BUF struct buf crl = { 0 };
+	AUTO_KEEPER_CAS struct keeper_cas all = { .n = 0 };
+	AUTO_BUF struct buf url = { 0 };
 	struct local_request full = *r;
+	struct local_profile p;
+	size_t i;
 
-	TRY(profile_of(k, issuer, &p, e));
-	TRY(open_ca(k, issuer, &p, &ca, e));
-	full.lifetime_s = p.local.lifetime_s;
-	TRY(local_issue(&p.local, &ca, &full, clock_now(), chain, e));
-	TRY(x509_to_pem(ca.root, anchors, e));
-	TRY(local_crl(&p.local, &ca, NULL, 0, clock_now(), e));
-	return save_crl(k, issuer_name(k, issuer), &ca, &crl, e);
+	TRY(keeper_cas_open(k, issuer, &all, e));
+	i = keeper_cas_signing(&all);
+	p = all.profile;
+	if (p.crl_url != NULL) {
+		local_crl_url(p.crl_url, all.numbers[i], &url);
+		p.crl_url = url.data;
+	}
+	full.lifetime_s = p.lifetime_s;
+	full.cross = local_bridge(all.cas, all.n, i, clock_now());
+	TRY(local_issue(&p, &all.cas[i], &full, clock_now(), chain, e));
+	TRY(keeper_cas_roots(&all, anchors, e));
+	TRY(keeper_cas_crl(&all, NULL, 0, e));
+	return keeper_cas_save(&all, e);
 }
 
 int keeper_issue(void *role, struct msg *m, struct err *e)
@@ -208,15 +96,56 @@ int keeper_issue(void *role, struct msg *m, struct err *e)
 int keeper_ca_init(void *role, struct msg *m, struct err *e)
 {
 	const struct keeper *k = role;
-	AUTO_LOCAL_CA struct local_ca ca = { .root = NULL };
-	AUTO_PROFILE struct profile p = { .permitted = NULL };
+	AUTO_KEEPER_CAS struct keeper_cas all = { .n = 0 };
 	uint64_t issuer = msg_get_u64(m);
 	uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
-	TRY(profile_of(k, issuer, &p, e));
-	TRY(open_ca(k, issuer, &p, &ca, e));
+	TRY(keeper_cas_open(k, issuer, &all, e));
 	msg_begin(m, KEEPER_CA_INIT, id);
+	return 0;
+}
+
+int keeper_ca_rollover(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_KEEPER_CAS struct keeper_cas all = { .n = 0 };
+	const uint64_t issuer = msg_get_u64(m), at_once = msg_get_u64(m);
+	const uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	TRY(keeper_cas_load(k, issuer, &all, e));
+	if (all.n == 0)
+		return err_set(e, ERR_CONFIG, "there is no such CA yet");
+	TRY(keeper_cas_roll(&all, at_once != 0, e));
+	TRY(keeper_cas_crl(&all, NULL, 0, e));
+	TRY(keeper_cas_save(&all, e));
+	msg_begin(m, KEEPER_CA_ROLLOVER, id);
+	msg_put_u64(m, all.count);
+	msg_put_u64(m, (uint64_t)local_signs_at(&all.profile, &all.cas[all.n - 1]));
+	return 0;
+}
+
+/* What other issuers say of themselves, this one does: roots, and what leads from one to
+ * the other. */
+int keeper_ca_roots(void *role, struct msg *m, struct err *e)
+{
+	const struct keeper *k = role;
+	AUTO_KEEPER_CAS struct keeper_cas all = { .n = 0 };
+	AUTO_BUF struct buf pem = { 0 };
+	const uint64_t issuer = msg_get_u64(m);
+	const uint32_t id = m->id;
+
+	TRY(msg_end(m, e));
+	TRY(keeper_cas_open(k, issuer, &all, e));
+	TRY(keeper_cas_roots(&all, &pem, e));
+	for (size_t i = 0; i < all.n; i++)
+		if (all.cas[i].new_with_old != NULL) {
+			TRY(x509_to_pem(all.cas[i].new_with_old, &pem, e));
+			TRY(x509_to_pem(all.cas[i].old_with_new, &pem, e));
+		}
+	msg_begin(m, KEEPER_CA_ROOTS, id);
+	msg_put_str(m, pem.data);
 	return 0;
 }
 
@@ -295,22 +224,16 @@ int keeper_ca_sign(void *role, struct msg *m, struct err *e)
 static int sign_crl(const struct keeper *k, uint64_t issuer, const char *serial,
 		    uint64_t reason, struct err *e)
 {
-	AUTO_BUF struct buf pem = { 0 };
-	AUTO_LOCAL_CA struct local_ca ca = { .root = NULL };
-	AUTO_PROFILE struct profile p = { .permitted = NULL };
-	bool found = true;
+	AUTO_KEEPER_CAS struct keeper_cas all = { .n = 0 };
 
-	TRY(profile_of(k, issuer, &p, e));
-	if (serial == NULL)
-		TRY(open_ca(k, issuer, &p, &ca, e));
-	else
-		TRY(load_ca(k, issuer, &ca, &found, e));
-	if (!found)
+	TRY(serial == NULL ? keeper_cas_open(k, issuer, &all, e)
+			   : keeper_cas_load(k, issuer, &all, e));
+	if (all.n == 0)
 		return err_set(e, ERR_CONFIG,
 			       "there is no such CA yet: it has issued nothing that "
 			       "could be revoked");
-	TRY(local_crl(&p.local, &ca, serial, (int)reason, clock_now(), e));
-	return save_crl(k, issuer_name(k, issuer), &ca, &pem, e);
+	TRY(keeper_cas_crl(&all, serial, (int)reason, e));
+	return keeper_cas_save(&all, e);
 }
 
 int keeper_ca_revoke(void *role, struct msg *m, struct err *e)

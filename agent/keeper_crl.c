@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_authority.h"
 #include "agent/keeper_watch.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -71,7 +72,8 @@ static int put_cas(const struct keeper *k, const struct spec_crl *c, struct msg 
 	AUTO_CHAIN STACK_OF(X509) *cas = NULL;
 
 	TRY(crlset_cas(ca_path(k, c), &cas, e));
-	if (c->ca.at != 0 && sk_X509_num(cas) != 1)
+	if (c->ca.at != 0 && sk_X509_num(cas) != 1 &&
+	    keeper_cas_named(k, ca_path(k, c), "root.pem") == NULL)
 		return err_set(e, ERR_CONFIG,
 			       "%s: %d certificates, expected that of one CA; with "
 			       "`bundle` there may be several",
@@ -101,7 +103,23 @@ int keeper_crl_cas(void *role, struct msg *m, struct err *e)
 	return put_cas(k, c, m, e) < 0 ? keeper_failed(k, m, e) : 0;
 }
 
-static int configured(const struct keeper *k, uint64_t n, uint64_t url,
+/* The list in the folder of an embedded CA is that of the key which is asked about. */
+static int list_of(const struct keeper *k, const struct spec_crl *c, const char *path,
+		   uint64_t which, char **list, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *cas = NULL;
+	const char *name = keeper_cas_named(k, path, "crl.der");
+
+	if (name != NULL)
+		TRY(crlset_cas(ca_path(k, c), &cas, e));
+	if (which < (uint64_t)sk_X509_num(cas))
+		return keeper_cas_list(k, name, sk_X509_value(cas, (int)which), list,
+				       e);
+	*list = xstrdup(path);
+	return 0;
+}
+
+static int configured(const struct keeper *k, uint64_t n, uint64_t url, uint64_t ca,
 		      struct source *s, struct err *e)
 {
 	const struct spec_crl *c;
@@ -113,13 +131,12 @@ static int configured(const struct keeper *k, uint64_t n, uint64_t url,
 	if (url >= c->urls.n)
 		return err_set(e, ERR_PROTO, "there is no such URL");
 	path = spec_url_file(keeper_text(k, k->start.spec.words[c->urls.first + url]));
-	s->path = path == NULL ? NULL : xstrdup(path);
 	s->max = c->max_size;
-	return 0;
+	return path == NULL ? 0 : list_of(k, c, path, ca, &s->path, e);
 }
 
-static int embedded(const struct keeper *k, uint64_t issuer, struct source *s,
-		    struct err *e)
+static int embedded(const struct keeper *k, uint64_t issuer, uint64_t key,
+		    struct source *s, struct err *e)
 {
 	const struct spec *spec = &k->start.spec;
 
@@ -127,8 +144,8 @@ static int embedded(const struct keeper *k, uint64_t issuer, struct source *s,
 	    spec->issuers[issuer].type != ISSUER_LOCAL)
 		return err_set(e, ERR_PROTO, "issuer %llu is not an embedded CA",
 			       (unsigned long long)issuer);
-	s->path =
-	    xasprintf("ca/%s/crl.der", keeper_text(k, spec->issuers[issuer].name));
+	s->path = keeper_cas_path(keeper_text(k, spec->issuers[issuer].name),
+				  (unsigned)key, "crl.der");
 	s->max = LIMIT_CRL_BYTES;
 	return 0;
 }
@@ -139,13 +156,13 @@ int keeper_crl_stage(void *role, struct msg *m, struct err *e)
 	AUTO_FD int fd = -1;
 	AUTO_SOURCE struct source from = { .path = NULL };
 	const uint32_t id = m->id;
-	const uint64_t n = msg_get_u64(m), which = msg_get_u64(m);
+	const uint64_t n = msg_get_u64(m), which = msg_get_u64(m), ca = msg_get_u64(m);
 
 	TRY(msg_end(m, e));
 	if (n != SPEC_NOBODY)
-		TRY(configured(k, n, which, &from, e));
+		TRY(configured(k, n, which, ca, &from, e));
 	else if (which != SPEC_NOBODY)
-		TRY(embedded(k, which, &from, e));
+		TRY(embedded(k, which, ca, &from, e));
 	TRY(crlset_stage(k->root, &fd, e));
 	if (from.path != NULL && copy_file(k, &from, fd, e) < 0)
 		return keeper_failed(k, m, e);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/keeper_authority.h"
 #include "agent/keeper_crl.h"
 #include "agent/keeper_csr.h"
 #include "agent/keeper_roots.h"
@@ -53,6 +54,8 @@ static const struct msg_rule rules[] = {
 	{ KEEPER_CA_SIGN, SIGNS, keeper_ca_sign },
 	{ KEEPER_CA_REVOKE, SIGNS | RENEWS, keeper_ca_revoke },
 	{ KEEPER_CA_CRL, SIGNS, keeper_ca_crl },
+	{ KEEPER_CA_ROLLOVER, SIGNS, keeper_ca_rollover },
+	{ KEEPER_CA_ROOTS, RENEWS, keeper_ca_roots },
 };
 
 int keeper_cert(const struct keeper *k, uint64_t n, const struct spec_cert **cert,

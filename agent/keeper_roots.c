@@ -15,6 +15,12 @@
 #include "store/place.h"
 #include "store/set.h"
 
+/* Those of an embedded CA are kept from its first roll-over on. */
+static bool is_kept(const struct spec_issuer *i)
+{
+	return i->trust_by != TRUST_FILE || i->type == ISSUER_LOCAL;
+}
+
 static const char tail[] = "-----END CERTIFICATE-----\n";
 
 /* -- which there are -- */
@@ -23,9 +29,8 @@ char *keeper_roots_path(const struct keeper *k, uint64_t issuer)
 {
 	const struct spec_issuer *i = &k->start.spec.issuers[issuer];
 
-	return i->trust_by == TRUST_FILE
-		   ? NULL
-		   : xasprintf(PLACE_ROOTS "/%s.pem", keeper_text(k, i->name));
+	return is_kept(i) ? xasprintf(PLACE_ROOTS "/%s.pem", keeper_text(k, i->name))
+			  : NULL;
 }
 
 bool keeper_holds_roots(const struct keeper *k, const struct spec_cert *c)
@@ -141,7 +146,7 @@ int keeper_roots(void *role, struct msg *m, struct err *e)
 
 	TRY(msg_end(m, e));
 	if (issuer >= k->start.spec.n[SPEC_ISSUERS] ||
-	    k->start.spec.issuers[issuer].trust_by == TRUST_FILE)
+	    !is_kept(&k->start.spec.issuers[issuer]))
 		return err_set(e, ERR_PROTO, "issuer %llu has no roots to keep",
 			       (unsigned long long)issuer);
 	name = keeper_text(k, k->start.spec.issuers[issuer].name);

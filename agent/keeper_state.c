@@ -15,6 +15,7 @@ enum keeper_state keeper_state_for(const struct request *r)
 	case COMMAND_CA_SIGN:
 	case COMMAND_CA_REVOKE:
 	case COMMAND_CA_CRL:
+	case COMMAND_CA_ROLLOVER:
 		return KEEPER_SIGNS;
 	case COMMAND_AGENT:
 	case COMMAND_RENEW:

@@ -62,12 +62,14 @@ enum message {
 	KEEPER_LIVE, /* cert, generation, stamp or 0, whether over what is newer -> stamp of
 			      what is now live and whole or 0, file and end as above:
 			      all files were left */
-	KEEPER_PRUNE,     /* cert, held -> . */
-	KEEPER_FORGET,    /* name -> . */
-	KEEPER_CA_INIT,   /* issuer -> . */
-	KEEPER_CA_SIGN,   /* issuer, SPKI, usage, n, n * {kind, name} -> chain PEM */
-	KEEPER_CA_REVOKE, /* issuer, serial, reason -> . */
-	KEEPER_CA_CRL,    /* issuer -> . ; it is in the store */
+	KEEPER_PRUNE,       /* cert, held -> . */
+	KEEPER_FORGET,      /* name -> . */
+	KEEPER_CA_INIT,     /* issuer -> . */
+	KEEPER_CA_SIGN,     /* issuer, SPKI, usage, n, n * {kind, name} -> chain PEM */
+	KEEPER_CA_REVOKE,   /* issuer, serial, reason -> . */
+	KEEPER_CA_CRL,      /* issuer -> . ; it is in the store */
+	KEEPER_CA_ROLLOVER, /* issuer, at once -> number of the key, when it signs */
+	KEEPER_CA_ROOTS,    /* issuer -> PEM of its roots and cross certificates */
 	KEEPER_LEND,      /* enum lend, issuer, cert, generation, reason, names that are
 			     left out (name_set.h), fd -> . */
 	KEEPER_PRESENT,   /* challenge, token, key authorization -> . ; it may be shown,
@@ -81,9 +83,10 @@ enum message {
 	KEEPER_STRANGERS, /* -> whether what changes there will be told, fd that struct
 			     stranger can be read from */
 	KEEPER_CRL_CAS,   /* CRL -> n, n * DER of a CA it is about */
-	KEEPER_CRL_STAGE, /* CRL, which of its URLs -> fd for a worker, see crlcall.h. For CRL
-			     SPEC_NOBODY it is an issuer: the CRL of that embedded CA; or
-			     SPEC_NOBODY: of whoever will be asked */
+	KEEPER_CRL_STAGE, /* CRL, which of its URLs, which of its CAs -> fd for a worker, see
+			     crlcall.h. For CRL SPEC_NOBODY it is an issuer and which of
+			     its keys: the CRL of that embedded CA; or SPEC_NOBODY: of
+			     whoever will be asked */
 	KEEPER_CRL_KEEP, /* CRL, SHA-256 of the CA's certificate, size, fd -> . */
 	KEEPER_CRL_WRITE, /* CRL, whether it is taken away, the SHA-256s of the CAs whose CRL
 			     is good now -> whether any file was not as it is to be */

@@ -18,7 +18,7 @@
  * by that is what it has told us to ask. Addresses of this host and link are not asked but
  * where the crl_url of an embedded CA is, nor where that sends us.
  *
- * Of an embedded CA that names no point it is the list in its folder, looked at also by
+ * Of an embedded CA that names no point it is the list of that key in its folder, looked at also by
  * whoever begins after `ca NAME revoke`, which ends the daemon for as long as it runs.
  *
  *     owncrl_rule.c  what is decided by rules alone
@@ -63,6 +63,7 @@ struct own_ca {
 	uint32_t list; /* OWN_NONE: a root, or its issuer is not known */
 	uint32_t
 	    embedded; /* 1 + the number of the issuer that has its key; 0: no one's */
+	uint32_t key; /* ... which of its keys, from 1 (store/authority.h) */
 	int64_t revoked_at;
 	unsigned reason;
 };
@@ -133,6 +134,8 @@ void owncrl_know(struct agent *a);
 /* The number of the embedded CA whose list `l` is, if it names none that can be asked;
  * OWN_NONE: it is none of those. */
 uint32_t owncrl_embedded(const struct own *o, uint32_t l);
+/* ... and which of its keys. */
+uint32_t owncrl_key_of(const struct own *o, uint32_t l);
 /* Whether there is a place to ask for list `l`, and the first, owned; "": there is none. */
 bool owncrl_asks(const struct own *o, uint32_t l);
 char *owncrl_first(const struct agent *a, uint32_t l);

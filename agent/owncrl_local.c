@@ -23,60 +23,82 @@ static const char *issuer_name(const struct agent *a, uint32_t i)
 
 /* -- which CA is one of ours -- */
 
-/* `file` of the embedded CA `i`; *pem stays empty where there is none. */
-static int read_of(const struct agent *a, uint32_t i, const char *file, size_t max,
-		   struct buf *data, struct err *e)
+/* `file` of key `key` of the embedded CA `i`, below the state directory; owned. */
+static char *path_of(const struct agent *a, uint32_t i, uint32_t key, const char *file)
 {
-	AUTO_FREE char *path = xasprintf("ca/%s/%s", issuer_name(a, i), file);
+	return key == 1 ? xasprintf("ca/%s/%s", issuer_name(a, i), file)
+			: xasprintf("ca/%s/%u/%s", issuer_name(a, i), key, file);
+}
 
-	if (a->root < 0 || file_read(a->root, path, max, data, e) == 0)
+static bool has_key(const struct agent *a, uint32_t i, uint32_t key)
+{
+	AUTO_FREE char *path = path_of(a, i, key, "root.pem");
+
+	return a->spec->issuers[i].type == ISSUER_LOCAL && a->root >= 0 &&
+	       file_exists(a->root, path);
+}
+
+/* *pem stays empty where there is none. */
+static int read_of(const struct agent *a, const char *path, struct buf *pem,
+		   struct err *e)
+{
+	if (file_read(a->root, path, LIMIT_CHAIN_BYTES, pem, e) == 0)
 		return 0;
 	return e->sysno == ENOENT ? 0 : e->code;
 }
 
-/* Who signs what the embedded CA `i` issues, and its CRL. */
-static int signer_of(const struct agent *a, uint32_t i, uint8_t sum[CRL_HASH_LEN],
-		     bool *found, struct err *e)
+static void know(struct own *o, X509 *cert, uint32_t i, uint32_t key)
 {
+	uint8_t sum[CRL_HASH_LEN];
+
+	if (X509_digest(cert, EVP_sha256(), sum, NULL) != 1)
+		return;
+	for (uint32_t k = 0; k < o->n_cas; k++)
+		if (memcmp(o->cas[k].ca, sum, sizeof(sum)) == 0) {
+			o->cas[k].embedded = i + 1;
+			o->cas[k].key = key;
+		}
+}
+
+/* Who signs what that key issues, and its CRL: the intermediate, if there is one, or the
+ * root. Beside the root of the first key stand those of others, each known by its own
+ * folder afterwards. */
+static int know_key(struct agent *a, uint32_t i, uint32_t key, struct err *e)
+{
+	AUTO_FREE char *root = path_of(a, i, key, "root.pem");
+	AUTO_FREE char *intermediate = path_of(a, i, key, "intermediate.pem");
 	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 
-	TRY(read_of(a, i, "intermediate.pem", LIMIT_CHAIN_BYTES, &pem, e));
+	TRY(read_of(a, intermediate, &pem, e));
 	if (pem.len == 0)
-		TRY(read_of(a, i, "root.pem", LIMIT_CHAIN_BYTES, &pem, e));
-	*found = pem.len > 0;
-	if (!*found)
+		TRY(read_of(a, root, &pem, e));
+	if (pem.len == 0)
 		return 0;
 	TRY(x509_chain_from_pem(pem.data, pem.len, &certs, e));
-	return X509_digest(sk_X509_value(certs, 0), EVP_sha256(), sum, NULL) == 1
-		   ? 0
-		   : err_set(e, ERR_SYS, "hash a certificate");
+	for (int n = 0; n < sk_X509_num(certs); n++)
+		know(a->own, sk_X509_value(certs, n), i, key);
+	return 0;
 }
 
 void owncrl_know(struct agent *a)
 {
-	struct own *o = a->own;
 	struct err e;
 
-	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++) {
-		uint8_t sum[CRL_HASH_LEN];
-		bool found = false;
-
-		if (a->spec->issuers[i].type != ISSUER_LOCAL)
-			continue;
-		if (signer_of(a, i, sum, &found, &e) < 0)
-			log_warn("the embedded CA %s: %s", issuer_name(a, i), e.text);
-		for (uint32_t k = 0; found && k < o->n_cas; k++)
-			if (memcmp(o->cas[k].ca, sum, sizeof(sum)) == 0)
-				o->cas[k].embedded = i + 1;
-	}
+	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++)
+		for (uint32_t key = 1; has_key(a, i, key); key++)
+			if (know_key(a, i, key, &e) < 0)
+				log_warn("the embedded CA %s: %s", issuer_name(a, i),
+					 e.text);
 }
 
 /* -- its list -- */
 
-static char *file_of(const struct agent *a, uint32_t i)
+static char *file_of(const struct agent *a, uint32_t i, uint32_t key)
 {
-	return xasprintf("file://%s/ca/%s/crl.der", a->state_dir, issuer_name(a, i));
+	AUTO_FREE char *path = path_of(a, i, key, "crl.der");
+
+	return xasprintf("file://%s/%s", a->state_dir, path);
 }
 
 /* Whether only an embedded CA could say who is on list `l`. */
@@ -96,13 +118,18 @@ uint32_t owncrl_embedded(const struct own *o, uint32_t l)
 							     : o->cas[ca].embedded - 1;
 }
 
+uint32_t owncrl_key_of(const struct own *o, uint32_t l)
+{
+	return o->cas[o->lists[l].ca].key;
+}
+
 char *owncrl_first(const struct agent *a, uint32_t l)
 {
 	const char *first = crlpoint_first(a->own->lists[l].row.urls);
 	const uint32_t i = owncrl_embedded(a->own, l);
 
 	return i == OWN_NONE ? xasprintf("%.*s", (int)strcspn(first, "\n"), first)
-			     : file_of(a, i);
+			     : file_of(a, i, owncrl_key_of(a->own, l));
 }
 
 bool owncrl_asks(const struct own *o, uint32_t l)
@@ -118,16 +145,17 @@ static bool recall(struct agent *a, uint32_t l)
 {
 	const struct own_list *list = &a->own->lists[l];
 
-	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++) {
-		AUTO_FREE char *file = file_of(a, i);
+	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++)
+		for (uint32_t key = 1; has_key(a, i, key); key++) {
+			AUTO_FREE char *file = file_of(a, i, key);
 
-		if (a->spec->issuers[i].type != ISSUER_LOCAL ||
-		    strcmp(list->row.part.url, file) != 0 ||
-		    faccessat(a->root, file + strlen("file://"), F_OK, 0) != 0)
-			continue;
-		a->own->cas[list->ca].embedded = i + 1;
-		return true;
-	}
+			if (strcmp(list->row.part.url, file) != 0 ||
+			    faccessat(a->root, file + strlen("file://"), F_OK, 0) != 0)
+				continue;
+			a->own->cas[list->ca].embedded = i + 1;
+			a->own->cas[list->ca].key = key;
+			return true;
+		}
 	return false;
 }
 
@@ -144,7 +172,7 @@ void owncrl_recall(struct agent *a)
 
 struct expected {
 	struct state *state;
-	const char *url;
+	const char *folder; /* of that CA, and of all its keys */
 	struct err *e;
 };
 
@@ -154,15 +182,16 @@ static int look_soon(void *arg, const struct own_list_row *row)
 	struct own_list_row now = *row;
 
 	now.look_at = 0;
-	return strcmp(row->part.url, x->url) != 0
+	return strncmp(row->part.url, x->folder, strlen(x->folder)) != 0
 		   ? 0
 		   : state_own_list_put(x->state, &now, x->e);
 }
 
 int owncrl_expect(struct agent *a, uint32_t issuer, struct err *e)
 {
-	AUTO_FREE char *file = file_of(a, issuer);
-	struct expected x = { a->state, file, e };
+	AUTO_FREE char *folder =
+	    xasprintf("file://%s/ca/%s/", a->state_dir, issuer_name(a, issuer));
+	struct expected x = { a->state, folder, e };
 
 	TRY(agent_write(a, e));
 	TRY(state_own_list_each(a->state, look_soon, &x, e));

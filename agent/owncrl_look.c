@@ -295,6 +295,7 @@ static void ask(struct agent *a, uint32_t l)
 	msg_begin(&m, KEEPER_CRL_STAGE, 0);
 	msg_put_u64(&m, SPEC_NOBODY);
 	msg_put_u64(&m, look->embedded == OWN_NONE ? SPEC_NOBODY : look->embedded);
+	msg_put_u64(&m, look->embedded == OWN_NONE ? 0 : owncrl_key_of(a->own, l));
 	link_call(&a->keeper, &m, on_staged, l);
 }
 

@@ -28,6 +28,7 @@ bool request_writes(const struct request *r)
 	case COMMAND_CA_SIGN:
 	case COMMAND_CA_REVOKE:
 	case COMMAND_CA_CRL:
+	case COMMAND_CA_ROLLOVER:
 	case COMMAND_REVOKE:
 	case COMMANDS:
 		break;
@@ -57,6 +58,7 @@ const char *request_word(enum command command)
 		[COMMAND_CA_SIGN] = "ca sign",
 		[COMMAND_CA_REVOKE] = "ca revoke",
 		[COMMAND_CA_CRL] = "ca crl",
+		[COMMAND_CA_ROLLOVER] = "ca rollover",
 		[COMMAND_ACCOUNT] = "account",
 		[COMMAND_REVOKE] = "revoke",
 		[COMMAND_CRL] = "crl",

@@ -174,6 +174,24 @@ static int nothing(const struct rootrule *rule, const struct buf *refused,
 		       refused->data);
 }
 
+int rootrule_read(const char *pem, STACK_OF(X509) * *named, struct err *e)
+{
+	static const char begin[] = "-----BEGIN CERTIFICATE-----";
+
+	*named = sk_X509_new_null();
+	for (const char *at = strstr(pem, begin), *next; at != NULL; at = next) {
+		AUTO_CHAIN STACK_OF(X509) *one = NULL;
+
+		next = strstr(at + 1, begin);
+		TRY(x509_chain_from_pem(at,
+					next == NULL ? strlen(at) : (size_t)(next - at),
+					&one, e));
+		if (!X509_add_cert(*named, sk_X509_value(one, 0), X509_ADD_FLAG_UP_REF))
+			return err_set(e, ERR_SYS, "out of memory");
+	}
+	return 0;
+}
+
 int rootrule_accept(const struct rootrule *rule, STACK_OF(X509) * *roots,
 		    struct buf *refused, struct err *e)
 {

@@ -31,6 +31,9 @@ struct rootrule {
 	int64_t now;
 };
 
+/* What an issuer names, one after the other: there may be more than in a chain. */
+int rootrule_read(const char *pem, STACK_OF(X509) * *named, struct err *e);
+
 /*
  * *roots: the kept ones, then those that were accepted; the caller's, also on an err.
  * `refused`: what was not, in words; untouched if there is none. ERR_TRUST: nothing is kept

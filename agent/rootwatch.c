@@ -18,6 +18,7 @@
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 #include "base/x509.h"
 
@@ -51,31 +52,26 @@ static const char *name_of(const struct agent *a, uint32_t n)
 	return spec_text(a->spec, issuer_at(a, n)->name);
 }
 
+static bool is_embedded(const struct agent *a, uint32_t n)
+{
+	return issuer_at(a, n)->type == ISSUER_LOCAL;
+}
+
+/* Of an embedded CA that has one key there is nothing to know but what comes with each
+ * certificate. */
 static bool is_kept(const struct agent *a, uint32_t n)
 {
-	return n < a->spec->n[SPEC_ISSUERS] && issuer_at(a, n)->trust_by != TRUST_FILE;
+	AUTO_FREE char *second = NULL;
+
+	if (n >= a->spec->n[SPEC_ISSUERS])
+		return false;
+	if (!is_embedded(a, n))
+		return issuer_at(a, n)->trust_by != TRUST_FILE;
+	second = xasprintf("ca/%s/2/root.pem", name_of(a, n));
+	return file_exists(a->root, second);
 }
 
 /* -- the end of a look -- */
-
-/* One after the other: there may be more than in a chain. */
-static int read_named(const char *pem, STACK_OF(X509) * *named, struct err *e)
-{
-	static const char begin[] = "-----BEGIN CERTIFICATE-----";
-
-	*named = sk_X509_new_null();
-	for (const char *at = strstr(pem, begin), *next; at != NULL; at = next) {
-		AUTO_CHAIN STACK_OF(X509) *one = NULL;
-
-		next = strstr(at + 1, begin);
-		TRY(x509_chain_from_pem(at,
-					next == NULL ? strlen(at) : (size_t)(next - at),
-					&one, e));
-		if (!X509_add_cert(*named, sk_X509_value(one, 0), X509_ADD_FLAG_UP_REF))
-			return err_set(e, ERR_SYS, "out of memory");
-	}
-	return 0;
-}
 
 static void end(struct agent *a, uint32_t n)
 {
@@ -205,7 +201,7 @@ static int judge(struct agent *a, uint32_t n, const char *pem, struct msg *m,
 	int rc;
 
 	TRY(rootkept_read(a, n, &kept, e));
-	TRY(read_named(pem, &named, e));
+	TRY(rootrule_read(pem, &named, e));
 	full.kept = kept;
 	full.named = named;
 	rc = rootrule_accept(&full, &roots, &refused, e);
@@ -230,7 +226,9 @@ static void on_named(void *arg, uint32_t n, struct msg *m, const struct err *fai
 		return;
 	}
 	if (judge(a, n, msg_get_str(m), &keep, &e) < 0) {
-		err_wrap(&e, "%s", spec_text(a->spec, issuer_at(a, n)->url));
+		err_wrap(&e, "%s",
+			 is_embedded(a, n) ? "its CA"
+					   : spec_text(a->spec, issuer_at(a, n)->url));
 		fail(a, n, &e);
 		return;
 	}
@@ -297,11 +295,18 @@ static void ask(struct agent *a, uint32_t n)
 		.done = on_named,
 	};
 	struct roots_of *r = &a->roots->issuers[n];
+	AUTO_MSG struct msg m = MSG_NONE;
 
 	r->asking = true;
 	r->tried = a->request->command != COMMAND_AGENT;
 	a->roots->n_asking++;
-	pool_call(a->pool, &task);
+	if (!is_embedded(a, n)) {
+		pool_call(a->pool, &task);
+		return;
+	}
+	msg_begin(&m, KEEPER_CA_ROOTS, 0);
+	msg_put_u64(&m, n);
+	link_call(&a->keeper, &m, on_named, n);
 }
 
 /* -- when -- */
@@ -335,7 +340,7 @@ int64_t rootwatch_turn(struct agent *a)
 		const struct roots_of *r = &a->roots->issuers[n];
 		int64_t at;
 
-		if (!r->used || r->asking || r->tried)
+		if (!r->used || r->asking || r->tried || !is_kept(a, n))
 			continue;
 		at = moment(a, n, now);
 		if (at > now)
@@ -392,7 +397,7 @@ int64_t rootwatch_hold(struct agent *a, uint32_t issuer)
 
 int rootwatch_check(const struct agent *a, uint32_t issuer, struct err *e)
 {
-	if (!is_kept(a, issuer) || rootkept_has(a, issuer))
+	if (!is_kept(a, issuer) || is_embedded(a, issuer) || rootkept_has(a, issuer))
 		return 0;
 	if (a->roots == NULL || a->roots->issuers[issuer].failed.code == 0)
 		return err_set(e, ERR_NET, "%s: its roots are not known yet",
@@ -407,8 +412,8 @@ void rootwatch_begin(struct agent *a)
 	a->roots->issuers =
 	    xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->roots->issuers));
 	for (uint32_t n = 0; n < a->spec->n[SPEC_ISSUERS]; n++) {
-		if (!is_kept(a, n))
-			continue;
+		if (!is_kept(a, n) && !is_embedded(a, n))
+			continue; /* the latter may come to have some */
 		if (rootkept_has(a, n))
 			a->roots->issuers[n].asked_at = rootkept_seen_at(a, n);
 		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)

@@ -1,5 +1,6 @@
 /*
- * rootwatch: the roots of an issuer whose `trust` is a fingerprint or "from-issuer".
+ * rootwatch: the roots of an issuer whose `trust` is a fingerprint or "from-issuer", and of
+ * an embedded CA from its first roll-over on (ca/local_roll.h), which the keeper names.
  *
  * They are kept in the store: roots/NAME.pem, which is what `trust` stands for from then on
  * (TLS of the issuer, what it issues, `content = "ca"`), and roots/NAME.seen, all CA

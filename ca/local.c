@@ -197,6 +197,48 @@ int local_check(const struct local_profile *p, struct err *e)
 	return local_constraints_parse(p->permitted, p->excluded, &limits, e);
 }
 
+/* -- a root under another one -- */
+
+/* What both of them hold for; all else is as `root` has it. */
+static int set_cross_span(X509 *cross, X509 *by, int64_t now, struct err *e)
+{
+	int64_t first, last, by_first, by_last;
+
+	TRY(x509_time(X509_get0_notBefore(cross), &first, e));
+	TRY(x509_time(X509_get0_notAfter(cross), &last, e));
+	TRY(x509_time(X509_get0_notBefore(by), &by_first, e));
+	TRY(x509_time(X509_get0_notAfter(by), &by_last, e));
+	first = first > by_first ? first : by_first;
+	last = last < by_last ? last : by_last;
+	if (last <= now)
+		return err_set(e, ERR_REFUSED, "a root of the two has ended");
+	if (ASN1_TIME_set(X509_getm_notBefore(cross), first) == NULL ||
+	    ASN1_TIME_set(X509_getm_notAfter(cross), last) == NULL)
+		return key_openssl_err(e, ERR_SYS, "its span");
+	return 0;
+}
+
+int local_cross(const struct local_ca *by, X509 *root, int64_t now, X509 **cross,
+		struct err *e)
+{
+	AUTO_X509 X509 *cert = X509_dup(root);
+	X509_NAME *issuer = X509_get_subject_name(by->root);
+
+	if (X509_get_pathlen(by->root) >= 0 &&
+	    X509_NAME_cmp(issuer, X509_get_subject_name(root)) != 0)
+		return err_set(e, ERR_REFUSED,
+			       "its path length leaves no place for a root of another "
+			       "name: let subject be what it was");
+	if (cert == NULL || X509_set_issuer_name(cert, issuer) != 1)
+		return key_openssl_err(e, ERR_SYS, "cross certificate");
+	TRY(set_serial(cert, e));
+	TRY(set_cross_span(cert, by->root, now, e));
+	TRY(local_ext_aki(cert, by->root, e));
+	TRY(sign(cert, by->root_key, e));
+	*cross = TAKE(cert);
+	return 0;
+}
+
 int local_make(const struct local_profile *p, int64_t now, struct local_ca *ca,
 	       struct err *e)
 {
@@ -220,6 +262,8 @@ void local_done(struct local_ca *ca)
 	X509_free(ca->intermediate);
 	EVP_PKEY_free(ca->intermediate_key);
 	X509_CRL_free(ca->crl);
+	X509_free(ca->new_with_old);
+	X509_free(ca->old_with_new);
 	*ca = (struct local_ca){ 0 };
 }
 
@@ -324,6 +368,7 @@ int local_issue(const struct local_profile *p, const struct local_ca *ca,
 	if (issue_leaf(p, ca, r, now, &leaf, e) < 0)
 		return err_wrap(e, "issue");
 	TRY(x509_to_pem(leaf, chain_pem, e));
-	return ca->intermediate != NULL ? x509_to_pem(ca->intermediate, chain_pem, e)
-					: 0;
+	if (ca->intermediate != NULL)
+		TRY(x509_to_pem(ca->intermediate, chain_pem, e));
+	return r->cross != NULL ? x509_to_pem(r->cross, chain_pem, e) : 0;
 }

@@ -44,7 +44,9 @@ struct local_ca {
 	EVP_PKEY *root_key;
 	X509 *intermediate; /* NULL: none */
 	EVP_PKEY *intermediate_key;
-	X509_CRL *crl; /* NULL: none yet; it is the list of what is revoked */
+	X509_CRL *crl;      /* NULL: none yet; it is the list of what is revoked */
+	X509 *new_with_old; /* local_roll.h; NULL of a first key */
+	X509 *old_with_new;
 };
 
 #define AUTO_LOCAL_CA __attribute__((cleanup(local_done)))
@@ -64,10 +66,11 @@ struct local_request {
 	EVP_PKEY *public_key; /* borrowed; the private half is not looked at */
 	unsigned usage;       /* USAGE_* */
 	int64_t lifetime_s;   /* clipped to the issuing certificate's own end */
+	X509 *cross;          /* borrowed, local_roll.h; NULL: none */
 };
 
 /*
- * Issue: the chain in PEM, leaf first, the root left out. The lifetime is all of
+ * Issue: the chain in PEM, leaf first, the root left out, `cross` last. The lifetime is all of
  * notBefore to notAfter, and notBefore lies a little in the past (see LOCAL_BACKDATE_S),
  * so that a host whose clock is behind takes the new certificate at once. ERR_REFUSED:
  * the CA's own end has come, a name is outside of its constraints, the key is weak.
@@ -81,6 +84,15 @@ int local_issue(const struct local_profile *p, const struct local_ca *ca,
  * stands among the names alone. Clients trust it itself, or not at all. As local_issue(). */
 int local_self(const struct local_request *r, int64_t now, struct buf *chain_pem,
 	       struct err *e);
+
+/*
+ * A certificate for the very name, key, span and extensions of `root`, signed by the root
+ * of `by` and ending no later than that (RFC 4210 4.4). One of the same name is
+ * self-issued: no path length counts it (RFC 5280 6.1.4). ERR_REFUSED: `by` has ended, or
+ * limits what is below it so that another name has no place.
+ */
+int local_cross(const struct local_ca *by, X509 *root, int64_t now, X509 **cross,
+		struct err *e);
 
 /* The certificate and the key that sign leaves and the CRL. Borrowed from ca. */
 X509 *local_signer(const struct local_ca *ca);

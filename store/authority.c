@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -11,12 +12,16 @@
 #include "base/file.h"
 #include "store/place.h"
 
-#define LIMIT_CA_FILE 65536       /* a certificate with 1,000 name constraints */
+#define LIMIT_CA_FILE 262144 /* of several keys, with 1,000 name constraints each */
 #define LIMIT_CRL     (64u << 20) /* 1.5 million revoked certificates */
 
-#define ROOT_PEM "root.pem"
-#define CRL_PEM  "crl.pem"
-#define CRL_DER  "crl.der"
+#define ROOT_PEM         "root.pem"
+#define ROOT_KEY         "root.key"
+#define INTERMEDIATE_KEY "intermediate.key"
+#define CRL_PEM          "crl.pem"
+#define CRL_DER          "crl.der"
+
+#define FOLDER_MAX 16 /* an unsigned number */
 
 /* In the order in which they are written. */
 static const struct part {
@@ -25,11 +30,15 @@ static const struct part {
 	size_t max;
 	mode_t mode;
 } parts[] = {
-	{ "root.key", offsetof(struct authority, root_key), LIMIT_CA_FILE, 0600 },
-	{ "intermediate.key", offsetof(struct authority, intermediate_key),
-	  LIMIT_CA_FILE, 0600 },
+	{ ROOT_KEY, offsetof(struct authority, root_key), LIMIT_CA_FILE, 0600 },
+	{ INTERMEDIATE_KEY, offsetof(struct authority, intermediate_key), LIMIT_CA_FILE,
+	  0600 },
 	{ "intermediate.pem", offsetof(struct authority, intermediate_pem),
 	  LIMIT_CA_FILE, 0644 },
+	{ "newWithOld.pem", offsetof(struct authority, new_with_old), LIMIT_CA_FILE,
+	  0644 },
+	{ "oldWithNew.pem", offsetof(struct authority, old_with_new), LIMIT_CA_FILE,
+	  0644 },
 	{ CRL_PEM, offsetof(struct authority, crl_pem), LIMIT_CRL, 0644 },
 	{ ROOT_PEM, offsetof(struct authority, root_pem), LIMIT_CA_FILE, 0644 },
 };
@@ -82,58 +91,138 @@ static int load(int dir, struct authority *a, struct err *e)
 	return 0;
 }
 
-static int open_found(int root, const char *name, int *dir, struct err *e)
+/* The folder of key `number`, below that of its CA. */
+static void folder_of(char folder[FOLDER_MAX], unsigned number)
+{
+	snprintf(folder, FOLDER_MAX, "%u", number);
+}
+
+static bool has_key(int dir, unsigned number)
+{
+	char path[FOLDER_MAX + sizeof("/" ROOT_PEM)];
+
+	snprintf(path, sizeof(path), "%u/" ROOT_PEM, number);
+	return file_exists(dir, number == 1 ? ROOT_PEM : path);
+}
+
+static int open_found(const struct authority_id *id, int *dir, struct err *e)
 {
 	AUTO_FD int fd = -1;
+	char folder[FOLDER_MAX];
 
 	*dir = -1;
-	TRY(place_find(root, PLACE_CA, name, &fd, e));
-	if (fd >= 0 && file_exists(fd, ROOT_PEM))
-		*dir = take_fd(&fd);
+	TRY(place_find(id->root, PLACE_CA, id->name, &fd, e));
+	if (fd < 0 || !has_key(fd, id->number))
+		return 0;
+	folder_of(folder, id->number);
+	if (id->number > 1)
+		return file_open_dir(fd, folder, dir, e);
+	*dir = take_fd(&fd);
 	return 0;
 }
 
-int authority_load(int root, const char *name, struct authority *a, bool *found,
+/* ERR_CONFIG where it is not there. */
+static int open_made(const struct authority_id *id, int *dir, struct err *e)
+{
+	TRY(open_found(id, dir, e));
+	return *dir >= 0 ? 0
+			 : err_set(e, ERR_CONFIG, "there is no CA %s with %u keys",
+				   id->name, id->number);
+}
+
+int authority_count(int root, const char *name, unsigned *count, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	*count = 0;
+	TRY(place_find(root, PLACE_CA, name, &dir, e));
+	while (dir >= 0 && has_key(dir, *count + 1))
+		++*count;
+	return 0;
+}
+
+/* Without its key it is over, if another one has come after it. */
+static int is_over(const struct authority_id *id, int dir, bool *over, struct err *e)
+{
+	const struct authority_id next = { id->root, id->name, id->number + 1 };
+	AUTO_FD int after = -1;
+
+	TRY(open_found(&next, &after, e));
+	*over = after >= 0 && !file_exists(dir, ROOT_KEY);
+	return 0;
+}
+
+int authority_load(const struct authority_id *id, struct authority *a, bool *found,
 		   struct err *e)
 {
 	AUTO_AUTHORITY struct authority got = { 0 };
 	AUTO_FD int dir = -1;
+	bool over = true;
 
-	TRY(open_found(root, name, &dir, e));
-	if (dir >= 0 && load(dir, &got, e) < 0)
-		return err_wrap(e, PLACE_CA "/%s", name);
-	*found = dir >= 0;
-	if (dir >= 0) {
+	TRY(open_found(id, &dir, e));
+	if (dir >= 0)
+		TRY(is_over(id, dir, &over, e));
+	if (!over && load(dir, &got, e) < 0)
+		return err_wrap(e, PLACE_CA "/%s", id->name);
+	*found = !over;
+	if (!over) {
 		*a = got;
 		got = (struct authority){ 0 };
 	}
 	return 0;
 }
 
-int authority_save(int root, const char *name, const struct authority *a, struct err *e)
+static int make_dir(const struct authority_id *id, int *dir, struct err *e)
 {
-	AUTO_FD int found = -1, shelf = -1, dir = -1;
+	AUTO_FD int shelf = -1, ca = -1;
+	char folder[FOLDER_MAX];
 
-	TRY(open_found(root, name, &found, e));
-	if (found >= 0)
-		return err_set(e, ERR_CONFIG, "the CA %s exists", name);
-	TRY(place_dir(root, PLACE_CA, 0755, &shelf, e));
-	TRY(place_dir(shelf, name, 0755, &dir, e));
-	for (size_t i = 0; i < N_PARTS; i++)
-		if (put_part(dir, &parts[i], const_part_of(a, &parts[i]), e) < 0)
-			return err_wrap(e, PLACE_CA "/%s", name);
+	TRY(place_dir(id->root, PLACE_CA, 0755, &shelf, e));
+	TRY(place_dir(shelf, id->name, 0755, &ca, e));
+	folder_of(folder, id->number);
+	if (id->number > 1)
+		return place_dir(ca, folder, 0755, dir, e);
+	*dir = take_fd(&ca);
 	return 0;
 }
 
-int authority_save_crl(int root, const char *name, const struct buf *pem,
+int authority_save(const struct authority_id *id, const struct authority *a,
+		   struct err *e)
+{
+	AUTO_FD int found = -1, dir = -1;
+
+	TRY(open_found(id, &found, e));
+	if (found >= 0)
+		return err_set(e, ERR_CONFIG, "the CA %s exists", id->name);
+	TRY(make_dir(id, &dir, e));
+	for (size_t i = 0; i < N_PARTS; i++)
+		if (put_part(dir, &parts[i], const_part_of(a, &parts[i]), e) < 0)
+			return err_wrap(e, PLACE_CA "/%s", id->name);
+	return 0;
+}
+
+int authority_save_crl(const struct authority_id *id, const struct buf *pem,
 		       const struct buf *der, struct err *e)
 {
 	AUTO_FD int dir = -1;
 
-	TRY(open_found(root, name, &dir, e));
-	if (dir < 0)
-		return err_set(e, ERR_CONFIG, "there is no CA %s", name);
-	if (put(dir, CRL_PEM, pem, 0644, e) < 0 || put(dir, CRL_DER, der, 0644, e) < 0)
+	TRY(open_made(id, &dir, e));
+	if (put(dir, CRL_PEM, pem, 0644, e) < 0 ||
+	    (der != NULL && put(dir, CRL_DER, der, 0644, e) < 0))
+		return err_wrap(e, PLACE_CA "/%s", id->name);
+	return 0;
+}
+
+int authority_publish(int root, const char *name, const struct buf *pem, struct err *e)
+{
+	const struct authority_id first = { root, name, 1 };
+	AUTO_BUF struct buf old = { 0 };
+	AUTO_FD int dir = -1;
+
+	TRY(open_made(&first, &dir, e));
+	if (file_read(dir, ROOT_PEM, LIMIT_CA_FILE, &old, e) < 0 ||
+	    ((old.len != pem->len || memcmp(old.data, pem->data, old.len) != 0) &&
+	     put(dir, ROOT_PEM, pem, 0644, e) < 0))
 		return err_wrap(e, PLACE_CA "/%s", name);
 	return 0;
 }
@@ -157,17 +246,53 @@ static int follow(int dir, struct err *e)
 	return put(dir, CRL_DER, &want, 0644, e);
 }
 
-int authority_sweep(int root, const char *name, struct err *e)
+/* What says that it counts goes first; the rest is also swept. */
+int authority_retire(const struct authority_id *id, struct err *e)
 {
 	AUTO_FD int dir = -1;
 
-	TRY(place_find(root, PLACE_CA, name, &dir, e));
-	if (dir < 0)
-		return 0;
+	TRY(open_made(id, &dir, e));
+	TRY(place_remove(dir, ROOT_KEY, e));
+	if (fsync(dir) < 0)
+		return err_sys(e, "sync " PLACE_CA "/%s", id->name);
+	TRY(place_remove(dir, INTERMEDIATE_KEY, e));
+	return fsync(dir) < 0 ? err_sys(e, "sync " PLACE_CA "/%s", id->name) : 0;
+}
+
+/* `later`: there is another key after it. */
+static int sweep(int dir, bool later, struct err *e)
+{
+	const bool over = later && !file_exists(dir, ROOT_KEY);
+
+	if (over)
+		TRY(place_remove(dir, INTERMEDIATE_KEY, e));
 	for (size_t i = 0; i < N_PARTS; i++)
 		TRY(file_sweep(dir, parts[i].file, e));
 	TRY(file_sweep(dir, CRL_DER, e));
-	return follow(dir, e);
+	return over ? 0 : follow(dir, e);
+}
+
+/* The next key too, that was not finished. */
+int authority_sweep(int root, const char *name, struct err *e)
+{
+	AUTO_FD int dir = -1;
+	unsigned count;
+
+	TRY(authority_count(root, name, &count, e));
+	TRY(place_find(root, PLACE_CA, name, &dir, e));
+	if (dir >= 0)
+		TRY(sweep(dir, count > 1, e));
+	for (unsigned i = 2; dir >= 0 && i <= count + 1; i++) {
+		AUTO_FD int sub = -1;
+		char folder[FOLDER_MAX];
+
+		folder_of(folder, i);
+		if (!file_exists(dir, folder))
+			continue;
+		TRY(file_open_dir(dir, folder, &sub, e));
+		TRY(sweep(sub, i < count, e));
+	}
+	return 0;
 }
 
 void authority_done(struct authority *a)

@@ -86,6 +86,8 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "forget www", 0, COMMAND_FORGET, 0, 1 },
 		{ "ca lab init", 0, COMMAND_CA_INIT, 0, 1 },
 		{ "ca lab crl", 0, COMMAND_CA_CRL, 0, 1 },
+		{ "ca lab rollover", 0, COMMAND_CA_ROLLOVER, 0, 1 },
+		{ "ca lab rollover --force", 0, COMMAND_CA_ROLLOVER, REQUEST_FORCE, 1 },
 		{ "ca lab crl now", EXIT_USAGE, 0, 0, 0 },
 		{ "ca lab revoke 04AB --reason 4", 0, COMMAND_CA_REVOKE, 0, 2 },
 		{ "ca lab revoke", EXIT_USAGE, 0, 0, 0 },

@@ -44,6 +44,7 @@ static void who_may_ask_for_what(void **state)
 		{ { .command = COMMAND_CA_SIGN }, false, true },
 		{ { .command = COMMAND_CA_REVOKE }, false, true },
 		{ { .command = COMMAND_CA_CRL }, false, true },
+		{ { .command = COMMAND_CA_ROLLOVER }, false, true },
 		{ { .command = COMMAND_ACCOUNT, .step = ACCOUNT_DEACTIVATE },
 		  false,
 		  true },

@@ -530,6 +530,8 @@ static void only_an_embedded_ca_signs_and_only_what_is_well_formed(void **state)
 		{ KEEPER_CA_INIT, { OF(LAB), U(0) }, WRONG },
 		{ KEEPER_CA_CRL, { OF(REMOTE) }, "not an embedded CA" },
 		{ KEEPER_CA_CRL, { OF(LAB), S("01") }, WRONG },
+		{ KEEPER_CA_ROLLOVER, { OF(REMOTE), U(0) }, "not an embedded CA" },
+		{ KEEPER_CA_ROLLOVER, { OF(LAB) }, WRONG },
 		{ KEEPER_CA_REVOKE,
 		  { U(UINT64_MAX), S("01"), U(0) },
 		  "not an embedded" },

@@ -149,6 +149,7 @@ static void only_what_changes_something_needs_the_lock(void **state)
 		{ COMMAND_CA_SIGN, 0, true },
 		{ COMMAND_CA_REVOKE, 0, true },
 		{ COMMAND_CA_CRL, 0, true },
+		{ COMMAND_CA_ROLLOVER, 0, true },
 		{ COMMAND_ROLLBACK, REQUEST_DRY_RUN, true },
 		{ COMMAND_ACCOUNT, 0, false }, /* show */
 		{ COMMAND_REVOKE, 0, true },

@@ -90,11 +90,12 @@ struct row {
 		    KEEPER_LEND, KEEPER_CA_REVOKE, KEEPER_WATCH, KEEPER_CRL_CAS,       \
 		    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP, KEEPER_CRL_WRITE, KEEPER_TXT,   \
 		    KEEPER_TXT_REPLY, KEEPER_STRANGERS, KEEPER_CRL_FORGET, KEEPER_CSR, \
-		    KEEPER_ROOTS,                                                      \
+		    KEEPER_ROOTS, KEEPER_CA_ROOTS,                                     \
 	}
 #define SIGNS                                                                    \
 	{                                                                        \
 		KEEPER_CA_INIT, KEEPER_CA_SIGN, KEEPER_CA_REVOKE, KEEPER_CA_CRL, \
+		    KEEPER_CA_ROLLOVER,                                          \
 	}
 
 static const struct row rows[] = {
@@ -133,6 +134,10 @@ static const struct row rows[] = {
 	  { .command = COMMAND_ACCOUNT },
 	  { KEEPER_LEND } },
 	{ "keeper for ca crl", ROLE_KEEPER, { .command = COMMAND_CA_CRL }, SIGNS },
+	{ "keeper for ca rollover",
+	  ROLE_KEEPER,
+	  { .command = COMMAND_CA_ROLLOVER },
+	  SIGNS },
 	{ "worker",
 	  ROLE_WORKER,
 	  { .command = COMMAND_RENEW },

@@ -252,7 +252,7 @@ static void others_see_what_is_revoked(void **state)
 {
 	static const struct name names[] = { { NAME_DNS, "example.org" } };
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	struct local_request r = { names, 1, key, USAGE_SERVER, LAB_DAY };
+	struct local_request r = { names, 1, key, USAGE_SERVER, LAB_DAY, NULL };
 
 	(void)state;
 	for (int intermediate = 0; intermediate < 2; intermediate++) {

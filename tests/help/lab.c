@@ -26,7 +26,8 @@ struct local_profile lab_profile(void)
 
 struct local_request lab_ask(EVP_PKEY *key)
 {
-	return (struct local_request){ lab_name, 1, key, USAGE_SERVER, 30 * LAB_DAY };
+	return (struct local_request){ lab_name,     1,   key, USAGE_SERVER,
+				       30 * LAB_DAY, NULL };
 }
 
 void lab_make(const struct local_profile *p, int64_t now, struct local_ca *ca)

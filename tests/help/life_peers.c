@@ -117,7 +117,9 @@ static void prune(const struct life *l, const struct life_cert *c)
 static void issue(struct life *l, struct life_cert *c, bool by_host, struct msg *m)
 {
 	const struct name name = { NAME_DNS, c->names };
-	const struct local_request r = { &name, 1, l->key, USAGE_SERVER, c->life_s };
+	const struct local_request r = {
+		&name, 1, l->key, USAGE_SERVER, c->life_s, NULL
+	};
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf id = { 0 };
 	AUTO_CHAIN STACK_OF(X509) *read = NULL;

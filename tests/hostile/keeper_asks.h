@@ -98,7 +98,8 @@ static inline void put_crl(const struct stage *s, uint32_t type, struct msg *m)
 {
 	msg_put_u64(m, 0);
 	if (type == KEEPER_CRL_STAGE)
-		msg_put_u64(m, 1);
+		for (int i = 0; i < 2; i++)
+			msg_put_u64(m, (uint64_t)!i);
 	if (type == KEEPER_CRL_WRITE)
 		msg_put_u64(m, 0);
 	if (type == KEEPER_CRL_KEEP || type == KEEPER_CRL_WRITE)
@@ -150,7 +151,11 @@ static inline void put_asked(struct stage *s, struct asked *q, struct msg *m)
 		break;
 	case KEEPER_CA_INIT:
 	case KEEPER_CA_CRL:
+	case KEEPER_CA_ROOTS:
 		put_numbers(m, &ca, 1);
+		break;
+	case KEEPER_CA_ROLLOVER:
+		put_numbers(m, (const uint64_t[]){ ca, 1 }, 2);
 		break;
 	case KEEPER_CA_SIGN:
 		put_sign(s, q, m);

@@ -31,7 +31,7 @@ static void save(const struct scratch *s, const char *root, const char *intermed
 	AUTO_AUTHORITY struct authority a = of(root, intermediate, crl);
 	struct err e = { 0 };
 
-	if (authority_save(s->fd, "lab", &a, &e) < 0)
+	if (authority_save(&(struct authority_id){ s->fd, "lab", 1 }, &a, &e) < 0)
 		fail_msg("%s", e.text);
 }
 
@@ -41,7 +41,8 @@ static bool found(const struct scratch *s, const char *name)
 	bool is_found = true;
 	struct err e = { 0 };
 
-	if (authority_load(s->fd, name, &a, &is_found, &e) < 0)
+	if (authority_load(&(struct authority_id){ s->fd, name, 1 }, &a, &is_found,
+			   &e) < 0)
 		fail_msg("%s", e.text);
 	return is_found;
 }
@@ -54,7 +55,9 @@ static void what_is_saved_is_loaded(void **state)
 	struct err e;
 
 	save(s, "root", "middle", "list");
-	assert_int_equal(authority_load(s->fd, "lab", &a, &is_found, &e), 0);
+	assert_int_equal(authority_load(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&is_found, &e),
+			 0);
 	assert_true(is_found);
 	assert_string_equal(a.root_pem.data, "root cert");
 	assert_string_equal(a.root_key.data, "root key");
@@ -71,7 +74,9 @@ static void a_ca_without_an_intermediate_or_a_list_has_none(void **state)
 	struct err e;
 
 	save(s, "root", NULL, NULL);
-	assert_int_equal(authority_load(s->fd, "lab", &a, &is_found, &e), 0);
+	assert_int_equal(authority_load(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&is_found, &e),
+			 0);
 	assert_true(is_found);
 	assert_int_equal(a.intermediate_pem.len + a.intermediate_key.len +
 			     a.crl_pem.len,
@@ -100,7 +105,9 @@ static void keys_are_closed_and_certificates_open(void **state)
 	struct err e;
 
 	save(s, "root", "middle", "list");
-	assert_int_equal(authority_save_crl(s->fd, "lab", &list, &list, &e), 0);
+	assert_int_equal(authority_save_crl(&(struct authority_id){ s->fd, "lab", 1 },
+					    &list, &list, &e),
+			 0);
 	umask(old);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
 		if ((scratch_stat(s, rows[i].path).st_mode & 07777) != rows[i].mode)
@@ -124,7 +131,9 @@ static void a_ca_that_exists_is_never_written_over(void **state)
 	struct err e;
 
 	save(s, "root", NULL, NULL);
-	assert_int_equal(authority_save(s->fd, "lab", &a, &e), ERR_CONFIG);
+	assert_int_equal(authority_save(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&e),
+			 ERR_CONFIG);
 	scratch_expect(s, "ca/lab/root.key", "root key");
 	scratch_expect(s, "ca/lab/root.pem", "root cert");
 }
@@ -151,7 +160,9 @@ static void a_crash_before_the_root_certificate_is_as_if_nothing_was(void **stat
 	}
 	assert_false(found(s, "lab"));
 	save(s, "root", NULL, NULL);
-	assert_int_equal(authority_load(s->fd, "lab", &a, &is_found, &e), 0);
+	assert_int_equal(authority_load(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&is_found, &e),
+			 0);
 	assert_string_equal(a.root_key.data, "root key");
 	assert_int_equal(a.intermediate_pem.len, 0);
 	assert_int_equal(scratch_count(s, "ca/lab"), 2);
@@ -175,7 +186,9 @@ static void a_ca_that_lost_a_part_is_an_error_that_names_it(void **state)
 		struct err e;
 
 		assert_int_equal(renameat(s->fd, rows[i].path, s->fd, "lost"), 0);
-		assert_int_equal(authority_load(s->fd, "lab", &a, &is_found, &e),
+		assert_int_equal(authority_load(&(struct authority_id){ s->fd, "lab",
+									1 },
+						&a, &is_found, &e),
 				 ERR_SYS);
 		assert_non_null(strstr(e.text, rows[i].says));
 		assert_non_null(strstr(e.text, "ca/lab"));
@@ -194,7 +207,9 @@ static void a_key_that_cannot_be_read_is_not_taken_for_none(void **state)
 	save(s, "root", NULL, NULL);
 	assert_int_equal(unlinkat(s->fd, "ca/lab/root.key", 0), 0);
 	scratch_link(s, "root.pem", "ca/lab/root.key");
-	assert_int_equal(authority_load(s->fd, "lab", &a, &is_found, &e), ERR_SYS);
+	assert_int_equal(authority_load(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&is_found, &e),
+			 ERR_SYS);
 }
 
 static void the_list_is_replaced_in_both_forms(void **state)
@@ -209,12 +224,16 @@ static void the_list_is_replaced_in_both_forms(void **state)
 
 	save(s, "root", NULL, "old");
 	old = scratch_stat(s, "ca/lab/crl.pem");
-	assert_int_equal(authority_save_crl(s->fd, "lab", &pem, &der, &e), 0);
+	assert_int_equal(authority_save_crl(&(struct authority_id){ s->fd, "lab", 1 },
+					    &pem, &der, &e),
+			 0);
 	scratch_expect(s, "ca/lab/crl.pem", "new");
 	scratch_expect(s, "ca/lab/crl.der", "wen");
 	new = scratch_stat(s, "ca/lab/crl.pem");
 	assert_true(mtime_ns(&new) >= mtime_ns(&old) + 1000000000);
-	assert_int_equal(authority_load(s->fd, "lab", &a, &is_found, &e), 0);
+	assert_int_equal(authority_load(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&is_found, &e),
+			 0);
 	assert_string_equal(a.crl_pem.data, "new");
 }
 
@@ -232,7 +251,9 @@ static void a_list_that_is_behind_follows_when_it_is_swept(void **state)
 	crls_make(&plan, &der);
 	crls_pem(&der, &pem);
 	save(s, "root", NULL, NULL);
-	assert_int_equal(authority_save_crl(s->fd, "lab", &pem, &old, &e), 0);
+	assert_int_equal(authority_save_crl(&(struct authority_id){ s->fd, "lab", 1 },
+					    &pem, &old, &e),
+			 0);
 	assert_int_equal(authority_sweep(s->fd, "lab", &e), 0);
 	assert_int_equal(file_read(s->fd, "ca/lab/crl.der", 1 << 16, &got, &e), 0);
 	assert_int_equal(got.len, der.len);
@@ -253,7 +274,8 @@ static void a_list_of_no_ca_is_refused(void **state)
 	struct buf list = { .data = (char[]){ "list" }, .len = 4 };
 	struct err e;
 
-	assert_int_equal(authority_save_crl(s->fd, "lab", &list, &list, &e),
+	assert_int_equal(authority_save_crl(&(struct authority_id){ s->fd, "lab", 1 },
+					    &list, &list, &e),
 			 ERR_CONFIG);
 	assert_int_equal(scratch_count(s, "."), 0);
 }
@@ -266,7 +288,10 @@ static void a_name_that_leads_elsewhere_is_refused(void **state)
 	struct err e;
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
-		assert_int_equal(authority_save(s->fd, names[i], &a, &e), ERR_CONFIG);
+		assert_int_equal(authority_save(&(struct authority_id){ s->fd, names[i],
+									1 },
+						&a, &e),
+				 ERR_CONFIG);
 	assert_int_equal(scratch_count(s, "."), 0);
 }
 

@@ -319,7 +319,9 @@ static void a_ca_is_durable_its_root_certificate_last(void **state)
 	buf_puts(&a.root_pem, "cert");
 	buf_puts(&a.root_key, "key");
 	calls_begin(NULL, 0);
-	assert_int_equal(authority_save(s->fd, "lab", &a, &e), 0);
+	assert_int_equal(authority_save(&(struct authority_id){ s->fd, "lab", 1 }, &a,
+					&e),
+			 0);
 	umask(old);
 	scratch_name(s, want, sizeof(want),
 		     "sync @; sync ca; "

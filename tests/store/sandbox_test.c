@@ -66,9 +66,11 @@ static int certify_others(const struct work *w, struct err *e)
 
 	buf_puts(&a.root_pem, "cert");
 	buf_puts(&a.root_key, "key");
-	TRY(authority_save(w->s->fd, "lab", &a, e));
-	TRY(authority_save_crl(w->s->fd, "lab", &a.root_pem, &a.root_pem, e));
-	TRY(authority_load(w->s->fd, "lab", &back, &found, e));
+	TRY(authority_save(&(struct authority_id){ w->s->fd, "lab", 1 }, &a, e));
+	TRY(authority_save_crl(&(struct authority_id){ w->s->fd, "lab", 1 },
+			       &a.root_pem, &a.root_pem, e));
+	TRY(authority_load(&(struct authority_id){ w->s->fd, "lab", 1 }, &back, &found,
+			   e));
 	return found ? 0 : err_set(e, ERR_SYS, "not found");
 }
 
