@@ -1,0 +1,22 @@
+-- state.db as everleaf of format 2 wrote it: www is live; mail, too, but its hook fails and nobody serves it.
+CREATE TABLE acme_order (name, issuer, url, wanted, created_at, retry_at, polls, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE ari (name, generation, start_at, end_at, renew_at, ask_at, explanation, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE certificate (name, inode, size, mtime_ns, ctime_ns, disk_stamp, generation, serial, fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key, usage, is_ca, renew_at, retry_at, last_success_at, installed_run, changed_at, held, held_not_after, held_names_hash, held_key, failures, flags, state, issuer, last_error, asked, asked_failures, failed_by, PRIMARY KEY (name)) WITHOUT ROWID;
+INSERT INTO "certificate" VALUES('mail',1139974,627,1795348827552334290,1795348827552442370,1384466811012020455,1,'38C00CD8105DFAFC02C3CB353C72230C',X'CACA7AA268C8F156AE41496246CE7175B52A64D8A806BA71AF6482BBEE52ADE6',X'9D47B5E317EBA9467157673BF04C77F3B0D3AA577E58C3C18C0336D7AAA58BD6',1795348527,4905748527,-4066757086527290340,1,1,1,0,3818450330,1795348932,0,-1530393442179231677,1795348830,0,4905748527,-4066757086527290340,1,1,64,0,'lab','hook reload: exited with 7',0,0,-5636118012556028586);
+INSERT INTO "certificate" VALUES('www',1139979,644,1795348827564676126,1795348827564766830,3689405271379438493,1,'8636F0331CECF8763A290D5C116EC657',X'F98395CD84C75A5701410967C82A76D854634BD1586AFD6F5A16EC7ED212BBAE',X'2C71597194DE5A6E39F1E3C28CF5E582D1C1D19C0F64B7ACF56A76AF7B72F515',1795348527,4905748527,-8902104302883904123,2,1,1,0,3759122544,0,1795348830,-1530393442179231677,1795348830,0,4905748527,-8902104302883904123,1,0,0,0,'lab','',0,0,0);
+CREATE TABLE event (id INTEGER PRIMARY KEY, at, name, what, generation, text);
+INSERT INTO "event" VALUES(1,1795348827,'mail','issued',1,'missing by lab, until 2125-06-16T11:55:27Z');
+INSERT INTO "event" VALUES(2,1795348827,'www','issued',1,'missing by lab, until 2125-06-16T11:55:27Z');
+INSERT INTO "event" VALUES(3,1795348827,'mail','installed',1,'');
+INSERT INTO "event" VALUES(4,1795348827,'www','installed',1,'');
+INSERT INTO "event" VALUES(5,1795348827,'mail','hook-failed',1,'reload: exited with 7');
+INSERT INTO "event" VALUES(6,1795348830,'mail','failed',1,'hook reload: exited with 7');
+CREATE TABLE hook (name, hook, generation, previous, test_passed, was_up, PRIMARY KEY (name, hook)) WITHOUT ROWID;
+INSERT INTO "hook" VALUES('mail','reload',1,0,1,0);
+CREATE TABLE revocation (name, generation, issuer, reason, by_key, replace, PRIMARY KEY (name, generation)) WITHOUT ROWID;
+CREATE TABLE served (name, endpoint, verdict, detail, fingerprint, at, PRIMARY KEY (name, endpoint)) WITHOUT ROWID;
+INSERT INTO "served" VALUES('mail','127.0.0.1:9','down','127.0.0.1:9: Connection refused',X'0000000000000000000000000000000000000000000000000000000000000000',1795348830);
+CREATE TABLE token (name, place, token, authorization, PRIMARY KEY (name, token)) WITHOUT ROWID;
+CREATE INDEX event_name ON event (name);
+PRAGMA application_id = 0;
+PRAGMA user_version = 2;

@@ -1,0 +1,22 @@
+-- state.db as everleaf of format 3 wrote it: www is live; mail, too, but its hook fails and nobody serves it.
+CREATE TABLE acme_order (name, issuer, url, wanted, created_at, retry_at, polls, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE ari (name, generation, start_at, end_at, renew_at, ask_at, explanation, failures, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE certificate (name, inode, size, mtime_ns, ctime_ns, disk_stamp, generation, serial, fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key, usage, is_ca, renew_at, retry_at, last_success_at, installed_run, changed_at, held, held_not_after, held_names_hash, held_key, failures, flags, state, issuer, last_error, asked, asked_failures, failed_by, PRIMARY KEY (name)) WITHOUT ROWID;
+INSERT INTO "certificate" VALUES('mail',1139991,627,1795348832041691100,1795348832041758409,7579742866739406913,1,'2527DF44DBF730C517F9E39E6128BFBC',X'2150344F5258C7BB895982784420A65C2AD6A585EA6CC20E72A9B9981E3E61B8',X'A1E122CFE66710E146D55FFB238049B21CEE6359F925634485FDDECF9E217410',1795348532,4905748532,-4066757086527290340,1,1,1,0,3806520602,1795348937,0,-3263420335962869864,1795348835,0,4905748532,-4066757086527290340,1,1,64,0,'lab','hook reload: exited with 7',0,0,-5636118012556028586);
+INSERT INTO "certificate" VALUES('www',1139996,644,1795348832043897478,1795348832043979240,-7296851676815886050,1,'5937A25E56EC0E6569107351B3F43F8E',X'C6590137B1A3F93DBFC4551489F79E3F467862B8DF58AFE10572CE37F23EA037',X'BC7821D962F5B9F667AF95CC81A58CE5EF2BE14075033908B0581723C3BB575A',1795348532,4905748532,-8902104302883904123,2,1,1,0,3769856466,0,1795348835,-3263420335962869864,1795348835,0,4905748532,-8902104302883904123,1,0,0,0,'lab','',0,0,0);
+CREATE TABLE event (id INTEGER PRIMARY KEY, at, name, what, generation, text);
+INSERT INTO "event" VALUES(1,1795348832,'mail','issued',1,'missing by lab, until 2125-06-16T11:55:32Z');
+INSERT INTO "event" VALUES(2,1795348832,'www','issued',1,'missing by lab, until 2125-06-16T11:55:32Z');
+INSERT INTO "event" VALUES(3,1795348832,'mail','installed',1,'');
+INSERT INTO "event" VALUES(4,1795348832,'www','installed',1,'');
+INSERT INTO "event" VALUES(5,1795348832,'mail','hook-failed',1,'reload: exited with 7');
+INSERT INTO "event" VALUES(6,1795348835,'mail','failed',1,'hook reload: exited with 7');
+CREATE TABLE hook (name, hook, generation, previous, test_passed, was_up, PRIMARY KEY (name, hook)) WITHOUT ROWID;
+INSERT INTO "hook" VALUES('mail','reload',1,0,1,0);
+CREATE TABLE revocation (name, generation, issuer, reason, by_key, replace, retry_at, failures, code, last_error, PRIMARY KEY (name, generation)) WITHOUT ROWID;
+CREATE TABLE served (name, endpoint, verdict, detail, fingerprint, at, PRIMARY KEY (name, endpoint)) WITHOUT ROWID;
+INSERT INTO "served" VALUES('mail','127.0.0.1:9','down','127.0.0.1:9: Connection refused',X'0000000000000000000000000000000000000000000000000000000000000000',1795348835);
+CREATE TABLE token (name, place, token, authorization, PRIMARY KEY (name, token)) WITHOUT ROWID;
+CREATE INDEX event_name ON event (name);
+PRAGMA application_id = 0;
+PRAGMA user_version = 3;

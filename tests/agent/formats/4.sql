@@ -1,0 +1,22 @@
+-- state.db as everleaf of format 4 wrote it: www is live; mail, too, but its hook fails and nobody serves it.
+CREATE TABLE acme_order (name, issuer, url, wanted, created_at, retry_at, polls, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE ari (name, generation, start_at, end_at, renew_at, ask_at, explanation, failures, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE certificate (name, inode, size, mtime_ns, ctime_ns, disk_stamp, generation, serial, fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key, usage, is_ca, renew_at, retry_at, last_success_at, installed_run, changed_at, held, held_not_after, held_names_hash, held_key, failures, flags, state, issuer, last_error, asked, asked_failures, failed_by, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+INSERT INTO "certificate" VALUES('mail',1140017,623,1795348836116265698,1795348836116345356,-6323498842471157630,1,'48D8F3C4CC2B2FFF012D31FAC9955ECD',X'53790893D2F89D4FC4CA1A6C1AF7CAB04B29361E105C7D271AADA597AB27A273',X'F317E355D7356C085D5A3CFB54111BD7995488018E5D8BE4BE8F8BFE99A782CF',1795348536,4905748536,-4066757086527290340,1,1,1,0,3856715248,1795348941,0,-8199337098880023826,1795348839,0,4905748536,-4066757086527290340,1,1,64,0,'lab','hook reload: exited with 7',0,0,-5636118012556028586,-3510715817038282691);
+INSERT INTO "certificate" VALUES('www',1140023,644,1795348836118376135,1795348836118439428,-3620063470335082186,1,'C88FF539341147AAC3D254C6F4469AF1',X'07CC7545C79FD66255236CFAA5EECD6AFD8253BAF9CF9149019F32A308B15B97',X'4A15D37DAB9BCD786ED13D3953D162ECEDA51FF20EEA3F794BD89994086DC32D',1795348536,4905748536,-8902104302883904123,2,1,1,0,3721574391,0,1795348839,-8199337098880023826,1795348839,0,4905748536,-8902104302883904123,1,0,0,0,'lab','',0,0,0,5259328553261445892);
+CREATE TABLE event (id INTEGER PRIMARY KEY, at, name, what, generation, text, sum);
+INSERT INTO "event" VALUES(1,1795348836,'mail','issued',1,'missing by lab, until 2125-06-16T11:55:36Z',-2974197284980067189);
+INSERT INTO "event" VALUES(2,1795348836,'www','issued',1,'missing by lab, until 2125-06-16T11:55:36Z',3137331136669370924);
+INSERT INTO "event" VALUES(3,1795348836,'www','installed',1,'',4213540951493518442);
+INSERT INTO "event" VALUES(4,1795348836,'mail','installed',1,'',8894099841830780519);
+INSERT INTO "event" VALUES(5,1795348836,'mail','hook-failed',1,'reload: exited with 7',-2916797557738143760);
+INSERT INTO "event" VALUES(6,1795348839,'mail','failed',1,'hook reload: exited with 7',-111140794170266890);
+CREATE TABLE hook (name, hook, generation, previous, test_passed, was_up, sum, PRIMARY KEY (name, hook)) WITHOUT ROWID;
+INSERT INTO "hook" VALUES('mail','reload',1,0,1,0,3842890043273882733);
+CREATE TABLE revocation (name, generation, issuer, reason, by_key, replace, retry_at, failures, code, last_error, sum, PRIMARY KEY (name, generation)) WITHOUT ROWID;
+CREATE TABLE served (name, endpoint, verdict, detail, fingerprint, at, sum, PRIMARY KEY (name, endpoint)) WITHOUT ROWID;
+INSERT INTO "served" VALUES('mail','127.0.0.1:9','down','127.0.0.1:9: Connection refused',X'0000000000000000000000000000000000000000000000000000000000000000',1795348839,5857071447706413028);
+CREATE TABLE token (name, place, token, authorization, sum, PRIMARY KEY (name, token)) WITHOUT ROWID;
+CREATE INDEX event_name ON event (name);
+PRAGMA application_id = 1768186466;
+PRAGMA user_version = 4;

@@ -1,0 +1,25 @@
+-- state.db as everleaf of format 5 wrote it: www is live; mail, too, but its hook fails and nobody serves it.
+CREATE TABLE acme_order (name, issuer, url, wanted, created_at, retry_at, polls, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE alarm (name, event, kind, told_at, sum, PRIMARY KEY (name, event)) WITHOUT ROWID;
+INSERT INTO "alarm" VALUES('mail','failed',10,1795348843,9220572933850857198);
+INSERT INTO "alarm" VALUES('mail','not-served',3,1795348843,-4440837794546477679);
+CREATE TABLE ari (name, generation, start_at, end_at, renew_at, ask_at, explanation, failures, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE certificate (name, inode, size, mtime_ns, ctime_ns, disk_stamp, generation, serial, fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key, usage, is_ca, renew_at, retry_at, last_success_at, installed_run, changed_at, held, held_not_after, held_names_hash, held_key, failures, flags, state, issuer, last_error, asked, asked_failures, failed_by, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+INSERT INTO "certificate" VALUES('mail',1140018,627,1795348840640542865,1795348840640639889,1485838027665796497,1,'92DF10087B202367FF6C91F1D70F5B33',X'64B74C8209B557B422BEEA742C283393EF1EF599FD16F1CFC3ECCB0731277870',X'44DFE3DB4879D183A5044E777D7C66E178D9B56D6018A9BA7A1A0A66B1EA79AF',1795348540,4905748540,-4066757086527290340,1,1,1,0,3792454574,1795348945,0,64113018141701145,1795348843,0,4905748540,-4066757086527290340,1,1,64,0,'lab','hook reload: exited with 7',0,0,-5636118012556028586,-6841538803075658215);
+INSERT INTO "certificate" VALUES('www',1140024,644,1795348840685839717,1795348840685949740,-4117159473742397145,1,'CE1EC5828D179C759DE655A6D90C1ADB',X'827AC59C3BC30376BF7559366D45D92483B977D594E3DE0CBA0CAAF1B24420CC',X'F941678D37B2E51D47B2FBEC487E131AB20F0E505BEFC078F805355D922AE29C',1795348540,4905748540,-8902104302883904123,2,1,1,0,3742660674,0,1795348843,64113018141701145,1795348843,0,4905748540,-8902104302883904123,1,0,0,0,'lab','',0,0,0,-3334510576206624044);
+CREATE TABLE event (id INTEGER PRIMARY KEY, at, name, what, generation, text, sum);
+INSERT INTO "event" VALUES(1,1795348840,'mail','issued',1,'missing by lab, until 2125-06-16T11:55:40Z',-1276059243806805870);
+INSERT INTO "event" VALUES(2,1795348840,'www','issued',1,'missing by lab, until 2125-06-16T11:55:40Z',7969994489274094945);
+INSERT INTO "event" VALUES(3,1795348840,'www','installed',1,'',2832237069102095686);
+INSERT INTO "event" VALUES(4,1795348840,'mail','installed',1,'',8537108286184186747);
+INSERT INTO "event" VALUES(5,1795348840,'mail','hook-failed',1,'reload: exited with 7',-2317057394256457788);
+INSERT INTO "event" VALUES(6,1795348843,'mail','failed',1,'hook reload: exited with 7',-4524792504161965614);
+CREATE TABLE hook (name, hook, generation, previous, test_passed, was_up, sum, PRIMARY KEY (name, hook)) WITHOUT ROWID;
+INSERT INTO "hook" VALUES('mail','reload',1,0,1,0,3842890043273882733);
+CREATE TABLE revocation (name, generation, issuer, reason, by_key, replace, retry_at, failures, code, last_error, sum, PRIMARY KEY (name, generation)) WITHOUT ROWID;
+CREATE TABLE served (name, endpoint, verdict, detail, fingerprint, at, sum, PRIMARY KEY (name, endpoint)) WITHOUT ROWID;
+INSERT INTO "served" VALUES('mail','127.0.0.1:9','down','127.0.0.1:9: Connection refused',X'0000000000000000000000000000000000000000000000000000000000000000',1795348843,-3928054210950085216);
+CREATE TABLE token (name, place, token, authorization, sum, PRIMARY KEY (name, token)) WITHOUT ROWID;
+CREATE INDEX event_name ON event (name);
+PRAGMA application_id = 703127294;
+PRAGMA user_version = 5;

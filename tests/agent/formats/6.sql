@@ -1,0 +1,27 @@
+-- state.db as everleaf of format 6 wrote it: www is live; mail, too, but its hook fails and nobody serves it.
+CREATE TABLE acme_order (name, issuer, url, wanted, created_at, retry_at, polls, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE alarm (name, event, kind, told_at, sum, PRIMARY KEY (name, event)) WITHOUT ROWID;
+INSERT INTO "alarm" VALUES('mail','failed',10,1795348849,1145317541745697840);
+INSERT INTO "alarm" VALUES('mail','not-served',3,1795348849,-1954200601548469013);
+CREATE TABLE ari (name, generation, start_at, end_at, renew_at, ask_at, explanation, failures, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+CREATE TABLE certificate (name, inode, size, mtime_ns, ctime_ns, disk_stamp, generation, serial, fingerprint, spki_hash, not_before, not_after, names_hash, n_names, key, usage, is_ca, renew_at, retry_at, last_success_at, installed_run, changed_at, held, held_not_after, held_names_hash, held_key, failures, flags, state, issuer, last_error, asked, asked_failures, failed_by, sum, PRIMARY KEY (name)) WITHOUT ROWID;
+INSERT INTO "certificate" VALUES('mail',1140019,627,1795348845596772784,1795348845596869708,16245845435214765,1,'E75E55B89E8D5DA5B285A5C5ED6224C8',X'A8B5BFDAD320C53CC3F886767DDDF1AE0F198D8922840C9325E4EA298F846572',X'E0D505356F71D21061CFC0F28A463F22C2B8CAA0DBD676DC56829E3C05CEA726',1795348545,4905748545,-4066757086527290340,1,1,1,0,3807188422,1795348951,0,2104908309232203208,1795348849,0,4905748545,-4066757086527290340,1,1,64,0,'lab','hook reload: exited with 7',0,0,-5636118012556028586,-2759799042977693084);
+INSERT INTO "certificate" VALUES('www',1140025,644,1795348845599216064,1795348845599285487,-6596178780195323664,1,'26EDE16E52230DD32A9BE093EC3645F3',X'983427038E0BA16F476D541CBE5324079F78736F81A087902D55563DDDC0E6D1',X'2C7506253F2F755D9F46DF2297DEC907E03590FCD8A9D50C30AB712F2C2DE906',1795348545,4905748545,-8902104302883904123,2,1,1,0,3865637171,0,1795348849,2104908309232203208,1795348849,0,4905748545,-8902104302883904123,1,0,0,0,'lab','',0,0,0,-2296416067755513752);
+CREATE TABLE event (id INTEGER PRIMARY KEY, at, name, what, generation, text, sum);
+INSERT INTO "event" VALUES(1,1795348845,'mail','issued',1,'missing by lab, until 2125-06-16T11:55:45Z',-1254352675725623410);
+INSERT INTO "event" VALUES(2,1795348845,'www','issued',1,'missing by lab, until 2125-06-16T11:55:45Z',4095869846978715051);
+INSERT INTO "event" VALUES(3,1795348845,'www','installed',1,'',-5509688870493492379);
+INSERT INTO "event" VALUES(4,1795348845,'mail','installed',1,'',-8342122084998445114);
+INSERT INTO "event" VALUES(5,1795348846,'mail','hook-failed',1,'reload: exited with 7',1585086636544664170);
+INSERT INTO "event" VALUES(6,1795348849,'mail','failed',1,'hook reload: exited with 7',-1486312343845656300);
+CREATE TABLE hook (name, hook, generation, previous, test_passed, was_up, sum, PRIMARY KEY (name, hook)) WITHOUT ROWID;
+INSERT INTO "hook" VALUES('mail','reload',1,0,1,0,3842890043273882733);
+CREATE TABLE ledger (id INTEGER PRIMARY KEY, issuer, kind, what, at, sum);
+CREATE TABLE revocation (name, generation, issuer, reason, by_key, replace, retry_at, failures, code, last_error, sum, PRIMARY KEY (name, generation)) WITHOUT ROWID;
+CREATE TABLE served (name, endpoint, verdict, detail, fingerprint, at, sum, PRIMARY KEY (name, endpoint)) WITHOUT ROWID;
+INSERT INTO "served" VALUES('mail','127.0.0.1:9','down','127.0.0.1:9: Connection refused',X'0000000000000000000000000000000000000000000000000000000000000000',1795348849,-6813627252240158530);
+CREATE TABLE token (name, place, token, authorization, sum, PRIMARY KEY (name, token)) WITHOUT ROWID;
+CREATE INDEX ledger_what ON ledger (issuer, kind, what, at);
+CREATE INDEX event_name ON event (name);
+PRAGMA application_id = 196830826;
+PRAGMA user_version = 6;
