@@ -157,7 +157,7 @@ static struct found found_in(const struct scratch *s)
 
 /* -- the shape of it -- */
 
-/* Every table and column, and the format. */
+/* Every table and column, and the format, in words. */
 static void shape_of(const char *dir, struct buf *out)
 {
 	sqlite3 *db = open_db(dir);
@@ -176,6 +176,14 @@ static void shape_of(const char *dir, struct buf *out)
 			   sqlite3_column_text(stmt, 1), sqlite3_column_int(stmt, 2));
 	sqlite3_finalize(stmt);
 	sqlite3_close(db);
+}
+
+static void expect_shape(const struct scratch *s, const char *ours)
+{
+	AUTO_BUF struct buf shape = { 0 };
+
+	shape_of(s->path, &shape);
+	assert_string_equal(shape.data, ours);
 }
 
 static void every_format_is_read_and_left_as_it_is(void **state)
@@ -205,7 +213,6 @@ static void every_format_becomes_ours_with_all_that_is_in_it(void **state)
 	state_close(open_it(s, false));
 	shape_of(s->path, &ours);
 	for (int format = 1; format <= STATE_FORMAT; format++) {
-		AUTO_BUF struct buf shape = { 0 };
 		struct found want;
 
 		remove_all(s);
@@ -214,8 +221,7 @@ static void every_format_becomes_ours_with_all_that_is_in_it(void **state)
 		expect(s, false, &want);
 		expect(s, false, &want);
 		expect(s, true, &want);
-		shape_of(s->path, &shape);
-		assert_string_equal(shape.data, ours.data);
+		expect_shape(s, ours.data);
 	}
 }
 
@@ -269,8 +275,11 @@ static void every_format_outlives_a_kill_at_each_call_of_its_upgrade(void **stat
 {
 	const struct scratch *s = *state;
 	const unsigned step = getenv("UPGRADE") != NULL ? 1 : STEP;
+	AUTO_BUF struct buf ours = { 0 };
 	unsigned n = 0;
 
+	state_close(open_it(s, false));
+	shape_of(s->path, &ours);
 	for (int format = 1; format < STATE_FORMAT; format++) {
 		AUTO_BUF struct buf file = { 0 };
 		struct found want;
@@ -285,6 +294,7 @@ static void every_format_outlives_a_kill_at_each_call_of_its_upgrade(void **stat
 		     at += step, n++) {
 			expect(s, true, &want);
 			expect(s, false, &want);
+			expect_shape(s, ours.data);
 			remove_all(s);
 			assert_int_equal(file_write(s->fd, "state.db", file.data,
 						    file.len,
