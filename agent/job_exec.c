@@ -252,7 +252,9 @@ static int read_trust(int fd, struct buf *out, struct err *e)
 	struct stat st;
 	struct err why;
 
-	if (fd < 0 || fstat(fd, &st) != 0 || !S_ISREG(st.st_mode))
+	if (fd >= 0 && fstat(fd, &st) < 0)
+		return err_sys(e, "look at it");
+	if (fd < 0 || !S_ISREG(st.st_mode))
 		return err_set(e, ERR_CONFIG, "it is no file that can be read");
 	TRY(read_all(fd, data, &len, e));
 	if (len > LIMIT_TRUST)

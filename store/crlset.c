@@ -85,7 +85,9 @@ static int map_part(int dir, const char *name, struct crlset_part *p, struct err
 	void *map;
 
 	TRY(file_open(dir, name, &fd, e));
-	if (fstat(fd, &st) < 0 || st.st_size <= 0)
+	if (fstat(fd, &st) < 0)
+		return err_sys(e, "look at %s", name);
+	if (st.st_size <= 0)
 		return err_set(e, ERR_SYS, "%s is empty", name);
 	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE, fd, 0);
 	if (map == MAP_FAILED)
