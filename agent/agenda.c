@@ -66,7 +66,7 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 	if (a->certs[i].ari_asking || a->certs[i].next_key == NEXTKEY_ASKING)
 		return;
 	d = look(a, i, now);
-	if (d.at <= now && !a->tried[i] && d.why != WHY_FILES_DIFFER &&
+	if (d.at <= now && !a->tried[i] && !due_writes_again(d.why) &&
 	    d.why != WHY_NOT_SERVED) {
 		const int64_t hold = rootwatch_hold(a, agent_issuer_number(a, i));
 

@@ -6,6 +6,7 @@
 #include "agent/alarm.h"
 #include "agent/event.h"
 #include "agent/job.h"
+#include "agent/rootwatch.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/buf.h"
@@ -88,6 +89,8 @@ void drift_take(struct agent *a, uint32_t i, struct msg *m)
 		if (text.len < TEXT_MOST)
 			drift_describe(&text, path_of(a, i, k), differs);
 	}
+	if (rootwatch_moved(a, i))
+		a->certs[i].flags |= CERT_ROOTS;
 	if (newer != 0)
 		set_newer(a, i, newer, until);
 	else if (text.len > 0 && (a->certs[i].flags & CERT_BY_HAND) == 0)
@@ -192,11 +195,17 @@ void drift_installed(struct agent *a, struct job *j, struct msg *m)
 	const uint64_t file = msg_get_u64(m);
 	const int64_t until = msg_get_i64(m);
 	struct drift *d = &a->drift[j->cert];
-	const bool repair = j->why == WHY_FILES_DIFFER;
+	const bool repair = due_writes_again(j->why);
 	AUTO_FREE char *words = NULL;
 
 	if (file != 0) {
 		tell_left(a, j, file, until);
+		return;
+	}
+	if (j->why == WHY_ROOTS_CHANGED) { /* our own doing */
+		agent_tell(a, j->name, why_word(j->why), j->generation,
+			   rootwatch_written(a, j->cert));
+		drift_forget(a, j->cert);
 		return;
 	}
 	if (d->text == NULL && !repair)

@@ -87,7 +87,7 @@ static enum why wanting(const struct spec_cert *spec, const struct cert *cert,
 		return WHY_NAMES_DIFFER;
 	if (has(cert, CERT_FILES_DIFFER) && !has(cert, CERT_FOREIGN) &&
 	    spec->on_drift == DRIFT_REPAIR)
-		return WHY_FILES_DIFFER;
+		return has(cert, CERT_ROOTS) ? WHY_ROOTS_CHANGED : WHY_FILES_DIFFER;
 	if (has(cert, CERT_HOOKS_PENDING | CERT_NOT_SERVED))
 		return WHY_NOT_SERVED;
 	return WHY_NONE;
@@ -141,6 +141,11 @@ bool due_installs_held(const struct cert *cert, int64_t now)
 	       !has(cert, CERT_ROLLED_BACK) && cert->held_not_after > now;
 }
 
+bool due_writes_again(enum why why)
+{
+	return why == WHY_FILES_DIFFER || why == WHY_ROOTS_CHANGED;
+}
+
 bool due_needs_new_key(enum why why, const struct cert *cert, int64_t now)
 {
 	const bool is_over = cert->ari_end != 0 && cert->ari_end <= now;
@@ -163,6 +168,7 @@ const char *why_word(enum why why)
 		[WHY_ISSUER_DIFFERS] = "issuer-differs",
 		[WHY_PROFILE_DIFFERS] = "profile-differs",
 		[WHY_FILES_DIFFER] = "files-differ",
+		[WHY_ROOTS_CHANGED] = "roots-changed",
 		[WHY_NOT_SERVED] = "not-served",
 		[WHY_ASKED] = "asked",
 	};

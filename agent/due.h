@@ -70,6 +70,7 @@ enum why {
 	WHY_FILES_DIFFER,
 	WHY_NOT_SERVED,
 	WHY_ASKED,
+	WHY_ROOTS_CHANGED, /* as files-differ, by what an issuer is trusted by now */
 	WHYS,
 };
 
@@ -93,6 +94,8 @@ enum why {
 #define CERT_CA_REVOKED  (1u << 15) /* a CA of its chain is */
 #define CERT_KEY_OTHER   (1u << 16) /* its key is not that of the request, `csr` */
 #define CERT_BEGUN       (1u << 17) /* by the clock when its live leaf was stored */
+#define CERT_ROOTS \
+	(1u << 18) /* its files differ for roots of its issuers have changed */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {
@@ -148,6 +151,9 @@ bool due_is_ahead(int64_t not_before, int64_t now);
 /* Is there a generation on disk that the next attempt installs, without an order? Not
  * after a roll-back by hand, which it would undo. */
 bool due_installs_held(const struct cert *cert, int64_t now);
+
+/* Whether files are written again, and nothing is asked of any CA. */
+bool due_writes_again(enum why why);
 
 /* Must the next certificate have a new key, whatever reuse_key says? A window that is over
  * is how a CA says that it will revoke, whatever else is the reason; but one that was

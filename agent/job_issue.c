@@ -13,6 +13,7 @@
 #include "agent/nextkey.h"
 #include "agent/owncrl.h"
 #include "agent/reachcall.h"
+#include "agent/rootkept.h"
 #include "agent/rootrule.h"
 #include "agent/rootwatch.h"
 #include "agent/verify.h"
@@ -187,7 +188,9 @@ static int put_anchors(struct agent *a, const struct job *j, STACK_OF(X509) * ch
 	int n = sk_X509_num(chain);
 
 	if (a->spec->issuers[j->issuer].trust_by != TRUST_FILE ||
-	    a->spec->issuers[j->issuer].type == ISSUER_LOCAL)
+	    a->spec->issuers[j->issuer].type == ISSUER_LOCAL ||
+	    (rootkept_holds(a, j->cert) && spec_anchors(a->spec, j->issuer) != NULL &&
+	     rootkept_has(a, j->issuer)))
 		return put_needed(a, j, chain, anchors, e);
 	buf_puts(anchors, j->anchors.len > 0 ? j->anchors.data : "");
 	if (anchors->len > 0 || n < 2)

@@ -169,7 +169,7 @@ int job_prepare(struct agent *a, struct job *j, struct err *e)
 	TRY(take_held(a, j, waited, &taken, e));
 	if (taken)
 		return 0;
-	if (j->why == WHY_FILES_DIFFER || j->why == WHY_NOT_SERVED)
+	if (due_writes_again(j->why) || j->why == WHY_NOT_SERVED)
 		return take_live(a, j, e);
 	issuer_choose(a, j);
 	TRY(setbacks_of(a, j->cert, &j->setbacks, e));

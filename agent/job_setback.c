@@ -119,7 +119,7 @@ static bool gains_nothing(const struct agent *a, const struct job *j)
 	c.retry_at = c.retake_at = 0;
 	c.flags &= ~(CERT_ORDERED | CERT_PARKED);
 	d = due(j->spec, a->spec->numbers + j->spec->issuers.first, &c, now);
-	return d.at > now || d.why == WHY_FILES_DIFFER || d.why == WHY_NOT_SERVED;
+	return d.at > now || due_writes_again(d.why) || d.why == WHY_NOT_SERVED;
 }
 
 /* Names that were to come back do not: that is no failure of what is live. */

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "agent/keeper_roots.h"
 #include "agent/spec.h"
 #include "base/auto.h"
 #include "base/mem.h"
@@ -85,16 +86,35 @@ static void add_file(struct keeper_places *p, const struct spec *s,
 	add_place(p, folder_of(password), true);
 }
 
+/* What a file with roots follows. */
+static void add_anchors(struct keeper_places *p, const struct spec *s, uint32_t cert)
+{
+	const struct list issuers = s->certs[cert].issuers;
+
+	for (uint32_t i = 0; i < issuers.n; i++) {
+		const char *path = spec_anchors(s, s->numbers[issuers.first + i]);
+
+		if (path == NULL)
+			continue;
+		p->files[p->n_files++] = (struct keeper_file){ path, cert };
+		add_place(p, folder_of(path), true);
+	}
+}
+
 void keeper_places_make(struct keeper_places *p, const struct spec *s)
 {
 	*p = (struct keeper_places){
-		.files = xcalloc(2 * (size_t)s->n[SPEC_FILES], sizeof(*p->files)),
+		.files =
+		    xcalloc(2 * (size_t)s->n[SPEC_FILES] + (size_t)s->n[SPEC_NUMBERS],
+			    sizeof(*p->files)),
 	};
 	for (uint32_t i = 0; i < s->n[SPEC_CERTS]; i++) {
 		const struct list files = s->certs[i].files;
 
 		for (uint32_t k = 0; k < files.n; k++)
 			add_file(p, s, &s->files[files.first + k], i);
+		if (keeper_holds_roots(s, &s->certs[i]))
+			add_anchors(p, s, i);
 	}
 	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++) {
 		const struct list files = s->crls[i].files;

@@ -21,8 +21,8 @@ struct keeper_place {
 	ino_t ino;
 };
 
-/* A file that a certificate or a CRL is written to, or whose secret is in what is
- * written. */
+/* A file that a certificate or a CRL is written to, or whose secret or roots are in what
+ * is written. */
 struct keeper_file {
 	const char *path; /* borrowed from the snapshot */
 	uint32_t cert;    /* its number; of CRLs, behind all certificates */

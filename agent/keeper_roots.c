@@ -29,16 +29,16 @@ char *keeper_roots_path(const struct keeper *k, uint64_t issuer)
 {
 	const struct spec_issuer *i = &k->start.spec.issuers[issuer];
 
-	return is_kept(i) ? xasprintf(PLACE_ROOTS "/%s.pem", keeper_text(k, i->name))
-			  : NULL;
+	return is_kept(i) || spec_anchors(&k->start.spec, (uint32_t)issuer) != NULL
+		   ? xasprintf(PLACE_ROOTS "/%s.pem", keeper_text(k, i->name))
+		   : NULL;
 }
 
-bool keeper_holds_roots(const struct keeper *k, const struct spec_cert *c)
+bool keeper_holds_roots(const struct spec *s, const struct spec_cert *c)
 {
 	for (uint32_t i = 0; i < c->files.n; i++)
 		if (content_is_trust(
-			(enum content_kind)k->start.spec.files[c->files.first + i]
-			    .content))
+			(enum content_kind)s->files[c->files.first + i].content))
 			return true;
 	return false;
 }
@@ -81,7 +81,7 @@ int keeper_roots_of(const struct keeper *k, const struct spec_cert *c, struct se
 {
 	AUTO_BUF struct buf all = { 0 };
 
-	if (!keeper_holds_roots(k, c))
+	if (!keeper_holds_roots(&k->start.spec, c))
 		return 0;
 	for (uint32_t i = 0; i < c->issuers.n; i++)
 		TRY(add_kept(k, k->start.spec.numbers[c->issuers.first + i], &all, e));
@@ -101,7 +101,7 @@ int keeper_roots_live(const struct keeper *k, const struct spec_cert *c,
 	AUTO_SET struct set live = { .name = NULL };
 	uint64_t number;
 
-	if (!keeper_holds_roots(k, c) ||
+	if (!keeper_holds_roots(&k->start.spec, c) ||
 	    generation_current(k->root, keeper_text(k, c->name), &number, e) < 0 ||
 	    number == 0 ||
 	    set_read(k->root, keeper_text(k, c->name), number, &live, e) < 0)
@@ -137,6 +137,7 @@ int keeper_roots(void *role, struct msg *m, struct err *e)
 {
 	const struct keeper *k = role;
 	const uint64_t issuer = msg_get_u64(m);
+	AUTO_FREE char *path = NULL;
 	AUTO_FREE char *roots = xstrdup(msg_get_str(m));
 	AUTO_FREE char *seen = xstrdup(msg_get_str(m));
 	AUTO_FD int dir = -1;
@@ -145,8 +146,9 @@ int keeper_roots(void *role, struct msg *m, struct err *e)
 	bool same;
 
 	TRY(msg_end(m, e));
-	if (issuer >= k->start.spec.n[SPEC_ISSUERS] ||
-	    !is_kept(&k->start.spec.issuers[issuer]))
+	if (issuer < k->start.spec.n[SPEC_ISSUERS])
+		path = keeper_roots_path(k, issuer);
+	if (path == NULL)
 		return err_set(e, ERR_PROTO, "issuer %llu has no roots to keep",
 			       (unsigned long long)issuer);
 	name = keeper_text(k, k->start.spec.issuers[issuer].name);

@@ -21,6 +21,7 @@ struct err;
 struct keeper;
 struct msg;
 struct set;
+struct spec;
 struct spec_cert;
 
 /* As those of keeper.h. */
@@ -30,7 +31,7 @@ int keeper_roots(void *role, struct msg *m, struct err *e);
 int keeper_check_form(const char *file, const char *pem, struct err *e);
 
 /* Whether a file of `c` holds roots. */
-bool keeper_holds_roots(const struct keeper *k, const struct spec_cert *c);
+bool keeper_holds_roots(const struct spec *s, const struct spec_cert *c);
 
 /* Where those of `issuer` are kept, below the state directory; owned. NULL: nowhere. */
 char *keeper_roots_path(const struct keeper *k, uint64_t issuer);

@@ -71,12 +71,16 @@ static uint64_t stamp_file(const struct spec *s, const struct spec_file *f, uint
 static uint64_t stamp_roots(const struct keeper *k, const struct spec_cert *c,
 			    uint64_t h)
 {
-	for (uint32_t i = 0; keeper_holds_roots(k, c) && i < c->issuers.n; i++) {
-		AUTO_FREE char *path =
-		    keeper_roots_path(k, k->start.spec.numbers[c->issuers.first + i]);
+	const struct spec *s = &k->start.spec;
+
+	for (uint32_t i = 0; keeper_holds_roots(s, c) && i < c->issuers.n; i++) {
+		const uint32_t issuer = s->numbers[c->issuers.first + i];
+		AUTO_FREE char *path = keeper_roots_path(k, issuer);
 
 		if (path != NULL)
 			h = stamp_of(k->root, path, h);
+		if (spec_anchors(s, issuer) != NULL)
+			h = stamp_of(AT_FDCWD, spec_anchors(s, issuer), h);
 	}
 	return h;
 }

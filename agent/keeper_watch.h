@@ -14,7 +14,8 @@
  *                                archive nothing else counts
  *     crl/                       what is published of CRLs; each is watched for as one
  *                                more certificate, behind all of them
- *     the folder of each file    and of each password, and those on the way there
+ *     the folder of each file    and of each password, and of `trust` where a file holds
+ *                                its roots, and those on the way there
  *
  *     the folders of `watch`     in which certificates of others may come and go. Any change
  *                                there is told as one: the agent asks for a look at all of

@@ -173,10 +173,9 @@ enum message {
 	CONTROL_DONE,      /* exit status. -> none */
 
 	/* agent -> worker, see rootwatch.h */
-	WORKER_ROOTS =
-	    106, /* issuer, whether roots of it are kept, whether what is live
-			       shows who asks; of CMP fd to the keeper -> PEM of all CA
-			       certificates that it names */
+	WORKER_ROOTS = 106, /* issuer, whether roots of it are kept, whether what is
+			       live shows who asks; of CMP fd to the keeper -> PEM of
+			       all CA certificates that it names */
 
 	/* ... -> keeper */
 	KEEPER_ROOTS, /* issuer, PEM of the roots that it is trusted by, PEM of all that

@@ -12,6 +12,7 @@
 #include "agent/keeper_watch.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/rootwatch.h"
 #include "agent/state_alarm.h"
 #include "agent/strangers.h"
 #include "base/auto.h"
@@ -253,6 +254,7 @@ static void look(struct agent *a, uint32_t i)
 		crlwatch_mend(crl_at(a, i));
 		return;
 	}
+	rootwatch_changed(a, i);
 	audit(a, i, on_audit);
 }
 

@@ -57,7 +57,7 @@ static void hold_back(struct agent *a, struct item *it, int64_t now)
 	struct err e;
 
 	if ((it->due.at > now && !parked) || (c->flags & CERT_ORDERED) != 0 ||
-	    it->due.why == WHY_FILES_DIFFER || it->due.why == WHY_NOT_SERVED ||
+	    due_writes_again(it->due.why) || it->due.why == WHY_NOT_SERVED ||
 	    due_installs_held(c, now) || setbacks_of(a, it->cert, &failed, &e) < 0)
 		return;
 	out = setbacks_out(&failed, now);
@@ -100,7 +100,7 @@ static const char *action_of(const struct agent *a, const struct item *it)
 		return "nothing";
 	if (due_installs_held(c, clock_now()) && (c->flags & CERT_ASKED) == 0)
 		return "install the held generation";
-	if (it->due.why == WHY_FILES_DIFFER)
+	if (due_writes_again(it->due.why))
 		return "write the files again";
 	if (it->due.why == WHY_NOT_SERVED)
 		return "run the hooks again";

@@ -18,6 +18,8 @@ static const char *result_of(const struct job *j)
 		return "rolled-back";
 	if (j->why == WHY_FILES_DIFFER)
 		return "repaired";
+	if (j->why == WHY_ROOTS_CHANGED)
+		return why_word(j->why);
 	if (j->why == WHY_NOT_SERVED)
 		return "hooked";
 	if (j->spki.len == 0)

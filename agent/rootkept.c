@@ -4,13 +4,16 @@
 #include <sys/stat.h>
 
 #include "agent/agent.h"
+#include "agent/keeper_roots.h"
 #include "agent/rootrule.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/mem.h"
-#include "store/content.h"
 #include "store/generation.h"
+
+#define NS 1000000000
 
 static const char *name_of(const struct agent *a, uint32_t n)
 {
@@ -41,13 +44,33 @@ bool rootkept_has(const struct agent *a, uint32_t n)
 	return file_exists(a->root, path);
 }
 
+bool rootkept_stamp(int dir, const char *path, struct file_stamp *stamp)
+{
+	struct stat st;
+
+	if (fstatat(dir, path, &st, 0) < 0)
+		return false;
+	*stamp = (struct file_stamp){
+		.inode = st.st_ino,
+		.size = st.st_size,
+		.mtime_ns = st.st_mtim.tv_sec * NS + st.st_mtim.tv_nsec,
+		.ctime_ns = st.st_ctim.tv_sec * NS + st.st_ctim.tv_nsec,
+	};
+	return true;
+}
+
 int64_t rootkept_seen_at(const struct agent *a, uint32_t n)
 {
 	AUTO_FREE char *path = xasprintf("roots/%s.seen", name_of(a, n));
-	struct stat st;
+	const char *anchors = spec_anchors(a->spec, n);
+	struct file_stamp seen, now;
 
-	return fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) < 0 ? 0
-								    : st.st_mtim.tv_sec;
+	if (!rootkept_has(a, n) || !rootkept_stamp(a->root, path, &seen))
+		return 0;
+	if (anchors != NULL && rootkept_stamp(AT_FDCWD, anchors, &now) &&
+	    now.ctime_ns >= seen.ctime_ns)
+		return 0;
+	return seen.mtime_ns / NS;
 }
 
 /* -- which certificates are its -- */
@@ -64,13 +87,7 @@ bool rootkept_is_of(const struct agent *a, uint32_t cert, uint32_t issuer)
 
 bool rootkept_holds(const struct agent *a, uint32_t cert)
 {
-	const struct list l = a->spec->certs[cert].files;
-
-	for (uint32_t i = 0; i < l.n; i++)
-		if (content_is_trust(
-			(enum content_kind)a->spec->files[l.first + i].content))
-			return true;
-	return false;
+	return keeper_holds_roots(a->spec, &a->spec->certs[cert]);
 }
 
 /* Roots that live certificates of the issuer lead to are what stands in their ca.pem. */
@@ -96,4 +113,47 @@ bool rootkept_is_needed(const struct agent *a, uint32_t issuer, X509 *root)
 		if (rootkept_is_of(a, i, issuer) && leads_there(a, i, root))
 			return true;
 	return false;
+}
+
+int rootkept_stay(const struct agent *a, uint32_t n, const STACK_OF(X509) * roots,
+		  const STACK_OF(X509) * named, STACK_OF(X509) * stay, struct err *e)
+{
+	for (int i = 0; i < sk_X509_num(roots); i++) {
+		X509 *root = sk_X509_value(roots, i);
+
+		if ((rootrule_has(named, root) || rootkept_is_needed(a, n, root)) &&
+		    !X509_add_cert(stay, root, X509_ADD_FLAG_UP_REF))
+			return err_set(e, ERR_SYS, "out of memory");
+	}
+	/* One that names its intermediates alone takes nothing back. */
+	for (int i = 0; sk_X509_num(stay) == 0 && i < sk_X509_num(roots); i++)
+		if (!X509_add_cert(stay, sk_X509_value(roots, i), X509_ADD_FLAG_UP_REF))
+			return err_set(e, ERR_SYS, "out of memory");
+	return 0;
+}
+
+/* -- who asks for them -- */
+
+/* One that the issuer would know: it came from there, and holds. */
+static bool shows(const struct agent *a, uint32_t cert, uint32_t issuer)
+{
+	const struct cert *c = &a->certs[cert];
+
+	return c->generation != 0 && c->issuer == issuer &&
+	       c->not_after > clock_now() &&
+	       (c->flags & (CERT_UNREADABLE | CERT_REVOKED)) == 0;
+}
+
+struct lend_ticket rootkept_ticket(const struct agent *a, uint32_t issuer)
+{
+	struct lend_ticket t = { .what = LEND_ROOTS, .issuer = issuer };
+
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS] && t.generation == 0; i++) {
+		if (!rootkept_is_of(a, i, issuer))
+			continue;
+		t.cert = i;
+		if (shows(a, i, issuer))
+			t.generation = a->certs[i].generation;
+	}
+	return t;
 }

@@ -204,6 +204,17 @@ int rootrule_accept(const struct rootrule *rule, STACK_OF(X509) * *roots,
 	return sk_X509_num(*roots) > 0 ? 0 : nothing(rule, refused, e);
 }
 
+int rootrule_by_person(const struct rootrule *rule, STACK_OF(X509) * *roots)
+{
+	*roots = sk_X509_new_null();
+	for (int i = 0; i < sk_X509_num(rule->kept); i++)
+		push(*roots, sk_X509_value(rule->kept, i));
+	for (int i = 0; i < sk_X509_num(rule->named); i++)
+		if (!rootrule_has(*roots, sk_X509_value(rule->named, i)))
+			push(*roots, sk_X509_value(rule->named, i));
+	return 0;
+}
+
 static bool has_signed(X509 *root, X509 *cert)
 {
 	return X509_cmp(root, cert) == 0 ||

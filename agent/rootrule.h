@@ -42,6 +42,9 @@ int rootrule_read(const char *pem, STACK_OF(X509) * *named, struct err *e);
 int rootrule_accept(const struct rootrule *rule, STACK_OF(X509) * *roots,
 		    struct buf *refused, struct err *e);
 
+/* The same where a person has named them: that needs no other reason, and 0 is returned. */
+int rootrule_by_person(const struct rootrule *rule, STACK_OF(X509) * *roots);
+
 /* Whether `cert` itself is among `all` (NULL: nothing is). */
 bool rootrule_has(const STACK_OF(X509) * all, X509 *cert);
 

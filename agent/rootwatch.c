@@ -1,5 +1,6 @@
 #include "agent/rootwatch.h"
 
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,8 +23,9 @@
 #include "base/mem.h"
 #include "base/x509.h"
 
-#define RETRY_DUE_S 30 /* where a certificate is due: it waits by rules of its own */
-#define AGAIN_S     1  /* whether files have been written */
+#define RETRY_FILE_S 60 /* until no worker is left that may read the file of before */
+#define RETRY_DUE_S  30 /* where a certificate is due: it waits by rules of its own */
+#define AGAIN_S      1  /* whether files have been written */
 
 /* Of one issuer. */
 struct roots_of {
@@ -33,11 +35,14 @@ struct roots_of {
 	int64_t asked_at; /* when it was last answered; 0: never */
 	int64_t grown_at; /* when other roots were kept, in this run; 0: never */
 	int64_t failed_at;
-	struct err failed; /* code 0: it has not */
+	struct err failed;       /* code 0: it has not */
+	struct file_stamp stamp; /* of the file that trust is, when it was read last */
+	char *words;             /* owned: what has changed; NULL: nothing */
 };
 
 struct rootwatch {
 	struct roots_of *issuers; /* owned, one for each of the snapshot */
+	bool *moved; /* owned, by certificate: its files are to hold other roots */
 	unsigned n_asking;
 	char *words; /* owned; what hooks are told; NULL: nothing */
 };
@@ -71,6 +76,22 @@ static bool is_kept(const struct agent *a, uint32_t n)
 	return file_exists(a->root, second);
 }
 
+/* Whether it follows what a person puts into a file. */
+static bool by_file(const struct agent *a, uint32_t n)
+{
+	return spec_anchors(a->spec, n) != NULL;
+}
+
+/* Whether trust is a file, and another one than when it was read last. */
+static bool has_changed(const struct agent *a, uint32_t n)
+{
+	const char *path = spec_anchors(a->spec, n);
+	struct file_stamp now;
+
+	return path != NULL && rootkept_stamp(AT_FDCWD, path, &now) &&
+	       memcmp(&now, &a->roots->issuers[n].stamp, sizeof(now)) != 0;
+}
+
 /* -- the end of a look -- */
 
 static void end(struct agent *a, uint32_t n)
@@ -97,23 +118,34 @@ static void fail(struct agent *a, uint32_t n, const struct err *why)
 	end(a, n);
 }
 
-/* Both are said: what is new is trusted from now on, what goes no more. */
+static void say(struct roots_of *r, const char *name, const char *what, X509 *root)
+{
+	AUTO_FREE char *who = x509_subject(root);
+	AUTO_FREE char *before = r->words;
+
+	log_warn("%s: %s: %s", name, what, who);
+	r->words = before == NULL ? xasprintf("%s: %s: %s", name, what, who)
+				  : xasprintf("%s; %s: %s", before, what, who);
+}
+
+/* Both are said: what is new is trusted from now on, what goes no more. What a person has
+ * named is nothing new to him when it is read first. */
 static void tell_change(const struct agent *a, uint32_t n,
 			const STACK_OF(X509) * before, const STACK_OF(X509) * after)
 {
-	for (int i = 0; i < sk_X509_num(after); i++) {
-		AUTO_FREE char *who = x509_subject(sk_X509_value(after, i));
+	struct roots_of *r = &a->roots->issuers[n];
+	const char *name = name_of(a, n);
 
+	free(TAKE(r->words));
+	if (before == NULL && by_file(a, n))
+		return;
+	for (int i = 0; i < sk_X509_num(after); i++)
 		if (!rootrule_has(before, sk_X509_value(after, i)))
-			log_warn("%s: trusted from now on: %s", name_of(a, n), who);
-	}
-	for (int i = 0; i < sk_X509_num(before); i++) {
-		AUTO_FREE char *who = x509_subject(sk_X509_value(before, i));
-
+			say(r, name, "trusted from now on", sk_X509_value(after, i));
+	for (int i = 0; i < sk_X509_num(before); i++)
 		if (!rootrule_has(after, sk_X509_value(before, i)))
-			log_warn("%s: no more trusted, nothing live leads to it: %s",
-				 name_of(a, n), who);
-	}
+			say(r, name, "no more trusted, nothing live leads to it",
+			    sk_X509_value(before, i));
 }
 
 static void on_kept(void *arg, uint32_t n, struct msg *m, const struct err *failed)
@@ -132,28 +164,11 @@ static void on_kept(void *arg, uint32_t n, struct msg *m, const struct err *fail
 	r->grown_at = others ? r->asked_at : r->grown_at;
 	for (uint32_t i = 0; others && i < a->spec->n[SPEC_CERTS]; i++)
 		if (rootkept_is_of(a, i, n) && rootkept_holds(a, i)) {
+			a->roots->moved[i] = true;
 			notice_again(a, i);
 			a->wanted[i] = true; /* whatever this run is about */
 		}
 	end(a, n);
-}
-
-/* Those that are named, and of the others those that something live leads to. */
-static int put_roots(const struct agent *a, uint32_t n, const STACK_OF(X509) * roots,
-		     const STACK_OF(X509) * named, STACK_OF(X509) * stay, struct err *e)
-{
-	for (int i = 0; i < sk_X509_num(roots); i++) {
-		X509 *root = sk_X509_value(roots, i);
-
-		if ((rootrule_has(named, root) || rootkept_is_needed(a, n, root)) &&
-		    !X509_add_cert(stay, root, X509_ADD_FLAG_UP_REF))
-			return err_set(e, ERR_SYS, "out of memory");
-	}
-	/* One that names its intermediates alone takes nothing back. */
-	for (int i = 0; sk_X509_num(stay) == 0 && i < sk_X509_num(roots); i++)
-		if (!X509_add_cert(stay, sk_X509_value(roots, i), X509_ADD_FLAG_UP_REF))
-			return err_set(e, ERR_SYS, "out of memory");
-	return 0;
 }
 
 static int put_pem(const STACK_OF(X509) * all, struct msg *m, struct err *e)
@@ -204,10 +219,11 @@ static int judge(struct agent *a, uint32_t n, const char *pem, struct msg *m,
 	TRY(rootrule_read(pem, &named, e));
 	full.kept = kept;
 	full.named = named;
-	rc = rootrule_accept(&full, &roots, &refused, e);
+	rc = by_file(a, n) ? rootrule_by_person(&full, &roots)
+			   : rootrule_accept(&full, &roots, &refused, e);
 	tell_refused(a, n, &refused);
 	TRY(rc);
-	TRY(put_roots(a, n, roots, named, stay, e));
+	TRY(rootkept_stay(a, n, roots, named, stay, e));
 	tell_change(a, n, kept, stay);
 	msg_begin(m, KEEPER_ROOTS, 0);
 	msg_put_u64(m, n);
@@ -246,34 +262,10 @@ static void on_lent(void *arg, uint32_t number, struct msg *m, const struct err 
 	(void)failed;
 }
 
-/* One that the issuer would know: it came from there, and holds. */
-static bool shows(const struct agent *a, uint32_t cert, uint32_t issuer)
-{
-	const struct cert *c = &a->certs[cert];
-
-	return c->generation != 0 && c->issuer == issuer &&
-	       c->not_after > clock_now() &&
-	       (c->flags & (CERT_UNREADABLE | CERT_REVOKED)) == 0;
-}
-
-static struct lend_ticket ticket_of(const struct agent *a, uint32_t issuer)
-{
-	struct lend_ticket t = { .what = LEND_ROOTS, .issuer = issuer };
-
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS] && t.generation == 0; i++) {
-		if (!rootkept_is_of(a, i, issuer))
-			continue;
-		t.cert = i;
-		if (shows(a, i, issuer))
-			t.generation = a->certs[i].generation;
-	}
-	return t;
-}
-
 static int make(struct agent *a, uint32_t n, struct msg *m, struct err *e)
 {
 	AUTO_MSG struct msg lent = MSG_NONE;
-	const struct lend_ticket t = ticket_of(a, n);
+	const struct lend_ticket t = rootkept_ticket(a, n);
 
 	msg_begin(m, WORKER_ROOTS, 0);
 	msg_put_u64(m, n);
@@ -297,6 +289,8 @@ static void ask(struct agent *a, uint32_t n)
 	struct roots_of *r = &a->roots->issuers[n];
 	AUTO_MSG struct msg m = MSG_NONE;
 
+	(void)(by_file(a, n) &&
+	       rootkept_stamp(AT_FDCWD, spec_anchors(a->spec, n), &r->stamp));
 	r->asking = true;
 	r->tried = a->request->command != COMMAND_AGENT;
 	a->roots->n_asking++;
@@ -325,7 +319,8 @@ static int64_t moment(const struct agent *a, uint32_t n, int64_t now)
 	AUTO_FREE char *text = xasprintf("roots %s", name_of(a, n));
 
 	if (r->failed.code != 0)
-		return r->failed_at + ROOTWATCH_RETRY_S;
+		return r->failed_at +
+		       (by_file(a, n) ? RETRY_FILE_S : ROOTWATCH_RETRY_S);
 	if (r->asked_at == 0 || r->asked_at > now)
 		return now;
 	return schedule_turn_at(ROOTWATCH_EVERY_S, agent_draw(a, text), r->asked_at);
@@ -340,7 +335,8 @@ int64_t rootwatch_turn(struct agent *a)
 		const struct roots_of *r = &a->roots->issuers[n];
 		int64_t at;
 
-		if (!r->used || r->asking || r->tried || !is_kept(a, n))
+		if (!r->used || r->asking || r->tried ||
+		    !(is_kept(a, n) || by_file(a, n)))
 			continue;
 		at = moment(a, n, now);
 		if (at > now)
@@ -366,12 +362,22 @@ static bool is_writing(struct agent *a, uint32_t n, int64_t now)
 		if (!rootkept_is_of(a, i, n) || !rootkept_holds(a, i) || !a->wanted[i])
 			continue;
 		j = job_of_cert(a, i);
-		if (j != NULL ? j->why == WHY_FILES_DIFFER
+		if (j != NULL ? due_writes_again(j->why)
 			      : a->notice.certs[i].stamp != 0 ||
-				    agent_due(a, i, now).why == WHY_FILES_DIFFER)
+				    due_writes_again(agent_due(a, i, now).why))
 			return true;
 	}
 	return false;
+}
+
+/* What is known of it is too old to have a certificate issued by. */
+static bool is_stale(const struct agent *a, uint32_t n, int64_t now)
+{
+	const struct roots_of *r = &a->roots->issuers[n];
+
+	if (r->asked_at == 0 || by_file(a, n))
+		return r->asked_at == 0 || has_changed(a, n);
+	return now - r->asked_at >= ROOTWATCH_FRESH_S || r->asked_at > now;
 }
 
 int64_t rootwatch_hold(struct agent *a, uint32_t issuer)
@@ -379,12 +385,11 @@ int64_t rootwatch_hold(struct agent *a, uint32_t issuer)
 	const int64_t now = clock_now();
 	struct roots_of *r;
 
-	if (!works(a) || !is_kept(a, issuer))
+	if (!works(a) || issuer >= a->spec->n[SPEC_ISSUERS] ||
+	    !(by_file(a, issuer) ? a->roots->issuers[issuer].used : is_kept(a, issuer)))
 		return 0;
 	r = &a->roots->issuers[issuer];
-	if (!r->asking && !r->tried &&
-	    (r->asked_at == 0 || now - r->asked_at >= ROOTWATCH_FRESH_S ||
-	     r->asked_at > now) &&
+	if (!r->asking && !r->tried && is_stale(a, issuer, now) &&
 	    (r->failed.code == 0 || now - r->failed_at >= RETRY_DUE_S))
 		ask(a, issuer);
 	if (r->asking)
@@ -411,14 +416,20 @@ void rootwatch_begin(struct agent *a)
 	a->roots = xcalloc(1, sizeof(*a->roots));
 	a->roots->issuers =
 	    xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->roots->issuers));
+	a->roots->moved = xcalloc(a->spec->n[SPEC_CERTS], sizeof(bool));
 	for (uint32_t n = 0; n < a->spec->n[SPEC_ISSUERS]; n++) {
-		if (!is_kept(a, n) && !is_embedded(a, n))
-			continue; /* the latter may come to have some */
-		if (rootkept_has(a, n))
-			a->roots->issuers[n].asked_at = rootkept_seen_at(a, n);
+		struct roots_of *r = &a->roots->issuers[n];
+		const char *path = spec_anchors(a->spec, n);
+
+		if (!is_kept(a, n) && !is_embedded(a, n) && path == NULL)
+			continue; /* an embedded CA may come to have some */
+		r->asked_at = rootkept_seen_at(a, n);
+		if (path != NULL)
+			rootkept_stamp(AT_FDCWD, path, &r->stamp);
 		for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-			if (a->wanted[i] && rootkept_is_of(a, i, n))
-				a->roots->issuers[n].used = true;
+			if (a->wanted[i] && rootkept_is_of(a, i, n) &&
+			    (path == NULL || rootkept_holds(a, i)))
+				r->used = true;
 	}
 }
 
@@ -426,9 +437,39 @@ void rootwatch_free(struct agent *a)
 {
 	if (a->roots == NULL)
 		return;
+	for (uint32_t n = 0; n < a->spec->n[SPEC_ISSUERS]; n++)
+		free(a->roots->issuers[n].words);
 	free(a->roots->issuers);
+	free(a->roots->moved);
 	free(a->roots->words);
 	free(TAKE(a->roots));
+}
+
+void rootwatch_changed(struct agent *a, uint32_t cert)
+{
+	for (uint32_t n = 0; works(a) && n < a->spec->n[SPEC_ISSUERS]; n++) {
+		struct roots_of *r = &a->roots->issuers[n];
+
+		if (r->used && !r->asking && rootkept_is_of(a, cert, n) &&
+		    has_changed(a, n))
+			ask(a, n);
+	}
+}
+
+bool rootwatch_moved(const struct agent *a, uint32_t cert)
+{
+	return a->roots != NULL && a->roots->moved[cert];
+}
+
+const char *rootwatch_written(struct agent *a, uint32_t cert)
+{
+	if (a->roots == NULL)
+		return NULL;
+	a->roots->moved[cert] = false;
+	for (uint32_t n = 0; n < a->spec->n[SPEC_ISSUERS]; n++)
+		if (rootkept_is_of(a, cert, n) && a->roots->issuers[n].words != NULL)
+			return a->roots->issuers[n].words;
+	return NULL;
 }
 
 const char *rootwatch_words(const struct agent *a)

@@ -1,6 +1,7 @@
 /*
- * rootwatch: the roots of an issuer whose `trust` is a fingerprint or "from-issuer", and of
- * an embedded CA from its first roll-over on (ca/local_roll.h), which the keeper names.
+ * rootwatch: the roots of an issuer whose `trust` is a fingerprint or "from-issuer"; of an
+ * embedded CA from its first roll-over on (ca/local_roll.h), which the keeper names; and, for
+ * files with `content = "ca"` to follow it, of one where that is a file.
  *
  * They are kept in the store: roots/NAME.pem, which is what `trust` stands for from then on
  * (TLS of the issuer, what it issues, `content = "ca"`), and roots/NAME.seen, all CA
@@ -15,6 +16,12 @@
  * leaf that needs it (rootwatch_hold()). A root that the issuer names no more goes when no
  * live certificate leads to it. A root that is refused is told, once for each change and
  * again each day, by the event "root-refused"; nothing that is kept changes for it.
+ *
+ * A file is read by a worker, when the keeper has told of a change (keeper_watch.h), when it
+ * is another one before a certificate is asked for, and each day. All that a person puts there
+ * is trusted; what has gone stays in those files until nothing live leads to it.
+ *
+ * Files that are written for this are no drift: due() says roots-changed.
  *
  * Where it cannot be asked, what is kept stands. Where nothing is kept, nothing is asked of
  * it (rootwatch_check()).
@@ -51,6 +58,15 @@ int64_t rootwatch_hold(struct agent *a, uint32_t issuer);
 
 /* ERR_TRUST and other codes: nothing is kept of `issuer`, and why. */
 int rootwatch_check(const struct agent *a, uint32_t issuer, struct err *e);
+
+/* Somebody was at what certificate `cert` is made of: whether that is what an issuer of it
+ * is trusted by. */
+void rootwatch_changed(struct agent *a, uint32_t cert);
+
+/* Whether files of certificate `cert` are to hold other roots than before; they do now, and
+ * what has changed: borrowed, NULL: it is not known. */
+bool rootwatch_moved(const struct agent *a, uint32_t cert);
+const char *rootwatch_written(struct agent *a, uint32_t cert);
 
 /* What hooks are told of roots that were refused: the words, or NULL. alarm.c takes them
  * with rootwatch_told(). */

@@ -113,6 +113,16 @@ bool spec_issuer_by_live(const struct spec_issuer *i)
 	return i->type == ISSUER_EST || i->type == ISSUER_STEP || i->type == ISSUER_CMP;
 }
 
+const char *spec_anchors(const struct spec *s, uint32_t issuer)
+{
+	const struct spec_issuer *i = &s->issuers[issuer];
+
+	return i->trust_by == TRUST_FILE && spec_issuer_by_worker(i) &&
+		       i->type != ISSUER_ACME
+		   ? spec_text(s, i->trust)
+		   : NULL;
+}
+
 uint32_t spec_cert_called(const struct spec *s, const char *name)
 {
 	uint32_t low = 0, high = s->n[SPEC_CERTS];

@@ -103,6 +103,10 @@ bool spec_issuer_by_worker(const struct spec_issuer *i);
  * worker, which does that and nothing else. */
 bool spec_issuer_by_live(const struct spec_issuer *i);
 
+/* The file of the administrator's that what `issuer` issues has to lead to; NULL: none is
+ * named. That of an ACME CA is for its TLS alone. */
+const char *spec_anchors(const struct spec *s, uint32_t issuer);
+
 /* Whether the file `f` of a CRL, or any place that it is written to, is emptied when it has
  * ended and there is no newer one. */
 bool spec_crl_takes_away(const struct spec_crl *c, const struct spec_file *f);

@@ -9,6 +9,8 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/x509.h"
+#include "ca/trust.h"
 
 #define LIMIT_CHAIN_SENT (60 * 1024) /* of a message; an RSA chain takes 24 kB */
 
@@ -180,6 +182,19 @@ int worker_revoke(void *worker, struct msg *m, struct err *e)
 	return 0;
 }
 
+static int read_anchors(const char *path, struct buf *pem, struct err *e)
+{
+	AUTO_BUF struct buf file = { 0 };
+	AUTO_CHAIN STACK_OF(X509) *all = NULL;
+
+	if (path == NULL)
+		return err_set(e, ERR_PROTO, "this issuer has no file of roots");
+	TRY(trust_read(path, &file, &all, e));
+	for (int i = 0; i < sk_X509_num(all); i++)
+		TRY(x509_to_pem(sk_X509_value(all, i), pem, e));
+	return 0;
+}
+
 /* What has no root yet is asked by whatever the system trusts, or, where the fingerprint is
  * known, by whoever answers. */
 static int name_roots(struct worker *w, bool has_roots, bool by_live, struct buf *pem,
@@ -188,6 +203,8 @@ static int name_roots(struct worker *w, bool has_roots, bool by_live, struct buf
 	const struct spec_issuer *i = &w->spec->issuers[w->issuer];
 	struct http_settings http = worker_http(w, i);
 
+	if (i->trust_by == TRUST_FILE)
+		return read_anchors(http.trust, pem, e);
 	if (w->protocol->roots == NULL)
 		return err_set(e, ERR_PROTO, "this issuer names no roots");
 	if (!has_roots) {

@@ -381,6 +381,8 @@ static const struct row {
 	/* files, hooks, proof */
 	{ "files differ", 90 * D, D, 0, P | CERT_FILES_DIFFER, NULL, WHY_FILES_DIFFER,
 	  D },
+	{ "files differ by what is trusted now", 90 * D, D, 0,
+	  P | CERT_FILES_DIFFER | CERT_ROOTS, NULL, WHY_ROOTS_CHANGED, D },
 	{ "files hold a newer pair", 90 * D, D, 0, P | CERT_FILES_DIFFER | CERT_FOREIGN,
 	  NULL, WHY_EXPIRING, 60 * D },
 	{ "... at its moment", 90 * D, 60 * D, 0, P | CERT_FILES_DIFFER | CERT_FOREIGN,

@@ -242,6 +242,71 @@ test_a_server_of_a_root_that_is_not_kept_is_not_believed() {
 	says err "its root is not in $dir/state/roots/corp.pem"
 }
 
+# What a person trusts stands in anchors.pem, and is put there at once.
+anchors() { # ROOT...
+	for r in "$@"; do cat "$r.pem"; done >anchors.new
+	mv anchors.new anchors.pem
+}
+
+by_file() {
+	est_ca
+	run_faults
+	anchors ca
+	trusts "$dir/anchors.pem"
+	expect 0 everleaf renew
+	holds etc/bundle.pem ca
+}
+
+bundle_holds() { # ROOT...
+	(holds etc/bundle.pem "$@") 2>/dev/null >/dev/null
+}
+
+test_a_file_that_is_replaced_is_taken_up_by_the_agent_that_runs() {
+	by_file
+	cp ca.pem first.pem
+	openssl_ca new
+	start_agent
+	: >hooked
+	anchors first new
+	until_true 60 grep -q 'installed 2' hooked
+	holds etc/bundle.pem first new
+	is_live_of www 1 1
+	moves_to new
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	holds etc/bundle.pem first new
+	anchors new
+	until_true 60 bundle_holds new
+	until_true 60 grep -q 'installed 1' hooked
+	expect 0 everleaf history www
+	is 2 "$(grep -c 'roots-changed' out)"
+	says out "corp: trusted from now on: CN=new"
+	says out "corp: no more trusted, nothing live leads to it: CN=ca"
+	has_no repaired <out
+	has_no drift <out
+}
+
+test_a_file_that_was_replaced_meanwhile_is_taken_up_by_the_next_run() {
+	by_file
+	openssl_ca new
+	expect 0 everleaf renew
+	is 1 "$(wc -l <hooked)"
+	anchors ca new
+	expect 0 everleaf renew
+	holds etc/bundle.pem ca new
+	is "installed 2 " "$(tail -n 1 hooked)"
+	is_live_of www 1 1
+}
+
+test_a_file_that_is_broken_leaves_what_there_is() {
+	by_file
+	echo "no certificate" >anchors.pem
+	expect 0 everleaf renew
+	says err "corp: its roots are not known anew: trust $dir/anchors.pem: "
+	holds etc/bundle.pem ca
+	is_live_of www 1 1
+}
+
 # The host trusts what is in ./store alone.
 with_store() {
 	unshare --mount sh -c 'mount --bind store /etc/ssl/certs && exec "$@"' - \
