@@ -78,7 +78,7 @@ static void keep_roots(struct config_reader *r, const config_setting_t *s,
 	    xasprintf("%s/roots/%s.pem", snapshot_string(r->b, r->global.state_dir),
 		      name == NULL ? "" : config_string(r, name, "a name"));
 
-	if (i->type != ISSUER_EST && i->type != ISSUER_STEP && i->type != ISSUER_CMP)
+	if (i->type == ISSUER_ACME || i->type == ISSUER_EXEC)
 		config_expected(r, s, "a file: this type of issuer names no roots");
 	i->trust = snapshot_text(r->b, path);
 }
@@ -236,6 +236,11 @@ static void check_remote(struct config_reader *r, const config_setting_t *s,
 		config_missing(r, s, "url", "where the CA is");
 	if (i->need_profile && i->profile.at == 0)
 		config_missing(r, s, "profile", "the one that is needed");
+	if (i->type == ISSUER_CFSSL && i->trust_by == TRUST_ISSUER && i->url.at != 0 &&
+	    origin_is_http(snapshot_string(r->b, i->url)))
+		config_expected(r, config_member(s, "trust"),
+				"a file or a fingerprint: by http nobody proves what "
+				"it names");
 	if (i->type == ISSUER_EST)
 		config_est_check(r, s);
 	else if (i->type == ISSUER_STEP)

@@ -23,16 +23,24 @@ static int host_request(void *worker, struct buf *json, struct buf *mac, struct 
 	return 0;
 }
 
-static int open_client(struct worker *w, const struct spec_issuer *i, struct err *e)
+static int open_by(struct worker *w, const struct spec_issuer *i,
+		   const struct http_settings *http, struct cfssl *c, struct err *e)
 {
 	const struct cfssl_host host = { w, host_request };
 	const struct cfssl_settings s = {
 		.url = spec_text(w->spec, i->url),
 		.profile = spec_text(w->spec, i->profile),
-		.http = worker_http(w, i),
+		.http = *http,
 	};
 
-	return cfssl_open(&w->cfssl, &s, &host, e);
+	return cfssl_open(c, &s, &host, e);
+}
+
+static int open_client(struct worker *w, const struct spec_issuer *i, struct err *e)
+{
+	const struct http_settings http = worker_http(w, i);
+
+	return open_by(w, i, &http, &w->cfssl, e);
 }
 
 static void close_client(struct worker *w)
@@ -49,6 +57,19 @@ static int advance(struct worker *w, const struct worker_task *t,
 	return 0;
 }
 
+static int ask_roots(struct worker *w, const struct http_settings *http, bool by_live,
+		     struct buf *pem, struct err *e)
+{
+	struct cfssl c;
+	int rc;
+
+	(void)by_live;
+	TRY(open_by(w, &w->spec->issuers[w->issuer], http, &c, e));
+	rc = cfssl_roots(&c, pem, e);
+	cfssl_close(&c);
+	return rc;
+}
+
 static int revoke_cert(struct worker *w, bool by_key, struct err *e)
 {
 	if (by_key)
@@ -61,5 +82,6 @@ const struct worker_protocol worker_cfssl = {
 	.open = open_client,
 	.close = close_client,
 	.advance = advance,
+	.roots = ask_roots,
 	.revoke = revoke_cert,
 };

@@ -284,22 +284,29 @@ static int have_signed(struct cfssl *c, struct buf *leaf, struct err *e)
 	return 0;
 }
 
+static int ask_bundle(struct cfssl *c, const struct buf *cert, struct reply *r,
+		      struct err *e)
+{
+	AUTO_BUF struct buf body = { 0 };
+	struct json j;
+
+	json_begin(&j, &body);
+	json_open(&j, NULL, '{');
+	json_str(&j, "certificate", cert->data);
+	json_close(&j);
+	json_end(&j);
+	return ask(c, "bundle", &body, r, e);
+}
+
 /* Below an intermediate there may be others that the server knows of: a bundle ends below
  * the root. One that makes no bundles has said enough by its info. */
 static void put_behind(struct cfssl *c, const struct buf *leaf, struct buf *chain)
 {
 	AUTO_REPLY struct reply r = { 0 };
-	AUTO_BUF struct buf body = { 0 };
 	AUTO_BUF struct buf all = { 0 };
 	struct err none;
-	struct json j;
 
-	json_begin(&j, &body);
-	json_open(&j, NULL, '{');
-	json_str(&j, "certificate", leaf->data);
-	json_close(&j);
-	json_end(&j);
-	if (ask(c, "bundle", &body, &r, &none) == 0 &&
+	if (ask_bundle(c, leaf, &r, &none) == 0 &&
 	    take_pem(r.result, "bundle", &all, &none) == 0 && all.len > leaf->len)
 		buf_add(chain, all.data, all.len);
 	else
@@ -327,6 +334,27 @@ int cfssl_sign(struct cfssl *c, struct buf *chain, struct buf *anchors, struct e
 		buf_add(chain, leaf.data, leaf.len);
 	else
 		put_behind(c, &leaf, chain);
+	return 0;
+}
+
+/* -- roots -- */
+
+int cfssl_roots(struct cfssl *c, struct buf *pem, struct err *e)
+{
+	AUTO_REPLY struct reply info = { 0 };
+	AUTO_REPLY struct reply bundle = { 0 };
+
+	TRY(ask_info(c, c->s.profile, &info, e));
+	if (take_ca(c, info.result, e) < 0)
+		return err_wrap(e, "%s: info", c->s.url);
+	buf_add(pem, c->ca.data, c->ca.len);
+	if (c->ca_is_root)
+		return 0;
+	if (ask_bundle(c, &c->ca, &bundle, e) < 0)
+		return err_wrap(e, "its CA is no root, and it makes no bundle that "
+				   "names one: let trust name a file with it");
+	if (take_pem(bundle.result, "root", pem, e) < 0)
+		return err_wrap(e, "%s: bundle", c->s.url);
 	return 0;
 }
 

@@ -64,6 +64,10 @@ void cfssl_close(struct cfssl *c);
  * `trust` cannot be read. */
 int cfssl_sign(struct cfssl *c, struct buf *chain, struct buf *anchors, struct err *e);
 
+/* The CA's certificate, and if that is no root the one above it, added to `pem`. Errors as
+ * in answer.h: also where the server knows of none. */
+int cfssl_roots(struct cfssl *c, struct buf *pem, struct err *e);
+
 /* Have revoked what the host names. ERR_REFUSED: the server keeps no list of what it has
  * issued, so that it can revoke nothing. */
 int cfssl_revoke(struct cfssl *c, struct err *e);

@@ -285,10 +285,15 @@ static const struct fake_row rows[] = {
 	  "main.conf:1: issuers.x.trust: found \"sha256:01:23\", expected \"sha256:\" "
 	  "and 64 hexadecimal digits\n" },
 	{ "roots of a CA that names none", true,
-	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"https://ca.example/\"; "
+	  "issuers = { name = \"x\"; type = \"acme\"; url = \"https://ca.example/\"; "
 	  "trust = \"from-issuer\"; };",
 	  "main.conf:1: issuers.x.trust: found \"from-issuer\", expected a file: this "
 	  "type of issuer names no roots\n" },
+	{ "roots that nobody proves", true,
+	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"http://ca.example/\"; "
+	  "trust = \"from-issuer\"; };",
+	  "main.conf:1: issuers.x.trust: found \"from-issuer\", expected a file or a "
+	  "fingerprint: by http nobody proves what it names\n" },
 	{ "a source address that is none", true,
 	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example/\"; "
 	  "source_address = \"eth0\"; };",

@@ -218,6 +218,64 @@ test_another_ca_at_the_server_is_followed() {
 	cmp state/live/www/ca.pem ca/next.pem
 }
 
+# www holds the roots of corp in bundle.pem.
+trusts() { # TRUST
+	corp "trust = \"$1\";" \
+		"names = \"www.example.org\"; files = ( { path = \"$dir/etc/bundle.pem\"; content = \"ca\"; } );"
+}
+
+fingerprint() { # FILE
+	openssl x509 -in "$1" -outform DER | sha256sum | cut -d ' ' -f 1
+}
+
+# It has nobody sign its successor: a person has to say that it is the right one.
+test_a_root_is_known_by_its_fingerprint_and_no_other_one_is_taken_for_it() {
+	find_cfssl
+	mkdir etc
+	start_cfssl
+	trusts "sha256:$(fingerprint ca/ca.pem)"
+	expect 0 everleaf renew
+	is_whole www ca/ca.pem
+	cmp state/roots/corp.pem ca/ca.pem
+	cmp etc/bundle.pem ca/ca.pem
+	end $server
+	cfssl_ca next
+	run_cfssl next
+	trusts "sha256:$(fingerprint ca/ca.pem)"
+	touch -d '-2 days' state/roots/corp.seen
+	expect 1 everleaf renew --force www
+	says err "corp names a root that is refused: "
+	says err "(sha256:$(fingerprint ca/next.pem)): no root that is trusted so far has signed it"
+	cmp etc/bundle.pem ca/ca.pem
+	is_live_of www 1 1
+	trusts "sha256:$(fingerprint ca/next.pem)"
+	touch -d '-2 days' state/roots/corp.seen
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is_whole www ca/next.pem
+	is 2 "$(grep -c BEGIN etc/bundle.pem)"
+}
+
+test_the_root_above_an_intermediate_comes_from_the_bundle() {
+	find_cfssl
+	mkdir etc
+	cfssl_ca
+	cfssl_profiles >"$dir/ca/profiles.json"
+	cfssl_ca low ca
+	run_cfssl low -ca-bundle "$dir/ca/ca.pem" -int-bundle "$dir/ca/low.pem"
+	trusts "sha256:$(fingerprint ca/ca.pem)"
+	expect 0 everleaf renew
+	cmp etc/bundle.pem ca/ca.pem
+	is_whole www ca/ca.pem
+	end $server
+	run_cfssl low
+	trusts "sha256:$(fingerprint ca/ca.pem)"
+	touch -d '-2 days' state/roots/corp.seen
+	expect 0 everleaf renew
+	says err "its CA is no root, and it makes no bundle that names one: let trust name a file with it"
+	cmp etc/bundle.pem ca/ca.pem
+}
+
 test_a_request_of_the_users_is_signed() {
 	find_cfssl
 	start_cfssl
