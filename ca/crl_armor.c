@@ -1,12 +1,12 @@
 #include "ca/crl_armor.h"
 
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/err.h"
 
 #define BEGIN   "-----BEGIN X509 CRL-----"
 #define END     "-----END X509 CRL-----"
+#define RESULT  "\"result\":\"" /* as Go writes it, without blanks */
 #define NOT_B64 0x80
 
 /* What a character of base64 stands for; NOT_B64: it is none. */
@@ -83,7 +83,11 @@ static bool body_char(struct crl_armor *a, char c, uint8_t **out)
 			put_last(a, out);
 		return a->n + a->pads <= 4;
 	}
-	if (c == '-') {
+	if (c == '"' && a->is_json) {
+		a->state = ARMOR_REST;
+		return a->pads == 0 ? a->n == 0 : a->n + a->pads == 4;
+	}
+	if (c == '-' && !a->is_json) {
 		a->state = ARMOR_END;
 		a->line[0] = c;
 		a->n_line = 1;
@@ -137,6 +141,15 @@ static int end_line(struct crl_armor *a, struct err *e)
 	return 0;
 }
 
+/* The word begins anew where it does not go on; nothing in it begins it but its first
+ * character. */
+static void json_char(struct crl_armor *a, char c)
+{
+	a->n_line = c == RESULT[a->n_line] ? a->n_line + 1 : c == RESULT[0];
+	if (RESULT[a->n_line] == '\0')
+		a->state = ARMOR_BODY;
+}
+
 static int line_char(struct crl_armor *a, char c, struct err *e)
 {
 	if (a->state == ARMOR_BEFORE && ++a->n_before > LIMIT_CRL_BEFORE)
@@ -147,6 +160,11 @@ static int line_char(struct crl_armor *a, char c, struct err *e)
 		return err_set(e, ERR_PROTO, "it is a web page, not a CRL");
 	if (a->n_before == 1 && c == '\x1f')
 		return err_set(e, ERR_PROTO, "it is compressed (gzip), not a CRL");
+	if (a->n_before == 1 && c == '{') {
+		a->state = ARMOR_JSON;
+		a->is_json = true;
+		return 0;
+	}
 	if (c == '\n')
 		return end_line(a, e);
 	if (a->n_line < CRL_LINE_MAX)
@@ -164,6 +182,14 @@ static int feed(struct crl_armor *a, const char *text, size_t len, uint8_t **to,
 	while (at < len) {
 		if (a->state == ARMOR_BODY) {
 			at += feed_body(a, text + at, len - at, to, &good);
+		} else if (a->state == ARMOR_JSON) {
+			if (++a->n_before > LIMIT_CRL_BEFORE)
+				return err_set(e, ERR_PROTO,
+					       "JSON: there is no CRL in its first "
+					       "64 kB");
+			json_char(a, text[at++]);
+		} else if (a->state == ARMOR_REST) {
+			at = len;
 		} else if (a->state == ARMOR_AFTER) {
 			if (!is_space(text[at++]))
 				return err_set(e, ERR_PROTO,
@@ -194,6 +220,8 @@ int crl_armor_end(struct crl_armor *a, struct err *e)
 	if (a->state == ARMOR_BEFORE)
 		return err_set(e, ERR_PROTO,
 			       "neither DER nor PEM: there is no CRL in it");
+	if (a->state == ARMOR_JSON)
+		return err_set(e, ERR_PROTO, "JSON: there is no CRL in it");
 	if (a->state == ARMOR_BODY)
 		return err_set(e, ERR_PROTO, "it is cut off inside of its PEM block");
 	return 0;

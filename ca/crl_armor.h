@@ -1,10 +1,12 @@
 /*
  * crl_armor: the DER inside of PEM (RFC 7468), taken out as the text arrives. One block
  * of X509 CRL; text may stand before it, as `openssl crl -text` writes it, and only white
- * space behind it.
+ * space behind it. Or the base64 in the member `result` of a JSON object, as CFSSL's
+ * /api/v1/cfssl/crl answers.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -15,9 +17,11 @@ struct err;
 
 enum crl_armor_state {
 	ARMOR_BEFORE,
+	ARMOR_JSON, /* before that member */
 	ARMOR_BODY,
 	ARMOR_END, /* in the line that ends it */
 	ARMOR_AFTER,
+	ARMOR_REST, /* of the JSON: nothing of it counts */
 };
 
 /* Begins as { 0 }. */
@@ -29,6 +33,7 @@ struct crl_armor {
 	uint32_t bits; /* of a group of four characters ... */
 	unsigned n;    /* ... so many are there */
 	unsigned pads; /* "=" seen: nothing but these follows */
+	bool is_json;
 };
 
 /* Octets that `len` characters can become, with what was left of those before. */

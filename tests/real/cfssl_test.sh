@@ -362,6 +362,16 @@ test_1_6_revokes_where_it_keeps_a_list() {
 	curl -sf "$url/api/v1/cfssl/crl" | json result | base64 -d >crl.der
 	openssl crl -inform DER -in crl.der -noout -text >crl.txt
 	says crl.txt "$(cat serial)"
+	mkdir lists
+	! is_root || chown 61002 lists
+	cat >>everleaf.conf <<-C
+	crls = ( { name = "corp"; url = "$url/api/v1/cfssl/crl"; ca = "$dir/ca/ca.pem"; allow_local = true;
+	  files = ( { path = "$dir/lists/corp.crl"; } ); } );
+	C
+	expect 0 everleaf crl --update
+	openssl crl -in lists/corp.crl -noout -CAfile ca/ca.pem
+	openssl crl -in lists/corp.crl -noout -text >crl.txt
+	says crl.txt "$(cat serial)"
 	is 4 "$(python3 -c 'import sqlite3, sys
 print(*sqlite3.connect(sys.argv[1]).execute("SELECT reason FROM certificates WHERE status = \"revoked\"").fetchone())' ca.db)"
 	expect 0 everleaf renew www
