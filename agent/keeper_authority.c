@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/keeper.h"
+#include "agent/log.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -271,7 +272,13 @@ int keeper_cas_roll(struct keeper_cas *all, bool at_once, struct err *e)
 			       "it has %d keys with certificates that are valid yet",
 			       LOCAL_KEYS_MAX);
 	TRY(local_roll(&all->profile, last, at_once, clock_now(), &next, e));
-	return add_key(all, &next, e);
+	TRY(add_key(all, &next, e));
+	last = &all->cas[all->n - 1];
+	log_warn("%s: its next root is ca/%s/%u/root.pem, and signs from %s", all->name,
+		 all->name, all->count,
+		 text_time(at, local_signs_at(&all->profile, last)));
+	TRY(keeper_cas_crl(all, NULL, 0, e));
+	return keeper_cas_save(all, e);
 }
 
 static int make_first(struct keeper_cas *all, struct err *e)

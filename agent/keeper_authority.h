@@ -3,7 +3,7 @@
  * memory (ca/local.h): all of its keys that are not over, and what servers read of them.
  *
  *     load    every key that is not over
- *     roll    one key more, whole on disk before it is looked at by anyone
+ *     roll    one key more, whole on disk before anyone looks at it; then as `save`
  *     save    the list of each, then root.pem and crl.pem of the CA itself: all roots, all
  *             lists; keys that are over go
  *

@@ -118,8 +118,6 @@ int keeper_ca_rollover(void *role, struct msg *m, struct err *e)
 	if (all.n == 0)
 		return err_set(e, ERR_CONFIG, "there is no such CA yet");
 	TRY(keeper_cas_roll(&all, at_once != 0, e));
-	TRY(keeper_cas_crl(&all, NULL, 0, e));
-	TRY(keeper_cas_save(&all, e));
 	msg_begin(m, KEEPER_CA_ROLLOVER, id);
 	msg_put_u64(m, all.count);
 	msg_put_u64(m, (uint64_t)local_signs_at(&all.profile, &all.cas[all.n - 1]));

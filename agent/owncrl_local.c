@@ -60,25 +60,39 @@ static void know(struct own *o, X509 *cert, uint32_t i, uint32_t key)
 		}
 }
 
-/* Who signs what that key issues, and its CRL: the intermediate, if there is one, or the
- * root. Beside the root of the first key stand those of others, each known by its own
- * folder afterwards. */
-static int know_key(struct agent *a, uint32_t i, uint32_t key, struct err *e)
+static int know_file(struct agent *a, uint32_t i, uint32_t key, const char *path,
+		     bool *found, struct err *e)
 {
-	AUTO_FREE char *root = path_of(a, i, key, "root.pem");
-	AUTO_FREE char *intermediate = path_of(a, i, key, "intermediate.pem");
 	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 
-	TRY(read_of(a, intermediate, &pem, e));
-	if (pem.len == 0)
-		TRY(read_of(a, root, &pem, e));
-	if (pem.len == 0)
+	TRY(read_of(a, path, &pem, e));
+	*found = pem.len > 0;
+	if (!*found)
 		return 0;
 	TRY(x509_chain_from_pem(pem.data, pem.len, &certs, e));
 	for (int n = 0; n < sk_X509_num(certs); n++)
 		know(a->own, sk_X509_value(certs, n), i, key);
 	return 0;
+}
+
+/* Who signs what that key issues, and its CRL: the intermediate, if there is one, or the
+ * root, as such and as the root before and the one after it have signed it. Beside the
+ * root of the first key stand those of others, each known by its own folder afterwards. */
+static int know_key(struct agent *a, uint32_t i, uint32_t key, struct err *e)
+{
+	AUTO_FREE char *intermediate = path_of(a, i, key, "intermediate.pem");
+	AUTO_FREE char *root = path_of(a, i, key, "root.pem");
+	AUTO_FREE char *before = path_of(a, i, key, "newWithOld.pem");
+	AUTO_FREE char *after = path_of(a, i, key + 1, "oldWithNew.pem");
+	bool found;
+
+	TRY(know_file(a, i, key, intermediate, &found, e));
+	if (found)
+		return 0;
+	TRY(know_file(a, i, key, root, &found, e));
+	TRY(know_file(a, i, key, before, &found, e));
+	return know_file(a, i, key, after, &found, e);
 }
 
 void owncrl_know(struct agent *a)

@@ -50,4 +50,167 @@ test_an_intermediate_a_path_length_and_constraints_hold_across_it() {
 		'intermediate = true; path_length = 1; permitted = [ "localhost" ];'
 }
 
+
+certificate() { # FILE...: each, its serial
+	local file
+	for file; do openssl x509 -in "$file" -noout -serial | sed 's/.*=//'; done
+}
+
+on_the_list() { # SERIAL: how many lists of what `ca crl` prints it is on
+	expect 0 everleaf ca lab crl
+	csplit -s -z -f list. out '/BEGIN X509/' '{*}'
+	for list in list.*; do openssl crl -in $list -noout -text; done | grep -c "Serial Number: $1" || :
+	rm list.*
+}
+
+test_serials_of_both_keys_are_revoked_by_lists_of_both() {
+	local old new
+	lab
+	expect 0 everleaf renew
+	cp tls/full.pem before.pem
+	expect 0 everleaf ca lab rollover --force
+	expect 0 everleaf renew --force www
+	old=$(certificate before.pem)
+	new=$(certificate tls/full.pem)
+	believed state/ca/lab/root.pem before.pem state/ca/lab/crl.pem
+	expect 0 everleaf ca lab revoke "$old"
+	is 2 "$(on_the_list "$old")"
+	cmp out state/ca/lab/crl.pem
+	not believed state/ca/lab/root.pem before.pem out
+	believed state/ca/lab/root.pem tls/full.pem out
+	expect 0 everleaf ca lab revoke "$new" --reason 1
+	is 2 "$(on_the_list "$new")"
+	not believed state/ca/lab/root.pem tls/full.pem out
+	# in the form for a distribution point each is by itself
+	openssl crl -inform DER -in state/ca/lab/crl.der -noout -CAfile state/ca/lab/root.pem -verify
+	openssl crl -inform DER -in state/ca/lab/2/crl.der -noout -CAfile state/ca/lab/2/root.pem -verify
+	# and what is live is replaced by the list of its own key
+	expect 0 everleaf renew
+	not cmp -s tls/full.pem before.pem
+	is 3 "$(live www)"
+	believed state/ca/lab/root.pem tls/full.pem state/ca/lab/crl.pem
+}
+
+test_the_new_key_is_announced_and_files_hold_both_roots_before_it_signs() {
+	lab
+	expect 0 everleaf renew
+	cp state/ca/lab/root.pem old.pem
+	expect 0 everleaf ca lab rollover
+	says out "$dir/state/ca/lab/2/root.pem"
+	expect 1 everleaf ca lab rollover
+	says err "its next key is made"
+	is 1 "$(roots_in tls/roots.pem)"
+	expect 0 everleaf renew
+	is 2 "$(roots_in tls/roots.pem)"
+	cmp tls/roots.pem state/roots/lab.pem
+	is 1 "$(live www)"
+	expect 0 everleaf renew --force www
+	is "$(openssl x509 -in old.pem -noout -ext subjectKeyIdentifier | tail -n 1 | sed 's/keyid://;s/ //g')" \
+		"$(openssl x509 -in tls/full.pem -noout -ext authorityKeyIdentifier | tail -n 1 | sed 's/keyid://;s/ //g')"
+	believed old.pem tls/full.pem
+	believed state/ca/lab/2/root.pem tls/full.pem state/ca/lab/crl.pem
+}
+
+# A hook of what trusts runs before what is to be trusted is there.
+test_another_certificate_that_trusts_has_both_roots_before_the_first_new_leaf() {
+	printf '#!/bin/sh\necho "$EVERLEAF_NAMES $(grep -c BEGIN %s/tls/roots.pem)" >>%s/hooked\n' \
+		"$dir" "$dir" >hook
+	chmod 755 hook
+	mkdir -p tls
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; subject = "CN=Lab CA"; } );
+	defaults = { issuer = "lab"; };
+	hooks = ( { name = "server"; run = [ "$dir/hook" ]; }, { name = "client"; run = [ "$dir/hook" ]; } );
+	certificates = ( { name = "client"; names = "client.example.org"; usage = "client"; hooks = "client"; },
+		{ name = "www"; names = "localhost"; hooks = "server";
+		files = ( { path = "$dir/tls/roots.pem"; content = "ca"; } ); } );
+	C
+	expect 0 everleaf renew
+	expect 0 everleaf ca lab rollover --force
+	: >hooked
+	expect 0 everleaf renew --force client
+	is "www 2
+client 2" "$(cat hooked)"
+}
+
+# Nobody asks for it: what is left of the root is less than two lifetimes of a leaf.
+test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
+	lab 'lifetime = "30d";'
+	expect 0 everleaf ca lab init
+	cat >ca.cnf <<-C
+	[ ca ]
+	default_ca = it
+	[ it ]
+	database = $dir/ca.db
+	new_certs_dir = $dir
+	rand_serial = yes
+	default_md = sha256
+	policy = any
+	x509_extensions = root
+	[ any ]
+	commonName = supplied
+	organizationName = optional
+	[ root ]
+	basicConstraints = critical,CA:TRUE
+	keyUsage = critical,keyCertSign,cRLSign
+	subjectKeyIdentifier = hash
+	C
+	: >ca.db
+	openssl req -new -key state/ca/lab/root.key -subj "/CN=Lab CA" -out root.csr
+	openssl ca -batch -config ca.cnf -selfsign -keyfile state/ca/lab/root.key -in root.csr -notext \
+		-startdate 20200101000000Z -enddate "$(date -u -d '+40 days' +%Y%m%d%H%M%SZ)" -out old.pem 2>ca.err
+	cat old.pem >state/ca/lab/root.pem
+	expect 0 everleaf renew
+	says err "lab: its next root is ca/lab/2/root.pem, and signs from"
+	is 2 "$(roots_in state/ca/lab/root.pem)"
+	believed old.pem tls/full.pem
+	expect 0 everleaf renew
+	is 2 "$(roots_in tls/roots.pem)"
+	believed state/ca/lab/2/root.pem tls/full.pem
+	expect 0 everleaf renew --force www
+	not test -e state/ca/lab/3
+}
+
+old_is_gone() {
+	everleaf ca lab crl >crl.pem
+	not test -e state/ca/lab/root.key
+}
+
+test_the_old_key_goes_with_the_last_leaf_that_it_has_signed() {
+	lab 'lifetime = "3s";'
+	expect 0 everleaf renew
+	expect 0 everleaf ca lab rollover --force
+	expect 0 everleaf renew --force www
+	until_true 60 old_is_gone
+	is 1 "$(grep -c BEGIN crl.pem)"
+	cmp state/ca/lab/root.pem state/ca/lab/2/root.pem
+	openssl crl -in crl.pem -noout -CAfile state/ca/lab/root.pem -verify
+	expect 0 everleaf renew --force www
+	rm state/roots/lab.seen # as if it had been asked a day ago
+	expect 0 everleaf renew --force www
+	is 1 "$(roots_in state/roots/lab.pem)"
+	is 1 "$(roots_in tls/roots.pem)"
+}
+
+# It has the keys that it had, or those and a whole new one, and what is there signs.
+test_a_kill_at_any_moment_leaves_a_ca_that_signs() {
+	local ms keys
+	lab 'intermediate = true;'
+	expect 0 everleaf renew
+	cp -a state first
+	for ms in 0.01 0.02 0.03 0.04 0.05 0.06 0.07 0.08 0.1 0.15; do
+		rm -rf state
+		cp -a first state
+		timeout -s KILL $ms "$BUILD/everleaf" -c "$dir/everleaf.conf" ca lab rollover --force >>killed.out 2>&1 || :
+		no_role_is_left
+		keys=1
+		[ ! -e state/ca/lab/2/root.pem ] || keys=2
+		expect 0 everleaf renew --force www
+		is $keys "$(roots_in state/ca/lab/root.pem)"
+		is $keys "$(roots_in tls/roots.pem)"
+		believed state/ca/lab/root.pem tls/full.pem state/ca/lab/crl.pem
+		[ $keys = 2 ] || expect 0 everleaf ca lab rollover
+	done
+}
+
 run_tests "$@"

@@ -295,6 +295,124 @@ static void a_name_that_leads_elsewhere_is_refused(void **state)
 	assert_int_equal(scratch_count(s, "."), 0);
 }
 
+static struct authority_id key_of(const struct scratch *s, unsigned number)
+{
+	return (struct authority_id){ s->fd, "lab", number };
+}
+
+static void save_key(const struct scratch *s, unsigned number, const char *root)
+{
+	AUTO_AUTHORITY struct authority a = of(root, "middle", "list");
+	const struct authority_id id = key_of(s, number);
+	struct err e = { 0 };
+
+	if (authority_save(&id, &a, &e) < 0)
+		fail_msg("%s", e.text);
+}
+
+static unsigned count(const struct scratch *s)
+{
+	unsigned n = 99;
+	struct err e;
+
+	assert_int_equal(authority_count(s->fd, "lab", &n, &e), 0);
+	return n;
+}
+
+/* The root of that key; "": it is not found. */
+static void is_root_of(const struct scratch *s, unsigned number, const char *root)
+{
+	AUTO_AUTHORITY struct authority a = { 0 };
+	const struct authority_id id = key_of(s, number);
+	bool is_found;
+	struct err e = { 0 };
+
+	if (authority_load(&id, &a, &is_found, &e) < 0)
+		fail_msg("%s", e.text);
+	assert_string_equal(is_found ? a.root_pem.data : "", root);
+}
+
+static void a_second_key_is_whole_or_not_there_and_the_first_stays(void **state)
+{
+	static const char *const left[] = { "root.key", "intermediate.key",
+					    "intermediate.pem", "newWithOld.pem" };
+	struct scratch *s = *state;
+
+	assert_int_equal(count(s), 0);
+	save_key(s, 1, "first");
+	assert_int_equal(mkdirat(s->fd, "ca/lab/2", 0755), 0);
+	for (size_t i = 0; i < sizeof(left) / sizeof(*left); i++) {
+		char path[100];
+
+		snprintf(path, sizeof(path), "ca/lab/2/%s", left[i]);
+		scratch_put(s, path, "what a crash has left");
+		assert_int_equal(count(s), 1);
+		is_root_of(s, 1, "first cert");
+		is_root_of(s, 2, "");
+	}
+	save_key(s, 2, "second");
+	assert_int_equal(count(s), 2);
+	is_root_of(s, 1, "first cert");
+	is_root_of(s, 2, "second cert");
+	scratch_expect(s, "ca/lab/2/root.key", "second key");
+	assert_int_equal(faccessat(s->fd, "ca/lab/2/newWithOld.pem", F_OK, 0), -1);
+	assert_int_equal(scratch_stat(s, "ca/lab/2/root.key").st_mode & 07777, 0600);
+}
+
+static void a_key_that_is_over_is_not_found_any_more(void **state)
+{
+	struct scratch *s = *state;
+	const struct authority_id first = key_of(s, 1), second = key_of(s, 2);
+	AUTO_AUTHORITY struct authority a = { 0 };
+	bool is_found;
+	struct err e;
+
+	save_key(s, 1, "first");
+	save_key(s, 2, "second");
+	assert_int_equal(authority_retire(&first, &e), 0);
+	is_root_of(s, 1, "");
+	is_root_of(s, 2, "second cert");
+	assert_int_equal(count(s), 2);
+	assert_int_equal(faccessat(s->fd, "ca/lab/root.key", F_OK, 0), -1);
+	assert_int_equal(faccessat(s->fd, "ca/lab/intermediate.key", F_OK, 0), -1);
+	assert_int_equal(unlinkat(s->fd, "ca/lab/2/root.key", 0), 0); /* the last */
+	assert_int_equal(authority_load(&second, &a, &is_found, &e), ERR_SYS);
+}
+
+static void what_a_crash_left_of_a_key_that_is_over_is_swept(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	save_key(s, 1, "first");
+	save_key(s, 2, "second");
+	assert_int_equal(unlinkat(s->fd, "ca/lab/root.key", 0), 0);
+	scratch_put(s, "ca/lab/2/.crl.pem.everleaf", "half");
+	is_root_of(s, 1, "");
+	assert_int_equal(authority_sweep(s->fd, "lab", &e), 0);
+	assert_int_equal(faccessat(s->fd, "ca/lab/intermediate.key", F_OK, 0), -1);
+	assert_int_equal(faccessat(s->fd, "ca/lab/2/.crl.pem.everleaf", F_OK, 0), -1);
+	scratch_expect(s, "ca/lab/2/intermediate.key", "middle key");
+}
+
+static void what_is_published_is_written_once(void **state)
+{
+	struct scratch *s = *state;
+	struct buf both = { .data = (char[]){ "both" }, .len = 4 };
+	struct stat first, second;
+	struct err e;
+
+	assert_int_equal(authority_publish(s->fd, "lab", &both, &e), ERR_CONFIG);
+	save_key(s, 1, "first");
+	assert_int_equal(authority_publish(s->fd, "lab", &both, &e), 0);
+	scratch_expect(s, "ca/lab/root.pem", "both");
+	first = scratch_stat(s, "ca/lab/root.pem");
+	assert_int_equal(authority_publish(s->fd, "lab", &both, &e), 0);
+	second = scratch_stat(s, "ca/lab/root.pem");
+	assert_int_equal(first.st_ino, second.st_ino);
+	assert_true(mtime_ns(&first) == mtime_ns(&second));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, scratch_in, scratch_out)
 
 int main(void)
@@ -312,6 +430,10 @@ int main(void)
 		TEST(a_list_that_is_behind_follows_when_it_is_swept),
 		TEST(a_list_of_no_ca_is_refused),
 		TEST(a_name_that_leads_elsewhere_is_refused),
+		TEST(a_second_key_is_whole_or_not_there_and_the_first_stays),
+		TEST(a_key_that_is_over_is_not_found_any_more),
+		TEST(what_a_crash_left_of_a_key_that_is_over_is_swept),
+		TEST(what_is_published_is_written_once),
 	};
 
 	return cmocka_run_group_tests_name("authority", tests, NULL, NULL);
