@@ -241,7 +241,8 @@ static int follow(int dir, struct err *e)
 	TRY(crl_to_der(crl, &want, e));
 	if (file_exists(dir, CRL_DER))
 		TRY(file_read(dir, CRL_DER, LIMIT_CRL, &have, e));
-	if (have.len == want.len && memcmp(have.data, want.data, want.len) == 0)
+	if (have.data != NULL && have.len == want.len &&
+	    memcmp(have.data, want.data, want.len) == 0)
 		return 0;
 	return put(dir, CRL_DER, &want, 0644, e);
 }
