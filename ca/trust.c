@@ -11,6 +11,7 @@ static int read_file(const char *path, struct buf *out, struct err *e)
 {
 	char piece[4096];
 	FILE *f = fopen(path, "re");
+	int rc = 0;
 	size_t n;
 
 	if (f == NULL)
@@ -18,8 +19,10 @@ static int read_file(const char *path, struct buf *out, struct err *e)
 	while ((n = fread(piece, 1, sizeof(piece), f)) > 0 &&
 	       out->len <= LIMIT_CHAIN_BYTES)
 		buf_add(out, piece, n);
+	if (ferror(f))
+		rc = err_sys(e, "read");
 	fclose(f);
-	return 0;
+	return rc;
 }
 
 int trust_read(const char *path, struct buf *pem, STACK_OF(X509) * *certs,
