@@ -3,7 +3,9 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "agent/log.h"
 #include "agent/messages.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
 
@@ -203,4 +205,23 @@ int crlcall_answered(struct msg *m, struct crl_answer *answer, struct err *e)
 	if (rc < 0)
 		free(answer->hits);
 	return rc;
+}
+
+char *crlcall_size_words(const char *url, uint64_t size)
+{
+	if (size <= CRL_LARGE)
+		return NULL;
+	return xasprintf(
+	    "%s: a CRL of %llu MB: who loads it needs several times as much "
+	    "memory; its CA may have smaller ones for parts of its "
+	    "certificates",
+	    url, (unsigned long long)(size / 1000 / 1000));
+}
+
+void crlcall_tell_size(const char *url, const struct crl_facts *facts)
+{
+	AUTO_FREE char *words = crlcall_size_words(url, facts->size);
+
+	if (words != NULL)
+		log_warn("%s", words);
 }

@@ -50,6 +50,14 @@ struct crl_ask {
 	size_t n_serials;
 };
 
+/* From so many octets on a list is warned of: nginx takes five times as much for each, and
+ * as much again whenever it is loaded anew; and it comes again several times a day. */
+#define CRL_LARGE (50u * 1000 * 1000)
+
+/* What is said of a list from `url` by its size, owned; NULL: nothing. */
+char *crlcall_size_words(const char *url, uint64_t size);
+void crlcall_tell_size(const char *url, const struct crl_facts *facts);
+
 enum crl_verdict {
 	CRL_UNCHANGED,  /* the server says that what we have is what there is */
 	CRL_GOOD,       /* it is in the descriptor */

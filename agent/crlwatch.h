@@ -33,6 +33,7 @@
 #include "agent/crlwatch_rule.h"
 #include "agent/spec.h"
 #include "agent/state_crl.h"
+#include "agent/status_view.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/x509.h"
@@ -161,3 +162,5 @@ int agent_crl(struct agent *a, struct err *e);
 /* One of "crls" in JSON; those that the run is about, as a table. */
 void crlwatch_json(const struct crl *c, struct json *j);
 void crlwatch_show(const struct agent *a);
+/* How bad it is that it is as it is, and the word for that. */
+enum health crlwatch_health(const struct crl *c, int64_t now, const char **word);

@@ -100,6 +100,7 @@ static void keep(struct crl *c, const struct crl_answer *w)
 	msg_put_bytes(&m, p->ca, CRL_HASH_LEN);
 	msg_put_u64(&m, w->facts.size);
 	m.fd = take_fd(&c->staging);
+	crlcall_tell_size(p->url, &w->facts);
 	link_call(&c->agent->keeper, &m, on_kept, c->number);
 }
 

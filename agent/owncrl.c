@@ -54,6 +54,32 @@ bool owncrl_is_used(const struct own *o, uint32_t l)
 
 /* -- what is remembered -- */
 
+/* How often its CA has to publish it, as public ones have to; 0: nobody has promised. */
+static int64_t public_s(const struct agent *a, uint32_t l)
+{
+	const struct own *o = a->own;
+
+	for (uint32_t i = 0; o->lists[l].n_leaves > 0 && i < a->spec->n[SPEC_CERTS];
+	     i++)
+		if (o->leaves[i].generation != 0 && o->leaves[i].list == l)
+			return a->spec->issuers[agent_issuer_number(a, i)].is_public ==
+				       0
+				   ? 0
+			       : (o->lists[l].row.covers & OWN_OCSP) != 0
+				   ? OWN_OCSP_S
+				   : OWN_PUBLIC_S;
+	return 0;
+}
+
+enum crl_age owncrl_list_age(const struct agent *a, uint32_t l, int64_t now)
+{
+	const struct own_list_row *row = &a->own->lists[l].row;
+
+	return row->part.this_update == 0
+		   ? CRL_FRESH
+		   : owncrl_age(&row->part, row->looked_at, public_s(a, l), now);
+}
+
 void owncrl_put_list(struct agent *a, uint32_t l)
 {
 	struct err e;

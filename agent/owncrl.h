@@ -18,8 +18,10 @@
  * by that is what it has told us to ask. Addresses of this host and link are not asked but
  * where the crl_url of an embedded CA is, nor where that sends us.
  *
- * Of an embedded CA that names no point it is the list of that key in its folder, looked at also by
- * whoever begins after `ca NAME revoke`, which ends the daemon for as long as it runs.
+ * Of an embedded CA that names no point it is the list of that key in its folder. That is
+ * looked at also by whoever begins after `ca NAME revoke`, which ends the daemon for as long as
+ * it runs: who is revoked by hand is not kept until a person has published it. Nothing of it is
+ * known then but who is on it: what is published may be older for a while.
  *
  *     owncrl_rule.c  what is decided by rules alone
  *     owncrl.c       what is known, and when to look
@@ -46,8 +48,10 @@ struct agent;
 struct own_look;
 
 #define OWN_NONE    UINT32_MAX
-#define OWN_AT_ONCE 4   /* lists that are looked at: what bounds memory and requests */
-#define OWN_READS   256 /* generations that are read in one turn of the loop: 0.1 s */
+#define OWN_HERE    (-1) /* look_at: at once, and in the folder of its embedded CA */
+#define OWN_OCSP    4u   /* in `covers`: its certificates name an OCSP responder */
+#define OWN_AT_ONCE 4    /* lists that are looked at: what bounds memory and requests */
+#define OWN_READS   256  /* generations that are read in one turn of the loop: 0.1 s */
 
 /* By certificate of the snapshot. */
 struct own_leaf {
@@ -74,6 +78,7 @@ struct own_list {
 	uint32_t n_leaves;
 	bool tried;            /* in this run */
 	bool joined;           /* by a certificate, since the look began */
+	enum crl_age told;     /* that was said of it, in this run */
 	struct own_look *look; /* owned; NULL: none is under way */
 };
 
@@ -112,6 +117,9 @@ bool owncrl_is_used(const struct own *o, uint32_t l);
 /* When list `l` is looked at; INT64_MAX: nothing can be asked. */
 int64_t owncrl_moment(const struct agent *a, uint32_t l);
 
+/* How old it is. */
+enum crl_age owncrl_list_age(const struct agent *a, uint32_t l, int64_t now);
+
 void owncrl_put_list(struct agent *a, uint32_t l);
 void owncrl_put_ca(struct agent *a, uint32_t k);
 
@@ -131,8 +139,8 @@ void owncrl_let_go(struct own_list *l);
 
 /* Find out which of the CAs are embedded ones. */
 void owncrl_know(struct agent *a);
-/* The number of the embedded CA whose list `l` is, if it names none that can be asked;
- * OWN_NONE: it is none of those. */
+/* The number of the embedded CA whose list `l` is looked at in its folder: it names none
+ * that can be asked, or has revoked somebody since; OWN_NONE: it is none of those. */
 uint32_t owncrl_embedded(const struct own *o, uint32_t l);
 /* ... and which of its keys. */
 uint32_t owncrl_key_of(const struct own *o, uint32_t l);

@@ -47,63 +47,79 @@ static int read_of(const struct agent *a, const char *path, struct buf *pem,
 	return e->sysno == ENOENT ? 0 : e->code;
 }
 
-static void know(struct own *o, X509 *cert, uint32_t i, uint32_t key)
-{
-	uint8_t sum[CRL_HASH_LEN];
+/* Who is told of each CA certificate of the keys of an embedded CA. */
+struct seen_by {
+	const struct agent *a;
+	uint32_t issuer;
+	void (*see)(void *arg, const uint8_t sum[CRL_HASH_LEN], uint32_t issuer,
+		    uint32_t key);
+	void *arg;
+};
 
-	if (X509_digest(cert, EVP_sha256(), sum, NULL) != 1)
-		return;
-	for (uint32_t k = 0; k < o->n_cas; k++)
-		if (memcmp(o->cas[k].ca, sum, sizeof(sum)) == 0) {
-			o->cas[k].embedded = i + 1;
-			o->cas[k].key = key;
-		}
-}
-
-static int know_file(struct agent *a, uint32_t i, uint32_t key, const char *path,
-		     bool *found, struct err *e)
+static int see_file(const struct seen_by *by, uint32_t key, const char *file,
+		    bool *found, struct err *e)
 {
+	AUTO_FREE char *path = path_of(by->a, by->issuer, key, file);
 	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
 	AUTO_BUF struct buf pem = { 0 };
+	uint8_t sum[CRL_HASH_LEN];
 
-	TRY(read_of(a, path, &pem, e));
+	TRY(read_of(by->a, path, &pem, e));
 	*found = pem.len > 0;
 	if (!*found)
 		return 0;
 	TRY(x509_chain_from_pem(pem.data, pem.len, &certs, e));
 	for (int n = 0; n < sk_X509_num(certs); n++)
-		know(a->own, sk_X509_value(certs, n), i, key);
+		if (X509_digest(sk_X509_value(certs, n), EVP_sha256(), sum, NULL) == 1)
+			by->see(by->arg, sum, by->issuer, key);
 	return 0;
 }
 
 /* Who signs what that key issues, and its CRL: the intermediate, if there is one, or the
  * root, as such and as the root before and the one after it have signed it. Beside the
- * root of the first key stand those of others, each known by its own folder afterwards. */
-static int know_key(struct agent *a, uint32_t i, uint32_t key, struct err *e)
+ * root of the first key stand those of others, each seen in its own folder afterwards. */
+static int see_key(const struct seen_by *by, uint32_t key, struct err *e)
 {
-	AUTO_FREE char *intermediate = path_of(a, i, key, "intermediate.pem");
-	AUTO_FREE char *root = path_of(a, i, key, "root.pem");
-	AUTO_FREE char *before = path_of(a, i, key, "newWithOld.pem");
-	AUTO_FREE char *after = path_of(a, i, key + 1, "oldWithNew.pem");
 	bool found;
 
-	TRY(know_file(a, i, key, intermediate, &found, e));
+	TRY(see_file(by, key, "intermediate.pem", &found, e));
 	if (found)
 		return 0;
-	TRY(know_file(a, i, key, root, &found, e));
-	TRY(know_file(a, i, key, before, &found, e));
-	return know_file(a, i, key, after, &found, e);
+	TRY(see_file(by, key, "root.pem", &found, e));
+	TRY(see_file(by, key, "newWithOld.pem", &found, e));
+	TRY(see_file(by, key + 1, "oldWithNew.pem", &found, e));
+	return 0;
+}
+
+static int see_keys(const struct seen_by *by, struct err *e)
+{
+	for (uint32_t key = 1; has_key(by->a, by->issuer, key); key++)
+		TRY(see_key(by, key, e));
+	return 0;
+}
+
+static void know(void *arg, const uint8_t sum[CRL_HASH_LEN], uint32_t issuer,
+		 uint32_t key)
+{
+	struct own *o = arg;
+
+	for (uint32_t k = 0; k < o->n_cas; k++)
+		if (memcmp(o->cas[k].ca, sum, CRL_HASH_LEN) == 0) {
+			o->cas[k].embedded = issuer + 1;
+			o->cas[k].key = key;
+		}
 }
 
 void owncrl_know(struct agent *a)
 {
 	struct err e;
 
-	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++)
-		for (uint32_t key = 1; has_key(a, i, key); key++)
-			if (know_key(a, i, key, &e) < 0)
-				log_warn("the embedded CA %s: %s", issuer_name(a, i),
-					 e.text);
+	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++) {
+		const struct seen_by by = { a, i, know, a->own };
+
+		if (see_keys(&by, &e) < 0)
+			log_warn("the embedded CA %s: %s", issuer_name(a, i), e.text);
+	}
 }
 
 /* -- its list -- */
@@ -120,16 +136,17 @@ static bool names_none(const struct own *o, uint32_t l)
 {
 	const struct own_list *list = &o->lists[l];
 
-	return list->ca != OWN_NONE && list->row.covers == CRL_USERS &&
+	return list->ca != OWN_NONE && (list->row.covers & CRL_USERS) != 0 &&
 	       crlpoint_first(list->row.urls)[0] == '\0';
 }
 
 uint32_t owncrl_embedded(const struct own *o, uint32_t l)
 {
 	const uint32_t ca = o->lists[l].ca;
+	const bool here =
+	    names_none(o, l) || (ca != OWN_NONE && o->lists[l].row.look_at == OWN_HERE);
 
-	return !names_none(o, l) || o->cas[ca].embedded == 0 ? OWN_NONE
-							     : o->cas[ca].embedded - 1;
+	return !here || o->cas[ca].embedded == 0 ? OWN_NONE : o->cas[ca].embedded - 1;
 }
 
 uint32_t owncrl_key_of(const struct own *o, uint32_t l)
@@ -179,7 +196,8 @@ void owncrl_recall(struct agent *a)
 	bool all = true;
 
 	for (uint32_t l = 0; l < o->n_lists; l++)
-		all = (!names_none(o, l) || recall(a, l)) && all;
+		all = (!names_none(o, l) || recall(a, l)) &&
+		      o->lists[l].row.look_at != OWN_HERE && all;
 	if (!all)
 		owncrl_know(a);
 }
@@ -187,27 +205,52 @@ void owncrl_recall(struct agent *a)
 struct expected {
 	struct state *state;
 	const char *folder; /* of that CA, and of all its keys */
+	struct buf by;      /* SHA-256s of who signs for it */
 	struct err *e;
 };
+
+static void add_signer(void *arg, const uint8_t sum[CRL_HASH_LEN], uint32_t issuer,
+		       uint32_t key)
+{
+	(void)issuer;
+	(void)key;
+	buf_add(arg, sum, CRL_HASH_LEN);
+}
+
+static bool is_signer(const struct expected *x, const uint8_t sum[CRL_HASH_LEN])
+{
+	for (size_t at = 0; at < x->by.len; at += CRL_HASH_LEN)
+		if (memcmp(x->by.data + at, sum, CRL_HASH_LEN) == 0)
+			return true;
+	return false;
+}
 
 static int look_soon(void *arg, const struct own_list_row *row)
 {
 	const struct expected *x = arg;
 	struct own_list_row now = *row;
 
-	now.look_at = 0;
-	return strncmp(row->part.url, x->folder, strlen(x->folder)) != 0
-		   ? 0
-		   : state_own_list_put(x->state, &now, x->e);
+	if (strncmp(row->part.url, x->folder, strlen(x->folder)) == 0)
+		now.look_at = 0;
+	else if ((row->covers & CRL_USERS) != 0 && is_signer(x, row->part.ca))
+		now.look_at = OWN_HERE;
+	else
+		return 0;
+	return state_own_list_put(x->state, &now, x->e);
 }
 
 int owncrl_expect(struct agent *a, uint32_t issuer, struct err *e)
 {
 	AUTO_FREE char *folder =
 	    xasprintf("file://%s/ca/%s/", a->state_dir, issuer_name(a, issuer));
-	struct expected x = { a->state, folder, e };
+	struct expected x = { .state = a->state, .folder = folder, .e = e };
+	const struct seen_by by = { a, issuer, add_signer, &x.by };
+	int rc = see_keys(&by, e);
 
-	TRY(agent_write(a, e));
-	TRY(state_own_list_each(a->state, look_soon, &x, e));
-	return agent_commit(a, e);
+	if (rc == 0)
+		rc = agent_write(a, e);
+	if (rc == 0)
+		rc = state_own_list_each(a->state, look_soon, &x, e);
+	buf_done(&x.by);
+	return rc == 0 ? agent_commit(a, e) : rc;
 }

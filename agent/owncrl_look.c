@@ -30,6 +30,7 @@ struct own_look {
 	uint32_t embedded;          /* it is in the folder of that CA; OWN_NONE */
 	int staging;                /* owned; -1: none */
 	bool is_here;               /* what it gave is in there */
+	bool is_aside;              /* ... and is not what its points give: OWN_HERE */
 	struct own_members members; /* owned: who would be on it */
 	struct crl_part coming;     /* what is known of it */
 	struct err why; /* no point gives anything good; code 0: not known yet */
@@ -52,6 +53,23 @@ void owncrl_let_go(struct own_list *l)
 
 /* -- a look: its end -- */
 
+/* Nobody else says that a CA does not publish as it should; once for each step of it. */
+static void tell_age(struct agent *a, uint32_t l)
+{
+	struct own_list *list = &a->own->lists[l];
+	const struct crl_part *p = &list->row.part;
+	const enum crl_age age = owncrl_list_age(a, l, clock_now());
+	char from[TEXT_TIME_MAX], until[TEXT_TIME_MAX];
+
+	if (age > list->told)
+		log_warn("the CRL that our certificates may be on is %s: %s is of %s, "
+			 "until %s, and no newer one has come",
+			 age == CRL_OVER ? "over" : "late", p->url,
+			 text_time(from, p->this_update),
+			 text_time(until, p->next_update));
+	list->told = age;
+}
+
 static void end(struct agent *a, uint32_t l)
 {
 	owncrl_let_go(&a->own->lists[l]);
@@ -71,6 +89,7 @@ static void fail(struct agent *a, uint32_t l, const struct err *e)
 	snprintf(row->last_error, sizeof(row->last_error), "%s", e->text);
 	a->n_failed += a->request->command == COMMAND_CRL;
 	owncrl_put_list(a, l);
+	tell_age(a, l);
 	end(a, l);
 }
 
@@ -85,9 +104,12 @@ static void succeed(struct agent *a, uint32_t l)
 	row->looked_at = now;
 	row->look_at = crl_look_at(row->part.this_update, row->part.next_update, now,
 				   agent_draw(a, row->id));
+	if (list->look->is_aside) /* its points are still to be asked */
+		row->look_at = 0;
 	if (list->joined) /* who came meanwhile was not looked for */
 		row->part.etag[0] = row->part.last_modified[0] = '\0';
 	owncrl_put_list(a, l);
+	tell_age(a, l);
 	end(a, l);
 }
 
@@ -120,6 +142,7 @@ static void take_facts(struct own_look *look, const struct crl_answer *w)
 	snprintf(p->url, sizeof(p->url), "%s", look->points[look->at]);
 	snprintf(p->etag, sizeof(p->etag), "%s", w->etag);
 	snprintf(p->last_modified, sizeof(p->last_modified), "%s", w->last_modified);
+	crlcall_tell_size(p->url, &w->facts);
 	p->this_update = w->facts.this_update;
 	p->next_update = w->facts.next_update;
 	p->number = w->facts.number;
@@ -164,7 +187,8 @@ static void go_on(struct agent *a, uint32_t l, const struct crl_answer *w)
 		ask(a, l);
 		return;
 	}
-	list->row.part = look->coming;
+	if (!look->is_aside)
+		list->row.part = look->coming;
 	succeed(a, l);
 }
 
@@ -226,7 +250,7 @@ static int make_call(struct agent *a, uint32_t l, struct msg *m, struct err *e)
 		.last_modified = same ? p->last_modified : "",
 		.local = is_configured(a, url) ? CRL_LOCAL_ORIGIN : CRL_LOCAL_NONE,
 		.max_size = MAX_SIZE,
-		.covers = list->row.covers,
+		.covers = list->row.covers & (CRL_USERS | CRL_CAS),
 		.points = look->points,
 		.n_points = look->n_points,
 		.floor = p->number,
@@ -325,6 +349,8 @@ void owncrl_look(struct agent *a, uint32_t l)
 	a->own->n_looking++;
 	look->coming = list->row.part;
 	look->embedded = owncrl_embedded(a->own, l);
+	look->is_aside = list->row.look_at == OWN_HERE && look->embedded != OWN_NONE &&
+			 crlpoint_first(list->row.urls)[0] != '\0';
 	split(look, look->embedded == OWN_NONE ? xstrdup(list->row.urls)
 					       : owncrl_first(a, l));
 	owncrl_members(a, l, &look->members);

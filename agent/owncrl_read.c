@@ -215,6 +215,16 @@ static int put_leaf(struct agent *a, uint32_t i, const char *serial, struct err 
 	return state_own_put(a->state, &row, e);
 }
 
+/* A CA that answers there may publish its list more seldom. */
+static unsigned ocsp_of(X509 *leaf)
+{
+	STACK_OF(OPENSSL_STRING) *urls = X509_get1_ocsp(leaf);
+	const bool any = sk_OPENSSL_STRING_num(urls) > 0;
+
+	X509_email_free(urls);
+	return any ? OWN_OCSP : 0;
+}
+
 int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 {
 	AUTO_FILES struct files f = { .leaf = NULL };
@@ -232,7 +242,7 @@ int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 		owncrl_know(a);
 	crlpoint_read(f.leaf, &urls);
 	if (ca != OWN_NONE) {
-		leaf.list = list_of(a, ca, CRL_USERS, urls.data);
+		leaf.list = list_of(a, ca, CRL_USERS | ocsp_of(f.leaf), urls.data);
 		a->own->lists[leaf.list].n_leaves++;
 		join(a, leaf.list);
 	}

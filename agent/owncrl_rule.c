@@ -40,6 +40,18 @@ int owncrl_judge(const struct crl_part *known, const struct crl_answer *w, int64
 	return 0;
 }
 
+enum crl_age owncrl_age(const struct crl_part *p, int64_t looked_at, int64_t public_s,
+			int64_t now)
+{
+	int64_t next;
+	const enum crl_age age = crl_age(p->this_update, p->next_update, now, &next);
+
+	return age == CRL_FRESH && public_s != 0 &&
+		       looked_at - p->this_update > public_s
+		   ? CRL_LATE
+		   : age;
+}
+
 int64_t owncrl_retry_at(const struct err *why, unsigned failures, int64_t until,
 			int64_t now, uint32_t draw)
 {

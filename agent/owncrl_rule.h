@@ -5,6 +5,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/crlwatch_rule.h"
+
 struct crl_answer;
 struct crl_part;
 struct err;
@@ -21,6 +23,16 @@ int owncrl_judge(const struct crl_part *known, const struct crl_answer *w, int64
  * good one is looked for at the least; or when the server says. */
 int64_t owncrl_retry_at(const struct err *why, unsigned failures, int64_t until,
 			int64_t now, uint32_t draw);
+
+/* Public CAs publish a list of certificates each four days, or seven where all of them name
+ * an OCSP responder (Baseline Requirements 4.9.7). */
+#define OWN_PUBLIC_S (4 * 86400)
+#define OWN_OCSP_S   (7 * 86400)
+
+/* How old the list `p` is. One of a public CA, which is to publish each `public_s` (0: it is
+ * none), is late when the newest that it had at `looked_at` was older than that. */
+enum crl_age owncrl_age(const struct crl_part *p, int64_t looked_at, int64_t public_s,
+			int64_t now);
 
 /* Who would be on a list, and is looked up in it in passes of CRL_SERIALS_MAX. */
 struct own_members {

@@ -80,20 +80,31 @@ void crlwatch_json(const struct crl *c, struct json *j)
 	json_close(j);
 }
 
-static void put_state(struct table *t, const struct crl *c, int64_t now)
+enum health crlwatch_health(const struct crl *c, int64_t now, const char **word)
 {
 	static const char *const words[] = { "fresh", "late", "old", "ended" };
-	static const enum table_color colors[] = { COLOR_GOOD, COLOR_WARN, COLOR_BAD,
-						   COLOR_BAD };
+	static const enum health healths[] = { HEALTH_OK, HEALTH_WARNING,
+					       HEALTH_CRITICAL, HEALTH_CRITICAL };
 	int64_t next;
 	const enum crl_age age = crlwatch_age(c, now, &next);
 
+	*word = c->memory.written == 0 ? "missing" : "removed";
 	if (!is_written(c))
-		table_put(t, COLOR_BAD, c->memory.written == 0 ? "missing" : "removed");
-	else if (age == CRL_FRESH && !is_loaded(c))
-		table_put(t, COLOR_WARN, "not loaded");
-	else
-		table_put(t, colors[age], "%s", words[age]);
+		return HEALTH_CRITICAL;
+	*word = "not loaded";
+	if (age == CRL_FRESH && !is_loaded(c))
+		return HEALTH_WARNING;
+	*word = words[age];
+	return healths[age];
+}
+
+static void put_state(struct table *t, const struct crl *c, int64_t now)
+{
+	static const enum table_color colors[] = { COLOR_GOOD, COLOR_WARN, COLOR_BAD };
+	const char *word;
+	const enum health health = crlwatch_health(c, now, &word);
+
+	table_put(t, colors[health], "%s", word);
 }
 
 /* What servers have of it. */

@@ -20,7 +20,9 @@
 
 enum own_state {
 	OWN_GOOD,
-	OWN_OLD,    /* half of its life is over, and there is no newer one */
+	OWN_LATE, /* there should be a newer one: see owncrl_age() */
+	OWN_OLD,  /* a quarter of its life is left, and there is none */
+	OWN_ENDED,
 	OWN_FAILED, /* nothing good has come so far */
 	OWN_WAITS,  /* it was not looked at yet */
 	OWN_SILENT, /* its certificates name none that we can ask for */
@@ -30,15 +32,16 @@ static enum own_state state_of(const struct agent *a, uint32_t i, int64_t now)
 {
 	const struct own_list *l = &a->own->lists[i];
 	const struct crl_part *p = &l->row.part;
-	int64_t next;
+	static const enum own_state ages[] = { [CRL_FRESH] = OWN_GOOD,
+					       [CRL_LATE] = OWN_LATE,
+					       [CRL_OLD] = OWN_OLD,
+					       [CRL_OVER] = OWN_ENDED };
 
 	if (!owncrl_asks(a->own, i))
 		return OWN_SILENT;
 	if (p->this_update == 0)
 		return l->row.failures > 0 ? OWN_FAILED : OWN_WAITS;
-	return crl_age(p->this_update, p->next_update, now, &next) == CRL_FRESH
-		   ? OWN_GOOD
-		   : OWN_OLD;
+	return ages[owncrl_list_age(a, i, now)];
 }
 
 /* Of a list of CAs, the CAs. */
@@ -52,7 +55,7 @@ static uint32_t n_on(const struct own *o, uint32_t l)
 }
 
 /* Where it came from, or would come from, owned; "-": from nowhere. */
-static char *url_of(const struct agent *a, uint32_t i)
+char *own_url(const struct agent *a, uint32_t i)
 {
 	const struct crl_part *p = &a->own->lists[i].row.part;
 
@@ -67,7 +70,8 @@ static const struct {
 	const char *word;
 	enum table_color color;
 } states[] = {
-	[OWN_GOOD] = { "fresh", COLOR_GOOD },   [OWN_OLD] = { "old", COLOR_WARN },
+	[OWN_GOOD] = { "fresh", COLOR_GOOD },   [OWN_LATE] = { "late", COLOR_WARN },
+	[OWN_OLD] = { "old", COLOR_WARN },      [OWN_ENDED] = { "ended", COLOR_BAD },
 	[OWN_FAILED] = { "none", COLOR_WARN },  [OWN_WAITS] = { "not yet", COLOR_NONE },
 	[OWN_SILENT] = { "none", COLOR_FAINT },
 };
@@ -142,7 +146,7 @@ static void put_row(struct table *t, const struct agent *a, uint32_t i, int64_t 
 {
 	const struct own_list *l = &a->own->lists[i];
 	const enum own_state state = state_of(a, i, now);
-	AUTO_FREE char *url = url_of(a, i);
+	AUTO_FREE char *url = own_url(a, i);
 	const int64_t until = l->row.part.next_update;
 
 	table_put(t, COLOR_NONE, "%s", url);
@@ -206,8 +210,9 @@ static void put_asked(struct json *j, const struct agent *a, uint32_t i)
 static void put_json(struct json *j, const struct agent *a, uint32_t i)
 {
 	static const char *const words[] = {
-		[OWN_GOOD] = "fresh", [OWN_OLD] = "old",     [OWN_FAILED] = "missing",
-		[OWN_WAITS] = "new",  [OWN_SILENT] = "none",
+		[OWN_GOOD] = "fresh",  [OWN_LATE] = "late",      [OWN_OLD] = "old",
+		[OWN_ENDED] = "ended", [OWN_FAILED] = "missing", [OWN_WAITS] = "new",
+		[OWN_SILENT] = "none",
 	};
 	const struct own_list_row *r = &a->own->lists[i].row;
 	const int64_t at = owncrl_moment(a, i);
@@ -223,7 +228,7 @@ static void put_json(struct json *j, const struct agent *a, uint32_t i)
 	json_time(j, "this_update", r->part.this_update);
 	json_time(j, "next_update", r->part.next_update);
 	json_int(j, "entries", (int64_t)r->part.n_entries);
-	json_time(j, "next_at", at == INT64_MAX ? 0 : r->look_at);
+	json_time(j, "next_at", at == INT64_MAX || at < 0 ? 0 : r->look_at);
 	json_int(j, "failures", r->failures);
 	json_str(j, "last_error", r->last_error[0] == '\0' ? NULL : r->last_error);
 	json_time(j, "last_success", r->looked_at);
@@ -248,7 +253,7 @@ void own_plan(const struct agent *a, struct table *t, int64_t until)
 
 	for (uint32_t i = 0; i < a->own->n_lists; i++) {
 		const int64_t at = owncrl_moment(a, i);
-		AUTO_FREE char *url = url_of(a, i);
+		AUTO_FREE char *url = own_url(a, i);
 
 		if (at == INT64_MAX || at > until)
 			continue;
@@ -351,13 +356,30 @@ void own_samples(const struct agent *a, struct buf *out, const char *name, bool 
 {
 	for (uint32_t i = 0; i < a->own->n_lists; i++) {
 		const struct own_list_row *r = &a->own->lists[i].row;
-		AUTO_FREE char *url = url_of(a, i);
+		AUTO_FREE char *url = own_url(a, i);
 		const struct metrics_label label = { "url", url };
 
 		if (owncrl_is_used(a->own, i) && r->looked_at != 0)
 			metrics_sample(out, name, &label, 1,
 				       seen ? r->looked_at : r->part.next_update);
 	}
+}
+
+/* None of these refuses anybody; but who is revoked meanwhile is not seen here. What is
+ * fresh may fail to come for a while. */
+enum health own_health(const struct agent *a, uint32_t i, int64_t now,
+		       const char **word)
+{
+	static const enum health healths[] = {
+		[OWN_GOOD] = HEALTH_OK,        [OWN_LATE] = HEALTH_WARNING,
+		[OWN_OLD] = HEALTH_WARNING,    [OWN_ENDED] = HEALTH_CRITICAL,
+		[OWN_FAILED] = HEALTH_WARNING, [OWN_WAITS] = HEALTH_OK,
+		[OWN_SILENT] = HEALTH_OK,
+	};
+	const enum own_state state = state_of(a, i, now);
+
+	*word = states[state].word;
+	return owncrl_is_used(a->own, i) ? healths[state] : HEALTH_OK;
 }
 
 bool own_has_failed(const struct agent *a)

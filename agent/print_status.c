@@ -7,6 +7,7 @@
 #include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/job.h"
+#include "agent/owncrl.h"
 #include "agent/page.h"
 #include "agent/print_own.h"
 #include "agent/print_setback.h"
@@ -22,6 +23,7 @@
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/sandbox.h"
 #include "base/text.h"
 
@@ -256,13 +258,33 @@ struct checked {
 static void note_checked(struct checked *c, const char *name, const char *word,
 			 enum health health)
 {
-	c->n++;
 	c->worst = health > c->worst ? health : c->worst;
 	if (health == HEALTH_OK || c->worse.len >= 1024)
 		return;
 	buf_puts(&c->worse, c->worse.len == 0 ? " - " : ", ");
 	text_escape(&c->worse, name, strlen(name), SIZE_MAX);
 	buf_printf(&c->worse, ": %s", word);
+}
+
+/* Those that servers need, and those that would say that ours are revoked. */
+static void check_crls(const struct agent *a, struct checked *c, int64_t now)
+{
+	const char *word;
+
+	for (size_t i = 0; i < a->crls->n; i++) {
+		const enum health health =
+		    crlwatch_health(&a->crls->crls[i], now, &word);
+		AUTO_FREE char *name = xasprintf("CRL %s", a->crls->crls[i].name);
+
+		note_checked(c, name, word, health);
+	}
+	for (uint32_t i = 0; i < a->own->n_lists; i++) {
+		const enum health health = own_health(a, i, now, &word);
+		AUTO_FREE char *url = own_url(a, i);
+		AUTO_FREE char *name = xasprintf("CRL %s", url);
+
+		note_checked(c, name, word, health);
+	}
 }
 
 static int print_check(const struct agent *a)
@@ -282,11 +304,15 @@ static int print_check(const struct agent *a)
 		v = view_of(a, i, &a->memories[i], now);
 		health = check_one(&v, &word);
 		note_checked(&c, agent_cert_name(a, i), word, health);
+		c.n++;
 	}
 	for (size_t i = 0; a->request->n_names == 0 && i < others->n; i++) {
 		health = check_stranger(a, &others->all[i], now, &word);
 		note_checked(&c, others->all[i].path, word, health);
+		c.n++;
 	}
+	if (a->request->n_names == 0)
+		check_crls(a, &c, now);
 	printf("%s - %u certificate%s%s\n", heads[c.worst], c.n, c.n == 1 ? "" : "s",
 	       c.worse.data == NULL ? "" : c.worse.data);
 	buf_done(&c.worse);

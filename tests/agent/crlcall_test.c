@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "agent/messages.h"
+#include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "tests/scratch.h"
@@ -144,6 +145,16 @@ static void a_serial_that_is_longer_than_there_are_is_no_answer(void **state)
 	assert_int_equal(crlcall_answered(&m, &read, &e), ERR_PROTO);
 }
 
+static void a_list_that_is_large_is_warned_of(void **state)
+{
+	AUTO_FREE char *words = crlcall_size_words("http://a/crl", 61999999);
+
+	(void)state;
+	assert_null(crlcall_size_words("http://a/crl", CRL_LARGE));
+	assert_non_null(words);
+	assert_non_null(strstr(words, "http://a/crl: a CRL of 61 MB: "));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +162,7 @@ int main(void)
 		cmocka_unit_test(a_question_that_is_cut_or_too_large_is_none),
 		cmocka_unit_test(the_agent_reads_what_the_worker_answers),
 		cmocka_unit_test(a_serial_that_is_longer_than_there_are_is_no_answer),
+		cmocka_unit_test(a_list_that_is_large_is_warned_of),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -176,12 +176,44 @@ static void a_pass_that_knew_of_more_is_done_again(void **state)
 	drop(&m);
 }
 
+static void a_public_ca_that_publishes_nothing_new_is_late(void **state)
+{
+	static const struct {
+		int64_t from, until, looked_at, public_s;
+		enum crl_age age;
+	} rows[] = {
+		{ NOW - 3 * DAY, NOW + 7 * DAY, NOW, OWN_PUBLIC_S, CRL_FRESH },
+		{ NOW - 4 * DAY - 1, NOW + 6 * DAY, NOW, OWN_PUBLIC_S, CRL_LATE },
+		{ NOW - 4 * DAY - 1, NOW + 6 * DAY, NOW, OWN_OCSP_S, CRL_FRESH },
+		{ NOW - 8 * DAY, NOW + 9 * DAY, NOW, OWN_OCSP_S, CRL_LATE },
+		{ NOW - 8 * DAY, NOW + 9 * DAY, NOW, 0, CRL_FRESH },
+		/* nobody has looked since */
+		{ NOW - 5 * DAY, NOW + 6 * DAY, NOW - 2 * DAY, OWN_PUBLIC_S,
+		  CRL_FRESH },
+		{ NOW - 6 * DAY, NOW + 4 * DAY, NOW, 0, CRL_LATE },
+		{ NOW - 8 * DAY, NOW + 2 * DAY, NOW, OWN_PUBLIC_S, CRL_OLD },
+		{ NOW - 9 * DAY, NOW, NOW, OWN_PUBLIC_S, CRL_OVER },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct crl_part p = { .this_update = rows[i].from,
+					    .next_update = rows[i].until };
+
+		print_message("  row %zu\n", i);
+		assert_int_equal(owncrl_age(&p, rows[i].looked_at, rows[i].public_s,
+					    NOW),
+				 rows[i].age);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_stands_for_a_serial_is_its_end),
 		cmocka_unit_test(what_is_old_or_cannot_be_verified_is_not_believed),
 		cmocka_unit_test(who_fails_is_asked_more_and_more_seldom),
+		cmocka_unit_test(a_public_ca_that_publishes_nothing_new_is_late),
 		cmocka_unit_test(all_are_looked_up_in_passes),
 		cmocka_unit_test(a_pass_that_knew_of_more_is_done_again),
 	};

@@ -248,6 +248,8 @@ test_a_list_that_becomes_old_is_told_once_a_day() {
 	expect 0 everleaf renew
 	expect 0 everleaf renew
 	is 1 "$(told crl-stale)"
+	expect 1 everleaf status --check
+	says out 'CRL one: late'
 	says told 'crl-stale 1 one half of its life is over'
 	is true "$(crl_says stale)"
 	remember "UPDATE crl_part SET this_update = $now - 80000, next_update = $now + 20000, sum = NULL"
@@ -255,6 +257,8 @@ test_a_list_that_becomes_old_is_told_once_a_day() {
 	is 2 "$(told crl-stale)"
 	expect 1 everleaf crl
 	says out old
+	expect 2 everleaf status --check
+	says out 'CRL one: old'
 	remember "UPDATE crl_part SET this_update = $now - 800, next_update = $now - 200, sum = NULL"
 	expect 0 everleaf renew
 	says told 'it has ended'

@@ -69,6 +69,15 @@ it_is_time() {
 	P
 }
 
+own_list_lasts() { # FROM UNTIL
+	python3 - "$dir/state/agent/state.db" "$@" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute("UPDATE own_list SET this_update = ?, next_update = ?, etag = '', last_modified = '', sum = NULL", sys.argv[2:])
+	db.commit()
+	P
+}
+
 own() { # PATH: of the list of leaves
 	(everleaf status --json || :) | json "own_crls.0.$1"
 }
@@ -461,6 +470,52 @@ test_what_is_looked_at_is_told_everywhere() {
 	is "$(seconds "$(own last_success)")" \
 		"$(sample "everleaf_own_crl_last_success_seconds{url=\"$pki/lab.crl\"}")"
 	stop_agent
+}
+
+# Its list is published by hand, some time.
+test_what_an_embedded_ca_has_revoked_is_replaced_before_it_is_published() {
+	lab
+	cp state/live/www/cert.pem before.pem
+	expect 0 everleaf renew
+	everleaf plan | has_no 'CRL.*now'
+	expect 0 everleaf ca lab revoke "$(serial_of www)" --reason keyCompromise
+	everleaf plan | has 'look up 1 in the CRL.*now'
+	expect 0 everleaf renew
+	was_replaced
+	expect 0 everleaf renew # what is published says no more than before
+	has_live www 2
+	is 0 "$(own failures)"
+	is "$pki/lab.crl" "$(own urls.0)"
+	publish
+	it_is_time
+	expect 0 everleaf renew
+	is fresh "$(own state)"
+	has_live www 2
+}
+
+test_a_list_that_is_late_or_over_counts_for_monitoring() {
+	local now=$(date +%s)
+	lab
+	expect 0 everleaf status --check
+	own_list_lasts $((now - 600)) $((now + 400))
+	expect 1 everleaf status --check
+	says out "WARNING - 1 certificate - CRL $pki/lab.crl: late"
+	is late "$(own state)"
+	own_list_lasts $((now - 800)) $((now + 200))
+	expect 1 everleaf status --check
+	says out "CRL $pki/lab.crl: old"
+	own_list_lasts $((now - 800)) $((now - 200))
+	expect 2 everleaf status --check
+	says out "CRITICAL - 1 certificate - CRL $pki/lab.crl: ended"
+	expect 0 everleaf status --check www # who names one asks about that
+	rm pki/lab.crl
+	it_is_time
+	expect 0 everleaf renew
+	says err "is over: $pki/lab.crl is of"
+	publish
+	it_is_time
+	expect 0 everleaf renew
+	expect 0 everleaf status --check
 }
 
 test_who_does_not_answer_is_told_of_once() {
