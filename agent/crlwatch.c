@@ -50,23 +50,32 @@ uint64_t crlwatch_entries(const struct crl *c)
 	return n;
 }
 
+/* They are told to read the newer one first, and only what fails is late. */
+static enum crl_age loaded_age(const struct crl *c, int64_t now, int64_t *next)
+{
+	const struct crl_memory *m = &c->memory;
+	const enum crl_age age = crl_loaded_age(m->loaded_until, crlwatch_from(c),
+						crlwatch_until(c), now, next);
+
+	return age == CRL_OLD && m->hook_failures == 0 ? CRL_FRESH : age;
+}
+
 enum crl_age crlwatch_age(const struct crl *c, int64_t now, int64_t *next)
 {
-	enum crl_age worst = CRL_FRESH;
+	enum crl_age worst = CRL_FRESH, age;
+	int64_t at;
 
 	*next = INT64_MAX;
 	for (uint32_t i = 0; i < c->n_cas; i++) {
 		const struct crl_part *p = &c->cas[i].part;
-		int64_t at;
-		const enum crl_age age =
-		    crl_age(p->this_update, p->next_update, now, &at);
 
+		age = crl_age(p->this_update, p->next_update, now, &at);
 		worst = age > worst ? age : worst;
 		*next = clock_sooner(*next, at);
 	}
-	if (c->memory.loaded_until != 0 && c->memory.loaded_until <= now)
-		worst = CRL_OVER;
-	return worst;
+	age = loaded_age(c, now, &at);
+	*next = clock_sooner(*next, at);
+	return age > worst ? age : worst;
 }
 
 void crlwatch_put(struct crl *c)
@@ -244,7 +253,15 @@ static char *describe_age(const struct crl *c, enum crl_age age)
 	};
 	const char *error = c->memory.last_error;
 	char at[TEXT_TIME_MAX];
+	const int64_t now = clock_now();
+	int64_t next;
 
+	if (loaded_age(c, now, &next) == age && crlwatch_until(c) > now &&
+	    c->memory.loaded_until < crlwatch_until(c))
+		return xasprintf("servers have loaded one that ends at %s, and not the "
+				 "newer one%s%s",
+				 text_time(at, c->memory.loaded_until),
+				 error[0] == '\0' ? "" : ": ", error);
 	return xasprintf("%s (until %s)%s%s", words[age],
 			 text_time(at, crlwatch_until(c)), error[0] == '\0' ? "" : ": ",
 			 error);

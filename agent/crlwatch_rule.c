@@ -33,6 +33,22 @@ enum crl_age crl_age(int64_t from, int64_t until, int64_t now, int64_t *next)
 	return age;
 }
 
+enum crl_age crl_loaded_age(int64_t loaded_until, int64_t from, int64_t until,
+			    int64_t now, int64_t *next)
+{
+	const int64_t life = until > from ? until - from : 0;
+	const int64_t old_at =
+	    loaded_until < until ? loaded_until - life / 4 : loaded_until;
+
+	*next = INT64_MAX;
+	if (loaded_until == 0)
+		return CRL_FRESH;
+	if (loaded_until <= now)
+		return CRL_OVER;
+	*next = now < old_at ? old_at : loaded_until;
+	return now < old_at ? CRL_FRESH : CRL_OLD;
+}
+
 int64_t crl_load_at(int64_t loaded_until, int64_t from, int64_t until)
 {
 	if (loaded_until == 0 || loaded_until == until)

@@ -28,6 +28,12 @@ enum crl_age {
 /* *next: when it is older, INT64_MAX: never. */
 enum crl_age crl_age(int64_t from, int64_t until, int64_t now, int64_t *next);
 
+/* How old is what servers have of it, a list of `loaded_until` (0: none), while one that
+ * lasts from `from` to `until` is on disk: told when they should have read that long ago
+ * (crl_load_at()) and a quarter of a life is left. *next as above. */
+enum crl_age crl_loaded_age(int64_t loaded_until, int64_t from, int64_t until,
+			    int64_t now, int64_t *next);
+
 /* When servers have to read a list that lasts from `from` to `until` in place of one of
  * `loaded_until` that revokes the same: when half of such a life is left. INT64_MAX: they
  * need not. A reload costs each of them time and memory, and most lists say what the one

@@ -75,11 +75,41 @@ static void what_says_the_same_is_loaded_when_half_a_life_is_left(void **state)
 				 rows[i].at);
 }
 
+static void what_is_loaded_ages_though_a_newer_one_is_written(void **state)
+{
+	static const struct {
+		int64_t loaded, until, now;
+		enum crl_age age;
+		int64_t next;
+	} rows[] = {
+		{ 0, 2000, 1500, CRL_FRESH, INT64_MAX },
+		/* the newer one is of 1000 to 2000 */
+		{ 1600, 2000, 1349, CRL_FRESH, 1350 },
+		{ 1600, 2000, 1350, CRL_OLD, 1600 },
+		{ 1600, 2000, 1600, CRL_OVER, INT64_MAX },
+		/* it is what is written */
+		{ 2000, 2000, 1999, CRL_FRESH, 2000 },
+		{ 2000, 2000, 2000, CRL_OVER, INT64_MAX },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		int64_t next;
+
+		print_message("  row %zu\n", i);
+		assert_int_equal(crl_loaded_age(rows[i].loaded, 1000, rows[i].until,
+						rows[i].now, &next),
+				 rows[i].age);
+		assert_int_equal(next, rows[i].next);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_list_is_looked_for_eight_times_in_its_life),
 		cmocka_unit_test(a_list_ages_at_half_at_three_quarters_and_at_its_end),
+		cmocka_unit_test(what_is_loaded_ages_though_a_newer_one_is_written),
 		cmocka_unit_test(what_says_the_same_is_loaded_when_half_a_life_is_left),
 	};
 

@@ -20,7 +20,7 @@ settings() { # [SETTINGS of the CRL]
 	issuers = ( { name = "lab"; type = "local"; } );
 	certificates = ();
 	hooks = ( $("${kind}_hook") );
-	crls = ( { name = "clients"; ca = "$dir/ca.pem"; allow_local = true; hooks = "server";
+	crls = ( { name = "clients"; $([[ ${1-} == *bundle* ]] || echo "ca = \"$dir/ca.pem\";") allow_local = true; hooks = "server";
 		${1-url = \"$pki/clients.crl\";}
 		files = ( { path = "$dir/tls/clients.crl"; }, { path = "$dir/tls/crls"; content = "hashed"; } ); } );
 	C
@@ -128,6 +128,27 @@ who_was_revoked_is_refused_and_others_are_not() { # SERVER
 	kill -0 $server
 	expect 0 everleaf crl
 	says out fresh
+	check_says ''
+}
+
+# What `check` says of the server's own configuration; "": nothing.
+check_says() { # WORDS [SETTINGS of the CRL]
+	local file
+	case $kind in
+	nginx) file=nginx:$dir/nginx.conf ;;
+	haproxy) file=haproxy:$dir/haproxy.cfg ;;
+	apache*) file=apache:$dir/apache.conf ;;
+	postgres) file=postgresql:$dir/db/postgresql.conf ;;
+	mosquitto) file=mosquitto:$dir/mosquitto.conf ;;
+	openvpn) return ;; # has only a command line here
+	esac
+	settings "${2-url = \"$pki/clients.crl\";} servers = \"$file\";"
+	expect 0 everleaf check
+	if [ -n "$1" ]; then
+		says err "$1"
+	else
+		is '' "$(cat err)"
+	fi
 }
 
 what_is_not_good_changes_nothing() { # SERVER
@@ -417,6 +438,73 @@ test_openvpn_lets_nobody_in_by_a_list_that_has_ended() {
 
 test_mosquitto_lets_nobody_in_by_a_list_that_has_ended() {
 	nobody_gets_in_by_a_list_that_has_ended mosquitto
+}
+
+# -- what `check` says of a server's settings is so --
+
+# By the line of its configuration that sed(1) changes, bob gets in.
+bob_gets_in_and_check_says_why() { # SERVER SED WORDS
+	asks "$1"
+	expect 0 everleaf ca lab revoke "$(serial_of bob.pem)"
+	publish
+	expect 0 everleaf crl --update
+	until_true 60 always refuses bob
+	check_says ''
+	sed -i "$2" apache.conf haproxy.cfg 2>/dev/null || :
+	reload
+	until_true 60 always takes bob
+	check_says "$3"
+}
+
+test_apache_that_does_not_check_is_told_of() {
+	bob_gets_in_and_check_says_why apache '/SSLCARevocationCheck/d' 'SSLCARevocationCheck is none'
+}
+
+test_haproxy_that_ignores_errors_is_told_of() {
+	bob_gets_in_and_check_says_why haproxy 's/verify required/& crt-ignore-err all/' 'crt-ignore-err is all'
+}
+
+# ann is below two CAs and a root.
+a_depth_is_told_of() { # SERVER SETTING TOO-SMALL ENOUGH
+	local name bundle
+	kind=$1
+	"${kind}_is_there"
+	pki=http://127.0.0.1
+	mkdir tls tls/crls
+	openssl_ca root
+	openssl_ca mid root
+	openssl_ca sub mid
+	openssl_leaf ann sub
+	for name in sub mid root; do
+		openssl_crl $name '+20 days' $name.crl
+	done
+	cat sub.pem mid.pem root.pem >ca.pem
+	cat sub.crl mid.crl root.crl >all.crl
+	mtls_files ca.pem all.crl
+	free_port
+	"${kind}_starts"
+	bundle="url = \"$pki/a.crl\"; bundle = \"$dir/ca.pem\";"
+	depth_is "$2 $3"
+	until_true 60 always refuses ann
+	check_says "$2 is $3, and chains of its clients have" "$bundle"
+	depth_is "$2 $4"
+	until_true 60 always takes ann
+	check_says '' "$bundle"
+}
+
+depth_is() { # SETTING
+	settings
+	sed -i "/_depth\|VerifyDepth/d; s|^ *ssl_verify_client.*|&\n$1;|; s|^SSLVerifyClient.*|&\n$1|" \
+		$([ $kind = nginx ] && echo nginx.conf || echo apache.conf)
+	reload
+}
+
+test_nginx_that_takes_too_few_cas_is_told_of() {
+	a_depth_is_told_of nginx ssl_verify_depth 1 2
+}
+
+test_apache_that_takes_too_few_cas_is_told_of() {
+	a_depth_is_told_of apache SSLVerifyDepth 2 3
 }
 
 # -- with one of them --

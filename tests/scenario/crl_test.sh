@@ -204,10 +204,19 @@ test_what_servers_have_loaded_is_shown() {
 	local now=$(date +%s)
 	two_cas
 	expect 0 everleaf crl --update
-	remember "UPDATE crl SET loaded_until = $now + 2 * 3600 + 600, sum = NULL"
+	remember "UPDATE crl SET loaded_until = $now + 5 * 86400 + 600, sum = NULL"
 	expect 0 everleaf crl
 	says out LOADED
-	grep '^one ' out
+	grep '^one .*fresh.* 5d ' out
+	touch broken
+	expect 1 everleaf crl --update # its hook tries to have the newer one loaded
+	everleaf renew || :
+	expect 1 everleaf crl
+	grep '^one .*old.* 5d ' out
+	everleaf history one | has 'crl-stale.*servers have loaded one that ends at'
+	rm broken
+	expect 0 everleaf crl --update
+	expect 0 everleaf crl
 	remember "UPDATE crl SET loaded_until = $now - 1, sum = NULL"
 	expect 1 everleaf crl
 	says out ended
