@@ -161,14 +161,15 @@ static int ask_info(struct cfssl *c, const char *profile, struct reply *r,
 	return ask(c, "info", &body, r, e);
 }
 
-/* "72h: digital signature, server auth" */
+/* "72h: digital signature, server auth"; of what is not said, "". */
 static void describe(const struct doc *info, struct buf *out)
 {
 	const struct doc *usages = doc_member(info, "usages");
 	const char *expiry = doc_str(info, "expiry");
 
-	text_escape(out, expiry == NULL ? "" : expiry,
-		    expiry == NULL ? 0 : strlen(expiry), ANSWER_SAID_MAX);
+	buf_puts(out, "");
+	if (expiry != NULL)
+		text_escape(out, expiry, strlen(expiry), ANSWER_SAID_MAX);
 	for (size_t i = 0; i < doc_len(usages); i++) {
 		const char *usage = doc_str_at(usages, i);
 

@@ -159,10 +159,21 @@ struct causes {
 	char data[512]; /* of an error message that was received */
 	const char *means;
 	const char *first; /* static: OpenSSL's word for it; NULL: none */
+	const char
+	    *unable; /* static: why OpenSSL cannot sign a message; NULL: it can */
 	bool of_trust;
-	bool
-	    of_key; /* which OpenSSL cannot sign messages with: 3.0 has that of Ed25519 */
 };
+
+/* By that certificate we never will. */
+static const char *unable_of(int reason)
+{
+	if (reason == CMP_R_UNSUPPORTED_KEY_TYPE) /* 3.0: that of Ed25519 */
+		return "this version of OpenSSL signs no message with such a key";
+	if (reason == CMP_R_MISSING_SENDER_IDENTIFICATION)
+		return "the certificate that signs has neither a subject nor a key "
+		       "identifier, so that nobody can be told who asks";
+	return NULL;
+}
 
 static void look_at_errors(struct causes *c)
 {
@@ -177,7 +188,8 @@ static void look_at_errors(struct causes *c)
 			c->first = ERR_reason_error_string(code);
 		if (ERR_GET_LIB(code) != ERR_LIB_CMP)
 			continue;
-		c->of_key = c->of_key || reason == CMP_R_UNSUPPORTED_KEY_TYPE;
+		if (c->unable == NULL)
+			c->unable = unable_of(reason);
 		c->of_trust = c->of_trust || is_of_trust(reason);
 		if (reason == CMP_R_RECEIVED_ERROR && (flags & ERR_TXT_STRING) != 0)
 			snprintf(c->data, sizeof(c->data), "%s", data);
@@ -195,11 +207,9 @@ int cmp_said(const OSSL_CMP_CTX *ctx, bool *shut_out, struct err *e)
 	*shut_out = false;
 	if (OSSL_CMP_CTX_get_status(ctx) == OSSL_CMP_PKISTATUS_rejection)
 		return rejected(ctx, c.data, shut_out, e);
-	*shut_out = c.of_key;
-	if (c.of_key)
-		return err_set(
-		    e, ERR_REFUSED,
-		    "this version of OpenSSL signs no message with such a key");
+	*shut_out = c.unable != NULL;
+	if (c.unable != NULL)
+		return err_set(e, ERR_REFUSED, "%s", c.unable);
 	if (c.means != NULL)
 		return err_set(e, ERR_PROTO, "%s", c.means);
 	if (c.of_trust)

@@ -12,6 +12,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 #define ALG "PBES2-HS256+A128KW"
 #define ENC "A256GCM"
@@ -21,6 +22,8 @@
 #define WRAP_BYTES 8  /* RFC 3394 adds so many */
 #define IV_BYTES   12
 #define TAG_BYTES  16
+
+#define SHOWN 32 /* bytes of the name of an algorithm */
 
 void step_jwe_done(struct step_jwe *j)
 {
@@ -147,6 +150,28 @@ static bool split(const char *text, size_t len, struct piece parts[PARTS])
 	return true;
 }
 
+/* Whatever else it is called, as a terminal can show it. */
+static void add_word(struct buf *out, struct piece p)
+{
+	if (p.at == NULL)
+		buf_puts(out, "nothing");
+	else
+		text_escape(out, p.at, p.len, SHOWN);
+}
+
+static int other_way(struct piece alg, struct piece enc, struct err *e)
+{
+	AUTO_BUF struct buf words = { 0 };
+
+	add_word(&words, alg);
+	buf_puts(&words, " and ");
+	add_word(&words, enc);
+	return err_set(e, ERR_CONFIG,
+		       "a key that is encrypted by %s, and not by " ALG " and " ENC
+		       ", as step does it",
+		       words.data);
+}
+
 static int read_header(struct piece raw, struct step_jwe *j, struct err *e)
 {
 	AUTO_BUF struct buf text = { 0 };
@@ -158,14 +183,7 @@ static int read_header(struct piece raw, struct step_jwe *j, struct err *e)
 	alg = string_at(text.data, text.len, "alg");
 	enc = string_at(text.data, text.len, "enc");
 	if (!is_word(alg, ALG) || !is_word(enc, ENC))
-		return err_set(
-		    e, ERR_CONFIG,
-		    "a key that is encrypted by %.*s and %.*s, and not by " ALG
-		    " and " ENC ", as step does it",
-		    alg.at == NULL ? 7 : (int)(alg.len % 32),
-		    alg.at == NULL ? "nothing" : alg.at,
-		    enc.at == NULL ? 7 : (int)(enc.len % 32),
-		    enc.at == NULL ? "nothing" : enc.at);
+		return other_way(alg, enc, e);
 	j->rounds = number_at(text.data, text.len, "p2c");
 	if (!decode(string_at(text.data, text.len, "p2s"), &j->salt))
 		return err_set(e, ERR_PROTO, "a JWE without a salt");

@@ -90,6 +90,8 @@ static const struct row {
 	{ "a body without end", "sign", 200, "", NULL, ERR_NET, "does not end" },
 	{ "a profile that is the default", "info", 200, "", INFO("24h"), ERR_CONFIG,
 	  "profile \"server\": " },
+	{ "a CA that says nothing of what it grants", "info", 200, "",
+	  DONE("{\"certificate\":PEM}"), 0, "" },
 	{ "more certificates", "sign", 200, "",
 	  DONE("{\"certificate\":PEM,\"more\":[PEM,PEM]}"), 0, "" },
 	{ "more members", "sign", 200, "",

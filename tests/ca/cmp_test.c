@@ -11,6 +11,7 @@
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/names.h"
+#include "base/x509.h"
 #include "ca/cmp_link.h"
 #include "tests/help/certs.h"
 #include "tests/help/web.h"
@@ -199,6 +200,53 @@ static void nobody_asks_who_is_not_configured(void **state)
 	ask_out(&a);
 }
 
+/* RFC 5280 lets a leaf be without both; the message would say nobody sends it. */
+static int live_nameless(void *arg, struct buf *chain, struct buf *key, struct err *e)
+{
+	AUTO_KEY EVP_PKEY *private = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *cert =
+	    certs_make(&(struct cert_plan){ .key = private,
+					    .from = clock_now(),
+					    .to = clock_now() + 86400,
+					    .version_1 = true });
+
+	(void)arg;
+	TRY(x509_to_pem(cert, chain, e));
+	return key_to_pem(private, key, e);
+}
+
+static void who_cannot_be_named_signs_nothing(void **state)
+{
+	struct web *w = *state;
+	struct asking a;
+	struct err e = { .code = 0 };
+	struct enrolled r = { .note = NULL };
+
+	ask_in(&a);
+	a.has_secret = false;
+	web_start(w, serve);
+	{
+		const struct cmp_host host = { &a, request, first, live_nameless,
+					       waits };
+		const struct cmp_settings s = { .url = w->url,
+						.http = { .trust = w->trust,
+							  .user_agent = "test" } };
+
+		if (cmp_enrol(&s, &host, true, NULL, &r, &e) != ERR_REFUSED)
+			fail_msg("%s", e.text);
+		assert_non_null(strstr(e.text, "neither a subject nor a key ident"));
+		assert_non_null(strstr(e.text, "no first credential to enrol by"));
+		/* Where there is one, it asks. */
+		a.has_secret = true;
+		assert_int_equal(*w->n_requests, 0);
+		assert_true(cmp_enrol(&s, &host, true, NULL, &r, &e) < 0);
+		assert_non_null(r.note);
+	}
+	assert_int_equal(*w->n_requests, 1);
+	free(r.note);
+	ask_out(&a);
+}
+
 /* It is over: nobody can go on with that. */
 static void a_handle_that_is_damaged_is_given_up(void **state)
 {
@@ -246,6 +294,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(what_is_no_message_is_told, web_in,
 						web_out),
 		cmocka_unit_test_setup_teardown(nobody_asks_who_is_not_configured,
+						web_in, web_out),
+		cmocka_unit_test_setup_teardown(who_cannot_be_named_signs_nothing,
 						web_in, web_out),
 		cmocka_unit_test_setup_teardown(a_handle_that_is_damaged_is_given_up,
 						web_in, web_out),
