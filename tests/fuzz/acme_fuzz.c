@@ -1,8 +1,6 @@
 /*
  * acme: a whole order, an account, renewal information, with a CA that answers whatever
- * comes. In place of http.c the input answers: what is done, and then an answer for each
- * request, behind an octet of its status. "@" is the CA, ends of lines are "\n", and an
- * octet 0 ends each.
+ * comes: what is done, and then the answers (answers.h).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,89 +13,13 @@
 #include "acme/registration.h"
 #include "acme/token.h"
 #include "base/auto.h"
-#include "base/clock.h"
 #include "base/err.h"
-#include "base/origin.h"
-#include "tests/fuzz/fuzz.h"
+#include "tests/fuzz/answers.h"
 
-#define NOW        INT64_C(1795000000)
-#define CA         "https://ca.test"
+#define NOW        ANSWERS_NOW
+#define CA         ANSWERS_CA
 #define REQUESTS   3000 /* a hundred bad nonces for each of thirty */
 #define THUMBPRINT "0123456789012345678901234567890123456789012"
-
-struct http {
-	struct fuzz in;
-	unsigned n;
-};
-
-/* -- the CA -- */
-
-int http_new(const struct http_settings *s, struct http **h, struct err *e)
-{
-	(void)s;
-	(void)e;
-	*h = xcalloc(1, sizeof(**h));
-	return 0;
-}
-
-void http_free(struct http *h)
-{
-	free(h);
-}
-
-static void put(struct buf *out, const char *text)
-{
-	for (; *text != '\0'; text++)
-		if (*text == '@')
-			buf_puts(out, CA);
-		else
-			buf_add(out, text, 1);
-}
-
-static void add_headers(struct fuzz *f, struct http_reply *reply)
-{
-	for (int i = 0; i < LIMIT_HTTP_HEADERS && f->len > 0; i++) {
-		AUTO_FREE char *line = fuzz_text(f, '\n');
-		AUTO_BUF struct buf said = { 0 };
-
-		if (line[0] == '\0')
-			break;
-		put(&said, line);
-		http_reply_add(reply, said.data, said.len);
-	}
-}
-
-static void answer(struct fuzz *f, struct http_reply *reply)
-{
-	static const long statuses[] = { 200, 201, 400, 403, 404, 409, 429, 500, 503 };
-	const uint8_t how = fuzz_byte(f);
-	const uint8_t *end = f->len == 0 ? NULL : memchr(f->at, 0, f->len);
-	struct fuzz one = { f->at, end == NULL ? f->len : (size_t)(end - f->at) };
-	AUTO_FREE char *body = NULL;
-
-	f->at += one.len + (end != NULL);
-	f->len -= one.len + (end != NULL);
-	reply->status = statuses[how % (sizeof(statuses) / sizeof(*statuses))];
-	if ((how & 0x80) == 0)
-		http_reply_add(reply, "replay-nonce: N", 15);
-	if ((how & 0x40) == 0)
-		add_headers(&one, reply);
-	body = fuzz_text(&one, '\0');
-	put(&reply->body, body);
-}
-
-/* Nothing is asked of anybody else. */
-int http_exchange(struct http *h, const struct http_request *request,
-		  struct http_reply *reply, struct err *e)
-{
-	assert(request->url != NULL && origin_same(request->url, CA "/"));
-	http_reply_done(reply);
-	if (h->in.len == 0)
-		return err_set(e, ERR_NET, "the input ends");
-	h->n++;
-	answer(&h->in, reply);
-	return 0;
-}
 
 /* -- the host, which looks at what it is told -- */
 
@@ -171,18 +93,6 @@ static int over(void *arg, const struct refusals *refused, struct err *e)
 
 /* -- what is done -- */
 
-/* A failure is told in a line that a terminal can show. */
-static void failed(int rc, const struct err *e)
-{
-	assert(rc >= ERR_HOOK && rc == (int)e->code && e->text[0] != '\0');
-	assert(memchr(e->text, '\0', sizeof(e->text)) != NULL);
-	for (const char *c = e->text; *c != '\0'; c++)
-		assert((unsigned char)*c >= ' ' && *c != 0x7f);
-	if (rc == ERR_LATER)
-		assert(e->retry_at_ms > NOW * 1000 &&
-		       e->retry_at_ms <= (NOW + ACME_LATER_S) * 1000);
-}
-
 static int order(struct acme *a, unsigned wish, struct err *e)
 {
 	static const char *const names[] = { "a.test", "*.a.test", "b.a.test" };
@@ -245,16 +155,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct err e = { .text = "" };
 	int rc;
 
-	clock_fake(NOW);
+	answers_begin(&f, &(struct answers_what){ .header = "replay-nonce: N" });
 	assert(acme_open(&a, &s, &host, &e) == 0);
-	a.http->in = f;
 	if ((wish & 3) == 3)
 		rc = person(&a, wish, &e);
 	else
 		rc = (wish & 3) == 2 ? renewal(&a, &e) : order(&a, wish, &e);
-	assert(a.http->n < REQUESTS);
+	assert(answers.n < REQUESTS);
 	if (rc < 0)
-		failed(rc, &e);
+		answers_failed(rc, &e, ACME_LATER_S);
 	acme_close(&a);
 	free(told.kid);
 	return 0;

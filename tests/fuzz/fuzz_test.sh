@@ -1,5 +1,5 @@
 #!/bin/bash
-# fuzz: each target of tests/fuzz with all of its seeds, and then for FUZZ_SECONDS (2) with
+# fuzz: each target of tests/fuzz with all of its seeds, and then for FUZZ_SECONDS (1) with
 # inputs that are made from them, always the same ones as far as the time goes. `make fuzz`
 # takes longer and others.
 set -u
@@ -30,7 +30,7 @@ replay() { # TARGET
 # the reader makes one, as of a worker's calls and that one only config may.)
 sandbox_of() { # TARGET
 	case $1 in
-	acme | dns | http | json | starttls) echo worker ;;
+	acme | cfssl | cmp | dns | est | http | json | starttls | step) echo worker ;;
 	config | crl | inspect | names) echo config ;;
 	chain | message | snapshot | state | text) echo agent ;;
 	key | local | tsig) echo keeper ;;
@@ -59,7 +59,7 @@ fuzz() { # TARGET SECONDS SEED: status of libFuzzer
 make_up() { # TARGET
 	if [ ! -x "$fuzzers/${1}_fuzz" ]; then
 		echo "skip $1: made up inputs: no libFuzzer"
-	elif fuzz "$1" "${FUZZ_SECONDS:-2}" 1; then
+	elif fuzz "$1" "${FUZZ_SECONDS:-1}" 1; then
 		echo "ok $1: $(grep '^Done' "$work/log")"
 	else
 		echo "not ok $1: $(why)"
