@@ -4,12 +4,16 @@
 #include <string.h>
 
 #include "base/auto.h"
+#include "base/buf.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "hooks/env.h"
 
 /* Where a helper names no time: people approve, and that takes them a while. */
 #define WAIT_S 600
+
+#define SHOWN 40 /* bytes of a line that is none of a number */
 
 #define WAIT_MAX_S (366LL * 86400) /* enough digits to say never */
 
@@ -100,18 +104,26 @@ int enrol_env(const struct enrol_call *c, const char *home, const char *run,
 
 /* -- what it answers -- */
 
+static int no_seconds(const char *said, struct err *e)
+{
+	AUTO_BUF struct buf line = { 0 };
+
+	buf_puts(&line, "");
+	text_escape(&line, said, strcspn(said, "\n"), SHOWN);
+	return err_set(e, ERR_PROTO,
+		       "it says later, and on the first line of its stdout \"%s\": "
+		       "expected how many seconds",
+		       line.data);
+}
+
 /* *said is behind the line then. */
 static int take_seconds(const char **said, int64_t *wait_s, struct err *e)
 {
 	char *end;
 	const long long n = strtoll(*said, &end, 10);
-	AUTO_FREE char *cut = xasprintf("%.40s", *said);
 
 	if (end == *said || (*end != '\0' && *end != '\n') || n < 0 || n > WAIT_MAX_S)
-		return err_set(e, ERR_PROTO,
-			       "it says later, and on the first line of its stdout "
-			       "\"%.*s\": expected how many seconds",
-			       (int)strcspn(cut, "\n"), cut);
+		return no_seconds(*said, e);
 	*wait_s = n < 1 ? 1 : n;
 	*said = end + (*end == '\n');
 	return 0;

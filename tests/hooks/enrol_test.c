@@ -162,6 +162,17 @@ static void later_without_a_time_is_no_answer(void **state)
 	}
 }
 
+static void what_it_says_instead_moves_no_cursor(void **state)
+{
+	struct enrol_answer a;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(enrol_judge(ENROL_CERTMONGER, 5, "soon\x1b[2J\nmore", &a, &e),
+			 ERR_PROTO);
+	assert_non_null(strstr(e.text, "\"soon\\x1b[2J\": expected"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -169,6 +180,7 @@ int main(void)
 		cmocka_unit_test(what_no_variable_may_have_is_refused),
 		cmocka_unit_test(a_status_means_what_its_dialect_says),
 		cmocka_unit_test(later_without_a_time_is_no_answer),
+		cmocka_unit_test(what_it_says_instead_moves_no_cursor),
 	};
 
 	return cmocka_run_group_tests_name("enrol", tests, NULL, NULL);
