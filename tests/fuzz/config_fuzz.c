@@ -16,11 +16,16 @@ static void is_a_snapshot(int fd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz in = { data, len };
-	const bool is_root = (fuzz_byte(&in) & 1) != 0;
+	const uint8_t how = fuzz_byte(&in);
+	const bool is_root = (how & 1) != 0;
 	AUTO_FREE char *text = fuzz_text(&in, '\0');
 	AUTO_FREE char *more = fuzz_text(&in, '\0');
 	const char *included[] = { "conf.d/a.conf", more, NULL };
-	struct fake f = { .included = included };
+	struct fake f = {
+		.included = included,
+		.closed = (how & 2) != 0 ? "it is closed" : NULL,
+		.csr = (how & 4) != 0 ? more : NULL,
+	};
 	AUTO_FD int fd = -1;
 	const int rc = fake_compile(&f, is_root, text, strlen(text), &fd);
 

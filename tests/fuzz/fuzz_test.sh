@@ -32,7 +32,7 @@ sandbox_of() { # TARGET
 	case $1 in
 	acme | cfssl | cmp | dns | est | http | json | starttls | step) echo worker ;;
 	config | crl | inspect | names) echo config ;;
-	chain | message | snapshot | state | text) echo agent ;;
+	chain | exec | message | snapshot | state | text) echo agent ;;
 	key | local | tsig) echo keeper ;;
 	hello | http01) echo responder ;;
 	esac

@@ -1,5 +1,5 @@
-/* key: private keys and requests, as files have them. What is read is written, and that
- * is read as the same. */
+/* key: private keys and requests, as files have them, and the keys of step-ca. What is read
+ * is written, and that is read as the same. */
 #include <stdlib.h>
 
 #include "base/auto.h"
@@ -9,6 +9,7 @@
 #include "base/key.h"
 #include "base/spki.h"
 #include "base/x509.h"
+#include "ca/step_key.h"
 #include "tests/fuzz/fuzz.h"
 
 static void key(const uint8_t *data, size_t len)
@@ -49,9 +50,28 @@ static void csr(const uint8_t *data, size_t len)
 	assert(spki_of_csr(pem.data, pem.len, &der, &spki, &e) == 0 && spki.len > 0);
 }
 
+/* More rounds than a few would be all that is done. */
+static void step(const char *text, size_t len)
+{
+	const struct buf password = { .data = (char *)(uintptr_t) "sesame", .len = 6 };
+	AUTO_JWE struct step_jwe jwe = { .rounds = 0 };
+	struct step_key closed = { .key = NULL }, open = { .key = NULL };
+	struct err e = { .text = "" };
+
+	if (step_jwe_read(text, len, &jwe, &e) == 0 &&
+	    (jwe.rounds <= 1000 || jwe.rounds > LIMIT_STEP_ROUNDS) &&
+	    step_key_open(&jwe, &password, &closed, &e) == 0)
+		assert(key_type_of(closed.key) != KEY_NONE);
+	if (step_key_read(text, len, &open, &e) == 0)
+		assert(key_type_of(open.key) != KEY_NONE);
+	step_key_done(&closed);
+	step_key_done(&open);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	key(data, len);
 	csr(data, len);
+	step(len == 0 ? "" : (const char *)data, len);
 	return 0;
 }
