@@ -125,8 +125,7 @@ static void check_socket(struct super *s, struct super_proc *p)
 	if (e.code != ERR_NET)
 		log_error("%s: %s; its connection is closed", role_name(p->role),
 			  e.text);
-	auto_fd_(&p->sock);
-	p->sock = -1;
+	super_let_go(p);
 }
 
 #define POLL_ASKED (1 + 2 * SUPER_PROCS)

@@ -168,10 +168,10 @@ int super_reap(struct super_proc *p);
 /* The first that runs as `role`, or NULL. */
 struct super_proc *super_role(struct super *s, enum role role);
 
-/* Let go of its socket, wait until `until_ms` (clock_boot_ms()), kill it then. */
+/* Let go of its socket: it ends. ... wait until `until_ms` (clock_boot_ms()), kill it then.
+ * The same of all roles, waiting at most `patience_ms`. */
+void super_let_go(struct super_proc *p);
 void super_end_role(struct super_proc *p, int64_t until_ms);
-
-/* Let go of the sockets of all roles, wait at most `patience_ms`, kill the rest. */
 void super_end_roles(struct super *s, int patience_ms);
 
 /* super_reach.c: ERR_CONFIG if the agent cannot get at state_dir; what roles ask. */

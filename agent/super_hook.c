@@ -106,8 +106,10 @@ static void tell_result(struct super *s, const struct hookrun_result *r)
 	if (r->id == 0 || agent == NULL || agent->sock < 0)
 		return; /* the next agent runs it again: at least once */
 	put_result(s, r);
-	if (msg_send(agent->sock, &s->msg, &e) < 0)
-		log_warn("hook result: %s", e.text);
+	if (msg_send(agent->sock, &s->msg, &e) == 0)
+		return;
+	log_warn("hook result: %s", e.text);
+	super_let_go(agent); /* it would wait for ever */
 }
 
 void super_hooks_ended(struct super *s)

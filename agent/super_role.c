@@ -219,7 +219,7 @@ struct super_proc *super_role(struct super *s, enum role role)
 	return NULL;
 }
 
-static void let_go(struct super_proc *p)
+void super_let_go(struct super_proc *p)
 {
 	auto_fd_(&p->sock);
 	p->sock = -1;
@@ -230,7 +230,7 @@ void super_end_role(struct super_proc *p, int64_t until_ms)
 	struct pollfd ended = { .fd = p->process.pidfd, .events = POLLIN };
 	int64_t left = until_ms - clock_boot_ms();
 
-	let_go(p);
+	super_let_go(p);
 	if (poll(&ended, 1, left < 0 ? 0 : (int)left) == 0) {
 		log_warn("the %s does not end: killed", role_name(p->role));
 		kill(p->process.pid, SIGKILL);
@@ -244,7 +244,7 @@ void super_end_roles(struct super *s, int patience_ms)
 	int64_t until_ms = clock_boot_ms() + patience_ms;
 
 	for (size_t i = 0; i < SUPER_PROCS; i++)
-		let_go(&s->procs[i]);
+		super_let_go(&s->procs[i]);
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		if (s->procs[i].process.pidfd >= 0)
 			super_end_role(&s->procs[i], until_ms);

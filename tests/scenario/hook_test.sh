@@ -253,6 +253,26 @@ test_a_hook_that_is_killed_stays_pending() {
 	is_live_of www 1 1
 }
 
+# The supervisor under strace, which says what it sends: the last is what the hook has done.
+renewed_under() { # OPTIONS
+	ASAN_OPTIONS=detect_leaks=0 expect 0 timeout 60 strace -qq -o traced "$@" \
+		"$BUILD/everleaf" -c everleaf.conf renew www --force
+}
+
+test_a_hook_whose_result_cannot_be_told_runs_again() {
+	strace -o traced true || skip "strace (Debian: strace) cannot trace here"
+	hook web <<-'H'
+	echo "$1" >>"$dir/ran"
+	H
+	www
+	expect 0 everleaf renew
+	renewed_under -e trace=sendmsg
+	: >ran
+	renewed_under -e trace=sendmsg -e inject=sendmsg:error=ENOBUFS:when="$(grep -c sendmsg traced)"
+	grep -q INJECTED traced
+	is 2 "$(grep -c run ran)"
+}
+
 test_a_hook_that_is_gone_stays_pending() {
 	hook web <<<'exit 0'
 	www
