@@ -40,6 +40,13 @@ struct asker {
 	bool quiet; /* ... and `inspect` has not asked for a configuration */
 };
 
+static void asker_done(struct asker *a)
+{
+	msg_done(&a->msg);
+}
+
+#define AUTO_ASKER __attribute__((cleanup(asker_done)))
+
 static int ask_include(void *arg, const char *pattern, struct buf *path,
 		       struct buf *content, struct err *e)
 {
@@ -141,9 +148,11 @@ static uint64_t mark_of(int fd)
 
 static int work(struct role_start *s, struct err *e)
 {
-	struct asker asker = { .msg = MSG_NONE,
-			       .warn = s->request.command == COMMAND_CHECK,
-			       .quiet = s->request.command == COMMAND_INSPECT };
+	AUTO_ASKER struct asker asker = {
+		.msg = MSG_NONE,
+		.warn = s->request.command == COMMAND_CHECK,
+		.quiet = s->request.command == COMMAND_INSPECT,
+	};
 	AUTO_BUF struct buf content = { 0 };
 	AUTO_IDN struct idn idn = { .library = NULL };
 	const struct config_host host = {
@@ -172,9 +181,7 @@ static int work(struct role_start *s, struct err *e)
 			   &snapshot, e));
 	msg_begin(&asker.msg, CONFIG_DONE, 0);
 	asker.msg.fd = take_fd(&snapshot);
-	TRY(msg_send(ROLE_FD_SUPERVISOR, &asker.msg, e));
-	msg_done(&asker.msg);
-	return 0;
+	return msg_send(ROLE_FD_SUPERVISOR, &asker.msg, e);
 }
 
 int config_role(void)
