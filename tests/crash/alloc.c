@@ -145,21 +145,15 @@ static const char *check_lines(const struct world *w, const struct buf *was,
  * may be killed for that. */
 static const char *check_end(const struct world *w, int status)
 {
-	static const char *const crashes[] = {
-		"AddressSanitizer", "LeakSanitizer", "runtime error: ",
-		"Assertion ",       "signal 4",      "signal 7",
-		"signal 8",         "signal 11",     "signal 31",
-	};
+	const char *crash = look_crashed(w);
 	AUTO_BUF struct buf said = { 0 };
 
 	if (status == STATUS_HUNG)
 		return "it hung";
 	if (status == 125)
 		return "it left a process behind";
-	for (size_t i = 0; i < sizeof(crashes) / sizeof(*crashes); i++)
-		if (look_said(w, crashes[i]) &&
-		    !look_said(w, "the config was killed by signal 11"))
-			return crashes[i];
+	if (crash != NULL && !look_said(w, "the config was killed by signal 11"))
+		return crash;
 	if (status > 128 && status != 128 + 6)
 		return "the supervisor was killed";
 	if (status != 0 && (!world_read(w, w->said, &said) || said.len == 0))
@@ -226,6 +220,8 @@ bool alloc_open(struct alloc *a, const struct alloc_case *c)
 
 	/* The same code stands at the same address in each process. */
 	personality(ADDR_NO_RANDOMIZE);
+	/* Who is killed by a signal is known by it, sanitized or not. */
+	setenv("ASAN_OPTIONS", "handle_segv=0", 0);
 	if (!world_open(&a->world, c->run->outside, c->run->served))
 		return false;
 	name = strrchr(a->world.program, '/');

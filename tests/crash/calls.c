@@ -153,8 +153,7 @@ static const char *look(const struct calls *m, const struct crash_case *c,
 		snprintf(why, CHECK_WHY, "it took %.1f s of CPU", r->cpu_s);
 		return why;
 	}
-	if (r->status > 128 || look_said(w, "signal 11") || look_said(w, "signal 31") ||
-	    look_said(w, "Sanitizer: ") || look_said(w, "Assertion "))
+	if (r->status > 128 || look_crashed(w) != NULL)
 		return "it crashed";
 	if (r->status != 0 && (!world_read(w, w->said, &said) || said.len == 0))
 		return "it failed without a word";

@@ -16,6 +16,26 @@ bool look_said(const struct world *w, const char *text)
 	       strstr(out.data, text) != NULL;
 }
 
+const char *look_crashed(const struct world *w)
+{
+	static const char *const words[] = {
+		"ERROR: AddressSanitizer",
+		"ERROR: LeakSanitizer",
+		"runtime error: ",
+		"Assertion ",
+		"signal 4",
+		"signal 7",
+		"signal 8",
+		"signal 11",
+		"signal 31",
+	};
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(*words); i++)
+		if (look_said(w, words[i]))
+			return words[i];
+	return NULL;
+}
+
 /* What has failed waits, unless it is named. */
 static const char *next_of(const struct crash_case *c, bool failed, char out[128])
 {
