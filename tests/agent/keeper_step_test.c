@@ -7,24 +7,19 @@
 #include <jansson.h>
 
 #include "acme/jws.h"
-#include "agent/lend.h"
 #include "agent/messages.h"
-#include "agent/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/csr.h"
 #include "base/err.h"
-#include "base/file.h"
 #include "base/key.h"
 #include "base/mem.h"
 #include "base/x509.h"
 #include "ca/step_key.h"
-#include "store/generation.h"
-#include "tests/agent/config_fake.h"
-#include "tests/help/alone.h"
 #include "tests/help/certs.h"
 #include "tests/help/jose.h"
+#include "tests/help/lent.h"
 #include "tests/help/pending.h"
 #include "tests/scratch.h"
 
@@ -45,101 +40,71 @@
 	"kRJsIQ\",\"y\":\"86GVwbKVFHkcVkb324xhbrc1UvoJKAMEQS5ipOfaKRA\"}"
 
 struct stage {
-	void *scratch;
-	void *elsewhere; /* where the secrets are */
-	int snapshot;
+	struct lent lent;
 	EVP_PKEY *live; /* of generation 1 */
 };
 
-static const char config[] =
-    "state_dir = \"%s\";"
-    "issuers = { name = \"corp\"; type = \"step\"; url = "
-    "\"https://ca.corp.example:9000/\";"
-    "  provisioner = \"admin\"; %s };"
-    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-    "  issuer = \"corp\"; };";
-
-static int stage_in(void **state)
+/* An issuer with this setting, whose file is `secret`. */
+static int stage_in(void **state, const char *setting)
 {
 	struct stage *s = test_calloc(1, sizeof(*s));
+	AUTO_FREE char *before =
+	    xasprintf("issuers = { name = \"corp\"; type = \"step\";"
+		      "  url = \"https://ca.corp.example:9000/\";"
+		      "  provisioner = \"admin\"; %s = ",
+		      setting);
+	const struct lent_config c = {
+		.before = before,
+		.after = "; };"
+			 "certificates = { name = \"a\"; issuer = \"corp\";"
+			 "  names = [ \"api.example\", \"192.0.2.7\" ]; };",
+		.file = "secret",
+		.secret = "sesame\nnot that\n",
+	};
 
-	if (store_in(&s->scratch) < 0 || scratch_in(&s->elsewhere) < 0)
+	if (lent_in(&s->lent, &c) < 0)
 		return -1;
-	s->snapshot = -1;
 	s->live = certs_key(KEY_ECDSA_P256);
-	scratch_put(s->elsewhere, "secret", "sesame\nnot that\n");
 	*state = s;
 	return 0;
+}
+
+static int by_password(void **state)
+{
+	return stage_in(state, "password_file");
+}
+
+static int by_key(void **state)
+{
+	return stage_in(state, "key_file");
 }
 
 static int stage_out(void **state)
 {
 	struct stage *s = *state;
-	int rc = scratch_out(&s->scratch) | scratch_out(&s->elsewhere);
+	int rc = lent_out(&s->lent);
 
-	close(s->snapshot);
 	EVP_PKEY_free(s->live);
 	test_free(s);
 	return rc;
 }
 
-static char *path_of(const struct stage *s)
+static struct alone begin(const struct stage *s)
 {
-	return xasprintf("%s/secret", ((struct scratch *)s->elsewhere)->path);
-}
-
-/* A keeper of an issuer with this setting, whose file is `secret`. */
-static struct alone begin(struct stage *s, const char *setting)
-{
-	const struct request r = { .command = COMMAND_RENEW };
-	AUTO_FREE char *path = path_of(s);
-	AUTO_FREE char *line = xasprintf("%s = \"%s\";", setting, path);
-	AUTO_FREE char *text =
-	    xasprintf(config, ((struct scratch *)s->scratch)->path, line);
-	struct fake f = { .secret = path };
-	struct alone a;
-
-	if (fake_compile(&f, false, text, strlen(text), &s->snapshot) != 0)
-		fail_msg("%s", fake_said(&f));
-	fake_done(&f);
-	alone_start(&a, ROLE_KEEPER, &r, s->snapshot);
-	return a;
+	return lent_begin(&s->lent, COMMAND_RENEW, 0);
 }
 
 static int lend(const struct stage *s, const struct alone *a, enum lend what,
 		uint64_t generation)
 {
-	AUTO_SPEC struct spec spec = { 0 };
-	struct lend_ticket t = { .what = what, .generation = generation, .reason = 4 };
-	AUTO_MSG struct msg m = MSG_NONE;
-	char text[ERR_TEXT_MAX];
-	struct err e;
-	int fd = -1;
+	const struct lend_ticket t = {
+		.what = what,
+		.issuer = lent_issuer(&s->lent, "corp"),
+		.generation = generation,
+		.reason = 4,
+	};
 
-	assert_int_equal(spec_map(s->snapshot, &spec, &e), 0);
-	t.issuer = spec_issuer_called(&spec, "corp");
-	if (what == LEND_REVOKE)
-		t.reason = 4;
-	assert_int_equal(lend_begin(&t, &m, &fd, &e), 0);
-	if (alone_ask(a, &m, text, ERR_TEXT_MAX) != 0)
-		fail_msg("%s", text);
-	return fd;
-}
-
-static int ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
-{
-	const uint32_t type = m->type;
-	struct err e;
-
-	if (msg_send(fd, m, &e) < 0 || msg_recv(fd, m, &e) < 0)
-		fail_msg("message %u: %s", type, e.text);
-	if (m->type != MSG_FAILED) {
-		assert_int_equal(m->type, type);
-		return 0;
-	}
-	msg_get_err(m, &e);
-	snprintf(text, ERR_TEXT_MAX, "%s", e.text);
-	return e.code;
+	return lent_fd(a, &t);
 }
 
 static void put(struct msg *m, const struct buf *part)
@@ -158,7 +123,7 @@ static int ask_token(int fd, enum step_what what, const char *jwe,
 	memset(root, 0xab, sizeof(root));
 	if (jwe != NULL)
 		assert_int_equal(step_jwe_read(jwe, strlen(jwe), &j, &e), 0);
-	msg_begin(&m, SIGN_STEP, 5);
+	msg_begin(&m, SIGN_STEP, 0);
 	msg_put_u64(&m, what);
 	msg_put_bytes(&m, root, sizeof(root));
 	put(&m, &j.header);
@@ -168,7 +133,7 @@ static int ask_token(int fd, enum step_what what, const char *jwe,
 	put(&m, &j.iv);
 	put(&m, &j.text);
 	put(&m, &j.tag);
-	TRY(ask(fd, &m, text));
+	TRY(lent_ask(fd, &m, text));
 	buf_puts(&told->token, msg_get_str(&m));
 	buf_puts(&told->serial, msg_get_str(&m));
 	told->reason = msg_get_u64(&m);
@@ -187,7 +152,7 @@ static void must_have(int fd, enum step_what what, const char *jwe,
 
 static void wait_for(const struct stage *s)
 {
-	const struct scratch *dir = s->scratch;
+	const struct scratch *dir = s->lent.scratch;
 	AUTO_KEY EVP_PKEY *key = NULL;
 	struct err e;
 
@@ -197,28 +162,10 @@ static void wait_for(const struct stage *s)
 /* Generation 1. */
 static void keep(const struct stage *s)
 {
-	static const char *const names[] = { "cert.pem", "fullchain.pem" };
-	const struct scratch *dir = s->scratch;
-	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };
-	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
 	    .key = s->live, .subject = "the live one", .to = 1000, .serial = "ff01" });
-	AUTO_BUF struct buf pem = { 0 };
-	AUTO_BUF struct buf secret = { 0 };
-	uint64_t number;
-	struct err e;
 
-	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
-	assert_int_equal(key_to_pem(s->live, &secret, &e), 0);
-	assert_int_equal(generation_begin(&g, dir->fd, "a", &e), 0);
-	for (size_t i = 0; i < 2; i++)
-		assert_int_equal(generation_add(&g, names[i], pem.data, pem.len,
-						&access, &e),
-				 0);
-	assert_int_equal(generation_add(&g, "privkey.pem", secret.data, secret.len,
-					&access, &e),
-			 0);
-	assert_int_equal(generation_keep(&g, &number, &e), 0);
+	lent_keep(&s->lent, cert, s->live);
 }
 
 static EVP_PKEY *public_of(const char *jwk)
@@ -237,8 +184,8 @@ static int64_t number(const json_t *claims, const char *key)
 
 static void a_token_is_for_this_request_at_this_ca(void **state)
 {
-	struct stage *s = *state;
-	struct alone a = begin(s, "password_file");
+	const struct stage *s = *state;
+	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 0);
 	AUTO_KEY EVP_PKEY *key = public_of(JWE_PUBLIC);
 	AUTO_TOLD struct step_told told = { .reason = 0 };
@@ -273,15 +220,15 @@ static void a_token_is_for_this_request_at_this_ca(void **state)
 /* Also when it was opened before. */
 static void a_password_that_is_another_opens_nothing(void **state)
 {
-	struct stage *s = *state;
-	struct alone a = begin(s, "password_file");
+	const struct stage *s = *state;
+	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 0);
 	AUTO_TOLD struct step_told told = { .reason = 0 };
 	char text[ERR_TEXT_MAX] = "";
 
 	wait_for(s);
 	must_have(fd, STEP_SIGN, JWE, &told);
-	scratch_put(s->elsewhere, "secret", "sesamf\n");
+	scratch_put(s->lent.elsewhere, "secret", "sesamf\n");
 	assert_int_equal(ask_token(fd, STEP_SIGN, JWE, &told, text), ERR_CONFIG);
 	assert_non_null(strstr(text, "provisioner \"admin\": password_file /"));
 	assert_non_null(strstr(text, "the password does not open it"));
@@ -291,8 +238,8 @@ static void a_password_that_is_another_opens_nothing(void **state)
 
 static void a_key_may_be_in_a_file(void **state)
 {
-	struct stage *s = *state;
-	struct alone a = begin(s, "key_file");
+	const struct stage *s = *state;
+	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 0);
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P384);
 	AUTO_BUF struct buf pem = { 0 };
@@ -305,15 +252,15 @@ static void a_key_may_be_in_a_file(void **state)
 	wait_for(s);
 	assert_int_equal(key_to_pem(key, &pem, &e), 0);
 	assert_int_equal(jws_thumbprint(key, &kid, &e), 0);
-	scratch_put(s->elsewhere, "secret", pem.data);
+	scratch_put(s->lent.elsewhere, "secret", pem.data);
 	must_have(fd, STEP_SIGN, NULL, &told);
 	jose_read_compact(&j, told.token.data);
 	assert_true(jose_verifies(&j, key));
 	assert_string_equal(jose_str(j.header, "kid"), kid.data);
-	scratch_put(s->elsewhere, "secret", JWE);
+	scratch_put(s->lent.elsewhere, "secret", JWE);
 	assert_int_equal(ask_token(fd, STEP_SIGN, NULL, &told, text), ERR_CONFIG);
 	assert_non_null(strstr(text, "its key is encrypted: set password_file"));
-	scratch_put(s->elsewhere, "secret", "x\n");
+	scratch_put(s->lent.elsewhere, "secret", "x\n");
 	assert_int_equal(ask_token(fd, STEP_SIGN, NULL, &told, text), ERR_CONFIG);
 	assert_non_null(strstr(text, "no key in PEM, as JWK or JWE"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
@@ -321,8 +268,8 @@ static void a_key_may_be_in_a_file(void **state)
 
 static void what_has_ended_signs_for_itself(void **state)
 {
-	struct stage *s = *state;
-	struct alone a = begin(s, "password_file");
+	const struct stage *s = *state;
+	struct alone a = begin(s);
 	AUTO_FD int first = lend(s, &a, LEND_ORDER, 0);
 	AUTO_FD int next = lend(s, &a, LEND_ORDER, 1);
 	AUTO_TOLD struct step_told told = { .reason = 0 };
@@ -346,8 +293,8 @@ static void what_has_ended_signs_for_itself(void **state)
 
 static void a_revocation_names_the_generation(void **state)
 {
-	struct stage *s = *state;
-	struct alone a = begin(s, "password_file");
+	const struct stage *s = *state;
+	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_REVOKE, 1);
 	AUTO_TOLD struct step_told told = { .reason = 0 };
 	AUTO_TOLD struct step_told itself = { .reason = 0 };
@@ -373,8 +320,8 @@ static void a_revocation_names_the_generation(void **state)
 
 static void nothing_else_can_be_had_there(void **state)
 {
-	struct stage *s = *state;
-	struct alone a = begin(s, "password_file");
+	const struct stage *s = *state;
+	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_ORDER, 1);
 	AUTO_TOLD struct step_told told = { .reason = 0 };
 	char text[ERR_TEXT_MAX], expected[64];
@@ -389,25 +336,25 @@ static void nothing_else_can_be_had_there(void **state)
 
 		snprintf(expected, sizeof(expected), "message %u %s", type,
 			 listed ? "has the wrong fields" : "is not allowed here");
-		msg_begin(&m, type, 5);
+		msg_begin(&m, type, 0);
 		msg_put_str(&m, "a word");
-		if (ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
 			fail_msg("message %u: \"%s\"", type, text);
 	}
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+#define CASE(f, in) cmocka_unit_test_setup_teardown(f, in, stage_out)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		CASE(a_token_is_for_this_request_at_this_ca),
-		CASE(a_password_that_is_another_opens_nothing),
-		CASE(a_key_may_be_in_a_file),
-		CASE(what_has_ended_signs_for_itself),
-		CASE(a_revocation_names_the_generation),
-		CASE(nothing_else_can_be_had_there),
+		CASE(a_token_is_for_this_request_at_this_ca, by_password),
+		CASE(a_password_that_is_another_opens_nothing, by_password),
+		CASE(a_key_may_be_in_a_file, by_key),
+		CASE(what_has_ended_signs_for_itself, by_password),
+		CASE(a_revocation_names_the_generation, by_password),
+		CASE(nothing_else_can_be_had_there, by_password),
 	};
 
 	return cmocka_run_group_tests_name("keeper_step", tests, NULL, NULL);
