@@ -6,7 +6,6 @@
 
 #define BEGIN   "-----BEGIN X509 CRL-----"
 #define END     "-----END X509 CRL-----"
-#define RESULT  "\"result\":\"" /* as Go writes it, without blanks */
 #define NOT_B64 0x80
 
 /* What a character of base64 stands for; NOT_B64: it is none. */
@@ -145,8 +144,11 @@ static int end_line(struct crl_armor *a, struct err *e)
  * character. */
 static void json_char(struct crl_armor *a, char c)
 {
-	a->n_line = c == RESULT[a->n_line] ? a->n_line + 1 : c == RESULT[0];
-	if (RESULT[a->n_line] == '\0')
+	/* "result":" as Go writes it, without blanks. */
+	static const char word[] = { '"', 'r', 'e', 's', 'u', 'l', 't', '"', ':', '"' };
+
+	a->n_line = c == word[a->n_line] ? a->n_line + 1 : c == word[0];
+	if (a->n_line == sizeof(word))
 		a->state = ARMOR_BODY;
 }
 
