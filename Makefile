@@ -153,13 +153,13 @@ check: ## everything: deps, build, every test, every gate
 cases: ## run all, then note in tests/cases how many cases there are
 	@tests/run --cases
 
-crash: all $(B)/tests/crash/crash_test $(B)/tests/tools/serve ## kill -9 at every file system call (make check: a sample)
+crash: all $(B)/tests/crash/crash_test $(B)/tests/tools/serve $(B)/tests/tools/cmp_ca ## kill -9 at every file system call (make check: a sample)
 	CRASH=all $(B)/tests/crash/crash_test
 
-alloc: all $(B)/tests/crash/alloc_test $(B)/tests/tools/serve ## every allocation fails, best with SAN=1 (make check: a sample)
+alloc: all $(B)/tests/crash/alloc_test $(B)/tests/tools/serve $(B)/tests/tools/cmp_ca ## every allocation fails, best with SAN=1 (make check: a sample)
 	ALLOC=$${ALLOC:-places} $(B)/tests/crash/alloc_test
 
-calls: all $(B)/tests/crash/calls_test $(B)/tests/tools/serve ## every call that is none of files fails (make check: a sample)
+calls: all $(B)/tests/crash/calls_test $(B)/tests/tools/serve $(B)/tests/tools/cmp_ca ## every call that is none of files fails (make check: a sample)
 	CALLS=all $(B)/tests/crash/calls_test
 
 power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as root (make check: a sample)
