@@ -12,27 +12,26 @@ enum message {
 	MSG_FAILED = 1, /* err (msg_put_err) */
 
 	/* supervisor -> every role, first of all. -> none */
-	ROLE_START =
-	    10, /* struct request, host id, store, uid, gid, and for config what it must
+	ROLE_START, /* struct request, host id, store, uid, gid, and for config what it must
 			    know of the host: root, state, runtime, hooks, path */
 	ROLE_STOP, /* finish what must not be cut, then end. -> none */
 	ROLE_TELL, /* to an agent: decide, and say SUP_READY, to show that you can. ->
 		      none */
 
 	/* config -> supervisor */
-	CONFIG_INCLUDE = 20, /* pattern -> path, fd; path "": no more */
-	CONFIG_USER,         /* name -> uid, gid, home */
-	CONFIG_GROUP,        /* name -> gid */
-	CONFIG_LOOK,         /* path -> errno, mode, uid, gid, others_write */
-	CONFIG_REACH, /* folder, uid, gid of who is not a user -> why not, or "" */
-	CONFIG_CSR,   /* path -> PEM of the signing request in it */
-	CONFIG_DONE,  /* fd of the snapshot. -> none */
+	CONFIG_INCLUDE, /* pattern -> path, fd; path "": no more */
+	CONFIG_USER,    /* name -> uid, gid, home */
+	CONFIG_GROUP,   /* name -> gid */
+	CONFIG_LOOK,    /* path -> errno, mode, uid, gid, others_write */
+	CONFIG_REACH,   /* folder, uid, gid of who is not a user -> why not, or "" */
+	CONFIG_CSR,     /* path -> PEM of the signing request in it */
+	CONFIG_DONE,    /* fd of the snapshot. -> none */
 
 	/* inspect -> supervisor, for `check`; CONFIG_USER, _GROUP and _REACH too */
 	LINT_FILE, /* pattern, n -> path, fd; path "": no more */
 
 	/* agent -> supervisor */
-	SUP_HOOK = 30, /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
+	SUP_HOOK,    /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
 			  ok, joined, ms, text */
 	SUP_PROGRAM, /* challenge, enum dialect_step, certificate, identifiers, calls that
 			follow, n, n * {identifier, key authorization, digest, record,
@@ -49,7 +48,7 @@ enum message {
 	SUP_RESPONDER, /* SERVES_* -> n, n * {listen, why it could not be bound}, fd */
 
 	/* agent -> keeper */
-	KEEPER_STAMP = 40, /* first, n certificates -> n stamps, as bytes */
+	KEEPER_STAMP, /* first, n certificates -> n stamps, as bytes */
 	KEEPER_AUDIT, /* cert -> pair (0 whole, 1 not), TARGET_* of the key, file with a newer pair of somebody
 			      else (1 the first, 0 none), its end, n, n * TARGET_* */
 	/* cert, whether it must be a new one -> SubjectPublicKeyInfo; also long before its
@@ -91,6 +90,8 @@ enum message {
 	KEEPER_CRL_WRITE, /* CRL, whether it is taken away, the SHA-256s of the CAs whose CRL
 			     is good now -> whether any file was not as it is to be */
 	KEEPER_CRL_FORGET, /* the name of one that is configured no more -> . */
+	KEEPER_ROOTS, /* see rootwatch.h: issuer, PEM of the roots that it is trusted by, PEM of all that
+			 it names -> whether the first were others before */
 
 	/* keeper -> agent, after KEEPER_WATCH */
 	KEEPER_CHANGED, /* enum keeper_way, whether strangers, n, n * {cert, its stamp};
@@ -98,14 +99,13 @@ enum message {
 			   -> none */
 
 	/* worker -> keeper, on a socket that the agent has lent it (lend.h) */
-	SIGN_ACCOUNT = 65, /* -> account URL, thumbprint, whether a roll-over is open */
+	SIGN_ACCOUNT, /* -> account URL, thumbprint, whether a roll-over is open */
 	SIGN_JWS, /* enum acme_ask_kind, URL, nonce, profile, enum key_type, replaces ->
 			     JWS */
 	SIGN_REGISTERED, /* account URL; "": it exists no more -> . */
 	SIGN_ROLLED,     /* whether the CA has taken the new key -> . */
 	SIGN_CFSSL,      /* -> what its ticket is for, in JSON; its HMAC or nothing */
-	SIGN_EST =
-	    84, /* whether the same as the time before; challenge or "", its usages and
+	SIGN_EST, /* whether the same as the time before; challenge or "", its usages and
 			     purposes (csr.h) -> a request for what its ticket is for,
 			     in DER */
 	SIGN_EST_USER, /* -> user, password; "" and "" */
@@ -119,7 +119,7 @@ enum message {
 	SIGN_CMP_FIRST, /* -> reference, secret, chain PEM, key PEM; "" where there is none */
 
 	/* agent -> probe */
-	PROBE_LOOK = 70, /* host, port, name, proto, wanted, old, deadline_ms ->
+	PROBE_LOOK, /* host, port, name, proto, wanted, old, deadline_ms ->
 			      verdict, seen, detail */
 
 	/* supervisor, for `inspect`, -> probe */
@@ -139,6 +139,9 @@ enum message {
 	WORKER_ARI, /* issuer, what it calls a certificate (RFC 9773) -> whether it says
 			      anything, start, end, ask_at, URL */
 	WORKER_CRL, /* struct crl_ask, fd to write it to -> struct crl_answer; crlcall.h */
+	WORKER_ROOTS, /* see rootwatch.h: issuer, whether roots of it are kept, whether what is
+			       live shows who asks; of CMP fd to the keeper -> PEM of
+			       all CA certificates that it names */
 
 	/* worker -> agent within WORKER_ORDER, answered by the same */
 	WORKER_CHECKPOINT, /* job, order URL, n, n * {challenge, name, token, key
@@ -146,8 +149,7 @@ enum message {
 			      or ACME_ANY_WAY, name that is refused, why} -> . */
 
 	/* agent -> responder */
-	RESPONDER_ADD =
-	    80,           /* token, key authorization, name that is asked for by TLS or
+	RESPONDER_ADD,    /* token, key authorization, name that is asked for by TLS or
 			       "" -> . */
 	RESPONDER_REMOVE, /* token -> . */
 	RESPONDER_OPEN,   /* what there was before has been added: accept. -> . */
@@ -156,33 +158,24 @@ enum message {
 	RESPONDER_PAGE, /* enum responder_page. -> the same, whether it could be said, fd */
 
 	/* supervisor -> responder, after ROLE_START */
-	RESPONDER_LISTEN = 90, /* SERVES_*, fd of a listening socket. -> none */
-	RESPONDER_READY,       /* all are there. -> none */
+	RESPONDER_LISTEN, /* SERVES_*, fd of a listening socket. -> none */
+	RESPONDER_READY,  /* all are there. -> none */
 
 	/* supervisor -> inspect, after ROLE_START */
-	INSPECT_INPUT = 95, /* label, fd. -> none */
-	INSPECT_TRUST,      /* fd: what this host trusts. -> none */
-	INSPECT_SECRET,     /* fd: a password. -> none */
-	INSPECT_LIVE,       /* certificate, fd: what is live of it. -> none */
-	INSPECT_SERVED,     /* as PROBE_SHOWN. -> none */
-	INSPECT_READY,      /* all are there. -> none */
+	INSPECT_INPUT,  /* label, fd. -> none */
+	INSPECT_TRUST,  /* fd: what this host trusts. -> none */
+	INSPECT_SECRET, /* fd: a password. -> none */
+	INSPECT_LIVE,   /* certificate, fd: what is live of it. -> none */
+	INSPECT_SERVED, /* as PROBE_SHOWN. -> none */
+	INSPECT_READY,  /* all are there. -> none */
 
 	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
-	CONTROL_ASK = 100, /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
-	CONTROL_OUTPUT,    /* 0 stdout, 1 stderr; fd. -> none */
-	CONTROL_DONE,      /* exit status. -> none */
-
-	/* agent -> worker, see rootwatch.h */
-	WORKER_ROOTS = 106, /* issuer, whether roots of it are kept, whether what is
-			       live shows who asks; of CMP fd to the keeper -> PEM of
-			       all CA certificates that it names */
-
-	/* ... -> keeper */
-	KEEPER_ROOTS, /* issuer, PEM of the roots that it is trusted by, PEM of all that
-			 it names -> whether the first were others before */
+	CONTROL_ASK,    /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
+	CONTROL_OUTPUT, /* 0 stdout, 1 stderr; fd. -> none */
+	CONTROL_DONE,   /* exit status. -> none */
 
 	/* agent -> probe, see dns_task.h */
-	DNS_FIND = 110, /* challenge, n, n * name -> n, n * {owner, zone} */
+	DNS_FIND, /* challenge, n, n * name -> n, n * {owner, zone} */
 	DNS_SEND, /* challenge, zone, update -> the reply: without its TSIG record, when it was
 			 signed, fudge, error, other data, MAC; and its rcode */
 	DNS_LOOK, /* challenge, zone, n, n * {owner, value} -> servers that show all, that
