@@ -173,7 +173,7 @@ test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
 
 old_is_gone() {
 	everleaf ca lab crl >crl.pem
-	not test -e state/ca/lab/root.key
+	[ ! -e state/ca/lab/root.key ]
 }
 
 test_the_old_key_goes_with_the_last_leaf_that_it_has_signed() {
