@@ -197,6 +197,9 @@ years: all $(TOOLS) $(B)/tests/agent/life_test ## 400 days of the agent and of a
 	LIFE_DAYS=400 LIFE_SEEDS=10 $(B)/tests/agent/life_test
 	YEARS_DAYS=400 YEARS_TIMES=6 BUILD=$(B) tests/real/years_test.sh
 
+model: $(B)/tests/agent/model_test ## 100,000 steps at random, against what must hold (MODEL_SEED, MODEL_STEPS; make check: a sample)
+	MODEL_STEPS=$${MODEL_STEPS-100000} $(B)/tests/agent/model_test
+
 scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused
 	@BUILD=$(B) tests/scale/rest && tests/scale/others && BUILD=$(B) tests/scale/nonces
 
@@ -260,7 +263,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years scale bench cover install uninstall help clean hostile-roles alloc calls $(GATES)
+.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile power readers fresh soak planted years model scale bench cover install uninstall help clean hostile-roles alloc calls $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \

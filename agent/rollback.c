@@ -17,8 +17,9 @@ static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
 	struct x509_facts facts;
 	struct err e;
 
+	/* One that came by a clock that was ahead is of no use before it begins. */
 	if (inventory_facts(a, cert, number, NULL, &facts, &e) == 0)
-		return facts.not_after > clock_now();
+		return facts.not_before <= clock_now() && facts.not_after > clock_now();
 	log_warn("%s: generation %llu: %s", agent_cert_name(a, cert),
 		 (unsigned long long)number, e.text);
 	return false;
@@ -75,9 +76,11 @@ static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
 		return err_set(e, ERR_CONFIG, "%s: generation %llu is live already",
 			       name, (unsigned long long)number);
 	if (!usable(a, cert, number))
-		return err_set(e, ERR_CONFIG,
-			       "%s: generation %llu has expired or cannot be read",
-			       name, (unsigned long long)number);
+		return err_set(
+		    e, ERR_CONFIG,
+		    "%s: generation %llu has expired, has not begun or cannot "
+		    "be read",
+		    name, (unsigned long long)number);
 	return 0;
 }
 

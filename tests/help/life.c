@@ -19,6 +19,7 @@
 #include "base/x509.h"
 #include "tests/help/certs.h"
 #include "tests/help/lab.h"
+#include "tests/help/life_steps.h"
 
 #define H LIFE_H
 #define D LIFE_D
@@ -43,7 +44,7 @@ uint32_t life_draw(struct life *l, uint32_t below)
 
 /* -- what is to happen -- */
 
-static void put_span(struct life_spans *s, int64_t from, int64_t until)
+void life_put_span(struct life_spans *s, int64_t from, int64_t until)
 {
 	if (s->n == LIFE_OUTAGES)
 		abort();
@@ -62,7 +63,7 @@ static void plan_outages(struct life *l, enum life_ca ca)
 							    : 3 * D;
 
 		at += 12 * H + life_draw(l, (uint32_t)(20 * D));
-		put_span(&l->down[ca], at, at + span);
+		life_put_span(&l->down[ca], at, at + span);
 		at += span;
 	}
 }
@@ -72,7 +73,8 @@ static void plan_event(struct life *l, int64_t at, enum life_event_kind kind,
 {
 	if (l->n_events == LIFE_EVENTS)
 		abort();
-	l->events[l->n_events++] = (struct life_event){ at, kind, value };
+	l->events[l->n_events++] =
+	    (struct life_event){ .at = at, .kind = kind, .value = value };
 }
 
 static void plan_set(struct life *l, int64_t at)
@@ -84,7 +86,7 @@ static void plan_set(struct life *l, int64_t at)
 	plan_event(l, at, LIFE_SET, step);
 	plan_event(l, at + span, LIFE_SET, 0);
 	if (step > H || step < -H) /* and what has been begun by it is ended */
-		put_span(&l->lame, at, at + span + 60);
+		life_put_span(&l->lame, at, at + span + 60);
 }
 
 static void plan_sleep(struct life *l, int64_t at)
@@ -93,7 +95,7 @@ static void plan_sleep(struct life *l, int64_t at)
 	const int64_t span = spans[life_draw(l, 4)];
 
 	plan_event(l, at, LIFE_SLEEP, span);
-	put_span(&l->lame, at, at + span);
+	life_put_span(&l->lame, at, at + span);
 }
 
 /* One every few days, one after the other. */
@@ -120,14 +122,23 @@ static void plan_events(struct life *l)
 
 /* -- beginning -- */
 
-static void name_cert(struct life_cert *c, int i)
+unsigned life_kind(const struct life *l, unsigned i)
 {
-	c->life_s = 6 * D + i * (398 - 6) * D / (LIFE_CERTS - 1);
-	snprintf(c->name, sizeof(c->name), "c%03d", i);
-	snprintf(c->names, sizeof(c->names), "c%03d.example.org", i);
-	c->by[LIFE_OWN] = i % 8 < 5;
-	c->by[LIFE_PLAIN] = i % 8 == 5 || i % 8 == 6;
-	c->by[LIFE_ARI] = i % 8 >= 6;
+	return l->plan.steps != 0 ? 4 + i % 4 : i % 8;
+}
+
+static void name_cert(struct life *l, unsigned i)
+{
+	struct life_cert *c = &l->certs[i];
+	const unsigned kind = life_kind(l, i);
+	const int64_t longest = l->plan.steps != 0 ? 60 : 398;
+
+	c->life_s = 6 * D + i * (longest - 6) * D / (int64_t)(l->n_certs - 1);
+	snprintf(c->name, sizeof(c->name), "c%03u", i);
+	snprintf(c->names, sizeof(c->names), "c%03u.example.org", i);
+	c->by[LIFE_OWN] = kind < 5;
+	c->by[LIFE_PLAIN] = kind == 5 || kind == 6;
+	c->by[LIFE_ARI] = kind >= 6;
 }
 
 static void make_ca(struct life *l)
@@ -155,12 +166,17 @@ void life_begin(struct life *l, const struct life_plan *plan, int dir)
 			    .super = -1,
 			    .in = MSG_NONE };
 	l->end_ms = l->true_ms + plan->days * D * 1000;
-	plan_outages(l, LIFE_PLAIN);
-	plan_outages(l, LIFE_ARI);
+	l->n_certs = plan->steps != 0 ? LIFE_STEPS_CERTS : LIFE_CERTS;
+	if (plan->steps != 0) {
+		life_steps_plan(l);
+	} else {
+		plan_outages(l, LIFE_PLAIN);
+		plan_outages(l, LIFE_ARI);
+	}
 	if (plan->moves)
 		plan_events(l);
-	for (int i = 0; i < LIFE_CERTS; i++)
-		name_cert(&l->certs[i], i);
+	for (unsigned i = 0; i < l->n_certs; i++)
+		name_cert(l, i);
 	for (int i = 0; i < LIFE_WORKERS; i++)
 		l->workers[i].fd = -1;
 	make_ca(l);
@@ -209,6 +225,7 @@ static void leave(struct life *l)
 bool life_start(struct life *l)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
+	const char *name;
 	struct role_start s = { .request = { .command = COMMAND_AGENT,
 					     .warn_s = -1,
 					     .crit_s = -1,
@@ -226,9 +243,12 @@ bool life_start(struct life *l)
 		leave(l);
 	if (l->true_ms >= l->end_ms)
 		return false;
+	if (l->plan.steps != 0)
+		life_steps_ask(l, &s.request, &name);
 	l->stopping = false;
 	l->asked = true;
 	l->n_starts++;
+	l->told_watch = false;
 	l->super = open_pair(ROLE_FD_SUPERVISOR);
 	l->keeper = open_pair(ROLE_FD_PEER);
 	dup2(l->snapshot, ROLE_FD_SNAPSHOT);
@@ -240,12 +260,12 @@ bool life_start(struct life *l)
 
 /* -- time -- */
 
-static void stop(struct life *l)
+void life_stop(struct life *l)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct err e;
 
-	if (l->stopping)
+	if (l->stopping || l->super < 0)
 		return;
 	l->stopping = true;
 	msg_begin(&m, ROLE_STOP, 0);
@@ -286,7 +306,10 @@ static bool happen(struct life *l, const struct life_event *ev)
 		l->true_ms += ev->value * 1000;
 		return false;
 	case LIFE_RESTART:
-		stop(l);
+		life_stop(l);
+		break;
+	case LIFE_STEP:
+		return life_step(l, ev);
 	}
 	return true;
 }
@@ -297,6 +320,16 @@ static void pass(struct life *l, int64_t until_ms)
 		return;
 	l->mono_ms += until_ms - l->true_ms;
 	l->true_ms = until_ms;
+}
+
+void life_idle(struct life *l, int64_t until_ms)
+{
+	while (l->next_event < l->n_events &&
+	       l->events[l->next_event].at * 1000 <= until_ms) {
+		pass(l, l->events[l->next_event].at * 1000);
+		(void)happen(l, &l->events[l->next_event]);
+	}
+	pass(l, until_ms);
 }
 
 bool life_wait(struct life *l, int64_t *timeout_ms)
@@ -319,7 +352,7 @@ bool life_wait(struct life *l, int64_t *timeout_ms)
 	if (next_ms == event_ms)
 		return happen(l, ev);
 	if (next_ms == end_ms)
-		stop(l);
+		life_stop(l);
 	return true;
 }
 

@@ -12,6 +12,8 @@
  * the CAs are asked, and without due(): see life_check.c. What is not so ends the process
  * with a line that says when.
  *
+ * In a life of steps (life_steps.h) more happens to it, and more is looked at.
+ *
  * A test that uses this has to give the calls that ask what time it is, and wait, to
  * life_clock() and life_wait(): they are its own, for a library must not replace them.
  */
@@ -22,6 +24,7 @@
 #include <stdint.h>
 #include <time.h>
 
+#include "agent/request.h"
 #include "base/buf.h"
 #include "base/key.h"
 #include "base/msg.h"
@@ -31,7 +34,15 @@
 #define LIFE_D     (24 * LIFE_H)
 #define LIFE_START INT64_C(1795235000) /* 2026-11-21 */
 
-enum { LIFE_CERTS = 200, LIFE_OUTAGES = 512, LIFE_EVENTS = 256, LIFE_WORKERS = 64 };
+enum {
+	LIFE_CERTS = 200,
+	LIFE_OUTAGES = 512,
+	LIFE_EVENTS = 1024,
+	LIFE_WORKERS = 64,
+	LIFE_STEPS = 512,
+	LIFE_HOOKS = 2,
+	LIFE_WRONG = 99, /* the status of a process that found what does not hold */
+};
 
 /* Who gives certificates: the embedded CA, an ACME CA by whose certificate nobody can
  * come whose clock is far off, and one that suggests when to renew. */
@@ -46,20 +57,38 @@ struct life_spans {
 	size_t n;
 };
 
+enum life_event_kind {
+	LIFE_SET,
+	LIFE_SLEEP,
+	LIFE_RESTART,
+	LIFE_STEP, /* see life_steps.h */
+};
+
+struct life_event {
+	int64_t at;
+	enum life_event_kind kind;
+	int64_t value; /* what is added to the true time; how long; enum life_step */
+	unsigned step;
+	unsigned cert;
+	uint32_t drawn; /* for whatever the step leaves open */
+};
+
 /* What happens in one life; all lives with the same seed are the same. */
 struct life_plan {
 	uint32_t seed;
 	int64_t days;
 	int64_t ahead_s; /* the clock, all the time */
 	bool moves; /* the clock is set, the host sleeps, the agent is started anew */
+	unsigned steps;                  /* 0: it is no life of steps */
+	bool without[LIFE_STEPS];        /* ... those are left out */
+	const struct life_event *script; /* those, in place of any that are drawn */
 };
 
-enum life_event_kind { LIFE_SET, LIFE_SLEEP, LIFE_RESTART };
-
-struct life_event {
-	int64_t at;
-	enum life_event_kind kind;
-	int64_t value; /* what is added to the true time; how long */
+/* What a person asks for, or what the daemon is started for. */
+struct life_ask {
+	enum command command;
+	unsigned flags;
+	unsigned cert;
 };
 
 /* One set that the keeper has. */
@@ -73,16 +102,28 @@ struct life_cert {
 	char names[32];
 	int64_t life_s;
 	bool by[LIFE_CAS]; /* who is asked for it */
-	struct life_set live, stored;
+	struct life_set live;
+	uint64_t stored;              /* the number of the last */
+	uint64_t before;              /* of what was live before */
 	int64_t ordered_at[LIFE_CAS]; /* for the next set; 0: not */
 	unsigned n_issued;
 	int64_t day; /* and how often a CA was asked for it in that */
 	unsigned n_tried;
-	char id[128],
-	    next_id[128]; /* as its CA calls what is live, and what it gave last */
+	char id[128];            /* as its CA calls what is live */
 	struct life_span window; /* that its CA has told of it; until 0: none */
 	int64_t told_at;         /* ... first */
 	bool hurried;            /* ... and that was over */
+	/* In a life of steps. */
+	bool absent; /* not in the configuration */
+	bool wide;   /* has a second name there */
+	bool ordered_wide[LIFE_CAS];
+	bool excused;                /* somebody has asked for something */
+	int64_t since;               /* when it came to be as it is now */
+	uint64_t changes;            /* by somebody else */
+	bool edited, broken;         /* its file, its pair, and not yet mended */
+	uint64_t hooked[LIFE_HOOKS]; /* what they were told of last, and succeeded */
+	uint64_t to_revoke;          /* was said to be noted; 0: nothing */
+	uint64_t revoked;            /* its CA knows of the last; 0: none */
 };
 
 /* One worker, and what it is at. */
@@ -92,7 +133,7 @@ struct life_worker {
 	uint32_t type;
 	uint32_t id;
 	uint64_t job;
-	uint32_t cert;
+	struct life_cert *cert; /* NULL: none that is live */
 	enum life_ca ca;
 	bool acknowledged;
 };
@@ -126,6 +167,23 @@ struct life {
 	unsigned n_early; /* renewed before it was time, since the clock was set */
 	int64_t set_at;
 	int64_t dated_at; /* a CA has said last what time it is */
+	size_t n_certs;
+	/* In a life of steps. */
+	struct life_ask asked_for,
+	    next; /* of the agent that runs; of the one after it */
+	bool has_next, anew, new_member, again, swept;
+	uint64_t run;
+	bool told_watch; /* it waits for what changes */
+	bool full;       /* the disk */
+	bool was_full;   /* ... while this agent ran */
+	bool bad[LIFE_HOOKS];
+	int kill_in; /* calls; 0: not to be */
+	bool kill_all, killed;
+	unsigned revoking; /* the certificate; and its set */
+	uint64_t revoking_number;
+	uint64_t number_before;
+	unsigned n_steps, n_kills;
+	int output;
 };
 
 /* All of it, in the folder `dir`; then the agent as often as it is started. */
@@ -140,10 +198,28 @@ void life_turn(struct life *l);
  * to be looked at again; false: the time is over, or the clock is another one. */
 bool life_wait(struct life *l, int64_t *timeout_ms);
 
+/* No agent runs until then. */
+void life_idle(struct life *l, int64_t until_ms);
+
 /* What that clock says. */
 void life_clock(const struct life *l, clockid_t id, struct timespec *t);
 
+/* By whom certificate `i` is: 0 to 4 the embedded CA, 5 one ACME CA, 7 the other, 6 both. */
+unsigned life_kind(const struct life *l, unsigned i);
+
+/* Have the agent end in good order. */
+void life_stop(struct life *l);
+void life_put_span(struct life_spans *s, int64_t from, int64_t until);
+
 /* -- life_peers.c -- */
+
+void life_answer(int fd, struct msg *m);
+void life_fail(int fd, uint32_t id, const struct err *why);
+bool life_ca_is_there(const struct life *l, enum life_ca ca);
+void life_be_away(struct life *l, struct life_worker *w);
+uint64_t life_stamp(const struct life_cert *c); /* what the keeper says of it */
+/* By its number in the snapshot. */
+struct life_cert *life_cert_at(struct life *l, uint64_t i);
 
 void life_keep(struct life *l); /* the keeper answers */
 void life_work(struct life *l); /* workers do */
@@ -163,7 +239,7 @@ bool life_could(const struct life *l, const struct life_cert *c, int64_t from,
 
 void life_tried(const struct life *l, struct life_cert *c);
 void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca);
-void life_made_live(struct life *l, struct life_cert *c);
+void life_made_live(struct life *l, struct life_cert *c, const struct life_set *set);
 /* Something is about to happen: what happened before is over by now. */
 void life_settled(const struct life *l);
 void life_over(struct life *l);

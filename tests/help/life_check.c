@@ -39,7 +39,7 @@ void life_wrong(const struct life *l, const struct life_cert *c, const char *tex
 		(long long)((life_now(l) - LIFE_START) / D), text_time(at, life_now(l)),
 		l->ahead_s != 0 ? ", the clock is off" : "", c == NULL ? "" : ", ",
 		c == NULL ? "" : c->name, text);
-	_exit(1);
+	_exit(LIFE_WRONG);
 }
 
 bool life_is_in(const struct life_spans *s, int64_t at)
@@ -76,10 +76,12 @@ bool life_could(const struct life *l, const struct life_cert *c, int64_t from,
 
 static void check_end(const struct life *l, const struct life_cert *c)
 {
-	const int64_t third =
-	    c->live.not_after - (c->live.not_after - c->live.not_before) / 3;
+	const int64_t life_s = c->live.not_after - c->live.not_before;
+	const int64_t third = c->since > c->live.not_after - life_s / 3
+				  ? c->since
+				  : c->live.not_after - life_s / 3;
 
-	if (c->live.number != 0 && life_now(l) > c->live.not_after &&
+	if (!c->absent && c->live.number != 0 && life_now(l) > c->live.not_after &&
 	    life_could(l, c, third, c->live.not_after))
 		life_wrong(l, c, "has expired, and could have been renewed");
 }
@@ -108,7 +110,7 @@ static void check_begin(struct life *l, const struct life_cert *c)
 	const bool is_off = l->ahead_s > D || l->ahead_s < -D;
 	const int64_t now = is_off ? life_now(l) : life_host(l);
 
-	if (c->live.number == 0 || c->hurried ||
+	if (c->live.number == 0 || c->hurried || c->excused ||
 	    c->live.not_before > life_host(l) + D || /* by a clock that was ahead */
 	    now - c->live.not_before >= life_s * 45 / 100)
 		return;
@@ -137,12 +139,13 @@ static void check_window(const struct life *l, const struct life_cert *c)
 	const int64_t now = life_now(l);
 	const int64_t until = c->hurried ? c->told_at : w->until;
 
-	if (w->until == 0 || l->ahead_s != 0 || c->by[LIFE_PLAIN] ||
+	if (w->until == 0 || c->excused || l->ahead_s != 0 || c->by[LIFE_PLAIN] ||
 	    now - l->set_at < SOON_S) /* was begun by the clock that there was */
 		return;
 	if (!c->hurried && now < w->from)
 		life_wrong(l, c, "is renewed before its window");
-	if (now > until + SOON_S && was_well(l, LIFE_ARI, c->told_at, now))
+	if (l->plan.steps == 0 && now > until + SOON_S &&
+	    was_well(l, LIFE_ARI, c->told_at, now))
 		life_wrong(l, c, "is renewed after its window");
 }
 
@@ -164,32 +167,47 @@ void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca)
 
 	if (ca == LIFE_ARI)
 		check_window(l, c);
-	if (before != 0 && life_now(l) - before < ORDER_LIFE &&
+	if (before != 0 && !c->excused && life_now(l) - before < ORDER_LIFE &&
 	    !c->by[LIFE_PLAIN + LIFE_ARI - ca] && !life_is_in(&l->lame, before))
 		life_wrong(l, c, "is ordered once more");
 	if (before == 0 || !life_is_in(&l->lame, before)) /* else gone on with */
 		c->ordered_at[ca] = life_now(l);
 }
 
-void life_made_live(struct life *l, struct life_cert *c)
+void life_made_live(struct life *l, struct life_cert *c, const struct life_set *set)
 {
+	const bool is_back = set->number < c->live.number;
+	/* Where a hook's test has refused it, what was there before comes back. */
+	const bool is_restored = is_back && set->number == c->before &&
+				 l->asked_for.command != COMMAND_ROLLBACK;
+	/* What is of no use is replaced by what an hour mends. */
+	const int64_t skew_s = c->broken || c->excused ? D : SKEW_S;
+	/* What was verified by one clock, and is installed by the next. */
+	const bool was_set = l->plan.steps != 0 && life_now(l) - l->set_at < SOON_S;
+
 	check_end(l, c);
-	check_begin(l, c);
+	if (!is_back)
+		check_begin(l, c);
 	if (c->live.not_after > life_host(l) &&
-	    c->stored.not_before > life_host(l) + SKEW_S)
+	    set->not_before > life_host(l) + skew_s && !is_restored && !was_set)
 		life_wrong(l, c, "is made live before it begins");
-	c->live = c->stored;
-	memcpy(c->id, c->next_id, sizeof(c->id));
+	c->before = c->live.number;
+	c->live = *set;
 	memset(c->ordered_at, 0, sizeof(c->ordered_at));
 	c->window.until = 0;
-	c->hurried = false;
+	c->hurried = c->broken = false;
+	c->excused = is_back;
+	c->since = life_now(l);
 }
 
 void life_settled(const struct life *l)
 {
 	if (l->ahead_s != 0 || life_now(l) - l->set_at < MENDED_S)
 		return;
-	for (int i = 0; i < LIFE_CERTS; i++)
+	for (int64_t at = life_now(l) - MENDED_S; at <= life_now(l); at += 60)
+		if (life_is_in(&l->lame, at))
+			return;
+	for (size_t i = 0; i < l->n_certs; i++)
 		if (l->certs[i].live.not_before > life_now(l) + D)
 			life_wrong(l, &l->certs[i], "is live, and does not begin yet");
 }
@@ -197,10 +215,10 @@ void life_settled(const struct life *l)
 void life_over(struct life *l)
 {
 	life_settled(l);
-	for (int i = 0; i < LIFE_CERTS; i++) {
+	for (size_t i = 0; i < l->n_certs; i++) {
 		const struct life_cert *c = &l->certs[i];
 
-		if (c->live.number == 0)
+		if (c->live.number == 0 && !c->absent)
 			life_wrong(l, c, "was never had");
 		check_end(l, c);
 	}

@@ -1,0 +1,203 @@
+#include "tests/help/life_steps.h"
+
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/file.h"
+#include "base/text.h"
+#include "base/x509.h"
+#include "store/generation.h"
+
+#define H LIFE_H
+
+static bool facts_of(const struct life *l, const struct life_cert *c, uint64_t number,
+		     struct x509_facts *facts)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	char path[128];
+	struct err e;
+
+	snprintf(path, sizeof(path), "archive/%s/%010llu/cert.pem", c->name,
+		 (unsigned long long)number);
+	return file_read(l->dir, path, LIMIT_CHAIN_BYTES, &pem, &e) == 0 &&
+	       x509_facts_from_pem(pem.data, pem.len, facts, &e) == 0;
+}
+
+void life_model_revoked(struct life *l, const char *serial)
+{
+	struct x509_facts facts;
+
+	for (size_t i = 0; i < l->n_certs; i++)
+		for (uint64_t n = l->certs[i].stored; n > 0; n--)
+			if (facts_of(l, &l->certs[i], n, &facts) &&
+			    strcmp(facts.serial, serial) == 0)
+				l->certs[i].revoked = n;
+}
+
+void life_model_look(const struct life *l)
+{
+	struct x509_facts facts;
+	uint64_t number;
+	struct err e;
+
+	for (size_t i = 0; i < l->n_certs; i++) {
+		const struct life_cert *c = &l->certs[i];
+
+		if (generation_current(l->dir, c->name, &number, &e) < 0 ||
+		    number != c->live.number)
+			life_wrong(l, c, "another set is live than was made so");
+		if (number != 0 && !facts_of(l, c, number, &facts))
+			life_wrong(l, c, "what is live is not in the store");
+	}
+}
+
+/* -- commands -- */
+
+static void check_revoked(struct life *l, struct life_cert *c, int status)
+{
+	const bool replace = (l->asked_for.flags & REQUEST_REPLACE) != 0;
+	struct x509_facts facts;
+
+	/* One that has ended, by the clock that there is, is revoked by nobody. */
+	if (facts_of(l, c, l->number_before, &facts) && facts.not_after <= life_host(l))
+		return;
+	if (status == 1 && !l->was_full && l->number_before != 0)
+		c->to_revoke = l->number_before;
+	if (status != 0)
+		return;
+	if (replace && c->live.number <= l->number_before)
+		life_wrong(l, c, "is said to be replaced, and is not");
+	if (c->revoked < l->number_before)
+		life_wrong(l, c, "is said to be revoked, and is not");
+}
+
+void life_model_done(struct life *l, int status)
+{
+	struct life_cert *c = &l->certs[l->asked_for.cert];
+
+	switch ((int)l->asked_for.command) {
+	case COMMAND_RENEW:
+		if (status == 0 && c->live.number <= l->number_before)
+			life_wrong(l, c, "is said to be renewed, and is not");
+		break;
+	case COMMAND_ROLLBACK:
+		if (status == 0 && c->live.number >= l->number_before)
+			life_wrong(l, c, "is said to be rolled back, and is not");
+		break;
+	case COMMAND_FORGET:
+		if (status == 0 && c->live.number != 0)
+			life_wrong(l, c, "is said to be forgotten, and is not");
+		break;
+	case COMMAND_REVOKE:
+		check_revoked(l, c, status);
+		break;
+	default:
+		break;
+	}
+}
+
+/* -- status -- */
+
+static bool is_owed(const json_t *row, const char *hook)
+{
+	const json_t *owed = json_object_get(row, "hooks_pending"), *one;
+	size_t i;
+
+	json_array_foreach(owed, i, one) if (strcmp(json_string_value(one), hook) ==
+					     0) return true;
+	return false;
+}
+
+static void check_row(const struct life *l, const struct life_cert *c,
+		      const json_t *row)
+{
+	const char *until = json_string_value(json_object_get(row, "not_after"));
+	const uint64_t number =
+	    (uint64_t)json_integer_value(json_object_get(row, "generation"));
+	char at[TEXT_TIME_MAX];
+
+	if (number != c->live.number)
+		life_wrong(l, c, "status says that another set is live");
+	if (number != 0 &&
+	    (until == NULL || strcmp(until, text_time(at, c->live.not_after)) != 0))
+		life_wrong(l, c, "status says that it ends at another time");
+	for (int h = 0; h < LIFE_HOOKS; h++)
+		if (c->hooked[h] != number && !is_owed(row, h == 0 ? "h0" : "h1"))
+			life_wrong(l, c, "status does not say what is owed to a hook");
+}
+
+static const json_t *row_of(const json_t *all, const char *name)
+{
+	const json_t *row;
+	size_t i;
+
+	json_array_foreach(all, i, row) if (strcmp(json_string_value(
+						       json_object_get(row, "name")),
+						   name) == 0) return row;
+	return NULL;
+}
+
+/* Whether it could still matter to anybody. */
+static bool is_to_be_revoked(const struct life *l, const struct life_cert *c)
+{
+	struct x509_facts facts;
+
+	return c->to_revoke != 0 && c->revoked < c->to_revoke && !c->absent &&
+	       facts_of(l, c, c->to_revoke, &facts) && facts.not_after > life_now(l);
+}
+
+void life_model_status(struct life *l, const char *text)
+{
+	json_error_t e;
+	json_t *all = json_loads(text, JSON_REJECT_DUPLICATES, &e);
+	const json_t *rows = json_object_get(all, "certificates");
+	const json_t *revocations = json_object_get(all, "revocations");
+
+	if (all == NULL)
+		life_wrong(l, NULL, "status is no JSON");
+	for (size_t i = 0; i < l->n_certs; i++) {
+		const struct life_cert *c = &l->certs[i];
+		const json_t *row = row_of(rows, c->name);
+
+		if ((row != NULL) == c->absent)
+			life_wrong(l, c, "status has other certificates");
+		if (row != NULL)
+			check_row(l, c, row);
+		if (is_to_be_revoked(l, c) && row_of(revocations, c->name) == NULL)
+			life_wrong(l, c, "status does not say what is to be revoked");
+	}
+	json_decref(all);
+}
+
+/* -- in the end -- */
+
+void life_model_over(struct life *l)
+{
+	for (size_t i = 0; i < l->n_certs; i++) {
+		const struct life_cert *c = &l->certs[i];
+		struct x509_facts facts;
+
+		if (c->absent)
+			continue;
+		if (!facts_of(l, c, c->live.number, &facts))
+			life_wrong(l, c, "what is live is not in the store");
+		if (facts.n_names != 1 + (size_t)c->wide)
+			life_wrong(l, c, "has other names than it is to have");
+		if (c->edited || c->broken)
+			life_wrong(l, c, "was changed by somebody, and is not mended");
+		if (is_to_be_revoked(l, c))
+			life_wrong(l, c, "was to be revoked, and is not");
+		for (int h = 0; h < LIFE_HOOKS; h++)
+			if (c->hooked[h] != c->live.number)
+				life_wrong(l, c, "a hook was not told of what is live");
+	}
+}
