@@ -77,12 +77,12 @@ bool life_could(const struct life *l, const struct life_cert *c, int64_t from,
 static void check_end(const struct life *l, const struct life_cert *c)
 {
 	const int64_t life_s = c->live.not_after - c->live.not_before;
-	const int64_t third = c->since > c->live.not_after - life_s / 3
-				  ? c->since
-				  : c->live.not_after - life_s / 3;
+	/* What was gone back to by hand stays for as long as it can. */
+	const int64_t third = c->live.not_after - life_s / (c->is_back ? 20 : 3);
+	const int64_t from = c->since > third ? c->since : third;
 
 	if (!c->absent && c->live.number != 0 && life_now(l) > c->live.not_after &&
-	    life_could(l, c, third, c->live.not_after))
+	    life_could(l, c, from, c->live.not_after))
 		life_wrong(l, c, "has expired, and could have been renewed");
 }
 
@@ -116,6 +116,8 @@ static void check_begin(struct life *l, const struct life_cert *c)
 		return;
 	if (!is_off && was_ordered_lame(l, c))
 		return;
+	if (l->plan.steps != 0 && life_now(l) - l->set_at < SOON_S)
+		return; /* was begun by the clock that there was */
 	if (!is_off)
 		life_wrong(l, c, "is renewed before half of its life is over");
 	if (is_believed(l, c))
@@ -196,7 +198,7 @@ void life_made_live(struct life *l, struct life_cert *c, const struct life_set *
 	memset(c->ordered_at, 0, sizeof(c->ordered_at));
 	c->window.until = 0;
 	c->hurried = c->broken = false;
-	c->excused = is_back;
+	c->excused = c->is_back = is_back;
 	c->since = life_now(l);
 }
 
