@@ -108,8 +108,8 @@ static void make_leaves(struct stage *s)
 	for (int i = 0; i < CERTS; i++) {
 		AUTO_FREE char *value = xasprintf("c%02d.example", i);
 		const struct name name = { NAME_DNS, value };
-		const struct local_request r = { &name, 1, key, USAGE_SERVER,
-						 90 * DAY };
+		const struct local_request r = { &name,        1,        key,
+						 USAGE_SERVER, 90 * DAY, NULL };
 		AUTO_BUF struct buf chain = { 0 };
 
 		if (local_issue(&s->profile, &s->ca, &r, clock_now(), &chain, &e) < 0)
