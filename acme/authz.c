@@ -110,8 +110,10 @@ static int take_challenge(const struct acme *a, const struct doc *c, struct auth
 	const char *url = doc_str(c, "url");
 	AUTO_BUF struct buf shown = { 0 };
 
+	if (token == NULL)
+		return err_set(e, ERR_PROTO, "the challenge has no token");
 	show(&shown, token);
-	if (token == NULL || !token_is_valid(token, strlen(token)))
+	if (!token_is_valid(token, strlen(token)))
 		return err_set(e, ERR_PROTO, "\"%s\" is not a token", shown.data);
 	TRY(acme_check_url(a, "URL of the challenge", url, e));
 	z->challenge = xstrdup(url);

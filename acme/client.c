@@ -109,7 +109,8 @@ static int judge(const struct acme_reply *reply, struct err *e)
 {
 	if (is_fine(reply))
 		return 0;
-	return problem_err(e, reply->http.status, reply->doc, reply->retry_at_ms);
+	return problem_err(e, reply->http.status, reply->doc, &reply->http.body,
+			   reply->retry_at_ms);
 }
 
 int acme_get(struct acme *a, const char *url, struct acme_reply *reply, struct err *e)

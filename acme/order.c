@@ -16,9 +16,11 @@
 #include "base/doc.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 #include "base/x509.h"
 
 #define URL_SHOWN_MAX 200 /* bytes of an order's URL in a message */
+#define SAID_MAX      60 /* ... of what comes instead of an order */
 
 /* RFC 8555 7.1.6 */
 enum order_status {
@@ -60,13 +62,18 @@ static int order_load(struct order *o, struct err *e)
 		[ORDER_INVALID] = "invalid",
 	};
 	const char *status = doc_str(o->last.doc, "status");
+	AUTO_BUF struct buf text = { 0 };
 
 	for (enum order_status i = 0; status != NULL && i < ORDER_STATUSES; i++)
 		if (strcmp(status, words[i]) == 0) {
 			o->status = i;
 			return 0;
 		}
-	return err_set(e, ERR_PROTO, "the order has no status that is known");
+	if (o->last.doc != NULL)
+		return err_set(e, ERR_PROTO, "the order has no status that is known");
+	text_escape(&text, o->last.http.body.data, o->last.http.body.len, SAID_MAX);
+	return err_set(e, ERR_PROTO, "the CA sends no order, but \"%s\"",
+		       text.len == 0 ? "" : text.data);
 }
 
 static const struct doc *authorizations(const struct order *o)
@@ -150,11 +157,13 @@ static int order_create(struct order *o, struct err *e)
 {
 	const struct acme_host *host = o->acme->host;
 
-	if (send_new_order(o, e) < 0) {
-		err_wrap(e, "new order");
-		return order_refused(o, e);
+	const int rc = send_new_order(o, e);
+
+	if (rc < 0 || acme_check_url(o->acme, "URL of the order", o->last.location, e) < 0) {
+		err_wrap(e, "new order %.*s", URL_SHOWN_MAX,
+			 o->acme->directory.new_order);
+		return rc < 0 ? order_refused(o, e) : e->code;
 	}
-	TRY(acme_check_url(o->acme, "URL of the order", o->last.location, e));
 	o->url = xstrdup(o->last.location);
 	o->polls = 0;
 	TRY(host->checkpoint(host->arg, o->url, NULL, 0, e));

@@ -112,7 +112,7 @@ bool problem_is(const struct doc *doc, const char *word)
 static int fill(struct err *e, enum err_code code, int64_t retry_at_ms,
 		const struct buf *text)
 {
-	const char *said = text->data == NULL ? "it says nothing more" : text->data;
+	const char *said = text->len == 0 ? "it says nothing more" : text->data;
 	const int64_t now_ms = clock_now_ms();
 	const int64_t soonest = now_ms + PROBLEM_SOON_S * INT64_C(1000);
 
@@ -125,7 +125,8 @@ static int fill(struct err *e, enum err_code code, int64_t retry_at_ms,
 	return err_later(e, retry_at_ms, "%s", said);
 }
 
-int problem_err(struct err *e, long status, const struct doc *doc, int64_t retry_at_ms)
+int problem_err(struct err *e, long status, const struct doc *doc,
+		const struct buf *page, int64_t retry_at_ms)
 {
 	AUTO_BUF struct buf text = { 0 };
 	enum err_code code = code_of(doc);
@@ -137,6 +138,8 @@ int problem_err(struct err *e, long status, const struct doc *doc, int64_t retry
 	else if (code == ERR_PROTO && (status == 401 || status == 403))
 		code = ERR_REFUSED;
 	describe_all(&text, doc);
+	if (doc == NULL && page != NULL)
+		text_escape(&text, page->data, page->len, DETAIL_MAX);
 	fill(e, code, retry_at_ms, &text);
 	return err_wrap(e, "the CA answers %ld", status);
 }

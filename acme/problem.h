@@ -17,6 +17,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+struct buf;
 struct doc;
 struct err;
 
@@ -25,8 +26,10 @@ struct err;
 #define PROBLEM_LATER_S 3600
 #define PROBLEM_SOON_S  5
 
-/* Fill e from the answer; returns its code. `doc` may be NULL. */
-int problem_err(struct err *e, long status, const struct doc *doc, int64_t retry_at_ms);
+/* Fill e from the answer; returns its code. `doc` may be NULL: then the first words of the
+ * page that came instead are told (NULL: none came). */
+int problem_err(struct err *e, long status, const struct doc *doc,
+		const struct buf *page, int64_t retry_at_ms);
 
 /* Fill e from the `error` of a challenge or an order (RFC 8555 7.1.3, 8). */
 int problem_err_of(struct err *e, const struct doc *error);

@@ -102,7 +102,7 @@ int registration_find(struct acme *a, bool *known, struct err *e)
 	TRY(begin(a, e));
 	*known = a->account.kid != NULL;
 	if (!*known && find(a, known, e) < 0)
-		return err_wrap(e, "account");
+		return err_wrap(e, "account %s", a->directory.new_account);
 	return 0;
 }
 
@@ -182,7 +182,7 @@ int acme_ready(struct acme *a, struct err *e)
 {
 	TRY(begin(a, e));
 	if (a->account.kid == NULL && find_or_make(a, e) < 0)
-		return err_wrap(e, "account");
+		return err_wrap(e, "account %s", a->directory.new_account);
 	return 0;
 }
 

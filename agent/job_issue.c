@@ -208,8 +208,10 @@ int verifying_begin(struct agent *a, struct job *j, struct err *e)
 	AUTO_BUF struct buf rest = { 0 };
 	AUTO_BUF struct buf meta = { 0 };
 
-	if (read_chain(a, j, &chain, e) < 0)
-		return err_wrap(e, "the CA's certificate");
+	if (read_chain(a, j, &chain, e) < 0) {
+		err_wrap(e, "the certificate that it has sent");
+		return tell_issuer(a, j, e);
+	}
 	x509_order(chain, j->spki.data, j->spki.len);
 	if (verify(a, j, chain, e) < 0)
 		return tell_issuer(a, j, e);

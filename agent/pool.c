@@ -10,7 +10,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-_Static_assert(POOL_MAX + 3 < SUPER_PROCS,
+_Static_assert(2 * POOL_MAX + 3 < SUPER_PROCS,
 	       "agent, keeper, responder, and one to spare");
 
 #define OTHERS 2 /* groups that are no issuer's */

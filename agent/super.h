@@ -42,7 +42,8 @@ struct hookruns;
 
 #define SUPER_QUIET_MS 60000 /* after which restarts are forgotten */
 #define SUPER_RESTARTS 3     /* in a row */
-#define SUPER_PROCS    40    /* agent, keeper, responder and a pool of workers */
+/* Agent, keeper, responder, a pool of workers, and as many that were let go and end. */
+#define SUPER_PROCS    80
 #define SUPER_STOP_MS  10000
 #define SUPER_ASK_MS   5500 /* of them: for what must not be cut, */
 #define SUPER_LAST_MS  2200 /* for connections to be answered; hooks need 2 s to die */

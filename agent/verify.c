@@ -229,12 +229,27 @@ static int check_link(X509 *cert, X509 *issuer, int i, struct err *e)
 	return 0;
 }
 
+/* A chain that comes back to itself leads nowhere. */
+static int check_end(const struct view *v, struct err *e)
+{
+	const int n = sk_X509_num(v->chain);
+	X509 *last = sk_X509_value(v->chain, n - 1);
+
+	for (int i = 0; i + 1 < n; i++)
+		if (X509_check_issued(sk_X509_value(v->chain, i), last) == X509_V_OK)
+			return err_set(e, ERR_TRUST,
+				       "certificate %d, the last, is of certificate %d "
+				       "again",
+				       n, i + 1);
+	return 0;
+}
+
 static int check_order(const struct view *v, struct err *e)
 {
 	for (int i = 0; i + 1 < sk_X509_num(v->chain); i++)
 		TRY(check_link(sk_X509_value(v->chain, i),
 			       sk_X509_value(v->chain, i + 1), i, e));
-	return 0;
+	return check_end(v, e);
 }
 
 /* What the anchors are asked for: the rules, the moment, the purpose. */
@@ -243,8 +258,9 @@ static void set_rules(X509_STORE_CTX *ctx, const struct view *v, int purpose)
 	X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(ctx);
 	int64_t from = v->facts.not_before, now = v->want->now;
 
-	X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_X509_STRICT |
-					       X509_V_FLAG_PARTIAL_CHAIN);
+	X509_VERIFY_PARAM_set_flags(
+	    rules, X509_V_FLAG_PARTIAL_CHAIN |
+		       (v->want->anchors == NULL ? 0 : X509_V_FLAG_X509_STRICT));
 	/* A certificate that begins in a moment is looked at in that moment. */
 	X509_VERIFY_PARAM_set_time(rules, from > now ? from : now);
 	X509_VERIFY_PARAM_set_purpose(rules, purpose);
@@ -290,22 +306,33 @@ static int verify_usages(const struct view *v, X509_STORE *store, struct err *e)
 	return 0;
 }
 
-/* An ACME CA has none: it was trusted for its TLS. Else the store holds the issuer's
- * anchors and nothing that the system trusts. An anchor need not be a root: it is what
- * the configuration says it is. */
+/* An ACME CA names none: it was trusted for its TLS, and so is what it calls the issuer,
+ * or the leaf that comes alone; that has to be a CA's, and not be over, all the same. What
+ * is above may be: clients have roots of their own. */
+static int add_anchors(const struct view *v, X509_STORE *store, struct err *e)
+{
+	const STACK_OF(X509) *anchors = v->want->anchors;
+	int rc = 1;
+
+	if (anchors == NULL)
+		rc = X509_STORE_add_cert(
+		    store,
+		    sk_X509_value(v->chain, sk_X509_num(v->chain) > 1 ? 1 : 0));
+	for (int i = 0; i < sk_X509_num(anchors) && rc == 1; i++)
+		rc = X509_STORE_add_cert(store, sk_X509_value(anchors, i));
+	return rc == 1 ? 0 : key_openssl_err(e, ERR_SYS, "anchors");
+}
+
+/* The store holds the issuer's anchors and nothing that the system trusts. An anchor need
+ * not be a root: it is what the configuration says it is. */
 static int check_trust(const struct view *v, struct err *e)
 {
-	X509_STORE *store;
-	int rc = 0;
+	X509_STORE *store = X509_STORE_new();
+	int rc;
 
-	if (v->want->anchors == NULL)
-		return 0;
-	store = X509_STORE_new();
 	if (store == NULL)
 		return key_openssl_err(e, ERR_SYS, "verify");
-	for (int i = 0; i < sk_X509_num(v->want->anchors) && rc == 0; i++)
-		if (X509_STORE_add_cert(store, sk_X509_value(v->want->anchors, i)) != 1)
-			rc = key_openssl_err(e, ERR_SYS, "anchors");
+	rc = add_anchors(v, store, e);
 	if (rc == 0)
 		rc = verify_usages(v, store, e);
 	X509_STORE_free(store);

@@ -13,6 +13,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/http_bind.h"
+#include "base/http_fault.h"
 #include "base/http_trust.h"
 #include "base/mem.h"
 #include "base/origin.h"
@@ -317,30 +318,20 @@ static int failed(const struct http *h, CURLcode rc, enum err_code code, struct 
 {
 	const char *why = h->why[0] != '\0' ? h->why : curl_easy_strerror(rc);
 	AUTO_BUF struct buf text = { 0 };
+	long error = 0;
 
-	text_escape(&text, why, strcspn(why, "\n"), ERR_TEXT_MAX / 2);
+	curl_easy_getinfo(h->easy, CURLINFO_OS_ERRNO, &error);
+	if (!http_fault((int)rc, why, (int)error, &text))
+		text_escape(&text, why, strcspn(why, "\n"), ERR_TEXT_MAX / 2);
 	return err_set(e, code, "%s", text.data == NULL ? "?" : text.data);
 }
 
-/* The reason is of the certificate itself (another name, expired), or it is whom we trust:
- * then what to do is said, too. */
-static int not_trusted(const struct http *h, CURLcode rc, struct err *e)
+static int not_trusted(const struct http *h, struct err *e)
 {
 	long verdict = X509_V_OK;
 
 	curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	failed(h, rc, ERR_TRUST, e);
-	switch (verdict) {
-	case X509_V_ERR_DEPTH_ZERO_SELF_SIGNED_CERT:
-	case X509_V_ERR_SELF_SIGNED_CERT_IN_CHAIN:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT:
-	case X509_V_ERR_UNABLE_TO_GET_ISSUER_CERT_LOCALLY:
-	case X509_V_ERR_UNABLE_TO_VERIFY_LEAF_SIGNATURE:
-		return err_wrap(e, "its root is not in %s: is trust the right file?",
-				h->s.trust == NULL ? "the system's store" : h->s.trust);
-	default:
-		return e->code;
-	}
+	return http_untrusted(verdict, h->why, h->s.trust, e);
 }
 
 /* A server that verifies certificates says by an alert that it does not like one, in the
@@ -376,7 +367,7 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 		return too_slow(h, e);
 	case CURLE_PEER_FAILED_VERIFICATION:
 	case CURLE_SSL_ISSUER_ERROR:
-		return not_trusted(h, rc, e);
+		return not_trusted(h, e);
 	case CURLE_SSL_CACERT_BADFILE:
 		return err_set(e, ERR_CONFIG,
 			       "%s cannot be read or holds no certificate to trust",

@@ -45,5 +45,8 @@ int answer_err(const struct http_reply *reply, const char *said, struct err *e)
 	if (code == ERR_LATER)
 		return err_later(e, clamp(retry_at_ms), "the CA answers %ld: %s",
 				 reply->status, text.data);
-	return err_set(e, code, "the CA answers %ld: %s", reply->status, text.data);
+	err_set(e, code, "the CA answers %ld: %s", reply->status, text.data);
+	if (reply->status / 100 == 3)
+		err_wrap(e, "it sends us elsewhere: is url right?");
+	return e->code;
 }

@@ -223,7 +223,8 @@ static int know_wants(struct est *s, struct err *e)
 
 	buf_done(&s->unmet);
 	est_attrs_done(&s->wants);
-	TRY(http_exchange(s->http, &request, &reply, e));
+	if (http_exchange(s->http, &request, &reply, e) < 0)
+		return err_wrap(e, "%s", url);
 	if (reply.status != 200 || est_attrs_read(&s->wants, &reply.body, &why) == 0)
 		return 0;
 	buf_printf(&s->unmet, "%s: %s", url, why.text);

@@ -39,7 +39,7 @@ static int code_of(long status, const char *type, int64_t retry_at_ms, bool of_a
 		doc = parse(text.data);
 	}
 	return of_a_name ? problem_err_of(&e, doc)
-			 : problem_err(&e, status, doc, retry_at_ms);
+			 : problem_err(&e, status, doc, NULL, retry_at_ms);
 }
 
 static void the_type_says_what_the_scheduler_does(void **state)
@@ -110,9 +110,9 @@ static void the_time_is_the_CAs_or_an_hour(void **state)
 
 	(void)state;
 	clock_fake(NOW);
-	problem_err(&e, 429, NULL, NOW * 1000 + 5000);
+	problem_err(&e, 429, NULL, NULL, NOW * 1000 + 5000);
 	assert_int_equal(e.retry_at_ms, NOW * 1000 + 5000);
-	problem_err(&e, 429, NULL, 0);
+	problem_err(&e, 429, NULL, NULL, 0);
 	assert_int_equal(e.retry_at_ms, (NOW + PROBLEM_LATER_S) * 1000);
 	clock_fake(0);
 }
@@ -124,9 +124,9 @@ static void who_was_refused_is_not_back_at_once(void **state)
 
 	(void)state;
 	clock_fake(NOW);
-	problem_err(&e, 503, NULL, NOW * 1000);
+	problem_err(&e, 503, NULL, NULL, NOW * 1000);
 	assert_int_equal(e.retry_at_ms, (NOW + PROBLEM_SOON_S) * 1000);
-	problem_err(&e, 429, NULL, 1);
+	problem_err(&e, 429, NULL, NULL, 1);
 	assert_int_equal(e.retry_at_ms, (NOW + PROBLEM_SOON_S) * 1000);
 	clock_fake(0);
 }
@@ -144,7 +144,7 @@ static void the_words_are_the_CAs_name_by_name(void **state)
 	struct err e;
 
 	(void)state;
-	problem_err(&e, 403, doc, 0);
+	problem_err(&e, 403, doc, NULL, 0);
 	assert_string_equal(e.text,
 			    "the CA answers 403: malformed: \"some were rejected\"; "
 			    "a.example: caa: \"no\\nway\"; b: rejectedIdentifier; ");
@@ -158,7 +158,7 @@ static void a_compound_problem_is_what_it_consists_of(void **state)
 	struct err e;
 
 	(void)state;
-	assert_int_equal(problem_err(&e, 403, doc, 0), ERR_REFUSED);
+	assert_int_equal(problem_err(&e, 403, doc, NULL, 0), ERR_REFUSED);
 }
 
 static void a_person_is_told_where_to_act(void **state)
@@ -169,7 +169,7 @@ static void a_person_is_told_where_to_act(void **state)
 	struct err e;
 
 	(void)state;
-	problem_err(&e, 403, doc, 0);
+	problem_err(&e, 403, doc, NULL, 0);
 	assert_non_null(strstr(e.text, "see https://ca.example/agree"));
 }
 
@@ -185,7 +185,7 @@ static void what_is_long_is_cut(void **state)
 		buf_puts(&text, "x");
 	buf_puts(&text, "\"}");
 	doc = parse(text.data);
-	problem_err(&e, 403, doc, 0);
+	problem_err(&e, 403, doc, NULL, 0);
 	assert_true(strlen(e.text) < 300);
 	assert_non_null(strstr(e.text, "xxx...\""));
 }

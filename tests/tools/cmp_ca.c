@@ -42,8 +42,8 @@
 #include "base/buf.h"
 #include "base/mem.h"
 
-#define CONNS        64
-#define TRANSACTIONS 64
+#define CONNS        256
+#define TRANSACTIONS 256
 #define MESSAGE_MAX  (1 << 20)
 
 struct pair {
