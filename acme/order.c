@@ -20,7 +20,7 @@
 #include "base/x509.h"
 
 #define URL_SHOWN_MAX 200 /* bytes of an order's URL in a message */
-#define SAID_MAX      60 /* ... of what comes instead of an order */
+#define SAID_MAX      60  /* ... of what comes instead of an order */
 
 /* RFC 8555 7.1.6 */
 enum order_status {
@@ -159,7 +159,8 @@ static int order_create(struct order *o, struct err *e)
 
 	const int rc = send_new_order(o, e);
 
-	if (rc < 0 || acme_check_url(o->acme, "URL of the order", o->last.location, e) < 0) {
+	if (rc < 0 ||
+	    acme_check_url(o->acme, "URL of the order", o->last.location, e) < 0) {
 		err_wrap(e, "new order %.*s", URL_SHOWN_MAX,
 			 o->acme->directory.new_order);
 		return rc < 0 ? order_refused(o, e) : e->code;

@@ -258,9 +258,10 @@ static void set_rules(X509_STORE_CTX *ctx, const struct view *v, int purpose)
 	X509_VERIFY_PARAM *rules = X509_STORE_CTX_get0_param(ctx);
 	int64_t from = v->facts.not_before, now = v->want->now;
 
-	X509_VERIFY_PARAM_set_flags(
-	    rules, X509_V_FLAG_PARTIAL_CHAIN |
-		       (v->want->anchors == NULL ? 0 : X509_V_FLAG_X509_STRICT));
+	X509_VERIFY_PARAM_set_flags(rules, X509_V_FLAG_PARTIAL_CHAIN |
+					       (v->want->anchors == NULL
+						    ? 0
+						    : X509_V_FLAG_X509_STRICT));
 	/* A certificate that begins in a moment is looked at in that moment. */
 	X509_VERIFY_PARAM_set_time(rules, from > now ? from : now);
 	X509_VERIFY_PARAM_set_purpose(rules, purpose);
@@ -316,8 +317,7 @@ static int add_anchors(const struct view *v, X509_STORE *store, struct err *e)
 
 	if (anchors == NULL)
 		rc = X509_STORE_add_cert(
-		    store,
-		    sk_X509_value(v->chain, sk_X509_num(v->chain) > 1 ? 1 : 0));
+		    store, sk_X509_value(v->chain, sk_X509_num(v->chain) > 1 ? 1 : 0));
 	for (int i = 0; i < sk_X509_num(anchors) && rc == 1; i++)
 		rc = X509_STORE_add_cert(store, sk_X509_value(anchors, i));
 	return rc == 1 ? 0 : key_openssl_err(e, ERR_SYS, "anchors");

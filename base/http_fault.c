@@ -99,8 +99,9 @@ int http_untrusted(long verdict, const char *why, const char *trust, struct err 
 {
 	/* What libcurl says of an alert that speaks of a certificate which is not there. */
 	if (verdict != X509_V_OK && strstr(why, "verification failed") != NULL)
-		return err_set(e, ERR_TRUST,
-			       "it refuses to shake hands (alert: certificate expired)");
+		return err_set(
+		    e, ERR_TRUST,
+		    "it refuses to shake hands (alert: certificate expired)");
 	if (verdict == X509_V_OK || verdict == X509_V_ERR_UNSPECIFIED)
 		return err_set(e, ERR_TRUST, "its certificate is for another name");
 	err_set(e, ERR_TRUST, "its certificate is not accepted: %s",

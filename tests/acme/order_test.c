@@ -898,7 +898,7 @@ static void what_an_order_needs_is_there_and_of_the_CA(void **state)
 		  "the order has no status that is known" },
 		{ { "POST /new-order", 201, PLACE, "" },
 		  ERR_PROTO,
-		  "the order has no status that is known" },
+		  "the CA sends no order, but" },
 		{ { "POST /new-order", 429, "Retry-After: 60\r\n",
 		    "{\"type\":\"" CA_T "rateLimited\",\"detail\":\"too many\"}" },
 		  ERR_LATER,

@@ -32,7 +32,7 @@ static const struct row {
 	{ "nothing", 200, "Content-Type: application/pkixcmp\r\n", "", ERR_PROTO,
 	  "look at url" },
 	{ "a sequence of nothing", 200, "", "0\x01", ERR_PROTO,
-	  "it sends no CMP message" },
+	  "its CMP message, of 2 bytes, is not whole" },
 	{ "elsewhere", 302, "Location: https://ca.example/\r\n", "x", ERR_PROTO,
 	  "the CA answers 302" },
 	{ "no such page", 404, "", "404 page not found\n", ERR_PROTO,
