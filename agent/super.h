@@ -42,10 +42,10 @@ struct hookruns;
 
 #define SUPER_QUIET_MS 60000 /* after which restarts are forgotten */
 #define SUPER_RESTARTS 3     /* in a row */
-#define SUPER_PROCS    80    /* agent, keeper, responder, workers; some that end */
-#define SUPER_STOP_MS 10000
-#define SUPER_ASK_MS  5500 /* of them: for what must not be cut, */
-#define SUPER_LAST_MS 2200 /* for connections to be answered; hooks need 2 s to die */
+#define SUPER_PROCS    80    /* agent, keeper, responder, workers, and some that end */
+#define SUPER_STOP_MS  10000
+#define SUPER_ASK_MS   5500 /* of them: for what must not be cut, */
+#define SUPER_LAST_MS  2200 /* for connections to be answered; hooks need 2 s to die */
 
 /* A tree is left in peace for so long after it has begun to decide, or a storm of signals
  * would keep it from its work. One that does not come so far is not waited for. */

@@ -902,7 +902,7 @@ static void what_an_order_needs_is_there_and_of_the_CA(void **state)
 		{ { "POST /new-order", 429, "Retry-After: 60\r\n",
 		    "{\"type\":\"" CA_T "rateLimited\",\"detail\":\"too many\"}" },
 		  ERR_LATER,
-		  "new order: the CA answers 429: rateLimited: \"too many\"" },
+		  "new-order: the CA answers 429: rateLimited: \"too many\"" },
 		{ { "POST /new-order", 400, "",
 		    "{\"type\":\"" CA_T "rejectedIdentifier\",\"detail\":\"x\","
 		    "\"subproblems\":[{\"type\":\"" CA_T "caa\",\"identifier\":"
