@@ -57,7 +57,7 @@ test_each_refusal_of_cmp_is_told_in_words() {
 test_what_is_no_message_is_told_and_leaves_what_is_live() {
 	start
 	fails html 'it sends no CMP message, or not all of it, but "<html><body>Sign in</body></html>": look at url'
-	fails cut 'is not whole, or something stands behind it'
+	fails cut 'its CMP message, of '
 	fails none 'it sends no CMP message, or not all of it, but "": look at url'
 }
 
