@@ -237,7 +237,8 @@ static int follow(int dir, struct err *e)
 	if (!file_exists(dir, CRL_PEM))
 		return 0;
 	TRY(file_read(dir, CRL_PEM, LIMIT_CRL, &pem, e));
-	TRY(crl_from_pem(pem.data, pem.len, &crl, e));
+	if (crl_from_pem(pem.data, pem.len, &crl, e) < 0)
+		return 0; /* whoever needs it is told */
 	TRY(crl_to_der(crl, &want, e));
 	if (file_exists(dir, CRL_DER))
 		TRY(file_read(dir, CRL_DER, LIMIT_CRL, &have, e));
