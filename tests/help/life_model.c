@@ -190,7 +190,8 @@ void life_model_over(struct life *l)
 			continue;
 		if (!facts_of(l, c, c->live.number, &facts))
 			life_wrong(l, c, "what is live is not in the store");
-		if (facts.n_names != 1 + (size_t)c->wide)
+		/* Who goes back has the names of then. */
+		if (!c->is_back && facts.n_names != 1 + (size_t)c->wide)
 			life_wrong(l, c, "has other names than it is to have");
 		if (c->edited || c->broken)
 			life_wrong(l, c, "was changed by somebody, and is not mended");
