@@ -319,7 +319,7 @@ static void the_embedded_ca_passes(void **keys)
 {
 	static const struct name names[] = { { NAME_DNS, "example.org" } };
 	EVP_PKEY *of_leaf = ((EVP_PKEY **)*keys)[LEAF];
-	const struct local_request r = { names, 1, of_leaf, USAGE_SERVER, 30 };
+	const struct local_request r = { names, 1, of_leaf, USAGE_SERVER, 30, NULL };
 	struct local_profile p = {
 		.subject = "CN=Lab CA",
 		.lifetime_s = 30,

@@ -105,7 +105,8 @@ static void names_outside_of_the_constraints_are_not_issued(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct local_profile p =
 		    lab(rows[i].permitted, rows[i].excluded, i % 2 == 1);
-		struct local_request r = { &rows[i].name, 1, key, USAGE_SERVER, 3600 };
+		struct local_request r = { &rows[i].name, 1,    key,
+					   USAGE_SERVER,  3600, NULL };
 		AUTO_LOCAL_CA struct local_ca ca = { 0 };
 		AUTO_BUF struct buf pem = { 0 };
 		struct err e = { 0 };
@@ -126,7 +127,7 @@ static void a_changed_profile_does_not_widen_a_ca(void **state)
 	static const char *const permitted[] = { "lab.example", NULL };
 	static const struct name other[] = { { NAME_DNS, "other.example" } };
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	struct local_request r = { other, 1, key, USAGE_SERVER, 3600 };
+	struct local_request r = { other, 1, key, USAGE_SERVER, 3600, NULL };
 	AUTO_LOCAL_CA struct local_ca ca = { 0 };
 	struct local_profile p = lab(permitted, NULL, false);
 	AUTO_BUF struct buf pem = { 0 };

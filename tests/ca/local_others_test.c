@@ -109,8 +109,8 @@ static void others_accept_what_is_issued(void **state)
 		AUTO_LOCAL_CA struct local_ca ca = { 0 };
 		AUTO_BUF struct buf chain = { 0 };
 		struct local_profile p = lab_profile();
-		struct local_request r = { t->names, t->n_names, key, t->usage,
-					   t->lifetime_s };
+		struct local_request r = { t->names, t->n_names,    key,
+					   t->usage, t->lifetime_s, NULL };
 		struct err e;
 
 		p.ca_key = t->ca_key;
