@@ -112,7 +112,7 @@ static int list_of(const struct keeper *k, const struct spec_crl *c, const char 
 
 	if (name != NULL)
 		TRY(crlset_cas(ca_path(k, c), &cas, e));
-	if (which < (uint64_t)sk_X509_num(cas))
+	if (cas != NULL && which < (uint64_t)sk_X509_num(cas))
 		return keeper_cas_list(k, name, sk_X509_value(cas, (int)which), list,
 				       e);
 	*list = xstrdup(path);
