@@ -143,6 +143,12 @@ static void read_allow_local(struct config_reader *r, const config_setting_t *s,
 	config_bool(r, s, &((struct spec_crl *)into)->allow_local);
 }
 
+static void read_indirect(struct config_reader *r, const config_setting_t *s,
+			  void *into)
+{
+	config_bool(r, s, &((struct spec_crl *)into)->indirect);
+}
+
 static void read_max_size(struct config_reader *r, const config_setting_t *s,
 			  void *into)
 {
@@ -164,6 +170,7 @@ static const struct config_rule rules[] = {
 	{ "hooks", read_hooks, 0 },
 	{ "servers", read_servers, 0 },
 	{ "allow_local", read_allow_local, 0 },
+	{ "indirect", read_indirect, 0 },
 	{ "max_size", read_max_size, 0 },
 	{ "on_stale", read_on_stale, 0 },
 	{ NULL, NULL, 0 },

@@ -69,6 +69,7 @@ void crlcall_ask(struct msg *m, const struct crl_ask *ask)
 	msg_put_u64(m, ask->max_size);
 	msg_put_bytes(m, ask->ca, ask->ca_len);
 	msg_put_u64(m, ask->covers);
+	msg_put_u64(m, ask->indirect);
 	put_number(m, &ask->floor);
 	msg_put_bytes(m, ask->scope, sizeof(ask->scope));
 	msg_put_bytes(m, ask->serials, ask->n_serials * sizeof(*ask->serials));
@@ -99,11 +100,13 @@ static bool get_ask(struct msg *m, struct crl_ask *ask)
 	ask->max_size = msg_get_u64(m);
 	ask->ca = msg_get_bytes(m, &ask->ca_len);
 	ask->covers = (unsigned)msg_get_u64(m) & (CRL_USERS | CRL_CAS);
+	ask->indirect = msg_get_u64(m) != 0;
 	if (!get_number(m, &ask->floor) || !get_fixed(m, ask->scope, CRL_HASH_LEN))
 		return false;
 	ask->serials =
 	    get_array(m, sizeof(*ask->serials), CRL_SERIALS_MAX, &ask->n_serials);
-	return ask->n_serials <= CRL_SERIALS_MAX && get_points(m, ask);
+	return ask->n_serials <= (ask->indirect ? 0 : CRL_SERIALS_MAX) &&
+	       get_points(m, ask);
 }
 
 int crlcall_asked(struct msg *m, struct crl_ask *ask, struct err *e)

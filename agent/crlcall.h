@@ -41,7 +41,8 @@ struct crl_ask {
 	uint64_t max_size; /* octets */
 	const void *ca;    /* DER of the issuer's certificate */
 	size_t ca_len;
-	unsigned covers;     /* from here on as in struct crl_want */
+	unsigned covers; /* from here on as in struct crl_want */
+	bool indirect;
 	const char **points; /* at most LIMIT_CRL_POINTS */
 	size_t n_points;
 	struct crl_number floor;

@@ -187,6 +187,7 @@ static int make_call(struct agent *a, uint32_t number, struct msg *m, struct err
 		.ca = ca->der.data,
 		.ca_len = ca->der.len,
 		.covers = ca->covers,
+		.indirect = c->spec->indirect != 0,
 		.points = points,
 		.floor = ca->part.number,
 	};

@@ -113,5 +113,6 @@ struct spec_crl {
 	struct list servers; /* words: a kind of lint.h, ":", a path */
 	uint64_t max_size;
 	uint32_t allow_local;
+	uint32_t indirect; /* lists of what others have issued are taken */
 	uint32_t on_stale; /* enum crl_stale */
 };

@@ -180,6 +180,7 @@ static const struct field fields[] = {
 	CRL(hooks, NUMBERS, SPEC_HOOKS),
 	CRL(servers, LIST, SPEC_WORDS),
 	CRL(allow_local, BELOW, 2),
+	CRL(indirect, BELOW, 2),
 	CRL(on_stale, BELOW, STALES),
 
 	{ SPEC_WATCH, STRING, 0, 0 },

@@ -127,6 +127,7 @@ static int begin(struct task *t, X509 *ca, struct err *e)
 		.ca = ca,
 		.now = clock_now(),
 		.covers = t->ask->covers,
+		.indirect = t->ask->indirect,
 		.points = t->ask->points,
 		.n_points = t->ask->n_points,
 		.floor = t->ask->floor,

@@ -248,7 +248,7 @@ int crl_scan_new(const struct crl_want *want, crl_put *put, void *arg,
 {
 	struct crl_scan *s;
 
-	assert(want->n_serials <= CRL_SERIALS_MAX);
+	assert(want->n_serials <= (want->indirect ? 0 : CRL_SERIALS_MAX));
 	/* = RFC 5280 6.3.3 "If a key usage extension is present in the CRL issuer's
 	 * certificate, verify that the cRLSign bit is set." [crlsign] */
 	if ((X509_get_key_usage(want->ca) & KU_CRL_SIGN) == 0)
@@ -260,7 +260,7 @@ int crl_scan_new(const struct crl_want *want, crl_put *put, void *arg,
 	s->arg = arg;
 	crl_walk_init(&s->walk, &visitor, s);
 	s->facts.covers = CRL_USERS | CRL_CAS;
-	crl_own_init(&s->own, want->serials, want->n_serials);
+	crl_own_init(&s->own, want);
 	*out = s;
 	return 0;
 }

@@ -22,7 +22,7 @@
  *   - is not older, by its number, than the one that we have of the same scope: ERR_TRUST
  *   - has no critical extension, of its own or of an entry, that servers do not know
  *   - is complete: no delta, no removeFromCRL, not for some reasons only
- *   - is not indirect: who is on it was issued by who signed it
+ *   - is not indirect, unless such a one is wanted: who is on it was issued by who signed it
  *   - speaks for the certificates that it is wanted for: not for other kinds, and not
  *     for a distribution point that is not theirs
  *
@@ -69,6 +69,8 @@ struct crl_want {
 	X509 *ca; /* who issues it */
 	int64_t now;
 	unsigned covers;           /* CRL_USERS, CRL_CAS: must speak for these */
+	bool indirect;             /* may be of what others have issued, too (RFC 5280
+				      5.3.3); then no serials are looked for */
 	const char *const *points; /* one that is for some distribution points only
 				      must be for one of these */
 	size_t n_points;

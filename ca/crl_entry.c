@@ -16,6 +16,8 @@
 struct about {
 	uint8_t reason;
 	int64_t invalid_at;
+	bool indirect; /* as in struct crl_own */
+	uint64_t of;
 };
 
 /* -- our own -- */
@@ -30,9 +32,13 @@ static size_t place_of(const struct crl_own *own, uint64_t hash)
 	return (size_t)(hash >> 32) & (own->n_table - 1);
 }
 
-void crl_own_init(struct crl_own *own, const uint64_t *keys, size_t n)
+void crl_own_init(struct crl_own *own, const struct crl_want *want)
 {
-	*own = (struct crl_own){ .keys = keys, .n_table = 64 };
+	const uint64_t *keys = want->serials;
+	const size_t n = want->n_serials;
+
+	*own =
+	    (struct crl_own){ .keys = keys, .n_table = 64, .indirect = want->indirect };
 	while (own->n_table < 2 * n)
 		own->n_table *= 2;
 	own->table = xcalloc(own->n_table, sizeof(*own->table));
@@ -73,7 +79,7 @@ static inline void count(struct crl_own *own, const struct der *serial, uint64_t
 		memcpy(&head, serial->at, sizeof(head));
 	if (serial->len > 2 * sizeof(head))
 		memcpy(&middle, serial->at + sizeof(head), sizeof(middle));
-	mixed = key + hash_of(head + hash_of(middle));
+	mixed = key + hash_of(head + hash_of(middle + own->of));
 	mixed = (mixed ^ mixed >> 29) * 0xbf58476d1ce4e5b9ULL;
 	mixed = (mixed ^ mixed >> 32) * 0x94d049bb133111ebULL;
 	own->sums[0] += mixed ^ mixed >> 31;
@@ -169,6 +175,14 @@ static int take_invalid(const struct der *value, struct about *about, struct err
 	return 0;
 }
 
+static int take_issuer(const struct der *value, struct about *about)
+{
+	about->of = 1;
+	for (size_t i = 0; i < value->len; i++)
+		about->of = hash_of(about->of + value->at[i]);
+	return 0;
+}
+
 static int refuse_critical(const struct der *oid, struct err *e)
 {
 	const unsigned char *der = oid->at - 2; /* of an OID of less than 128 octets */
@@ -200,10 +214,12 @@ static int take_extension(const struct der *extension, struct about *about,
 		return bad(e, "extension");
 	if (!der_take(&d, DER_OCTETS, &value) || d.len > 0)
 		return bad(e, "extension");
+	if (IS_ID_CE(&oid, 29) && about->indirect)
+		return take_issuer(&value, about);
 	if (IS_ID_CE(&oid, 29))
 		return err_set(e, ERR_TRUST,
 			       "an entry is of another CA: an indirect CRL, which most "
-			       "servers do not understand");
+			       "servers do not understand (indirect = true takes it)");
 	if (critical.len > 0 && critical.at[0] != 0)
 		return refuse_critical(&oid, e);
 	if (IS_ID_CE(&oid, 21))
@@ -236,7 +252,7 @@ static int take_extensions(const struct der *field, struct about *about, struct 
 int crl_entry(struct crl_own *own, const struct der *entry, struct err *e)
 {
 	struct der d = *entry, serial, date, field;
-	struct about about = { 0 };
+	struct about about = { .indirect = own->indirect, .of = own->of };
 	int64_t revoked_at = 0;
 	uint64_t key;
 	uint8_t tag;
@@ -250,6 +266,7 @@ int crl_entry(struct crl_own *own, const struct der *entry, struct err *e)
 			return bad(e, "end");
 		TRY(take_extensions(&field, &about, e));
 	}
+	own->of = about.of;
 	key = key_of(&serial);
 	count(own, &serial, key);
 	if (!may_be_ours(own, hash_of(key)))

@@ -6,6 +6,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,10 +26,12 @@ struct crl_own {
 	struct crl_hit *hits;             /* owned */
 	size_t n_hits;
 	bool more;
+	bool indirect;    /* entries may be of other CAs (RFC 5280 5.3.3) ... */
+	uint64_t of;      /* ... and these are of that one; 0: of who signs */
 	uint64_t sums[3]; /* of all that are revoked, and how many they are */
 };
 
-void crl_own_init(struct crl_own *own, const uint64_t *keys, size_t n);
+void crl_own_init(struct crl_own *own, const struct crl_want *want);
 void crl_own_done(struct crl_own *own);
 
 /* What crl_facts.digest is. */

@@ -126,10 +126,10 @@ static int check_covers(const ISSUING_DIST_POINT *idp, const struct crl_want *wa
 static int check_idp(const ISSUING_DIST_POINT *idp, const struct crl_want *want,
 		     struct crl_facts *facts, struct err *e)
 {
-	if (idp->indirectCRL > 0)
+	if (idp->indirectCRL > 0 && !want->indirect)
 		return err_set(e, ERR_TRUST,
 			       "it is an indirect CRL, which most servers do not "
-			       "understand");
+			       "understand (indirect = true takes it)");
 	if (idp->onlysomereasons != NULL)
 		return err_set(e, ERR_TRUST, "it is for some reasons only");
 	TRY(check_covers(idp, want, facts, e));

@@ -370,7 +370,9 @@ static const struct refusal {
 	{ "an indirect one",
 	  { .extensions = { { IDP, "critical,indirectCRL:TRUE" } } },
 	  ERR_TRUST,
-	  "it is an indirect CRL, which most servers do not understand" },
+	  "it is an indirect CRL, which most servers do not understand (indirect = "
+	  "true "
+	  "takes it)" },
 	{ "some reasons",
 	  { .extensions = { { IDP, "critical,onlysomereasons:keyCompromise" } } },
 	  ERR_TRUST,
@@ -474,7 +476,41 @@ static void a_list_with_an_entry_of_another_ca_is_refused(void **state)
 	assert_int_equal(said.rc, ERR_TRUST);
 	assert_string_equal(said.text,
 			    "an entry is of another CA: an indirect CRL, which "
-			    "most servers do not understand");
+			    "most servers do not understand (indirect = true takes "
+			    "it)");
+}
+
+static void one_of_others_is_taken_by_who_wants_it(void **state)
+{
+	const struct stage *s = *state;
+	/* The same serial, of another CA and of who signs. */
+	const struct crls_entry other = { 7, 1, 0, "2.5.29.29",
+					  "critical,DER:3004a4023000" };
+	const struct crls_entry own = { 7, 1, 0, NULL, NULL };
+	struct crls_plan plan = {
+		.ca = s->ca,
+		.key = s->key,
+		.entries = &other,
+		.n_entries = 1,
+		.extensions = { { IDP, "critical,indirectCRL:TRUE" } },
+	};
+	struct crl_want want = wants(s->ca);
+	AUTO_SAID struct crls_said of_other = { 0 };
+	AUTO_SAID struct crls_said of_own = { 0 };
+	AUTO_BUF struct buf der = { 0 };
+
+	want.indirect = true;
+	crls_make(&plan, &der);
+	crls_look(&want, &der, 0, false, &of_other);
+	assert_int_equal(of_other.rc, 0);
+	assert_int_equal(of_other.facts.n_entries, 1);
+	plan.entries = &own;
+	buf_done(&der);
+	crls_make(&plan, &der);
+	crls_look(&want, &der, 0, false, &of_own);
+	assert_int_equal(of_own.rc, 0);
+	assert_memory_not_equal(of_other.facts.digest, of_own.facts.digest,
+				CRL_HASH_LEN);
 }
 
 static void the_issuer_is_the_ca_byte_for_byte(void **state)
@@ -641,6 +677,7 @@ int main(void)
 		cmocka_unit_test(ten_thousand_are_looked_for_and_as_many_told_as_fit),
 		cmocka_unit_test(each_wrong_list_is_refused_with_its_reason),
 		cmocka_unit_test(a_list_with_an_entry_of_another_ca_is_refused),
+		cmocka_unit_test(one_of_others_is_taken_by_who_wants_it),
 		cmocka_unit_test(the_issuer_is_the_ca_byte_for_byte),
 		cmocka_unit_test(a_hash_that_is_broken_is_refused),
 		cmocka_unit_test(a_ca_that_may_not_sign_lists_is_said_to_be_wrong),

@@ -163,7 +163,7 @@ test_a_run_that_does_what_is_due_looks_for_crls() {
 	two_cas
 	expect 0 everleaf renew
 	[ -e srv/one.crl ]
-	rm state/ca/one/crl.der
+	hide one
 	remember 'UPDATE crl SET look_at = 1, sum = NULL'
 	expect 1 everleaf renew
 	says err crl.der
@@ -227,7 +227,7 @@ test_the_agent_notices_what_somebody_changes() {
 	two_cas "{ $(entry one ", { path = \"$dir/srv/hashed\"; content = \"hashed\"; }") }"
 	expect 0 everleaf crl --update
 	is 1 "$(told crl-updated)"
-	rm state/ca/one/crl.der # nobody is asked
+	hide one # nobody is asked
 	start_agent
 	echo other >srv/one.crl
 	until_true 90 cmp -s srv/one.crl state/crl/one.pem
@@ -275,9 +275,19 @@ test_a_list_that_becomes_old_is_told_once_a_day() {
 }
 
 # Its list has ended, as far as is known, and there is none any more.
+# Its list is nowhere: crl.der alone is written again from crl.pem.
+hide() { # CA
+	mkdir -p "kept/$1"
+	mv "state/ca/$1"/crl.* "kept/$1"
+}
+
+unhide() { # CA
+	mv "kept/$1"/crl.* "state/ca/$1"
+}
+
 end_one() {
 	local now=$(date +%s)
-	mv state/ca/one/crl.der kept
+	hide one
 	remember "UPDATE crl_part SET this_update = $now - 800, next_update = $now - 200, sum = NULL"
 }
 
@@ -301,7 +311,7 @@ test_a_list_that_has_ended_is_taken_away_where_that_is_asked_for() {
 	expect 1 everleaf crl --update
 	is 2 "$(told crl-updated)"
 	is 1 "$(events one crl-removed)"
-	mv kept state/ca/one/crl.der
+	unhide one
 	expect 0 everleaf crl --update
 	cmp srv/one.crl state/crl/one.pem
 	is 2 "$(ls srv/hashed | wc -l)"
@@ -316,7 +326,7 @@ test_each_file_of_a_list_that_has_ended_has_its_own_policy() {
 	expect 0 everleaf crl --update
 	cp srv/one.crl before
 	end_one
-	mv state/ca/two/crl.der kept.two
+	hide two
 	expect 1 everleaf crl --update
 	[ ! -e srv/gone.der ]
 	cmp before srv/one.crl
@@ -324,8 +334,8 @@ test_each_file_of_a_list_that_has_ended_has_its_own_policy() {
 	[ ! -e srv/two.crl ]
 	[ ! -e state/crl/two.pem ]
 	[ -s srv/kept.crl ]
-	mv kept state/ca/one/crl.der
-	mv kept.two state/ca/two/crl.der
+	unhide one
+	unhide two
 	expect 0 everleaf crl --update
 	[ -s srv/gone.der ]
 	cmp srv/two.crl srv/kept.crl
@@ -345,11 +355,11 @@ test_a_list_that_can_be_renewed_is_not_taken_away() {
 	two_cas "{ $(entry one) on_stale = \"remove\"; }"
 	expect 0 everleaf crl --update
 	end_one
-	mv kept state/ca/one/crl.der
+	unhide one
 	expect 0 everleaf crl --update
 	cmp srv/one.crl state/crl/one.pem
 	is 0 "$(events one crl-removed)"
-	rm state/ca/one/crl.der
+	hide one
 	expect 1 everleaf crl --update # it has not ended
 	cmp srv/one.crl state/crl/one.pem
 }
@@ -359,6 +369,21 @@ refused() { # REASON
 	expect 1 everleaf crl --update
 	cmp srv/root.crl pki/good.crl
 	crl_says last_error | has "$1"
+}
+
+test_an_indirect_list_is_written_where_one_is_asked_for() {
+	openssl_ca root
+	extensions='issuingDistributionPoint = critical,indirectCRL:TRUE' openssl_crl root '+20 days' root.crl
+	mkdir srv
+	config <<-C
+	crls = { name = "root"; ca = "$dir/root.pem"; url = "file://$dir/root.crl";
+		files = { path = "$dir/srv/root.crl"; }; };
+	C
+	expect 1 everleaf crl --update
+	says err 'indirect = true takes it'
+	sed -i 's/name = "root";/& indirect = true;/' everleaf.conf
+	expect 0 everleaf crl --update
+	cmp srv/root.crl root.crl
 }
 
 test_only_what_is_complete_valid_and_of_the_right_scope_is_written() {
