@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "agent/config.h"
+#include "agent/hostcall.h"
 #include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
@@ -65,26 +66,12 @@ static int ask_include(void *arg, const char *pattern, struct buf *path,
 static int ask_user(void *arg, const char *name, uint32_t *uid, uint32_t *gid,
 		    struct buf *home, struct err *e)
 {
-	struct msg *m = &((struct asker *)arg)->msg;
-
-	msg_begin(m, CONFIG_USER, 0);
-	msg_put_str(m, name);
-	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
-	*uid = (uint32_t)msg_get_u64(m);
-	*gid = (uint32_t)msg_get_u64(m);
-	buf_puts(home, msg_get_str(m));
-	return msg_end(m, e);
+	return hostcall_user(&((struct asker *)arg)->msg, name, uid, gid, home, e);
 }
 
 static int ask_group(void *arg, const char *name, uint32_t *gid, struct err *e)
 {
-	struct msg *m = &((struct asker *)arg)->msg;
-
-	msg_begin(m, CONFIG_GROUP, 0);
-	msg_put_str(m, name);
-	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
-	*gid = (uint32_t)msg_get_u64(m);
-	return msg_end(m, e);
+	return hostcall_group(&((struct asker *)arg)->msg, name, gid, e);
 }
 
 static int ask_look(void *arg, const char *path, struct config_look *look)
@@ -106,15 +93,7 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 static void ask_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
 		      struct buf *why)
 {
-	struct msg *m = &((struct asker *)arg)->msg;
-	struct err e;
-
-	msg_begin(m, CONFIG_REACH, 0);
-	msg_put_str(m, folder);
-	msg_put_u64(m, uid);
-	msg_put_u64(m, gid);
-	if (link_ask(ROLE_FD_SUPERVISOR, m, &e) == 0)
-		buf_puts(why, msg_get_str(m));
+	hostcall_reach(&((struct asker *)arg)->msg, folder, uid, gid, why);
 }
 
 static int ask_csr(void *arg, const char *path, struct buf *pem, struct err *e)

@@ -6,6 +6,7 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "agent/hostcall.h"
 #include "agent/link.h"
 #include "agent/lint.h"
 #include "agent/messages.h"
@@ -52,37 +53,22 @@ static int ask_file(void *arg, const char *pattern, uint32_t n, struct buf *path
 	return fd < 0 ? 0 : read_file(fd, text, e);
 }
 
-static int ask_id(struct msg *m, enum message type, const char *name, uint32_t *id,
-		  struct err *e)
-{
-	msg_begin(m, type, 0);
-	msg_put_str(m, name);
-	TRY(link_ask(ROLE_FD_SUPERVISOR, m, e));
-	*id = (uint32_t)msg_get_u64(m);
-	return 0;
-}
-
 static int ask_user(void *arg, const char *name, uint32_t *uid, struct err *e)
 {
-	return ask_id(arg, CONFIG_USER, name, uid, e);
+	AUTO_BUF struct buf home = { 0 };
+	uint32_t gid;
+
+	return hostcall_user(arg, name, uid, &gid, &home, e);
 }
 
 static int ask_group(void *arg, const char *name, uint32_t *gid, struct err *e)
 {
-	return ask_id(arg, CONFIG_GROUP, name, gid, e);
+	return hostcall_group(arg, name, gid, e);
 }
 
 static void ask_reach(void *arg, const char *folder, uint32_t uid, struct buf *why)
 {
-	struct msg *m = arg;
-	struct err e;
-
-	msg_begin(m, CONFIG_REACH, 0);
-	msg_put_str(m, folder);
-	msg_put_u64(m, uid);
-	msg_put_u64(m, SPEC_NOBODY);
-	if (link_ask(ROLE_FD_SUPERVISOR, m, &e) == 0)
-		buf_puts(why, msg_get_str(m));
+	hostcall_reach(arg, folder, uid, SPEC_NOBODY, why);
 }
 
 /* As the config role says what is wrong with ours. */
