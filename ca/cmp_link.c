@@ -60,7 +60,7 @@ static void refuse(struct cmp_link *l, const struct http_reply *reply)
 	if (reply->body.len > LIMIT_CMP_BODY)
 		err_set(&l->failed, ERR_LIMIT, "its answer has %zu bytes",
 			reply->body.len);
-	else if (text.len > 0 && reply->body.data[0] == '\x30')
+	else if (reply->body.data != NULL && reply->body.data[0] == '\x30')
 		err_set(&l->failed, ERR_PROTO,
 			"its CMP message, of %zu bytes, is not whole, or something "
 			"stands behind it",

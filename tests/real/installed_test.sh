@@ -167,7 +167,7 @@ test_bash_completes_what_the_table_of_commands_has() {
 	is "everleaf renew revoke " "$(bash_line "everleaf re" all)"
 	is "everleaf renew --dry-run " "$(bash_line "everleaf renew --d")"
 	is "everleaf revoke www --reason keyCompromise " "$(bash_line "everleaf revoke www --reason k")"
-	is "everleaf ca local crl init revoke sign " "$(bash_line "everleaf ca local " all)"
+	is "everleaf ca local crl init revoke rollover sign " "$(bash_line "everleaf ca local " all)"
 	is "everleaf -v help status " "$(bash_line "everleaf -v help st")"
 	"$BUILD/everleaf" help | sed -n 's/^  \([a-z]*\) .*/\1/p' | sort >told
 	bash_line "everleaf " all | tr ' ' '\n' | sed '1d; /^$/d' | sort >completed
