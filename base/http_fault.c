@@ -49,16 +49,16 @@ static void tell_tls(const char *why, struct buf *out)
 
 static bool is_of_connection(const char *why)
 {
-	return strstr(why, "failure") != NULL || strstr(why, "SSL_") != NULL ||
+	return strcasestr(why, "failure") != NULL || strstr(why, "SSL_") != NULL ||
 	       strstr(why, "eof") != NULL;
 }
 
 /* In the middle of what is said; an alert of TLS 1.3 may come there, too. */
-static void tell_broken(const char *why, struct buf *out)
+static void tell_broken(int rc, const char *why, struct buf *out)
 {
 	if (strstr(why, " alert ") != NULL)
 		tell_tls(why, out);
-	else if (is_of_connection(why))
+	else if (rc == CURLE_SEND_ERROR || is_of_connection(why))
 		buf_puts(out, "it breaks the connection off");
 	else
 		buf_puts(out, "its answer is no HTTP that can be read");
@@ -83,7 +83,7 @@ bool http_fault(int rc, const char *why, int error, struct buf *out)
 		return true;
 	case CURLE_SEND_ERROR:
 	case CURLE_RECV_ERROR:
-		tell_broken(why, out);
+		tell_broken(rc, why, out);
 		return true;
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:

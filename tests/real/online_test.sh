@@ -122,7 +122,7 @@ test_a_CA_that_does_not_answer_is_told() {
 	url=https://localhost:$port/dir acme
 	expect 1 everleaf check --online
 	says out "ca: no answer: directory https://localhost:$port/dir: "
-	says out "connect to"
+	says out "it cannot be connected to"
 }
 
 # -- the same before each order --

@@ -122,14 +122,17 @@ turn_hostile() {
 run_liars() { # ARGUMENT of everleaf...
 	local status=0
 	turn_hostile
+	began=$SECONDS
 	timeout $PATIENCE_S "$root/tests/tools/peak" rss strace -f -qq --seccomp-bpf -e trace=execve,execveat \
 		-e signal=none -o trace "$BUILD/everleaf" -c everleaf.conf "$@" >out 2>err </dev/null || status=$?
 	[ $status -lt 3 ] || fail "the run ended with $status"
 }
 
-# Who said that it failed is not asked at once again.
+# Who said that it failed is not asked at once again: for a minute, which is over where others
+# were silent.
 is_left_alone() { # ARGUMENT of everleaf...
 	local asked
+	[ $((SECONDS - began)) -lt 40 ] || return 0
 	asked=$(wc -l <ca/log)
 	everleaf "$@" >out 2>err </dev/null || :
 	is "$asked" "$(wc -l <ca/log)"
