@@ -94,7 +94,7 @@ written_elsewhere() {
 	find . -newer marker -type f -not -path './state/*' -not -path './ca/*' -not -path './run/*' \
 		-not -path './srv/*' -not -regex './www/.well-known/acme-challenge/[A-Za-z0-9_-]*' -not -path './pids' \
 		-not -name out -not -name err -not -name rss -not -name log -not -name why -not -name trace \
-		-not -name said -not -name words -not -name asked -not -name confirmed -not -name 'cmp_ca.*'
+		-not -name said -not -name words -not -name asked -not -name confirmed -not -name issued -not -name 'cmp_ca.*'
 }
 
 executed() { # what is not everleaf's
