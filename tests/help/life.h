@@ -177,6 +177,8 @@ struct life {
 	bool told_watch; /* it waits for what changes */
 	bool full;       /* the disk */
 	bool was_full;   /* ... while this agent ran */
+	int64_t
+	    latest; /* by the host's clock, when an agent was begun: it cannot doubt */
 	bool bad[LIFE_HOOKS];
 	int kill_in; /* calls; 0: not to be */
 	bool kill_all, killed;

@@ -146,13 +146,15 @@ static const json_t *row_of(const json_t *all, const char *name)
 	return NULL;
 }
 
-/* Whether it could still matter to anybody. */
+/* Whether it could still matter to anybody: not to an agent that was begun by a clock by
+ * which it had ended. */
 static bool is_to_be_revoked(const struct life *l, const struct life_cert *c)
 {
 	struct x509_facts facts;
 
 	return c->to_revoke != 0 && c->revoked < c->to_revoke && !c->absent &&
-	       facts_of(l, c, c->to_revoke, &facts) && facts.not_after > life_now(l);
+	       facts_of(l, c, c->to_revoke, &facts) && facts.not_after > life_now(l) &&
+	       facts.not_after > l->latest;
 }
 
 void life_model_status(struct life *l, const char *text)

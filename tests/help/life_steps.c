@@ -339,6 +339,8 @@ bool life_steps_next(struct life *l, struct buf *config)
 {
 	clear(l);
 	l->was_full = l->full;
+	if (life_host(l) > l->latest)
+		l->latest = life_host(l);
 	if (l->true_ms >= l->end_ms)
 		return false;
 	if (!l->again)
@@ -443,9 +445,9 @@ static void forget(struct life *l, const char *name)
 			continue;
 		if (!c->absent)
 			life_wrong(l, c, "is forgotten, and is in the configuration");
+		c->live = (struct life_set){ .number = 0 }; /* what goes first */
 		if (generation_forget(l->dir, name, &e) < 0)
 			abort();
-		c->live = (struct life_set){ .number = 0 };
 		c->stored = c->to_revoke = c->revoked = 0;
 		c->edited = c->broken = false;
 		memset(c->hooked, 0, sizeof(c->hooked));
