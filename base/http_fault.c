@@ -1,5 +1,6 @@
 #include "base/http_fault.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include <curl/curl.h>
@@ -10,6 +11,19 @@
 #include "base/text.h"
 
 #define REASON_MAX 100 /* bytes of OpenSSL's words that are shown */
+
+#define ERRNO_MAX 200
+
+/* What the system said, if it is not that the peer has gone: that is ours, and in the words
+ * of both libraries. 0: nothing. */
+static int local_error(const char *why)
+{
+	for (int i = 1; i < ERRNO_MAX; i++)
+		if (i != ECONNRESET && i != EPIPE && i != ECONNABORTED &&
+		    strstr(why, strerror(i)) != NULL)
+			return i;
+	return 0;
+}
 
 /* OpenSSL's reason stands behind the last "::" of "error:0A00010B:SSL routines::wrong
  * version number", and libcurl may add more; NULL: there is none. */
@@ -31,8 +45,11 @@ static void tell_tls(const char *why, struct buf *out)
 	size_t len;
 	const char *reason = reason_in(why, &len);
 	const char *said = reason == NULL ? NULL : strstr(reason, alert);
+	const int error = reason == NULL ? local_error(why) : 0;
 
-	if (reason == NULL || strncmp(reason, "unexpected eof", 14) == 0) {
+	if (error != 0) {
+		buf_printf(out, "hands cannot be shaken: %s", strerror(error));
+	} else if (reason == NULL || strncmp(reason, "unexpected eof", 14) == 0) {
 		buf_puts(out, "it ends the connection while hands are shaken");
 	} else if (said != NULL && said < reason + len) {
 		said += strlen(alert);
@@ -56,8 +73,12 @@ static bool is_of_connection(const char *why)
 /* In the middle of what is said; an alert of TLS 1.3 may come there, too. */
 static void tell_broken(int rc, const char *why, struct buf *out)
 {
+	const int error = local_error(why);
+
 	if (strstr(why, " alert ") != NULL)
 		tell_tls(why, out);
+	else if (error != 0)
+		buf_printf(out, "the connection fails: %s", strerror(error));
 	else if (rc == CURLE_SEND_ERROR || is_of_connection(why))
 		buf_puts(out, "it breaks the connection off");
 	else

@@ -24,7 +24,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define SAMPLE 4
 #else
-#define SAMPLE 34
+#define SAMPLE 24
 #endif
 
 static bool takes_all(void)
