@@ -30,7 +30,7 @@
 	(CERT_REVOKED | CERT_CA_REVOKED | CERT_NOT_SERVED | CERT_DOWN | \
 	 CERT_ROLLED_BACK | CERT_BY_HAND)
 
-static void put_stamp(struct file_stamp *stamp, const struct stat *st)
+void inventory_stamp(const struct stat *st, struct file_stamp *stamp)
 {
 	stamp->inode = (uint64_t)st->st_ino;
 	stamp->size = st->st_size;
@@ -65,7 +65,7 @@ static bool stamp_of(const struct agent *a, const char *path, struct file_stamp 
 	const bool is_there = fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
 
 	if (is_there)
-		put_stamp(stamp, &st);
+		inventory_stamp(&st, stamp);
 	return is_there;
 }
 

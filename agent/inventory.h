@@ -15,6 +15,7 @@ struct agent;
 struct err;
 struct spec_cert;
 struct file_stamp;
+struct stat;
 struct memory;
 
 /* All of them. The keeper is asked directly: the loop must not run yet. */
@@ -47,6 +48,9 @@ int64_t inventory_renew_at(const struct agent *a, uint32_t i,
  * NULL or its file is another one now. ERR_SYS, ERR_PROTO. */
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,
 		    const struct memory *m, struct x509_facts *facts, struct err *e);
+
+/* What of a file says that it is the same one. */
+void inventory_stamp(const struct stat *st, struct file_stamp *stamp);
 
 /* What was just stored as generation `number`, and what it is when it has become live:
  * its facts are those that were verified, as long as its file is the same. */

@@ -264,9 +264,7 @@ static int read_trust(int fd, struct buf *out, struct err *e)
 			       LIMIT_TRUST);
 	if (x509_chain_from_pem(data, len, &certs, &why) < 0)
 		return err_set(e, ERR_CONFIG, "%s", why.text);
-	for (int i = 0; i < sk_X509_num(certs); i++)
-		TRY(x509_to_pem(sk_X509_value(certs, i), out, e));
-	return 0;
+	return x509_all_to_pem(certs, out, e);
 }
 
 /* What it is verified by: `trust`, else the last that came behind the leaf. A root is
@@ -309,9 +307,7 @@ static int take_chain(const struct agent *a, struct job *j, const char *said, in
 	while (sk_X509_num(chain) > n)
 		X509_free(sk_X509_pop(chain));
 	TRY(take_anchors(a, j, chain, trust, e));
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		TRY(x509_to_pem(sk_X509_value(chain, i), &j->chain, e));
-	return 0;
+	return x509_all_to_pem(chain, &j->chain, e);
 }
 
 int exec_end(struct agent *a, struct job *j, struct msg *m, struct err *e)

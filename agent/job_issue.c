@@ -175,9 +175,7 @@ static int put_needed(struct agent *a, const struct job *j, STACK_OF(X509) * cha
 
 	TRY(x509_chain_again(&a->anchors, j->anchors.data, j->anchors.len, &all, e));
 	rootrule_leads_to(chain, all, needed);
-	for (int i = 0; i < sk_X509_num(needed); i++)
-		TRY(x509_to_pem(sk_X509_value(needed, i), pem, e));
-	return 0;
+	return x509_all_to_pem(needed, pem, e);
 }
 
 /* An ACME CA is trusted for its TLS and names no anchor: the last CA certificate that came

@@ -8,6 +8,7 @@
 
 #include "agent/agent.h"
 #include "agent/crlpoint.h"
+#include "agent/keeper_authority.h"
 #include "agent/log.h"
 #include "agent/owncrl.h"
 #include "base/auto.h"
@@ -23,16 +24,9 @@ static const char *issuer_name(const struct agent *a, uint32_t i)
 
 /* -- which CA is one of ours -- */
 
-/* `file` of key `key` of the embedded CA `i`, below the state directory; owned. */
-static char *path_of(const struct agent *a, uint32_t i, uint32_t key, const char *file)
-{
-	return key == 1 ? xasprintf("ca/%s/%s", issuer_name(a, i), file)
-			: xasprintf("ca/%s/%u/%s", issuer_name(a, i), key, file);
-}
-
 static bool has_key(const struct agent *a, uint32_t i, uint32_t key)
 {
-	AUTO_FREE char *path = path_of(a, i, key, "root.pem");
+	AUTO_FREE char *path = keeper_cas_path(issuer_name(a, i), key, "root.pem");
 
 	return a->spec->issuers[i].type == ISSUER_LOCAL && a->root >= 0 &&
 	       file_exists(a->root, path);
@@ -59,7 +53,8 @@ struct seen_by {
 static int see_file(const struct seen_by *by, uint32_t key, const char *file,
 		    bool *found, struct err *e)
 {
-	AUTO_FREE char *path = path_of(by->a, by->issuer, key, file);
+	AUTO_FREE char *path =
+	    keeper_cas_path(issuer_name(by->a, by->issuer), key, file);
 	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 	uint8_t sum[CRL_HASH_LEN];
@@ -126,7 +121,7 @@ void owncrl_know(struct agent *a)
 
 static char *file_of(const struct agent *a, uint32_t i, uint32_t key)
 {
-	AUTO_FREE char *path = path_of(a, i, key, "crl.der");
+	AUTO_FREE char *path = keeper_cas_path(issuer_name(a, i), key, "crl.der");
 
 	return xasprintf("file://%s/%s", a->state_dir, path);
 }

@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 
 #include "agent/agent.h"
+#include "agent/inventory.h"
 #include "agent/keeper_roots.h"
 #include "agent/rootrule.h"
 #include "base/auto.h"
@@ -50,12 +51,7 @@ bool rootkept_stamp(int dir, const char *path, struct file_stamp *stamp)
 
 	if (fstatat(dir, path, &st, 0) < 0)
 		return false;
-	*stamp = (struct file_stamp){
-		.inode = st.st_ino,
-		.size = st.st_size,
-		.mtime_ns = st.st_mtim.tv_sec * NS + st.st_mtim.tv_nsec,
-		.ctime_ns = st.st_ctim.tv_sec * NS + st.st_ctim.tv_nsec,
-	};
+	inventory_stamp(&st, stamp);
 	return true;
 }
 

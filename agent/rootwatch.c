@@ -8,6 +8,7 @@
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/job.h"
+#include "agent/keeper_authority.h"
 #include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -72,7 +73,7 @@ static bool is_kept(const struct agent *a, uint32_t n)
 		return false;
 	if (!is_embedded(a, n))
 		return issuer_at(a, n)->trust_by != TRUST_FILE;
-	second = xasprintf("ca/%s/2/root.pem", name_of(a, n));
+	second = keeper_cas_path(name_of(a, n), 2, "root.pem");
 	return file_exists(a->root, second);
 }
 
@@ -175,8 +176,7 @@ static int put_pem(const STACK_OF(X509) * all, struct msg *m, struct err *e)
 {
 	AUTO_BUF struct buf pem = { 0 };
 
-	for (int i = 0; i < sk_X509_num(all); i++)
-		TRY(x509_to_pem(sk_X509_value(all, i), &pem, e));
+	TRY(x509_all_to_pem(all, &pem, e));
 	msg_put_str(m, pem.data);
 	return 0;
 }

@@ -190,9 +190,7 @@ static int read_anchors(const char *path, struct buf *pem, struct err *e)
 	if (path == NULL)
 		return err_set(e, ERR_PROTO, "this issuer has no file of roots");
 	TRY(trust_read(path, &file, &all, e));
-	for (int i = 0; i < sk_X509_num(all); i++)
-		TRY(x509_to_pem(sk_X509_value(all, i), pem, e));
-	return 0;
+	return x509_all_to_pem(all, pem, e);
 }
 
 /* What has no root yet is asked by whatever the system trusts, or, where the fingerprint is

@@ -120,6 +120,13 @@ int x509_to_pem(X509 *cert, struct buf *pem, struct err *e)
 	return 0;
 }
 
+int x509_all_to_pem(const STACK_OF(X509) * certs, struct buf *pem, struct err *e)
+{
+	for (int i = 0; i < sk_X509_num(certs); i++)
+		TRY(x509_to_pem(sk_X509_value(certs, i), pem, e));
+	return 0;
+}
+
 int x509_to_der(X509 *cert, struct buf *der, struct err *e)
 {
 	unsigned char *data = NULL;

@@ -69,6 +69,8 @@ int x509_chain_again(struct x509_memo *memo, const void *pem, size_t len,
 void x509_memo_done(struct x509_memo *memo);
 
 int x509_to_pem(X509 *cert, struct buf *pem, struct err *e);
+/* One after the other; NULL: none. */
+int x509_all_to_pem(const STACK_OF(X509) * certs, struct buf *pem, struct err *e);
 int x509_to_der(X509 *cert, struct buf *der, struct err *e);
 
 /* Names of unknown kinds do not make it fail: foreign certificates are read too. */

@@ -263,9 +263,7 @@ static int take_pem(const struct doc *result, const char *key, struct buf *pem,
 	if (text == NULL)
 		return err_set(e, ERR_PROTO, "it sends no certificate");
 	TRY(x509_chain_from_pem(text, strlen(text), &chain, e));
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		TRY(x509_to_pem(sk_X509_value(chain, i), pem, e));
-	return 0;
+	return x509_all_to_pem(chain, pem, e);
 }
 
 static int have_signed(struct cfssl *c, struct buf *leaf, struct err *e)

@@ -195,13 +195,6 @@ static int by_live(struct cmp_task *t, const char *handle, struct enrolled *r,
 	return 1;
 }
 
-static int put_anchors(const struct cmp_task *t, struct enrolled *r, struct err *e)
-{
-	for (int i = 0; i < sk_X509_num(t->anchors); i++)
-		TRY(x509_to_pem(sk_X509_value(t->anchors, i), &r->anchors, e));
-	return 0;
-}
-
 /* Whether nobody can go on with it. */
 static bool is_over(const struct err *e)
 {
@@ -227,7 +220,7 @@ int cmp_enrol(const struct cmp_settings *settings, const struct cmp_host *host,
 	}
 	if (rc < 0 && handle != NULL && is_over(e))
 		host->waits(host->arg, "", &none);
-	return rc < 0 ? rc : put_anchors(&t, r, e);
+	return rc < 0 ? rc : x509_all_to_pem(t.anchors, &r->anchors, e);
 }
 
 /* -- revocation -- */

@@ -6,13 +6,6 @@
 #include "ca/cmp_genm.h"
 #include "ca/cmp_task.h"
 
-static int put_all(const STACK_OF(X509) * all, struct buf *pem, struct err *e)
-{
-	for (int i = 0; i < sk_X509_num(all); i++)
-		TRY(x509_to_pem(sk_X509_value(all, i), pem, e));
-	return 0;
-}
-
 static bool has_root(const STACK_OF(X509) * cas)
 {
 	for (int i = 0; i < sk_X509_num(cas); i++)
@@ -33,7 +26,7 @@ static int put_successor(struct cmp_task *t, X509 *root, struct buf *pem, struct
 		return rc;
 	if (sk_X509_num(all) == 0 && !has_root(t->cas))
 		return x509_to_pem(root, pem, e);
-	return put_all(all, pem, e);
+	return x509_all_to_pem(all, pem, e);
 }
 
 static int ask_cas(struct cmp_task *t, struct err *e)
@@ -73,7 +66,7 @@ int cmp_roots(const struct cmp_settings *settings, const struct cmp_host *host,
 
 	TRY(cmp_task_open(&t, e));
 	TRY(ask(&t, by_live, e));
-	TRY(put_all(t.cas, pem, e));
+	TRY(x509_all_to_pem(t.cas, pem, e));
 	for (int i = 0; i < sk_X509_num(t.anchors); i++)
 		if (cmp_task_is_root(sk_X509_value(t.anchors, i)))
 			TRY(put_successor(&t, sk_X509_value(t.anchors, i), pem, e));

@@ -305,9 +305,7 @@ static int take_chain(const struct est *s, const STACK_OF(X509) * came,
 		TRY(x509_to_pem(sk_X509_value(all, i), &r->chain, e));
 		more = !is_issued_by(sk_X509_value(all, i), s->anchors);
 	}
-	for (int i = 0; i < sk_X509_num(s->anchors); i++)
-		TRY(x509_to_pem(sk_X509_value(s->anchors, i), &r->anchors, e));
-	return 0;
+	return x509_all_to_pem(s->anchors, &r->anchors, e);
 }
 
 /* -- enrolling -- */
@@ -434,7 +432,5 @@ int est_cacerts(const struct est_settings *settings, struct buf *pem, struct err
 	http.origin = settings->url;
 	TRY(http_new(&http, &s.http, e));
 	TRY(know_cas(&s, false, e));
-	for (int i = 0; i < sk_X509_num(s.cas); i++)
-		TRY(x509_to_pem(sk_X509_value(s.cas, i), pem, e));
-	return 0;
+	return x509_all_to_pem(s.cas, pem, e);
 }

@@ -73,9 +73,7 @@ static int take_issued(const struct step *s, const char *step,
 			       "%s: what it sends (%d) has no certificate for the key "
 			       "that was asked for",
 			       url, sk_X509_num(chain));
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		TRY(x509_to_pem(sk_X509_value(chain, i), pem, e));
-	return 0;
+	return x509_all_to_pem(chain, pem, e);
 }
 
 static int spki_of_csr(struct step *s, struct err *e)

@@ -218,9 +218,7 @@ int step_add_pem(const char *text, struct buf *pem, struct err *e)
 	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
 
 	TRY(x509_chain_from_pem(text, strlen(text), &chain, e));
-	for (int i = 0; i < sk_X509_num(chain); i++)
-		TRY(x509_to_pem(sk_X509_value(chain, i), pem, e));
-	return 0;
+	return x509_all_to_pem(chain, pem, e);
 }
 
 /* Where the system's store vouches for the server, it says itself what to trust. */

@@ -16,21 +16,8 @@ static void put_config(struct buf *text)
 	static const char *const acme[] = { "\"plain\"", "[ \"plain\", \"suggests\" ]",
 					    "\"suggests\"" };
 
-	buf_puts(
-	    text,
-	    "state_dir = \"$\"; agree_terms = true; "
-	    "contact = \"mailto:ops@example.org\";\n"
-	    "log = { level = \"debug\"; };\n"
-	    "issuers = (\n"
-	    " { name = \"own\"; type = \"local\"; subject = \"CN=Own\"; },\n"
-	    " { name = \"plain\"; type = \"acme\"; url = \"https://a.example/dir\"; "
-	    "ari = false; },\n"
-	    " { name = \"suggests\"; type = \"acme\"; url = \"https://b.example/dir\"; "
-	    "} "
-	    ");\n"
-	    "defaults = { challenge = { type = \"http-01\"; webroot = \"/srv/app\"; }; "
-	    "};\n"
-	    "certificates = (");
+	life_put_head(text);
+	buf_puts(text, "certificates = (");
 	for (int i = 0; i < LIFE_CERTS; i++)
 		buf_printf(text,
 			   "%s { name = \"c%03d\"; names = \"c%03d.example.org\"; "

@@ -28,23 +28,6 @@
 
 /* -- one life -- */
 
-static void put_head(struct buf *text)
-{
-	buf_puts(
-	    text,
-	    "state_dir = \"$\"; agree_terms = true; "
-	    "contact = \"mailto:ops@example.org\";\n"
-	    "log = { level = \"debug\"; };\n"
-	    "issuers = (\n"
-	    " { name = \"own\"; type = \"local\"; subject = \"CN=Own\"; },\n"
-	    " { name = \"plain\"; type = \"acme\"; url = \"https://a.example/dir\"; "
-	    "ari = false; },\n"
-	    " { name = \"suggests\"; type = \"acme\"; "
-	    "url = \"https://b.example/dir\"; } );\n"
-	    "defaults = { challenge = { type = \"http-01\"; "
-	    "webroot = \"/srv/app\"; }; };\n");
-}
-
 static void be_agent(struct life *l)
 {
 	int status;
@@ -77,7 +60,7 @@ static void take_config(struct life *l, struct home *h, const struct buf *certs)
 
 	if (certs->len == 0)
 		return;
-	put_head(&config);
+	life_put_head(&config);
 	buf_puts(&config, certs->data);
 	if (h->snapshot >= 0)
 		close(h->snapshot);

@@ -367,3 +367,20 @@ void life_clock(const struct life *l, clockid_t id, struct timespec *t)
 	t->tv_sec = at / 1000;
 	t->tv_nsec = at % 1000 * 1000000;
 }
+
+void life_put_head(struct buf *text)
+{
+	buf_puts(
+	    text,
+	    "state_dir = \"$\"; agree_terms = true; "
+	    "contact = \"mailto:ops@example.org\";\n"
+	    "log = { level = \"debug\"; };\n"
+	    "issuers = (\n"
+	    " { name = \"own\"; type = \"local\"; subject = \"CN=Own\"; },\n"
+	    " { name = \"plain\"; type = \"acme\"; url = \"https://a.example/dir\"; "
+	    "ari = false; },\n"
+	    " { name = \"suggests\"; type = \"acme\"; "
+	    "url = \"https://b.example/dir\"; } );\n"
+	    "defaults = { challenge = { type = \"http-01\"; "
+	    "webroot = \"/srv/app\"; }; };\n");
+}

@@ -248,3 +248,6 @@ void life_settled(const struct life *l);
 void life_over(struct life *l);
 void life_wrong(const struct life *l, const struct life_cert *c, const char *text)
     __attribute__((noreturn));
+
+/* A configuration but for its certificates: the issuers that there are. */
+void life_put_head(struct buf *text);
