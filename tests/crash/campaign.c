@@ -24,6 +24,9 @@ static const int others[] = { EROFS, ENOMEM, EDQUOT, EMFILE, EPERM, ENFILE, EFBI
 static const int for_ever[] = { ENOSPC, EROFS, EIO };
 static const int reading[] = { EACCES, ENOMEM, EMFILE, ENFILE };
 
+/* So many points are drawn for each that is wanted. */
+#define SPARE 4
+
 #define COUNT(a) (sizeof(a) / sizeof(*(a)))
 
 struct points {
@@ -107,12 +110,14 @@ static size_t choose(const struct points *p, const struct tracer_result *r,
 	}
 }
 
+/* More than `n`, for what is drawn may not be there again: how often a role looks, and how
+ * much it reads at once, is not the same in every run. */
 static void sample(struct points *p, const struct tracer_result *r, unsigned n,
 		   unsigned seed)
 {
 	struct points few = { NULL, 0 };
 
-	while (n > 0 && few.n < n && few.n < p->n) {
+	while (n > 0 && few.n < (size_t)n * SPARE && few.n < p->n) {
 		const struct tracer_plan *plan = &p->all[choose(p, r, &seed)];
 		bool seen = false;
 
@@ -263,6 +268,11 @@ static bool count(struct campaign *m, const struct crash_case *c,
 	return why == NULL;
 }
 
+static bool has_enough(const struct campaign *m)
+{
+	return m->per_case > 0 && m->n_points >= m->per_case / m->parts;
+}
+
 bool campaign_case(struct campaign *m, const struct crash_case *c)
 {
 	struct tracer_result *r = calloc(1, sizeof(*r));
@@ -278,7 +288,7 @@ bool campaign_case(struct campaign *m, const struct crash_case *c)
 		enumerate(r, &p);
 		sample(&p, r, m->per_case, m->seed);
 	}
-	for (size_t i = m->part; ok && i < p.n; i += m->parts)
+	for (size_t i = m->part; ok && i < p.n && !has_enough(m); i += m->parts)
 		run_point(m, c, &p.all[i]);
 	free(p.all);
 	free(r);
