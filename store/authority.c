@@ -1,9 +1,11 @@
 #include "store/authority.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/auto.h"
@@ -97,22 +99,30 @@ static void folder_of(char folder[FOLDER_MAX], unsigned number)
 	snprintf(folder, FOLDER_MAX, "%u", number);
 }
 
-static bool has_key(int dir, unsigned number)
+static int look_for_key(int dir, unsigned number, bool *there, struct err *e)
 {
-	char path[FOLDER_MAX + sizeof("/" ROOT_PEM)];
+	char below[FOLDER_MAX + sizeof("/" ROOT_PEM)];
+	const char *path = number == 1 ? ROOT_PEM : below;
+	struct stat st;
 
-	snprintf(path, sizeof(path), "%u/" ROOT_PEM, number);
-	return file_exists(dir, number == 1 ? ROOT_PEM : path);
+	snprintf(below, sizeof(below), "%u/" ROOT_PEM, number);
+	*there = fstatat(dir, path, &st, AT_SYMLINK_NOFOLLOW) == 0;
+	return *there || errno == ENOENT || errno == ENOTDIR
+		   ? 0
+		   : err_sys(e, "look at %s", path);
 }
 
 static int open_found(const struct authority_id *id, int *dir, struct err *e)
 {
 	AUTO_FD int fd = -1;
 	char folder[FOLDER_MAX];
+	bool there = false;
 
 	*dir = -1;
 	TRY(place_find(id->root, PLACE_CA, id->name, &fd, e));
-	if (fd < 0 || !has_key(fd, id->number))
+	if (fd >= 0)
+		TRY(look_for_key(fd, id->number, &there, e));
+	if (!there)
 		return 0;
 	folder_of(folder, id->number);
 	if (id->number > 1)
@@ -133,11 +143,12 @@ static int open_made(const struct authority_id *id, int *dir, struct err *e)
 int authority_count(int root, const char *name, unsigned *count, struct err *e)
 {
 	AUTO_FD int dir = -1;
+	bool there;
 
 	*count = 0;
 	TRY(place_find(root, PLACE_CA, name, &dir, e));
-	while (dir >= 0 && has_key(dir, *count + 1))
-		++*count;
+	for (there = dir >= 0; there; *count += there)
+		TRY(look_for_key(dir, *count + 1, &there, e));
 	return 0;
 }
 

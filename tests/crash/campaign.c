@@ -135,15 +135,16 @@ static void sample(struct points *p, const struct tracer_result *r, unsigned n,
 /* -- one point -- */
 
 /* Whose words they are: SQLite's; those of who loads a program before its main(); of trust
- * anchors that cannot be read curl's, or ours, to whom a newer curl tells only that; the
- * probe's, when all it wrote was lost; and the sanitizer's, that reads before main() that
- * it is not to look for leaks. */
+ * anchors that cannot be read curl's, or ours, to whom a newer curl tells only that, or
+ * less where it reads their end while hands are shaken; the probe's, when all it wrote was
+ * lost; and the sanitizer's, that reads before main() that it is not to look for leaks. */
 static const char *const other_words[] = {
 	"state.db: ",
 	"error while loading shared libraries",
 	"can be looked at",
 	"error setting certificate file",
 	"holds no certificate to trust",
+	"it ends the connection while hands are shaken",
 	": down: ",
 	"LeakSanitizer does not work under ptrace",
 };

@@ -79,6 +79,9 @@ static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
 		return true;
 	if ((how & CHECK_FAILED) != 0 && strcmp(file, ".old") == 0)
 		return true;
+	/* Empty, and taken away when the next list comes. */
+	if ((how & CHECK_FAILED) != 0 && strcmp(name, "state/crl/.stage") == 0)
+		return true;
 	/* A token is not synced, nor is that it was withdrawn; and a folder of tokens that
 	 * cannot be removed stays, empty. */
 	return (how & (CHECK_POWER | CHECK_FAILED)) != 0 &&
