@@ -16,6 +16,7 @@
 #include "agent/probing.h"
 #include "agent/schedule.h"
 #include "agent/state_alarm.h"
+#include "agent/state_revoke.h"
 #include "agent/switch.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -374,11 +375,20 @@ static void on_pruned(void *arg, uint32_t number, struct msg *m,
 	switch_go_on(b);
 }
 
-/* Old generations are kept until the new one is proven. */
+/* Old generations are kept until the new one is proven, and each as long as one is to be
+ * revoked: nobody is asked to revoke what is not in the store. */
 static void prune(struct batch *b, size_t i)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
+	bool noted;
+	struct err e;
 
+	if (state_revoke_has(b->agent->state, b->jobs[i]->name, &noted, &e) < 0) {
+		log_warn("%s: prune: %s", b->jobs[i]->name, e.text);
+		return;
+	}
+	if (noted)
+		return;
 	msg_begin(&m, KEEPER_PRUNE, 0);
 	msg_put_u64(&m, b->jobs[i]->cert);
 	msg_put_u64(&m, b->jobs[i]->memory.held);

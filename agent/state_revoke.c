@@ -1,5 +1,7 @@
 #include "agent/state_revoke.h"
 
+#include <string.h>
+
 #include "agent/state_db.h"
 #include "base/err.h"
 
@@ -54,4 +56,26 @@ int state_revoke_each(struct state *s,
 		rc = each(arg, &r);
 	}
 	return rc;
+}
+
+struct search {
+	const char *name;
+	bool found;
+};
+
+static int is_it(void *arg, const struct revoke_row *r)
+{
+	struct search *s = arg;
+
+	s->found = s->found || strcmp(r->name, s->name) == 0;
+	return 0;
+}
+
+int state_revoke_has(struct state *s, const char *name, bool *noted, struct err *e)
+{
+	struct search search = { .name = name };
+
+	TRY(state_revoke_each(s, is_it, &search, e));
+	*noted = search.found;
+	return 0;
 }

@@ -21,6 +21,8 @@ struct revoke_row {
 };
 
 int state_revoke_put(struct state *s, const struct revoke_row *r, struct err *e);
+/* Whether anything of certificate `name` is noted. */
+int state_revoke_has(struct state *s, const char *name, bool *noted, struct err *e);
 int state_revoke_done(struct state *s, const char *name, uint64_t generation,
 		      struct err *e);
 /* The strings live for the call. */

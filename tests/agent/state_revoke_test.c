@@ -29,8 +29,11 @@ static void what_is_noted_stays_until_it_is_done(void **state)
 	AUTO_BUF struct buf before = { 0 };
 	AUTO_BUF struct buf after = { 0 };
 	struct state *st = begin(*state);
+	bool noted = true;
 	struct err e;
 
+	assert_int_equal(state_revoke_has(st, "www", &noted, &e), 0);
+	assert_false(noted);
 	assert_int_equal(state_revoke_put(st, &second, &e), 0);
 	assert_int_equal(state_revoke_put(st, &first, &e), 0);
 	assert_int_equal(state_revoke_put(st, &first, &e), 0); /* asked twice */
@@ -46,6 +49,10 @@ static void what_is_noted_stays_until_it_is_done(void **state)
 	assert_int_equal(state_revoke_each(st, add, &after, &e), 0);
 	assert_string_equal(after.data,
 			    "www 4 by corp for 4 replaced, 2: -3 no way until 1000\n");
+	assert_int_equal(state_revoke_has(st, "ww", &noted, &e), 0);
+	assert_false(noted);
+	assert_int_equal(state_revoke_has(st, "www", &noted, &e), 0);
+	assert_true(noted);
 	commit_and_close(st);
 }
 

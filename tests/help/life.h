@@ -125,6 +125,7 @@ struct life_cert {
 	uint64_t hooked[LIFE_HOOKS]; /* what they were told of last, and succeeded */
 	uint64_t to_revoke;          /* was said to be noted; 0: nothing */
 	uint64_t revoked;            /* its CA knows of the last; 0: none */
+	uint64_t read;               /* was in the store, and is a certificate */
 };
 
 /* One worker, and what it is at. */

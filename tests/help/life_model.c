@@ -19,6 +19,12 @@
 
 #define H LIFE_H
 
+static void put_path(char path[128], const struct life_cert *c, uint64_t number)
+{
+	snprintf(path, 128, "archive/%s/%010llu/cert.pem", c->name,
+		 (unsigned long long)number);
+}
+
 static bool facts_of(const struct life *l, const struct life_cert *c, uint64_t number,
 		     struct x509_facts *facts)
 {
@@ -26,8 +32,7 @@ static bool facts_of(const struct life *l, const struct life_cert *c, uint64_t n
 	char path[128];
 	struct err e;
 
-	snprintf(path, sizeof(path), "archive/%s/%010llu/cert.pem", c->name,
-		 (unsigned long long)number);
+	put_path(path, c, number);
 	return file_read(l->dir, path, LIMIT_CHAIN_BYTES, &pem, &e) == 0 &&
 	       x509_facts_from_pem(pem.data, pem.len, facts, &e) == 0;
 }
@@ -43,19 +48,31 @@ void life_model_revoked(struct life *l, const char *serial)
 				l->certs[i].revoked = n;
 }
 
-void life_model_look(const struct life *l)
+/* Nobody writes into a set that is stored: what was read once is looked for. */
+static bool is_stored(const struct life *l, struct life_cert *c, uint64_t number)
 {
 	struct x509_facts facts;
+	char path[128];
+
+	put_path(path, c, number);
+	if (number == c->read)
+		return faccessat(l->dir, path, R_OK, 0) == 0;
+	c->read = number;
+	return facts_of(l, c, number, &facts);
+}
+
+void life_model_look(struct life *l)
+{
 	uint64_t number;
 	struct err e;
 
 	for (size_t i = 0; i < l->n_certs; i++) {
-		const struct life_cert *c = &l->certs[i];
+		struct life_cert *c = &l->certs[i];
 
 		if (generation_current(l->dir, c->name, &number, &e) < 0 ||
 		    number != c->live.number)
 			life_wrong(l, c, "another set is live than was made so");
-		if (number != 0 && !facts_of(l, c, number, &facts))
+		if (number != 0 && !is_stored(l, c, number))
 			life_wrong(l, c, "what is live is not in the store");
 	}
 }
@@ -65,11 +82,7 @@ void life_model_look(const struct life *l)
 static void check_revoked(struct life *l, struct life_cert *c, int status)
 {
 	const bool replace = (l->asked_for.flags & REQUEST_REPLACE) != 0;
-	struct x509_facts facts;
 
-	/* One that has ended, by the clock that there is, is revoked by nobody. */
-	if (facts_of(l, c, l->number_before, &facts) && facts.not_after <= life_host(l))
-		return;
 	if (status == 1 && !l->was_full && l->number_before != 0)
 		c->to_revoke = l->number_before;
 	if (status != 0)

@@ -448,7 +448,7 @@ static void forget(struct life *l, const char *name)
 		c->live = (struct life_set){ .number = 0 }; /* what goes first */
 		if (generation_forget(l->dir, name, &e) < 0)
 			abort();
-		c->stored = c->to_revoke = c->revoked = 0;
+		c->stored = c->to_revoke = c->revoked = c->read = 0;
 		c->edited = c->broken = false;
 		memset(c->hooked, 0, sizeof(c->hooked));
 		memset(c->ordered_at, 0, sizeof(c->ordered_at));

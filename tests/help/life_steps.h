@@ -74,7 +74,7 @@ void life_steps_revoke(struct life *l, struct life_worker *w);
 /* The embedded CA has been told to. */
 void life_model_revoked(struct life *l, const char *serial);
 /* After each process of the agent. */
-void life_model_look(const struct life *l);
+void life_model_look(struct life *l);
 /* A command has ended by itself. */
 void life_model_done(struct life *l, int status);
 void life_model_status(struct life *l, const char *text);

@@ -72,6 +72,18 @@ test_with_replace_the_new_one_is_live_before_the_old_one_is_revoked() {
 	is_live_of www 2 2
 }
 
+# It has to be there when its turn comes.
+test_what_is_to_be_revoked_is_not_pruned_before() {
+	lab
+	sed -i 's/reuse_key = true;/keep = 1;/' everleaf.conf
+	expect 0 everleaf renew
+	expect 0 everleaf revoke www --replace
+	says out "www: generation 1 is revoked"
+	is "$(serial 1)" "$(revoked)"
+	expect 0 everleaf renew --force www
+	is 0000000003 "$(ls state/archive/www)"
+}
+
 test_what_cannot_be_replaced_is_not_revoked_and_not_forgotten() {
 	lab
 	expect 0 everleaf renew
