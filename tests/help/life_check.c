@@ -209,9 +209,14 @@ void life_settled(const struct life *l)
 	for (int64_t at = life_now(l) - MENDED_S; at <= life_now(l); at += 60)
 		if (life_is_in(&l->lame, at))
 			return;
-	for (size_t i = 0; i < l->n_certs; i++)
-		if (l->certs[i].live.not_before > life_now(l) + D)
-			life_wrong(l, &l->certs[i], "is live, and does not begin yet");
+	for (size_t i = 0; i < l->n_certs; i++) {
+		const struct life_cert *c = &l->certs[i];
+
+		/* Nobody looks after what is not in the configuration. */
+		if (!c->absent && life_now(l) - c->since >= MENDED_S &&
+		    c->live.not_before > life_now(l) + D)
+			life_wrong(l, c, "is live, and does not begin yet");
+	}
 }
 
 void life_over(struct life *l)
