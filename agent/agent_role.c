@@ -370,7 +370,7 @@ int agent_exit_status(const struct agent *a, const struct err *e)
 {
 	if (a->status != 0)
 		return a->status;
-	if (e->code == ERR_NET) /* the keeper is gone: the supervisor begins again */
+	if (e->code == ERR_NET && e->sysno == EPIPE) /* a role is gone, no CA */
 		return EXIT_AGAIN;
 	return e->code == ERR_CONFIG ? EXIT_USAGE : EXIT_FAILURE;
 }
@@ -394,6 +394,7 @@ int agent_role(void)
 		log_error("%s", e.text);
 		rc = agent_exit_status(&a, &e);
 	}
+	rc = role_printed(rc, a.request != NULL && request_prints(a.request));
 	crlwatch_free(&a);
 	strangers_free(&a);
 	owncrl_free(&a);

@@ -56,6 +56,16 @@ test_each_account_is_given_up_for_itself() {
 	says out "localhost:$first"
 }
 
+# Only roles that are lost are begun again.
+test_a_ca_that_is_not_there_is_asked_once() {
+	start_ca </dev/null
+	acme
+	end "$(tail -n 1 pids)"
+	expect 1 everleaf account ca show
+	is 1 "$(wc -l <err)"
+	says err "Connection refused"
+}
+
 test_an_order_at_the_ca_before_is_left_there() {
 	two_cas <<-S
 	poll * set status "pending"
