@@ -36,5 +36,5 @@ bool reason_read(const char *word, uint64_t *reason)
 			*reason = i + (i >= REASON_UNUSED);
 			return true;
 		}
-	return text_u64(word, REASON_LAST, reason);
+	return text_u64(word, REASON_LAST, reason) && *reason != REASON_UNUSED;
 }

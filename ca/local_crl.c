@@ -65,7 +65,7 @@ static int read_serial(const char *hex, ASN1_INTEGER **serial, struct err *e)
 	/* = RFC 5280 4.1.2.2 "Conforming CAs MUST NOT use serialNumber values longer
 	 * than 20 octets." */
 	if (len == 0 || len > 40 || hex[len] != '\0')
-		return err_set(e, ERR_REFUSED, "\"%.48s\" is no serial number", hex);
+		return err_set(e, ERR_CONFIG, "\"%.48s\" is no serial number", hex);
 	if (BN_hex2bn(&n, hex) > 0)
 		*serial = BN_to_ASN1_INTEGER(n, NULL);
 	BN_free(n);

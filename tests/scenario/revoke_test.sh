@@ -103,6 +103,10 @@ test_only_what_is_live_can_be_revoked() {
 	expect 2 everleaf revoke www
 	says err "www: nothing is live that could be revoked"
 	expect 4 everleaf revoke mail
+	expect 0 everleaf renew
+	expect 2 everleaf revoke www --reason 7
+	expect 2 everleaf ca lab revoke first
+	expect 0 everleaf renew
 }
 
 # What the last attempt has left is due in SECONDS; a row without a sum is believed.
