@@ -157,6 +157,9 @@ test_only_who_is_named_is_looked_for() {
 	expect 0 everleaf crl two --update
 	[ ! -e srv/one.crl ]
 	[ -e srv/two.crl ]
+	expect 0 everleaf crl two --update --json
+	is 1 "$(wc -l <out)"
+	is two "$(json crls.0.name <out)"
 }
 
 test_a_run_that_does_what_is_due_looks_for_crls() {
