@@ -10,6 +10,6 @@ int main(int argc, char **argv)
 {
 	key_openssl_begin();
 	if (argc == 2 && strcmp(argv[1], VERSION_WORD) == 0)
-		return version_print();
+		return role_printed(version_print(), true);
 	return agent_role();
 }

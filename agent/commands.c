@@ -306,11 +306,17 @@ void commands_help(FILE *to)
 	      to);
 }
 
+static void usage(FILE *to, const struct command_row *row)
+{
+	fprintf(to, "usage: everleaf %s%s%s%s\n", row->word,
+		row->arguments[0] == '\0' ? "" : " ", row->arguments,
+		row->options == 0 ? "" : " [OPTION...]");
+}
+
 void command_help(FILE *to, const struct command_row *row)
 {
-	fprintf(to, "usage: everleaf %s%s%s%s\n\n%s\n", row->word,
-		row->arguments[0] == '\0' ? "" : " ", row->arguments,
-		row->options == 0 ? "" : " [OPTION...]", row->help);
+	usage(to, row);
+	fprintf(to, "\n%s\n", row->help);
 	if (row->more != NULL)
 		fprintf(to, "%s", row->more);
 	if (row->options != 0)
@@ -327,27 +333,31 @@ void command_help(FILE *to, const struct command_row *row)
 	}
 }
 
-/* One option with its value. Returns how many words it took, 0: it is wrong. */
+/* One option with its value: "--wait 5m" or "--wait=5m". Returns how many words it took,
+ * 0: it is wrong. */
 static int parse_option(const struct command_row *row, int argc, char **argv,
 			struct request *r)
 {
-	const struct command_option *o = command_option_called(row, argv[0]);
+	const size_t len = strcspn(argv[0], "=");
+	AUTO_FREE char *word = xasprintf("%.*s", (int)len, argv[0]);
+	const bool has_value = argv[0][len] == '=';
+	const struct command_option *o = command_option_called(row, word);
+	const char *value = has_value  ? argv[0] + len + 1
+			    : argc > 1 ? argv[1]
+				       : "";
 
-	if (o == NULL) {
+	if (o == NULL || (has_value && o->take == NULL)) {
 		fprintf(stderr,
 			"everleaf: %s: unknown option %s; see everleaf help %s\n",
 			row->word, argv[0], row->word);
 		return 0;
 	}
 	r->flags |= o->flag;
-	if (o->take == NULL)
-		return 1;
-	if (argc < 2 || !o->take(r, argv[1])) {
-		fprintf(stderr, "everleaf: %s: %s needs a %s, found \"%s\"\n",
-			row->word, o->word, o->value, argc < 2 ? "" : argv[1]);
-		return 0;
-	}
-	return 2;
+	if (o->take == NULL || o->take(r, value))
+		return o->take == NULL || has_value ? 1 : 2;
+	fprintf(stderr, "everleaf: %s: %s needs a %s, found \"%s\"\n", row->word,
+		o->word, o->value, value);
+	return 0;
 }
 
 static int check_request(const struct command_row *row, size_t n, struct request *r)
@@ -364,8 +374,8 @@ static int check_request(const struct command_row *row, size_t n, struct request
 		wrong = "either --json or --log";
 	if (wrong == NULL)
 		return 0;
-	fprintf(stderr, "everleaf: %s: %s\nusage: everleaf %s %s\n", row->word, wrong,
-		row->word, row->arguments);
+	fprintf(stderr, "everleaf: %s: %s\n", row->word, wrong);
+	usage(stderr, row);
 	return EXIT_USAGE;
 }
 
@@ -373,19 +383,22 @@ int command_parse(const struct command_row *row, int argc, char **argv,
 		  struct request *r)
 {
 	AUTO_FREE char **words = xcalloc((size_t)argc + 1, sizeof(char *));
+	bool more = true; /* options: until "--" */
 	int n = 0;
 	int rc;
 
 	r->command = row->command;
 	r->wait_s = 300;
-	r->warn_s = r->crit_s = -1;
+	r->warn_s = r->crit_s = r->days = -1;
 	for (int i = 0; i < argc;) {
 		int took = 1;
 
-		if (argv[i][0] == '-' && argv[i][1] != '\0') /* "-" is a file */
+		if (more && strcmp(argv[i], "--") == 0)
+			more = false;
+		else if (more && argv[i][0] == '-' && argv[i][1] != '\0')
 			took = parse_option(row, argc - i, argv + i, r);
 		else
-			words[n++] = argv[i];
+			words[n++] = argv[i]; /* "-" is a file */
 		if (took == 0)
 			return EXIT_USAGE;
 		i += took;

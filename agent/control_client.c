@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "agent/control.h"
+#include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/spec.h"
 #include "base/auto.h"
@@ -26,6 +27,7 @@ struct stream {
 	int from; /* owned */
 	int to;
 	off_t at;
+	bool lost; /* some of it */
 };
 
 struct asking {
@@ -45,8 +47,10 @@ static void copy(struct stream *s)
 	while (s->from >= 0 && (n = pread(s->from, buf, sizeof(buf), s->at)) > 0) {
 		ssize_t written = write(s->to, buf, (size_t)n);
 
-		if (written <= 0) /* who does not listen is told the exit status */
+		if (written <= 0) { /* who does not listen is told the exit status */
+			s->lost = errno != EPIPE;
 			break;
+		}
 		s->at += written;
 	}
 }
@@ -112,13 +116,19 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 	msg_begin(&m, CONTROL_ASK, 1);
 	request_put(&m, r);
 	TRY(msg_send(sock, &m, e));
-	return follow(a, e);
+	TRY(follow(a, e));
+	if (a->streams[0].lost) {
+		log_error("standard output: it cannot be written to");
+		if (a->status == EXIT_SUCCESS && request_prints(r))
+			a->status = EXIT_FAILURE;
+	}
+	return 0;
 }
 
 static struct asking asking_for(int patience_ms)
 {
-	return (struct asking){ .streams = { { -1, STDOUT_FILENO, 0 },
-					     { -1, STDERR_FILENO, 0 } },
+	return (struct asking){ .streams = { { -1, STDOUT_FILENO, 0, false },
+					     { -1, STDERR_FILENO, 0, false } },
 				.patience_ms = patience_ms };
 }
 

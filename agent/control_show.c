@@ -73,7 +73,7 @@ static int load_memories(struct agent *a, struct err *e)
 	uint32_t first, end;
 
 	if (a->request->command != COMMAND_STATUS ||
-	    (a->request->flags & REQUEST_JSON) != 0)
+	    (a->request->flags & (REQUEST_JSON | REQUEST_CHECK)) == REQUEST_JSON)
 		return 0;
 	a->memories = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*a->memories));
 	inventory_asked(a, &first, &end);

@@ -207,8 +207,7 @@ static int explain(struct role_start *s, struct work *w, struct err *e)
 	inspect_chains(&w->in);
 	inspect_check(&w->in);
 	inspect_print(&w->in, s->request.flags, &out);
-	if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0)
-		return err_sys(e, "standard output");
+	fwrite(out.data, 1, out.len, stdout);
 	return 0;
 }
 
@@ -230,6 +229,7 @@ int inspect_role(void)
 	status = rc == 0            ? inspect_is_bad(&w.in)
 		 : rc == ERR_CONFIG ? EXIT_USAGE
 				    : EXIT_SANDBOX;
+	status = role_printed(status, true);
 	inspect_done(&w.in);
 	buf_done(&w.secret);
 	buf_done(&w.trust);

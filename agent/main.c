@@ -1,5 +1,7 @@
 /* everleaf: the command line, and the supervisor. */
 #include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -74,6 +76,14 @@ static int run_complete(const char *config, int argc, char **argv)
 	return EXIT_SUCCESS;
 }
 
+static bool asks_for_help(char **argv)
+{
+	for (; *argv != NULL && strcmp(*argv, "--") != 0; argv++)
+		if (strcmp(*argv, "--help") == 0 || strcmp(*argv, "-h") == 0)
+			return true;
+	return false;
+}
+
 static int run_command(const char *config, unsigned flags, int argc, char **argv)
 {
 	const struct command_row *row = command_called(argv[0]);
@@ -90,6 +100,8 @@ static int run_command(const char *config, unsigned flags, int argc, char **argv
 		return run_help(argc - 1, argv + 1);
 	if (strcmp(row->word, "complete") == 0)
 		return run_complete(config, argc - 1, argv + 1);
+	if (asks_for_help(argv + 1))
+		return run_help(1, argv);
 	rc = command_parse(row, argc - 1, argv + 1, &r);
 	if (rc == 0 && strcmp(row->word, "version") == 0)
 		rc = run_version();
@@ -119,16 +131,32 @@ static int wrong_option(void)
 	return EXIT_USAGE;
 }
 
-int main(int argc, char **argv)
+/* What is closed would be the first thing that is opened: it is something that can neither
+ * be written to nor has anything in it. */
+static void close_gaps(void)
+{
+	int fd;
+
+	do
+		fd = open("/dev/null", O_RDONLY);
+	while (fd >= 0 && fd <= STDERR_FILENO);
+	if (fd >= 0)
+		close(fd);
+}
+
+static const struct option long_options[] = {
+	{ "help", no_argument, NULL, 'h' },
+	{ "version", no_argument, NULL, 'V' },
+	{ NULL, 0, NULL, 0 },
+};
+
+static int run(int argc, char **argv)
 {
 	const char *config = NULL;
 	unsigned flags = terminal_flags();
 	int c;
 
-	if (argc > 1 &&
-	    (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "--version") == 0))
-		argv[1] += 2; /* the commands of that name */
-	while ((c = getopt(argc, argv, "+c:vqh")) != -1) {
+	while ((c = getopt_long(argc, argv, "+c:vqh", long_options, NULL)) != -1) {
 		if (c == 'c')
 			config = optarg;
 		else if (c == 'v')
@@ -137,6 +165,8 @@ int main(int argc, char **argv)
 			flags |= REQUEST_QUIET;
 		else if (c == 'h')
 			return run_help(0, NULL);
+		else if (c == 'V')
+			return run_version();
 		else
 			return wrong_option();
 	}
@@ -150,4 +180,10 @@ int main(int argc, char **argv)
 		return EXIT_USAGE;
 	}
 	return run_command(config, flags, argc - optind, argv + optind);
+}
+
+int main(int argc, char **argv)
+{
+	close_gaps();
+	return role_printed(run(argc, argv), true);
 }

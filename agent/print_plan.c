@@ -73,7 +73,7 @@ static struct item *collect(struct agent *a, int64_t now, size_t *n)
 {
 	struct item *items = xcalloc(a->spec->n[SPEC_CERTS], sizeof(*items));
 	int64_t until =
-	    a->request->days == 0 ? INT64_MAX : now + a->request->days * 86400;
+	    a->request->days < 0 ? INT64_MAX : now + a->request->days * 86400;
 
 	*n = 0;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
@@ -82,7 +82,7 @@ static struct item *collect(struct agent *a, int64_t now, size_t *n)
 		if (!a->wanted[i])
 			continue;
 		hold_back(a, &it, now);
-		if (it.due.at <= until || a->request->days == 0)
+		if (it.due.at <= until || a->request->days < 0)
 			items[(*n)++] = it;
 		else
 			free(it.held);
@@ -118,7 +118,7 @@ static bool is_in_time(const struct agent *a, const struct crl *c)
 
 	if (r->command != COMMAND_PLAN)
 		return r->n_names == 0 && c->memory.look_at <= now;
-	return r->days == 0 || c->memory.look_at <= now + r->days * 86400;
+	return r->days < 0 || c->memory.look_at <= now + r->days * 86400;
 }
 
 /* The last moment that is told of, for the CRLs of our own CAs. */
@@ -130,7 +130,7 @@ static int64_t own_until(const struct agent *a)
 		return INT64_MIN;
 	if (r->command != COMMAND_PLAN)
 		return clock_now();
-	return r->days == 0 ? INT64_MAX : clock_now() + r->days * 86400;
+	return r->days < 0 ? INT64_MAX : clock_now() + r->days * 86400;
 }
 
 static const char *look_why(const struct crl *c)

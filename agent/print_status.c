@@ -287,7 +287,7 @@ static void check_crls(const struct agent *a, struct checked *c, int64_t now)
 	}
 }
 
-static int print_check(const struct agent *a)
+static int check_all(const struct agent *a, bool is_silent)
 {
 	static const char *const heads[] = { "OK", "WARNING", "CRITICAL" };
 	const struct strange_list *others = &a->strangers->known;
@@ -313,17 +313,20 @@ static int print_check(const struct agent *a)
 	}
 	if (a->request->n_names == 0)
 		check_crls(a, &c, now);
-	printf("%s - %u certificate%s%s\n", heads[c.worst], c.n, c.n == 1 ? "" : "s",
-	       c.worse.data == NULL ? "" : c.worse.data);
+	if (!is_silent)
+		printf("%s - %u certificate%s%s\n", heads[c.worst], c.n,
+		       c.n == 1 ? "" : "s", c.worse.data == NULL ? "" : c.worse.data);
 	buf_done(&c.worse);
 	return (int)c.worst;
 }
 
 int agent_status(struct agent *a, struct err *e)
 {
-	if ((a->request->flags & REQUEST_CHECK) != 0)
-		return print_check(a);
-	if ((a->request->flags & REQUEST_JSON) != 0)
-		return print_json(a, e);
-	return print_table(a, e);
+	const unsigned flags = a->request->flags;
+
+	if ((flags & REQUEST_JSON) != 0)
+		TRY(print_json(a, e));
+	if ((flags & REQUEST_CHECK) != 0)
+		return check_all(a, (flags & REQUEST_JSON) != 0);
+	return (flags & REQUEST_JSON) != 0 ? EXIT_SUCCESS : print_table(a, e);
 }

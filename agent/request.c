@@ -43,6 +43,15 @@ bool request_shows(const struct request *r)
 	       (r->command == COMMAND_CRL && !request_writes(r));
 }
 
+bool request_prints(const struct request *r)
+{
+	const bool tells =
+	    r->command == COMMAND_RENEW || r->command == COMMAND_ROLLBACK ||
+	    r->command == COMMAND_REVOKE || r->command == COMMAND_FORGET;
+
+	return !tells || (r->flags & (REQUEST_JSON | REQUEST_DRY_RUN)) != 0;
+}
+
 const char *request_word(enum command command)
 {
 	static const char *const words[COMMANDS] = {

@@ -62,7 +62,7 @@ struct request {
 	enum command command;
 	unsigned flags;
 	int64_t wait_s; /* renew --wait */
-	int64_t days;   /* plan --days; 0: all */
+	int64_t days;   /* plan --days; < 0: all */
 	int64_t warn_s; /* status --check --warn; -1: not given */
 	int64_t crit_s;
 	uint64_t generation; /* rollback; 0: the previous one */
@@ -81,6 +81,9 @@ bool request_writes(const struct request *r);
 
 /* Whether it only shows what is known: an agent answers it itself. */
 bool request_shows(const struct request *r);
+
+/* Whether what it prints is what it was asked for, and not only told beside it. */
+bool request_prints(const struct request *r);
 
 /* "renew", as on the command line. Static. */
 const char *request_word(enum command command);

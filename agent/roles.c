@@ -1,5 +1,10 @@
 #include "agent/roles.h"
 
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/version.h"
@@ -35,6 +40,19 @@ void role_log(enum role role, const struct request *r, const struct spec *s)
 	if (r->flags & REQUEST_VERBOSE)
 		level = LEVEL_DEBUG;
 	log_setup(form, level, role_name(role));
+}
+
+int role_printed(int status, bool was_asked_for)
+{
+	const bool flushed = fflush(stdout) == 0;
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	if (flushed && ferror(stdout) == 0)
+		return status;
+	if (poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0)
+		return status; /* a pipe that nobody reads */
+	log_error("standard output: it cannot be written to");
+	return status == EXIT_SUCCESS && was_asked_for ? EXIT_FAILURE : status;
 }
 
 void role_start_put(struct msg *m, const struct role_start *s)

@@ -116,6 +116,8 @@ test_check_for_monitoring_ends_with_0_1_or_2() {
 	expect 2 everleaf status --check --warn 100d --crit 95d
 	expect 0 everleaf status --check --warn 80d --crit 1d
 	expect 2 everleaf status --check --warn soon
+	expect 2 everleaf status --check --json --crit 95d
+	is www "$(json certificates.0.name <out)"
 }
 
 test_an_expired_certificate_is_critical() {
@@ -191,6 +193,8 @@ test_a_plan_has_the_soonest_first_and_can_be_cut() {
 	is "b a" "$(json plan.0.name <out) $(json plan.1.name <out)"
 	expect 0 everleaf plan --days 10 --json
 	is "1 b" "$(json plan.# <out) $(json plan.0.name <out)"
+	expect 0 everleaf plan --days=0 --json
+	is 0 "$(json plan.# <out)"
 }
 
 # The moment: a third before the end, less than a twentieth of the lifetime earlier.
@@ -290,7 +294,10 @@ test_help_and_version_need_no_configuration() {
 	says out everleaf
 	says out OpenSSL
 	"$BUILD/everleaf" --help | has renew
+	"$BUILD/everleaf" -c nowhere.conf --help | has renew
 	"$BUILD/everleaf" --version | has everleaf
+	"$BUILD/everleaf" renew www --help | has --force
+	"$BUILD/everleaf" renew -h | has --force
 }
 
 test_every_command_of_the_help_has_help_of_its_own() {
@@ -298,6 +305,28 @@ test_every_command_of_the_help_has_help_of_its_own() {
 	for word in $("$BUILD/everleaf" help | sed -n 's/^  \([a-z]*\) .*/\1/p'); do
 		"$BUILD/everleaf" help "$word" | has "everleaf $word"
 	done
+}
+
+# A report cut short by a full disk is not taken for a whole one, by whoever asks the exit
+# status. A pipe that is read no more has had enough, and what is renewed is renewed.
+test_what_cannot_be_printed_is_a_failure() {
+	local command pipe
+	www
+	expect 0 everleaf renew
+	for command in status "status --json" plan history check crl version help "ca local crl"; do
+		expect 1 eval "everleaf $command >/dev/full"
+		says err "standard output"
+		expect 1 eval "everleaf $command >&-"
+	done
+	expect 0 eval "everleaf renew --force www >/dev/full"
+	says err "standard output"
+	expect 0 eval "everleaf renew --force www <&- >&- 2>&-"
+	is_live_of www 3 3
+	trap '' PIPE
+	exec {pipe}> >(:)
+	wait $!
+	expect 0 eval "everleaf status >&$pipe"
+	is "" "$(cat err)"
 }
 
 test_nothing_is_coloured_away_from_a_terminal() {
