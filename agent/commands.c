@@ -342,9 +342,7 @@ static int parse_option(const struct command_row *row, int argc, char **argv,
 	AUTO_FREE char *word = xasprintf("%.*s", (int)len, argv[0]);
 	const bool has_value = argv[0][len] == '=';
 	const struct command_option *o = command_option_called(row, word);
-	const char *value = has_value  ? argv[0] + len + 1
-			    : argc > 1 ? argv[1]
-				       : "";
+	const char *value = has_value ? argv[0] + len + 1 : argc > 1 ? argv[1] : "";
 
 	if (o == NULL || (has_value && o->take == NULL)) {
 		fprintf(stderr,

@@ -94,7 +94,8 @@ void report_begin(struct agent *a)
 	const unsigned flags = a->request->flags;
 
 	/* Of `crl --update` the lists are the document. */
-	r->as_json = (flags & REQUEST_JSON) != 0 && a->request->command == COMMAND_RENEW;
+	r->as_json =
+	    (flags & REQUEST_JSON) != 0 && a->request->command == COMMAND_RENEW;
 	r->lines = (flags & (REQUEST_JSON | REQUEST_QUIET)) == 0 &&
 		   a->request->command != COMMAND_AGENT;
 	if (!r->as_json)

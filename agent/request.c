@@ -45,9 +45,9 @@ bool request_shows(const struct request *r)
 
 bool request_prints(const struct request *r)
 {
-	const bool tells =
-	    r->command == COMMAND_RENEW || r->command == COMMAND_ROLLBACK ||
-	    r->command == COMMAND_REVOKE || r->command == COMMAND_FORGET;
+	const bool tells = r->command == COMMAND_RENEW ||
+			   r->command == COMMAND_ROLLBACK ||
+			   r->command == COMMAND_REVOKE || r->command == COMMAND_FORGET;
 
 	return !tells || (r->flags & (REQUEST_JSON | REQUEST_DRY_RUN)) != 0;
 }

@@ -36,7 +36,8 @@ static void a_reason_is_the_same_as_word_and_as_number(void **state)
 
 static void what_is_no_reason_is_refused(void **state)
 {
-	static const char *const words[] = { "", "7", "11", "-1", "key", "keyCompromise " };
+	static const char *const words[] = { "",   "7",   "11",
+					     "-1", "key", "keyCompromise " };
 	uint64_t number;
 
 	(void)state;
