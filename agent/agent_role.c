@@ -391,8 +391,8 @@ int agent_role(void)
 	if (state_is_damaged(a.state))
 		rc = say_damage(&a);
 	else if (rc < 0) {
-		log_error("%s", e.text);
 		rc = agent_exit_status(&a, &e);
+		role_fail(rc == EXIT_AGAIN ? NULL : a.request, &e);
 	}
 	rc = role_printed(rc, a.request != NULL && request_prints(a.request));
 	crlwatch_free(&a);

@@ -107,7 +107,7 @@ static int print_for(struct agent *a, const struct request *r)
 	role_log(ROLE_AGENT, r, a->spec);
 	status = print(a, &e);
 	if (status < 0) {
-		log_error("%s", e.text);
+		role_fail(r, &e);
 		status = agent_exit_status(a, &e);
 	}
 	fflush(stdout);

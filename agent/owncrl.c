@@ -314,7 +314,7 @@ int64_t owncrl_moment(const struct agent *a, uint32_t l)
 	if (list->ca == OWN_NONE || !owncrl_asks(a->own, l) ||
 	    !owncrl_is_used(a->own, l))
 		return INT64_MAX;
-	if (a->request->command == COMMAND_CRL &&
+	if (a->request->command == COMMAND_CRL && !list->tried &&
 	    (a->request->flags & REQUEST_UPDATE) != 0)
 		return INT64_MIN;
 	/* Nobody waits that long: the clock was wrong. */

@@ -8,6 +8,9 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/version.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
 
 static const char *const names[ROLES] = {
 	[ROLE_CONFIG] = "config", [ROLE_AGENT] = "agent",
@@ -40,6 +43,23 @@ void role_log(enum role role, const struct request *r, const struct spec *s)
 	if (r->flags & REQUEST_VERBOSE)
 		level = LEVEL_DEBUG;
 	log_setup(form, level, role_name(role));
+}
+
+void role_fail(const struct request *r, const struct err *e)
+{
+	AUTO_BUF struct buf out = { 0 };
+	struct json j;
+
+	log_error("%s", e->text);
+	if (r == NULL || (r->flags & REQUEST_JSON) == 0)
+		return;
+	json_begin(&j, &out);
+	json_open(&j, NULL, '{');
+	json_int(&j, "version", 1);
+	json_str(&j, "error", e->text);
+	json_close(&j);
+	json_end(&j);
+	puts(out.data);
 }
 
 int role_printed(int status, bool was_asked_for)

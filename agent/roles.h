@@ -87,6 +87,10 @@ const char *role_name(enum role role); /* ROLES: "supervisor" */
 /* Set up the log as request and configuration have it; ROLES: of the supervisor. */
 void role_log(enum role role, const struct request *r, const struct spec *s);
 
+/* Say why nothing is done of what `r` asks for; with --json as a document, too:
+ *     {"version":1,"error":"www: no certificate has that name"} */
+void role_fail(const struct request *r, const struct err *e);
+
 /* The end of a process that has ended with `status`: what it has printed is written, or
  * that is said, and is a failure where it was asked for. Who reads no more has had enough. */
 int role_printed(int status, bool was_asked_for);

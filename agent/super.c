@@ -449,7 +449,7 @@ int supervise(const struct request *request, const char *path)
 	super_places(&s);
 	status = run(&s, &e);
 	if (status < 0) {
-		log_error("%s", e.text);
+		role_fail(request, &e);
 		status = exit_status(&e);
 	}
 	finish(&s);

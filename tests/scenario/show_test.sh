@@ -307,6 +307,36 @@ test_every_command_of_the_help_has_help_of_its_own() {
 	done
 }
 
+# With an agent and without one, and where there is no configuration to read.
+test_an_error_is_a_document_where_one_is_asked_for() {
+	local command
+	www
+	expect 0 everleaf renew
+	for command in "status other" "renew other" "history other" "crl other"; do
+		expect 4 everleaf $command --json
+		json error <out | has other
+	done
+	start_agent
+	until_true 60 test -S run/agent.sock
+	for command in "status other" "renew other"; do
+		expect 4 everleaf $command --json
+		json error <out | has other
+	done
+	stop_agent
+	expect 2 everleaf inspect nowhere --json
+	json error <out | has nowhere
+	rm everleaf.conf
+	expect 2 everleaf plan --json
+	json error <out | has everleaf.conf
+}
+
+test_what_was_looked_for_just_now_is_looked_for_again() {
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf crl --update --json
+	[ "$(json own_crls.0.next_at <out)" '>' "$(json own_crls.0.last_success <out)" ]
+}
+
 # A report cut short by a full disk is not taken for a whole one, by whoever asks the exit
 # status. A pipe that is read no more has had enough, and what is renewed is renewed.
 test_what_cannot_be_printed_is_a_failure() {
