@@ -63,7 +63,7 @@ void config_cmp_check(struct config_reader *r, const config_setting_t *s,
 		config_missing(r, s, "trust",
 			       "the CA's roots: without a secret it cannot prove them");
 	if (!secret && i->trust_by != TRUST_FILE)
-		config_expected(
-		    r, config_member(s, "trust"),
-		    "a file: without a secret the CA cannot prove its roots");
+		config_expected(r, config_member(s, "trust"),
+				"a file with its roots: what the CA says of them is "
+				"believed under reference and secret_file alone");
 }

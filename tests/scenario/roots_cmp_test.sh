@@ -180,7 +180,12 @@ test_roots_without_a_secret_are_a_file() {
 	start_cmp_ca
 	trust="sha256:$(fingerprint ca)" corp "$(by_cert)"
 	expect 2 everleaf check
-	says err "expected a file: without a secret the CA cannot prove its roots"
+	says err "expected a file with its roots: what the CA says of them is believed under reference"
+	trust=from-issuer corp "$(by_cert)"
+	expect 2 everleaf check
+	says err "expected a file with its roots"
+	corp "$(by_cert)"
+	expect 0 everleaf check
 }
 
 run_tests "$@"
