@@ -148,8 +148,8 @@ int keeper_sign_cmp(void *lent, struct msg *m, struct err *e)
 	int rc;
 
 	TRY(msg_end(m, e));
-	rc = l->ticket.what == LEND_REVOKE ? put_certificate(l, &ask.der, e)
-					   : put_request(l, by_live, &ask, e);
+	rc = lend_revokes(l->ticket.what) ? put_certificate(l, &ask.der, e)
+					  : put_request(l, by_live, &ask, e);
 	der = ask.der;
 	spki = ask.spki;
 	TRY(rc);
@@ -157,7 +157,7 @@ int keeper_sign_cmp(void *lent, struct msg *m, struct err *e)
 	msg_put_u64(m, ask.what);
 	msg_put_bytes(m, der.data, der.len);
 	msg_put_bytes(m, spki.data, spki.len);
-	msg_put_u64(m, l->ticket.what == LEND_REVOKE ? l->ticket.reason : 0);
+	msg_put_u64(m, lend_revokes(l->ticket.what) ? l->ticket.reason : 0);
 	return 0;
 }
 
@@ -174,6 +174,9 @@ int keeper_sign_cmp_first(void *lent, struct msg *m, struct err *e)
 	const uint32_t id = m->id;
 
 	TRY(msg_end(m, e));
+	/* Without `trust` it is the secret by which the roots are known. */
+	if (l->ticket.what == LEND_REVOKE_BY_KEY && i->trust.at != 0)
+		return err_set(e, ERR_PROTO, "it is revoked by its own key alone");
 	if (reference != NULL && i->password_file.at != 0)
 		TRY(keeper_password(l->keeper, i->password_file, &secret, e));
 	TRY(keeper_first_pair(l, &chain, &key, e));

@@ -12,16 +12,19 @@
 
 /* What the agent may lend when; see is_for_command(). */
 static const unsigned lends[KEEPER_STATES] = {
-	[KEEPER_RENEWS] = 1u << LEND_ORDER | 1u << LEND_REVOKE | 1u << LEND_ROOTS,
+	[KEEPER_RENEWS] = 1u << LEND_ORDER | 1u << LEND_REVOKE |
+			  1u << LEND_REVOKE_BY_KEY | 1u << LEND_ROOTS,
 	[KEEPER_CHECKS] = 1u << LEND_LOOK,
 	[KEEPER_OPENS] = 1u << LEND_REGISTER | 1u << LEND_UPDATE | 1u << LEND_ROLLOVER |
 			 1u << LEND_DEACTIVATE,
 };
 
 /* The closed lists, by enum lend: one for each protocol. */
+#define ORDERS   (1u << LEND_ORDER)
+#define BY_KEY   (1u << LEND_REVOKE_BY_KEY)
 #define ANY      (((1u << LENDS) - 1) & ~(1u << LEND_ROOTS))
-#define DOES     (ANY & ~(1u << LEND_LOOK)) /* what it signs may change the account */
-#define FOR_CERT (1u << LEND_ORDER | 1u << LEND_REVOKE)
+#define DOES     (ANY & ~(1u << LEND_LOOK | BY_KEY)) /* that may change the account */
+#define FOR_CERT (ORDERS | 1u << LEND_REVOKE | BY_KEY)
 #define OR_ROOTS (FOR_CERT | 1u << LEND_ROOTS)
 
 static const struct msg_rule acme[] = {
@@ -32,10 +35,8 @@ static const struct msg_rule acme[] = {
 };
 
 static const struct msg_rule cfssl[] = {
-	{ SIGN_CFSSL, FOR_CERT, keeper_sign_cfssl },
+	{ SIGN_CFSSL, FOR_CERT & ~BY_KEY, keeper_sign_cfssl },
 };
-
-#define ORDERS (1u << LEND_ORDER)
 
 static const struct msg_rule est[] = {
 	{ SIGN_EST, ORDERS, keeper_sign_est },
@@ -47,7 +48,7 @@ static const struct msg_rule est[] = {
 static const struct msg_rule step[] = {
 	{ SIGN_STEP_CSR, ORDERS, keeper_sign_step_csr },
 	{ SIGN_STEP, FOR_CERT, keeper_sign_step },
-	{ SIGN_LIVE, FOR_CERT, keeper_sign_live },
+	{ SIGN_LIVE, ORDERS | BY_KEY, keeper_sign_live },
 };
 
 static const struct msg_rule cmp[] = {
@@ -87,7 +88,7 @@ static int check_cert(const struct keeper *k, const struct lend_ticket *t, uint6
 	const struct spec_cert *c;
 
 	TRY(keeper_cert(k, n, &c, e));
-	if (t->what != LEND_REVOKE && !keeper_issues(k, c, t->issuer))
+	if (!lend_revokes(t->what) && !keeper_issues(k, c, t->issuer))
 		return err_set(e, ERR_PROTO, "not an issuer of this certificate");
 	if (!name_set_may_be_out(&k->start.spec, c, &t->out))
 		return err_set(e, ERR_PROTO, "a name that is not optional is left out");

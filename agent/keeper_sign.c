@@ -287,7 +287,7 @@ int keeper_sign_jws(void *lent, struct msg *m, struct err *e)
 	w.ask.key = (enum key_type)key;
 	if (*w.ask.profile == '\0')
 		w.ask.profile = NULL;
-	if (l->ticket.what == LEND_ORDER || l->ticket.what == LEND_REVOKE)
+	if (l->ticket.what == LEND_ORDER || lend_revokes(l->ticket.what))
 		w.cert = &k->start.spec.certs[l->ticket.cert];
 	TRY(keeper_account(l, &w.account, e));
 	TRY(sign(&w, &jws, e));

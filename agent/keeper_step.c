@@ -360,7 +360,7 @@ static int make_token(const struct keeper_lent *l, enum step_what what,
 	AUTO_CHAIN STACK_OF(X509) *leaf = NULL;
 	AUTO_FREE char *serial = NULL;
 
-	if (l->ticket.what == LEND_REVOKE) {
+	if (lend_revokes(l->ticket.what)) {
 		TRY(keeper_leaf_of(l, &leaf, e));
 		TRY(x509_serial_decimal(sk_X509_value(leaf, 0), &serial, e));
 		buf_puts(&told->serial, serial);
@@ -391,7 +391,7 @@ static int get_fields(const struct keeper_lent *l, struct msg *m, struct claims 
 		      struct step_jwe *jwe, uint64_t *what, struct err *e)
 {
 	static const char *const steps[STEP_WHATS] = { "sign", "renew", "revoke", "" };
-	const bool revokes = l->ticket.what == LEND_REVOKE;
+	const enum lend lent = l->ticket.what;
 	AUTO_BUF struct buf root = { 0 };
 
 	*what = msg_get_u64(m);
@@ -404,8 +404,8 @@ static int get_fields(const struct keeper_lent *l, struct msg *m, struct claims 
 	get_part(m, &jwe->text);
 	get_part(m, &jwe->tag);
 	TRY(msg_end(m, e));
-	if (*what >= STEP_WHATS ||
-	    revokes != (*what == STEP_REVOKE || *what == STEP_ITSELF))
+	if (*what >= STEP_WHATS || (lent == LEND_REVOKE) != (*what == STEP_REVOKE) ||
+	    (lent == LEND_REVOKE_BY_KEY) != (*what == STEP_ITSELF))
 		return err_set(e, ERR_PROTO, "token %llu is not what this was lent for",
 			       (unsigned long long)*what);
 	if (*what == STEP_RENEW && l->ticket.generation == 0)

@@ -17,9 +17,15 @@ static const unsigned allowed[LENDS] = {
 	[LEND_ROLLOVER] = FOUND | ASK(ROLL_KEY) | ASK(FETCH),
 	[LEND_DEACTIVATE] = FOUND | ASK(DEACTIVATE_ACCOUNT) | ASK(FETCH),
 	[LEND_LOOK] = 0,
-	[LEND_REVOKE] = FOUND | ASK(REVOKE) | ASK(REVOKE_BY_CERT),
+	[LEND_REVOKE] = FOUND | ASK(REVOKE),
+	[LEND_REVOKE_BY_KEY] = ASK(REVOKE_BY_CERT),
 	[LEND_ROOTS] = 0,
 };
+
+bool lend_revokes(enum lend what)
+{
+	return what == LEND_REVOKE || what == LEND_REVOKE_BY_KEY;
+}
 
 enum lend lend_of_account(enum account_step step)
 {

@@ -25,9 +25,10 @@ enum lend {
 	LEND_UPDATE,   /* account show, update */
 	LEND_ROLLOVER,
 	LEND_DEACTIVATE,
-	LEND_LOOK,   /* nothing is signed: whose account it is */
-	LEND_REVOKE, /* of the given generation, for the given reason */
-	LEND_ROOTS,  /* nothing is signed: who asks for the CA's certificates */
+	LEND_LOOK,          /* nothing is signed: whose account it is */
+	LEND_REVOKE,        /* of the given generation, for the given reason */
+	LEND_REVOKE_BY_KEY, /* ... by its own key, and by nobody else */
+	LEND_ROOTS,         /* nothing is signed: who asks for the CA's certificates */
 	LENDS,
 };
 
@@ -39,7 +40,7 @@ struct lend_ticket {
 	enum lend what;
 	uint32_t issuer; /* number in the snapshot */
 	uint32_t cert;   /* SPEC_NOBODY: for the account alone */
-	/* LEND_REVOKE: what is revoked; LEND_ORDER: what the order replaces, LEND_ROOTS:
+	/* LEND_REVOKE*: what is revoked; LEND_ORDER: what the order replaces, LEND_ROOTS:
 	 * what shows who asks, 0: nothing. */
 	uint64_t generation;
 	uint64_t reason;     /* ... RFC 5280 5.3.1; 0: none is told */
@@ -48,6 +49,8 @@ struct lend_ticket {
 
 /* What is lent for that step of `everleaf account`. */
 enum lend lend_of_account(enum account_step step);
+
+bool lend_revokes(enum lend what);
 
 /* Whether `what` includes that `kind` is signed. (What the CA calls the account, and
  * which of two keys it knows, can be told on every ticket: all begin by asking.) */

@@ -292,7 +292,7 @@ static int make(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 	AUTO_MSG struct msg lent = MSG_NONE;
 	const struct revoke_row *r = current(a);
 	const struct lend_ticket t = {
-		.what = LEND_REVOKE,
+		.what = r->by_key ? LEND_REVOKE_BY_KEY : LEND_REVOKE,
 		.issuer = spec_issuer_called(a->spec, r->issuer),
 		.cert = number,
 		.generation = r->generation,

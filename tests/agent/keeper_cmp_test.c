@@ -24,10 +24,12 @@ struct stage {
 	EVP_PKEY *key; /* that waits */
 };
 
+#define SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
+
 static const struct lent_config config = {
 	.before = "issuers = { name = \"corp\"; type = \"cmp\"; url = "
 		  "\"http://ca.corp.example\"; cmd = \"cr\";"
-		  "  reference = \"web\"; secret_file = ",
+		  "  trust = \"sha256:" SHA "\"; reference = \"web\"; secret_file = ",
 	.after =
 	    "; };"
 	    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
@@ -70,7 +72,7 @@ static int lend(const struct stage *s, enum lend what, uint64_t generation)
 		.what = what,
 		.issuer = s->corp,
 		.generation = generation,
-		.reason = what == LEND_REVOKE ? 4 : 0,
+		.reason = lend_revokes(what) ? 4 : 0,
 	};
 
 	return lent_fd(&s->keeper, &t);
@@ -217,6 +219,30 @@ static void who_enrols_first_has_the_first_line_of_the_file(void **state)
 	assert_int_equal(lent_ask(fd, &m, text), ERR_CONFIG);
 }
 
+/* The first credential is of no use to who revokes by the key. */
+static void by_its_own_key_a_certificate_is_revoked_by_nobody_else(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_X509 X509 *live = keep_live(s);
+	AUTO_FD int fd = lend(s, LEND_REVOKE_BY_KEY, 1);
+	AUTO_FD int as_can_be = lend(s, LEND_REVOKE, 1);
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct cmp_ask a = ask(fd, false);
+	char text[ERR_TEXT_MAX];
+
+	assert_non_null(live);
+	assert_int_equal(a.what, CMP_RR);
+	assert_int_equal(a.reason, 4);
+	ask_done(&a);
+	msg_begin(&m, SIGN_LIVE, 5);
+	assert_int_equal(lent_ask(fd, &m, text), 0);
+	msg_begin(&m, SIGN_CMP_FIRST, 5);
+	assert_int_equal(lent_ask(fd, &m, text), ERR_PROTO);
+	assert_string_equal(text, "it is revoked by its own key alone");
+	msg_begin(&m, SIGN_CMP_FIRST, 5);
+	assert_int_equal(lent_ask(as_can_be, &m, text), 0);
+}
+
 /* Who asks for roots shows who he is, and can have nothing certified or revoked. */
 static void for_roots_there_is_who_asks_and_no_request(void **state)
 {
@@ -273,6 +299,7 @@ int main(void)
 		CASE(the_first_request_is_a_template_of_the_key_that_waits),
 		CASE(a_renewal_names_what_it_replaces_and_has_its_subject),
 		CASE(a_revocation_is_of_the_certificate_on_its_ticket),
+		CASE(by_its_own_key_a_certificate_is_revoked_by_nobody_else),
 		CASE(who_enrols_first_has_the_first_line_of_the_file),
 		CASE(for_roots_there_is_who_asks_and_no_request),
 		CASE(nothing_else_can_be_had_there),

@@ -123,7 +123,7 @@ static struct alone begin_renew(const struct stage *s)
 static int lend(const struct alone *a, enum lend what, uint32_t issuer, uint32_t cert)
 {
 	const struct lend_ticket t = {
-		what, issuer, cert, 1, what == LEND_REVOKE ? 4 : 0, { { 0 } }
+		what, issuer, cert, 1, lend_revokes(what) ? 4 : 0, { { 0 } }
 	};
 
 	return lent_fd(a, &t);
@@ -861,6 +861,7 @@ static void a_generation_is_revoked_by_the_account_or_by_its_own_key(void **stat
 	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
 	struct alone a = lent_begin(&s->lent, COMMAND_REVOKE, 0);
 	AUTO_FD int fd = lend(&a, LEND_REVOKE, s->issuer, API);
+	AUTO_FD int by_key = lend(&a, LEND_REVOKE_BY_KEY, s->issuer, API);
 	AUTO_BUF struct buf said = { 0 };
 	AUTO_KEY EVP_PKEY *by = NULL;
 	AUTO_JOSE struct jose j;
@@ -873,7 +874,7 @@ static void a_generation_is_revoked_by_the_account_or_by_its_own_key(void **stat
 	assert_int_equal(said.len, der.len);
 	assert_memory_equal(said.data, der.data, der.len);
 	assert_int_equal(json_integer_value(json_object_get(j.payload, "reason")), 4);
-	sign(fd, asked(ASK_REVOKE_BY_CERT), &own);
+	sign(by_key, asked(ASK_REVOKE_BY_CERT), &own);
 	by = jose_key(json_object_get(own.header, "jwk"));
 	assert_true(key_same_public(by, key));
 	assert_true(jose_verifies(&own, NULL));
@@ -916,15 +917,18 @@ static void what_is_not_there_is_not_revoked_and_no_reason_is_none(void **state)
 	AUTO_KEY EVP_PKEY *key = have_certificate(s, &der);
 	struct alone a = lent_begin(&s->lent, COMMAND_REVOKE, 0);
 	struct lend_ticket t = { LEND_REVOKE, s->issuer, API, 2, 0, { { 0 } } };
+	struct lend_ticket k = { LEND_REVOKE_BY_KEY, s->issuer, API, 2, 0, { { 0 } } };
 	AUTO_FD int none = -1;
+	AUTO_FD int no_key = -1;
 	AUTO_FD int fd = -1;
 	AUTO_JOSE struct jose j;
 	char text[ERR_TEXT_MAX];
 
 	assert_true(key != NULL && account_key != NULL);
 	assert_int_equal(lent_try(&a, &t, &none, text), 0);
+	assert_int_equal(lent_try(&a, &k, &no_key, text), 0);
 	refused(none, asked(ASK_REVOKE), "");
-	refused(none, asked(ASK_REVOKE_BY_CERT), "");
+	refused(no_key, asked(ASK_REVOKE_BY_CERT), "");
 	t.generation = 1;
 	assert_int_equal(lent_try(&a, &t, &fd, text), 0);
 	sign(fd, asked(ASK_REVOKE), &j);
@@ -955,7 +959,8 @@ static void a_ticket_is_only_for_what_the_command_needs(void **state)
 {
 	static const enum command renew[] = { COMMAND_RENEW, COMMAND_AGENT,
 					      COMMAND_ROLLBACK, COMMAND_REVOKE };
-	static const unsigned orders = 1u << LEND_ORDER | 1u << LEND_REVOKE;
+	static const unsigned orders =
+	    1u << LEND_ORDER | 1u << LEND_REVOKE | 1u << LEND_REVOKE_BY_KEY;
 	const struct stage *s = *state;
 
 	for (size_t i = 0; i < sizeof(renew) / sizeof(*renew); i++)
@@ -1007,6 +1012,10 @@ static void a_ticket_is_for_an_issuer_of_the_certificate(void **state)
 		{ { LEND_REVOKE, s->issuer, 2, 0, 0, { { 0 } } }, "no certificate 2" },
 		{ { LEND_REVOKE, s->issuer, API, 1, 11, { { 0 } } }, "no reason" },
 		{ { LEND_REVOKE, s->issuer, API, 1, TWO_32, { { 0 } } }, "no reason" },
+		{ { LEND_REVOKE_BY_KEY, s->lab, WWW, 0, 0, { { 0 } } },
+		  "is not asked that" },
+		{ { LEND_REVOKE_BY_KEY, s->issuer, 2, 0, 0, { { 0 } } },
+		  "no certificate 2" },
 	};
 	struct alone a = begin_renew(s);
 
@@ -1063,8 +1072,8 @@ static void a_ticket_is_good_for_its_own_signatures_only(void **state)
 		{ COMMAND_RENEW, 0, LEND_ORDER,
 		  FIND | K(NEW_ACCOUNT) | K(NEW_ORDER) | K(FETCH) | K(ANSWER) |
 		      K(FINALIZE) },
-		{ COMMAND_REVOKE, 0, LEND_REVOKE,
-		  FIND | K(REVOKE) | K(REVOKE_BY_CERT) },
+		{ COMMAND_REVOKE, 0, LEND_REVOKE, FIND | K(REVOKE) },
+		{ COMMAND_REVOKE, 0, LEND_REVOKE_BY_KEY, K(REVOKE_BY_CERT) },
 		{ COMMAND_ACCOUNT, ACCOUNT_REGISTER, LEND_REGISTER,
 		  FIND | K(NEW_ACCOUNT) | K(FETCH) },
 		{ COMMAND_ACCOUNT, ACCOUNT_UPDATE, LEND_UPDATE,

@@ -296,6 +296,7 @@ static void a_revocation_names_the_generation(void **state)
 	const struct stage *s = *state;
 	struct alone a = begin(s);
 	AUTO_FD int fd = lend(s, &a, LEND_REVOKE, 1);
+	AUTO_FD int by_key = lend(s, &a, LEND_REVOKE_BY_KEY, 1);
 	AUTO_TOLD struct step_told told = { .reason = 0 };
 	AUTO_TOLD struct step_told itself = { .reason = 0 };
 	AUTO_JOSE struct jose j;
@@ -309,12 +310,41 @@ static void a_revocation_names_the_generation(void **state)
 	assert_string_equal(jose_str(j.payload, "sub"), "65281");
 	assert_string_equal(jose_str(j.payload, "aud"),
 			    "https://ca.corp.example:9000/1.0/revoke");
-	must_have(fd, STEP_ITSELF, NULL, &itself);
+	must_have(by_key, STEP_ITSELF, NULL, &itself);
 	assert_int_equal(itself.token.len, 0);
 	assert_string_equal(itself.serial.data, "65281");
 	assert_int_equal(ask_token(fd, STEP_SIGN, JWE, &told, text), ERR_PROTO);
 	assert_int_equal(ask_token(fd, STEP_RENEW, JWE, &told, text), ERR_PROTO);
 	assert_string_equal(text, "token 1 is not what this was lent for");
+	assert_int_equal(alone_end(&a, NULL, 0), 0);
+}
+
+static int live(int fd, char text[ERR_TEXT_MAX])
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	msg_begin(&m, SIGN_LIVE, 0);
+	return lent_ask(fd, &m, text);
+}
+
+/* Who is to show the certificate has no token; and the private key is nobody else's. */
+static void a_revocation_is_by_the_provisioner_or_by_the_key_as_was_asked(void **state)
+{
+	const struct stage *s = *state;
+	struct alone a = begin(s);
+	AUTO_FD int fd = lend(s, &a, LEND_REVOKE, 1);
+	AUTO_FD int by_key = lend(s, &a, LEND_REVOKE_BY_KEY, 1);
+	AUTO_TOLD struct step_told told = { .reason = 0 };
+	char text[ERR_TEXT_MAX] = "";
+
+	keep(s);
+	assert_int_equal(ask_token(by_key, STEP_REVOKE, JWE, &told, text), ERR_PROTO);
+	assert_string_equal(text, "token 2 is not what this was lent for");
+	assert_int_equal(live(by_key, text), 0);
+	assert_int_equal(ask_token(fd, STEP_ITSELF, NULL, &told, text), ERR_PROTO);
+	assert_string_equal(text, "token 3 is not what this was lent for");
+	assert_int_equal(live(fd, text), ERR_PROTO);
+	assert_non_null(strstr(text, "is not allowed here"));
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
@@ -354,6 +384,8 @@ int main(void)
 		CASE(a_key_may_be_in_a_file, by_key),
 		CASE(what_has_ended_signs_for_itself, by_password),
 		CASE(a_revocation_names_the_generation, by_password),
+		CASE(a_revocation_is_by_the_provisioner_or_by_the_key_as_was_asked,
+		     by_password),
 		CASE(nothing_else_can_be_had_there, by_password),
 	};
 

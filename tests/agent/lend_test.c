@@ -19,10 +19,15 @@ static void each_right_is_for_what_its_name_says(void **state)
 	static const char *const rows[LENDS] = {
 		/* new find rolled update deactivate roll order fetch answer finalize
 		 * revoke revoke-by-cert */
-		[LEND_ORDER] = "111000111100",      [LEND_REGISTER] = "111000010000",
-		[LEND_UPDATE] = "011100010000",     [LEND_ROLLOVER] = "011001010000",
-		[LEND_DEACTIVATE] = "011010010000", [LEND_LOOK] = "000000000000",
-		[LEND_REVOKE] = "011000000011",     [LEND_ROOTS] = "000000000000",
+		[LEND_ORDER] = "111000111100",
+		[LEND_REGISTER] = "111000010000",
+		[LEND_UPDATE] = "011100010000",
+		[LEND_ROLLOVER] = "011001010000",
+		[LEND_DEACTIVATE] = "011010010000",
+		[LEND_LOOK] = "000000000000",
+		[LEND_REVOKE] = "011000000010",
+		[LEND_REVOKE_BY_KEY] = "000000000001",
+		[LEND_ROOTS] = "000000000000",
 	};
 
 	(void)state;

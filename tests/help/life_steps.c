@@ -461,7 +461,7 @@ static void lend(struct life *l, struct msg *in)
 {
 	const uint64_t what = msg_get_u64(in);
 
-	if (what != LEND_REVOKE)
+	if (what >= LENDS || !lend_revokes((enum lend)what))
 		return;
 	(void)msg_get_u64(in);
 	l->revoking = (unsigned)(life_cert_at(l, msg_get_u64(in)) - l->certs);

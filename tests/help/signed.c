@@ -149,7 +149,8 @@ static void payload(const struct spec *s, const struct lend_ticket *t,
 		signed_request(s, t->cert, der.data, der.len);
 		buf_done(&der);
 	} else if (json_object_get(payload, "certificate") != NULL) {
-		only_for(t, 1u << LEND_REVOKE, "a revocation");
+		only_for(t, 1u << LEND_REVOKE | 1u << LEND_REVOKE_BY_KEY,
+			 "a revocation");
 	} else if (json_object_get(payload, "status") != NULL) {
 		only_for(t, 1u << LEND_DEACTIVATE, "a deactivation");
 	} else if (json_object_get(payload, "protected") != NULL) {
@@ -191,7 +192,7 @@ void signed_jws(const struct spec *s, int root, const struct lend_ticket *t,
 	if (j.payload != NULL)
 		payload(s, t, j.payload);
 	assert_int_equal(account_load(root, spec_text(s, issuer->name), &a, &e), 0);
-	if (t->what == LEND_REVOKE && json_object_get(j.header, "jwk") != NULL)
+	if (t->what == LEND_REVOKE_BY_KEY && json_object_get(j.header, "jwk") != NULL)
 		assert_true(jose_verifies(&j, NULL)); /* the certificate's own key */
 	else if (a.key == NULL || !is_ours(&j, &a))
 		fail_msg("a signature that is not of the account at %s: %s",

@@ -222,6 +222,22 @@ test_who_is_revoked_enrols_by_the_secret_again() {
 	is_whole www
 }
 
+test_a_revocation_that_waits_is_still_by_the_key_alone() {
+	start_cmp_ca
+	corp
+	expect 0 everleaf renew
+	serial_of state/live/www/cert.pem >revoked
+	end $server
+	expect 1 everleaf revoke www --by-key
+	run_cmp_ca
+	corp
+	expect 1 everleaf renew www
+	says err "rr: the CA rejects it: certRevoked"
+	is 1 "$(asked rr)"
+	expect 0 everleaf revoke www
+	is 3 "$(asked rr)"
+}
+
 test_a_live_certificate_that_is_rejected_gives_way_to_the_secret() {
 	start_cmp_ca
 	corp

@@ -5,11 +5,10 @@
  *
  * FOLDER has ca.pem and ca.key, which sign; srv.pem and srv.key, which sign what is told to
  * who signs; other.pem and other.key of a stranger. Certificates are taken that lead to ROOT
- * (ca.pem), or to one of old.pem. Each message that comes is a line of FOLDER/asked: its body, that last part, and
- * whether it has a MAC or a signature; each certificate that is revoked one of
- * FOLDER/revoked: serial number, reason; each that is issued one of FOLDER/issued: "order"
- * and the SHA-256 of its key. Who is revoked may not sign. It ends with its standard input,
- * if that is a pipe.
+ * (ca.pem), or to one of old.pem. Each message that comes is a line of FOLDER/asked: its
+ * body and that last part; each certificate that is revoked one of FOLDER/revoked: serial
+ * number, reason; each that is issued one of FOLDER/issued: "order" and the SHA-256 of its
+ * key. Who is revoked may not sign. It ends with its standard input, if that is a pipe.
  *
  * The last part: fine; implicit, which confirms by itself; 400 401 403 404 409 500 503;
  * html, cut, endless, none; another (for another key), other (of another CA), extra (and
@@ -264,21 +263,30 @@ static X509 *issue(const struct transaction *t, const OSSL_CRMF_MSG *crm,
 	return cert;
 }
 
+/* NULL: it is not. */
+static OSSL_CMP_PKISI *rejected(const struct transaction *t)
+{
+	return strncmp(t->label, "reject-", 7) != 0
+		   ? NULL
+		   : OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_rejection,
+					     1 << atoi(t->label + 7), "not for\x1byou");
+}
+
 static OSSL_CMP_PKISI *on_request(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked,
 				  int id, const OSSL_CRMF_MSG *crm,
 				  const X509_REQ *request, X509 **cert,
 				  STACK_OF(X509) * *chain, STACK_OF(X509) * *pubs)
 {
 	const struct transaction *t = of(srv);
+	OSSL_CMP_PKISI *no;
 
 	(void)asked;
 	(void)id;
 	if (t->polls > 0)
 		return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_waiting, 0, NULL);
-	if (strncmp(t->label, "reject-", 7) == 0)
-		return OSSL_CMP_STATUSINFO_new(OSSL_CMP_PKISTATUS_rejection,
-					       1 << atoi(t->label + 7),
-					       "not for\x1byou");
+	no = rejected(t);
+	if (no != NULL)
+		return no;
 	*cert = issue(t, crm, request);
 	if (*cert == NULL)
 		return OSSL_CMP_STATUSINFO_new(
@@ -316,12 +324,16 @@ static bool is_revoked(const char *serial)
 static OSSL_CMP_PKISI *on_rr(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked,
 			     const X509_NAME *issuer, const ASN1_INTEGER *serial)
 {
-	char *hex = hex_of(serial);
-	FILE *f = open_in("revoked", "a");
+	OSSL_CMP_PKISI *no = rejected(of(srv));
+	char *hex;
+	FILE *f;
 
-	(void)srv;
 	(void)asked;
 	(void)issuer;
+	if (no != NULL)
+		return no;
+	hex = hex_of(serial);
+	f = open_in("revoked", "a");
 	fprintf(f, "%s\n", hex);
 	fclose(f);
 	OPENSSL_free(hex);
