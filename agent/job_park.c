@@ -121,7 +121,9 @@ static void park(struct agent *a, struct job *j, const struct err *e)
 
 	j->polls += !j->uncounted;
 	j->uncounted = false;
-	j->until_ms = e->retry_at_ms > now_ms ? e->retry_at_ms : now_ms;
+	j->until_ms =
+	    schedule_poll_at_ms(e->retry_at_ms,
+				j->order == NULL ? clock_now() : j->ordered_at, now_ms);
 	snprintf(j->memory.last_error, sizeof(j->memory.last_error), "%s", e->text);
 	if (stays_in_memory(a, j))
 		job_enter(a, j, JOB_PARKED);

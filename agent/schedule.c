@@ -153,6 +153,16 @@ int64_t schedule_later_at(int64_t asked, int64_t now)
 	return later(now, most(least(span(now, asked), SCHEDULE_WAIT_MAX), 1));
 }
 
+int64_t schedule_poll_at_ms(int64_t asked_ms, int64_t since, int64_t now_ms)
+{
+	const uint64_t age_s = span(since, now_ms / 1000);
+	const uint64_t wait_ms =
+	    age_s < MINUTE ? 0 : least(age_s / 10, HOUR) * (uint64_t)1000;
+	const int64_t at_ms = later(now_ms, wait_ms);
+
+	return asked_ms > at_ms ? asked_ms : at_ms;
+}
+
 /* `at`; of an hour and more not in the first minute of an hour but elsewhere in it. */
 static uint64_t off_the_hour(uint64_t at, uint64_t span_s, uint32_t draw)
 {

@@ -71,3 +71,9 @@ int64_t schedule_spread(int64_t at, uint32_t draw, int64_t now);
 /* The time that a peer asked for with ERR_LATER, not before the next second and at most
  * SCHEDULE_WAIT_MAX from now: what it says is obeyed, but not for ever. */
 int64_t schedule_later_at(int64_t asked, int64_t now);
+
+/* When to come back to what has waited since `since`, in Unix ms, if the peer says
+ * `asked_ms`. A peer that says "in a second" for a day is not asked each second of it: after
+ * the first minute a tenth of the time that it has taken so far, at most an hour, is the
+ * least, so that nobody learns of the end later than by that tenth. */
+int64_t schedule_poll_at_ms(int64_t asked_ms, int64_t since, int64_t now_ms);

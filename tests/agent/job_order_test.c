@@ -539,6 +539,20 @@ static void a_long_wait_outlives_the_run(void **state)
 	assert_int_equal(a.polls, 1);
 }
 
+static void the_order_of_an_hour_ago_is_come_back_to_in_minutes_whatever_is_said(
+    void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, ONE);
+	const int64_t now = clock_now();
+
+	checkpoint(w, a.job, "https://near.example/o/1");
+	expect_go_on(w);
+	w->agent.jobs->ordered_at = now - 3600;
+	wait_for(w, a.id, 1000);
+	expect_parked(w, now + 360);
+}
+
 static void a_run_waits_no_longer_than_it_was_told(void **state)
 {
 	struct world *w = *state;
@@ -949,6 +963,8 @@ int main(void)
 		CASE(a_short_wait_is_spent_in_memory_to_the_millisecond),
 		CASE(a_time_at_which_the_ca_did_nothing_is_not_counted),
 		CASE(a_long_wait_outlives_the_run),
+		CASE(
+		    the_order_of_an_hour_ago_is_come_back_to_in_minutes_whatever_is_said),
 		CASE(a_run_waits_no_longer_than_it_was_told),
 		CASE(a_run_that_stops_lets_go_of_what_waits),
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),

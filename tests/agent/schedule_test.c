@@ -309,6 +309,35 @@ static void a_peer_says_when_but_not_never(void **state)
 	assert_true(schedule_later_at(INT64_MIN, INT64_MAX) == INT64_MAX);
 }
 
+static int64_t polled_after_s(int64_t asked_s, int64_t age_s)
+{
+	const int64_t now_ms = (BORN + age_s) * 1000 + 1;
+
+	return (schedule_poll_at_ms(now_ms + asked_s * 1000, BORN, now_ms) - now_ms) /
+	       1000;
+}
+
+static void who_says_soon_for_ever_is_asked_ever_more_seldom(void **state)
+{
+	int64_t age_s = 0;
+	int n = 0;
+
+	(void)state;
+	assert_int_equal(polled_after_s(1, 59), 1);
+	assert_int_equal(polled_after_s(1, 60), 6);
+	assert_int_equal(polled_after_s(1, 600), 60);
+	assert_int_equal(polled_after_s(90, 600), 90);
+	assert_int_equal(polled_after_s(1, 30 * D), H);
+	assert_int_equal(polled_after_s(2 * H, 30 * D), 2 * H);
+	assert_int_equal(polled_after_s(1, -H), 1); /* the clock was set back */
+	assert_int_equal(polled_after_s(-5, 0), 0);
+	while (age_s < D) {
+		age_s += polled_after_s(1, age_s);
+		n++;
+	}
+	assert_in_range(n, 100, 160);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -326,6 +355,7 @@ int main(void)
 		cmocka_unit_test(more_failures_wait_longer),
 		cmocka_unit_test(a_window_has_a_point_for_each_draw),
 		cmocka_unit_test(a_peer_says_when_but_not_never),
+		cmocka_unit_test(who_says_soon_for_ever_is_asked_ever_more_seldom),
 	};
 
 	return cmocka_run_group_tests_name("schedule", tests, NULL, NULL);
