@@ -79,7 +79,7 @@ static void keep(struct cmp_link *l, const OSSL_CMP_MSG *msg, const struct buf *
 	const unsigned at = body == CMP_BODY_POLLREP ? 1 : 0;
 
 	if (at == 0 && body != CMP_BODY_IP && body != CMP_BODY_CP &&
-	    body != CMP_BODY_KUP)
+	    body != CMP_BODY_KUP && body != CMP_BODY_ERROR)
 		return;
 	buf_done(&l->told[at]);
 	buf_add(&l->told[at], der->data, der->len);
@@ -138,10 +138,29 @@ static OSSL_CMP_MSG *tell_again(struct cmp_link *l, OSSL_CMP_CTX *ctx)
 	return msg;
 }
 
+/* False: what is polled for is no certificate. */
+static bool may_ask(struct cmp_link *l, const OSSL_CMP_MSG *asked)
+{
+	const int body = OSSL_CMP_MSG_get_bodytype(asked);
+
+	if (body != CMP_BODY_POLLREQ) {
+		l->asked = body;
+		return true;
+	}
+	return l->asked == CMP_BODY_IR || l->asked == CMP_BODY_CR ||
+	       l->asked == CMP_BODY_P10CR || l->asked == CMP_BODY_KUR;
+}
+
 static OSSL_CMP_MSG *transfer(OSSL_CMP_CTX *ctx, const OSSL_CMP_MSG *asked)
 {
 	struct cmp_link *l = OSSL_CMP_CTX_get_transfer_cb_arg(ctx);
 
+	if (!may_ask(l, asked)) {
+		err_set(&l->failed, ERR_NET,
+			"the CA puts its answer off; that is waited for only where it "
+			"is a certificate");
+		return NULL;
+	}
 	return l->again > 0 ? tell_again(l, ctx) : exchange(l, asked);
 }
 

@@ -2,6 +2,9 @@
  * cmp_link: one transaction's messages over HTTP (RFC 6712), as OpenSSL's CMP client calls
  * for them; and what is kept of them while the CA has a request wait.
  *
+ * A CA may put off any answer (RFC 9483 4.4). For all but a certificate that client sleeps
+ * as long as it is told, since OpenSSL 3.3; so we do not ask again for those.
+ *
  * That client can only go on polling with what it has in memory. So the two answers that
  * said "wait" are kept as they came, and whoever goes on is told them again: they are
  * verified as they were the first time, transaction and nonces are theirs, and the next
@@ -21,9 +24,15 @@
 
 /* RFC 4210 5.1.2 */
 enum cmp_body {
+	CMP_BODY_IR = 0,
 	CMP_BODY_IP = 1,
+	CMP_BODY_CR = 2,
 	CMP_BODY_CP = 3,
+	CMP_BODY_P10CR = 4,
+	CMP_BODY_KUR = 7,
 	CMP_BODY_KUP = 8,
+	CMP_BODY_ERROR = 23,
+	CMP_BODY_POLLREQ = 25,
 	CMP_BODY_POLLREP = 26,
 };
 
@@ -34,6 +43,7 @@ struct cmp_link {
 	long status;        /* ... of HTTP, if that is why; else 0 */
 	struct buf told[2]; /* DER: that it waits; the last answer to a pollReq */
 	unsigned again;     /* how many of them are still to be told again */
+	int asked;          /* the body of the last request that is no pollReq */
 	int64_t clock_ahead_s; /* of its clock before ours */
 };
 

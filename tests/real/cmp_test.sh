@@ -198,6 +198,21 @@ test_a_transaction_that_the_ca_has_forgotten_is_begun_again() {
 	is_live_of www 1 1
 }
 
+# OpenSSL's client would sleep for what is no certificate.
+test_what_is_put_off_is_waited_for_where_it_is_a_certificate() {
+	case $(openssl version) in
+	"OpenSSL 3."[012].*) skip "OpenSSL puts nothing off before 3.3" ;;
+	esac
+	start_cmp_ca
+	corp "$(by_secret)" 'names = "www.example.org";' put-off
+	expect 0 everleaf renew
+	is_whole www
+	is "1 2" "$(asked ir) $(asked pollReq)"
+	expect 1 everleaf revoke www
+	says err "rr: the CA puts its answer off"
+	is "1 2" "$(asked rr) $(asked pollReq)"
+}
+
 # -- who asks --
 
 test_a_wrong_secret_is_told() {

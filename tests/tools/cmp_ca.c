@@ -14,12 +14,14 @@
  * html, cut, endless, none; another (for another key), other (of another CA), extra (and
  * more certificates), reject-N with failInfo N; nogenm, and noupdate, which tells its CA
  * certificates and nothing of its roots; wait-N: to poll so often; replay: the answer to
- * somebody else; echo: the same pollRep twice; forgets: does, of what waits.
+ * somebody else; echo: the same pollRep twice; forgets: does, of what waits; put-off, with
+ * OpenSSL 3.3: error messages that say "wait", of a revocation for an hour and then again.
  *
  * FOLDER/cas.pem, if it is there, is what caCerts says. FOLDER/update.pem is an old root,
  * and what is told of it: newWithNew, newWithOld, oldWithNew.
  */
 #include <arpa/inet.h>
+#include <netinet/tcp.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -496,12 +498,45 @@ static int on_poll(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked, int id,
 	(void)asked;
 	(void)id;
 	*request = NULL;
-	*after = 1;
-	if (--t->polls > 0)
+	*after = t->waits.len == 0 ? 3600 : 1;
+	if (--t->polls > 0 || t->waits.len == 0)
 		return 1;
 	*request = d2i_OSSL_CMP_MSG(NULL, &at, (long)t->waits.len);
 	return *request != NULL;
 }
+
+static const char *body_of(const OSSL_CMP_MSG *msg)
+{
+	static const char *const words[] = {
+		[0] = "ir",     [2] = "cr",        [4] = "p10cr",
+		[7] = "kur",    [11] = "rr",       [21] = "genm",
+		[23] = "error", [24] = "certConf", [25] = "pollReq",
+	};
+	const int body = OSSL_CMP_MSG_get_bodytype(msg);
+
+	return body >= 0 && body <= 25 && words[body] != NULL ? words[body] : "?";
+}
+
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+
+/* RFC 9483 4.4: whatever is asked for may have to wait; a certificate no more, once it has. */
+static int on_put_off(OSSL_CMP_SRV_CTX *srv, const OSSL_CMP_MSG *asked)
+{
+	const struct transaction *t = of(srv);
+	const char *body = body_of(asked);
+
+	return is(t, "put-off") && strcmp(body, "certConf") != 0 &&
+	       (t->polls > 0 || t->waits.len == 0);
+}
+
+static int on_end(OSSL_CMP_SRV_CTX *srv, const ASN1_OCTET_STRING *id)
+{
+	(void)srv;
+	(void)id;
+	return 1;
+}
+
+#endif
 
 /* -- transactions -- */
 
@@ -515,6 +550,9 @@ static void set_up(struct transaction *t)
 	if (OSSL_CMP_SRV_CTX_init(t->srv, t, on_request, on_rr, on_genm, on_error,
 				  on_conf, on_poll) != 1)
 		give_up("a transaction");
+#if OPENSSL_VERSION_NUMBER >= 0x30300000L
+	OSSL_CMP_SRV_CTX_init_trans(t->srv, on_put_off, on_end);
+#endif
 	OSSL_CMP_SRV_CTX_set_grant_implicit_confirm(t->srv, is(t, "implicit"));
 	OSSL_CMP_SRV_CTX_set_send_unprotected_errors(t->srv, 1);
 	ctx = OSSL_CMP_SRV_CTX_get0_cmp_ctx(t->srv);
@@ -553,22 +591,12 @@ static struct transaction *transaction_of(const OSSL_CMP_MSG *asked, const char 
 	t->polls = strncmp(label, "wait-", 5) == 0 ? atoi(label + 5) : 0;
 	if (is(t, "echo") || is(t, "forgets"))
 		t->polls = 3;
+	if (is(t, "put-off"))
+		t->polls = 2;
 	if (len > 0)
 		buf_add(&t->id, ASN1_STRING_get0_data(id), len);
 	set_up(t);
 	return t;
-}
-
-static const char *body_of(const OSSL_CMP_MSG *msg)
-{
-	static const char *const words[] = {
-		[0] = "ir",     [2] = "cr",        [4] = "p10cr",
-		[7] = "kur",    [11] = "rr",       [21] = "genm",
-		[23] = "error", [24] = "certConf", [25] = "pollReq",
-	};
-	const int body = OSSL_CMP_MSG_get_bodytype(msg);
-
-	return body >= 0 && body <= 25 && words[body] != NULL ? words[body] : "?";
 }
 
 static void note(const OSSL_CMP_MSG *asked, const char *label)
@@ -704,7 +732,10 @@ static bool serve(struct conn *c)
 	struct buf der = { 0 };
 	const char *slash;
 	long len = -1;
+	const int now = 1;
 
+	/* Who sends head and body apart waits for this, with Nagle 40 ms. */
+	setsockopt(c->fd, IPPROTO_TCP, TCP_QUICKACK, &now, sizeof(now));
 	if (fgets(line, sizeof(line), c->in) == NULL)
 		return false;
 	line[strcspn(line + 5, " ") + 5] = '\0';
