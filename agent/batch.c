@@ -1,9 +1,11 @@
 #include "agent/batch.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/job.h"
+#include "agent/job_steps.h"
 #include "agent/log.h"
 #include "agent/switch.h"
 #include "base/clock.h"
@@ -88,6 +90,22 @@ static void take_joined(struct batch *b)
 	b->n_joined = left;
 }
 
+/* NULL: there is none. Now, not when it joined: the clock may have been set. */
+static struct job *take_early(struct batch *b)
+{
+	for (size_t i = 0; i < b->n_joined; i++) {
+		struct job *j = b->joined[i];
+
+		if (!job_begins_later(j))
+			continue;
+		b->n_joined--;
+		memmove(&b->joined[i], &b->joined[i + 1],
+			(b->n_joined - i) * sizeof(struct job *));
+		return j;
+	}
+	return NULL;
+}
+
 void batch_keep(struct agent *a)
 {
 	struct err e;
@@ -99,8 +117,13 @@ void batch_keep(struct agent *a)
 void batch_check(struct agent *a)
 {
 	struct batch *b = a->batch;
+	struct job *early;
 
 	if (b->n_joined == 0 || b->n_jobs != 0 || !may_close(a))
+		return;
+	while ((early = take_early(b)) != NULL)
+		job_hold_back(a, early);
+	if (b->n_joined == 0 || b->n_jobs != 0)
 		return;
 	take_joined(b);
 	switch_begin(b);

@@ -131,16 +131,16 @@ static void park(struct agent *a, struct job *j, const struct err *e)
 		park_on_disk(a, j);
 }
 
-/* By this clock, while what is live still is. */
-static bool begins_later(const struct job *j, int64_t now)
+bool job_begins_later(const struct job *j)
 {
+	const int64_t now = clock_now();
+
 	return j->generation != j->previous && !j->by_hand && !j->owed && j->old_ok &&
 	       j->old_facts.not_after > now &&
 	       j->facts.not_before > now + VERIFY_SKEW_S;
 }
 
-/* It is held until then, and made live without another order. */
-static void hold_back(struct agent *a, struct job *j)
+void job_hold_back(struct agent *a, struct job *j)
 {
 	struct memory *m = &j->memory;
 	char begin[TEXT_TIME_MAX];
@@ -158,10 +158,7 @@ static void hold_back(struct agent *a, struct job *j)
 int installing_begin(struct agent *a, struct job *j, struct err *e)
 {
 	(void)e;
-	if (begins_later(j, clock_now()))
-		hold_back(a, j);
-	else
-		batch_join(a, j);
+	batch_join(a, j);
 	return 0;
 }
 

@@ -33,6 +33,11 @@ int verifying_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
 /* j->generation is in the store, with j->facts: remember it as what is to be installed. */
 int job_stored(struct agent *a, struct job *j, struct err *e);
 
+/* By this clock its generation does, while what is live still is. */
+bool job_begins_later(const struct job *j);
+/* It is held until then, and made live without another order. */
+void job_hold_back(struct agent *a, struct job *j);
+
 /* A link_done: goes on from the state that job `number` is in. */
 void job_answered(void *arg, uint32_t number, struct msg *m, const struct err *failed);
 

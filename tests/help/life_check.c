@@ -184,14 +184,12 @@ void life_made_live(struct life *l, struct life_cert *c, const struct life_set *
 				 l->asked_for.command != COMMAND_ROLLBACK;
 	/* What is of no use is replaced by what an hour mends. */
 	const int64_t skew_s = c->broken || c->excused ? D : SKEW_S;
-	/* What was verified by one clock, and is installed by the next. */
-	const bool was_set = l->plan.steps != 0 && life_now(l) - l->set_at < SOON_S;
 
 	check_end(l, c);
 	if (!is_back)
 		check_begin(l, c);
 	if (c->live.not_after > life_host(l) &&
-	    set->not_before > life_host(l) + skew_s && !is_restored && !was_set)
+	    set->not_before > life_host(l) + skew_s && !is_restored)
 		life_wrong(l, c, "is made live before it begins");
 	c->before = c->live.number;
 	c->live = *set;

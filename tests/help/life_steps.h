@@ -43,9 +43,13 @@ enum life_step {
 	LIFE_STEP_KINDS,
 };
 
+/* -- life_plan.c: what is to happen -- */
+
 void life_steps_plan(struct life *l);
 /* The steps that there are, a line each. */
 void life_steps_tell(const struct life *l, int fd);
+
+/* -- what happens -- */
 
 /* One is to be taken now: as life_wait(). */
 bool life_step(struct life *l, const struct life_event *ev);
