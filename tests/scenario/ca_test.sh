@@ -115,7 +115,7 @@ test_a_crl_number_only_rises() {
 test_a_serial_that_is_none_is_refused() {
 	lab
 	expect 0 everleaf ca lab init
-	expect 1 everleaf ca lab revoke xyz
+	expect 2 everleaf ca lab revoke xyz
 	says err "no serial number"
 	expect 0 everleaf ca lab crl
 	cp out crl.pem
