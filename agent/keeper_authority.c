@@ -260,9 +260,11 @@ int keeper_cas_crl(struct keeper_cas *all, const char *serial, int reason,
 int keeper_cas_roll(struct keeper_cas *all, bool at_once, struct err *e)
 {
 	AUTO_LOCAL_CA struct local_ca next = { .root = NULL };
-	const struct local_ca *last = &all->cas[all->n - 1];
+	const struct local_ca *last;
 	char at[TEXT_TIME_MAX];
 
+	TRY(retire(all, e)); /* they leave room */
+	last = &all->cas[all->n - 1];
 	if (keeper_cas_signing(all) != all->n - 1)
 		return err_set(e, ERR_REFUSED,
 			       "its next key is made, and signs from %s",
@@ -290,16 +292,22 @@ static int make_first(struct keeper_cas *all, struct err *e)
 	return keeper_cas_save(all, e);
 }
 
-/* One that has ended cannot vouch for another: that is said when it has to sign. */
-static bool must_roll(const struct keeper_cas *all)
+/* One that has ended cannot vouch for another: that is said when it has to sign. Where there
+ * can be no next key, this one goes on to its end. */
+static void roll_if_due(struct keeper_cas *all)
 {
 	const struct local_ca *last = &all->cas[all->n - 1];
-	int64_t end;
+	char at[TEXT_TIME_MAX];
 	struct err e;
+	int64_t end;
 
-	return keeper_cas_signing(all) == all->n - 1 && all->n < LOCAL_KEYS_MAX &&
-	       x509_time(X509_get0_notAfter(last->root), &end, &e) == 0 &&
-	       end > clock_now() && local_is_ending(&all->profile, last, clock_now());
+	if (keeper_cas_signing(all) == all->n - 1 && all->n < LOCAL_KEYS_MAX &&
+	    x509_time(X509_get0_notAfter(last->root), &end, &e) == 0 &&
+	    end > clock_now() && local_is_ending(&all->profile, last, clock_now()) &&
+	    keeper_cas_roll(all, false, &e) < 0)
+		log_error(
+		    "%s: its root ends at %s, and the next one cannot be made: %s",
+		    all->name, text_time(at, end), e.text);
 }
 
 int keeper_cas_open(const struct keeper *k, uint64_t n, struct keeper_cas *all,
@@ -309,7 +317,8 @@ int keeper_cas_open(const struct keeper *k, uint64_t n, struct keeper_cas *all,
 	if (all->count == 0)
 		return make_first(all, e);
 	TRY(retire(all, e));
-	return must_roll(all) ? keeper_cas_roll(all, false, e) : 0;
+	roll_if_due(all);
+	return 0;
 }
 
 /* -- its files -- */

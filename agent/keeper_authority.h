@@ -41,12 +41,14 @@ struct keeper_cas {
 /* ERR_PROTO: issuer `n` is not an embedded CA. */
 int keeper_cas_load(const struct keeper *k, uint64_t n, struct keeper_cas *all,
 		    struct err *e);
-/* The same, made now if it is not there yet, and rolled over if that is due. */
+/* The same, made now if it is not there yet, without keys that are over, and rolled over if
+ * that is due: where that fails it is told, and the key that signs goes on. */
 int keeper_cas_open(const struct keeper *k, uint64_t n, struct keeper_cas *all,
 		    struct err *e);
 void keeper_cas_done(struct keeper_cas *all);
 
-/* Begin the next roll-over. ERR_REFUSED: one is under way. */
+/* Begin the next roll-over. ERR_REFUSED: one is under way, as many keys as there may be have
+ * certificates that are valid, or the root of now cannot vouch for another (local_cross()). */
 int keeper_cas_roll(struct keeper_cas *all, bool at_once, struct err *e);
 
 /* Which of them signs now. */

@@ -133,10 +133,8 @@ test_another_certificate_that_trusts_has_both_roots_before_the_first_new_leaf() 
 client 2" "$(cat hooked)"
 }
 
-# Nobody asks for it: what is left of the root is less than two lifetimes of a leaf.
-test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
-	lab 'lifetime = "30d";'
-	expect 0 everleaf ca lab init
+# The root of the CA that is there, of the same key, with 40 days of many years left.
+grows_old() { # [CONSTRAINTS]
 	cat >ca.cnf <<-C
 	[ ca ]
 	default_ca = it
@@ -151,7 +149,7 @@ test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
 	commonName = supplied
 	organizationName = optional
 	[ root ]
-	basicConstraints = critical,CA:TRUE
+	basicConstraints = critical,CA:TRUE${1-}
 	keyUsage = critical,keyCertSign,cRLSign
 	subjectKeyIdentifier = hash
 	C
@@ -160,6 +158,13 @@ test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
 	openssl ca -batch -config ca.cnf -selfsign -keyfile state/ca/lab/root.key -in root.csr -notext \
 		-startdate 20200101000000Z -enddate "$(date -u -d '+40 days' +%Y%m%d%H%M%SZ)" -out old.pem 2>ca.err
 	cat old.pem >state/ca/lab/root.pem
+}
+
+# Nobody asks for it: what is left of the root is less than two lifetimes of a leaf.
+test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
+	lab 'lifetime = "30d";'
+	expect 0 everleaf ca lab init
+	grows_old
 	expect 0 everleaf renew
 	says err "lab: its next root is ca/lab/2/root.pem, and signs from"
 	is 2 "$(roots_in state/ca/lab/root.pem)"
@@ -169,6 +174,27 @@ test_a_root_that_comes_to_its_end_is_followed_by_the_next() {
 	believed state/ca/lab/2/root.pem tls/full.pem
 	expect 0 everleaf renew --force www
 	not test -e state/ca/lab/3
+}
+
+# A root of another name has no place below it.
+test_a_root_that_none_can_follow_signs_to_its_end() {
+	lab 'lifetime = "30d"; path_length = 0;'
+	expect 0 everleaf ca lab init
+	grows_old ,pathlen:0
+	expect 0 everleaf renew
+	says err "lab: its root ends at $(date -u -d '+40 days' +%Y)"
+	says err "the next one cannot be made: roll-over: its path length leaves no place"
+	believed old.pem tls/full.pem
+	not test -e state/ca/lab/2
+}
+
+test_keys_that_are_over_leave_room_for_the_next() {
+	local key
+	lab 'lifetime = "3s";'
+	expect 0 everleaf renew
+	for key in 2 3 4; do expect 0 everleaf ca lab rollover --force; done
+	until_true 60 everleaf ca lab rollover --force
+	test -e state/ca/lab/5/root.pem
 }
 
 old_is_gone() {
