@@ -18,7 +18,7 @@ static char *folder_of(const char *path)
 	return slash == NULL ? xstrdup(".") : xstrndup(path, (size_t)(slash - path));
 }
 
-/* False: there is none, or no more is taken. */
+/* False: there is none, or, if l->cut, it cannot be read or no more is taken. */
 static bool open_file(struct lint *l, const char *pattern, uint32_t n, struct buf *path,
 		      struct buf *text)
 {
@@ -148,12 +148,13 @@ static bool is_named(const struct spec *s, const char *path)
 
 static void look_at_usual(struct lint *l, const char *pattern)
 {
-	bool any = true;
+	bool more = true;
 
-	for (uint32_t n = 0; any; n++) {
+	for (uint32_t n = 0; more && n < LIMIT_LINT_FILES; n++) {
 		AUTO_BUF struct buf path = { 0 }, text = { 0 };
+		const bool any = open_file(l, pattern, n, &path, &text);
 
-		any = open_file(l, pattern, n, &path, &text);
+		more = any || l->cut; /* one that cannot be read hides no other */
 		if (any && !is_named(l->spec, path.data))
 			look_at(l, &path, &text, NULL);
 		l->cut = false;

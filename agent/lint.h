@@ -65,11 +65,13 @@ struct lint_value {
 	const char *file; /* borrowed */
 	unsigned line;
 	uint32_t scope;
+	size_t before; /* in that scope, from 1; 0: none */
 };
 
 /* A block, or all that is in none. */
 struct lint_scope {
 	uint32_t parent; /* LINT_NOBODY: it inherits from none */
+	size_t last;     /* of its settings, from 1; 0: it has none */
 };
 
 /* What `look` is about. */
@@ -119,6 +121,9 @@ struct lint {
 	bool cut;      /* not all of it was read */
 	size_t n_read; /* files, octets: of all servers */
 	size_t n_bytes;
+	const struct spec_crl
+	    *chains_of;   /* that `n_below` is known of; NULL: of none */
+	unsigned n_below; /* CAs below the root, in the longest chain of its clients */
 };
 
 /* lint_read.c: read `text`, the file l->file, into scope *scope. */
@@ -126,6 +131,10 @@ void lint_read(struct lint *l, const struct buf *text, uint32_t *scope);
 uint32_t lint_scope(struct lint *l, uint32_t parent);
 /* Keep what is behind word `i`, if that is a setting that counts. */
 void lint_keep(struct lint *l, const struct lint_words *w, size_t i, uint32_t scope);
+/* The setting `name` that stands in `scope` itself before `v` (NULL: the last one, which
+ * counts); NULL: there is none. */
+const struct lint_value *lint_in(const struct lint *l, uint32_t scope, const char *name,
+				 const struct lint_value *v);
 /* The setting `name` as it is in `scope`; NULL: nobody has set it. */
 const struct lint_value *lint_set(const struct lint *l, uint32_t scope,
 				  const char *name);

@@ -65,12 +65,22 @@ static unsigned n_below_root(struct lint *l, const struct spec_crl *c)
 	return most;
 }
 
+/* A list is judged in each block that it counts in, and files are read for it once. */
+static unsigned below_root(struct lint *l, const struct spec_crl *c)
+{
+	if (l->chains_of != c) {
+		l->n_below = n_below_root(l, c);
+		l->chains_of = c;
+	}
+	return l->n_below;
+}
+
 /* `name` limits chains to so many CAs: 1 where it is not set. `and_root`: it counts. */
 static void look_at_depth(struct lint *l, const struct lint_use *u, const char *name,
 			  bool and_root)
 {
 	const struct lint_value *v = lint_set(l, u->at, name);
-	const unsigned n = n_below_root(l, u->crl) + and_root;
+	const unsigned n = below_root(l, u->crl) + and_root;
 	uint64_t depth = 1;
 
 	if (v != NULL && !text_u64(v->text, 1000, &depth))

@@ -15,7 +15,7 @@ bool lint_among(const char *const *words, const char *word)
 uint32_t lint_scope(struct lint *l, uint32_t parent)
 {
 	l->scopes = xrealloc(l->scopes, l->n_scopes + 1, sizeof(*l->scopes));
-	l->scopes[l->n_scopes] = (struct lint_scope){ parent };
+	l->scopes[l->n_scopes] = (struct lint_scope){ .parent = parent };
 	return l->n_scopes++;
 }
 
@@ -35,18 +35,19 @@ void lint_keep(struct lint *l, const struct lint_words *w, size_t i, uint32_t sc
 		.file = l->file,
 		.line = w->line,
 		.scope = scope,
+		.before = l->scopes[scope].last,
 	};
+	l->scopes[scope].last = l->n_values;
 }
 
-/* The last one counts. */
-static const struct lint_value *set_in(const struct lint *l, uint32_t scope,
-				       const char *name)
+const struct lint_value *lint_in(const struct lint *l, uint32_t scope, const char *name,
+				 const struct lint_value *v)
 {
-	for (size_t i = l->n_values; i > 0; i--)
-		if (l->values[i - 1].scope == scope &&
-		    strcmp(l->values[i - 1].name, name) == 0)
-			return &l->values[i - 1];
-	return NULL;
+	size_t i = v == NULL ? l->scopes[scope].last : v->before;
+
+	while (i > 0 && strcmp(l->values[i - 1].name, name) != 0)
+		i = l->values[i - 1].before;
+	return i == 0 ? NULL : &l->values[i - 1];
 }
 
 const struct lint_value *lint_set(const struct lint *l, uint32_t scope,
@@ -55,7 +56,7 @@ const struct lint_value *lint_set(const struct lint *l, uint32_t scope,
 	const struct lint_value *v = NULL;
 
 	for (; v == NULL && scope != LINT_NOBODY; scope = l->scopes[scope].parent)
-		v = set_in(l, scope, name);
+		v = lint_in(l, scope, name, NULL);
 	return v;
 }
 

@@ -96,26 +96,34 @@ static bool asks_in(const struct lint *l, uint32_t at)
 	const struct lint_kind *k = l->kind;
 	bool is_set = false;
 
-	for (; at != LINT_NOBODY && !is_set; at = l->scopes[at].parent)
-		for (size_t i = 0; i < l->n_values; i++) {
-			const struct lint_value *v = &l->values[i];
+	for (; at != LINT_NOBODY && !is_set; at = l->scopes[at].parent) {
+		const struct lint_value *v = NULL;
 
-			if (v->scope != at || strcmp(v->name, k->asks) != 0)
-				continue;
+		while ((v = lint_in(l, at, k->asks, v)) != NULL) {
 			is_set = true;
 			if (!lint_among(k->asks_not, v->text))
 				return true;
 		}
+	}
 	return !is_set && k->asks_else;
 }
 
-/* Wherever it is the list that counts, once for each place that asks by it. */
+static bool is_within(const struct lint *l, uint32_t at, uint32_t scope)
+{
+	while (at != LINT_NOBODY && at != scope)
+		at = l->scopes[at].parent;
+	return at == scope;
+}
+
+/* Wherever it is the list that counts, once for each place that asks by it. Blocks are
+ * numbered as they begin: those within one follow it, and no others in between. */
 static void judge(struct lint *l, struct lint_use *u)
 {
 	const struct lint_value *v = u->list;
 	bool any = false;
 
-	for (uint32_t at = v->scope; at < l->n_scopes; at++) {
+	for (uint32_t at = v->scope; at < l->n_scopes && is_within(l, at, v->scope);
+	     at++) {
 		if (lint_set(l, at, v->name) != v || !asks_in(l, at))
 			continue;
 		any = true;

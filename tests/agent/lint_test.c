@@ -19,6 +19,7 @@ struct world {
 	const char *const *files;
 	const char *closed; /* why nobody gets into any folder; NULL: all do */
 	struct buf said;
+	unsigned n_found;
 };
 
 /* "DIR/<star>" is all that begins with DIR/, in their order. */
@@ -38,6 +39,7 @@ static int find(void *arg, const char *pattern, uint32_t n, struct buf *path,
 			return err_set(e, ERR_CONFIG, "it cannot be read");
 		buf_puts(path, f[0]);
 		buf_puts(text, f[1]);
+		w->n_found++;
 		return 0;
 	}
 	return 0;
@@ -360,6 +362,43 @@ static void a_chain_that_is_longer_than_a_server_takes_is_said(void **state)
 		  "refused\n" APACHE
 		  ":4: SSLCARevocationFile is of crls.clients: SSLVerifyDepth is 2, "
 		  "and chains of its clients have 3 CAs: they are refused\n");
+	assert_int_equal(w.n_found, 3); /* what both need is read once */
+	buf_done(&w.said);
+}
+
+/* A folder, a broken link: the others are looked at. */
+static void what_cannot_be_read_hides_no_other_server(void **state)
+{
+	const char *files[] = { "/etc/openvpn/a.conf", "closed", "/etc/openvpn/b.conf",
+				"crl-verify /srv/app/clients.crl dir", NULL };
+	struct world w = { .files = files };
+
+	(void)state;
+	look(&w, HOOKED END);
+	assert_non_null(w.said.data);
+	assert_non_null(strstr(w.said.data, "/etc/openvpn/b.conf:1: crl-verify is of"));
+	buf_done(&w.said);
+}
+
+/* Whoever serves thousands of names has an answer, too: it is not the square of them. */
+static void thousands_of_blocks_are_looked_at(void **state)
+{
+	AUTO_BUF struct buf text = { 0 };
+	const char *files[] = { NGINX, NULL, NULL };
+	struct world w = { .files = files };
+
+	(void)state;
+	for (unsigned i = 0; i < 3000; i++)
+		buf_puts(&text,
+			 "server { ssl_crl /srv/app/clients.crl; ssl_verify_client on;"
+			 " location a { } location b { } location c { } }\n");
+	buf_puts(&text, "server { ssl_crl /srv/app/clients.crl; location a { } }");
+	files[1] = text.data;
+	look(&w, HOOKED END);
+	assert_string_equal(w.said.data, NGINX
+			    ":3001: ssl_crl is of crls.clients: ssl_verify_client "
+			    "is off here: nobody is asked for a certificate, and "
+			    "the list is not used\n");
 	buf_done(&w.said);
 }
 
@@ -410,6 +449,8 @@ int main(void)
 		cmocka_unit_test(what_cannot_be_read_whole_is_not_judged),
 		cmocka_unit_test(a_server_that_is_named_has_to_name_the_list),
 		cmocka_unit_test(a_chain_that_is_longer_than_a_server_takes_is_said),
+		cmocka_unit_test(what_cannot_be_read_hides_no_other_server),
+		cmocka_unit_test(thousands_of_blocks_are_looked_at),
 		cmocka_unit_test(nonsense_is_no_harm),
 	};
 
