@@ -47,6 +47,7 @@ test_each_root_of_a_bundle_is_trusted_by_itself() {
 	trusts_leaf b
 	is 2 "$(find local -name '*.crt' | wc -l)"
 	is 1 "$(ls -A local | grep -vc crt)" # and nothing else is left
+	is 2 "$(grep -c BEGIN etc/ca-certificates.crt)"
 	has_no skipping <hook.err
 }
 
