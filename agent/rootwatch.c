@@ -35,6 +35,8 @@ struct roots_of {
 	bool tried;       /* in this run of a command that ends */
 	int64_t asked_at; /* when it was last answered; 0: never */
 	int64_t grown_at; /* when other roots were kept, in this run; 0: never */
+	uint32_t
+	    written; /* certificates whose files hold them since, from the first on */
 	int64_t failed_at;
 	struct err failed;       /* code 0: it has not */
 	struct file_stamp stamp; /* of the file that trust is, when it was read last */
@@ -162,7 +164,10 @@ static void on_kept(void *arg, uint32_t n, struct msg *m, const struct err *fail
 	others = msg_get_u64(m) != 0;
 	r->asked_at = clock_now();
 	r->failed = (struct err){ .code = 0 };
-	r->grown_at = others ? r->asked_at : r->grown_at;
+	if (others) {
+		r->grown_at = r->asked_at;
+		r->written = 0;
+	}
 	for (uint32_t i = 0; others && i < a->spec->n[SPEC_CERTS]; i++)
 		if (rootkept_is_of(a, i, n) && rootkept_holds(a, i)) {
 			a->roots->moved[i] = true;
@@ -353,21 +358,29 @@ bool rootwatch_busy(const struct agent *a)
 	       (a->roots->n_asking > 0 || a->notice.n_again > 0);
 }
 
-/* Whether a file of its roots is still to be written. */
+static bool is_to_write(struct agent *a, uint32_t n, uint32_t i, int64_t now)
+{
+	const struct job *j;
+
+	if (!rootkept_is_of(a, i, n) || !rootkept_holds(a, i) || !a->wanted[i])
+		return false;
+	j = job_of_cert(a, i);
+	if (j != NULL)
+		return due_writes_again(j->why);
+	return a->notice.certs[i].stamp != 0 ||
+	       due_writes_again(agent_due(a, i, now).why);
+}
+
+/* Whether a file of its roots is still to be written. Each certificate that is due asks
+ * this: all of them together look at each of the others once. */
 static bool is_writing(struct agent *a, uint32_t n, int64_t now)
 {
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		const struct job *j;
+	struct roots_of *r = &a->roots->issuers[n];
 
-		if (!rootkept_is_of(a, i, n) || !rootkept_holds(a, i) || !a->wanted[i])
-			continue;
-		j = job_of_cert(a, i);
-		if (j != NULL ? due_writes_again(j->why)
-			      : a->notice.certs[i].stamp != 0 ||
-				    due_writes_again(agent_due(a, i, now).why))
-			return true;
-	}
-	return false;
+	while (r->written < a->spec->n[SPEC_CERTS] &&
+	       !is_to_write(a, n, r->written, now))
+		r->written++;
+	return r->written < a->spec->n[SPEC_CERTS];
 }
 
 /* What is known of it is too old to have a certificate issued by. */
