@@ -24,7 +24,7 @@ struct reach_user {
 
 /* 0: the user may pass the folder `path` and all on the way to it, and so open by name
  * what is in it. ERR_CONFIG: not, and which folder is closed. ERR_SYS: it is not there,
- * or cannot be looked at by us. */
+ * or cannot be looked at by us, or the path does not begin at "/". */
 int reach_folder(const char *path, const struct reach_user *user, struct err *e);
 
 /* The same, and may read the file `path`. */

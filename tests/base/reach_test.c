@@ -218,6 +218,22 @@ static void what_is_not_there_is_another_answer(void **state)
 	assert_int_equal(reach_file(path_of(s, "loop"), &alice, &e), ERR_SYS);
 }
 
+/* Config may have been taken over, and the supervisor ends with what it asserts. */
+static void a_path_that_does_not_begin_at_the_root_is_another_answer(void **state)
+{
+	static const char *const paths[] = { "", "a", "../a", "./a/b/" };
+	const struct reach_user alice = { .uid = ALICE };
+	const struct reach_user root = { .uid = 0 };
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
+		assert_int_equal(reach_folder(paths[i], &alice, &e), ERR_SYS);
+		assert_int_equal(reach_folder(paths[i], &root, &e), ERR_SYS);
+		assert_int_equal(reach_file(paths[i], &alice, &e), ERR_SYS);
+	}
+}
+
 static void a_member_of_a_group_is_only_that(void **state)
 {
 	struct scratch *s = *state;
@@ -241,6 +257,7 @@ int main(void)
 		TEST(the_folder_that_is_closed_is_named),
 		TEST(a_link_is_followed_over_all_that_it_leads_over),
 		TEST(what_is_not_there_is_another_answer),
+		TEST(a_path_that_does_not_begin_at_the_root_is_another_answer),
 		TEST(a_member_of_a_group_is_only_that),
 	};
 

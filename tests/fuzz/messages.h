@@ -1,0 +1,109 @@
+/*
+ * messages: what roles say to each other, as inputs have it: an octet with the type, one
+ * with how it comes, and fields until an octet 0: each an octet with its kind, and its value.
+ * So what is made up are values and their order, and seldom what is no message; that is
+ * for the target `message`.
+ */
+#pragma once
+
+#include "agent/messages.h"
+#include "base/auto.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/msg.h"
+#include "tests/fuzz/fuzz.h"
+
+enum message_field {
+	MESSAGE_END,
+	MESSAGE_SMALL, /* an octet */
+	MESSAGE_U64,
+	MESSAGE_I64,
+	MESSAGE_TEXT,       /* until an octet 0 */
+	MESSAGE_BYTES,      /* of a length of one octet */
+	MESSAGE_WORD,       /* the number of a word, as text */
+	MESSAGE_WORD_BYTES, /* ... as octets */
+	MESSAGE_FIELDS,
+};
+
+static inline uint64_t message_number(struct fuzz *f)
+{
+	uint64_t n = 0;
+
+	for (int i = 0; i < 8; i++)
+		n = n << 8 | fuzz_byte(f);
+	return n;
+}
+
+static inline void message_bytes(struct fuzz *f, struct msg *m)
+{
+	size_t n = fuzz_byte(f);
+
+	if (n > f->len)
+		n = f->len;
+	msg_put_bytes(m, n == 0 ? (const void *)"" : f->at, n);
+	f->at += n;
+	f->len -= n;
+}
+
+/* False: the end of the fields. Of `words`, n: each is text, and its octets end with it. */
+static inline bool message_field(struct fuzz *f, const struct buf *words, size_t n,
+				 struct msg *m)
+{
+	const enum message_field kind = fuzz_byte(f) % MESSAGE_FIELDS;
+	const struct buf *word = NULL;
+	char *text;
+
+	if (kind >= MESSAGE_WORD)
+		word = &words[fuzz_byte(f) % n];
+	switch (kind) {
+	case MESSAGE_SMALL:
+		msg_put_u64(m, fuzz_byte(f));
+		break;
+	case MESSAGE_U64:
+		msg_put_u64(m, message_number(f));
+		break;
+	case MESSAGE_I64:
+		msg_put_i64(m, (int64_t)message_number(f));
+		break;
+	case MESSAGE_TEXT:
+		text = fuzz_text(f, '\0');
+		msg_put_str(m, text);
+		free(text);
+		break;
+	case MESSAGE_BYTES:
+		message_bytes(f, m);
+		break;
+	case MESSAGE_WORD:
+		msg_put_str(m, word->data);
+		break;
+	case MESSAGE_WORD_BYTES:
+		msg_put_bytes(m, word->data, word->len);
+		break;
+	case MESSAGE_END:
+	case MESSAGE_FIELDS:
+		return false;
+	}
+	return true;
+}
+
+/* The next one, and how it comes; false: there is none. */
+static inline bool message_next(struct fuzz *f, const struct buf *words, size_t n,
+				struct msg *m, uint8_t *how)
+{
+	const uint8_t type = fuzz_byte(f);
+
+	if (f->len == 0)
+		return false;
+	*how = fuzz_byte(f);
+	msg_begin(m, type, 1);
+	while (message_field(f, words, n, m))
+		continue;
+	return true;
+}
+
+/* What is refused is refused for a reason that can be told. */
+static inline void message_refused(const struct err *e)
+{
+	assert(e->code >= ERR_HOOK && e->code <= ERR_SYS && e->text[0] != '\0');
+	assert(memchr(e->text, '\0', sizeof(e->text)) != NULL);
+}

@@ -1,0 +1,409 @@
+/*
+ * role: what roles are asked by others that somebody else has taken over, through the
+ * tables of their own mains: keeper (of each command, and what workers ask on sockets that
+ * were lent), worker, probe, responder. An octet says who is asked, then come the messages.
+ *
+ * The roles run in this process, on sockets that are filled before, without a sandbox,
+ * without processes of their own, and without a network: all that begins a role stands here.
+ */
+#include <fcntl.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+#include "agent/child.h"
+#include "agent/connector.h"
+#include "agent/keeper.h"
+#include "agent/probe_address.h"
+#include "base/clock.h"
+#include "base/http.h"
+#include "tests/agent/home.h"
+#include "tests/fuzz/enrol.h"
+#include "tests/fuzz/messages.h"
+#include "tests/fuzz/quiet.h"
+
+#define NOW   INT64_C(1795000000)
+#define TOKEN "DGyRejmCefe7v4NfDGDKfA"
+
+static const char config[] =
+    "state_dir = \"$/state\"; agree_terms = true; contact = \"mailto:a@a.example\";"
+    "issuers = ("
+    " { name = \"lab\"; type = \"local\"; subject = \"CN=Lab\"; },"
+    " { name = \"far\"; type = \"acme\"; url = \"https://ca.example/dir\";"
+    "   eab = { kid = \"kid-1\"; key_file = \"$/eab\"; }; },"
+    " { name = \"corp\"; type = \"cfssl\"; url = \"http://ca.corp.example\";"
+    "   profile = \"server\"; auth_key_file = \"$/auth\"; },"
+    " { name = \"est\"; type = \"est\"; url = \"https://est.corp.example\";"
+    "   user = \"web\"; password_file = \"$/password\"; },"
+    " { name = \"cmp\"; type = \"cmp\"; url = \"http://cmp.corp.example\"; cmd = "
+    "\"cr\"; reference = \"web\"; secret_file = \"$/password\"; },"
+    " { name = \"step\"; type = \"step\"; url = \"https://step.corp.example/\";"
+    "   provisioner = \"admin\"; password_file = \"$/password\"; } );"
+    "crls = { name = \"list\"; url = [ \"http://ca.example/crl\" ];"
+    "  ca = \"$/ca.pem\"; files = { path = \"$/files/list.pem\"; content = \"crl\"; }; "
+    "};"
+    "certificates = ("
+    " { name = \"a\"; names = \"a.example.org\"; issuer = \"lab\"; files = ("
+    "   { path = \"$/files/a.pem\"; content = \"fullchain\"; },"
+    "   { path = \"$/files/a.key\"; content = \"key\"; } ); },"
+    " { name = \"b\"; names = [ \"b.example\", \"*.b.example\" ]; issuer = [ \"far\", "
+    "\"lab\" ]; allow_private = true; optional = \"d.b.example\"; challenge = ("
+    "   { type = \"http-01\"; webroot = \"$/web\"; },"
+    "   { type = \"dns-01\"; rfc2136 = { server = \"192.0.2.1\"; key_name = \"k\";"
+    "     key_file = \"$/tsig\"; zone = \"example.org\"; }; } ); },"
+    " { name = \"c\"; names = \"c.example\"; issuer = \"corp\"; },"
+    " { name = \"d\"; names = \"d.example\"; issuer = \"est\"; },"
+    " { name = \"e\"; names = \"e.example\"; issuer = \"cmp\"; },"
+    " { name = \"f\"; names = \"f.example\"; issuer = \"step\"; } );";
+
+/* -- the stage -- */
+
+enum { WORDS = 10, MOST = 24 }; /* messages of one input */
+
+static struct {
+	struct home home;
+	struct spec spec;
+	struct buf words[WORDS];
+	struct request request; /* of what is being run */
+} stage;
+
+static const struct scratch *top(void)
+{
+	return stage.home.scratch;
+}
+
+static void put_secret(const char *path, const char *text)
+{
+	scratch_put(top(), path, text);
+	assert(fchmodat(top()->fd, path, 0600, 0) == 0);
+}
+
+static void stage_end(void)
+{
+	spec_done(&stage.spec);
+	for (size_t i = 0; i < WORDS; i++)
+		buf_done(&stage.words[i]);
+	home_close(&stage.home);
+}
+
+static void words(void)
+{
+	AUTO_KEY EVP_PKEY *key = enrol_key_of(false);
+	AUTO_FREE char *authorization =
+	    xasprintf("%s.0123456789012345678901234567890123456789012", TOKEN);
+	const char *const texts[] = {
+		enrol_root, enrol_sub,     enrol_leaf, enrol_key,
+		TOKEN,      authorization, "{}",       "b.example"
+	};
+	struct err e;
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		buf_puts(&stage.words[i], texts[i]);
+	assert(key_to_spki(key, &stage.words[8], &e) == 0);
+	enrol_csr(false, &(struct csr_asks){ 0 }, &stage.words[9]);
+}
+
+static void furnish(void)
+{
+	static const char *const folders[] = { "state",      "state/archive",
+					       "state/live", "state/ca",
+					       "files",      "web" };
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
+		scratch_mkdir(top(), folders[i]);
+}
+
+static int forget(const char *path, const struct stat *st, int type, struct FTW *at)
+{
+	(void)st;
+	(void)type;
+	(void)at;
+	return remove(path);
+}
+
+/* Each input begins in a store that is empty. */
+static void clear(void)
+{
+	static const char *const folders[] = { "state", "files", "web" };
+
+	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", top()->path, folders[i]);
+
+		nftw(path, forget, 16, FTW_DEPTH | FTW_PHYS);
+	}
+	furnish();
+}
+
+/* The numbers that roles have their sockets at are nobody else's from now on. */
+static void hold_numbers(void)
+{
+	AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	assert(null >= 0);
+	for (int i = ROLE_FD_SUPERVISOR; i <= ROLE_FD_LAST; i++)
+		if (i != null)
+			assert(dup2(null, i) == i);
+	if (null <= ROLE_FD_LAST)
+		null = -1;
+}
+
+static void stage_begin(void)
+{
+	struct err e;
+
+	hold_numbers();
+	signal(SIGPIPE, SIG_IGN);
+	if (scratch_in(&stage.home.scratch) < 0)
+		abort();
+	furnish();
+	scratch_put(top(), "ca.pem", enrol_root);
+	put_secret("eab", "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
+	put_secret("auth", "0123456789abCDEF0f\n");
+	put_secret("password", "sesame\n");
+	put_secret("tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
+	home_compile(&stage.home, config);
+	assert(spec_map(stage.home.snapshot, &stage.spec, &e) == 0);
+	words();
+	atexit(stage_end);
+}
+
+/* -- how a role begins here -- */
+
+int role_begin(enum role role, struct role_start *s, struct err *e)
+{
+	(void)e;
+	*s = (struct role_start){ .role = role,
+				  .msg = MSG_NONE,
+				  .request = stage.request,
+				  .host_id = "host",
+				  .spec = stage.spec };
+	return 0;
+}
+
+int role_confine(struct role_start *s, const struct sandbox_path *paths, size_t n,
+		 struct err *e)
+{
+	(void)s;
+	(void)paths;
+	(void)n;
+	(void)e;
+	return 0;
+}
+
+void role_end(struct role_start *s)
+{
+	msg_done(&s->msg);
+}
+
+int connector_begin(enum role role, struct role_start *s, struct err *e)
+{
+	return role_begin(role, s, e);
+}
+
+int child_start(unsigned cpu_s, void (*work)(void *arg, int fd), void *arg,
+		struct child *c, struct err *e)
+{
+	(void)cpu_s;
+	(void)work;
+	(void)arg;
+	c->fd = -1;
+	return err_set(e, ERR_SYS, "no processes here");
+}
+
+int child_take(struct child *c, size_t max, struct buf *out, struct err *e)
+{
+	(void)c;
+	(void)max;
+	(void)out;
+	return err_set(e, ERR_SYS, "no processes here");
+}
+
+void child_end(struct child *c)
+{
+	c->fd = -1;
+}
+
+/* -- no network -- */
+
+struct http {
+	char none;
+};
+
+int http_new(const struct http_settings *s, struct http **h, struct err *e)
+{
+	(void)s;
+	(void)e;
+	*h = xcalloc(1, sizeof(**h));
+	return 0;
+}
+
+void http_free(struct http *h)
+{
+	free(h);
+}
+
+int http_exchange(struct http *h, const struct http_request *request,
+		  struct http_reply *reply, struct err *e)
+{
+	(void)h;
+	(void)reply;
+	return err_set(e, ERR_NET, "%.40s: no network here", request->url);
+}
+
+int probe_resolve(const char *host, const char *port, struct probe_address *list,
+		  size_t *n, struct err *e)
+{
+	(void)list;
+	*n = 0;
+	return err_set(e, ERR_NET, "%.40s:%.10s: no network here", host,
+		       port == NULL ? "" : port);
+}
+
+int probe_connect(const struct probe_address *a, int64_t until_ms, int *fd,
+		  struct err *e)
+{
+	(void)until_ms;
+	*fd = -1;
+	return err_set(e, ERR_NET, "%s: no network here", a->text);
+}
+
+/* -- asking -- */
+
+/* The answer is of the same type, or will come later. What several certificates wait for is
+ * done at once, for the next message may be about it. */
+int role_answer(int sock, const struct msg_rule *rules, size_t n, unsigned state,
+		void *role, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	struct keeper *k = role;
+	struct err why = { .text = "" };
+	uint32_t type;
+
+	TRY(msg_recv(sock, &m, e));
+	type = m.type;
+	if (msg_dispatch(rules, n, state, role, &m, &why) < 0)
+		message_refused(&why);
+	else
+		assert((m.type == type || m.type == MSG_LATER) && !m.broken);
+	if (type < KEEPER_STAMP || type > KEEPER_ROOTS || why.text[0] != '\0')
+		return 0;
+	while (k->n_staged > 0)
+		TRY(keeper_keep(k, e));
+	while (k->n_moved > 0)
+		TRY(keeper_settle(k, e));
+	return 0;
+}
+
+int role_serve(const struct msg_rule *rules, size_t n, unsigned state, void *role,
+	       struct err *e)
+{
+	int rc;
+
+	do
+		rc = role_answer(ROLE_FD_PEER, rules, n, state, role, e);
+	while (rc == 0);
+	return rc == ERR_NET ? 0 : rc;
+}
+
+static int respond(void)
+{
+	return responder_role(NULL);
+}
+
+static const struct {
+	int (*run)(void);
+	enum command command;
+	bool needs_store;
+} asked[] = {
+	{ keeper_role, COMMAND_RENEW, true },   { keeper_role, COMMAND_AGENT, true },
+	{ keeper_role, COMMAND_PLAN, true },    { keeper_role, COMMAND_FORGET, true },
+	{ keeper_role, COMMAND_CA_SIGN, true }, { keeper_role, COMMAND_CHECK, true },
+	{ keeper_role, COMMAND_ACCOUNT, true }, { worker_role, COMMAND_RENEW, false },
+	{ probe_role, COMMAND_RENEW, false },   { probe_role, COMMAND_INSPECT, false },
+	{ respond, COMMAND_RENEW, false },
+};
+
+/* How a message comes. */
+enum {
+	HOW_ON = 3,      /* on the socket of: */
+	HOW_PEER = 0,    /* ... the agent */
+	HOW_LENT = 1,    /* ... what was lent */
+	HOW_SUPER = 2,   /* ... the supervisor */
+	HOW_WITH = 12,   /* with a descriptor: */
+	HOW_LENDING = 4, /* ... of the socket that is lent */
+	HOW_FILE = 8,    /* ... of a file */
+};
+
+struct ends {
+	int ours[3], theirs[3]; /* by HOW_ON */
+};
+
+static int some_file(void)
+{
+	AUTO_FD int fd = memfd_create("some", MFD_CLOEXEC);
+
+	assert(fd >= 0 && write(fd, "some file", 9) == 9);
+	return take_fd(&fd);
+}
+
+static void say(const struct ends *s, struct msg *m, uint8_t how)
+{
+	struct err e;
+
+	if ((how & HOW_WITH) == HOW_LENDING)
+		m->fd = fcntl(s->theirs[HOW_LENT], F_DUPFD_CLOEXEC, 0);
+	if ((how & HOW_WITH) == HOW_FILE)
+		m->fd = some_file();
+	(void)msg_offer(s->ours[(how & HOW_ON) % 3], m, &e); /* what it has room for */
+}
+
+static void fill(struct ends *s, struct fuzz *f, bool is_responder)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+	uint8_t how = 0;
+	struct err e;
+
+	for (int i = 0; i < 3; i++)
+		assert(msg_pair(&s->ours[i], &s->theirs[i], &e) == 0);
+	assert(dup2(s->theirs[HOW_SUPER], ROLE_FD_SUPERVISOR) == ROLE_FD_SUPERVISOR);
+	assert(dup2(s->theirs[HOW_PEER], ROLE_FD_PEER) == ROLE_FD_PEER);
+	for (int i = 0; i < MOST && message_next(f, stage.words, WORDS, &m, &how); i++)
+		if (is_responder || (how & HOW_ON) != HOW_SUPER)
+			say(s, &m, how);
+	if (is_responder) {
+		msg_begin(&m, RESPONDER_READY, 0);
+		(void)msg_offer(s->ours[HOW_SUPER], &m, &e);
+	}
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
+{
+	static const char *name = "far";
+	struct fuzz f = { data, len };
+	const size_t n = fuzz_byte(&f) % (sizeof(asked) / sizeof(*asked));
+	struct ends ends;
+	int status;
+
+	if (stage.home.scratch == NULL)
+		stage_begin();
+	if (asked[n].needs_store)
+		clear();
+	clock_fake(NOW);
+	stage.request = (struct request){ .command = asked[n].command,
+					  .names = &name,
+					  .n_names = 1,
+					  .step = len % ACCOUNT_STEPS };
+	fill(&ends, &f, asked[n].run == respond);
+	for (int i = 0; i < 2; i++)
+		shutdown(ends.ours[i], SHUT_WR);
+	close(ends.theirs[HOW_LENT]);
+	status = asked[n].run();
+	assert(status == EXIT_SUCCESS || status == EXIT_AGAIN ||
+	       (status == EXIT_SANDBOX && asked[n].run == respond));
+	for (int i = 0; i < 3; i++)
+		close(ends.ours[i]);
+	close(ends.theirs[HOW_PEER]);
+	close(ends.theirs[HOW_SUPER]);
+	hold_numbers();
+	return 0;
+}
