@@ -90,8 +90,8 @@ void hookruns_use(struct hookruns *h, const struct spec *spec);
 void hookruns_free(struct hookruns *h);
 
 /* Start it, or, if that hook is already running, wait for that run: its result will be
- * given for the new id too. A hook that cannot be started is a result, not an err.
- * ERR_PROTO: there is no such hook; ERR_BUSY: too many run, or wait for this one. */
+ * given for the new id too. A hook that cannot be started is a result, not an err, and so
+ * is the run of one that has nothing but a test. ERR_PROTO: there is no such hook; ERR_BUSY: too many run, or wait for this one. */
 int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e);
 
 /* Start it. ERR_PROTO: there is no such program; ERR_BUSY: too many run, or it does,

@@ -41,13 +41,21 @@ static void end_line(struct hookrun_out *o)
 		log_info("hook %s: %s", o->hook, o->line);
 }
 
+/* What must not be in an answer is for who takes it to say; a NUL would end it. */
+static char kept(const struct hookrun_out *o, char c)
+{
+	if (o->is_answer)
+		return c == '\0' ? '\177' : c;
+	return c == '\n' || c == '\t' ? c : shown(c);
+}
+
 static void keep(struct hookrun_out *o, char c)
 {
 	if (c == '\r')
 		return;
 	o->has_more = o->n_kept == o->most;
 	if (!o->has_more)
-		o->kept[o->n_kept++] = c == '\n' || c == '\t' ? c : shown(c);
+		o->kept[o->n_kept++] = kept(o, c);
 }
 
 static void take(struct hookrun_out *o, char c)

@@ -160,7 +160,7 @@ void hookrun_not_started(struct hookruns *h, struct hookrun_result *r,
 
 int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e)
 {
-	struct hookrun_result failed = {
+	struct hookrun_result ended = {
 		.id = s->id,
 		.hook = s->hook,
 		.test = s->test,
@@ -174,12 +174,17 @@ int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err 
 	if (r != NULL)
 		return join(r, s->id, e);
 	hook = &h->spec->hooks[s->hook];
-	if ((s->test ? hook->test : hook->run).n == 0)
-		return err_set(e, ERR_PROTO, "hook %u has nothing to run", s->hook);
+	if (s->test && hook->test.n == 0)
+		return err_set(e, ERR_PROTO, "hook %u has no test", s->hook);
+	if (!s->test && hook->run.n == 0) { /* it is there for its test */
+		ended.ok = true;
+		hookrun_add_result(h, &ended);
+		return 0;
+	}
 	if (h->n == HOOKRUN_MAX)
 		return err_set(e, ERR_BUSY, "%d hooks run already", HOOKRUN_MAX);
 	if (begin(h, s, e) < 0)
-		hookrun_not_started(h, &failed, e);
+		hookrun_not_started(h, &ended, e);
 	return 0;
 }
 

@@ -23,6 +23,7 @@
 #include "base/x509.h"
 #include "base/x509_order.h"
 #include "hooks/enrol.h"
+#include "hooks/env.h"
 #include "store/generation.h"
 
 /* All issuers together: half of what the supervisor runs at once, hooks come first. */
@@ -203,6 +204,11 @@ static int come_back(struct agent *a, struct job *j, const struct enrol_answer *
 		return err_set(e, ERR_LIMIT,
 			       "%s: it says later, with a handle of more than %d bytes",
 			       program_of(a, j), LIMIT_ENROL_HANDLE);
+	if (!hook_env_may_say(w->handle))
+		return err_set(e, ERR_PROTO,
+			       "%s: it says later, with a handle that has control "
+			       "characters",
+			       program_of(a, j));
 	if (j->order == NULL || strcmp(j->order, w->handle) != 0) {
 		free(j->order);
 		j->order = xstrdup(w->handle);
@@ -293,12 +299,12 @@ static int take_chain(const struct agent *a, struct job *j, const char *said, in
 		      struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
-	AUTO_FREE char *cut = xasprintf("%.40s", said);
+	AUTO_BUF struct buf line = { 0 };
 	int n;
 
 	if (x509_chain_from_pem(said, strlen(said), &chain, e) < 0)
-		return err_wrap(e, "its stdout, \"%.*s\", is no chain in PEM",
-				(int)strcspn(cut, "\n"), cut);
+		return err_wrap(e, "its stdout, \"%s\", is no chain in PEM",
+				enrol_line(said, &line));
 	n = x509_order(chain, j->spki.data, j->spki.len);
 	if (n == 0)
 		return err_set(e, ERR_PROTO,

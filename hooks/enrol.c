@@ -104,16 +104,21 @@ int enrol_env(const struct enrol_call *c, const char *home, const char *run,
 
 /* -- what it answers -- */
 
+const char *enrol_line(const char *said, struct buf *out)
+{
+	buf_puts(out, "");
+	text_escape(out, said, strcspn(said, "\n"), SHOWN);
+	return out->data;
+}
+
 static int no_seconds(const char *said, struct err *e)
 {
 	AUTO_BUF struct buf line = { 0 };
 
-	buf_puts(&line, "");
-	text_escape(&line, said, strcspn(said, "\n"), SHOWN);
 	return err_set(e, ERR_PROTO,
 		       "it says later, and on the first line of its stdout \"%s\": "
 		       "expected how many seconds",
-		       line.data);
+		       enrol_line(said, &line));
 }
 
 /* *said is behind the line then. */

@@ -20,6 +20,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+struct buf;
 struct err;
 
 enum enrol_dialect {
@@ -73,3 +74,6 @@ struct enrol_answer {
  * ERR_PROTO: "later", and not when. */
 int enrol_judge(enum enrol_dialect d, int status, const char *said,
 		struct enrol_answer *answer, struct err *e);
+
+/* The beginning of the first line of it, for messages; borrowed from `out`. */
+const char *enrol_line(const char *said, struct buf *out);

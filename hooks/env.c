@@ -34,6 +34,8 @@ static const struct {
 
 _Static_assert(N_TABLE + 8 <= HOOK_ENV_MAX, "the array must hold every variable");
 
+#define LINES "\n\t" /* what a program has said may have these */
+
 static bool has_control(const char *s, const char *allowed)
 {
 	for (; *s != '\0'; s++)
@@ -67,9 +69,14 @@ int hook_env_put(char **env, const char *name, const char *value, struct err *e)
 	return put(env, name, value, "", e);
 }
 
+bool hook_env_may_say(const char *value)
+{
+	return !has_control(value, LINES);
+}
+
 int hook_env_put_said(char **env, const char *name, const char *value, struct err *e)
 {
-	return put(env, name, value, "\n\t", e);
+	return put(env, name, value, LINES, e);
 }
 
 char **hook_env_new(void)

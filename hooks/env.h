@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 struct err;
@@ -60,3 +61,4 @@ char **hook_env_new(void);
 int hook_env_begin(char **env, const char *home, const char *run, struct err *e);
 int hook_env_put(char **env, const char *name, const char *value, struct err *e);
 int hook_env_put_said(char **env, const char *name, const char *value, struct err *e);
+bool hook_env_may_say(const char *value); /* it has nothing that one refuses */

@@ -172,6 +172,22 @@ static void what_is_not_in_the_snapshot_is_not_run(void **state)
 	world_close(&w);
 }
 
+static void a_hook_that_is_there_for_its_test_has_nothing_to_run(void **state)
+{
+	struct hookrun_result r;
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	add_hook(&w, "h", (const char *[]){ NULL }, plainly);
+	world_start(&w);
+	r = run(&w, 0);
+	assert_true(r.ok);
+	assert_false(r.test);
+	assert_int_equal(logged.len, 0);
+	world_close(&w);
+}
+
 static void a_run_outlives_its_snapshot(void **state)
 {
 	struct hookrun_result r;
@@ -230,6 +246,7 @@ int main(void)
 		cmocka_unit_test(a_hook_that_runs_is_joined),
 		cmocka_unit_test(sixteen_run_at_once_and_no_more),
 		cmocka_unit_test(what_is_not_in_the_snapshot_is_not_run),
+		cmocka_unit_test(a_hook_that_is_there_for_its_test_has_nothing_to_run),
 		cmocka_unit_test(a_run_outlives_its_snapshot),
 	};
 
