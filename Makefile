@@ -176,6 +176,10 @@ fuzz: ## every parser, FUZZ_SECONDS (600) each, with inputs that are made up (ma
 hostile-ca: all $(TOOLS) ## servers that mean harm, each row of tests/liars, a quarter of an hour (make check: a sample)
 	LIARS=all tests/scenario/hostile_ca_test.sh
 
+hooks: all $(TOOLS) ## each thing that a program may do, in each dialect (make check: a sample)
+	HOOKS=all BUILD=$(B) tests/real/programs_test.sh
+	BUILD=$(B) tests/real/odd_words_test.sh
+
 hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a minute each
 	@rm -f $(B)/hostile
 	@HOSTILE_SECONDS=60 HOSTILE_SAYS=$(CURDIR)/$(B)/hostile BUILD=$(B) tests/scenario/hostile_test.sh
@@ -266,7 +270,7 @@ help: ## this list
 clean: ## forget all variants
 	rm -rf build
 
-.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hostile hostile-ca power readers fresh soak planted years model scale bench cover install uninstall help clean hostile-roles alloc calls $(GATES)
+.PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hooks hostile hostile-ca power readers fresh soak planted years model scale bench cover install uninstall help clean hostile-roles alloc calls $(GATES)
 .DELETE_ON_ERROR:
 .SECONDARY:
 -include $(OBJ:.o=.d) $(MAINS:%.c=$(B)/%.d) $(HELP:.o=.d) $(TESTS:=.d) $(TOOLS:=.d) \

@@ -87,7 +87,6 @@ static void read_listen(struct config_reader *r, const config_setting_t *s, void
 		config_index_add(&r->listens, *listen, c->type, s);
 }
 
-/* Sourced, which takes no right to execute it. */
 static void read_dnsapi(struct config_reader *r, const config_setting_t *s,
 			struct spec_challenge *c)
 {
@@ -96,8 +95,11 @@ static void read_dnsapi(struct config_reader *r, const config_setting_t *s,
 	if (!config_words(r, s, "a file dns_xx.sh", &c->hook))
 		return;
 	file = config_setting_get_string(config_item(s, 0));
-	if (c->hook.n > 1 || file[0] != '/' || !config_exists(r, file))
-		config_expected(r, s, "the path of a file dnsapi/dns_xx.sh");
+	if (c->hook.n > 1 || file[0] != '/')
+		config_expected(r, config_item(s, 0),
+				"the path of a file dnsapi/dns_xx.sh");
+	else
+		config_sourced_fits(r, s, file);
 }
 
 static void read_hook(struct config_reader *r, const config_setting_t *s, void *into)

@@ -277,15 +277,15 @@ void config_socket(struct config_reader *r, const config_setting_t *s, const cha
 		config_expected(r, s, "a socket in a folder that others cannot write");
 }
 
-/* NULL: it may be run. */
-static const char *program_fault(const struct config_look *l)
+/* NULL: it may be run, or be read by what is run. */
+static const char *program_fault(const struct config_look *l, bool is_read)
 {
 	if (l->error != 0)
 		return strerror(l->error);
 	if (S_ISLNK(l->mode))
 		return l->others_write ? "others can change it" : NULL;
-	if (!S_ISREG(l->mode) || (l->mode & 0111) == 0)
-		return "it cannot be executed";
+	if (!S_ISREG(l->mode) || (!is_read && (l->mode & 0111) == 0))
+		return is_read ? "it is no file" : "it cannot be executed";
 	return l->others_write || (l->mode & 0002) != 0 ? "others can change it" : NULL;
 }
 
@@ -320,7 +320,7 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 		return false;
 	}
 	l = word[0] == '/' ? look(r, word) : look_in_path(r, word);
-	fault = program_fault(&l);
+	fault = program_fault(&l, false);
 	if (fault != NULL) {
 		config_error(r, at, "found the program \"%s\", expected one to run: %s",
 			     word, fault);
@@ -329,6 +329,18 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 	if (key.at != 0)
 		config_index_add(&r->programs, key, 0, at);
 	return true;
+}
+
+bool config_sourced_fits(struct config_reader *r, const config_setting_t *at,
+			 const char *path)
+{
+	const struct config_look l = look(r, path);
+	const char *fault = program_fault(&l, true);
+
+	if (fault != NULL)
+		config_error(r, at, "found \"%s\", expected a file to source: %s", path,
+			     fault);
+	return fault == NULL;
 }
 
 bool config_program(struct config_reader *r, const config_setting_t *s,

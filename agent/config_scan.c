@@ -43,6 +43,14 @@ static void skip_comment(struct scan *s)
 	trap(s, start, "found a comment that does not end, expected \"*/\"");
 }
 
+static bool has_nul(const struct scan *s)
+{
+	static const char nul[] = { '\\', 'x', '0', '0' };
+
+	return (size_t)(s->end - s->at) >= sizeof(nul) &&
+	       memcmp(s->at, nul, sizeof(nul)) == 0;
+}
+
 static void skip_string(struct scan *s)
 {
 	unsigned start = s->line;
@@ -54,6 +62,10 @@ static void skip_string(struct scan *s)
 		}
 		if (*s->at == '\n')
 			s->line++;
+		if (has_nul(s))
+			trap(s, s->line,
+			     "found \\x00, which ends a string, expected text "
+			     "without control characters");
 		if (*s->at == '\\' && s->at + 1 < s->end && s->at[1] != '\n')
 			s->at++;
 	}

@@ -140,18 +140,18 @@ add() { # ME WORDS SETTINGS of the program
 	hook)
 		by+="; hooks = \"$1\""
 		hooks+="{ name = \"$1\"; test = $words;
-			$([ "$dialect" = test ] || echo "run = $words;") on_failure = \"keep\"; $3 },"
+			$([ "$dialect" = test ] || echo "run = $words;") on_failure = \"keep\"; ${3-} },"
 		;;
 	challenge)
-		by="issuer = \"acme\"; challenge = { type = \"$type\"; hook = $words; dialect = \"$dialect\"; $3 }"
+		by="issuer = \"acme\"; challenge = { type = \"$type\"; hook = $words; dialect = \"$dialect\"; ${3-} }"
 		;;
 	cleanup)
 		by="issuer = \"acme\"; challenge = { type = \"$type\"; hook = $(dq "$odd/$1.before");
-			cleanup = $words; dialect = \"$dialect\"; $3 }"
+			cleanup = $words; dialect = \"$dialect\"; ${3-} }"
 		;;
 	issuer)
 		by="issuer = \"$1\""
-		issuers+="{ name = \"$1\"; type = \"exec\"; program = $words; dialect = \"$dialect\"; trust = \"$dir/ca.pem\"; $3 },"
+		issuers+="{ name = \"$1\"; type = \"exec\"; program = $words; dialect = \"$dialect\"; trust = \"$dir/ca.pem\"; ${3-} },"
 		;;
 	esac
 	certificates+="{ name = \"$1\"; names = [ $name ]; $by; },"
@@ -160,7 +160,7 @@ add() { # ME WORDS SETTINGS of the program
 # To be called when all are added.
 end_config() {
 	{
-		[ -z "${url-}" ] || issuers="{ name = \"acme\"; type = \"acme\"; url = \"$url\"; trust = \"$trust\"; }, $issuers"
+		[ -z "${url-}" ] || issuers="{ name = \"acme\"; type = \"acme\"; url = \"$url\"; trust = \"$trust\"; }${issuers:+, $issuers}"
 		echo "contact = \"mailto:ops@example.org\"; agree_terms = true;"
 		echo "issuers = ( ${issuers%,} ); hooks = ( ${hooks%,} ); certificates = ( ${certificates%,} );"
 	} | config

@@ -478,8 +478,8 @@ static const struct fake_row rows[] = {
 	  "type = \"dns-01\"; hook = \"/srv/none/dnsapi/dns_xx.sh\"; dialect = "
 	  "\"acme.sh\"; }; };",
 	  "main.conf:1: certificates.a.example.challenge.hook: found "
-	  "\"/srv/none/dnsapi/dns_xx.sh\", expected the path of a file "
-	  "dnsapi/dns_xx.sh\n" },
+	  "\"/srv/none/dnsapi/dns_xx.sh\", expected a file to source: No such file "
+	  "or directory\n" },
 	{ "a low port without root", false,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"http-01\"; listen = \"0.0.0.0:80\"; }; };",

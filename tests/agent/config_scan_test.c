@@ -17,6 +17,7 @@
 #define AT    "found \"@\", expected the setting include = \"...\" instead of @include"
 #define END   "found a comment that does not end, expected \"*/\""
 #define QUOTE "found a string that does not end, expected \"\\\"\""
+#define NUL   "found \\x00, which ends a string, expected text without control characters"
 #define LARGE "found a number that is too large, expected 32 bits"
 #define DEEP  "found brackets nested too deep, expected 16 levels at most"
 
@@ -51,6 +52,8 @@ static const struct {
 	{ "a = \"b\n\"; c = \"d", "2:" QUOTE },
 	{ "a = \"b\\\"", "1:" QUOTE },
 	{ "a = \"b\\", "1:" QUOTE },
+	{ "a = [ \"b\", \"c\\x00d\" ];", "1:" NUL },
+	{ "a = \"b\\\\x00\"; # \\x00", "" },
 	{ "a = 2147483647; b = -2147483648;", "" },
 	{ "a = 2147483648;", "1:" LARGE },
 	{ "a = 99999999999999999999999;", "1:" LARGE },

@@ -1,5 +1,5 @@
 #!/bin/bash
-# dialects: what the programs of each dialect do, beside each other: `does_CASE` is what one does,
+# programs: what the programs of each dialect do, beside each other: `does_CASE` is what one does,
 # `saw_CASE` what must come of it. HOOKS=all takes each case in each dialect (make hooks); else each
 # is in some. How its client calls a program is compared with that client in real/dialect_test.
 . "$(dirname "$0")/../lib.sh"
