@@ -75,10 +75,24 @@ static bool has_ended(const struct run *r)
 	       end.si_pid != 0;
 }
 
+/* Negative: it was killed. */
+static int status_of(const siginfo_t *end, const struct hookrun_result *res)
+{
+	return !res->timed_out && end->si_code == CLD_EXITED ? end->si_status : -1;
+}
+
+/* What is said last on stdout says less, and nothing where that is an answer. */
+static const char *last_words(const struct run *r, int status)
+{
+	if (r->said.last[0] != '\0' ||
+	    (r->is_enrol && !enrol_says_words(r->enrols, status, r->told.kept)))
+		return r->said.last;
+	return r->told.last;
+}
+
 static void tell(const struct run *r, const siginfo_t *end, struct hookrun_result *res)
 {
-	/* What is said last on stdout says less. */
-	const char *last = r->said.last[0] != '\0' ? r->said.last : r->told.last;
+	const char *last = last_words(r, status_of(end, res));
 	const char *sep = last[0] != '\0' ? ": " : "";
 	char what[64];
 
@@ -96,22 +110,18 @@ static void tell(const struct run *r, const siginfo_t *end, struct hookrun_resul
 
 static void judge(struct run *r, const siginfo_t *end, struct hookrun_result *res)
 {
-	const bool exited = !res->timed_out && end->si_code == CLD_EXITED;
-
 	res->is_program = true;
-	res->outcome = dialect_judge(r->dialect, r->step, exited ? end->si_status : -1);
+	res->outcome = dialect_judge(r->dialect, r->step, status_of(end, res));
 	res->said = TAKE(r->told.kept);
 }
 
 static void take_answer(struct run *r, const siginfo_t *end, struct hookrun_result *res)
 {
-	const bool exited = !res->timed_out && end->si_code == CLD_EXITED;
-
 	res->is_enrol = true;
 	res->issuer = r->issuer;
 	memcpy(res->asked, r->asked, sizeof(res->asked));
 	res->ended_ms = clock_boot_ms();
-	res->status = exited ? end->si_status : -1;
+	res->status = status_of(end, res);
 	res->has_more = r->told.has_more;
 	res->said = TAKE(r->told.kept);
 }
@@ -199,8 +209,8 @@ static bool step_run(struct run *r, int64_t now)
 		return step_ending(r, now);
 	if (ended)
 		return true;
-	if (now >= r->next_ms)
-		enter(r, PHASE_TERM, now);
+	if (now >= r->next_ms || (r->is_enrol && r->told.has_more))
+		enter(r, PHASE_TERM, now); /* it is no answer any more */
 	return false;
 }
 

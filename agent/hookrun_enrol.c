@@ -26,7 +26,7 @@ static int launch(const struct hookruns *h, struct run *r,
 	};
 	int rc;
 
-	call.dialect = (enum enrol_dialect)of->dialect;
+	call.dialect = r->enrols = (enum enrol_dialect)of->dialect;
 	call.issuer = spec_text(h->spec, of->name);
 	TRY(enrol_env(&call, hookrun_home(spec_text(h->spec, of->home)),
 		      hookrun_mark(r), &env, e));

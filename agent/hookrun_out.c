@@ -31,12 +31,17 @@ static char shown(char c)
 
 static void end_line(struct hookrun_out *o)
 {
+	while (o->len > 0 && o->line[o->len - 1] == ' ')
+		o->len--;
 	if (o->len == 0)
 		return;
 	o->line[o->len] = '\0';
 	o->len = 0;
+	snprintf(o->last, sizeof(o->last), "%.*s", (int)sizeof(o->last) - 1,
+		 o->line + strspn(o->line, " "));
+	if (o->dropped > 0)
+		return;
 	o->lines++;
-	snprintf(o->last, sizeof(o->last), "%.*s", (int)sizeof(o->last) - 1, o->line);
 	if (!o->is_answer)
 		log_info("hook %s: %s", o->hook, o->line);
 }
@@ -62,16 +67,18 @@ static void take(struct hookrun_out *o, char c)
 {
 	if (o->kept != NULL)
 		keep(o, c);
-	if (o->seen >= LIMIT_HOOK_OUT || o->lines >= LIMIT_HOOK_LINES) {
-		o->dropped++;
-		return;
+	if (o->seen < LIMIT_HOOK_OUT && o->lines < LIMIT_HOOK_LINES) {
+		o->seen++;
+	} else {
+		if (o->dropped == 0)
+			end_line(o);
+		o->dropped++; /* what it says last, it says why it has failed */
 	}
-	o->seen++;
 	if (c == '\n') {
 		end_line(o);
 		return;
 	}
-	o->line[o->len++] = c == '\t' ? ' ' : shown(c);
+	o->line[o->len++] = c == '\t' || c == '\r' ? ' ' : shown(c);
 	if (o->len == sizeof(o->line) - 1)
 		end_line(o);
 }

@@ -2,7 +2,8 @@
  * hookrun_out: what a hook says, as lines of the log.
  *
  * At most LIMIT_HOOK_OUT bytes and LIMIT_HOOK_LINES lines of it; the rest is read and
- * counted, so that the hook never waits for us. Bytes that are no text become '?'.
+ * counted, so that the hook never waits for us. Bytes that are no text become '?'; a line of
+ * blanks is empty.
  */
 #pragma once
 
@@ -20,7 +21,7 @@ struct hookrun_out {
 	uint64_t dropped;
 	size_t len;
 	char line[512]; /* a longer one is logged in parts */
-	char last[160]; /* the beginning of the last line that was not empty */
+	char last[160]; /* the beginning of the last line that was not empty, of all */
 	char *kept;     /* owned; the beginning of all of it; NULL: not wanted */
 	size_t n_kept;
 	size_t most;    /* ... so much of it; */

@@ -21,6 +21,7 @@ struct run {
 	enum dialect_step step;
 	bool is_enrol; /* that gets a certificate, from */
 	uint32_t issuer;
+	enum enrol_dialect enrols; /* as it has it */
 	uint8_t asked[HOOKRUN_ASKED];
 	bool test;
 	char *name; /* owned: the run may outlive the snapshot */

@@ -29,6 +29,8 @@
 /* All issuers together: half of what the supervisor runs at once, hooks come first. */
 #define RUNS_MAX 8
 
+#define LEAST_WAIT_S 60
+
 #define AGAIN_MS 1000 /* a run for an agent before this one has to end first */
 
 /* With the chain and the leaf it has to fit into one message to the keeper. */
@@ -194,11 +196,21 @@ int exec_begin(struct agent *a, struct job *j, struct err *e)
 
 /* -- what it has brought -- */
 
+/* Whatever it says: it is asked ever more slowly, up to once a minute. */
+static int64_t wait_of(const struct job *j, const struct enrol_answer *w)
+{
+	int64_t least_s = (clock_now() - j->ordered_at) / 10;
+
+	if (least_s > LEAST_WAIT_S)
+		least_s = LEAST_WAIT_S;
+	return w->wait_s < least_s ? least_s : w->wait_s;
+}
+
 /* On disk before it is asked again: it is not given the same request twice. */
 static int come_back(struct agent *a, struct job *j, const struct enrol_answer *w,
-		     struct err *e)
+		     const char *text, struct err *e)
 {
-	const int64_t at_ms = clock_now_ms() + w->wait_s * 1000;
+	const int64_t at_ms = clock_now_ms() + wait_of(j, w) * 1000;
 
 	if (strlen(w->handle) > LIMIT_ENROL_HANDLE)
 		return err_set(e, ERR_LIMIT,
@@ -215,7 +227,7 @@ static int come_back(struct agent *a, struct job *j, const struct enrol_answer *
 	}
 	a->certs[j->cert].flags |= CERT_ORDERED;
 	TRY(order_keep(a, j, at_ms / 1000, e));
-	return err_later(e, at_ms, "%s: it says later", program_of(a, j));
+	return err_later(e, at_ms, "%s: it says later: %s", program_of(a, j), text);
 }
 
 static int fail(const struct agent *a, const struct job *j, enum enrol_outcome outcome,
@@ -228,6 +240,7 @@ static int fail(const struct agent *a, const struct job *j, enum enrol_outcome o
 		[ENROL_REFUSED] = { ERR_REFUSED, "it refuses the request" },
 		[ENROL_UNREACHABLE] = { ERR_NET, "it does not reach its CA" },
 		[ENROL_UNFIT] = { ERR_CONFIG, "it cannot work as it is configured" },
+		[ENROL_UNABLE] = { ERR_CONFIG, "a request is not enough for it" },
 		[ENROL_FAILED] = { ERR_NET, "it has failed" }, /* it is the peer */
 	};
 
@@ -295,20 +308,34 @@ static int take_anchors(const struct agent *a, struct job *j, STACK_OF(X509) * c
 	return 0;
 }
 
+/* Whether there was one that is spoilt, or never one. */
+static int no_chain(const char *said, const struct err *why, struct err *e)
+{
+	AUTO_BUF struct buf line = { 0 };
+
+	if (strstr(said, "-----BEGIN CERTIFICATE-----") != NULL)
+		return err_set(e, why->code, "what it prints: %s", why->text);
+	if (said[0] == '\0')
+		return err_set(e, why->code, "it exits with 0, but prints nothing");
+	return err_set(e, why->code,
+		       "it exits with 0, but prints no certificate: \"%s\"",
+		       enrol_line(said, &line));
+}
+
 static int take_chain(const struct agent *a, struct job *j, const char *said, int trust,
 		      struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
-	AUTO_BUF struct buf line = { 0 };
+	struct err why;
 	int n;
 
-	if (x509_chain_from_pem(said, strlen(said), &chain, e) < 0)
-		return err_wrap(e, "its stdout, \"%s\", is no chain in PEM",
-				enrol_line(said, &line));
+	if (x509_chain_from_pem(said, strlen(said), &chain, &why) < 0)
+		return no_chain(said, &why, e);
 	n = x509_order(chain, j->spki.data, j->spki.len);
 	if (n == 0)
 		return err_set(e, ERR_PROTO,
-			       "of %d certificates none is for the key of the request",
+			       "what it prints (%d) has no certificate for the key of "
+			       "the request",
 			       sk_X509_num(chain));
 	while (sk_X509_num(chain) > n)
 		X509_free(sk_X509_pop(chain));
@@ -334,7 +361,7 @@ int exec_end(struct agent *a, struct job *j, struct msg *m, struct err *e)
 			e) < 0)
 		return err_wrap(e, "%s", program_of(a, j));
 	if (w.outcome == ENROL_LATER)
-		return come_back(a, j, &w, e);
+		return come_back(a, j, &w, text, e);
 	if (w.outcome != ENROL_DONE)
 		return fail(a, j, w.outcome, text, e);
 	if (take_chain(a, j, said, trust, e) < 0)

@@ -54,7 +54,9 @@ static int read_block(BIO *bio, STACK_OF(X509) * chain, bool *more, struct err *
 	if (PEM_read_bio(bio, &label, &header, &data, &len) != 1) {
 		*more = false;
 		if (ERR_GET_REASON(ERR_peek_last_error()) != PEM_R_NO_START_LINE)
-			return key_openssl_err(e, ERR_PROTO, "PEM");
+			return ERR_peek_error() == 0
+				   ? err_set(e, ERR_PROTO, "PEM: nothing in it")
+				   : key_openssl_err(e, ERR_PROTO, "PEM");
 		ERR_clear_error();
 		return 0;
 	}

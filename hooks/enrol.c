@@ -82,8 +82,8 @@ static const struct {
 				 { 3, ENROL_UNREACHABLE, false },
 				 { 4, ENROL_UNFIT, false },
 				 { 5, ENROL_LATER, true },
-				 { 6, ENROL_UNFIT, false },
-				 { 16, ENROL_UNFIT, false },
+				 { 6, ENROL_UNABLE, false },
+				 { 16, ENROL_UNABLE, false },
 				 { 17, ENROL_UNFIT, false },
 				 { -1, ENROL_FAILED, false } } },
 };
@@ -141,6 +141,14 @@ static const struct meaning *meaning_of(enum enrol_dialect d, int status)
 	while (m->status >= 0 && m->status != status)
 		m++;
 	return m;
+}
+
+bool enrol_says_words(enum enrol_dialect d, int status, const char *said)
+{
+	const enum enrol_outcome o = meaning_of(d, status)->outcome;
+
+	return o != ENROL_DONE && o != ENROL_LATER &&
+	       strstr(said, "-----BEGIN ") == NULL;
 }
 
 int enrol_judge(enum enrol_dialect d, int status, const char *said,

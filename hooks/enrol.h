@@ -60,6 +60,7 @@ enum enrol_outcome {
 	ENROL_REFUSED,
 	ENROL_UNREACHABLE, /* it has not reached its CA */
 	ENROL_UNFIT,       /* a person has to see to its configuration */
+	ENROL_UNABLE,      /* it is not for this */
 	ENROL_FAILED,
 	ENROL_OUTCOMES,
 };
@@ -70,10 +71,13 @@ struct enrol_answer {
 	const char *handle; /* the end of `said` */
 };
 
+/* Whether its stdout is words for a person, by its status: no answer, and no PEM. */
+bool enrol_says_words(enum enrol_dialect d, int status, const char *said);
+
 /* `status`: what it exited with; negative: it was killed, or never ran. `said`: its stdout.
  * ERR_PROTO: "later", and not when. */
 int enrol_judge(enum enrol_dialect d, int status, const char *said,
 		struct enrol_answer *answer, struct err *e);
 
-/* The beginning of the first line of it, for messages; borrowed from `out`. */
+/* The beginning of the first line of `said`, for messages; borrowed from `out`. */
 const char *enrol_line(const char *said, struct buf *out);

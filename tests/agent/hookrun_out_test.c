@@ -36,6 +36,34 @@ static void short_lines_are_counted_too(void **state)
 	world_close(&w);
 }
 
+/* Behind blanks, and behind what is not kept. */
+static void the_last_words_are_told(void **state)
+{
+	static const struct {
+		const char *script;
+		const char *text;
+	} rows[] = {
+		{ "echo no; echo; echo '  '; exit 3", "exited with 3: no" },
+		{ "printf '\\t no \\r\\n'; exit 3", "exited with 3: no" },
+		{ "yes | head -n 20000; echo why; exit 3", "exited with 3: why" },
+		{ "head -c 99999 /dev/zero; echo; echo why; exit 3",
+		  "exited with 3: why" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct hookrun_result r;
+		struct world w;
+
+		world_open(&w);
+		add_sh(&w, "h", rows[i].script, 60);
+		world_start(&w);
+		r = run(&w, 0);
+		assert_string_equal(r.text, rows[i].text);
+		world_close(&w);
+	}
+}
+
 static void lines_go_to_the_log(void **state)
 {
 	struct world w;
@@ -56,6 +84,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_flood_is_cut_and_drained),
 		cmocka_unit_test(short_lines_are_counted_too),
+		cmocka_unit_test(the_last_words_are_told),
 		cmocka_unit_test(lines_go_to_the_log),
 	};
 

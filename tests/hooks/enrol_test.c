@@ -121,8 +121,8 @@ static const struct {
 	{ ENROL_CERTMONGER, 4, "", ENROL_UNFIT, 0, NULL },
 	{ ENROL_CERTMONGER, 5, "0\nstate=approve&requestId=7", ENROL_LATER, 1,
 	  "state=approve&requestId=7" },
-	{ ENROL_CERTMONGER, 6, "", ENROL_UNFIT, 0, NULL },
-	{ ENROL_CERTMONGER, 16, "", ENROL_UNFIT, 0, NULL },
+	{ ENROL_CERTMONGER, 6, "", ENROL_UNABLE, 0, NULL },
+	{ ENROL_CERTMONGER, 16, "", ENROL_UNABLE, 0, NULL },
 	{ ENROL_CERTMONGER, 17, "", ENROL_UNFIT, 0, NULL },
 	{ ENROL_CERTMONGER, 75, "30", ENROL_FAILED, 0, NULL },
 	{ ENROL_CERTMONGER, -1, "", ENROL_FAILED, 0, NULL },
@@ -144,6 +144,18 @@ static void a_status_means_what_its_dialect_says(void **state)
 		assert_int_equal(a.wait_s, answers[i].wait_s);
 		assert_string_equal(a.handle, answers[i].handle);
 	}
+}
+
+static void what_is_printed_is_words_where_it_is_no_answer(void **state)
+{
+	(void)state;
+	assert_true(enrol_says_words(ENROL_CERTMONGER, 2, "denied"));
+	assert_true(enrol_says_words(ENROL_EVERLEAF, -1, "still here"));
+	assert_false(enrol_says_words(ENROL_EVERLEAF, 75, "30\n7"));
+	assert_false(enrol_says_words(ENROL_CERTMONGER, 1, "cookie"));
+	assert_false(enrol_says_words(ENROL_CERTMONGER, 0, "words"));
+	assert_false(
+	    enrol_says_words(ENROL_EVERLEAF, 3, "-----BEGIN CERTIFICATE-----\nx"));
 }
 
 static void later_without_a_time_is_no_answer(void **state)
@@ -179,6 +191,7 @@ int main(void)
 		cmocka_unit_test(it_is_told_what_its_dialect_knows),
 		cmocka_unit_test(what_no_variable_may_have_is_refused),
 		cmocka_unit_test(a_status_means_what_its_dialect_says),
+		cmocka_unit_test(what_is_printed_is_words_where_it_is_no_answer),
 		cmocka_unit_test(later_without_a_time_is_no_answer),
 		cmocka_unit_test(what_it_says_instead_moves_no_cursor),
 	};

@@ -234,11 +234,11 @@ test_each_other_answer_fails_in_words() {
 	exit 3@it has failed: exited with 3
 	kill -9 $$@it has failed: killed by signal 9
 	sleep 60@it has failed: ran longer than 2s
-	:@its stdout, "", is no chain in PEM
-	echo "<html>503</html>"@its stdout, "<html>503</html>", is no chain in PEM
-	sign | head -n 5; echo -----END CERTIFICATE-----@its stdout, "-----BEGIN CERTIFICATE-----", is no chain in PEM
+	:@it exits with 0, but prints nothing
+	echo "<html>503</html>"@it exits with 0, but prints no certificate: "<html>503</html>"
+	sign | head -n 5; echo -----END CERTIFICATE-----@what it prints: 
 	head -c 70000 ca.pem; head -c 70000 /dev/zero@more than 65536 bytes on its stdout
-	cat other.pem ca.pem@of 2 certificates none is for the key of the request
+	cat other.pem ca.pem@what it prints (2) has no certificate for the key of the request
 	echo soon; exit 75@it says later, and on the first line of its stdout "soon": expected how many seconds
 	echo -5; exit 75@it says later, and on the first line of its stdout "-5": expected how many seconds
 	echo 5; head -c 5000 /dev/zero | tr '\0' x; exit 75@it says later, with a handle of more than 4096 bytes

@@ -29,7 +29,7 @@ choose() { # FAMILY
 	        if not line[0].isspace():
 	            rows.append([])
 	        rows[-1].append(line)
-	slow = lambda row: any(word in "".join(row) for word in (" hang\n", " drip\n"))
+	slow = lambda row: any(word in "".join(row) for word in (" hang\n", " drip\n", "+ timeout = "))
 	if only:
 	    rows = [r for r in rows if r[0].strip() in only]
 	elif sys.argv[2] != "all":
@@ -97,8 +97,8 @@ written_elsewhere() {
 		-not -name said -not -name words -not -name asked -not -name confirmed -not -name issued -not -name 'cmp_ca.*'
 }
 
-executed() { # what is not everleaf's
-	grep -o 'exec[a-z]*(.*' trace | grep -vE '"([^"]*/)?everleaf(-[a-z]+)?"|resumed' || :
+executed() { # what is not everleaf's, nor the program that gets certificates
+	grep -o 'exec[a-z]*(.*' trace | grep -vE '"([^"]*/)?everleaf(-[a-z]+)?"|"'"$dir"'/program"|resumed' || :
 }
 
 nothing_happened() {
@@ -182,6 +182,14 @@ test_cfssl() {
 	choose cfssl
 	start_liars cfssl
 	certificates cfssl "type = \"cfssl\"; url = \"https://localhost:PORT\"; trust = \"$dir/ca/root.pem\";"
+}
+
+# A program instead of a server: it asks a server what to do.
+test_exec() {
+	choose exec
+	start_liars exec
+	cp "$root/tests/tools/hostile_program" program
+	certificates exec "type = \"exec\"; program = [ \"$dir/program\", \"PORT\" ]; trust = \"$dir/ca/root.pem\";"
 }
 
 test_cmp() {
