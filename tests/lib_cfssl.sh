@@ -113,21 +113,6 @@ start_recording_cfssl() {
 	start_cfssl -db-config "$dir/db.json"
 }
 
-# Before the one that runs: it sends what `told` says.
-start_liar() {
-	mkdir -p "$dir/liar"
-	told ""
-	says_anew "$dir/liar/port"
-	"$root/tests/tools/cfssl_liar" "$dir/liar" "$url" >"$dir/liar.out" 2>"$dir/liar.err" &
-	started $!
-	until_true 60 test -s "$dir/liar/port"
-	url=http://127.0.0.1:$(cat "$dir/liar/port")
-}
-
-told() { # WHAT
-	echo "$1" >"$dir/liar/script"
-}
-
 asked() { # STEP: how often the server was
 	grep -c "POST /api/v1/cfssl/$1" "$dir/cfssl.log" || :
 }

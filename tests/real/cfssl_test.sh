@@ -298,43 +298,6 @@ test_a_server_that_is_away_is_asked_again() {
 	is_live_of www 1 1
 }
 
-refused() { # WHAT WORDS: it is told, and what is live stays
-	local leaf
-	leaf=$(live_leaf www)
-	told "$1"
-	expect 1 everleaf renew --force www
-	says err "corp"
-	says err "$2"
-	is "$leaf" "$(live_leaf www)"
-	is_live_of www 1 1
-}
-
-test_what_is_not_ours_is_never_installed() {
-	find_cfssl
-	start_cfssl
-	start_liar
-	corp
-	expect 0 everleaf renew
-	refused other "verify www: key: asked for the key"
-	refused extra "verify www: order: certificate 1 is of CN=Lab ca,O=Lab, behind it is CN=another"
-	refused none "verify www: key: asked for the key"
-	refused forever "127.0.0.1:$(cat liar/port)"
-}
-
-test_a_leaf_is_found_wherever_it_stands() {
-	find_cfssl
-	start_cfssl
-	start_liar
-	corp
-	told before
-	expect 0 everleaf renew
-	is_whole www ca/ca.pem
-	told key # is nothing that is looked for
-	expect 0 everleaf renew --force www
-	is_live_of www 2 2
-	[ -z "$(grep -l PRIVATE state/live/www/{cert,chain,fullchain,ca}.pem || :)" ]
-}
-
 test_a_hundred_are_signed_in_one_run() {
 	find_cfssl
 	start_cfssl

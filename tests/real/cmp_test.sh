@@ -225,6 +225,22 @@ test_a_wrong_secret_is_told() {
 	is_live_of www 1 1
 }
 
+test_a_busy_server_says_when() {
+	start_cmp_ca
+	corp "$(by_secret)" 'names = "www.example.org";' 503
+	expect 1 everleaf renew
+	says err "parked until"
+	says err "the CA answers 503"
+}
+
+test_what_it_has_said_before_is_no_answer() {
+	start_cmp_ca
+	corp "$(by_secret)" 'names = "www.example.org";' echo
+	expect 1 everleaf renew
+	says err "$url/echo: ir: its answer is not to what we have sent"
+	[ ! -e state/live/www ]
+}
+
 test_who_is_revoked_enrols_by_the_secret_again() {
 	start_cmp_ca
 	corp

@@ -28,52 +28,6 @@ start() {
 	is_live_of www 1 1
 }
 
-# It fails with these words, which name server and step; what is live stays.
-fails() { # LABEL WORDS
-	errs "$1"
-	expect 1 everleaf renew --force www
-	says err "$url/simplereenroll: $2"
-	is_live_of www 1 1
-}
-
-test_each_refusal_is_told_and_leaves_what_is_live() {
-	start
-	fails 400 'the CA answers 400: not for'
-	fails 409 'the CA answers 409'
-	fails 500 'the CA answers 500'
-	fails 404 'there is no EST server, or none of that label: look at url: the CA answers 404'
-}
-
-test_what_is_no_certificate_is_told_and_leaves_what_is_live() {
-	start
-	fails html 'it sends no PKCS #7 in base64, or not all of it, but "<html><body>Sign in'
-	fails cut 'it sends no PKCS #7 in base64, or not all of it'
-	fails none 'it sends no certificate'
-	fails another 'what it sends (1) has no certificate for the key of the request'
-}
-
-test_a_body_without_end_is_given_up() {
-	start
-	fails endless "$host: its answer is too large (body)"
-}
-
-test_base64_may_have_any_lines() {
-	start
-	errs crlf
-	expect 0 everleaf renew --force www
-	errs one
-	expect 0 everleaf renew --force www
-	is_live_of www 3 3
-}
-
-test_only_what_is_asked_for_is_taken_of_what_comes() {
-	start
-	errs extra
-	expect 0 everleaf renew --force www
-	is 1 "$(grep -c BEGIN state/live/www/fullchain.pem)"
-	openssl verify -CAfile ca.pem state/live/www/cert.pem
-}
-
 test_a_renewal_has_the_subject_and_another_key_of_what_is_live() {
 	start
 	openssl x509 -in state/live/www/cert.pem -noout -subject -ext subjectAltName >was
@@ -185,12 +139,6 @@ test_what_the_server_wants_in_a_request_is_in_it() {
 	openssl req -inform DER -in est.csr -noout -text >csr
 	has_no "Digital Signature" <csr
 	is_live_of www 3 3
-}
-
-test_what_it_wants_and_we_have_not_is_told_with_its_refusal() {
-	start
-	fails more 'it wants in a request (csrattrs) what is not in ours: rsaEncryption, 1.3.6.1.1.1.1.22: the CA answers 400'
-	fails junk "$host/.well-known/est/junk/csrattrs: it is no list of attributes: the CA answers 400"
 }
 
 test_a_request_may_be_bound_to_its_connection() {

@@ -220,47 +220,6 @@ test_what_it_refuses_a_person_has_to_look_at() {
 	is 1 "$(runs)"
 }
 
-test_each_other_answer_fails_in_words() {
-	openssl_ca ca
-	openssl_ca evil
-	openssl_leaf other ca
-	local answer words
-	while IFS=@ read -r answer words; do
-		rm -rf state
-		program <<<"$answer"
-		by_program "timeout = \"2s\"; trust = \"$dir/ca.pem\";"
-		fails_with "corp: $dir/sign: $words"
-	done <<-'S'
-	exit 3@it has failed: exited with 3
-	kill -9 $$@it has failed: killed by signal 9
-	sleep 60@it has failed: ran longer than 2s
-	:@it exits with 0, but prints nothing
-	echo "<html>503</html>"@it exits with 0, but prints no certificate: "<html>503</html>"
-	sign | head -n 5; echo -----END CERTIFICATE-----@what it prints: 
-	head -c 70000 ca.pem; head -c 70000 /dev/zero@more than 65536 bytes on its stdout
-	cat other.pem ca.pem@what it prints (2) has no certificate for the key of the request
-	echo soon; exit 75@it says later, and on the first line of its stdout "soon": expected how many seconds
-	echo -5; exit 75@it says later, and on the first line of its stdout "-5": expected how many seconds
-	echo 5; head -c 5000 /dev/zero | tr '\0' x; exit 75@it says later, with a handle of more than 4096 bytes
-	S
-}
-
-test_what_the_gate_refuses_leaves_what_is_live() {
-	openssl_ca ca
-	openssl_ca evil
-	program <<<'sign "$(cat by)"'
-	echo ca >by
-	by_program "trust = \"$dir/ca.pem\";"
-	expect 0 everleaf renew
-	echo evil >by
-	expect 1 everleaf renew --force www
-	says err "trust: certificate 1, of CN=evil"
-	is_live_of www 1 1
-	rm ca.pem
-	expect 2 everleaf check
-	says err "trust: found"
-}
-
 test_without_trust_a_leaf_must_not_come_alone() {
 	openssl_ca ca
 	program <<<'sign'

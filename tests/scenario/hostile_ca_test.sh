@@ -94,11 +94,34 @@ written_elsewhere() {
 	find . -newer marker -type f -not -path './state/*' -not -path './ca/*' -not -path './run/*' \
 		-not -path './srv/*' -not -regex './www/.well-known/acme-challenge/[A-Za-z0-9_-]*' -not -path './pids' \
 		-not -name out -not -name err -not -name rss -not -name log -not -name why -not -name trace \
-		-not -name said -not -name words -not -name asked -not -name confirmed -not -name issued -not -name 'cmp_ca.*'
+		-not -name said -not -name words -not -name asked -not -name last.pem -not -name confirmed -not -name issued -not -name 'cmp_ca.*'
 }
 
 executed() { # what is not everleaf's, nor the program that gets certificates
 	grep -o 'exec[a-z]*(.*' trace | grep -vE '"([^"]*/)?everleaf(-[a-z]+)?"|"'"$dir"'/program"|resumed' || :
+}
+
+# What was taken is new, fits its key, and leads to the last of its chain.
+is_whole() { # NAME
+	local live=$dir/state/live/$1
+	is "$1 2" "$1 $(live "$1")"
+	is "$(openssl x509 -in "$live/cert.pem" -noout -pubkey)" "$(openssl pkey -in "$live/privkey.pem" -pubout)"
+	sed -n '/BEGIN/h; /BEGIN/!H; ${ x; p; }' "$live/fullchain.pem" >last.pem
+	openssl verify -partial_chain -trusted last.pem -untrusted "$live/fullchain.pem" "$live/cert.pem"
+}
+
+are_whole() {
+	local name
+	for name in $(sed -n 's/: taken$//p' words); do
+		is_whole "$name"
+	done
+}
+
+# As often as the row says.
+asked_too_often() {
+	awk 'FILENAME == ARGV[1] { n[$1 " " $2]++; next }
+		/^[^ \t]/ { name = $1 }
+		$1 == "?" && n[name " " $2] + 0 != $3 { print name, $2, n[name " " $2] + 0 }' ca/log "$table"
 }
 
 nothing_happened() {
@@ -109,6 +132,11 @@ nothing_happened() {
 	[[ $BUILD = */san ]] || [ "$(cat rss)" -lt $PEAK_KIB ] || fail "a process had $(cat rss) KiB"
 	is "" "$(executed)"
 	not grep ' elsewhere ' ca/log
+	not grep '^[^ ]* fault' ca/log
+	is "" "$(asked_too_often)"
+	not grep -rqF "$(sed -n 2p ca/stranger.key)" state
+	has_no $'[\001-\010\013-\037]' <err
+	[ "$(wc -L <err)" -lt 3000 ] || fail "a line of $(wc -L <err) letters"
 	is "" "$(awk '{ n[$1]++ } END { for (r in n) if (n[r] > '$ASKED_MAX') print r, n[r] }' ca/log)"
 }
 
@@ -150,6 +178,7 @@ certificates() { # FAMILY ISSUER [DEFAULTS]
 	run_liars renew
 	everleaf status --json >said || :
 	nothing_happened
+	are_whole
 	is_as_written "$1"
 	is_left_alone renew
 }

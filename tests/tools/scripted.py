@@ -30,7 +30,7 @@ To an answer:
     flip N              one byte of it is another
     deep N              arrays in arrays
     gzip N              N bytes of nothing, compressed
-    sub TEXT TEXT       one text for another in URLs: body, Location, Link
+    sub TEXT TEXT       one text for another: body, Location, Link; also '\\n' and so on
     cut N               the connection ends after so many bytes of the body; `reset N` by RST
     length TEXT         another Content-Length
     chunks TEXT         in chunks, which are this TEXT (with \\r\\n and so on)
@@ -365,7 +365,7 @@ class Speaker(http.server.BaseHTTPRequestHandler):
         body = self.octets(reply)
         fields = list(fields.items()) + more
         for rest in self.script.all("sub"):
-            old, new = shlex.split(rest)
+            old, new = (unescape(text).decode() for text in shlex.split(rest))
             body = body.replace(old.encode(), new.encode())
             fields = [(name, value.replace(old, new)) for name, value in fields]
         return status, fields, body
