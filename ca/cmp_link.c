@@ -138,17 +138,15 @@ static OSSL_CMP_MSG *tell_again(struct cmp_link *l, OSSL_CMP_CTX *ctx)
 	return msg;
 }
 
-/* False: what is polled for is no certificate. */
+/* False: it would be slept for, and can be asked for anew. */
 static bool may_ask(struct cmp_link *l, const OSSL_CMP_MSG *asked)
 {
 	const int body = OSSL_CMP_MSG_get_bodytype(asked);
 
-	if (body != CMP_BODY_POLLREQ) {
+	if (body != CMP_BODY_POLLREQ)
 		l->asked = body;
-		return true;
-	}
-	return l->asked == CMP_BODY_IR || l->asked == CMP_BODY_CR ||
-	       l->asked == CMP_BODY_P10CR || l->asked == CMP_BODY_KUR;
+	return body != CMP_BODY_POLLREQ ||
+	       (l->asked != CMP_BODY_RR && l->asked != CMP_BODY_GENM);
 }
 
 static OSSL_CMP_MSG *transfer(OSSL_CMP_CTX *ctx, const OSSL_CMP_MSG *asked)
@@ -157,8 +155,8 @@ static OSSL_CMP_MSG *transfer(OSSL_CMP_CTX *ctx, const OSSL_CMP_MSG *asked)
 
 	if (!may_ask(l, asked)) {
 		err_set(&l->failed, ERR_NET,
-			"the CA puts its answer off; that is waited for only where it "
-			"is a certificate");
+			"the CA puts its answer off, which is not waited for: it is "
+			"asked anew later");
 		return NULL;
 	}
 	return l->again > 0 ? tell_again(l, ctx) : exchange(l, asked);

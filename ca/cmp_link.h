@@ -3,7 +3,9 @@
  * for them; and what is kept of them while the CA has a request wait.
  *
  * A CA may put off any answer (RFC 9483 4.4). For all but a certificate that client sleeps
- * as long as it is told, since OpenSSL 3.3; so we do not ask again for those.
+ * as long as it is told, since OpenSSL 3.3. What can be asked for anew, a revocation and a
+ * genm, we do not have it wait for. The answer to a confirmation it has to: without one the
+ * CA may take the certificate back. What bounds that is the time of a worker's task.
  *
  * That client can only go on polling with what it has in memory. So the two answers that
  * said "wait" are kept as they came, and whoever goes on is told them again: they are
@@ -24,13 +26,11 @@
 
 /* RFC 4210 5.1.2 */
 enum cmp_body {
-	CMP_BODY_IR = 0,
 	CMP_BODY_IP = 1,
-	CMP_BODY_CR = 2,
 	CMP_BODY_CP = 3,
-	CMP_BODY_P10CR = 4,
-	CMP_BODY_KUR = 7,
 	CMP_BODY_KUP = 8,
+	CMP_BODY_RR = 11,
+	CMP_BODY_GENM = 21,
 	CMP_BODY_ERROR = 23,
 	CMP_BODY_POLLREQ = 25,
 	CMP_BODY_POLLREP = 26,
