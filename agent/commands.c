@@ -12,9 +12,15 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#define LONG_S (36500 * INT64_C(86400)) /* nobody waits longer */
+
 static bool take_wait(struct request *r, const char *value)
 {
-	return text_span(value, &r->wait_s);
+	if (!text_span(value, &r->wait_s))
+		return false;
+	if (r->wait_s > LONG_S)
+		r->wait_s = LONG_S;
+	return true;
 }
 
 static bool take_warn(struct request *r, const char *value)
@@ -120,7 +126,8 @@ static const struct command_option options[OPTIONS] = {
 static int take_rollback(struct request *r, int argc, char **argv)
 {
 	r->n_names = 1;
-	if (argc == 1 || text_u64(argv[1], UINT64_MAX, &r->generation))
+	if (argc == 1 ||
+	    (text_u64(argv[1], UINT64_MAX, &r->generation) && r->generation != 0))
 		return 0;
 	fprintf(stderr,
 		"everleaf: rollback: \"%s\" is not the number of a generation\n",

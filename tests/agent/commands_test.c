@@ -85,6 +85,7 @@ static void what_is_typed_is_understood_or_refused(void **state)
 		{ "rollback www", 0, COMMAND_ROLLBACK, 0, 1 },
 		{ "rollback www 3", 0, COMMAND_ROLLBACK, 0, 1 },
 		{ "rollback www three", EXIT_USAGE, 0, 0, 0 },
+		{ "rollback www 0", EXIT_USAGE, 0, 0, 0 },
 		{ "rollback www 3 4", EXIT_USAGE, 0, 0, 0 },
 		{ "forget", EXIT_USAGE, 0, 0, 0 },
 		{ "forget www", 0, COMMAND_FORGET, 0, 1 },
@@ -151,6 +152,18 @@ static void a_generation_is_part_of_the_request(void **state)
 	command_done(&r);
 }
 
+/* Other clocks count it in nanoseconds. */
+static void a_wait_without_end_is_a_long_one(void **state)
+{
+	char text[] = "renew --wait 9223372036854775807s";
+	struct request r = { .flags = 0 };
+
+	(void)state;
+	assert_int_equal(parse(text, &r), 0);
+	assert_in_range(r.wait_s, 86400, INT64_MAX / 1000000000);
+	command_done(&r);
+}
+
 static void a_step_at_the_account_is_part_of_the_request(void **state)
 {
 	char text[] = "account le rollover";
@@ -168,6 +181,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_typed_is_understood_or_refused),
 		cmocka_unit_test(a_generation_is_part_of_the_request),
+		cmocka_unit_test(a_wait_without_end_is_a_long_one),
 		cmocka_unit_test(a_step_at_the_account_is_part_of_the_request),
 	};
 
