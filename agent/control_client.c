@@ -13,6 +13,7 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/spec.h"
+#include "agent/version.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -114,6 +115,7 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 		return err_set(e, ERR_BUSY, "%s: %s", sa->sun_path, strerror(errno));
 	a->sock = sock;
 	msg_begin(&m, CONTROL_ASK, 1);
+	msg_put_str(&m, EVERLEAF_VERSION);
 	request_put(&m, r);
 	TRY(msg_send(sock, &m, e));
 	TRY(follow(a, e));

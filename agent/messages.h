@@ -11,9 +11,19 @@ enum message {
 	MSG_LATER = 0,  /* never sent: the answer comes later */
 	MSG_FAILED = 1, /* err (msg_put_err) */
 
+	/* What is said first between two programs that may be of two versions: these keep
+	 * their numbers, and begin with the version. */
+
 	/* supervisor -> every role, first of all. -> none */
-	ROLE_START, /* struct request, host id, store, uid, gid, and for config what it must
+	ROLE_START, /* version, struct request, host id, store, uid, gid, and for config what it must
 			    know of the host: root, state, runtime, hooks, path */
+
+	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
+	CONTROL_ASK, /* version, struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
+	CONTROL_OUTPUT, /* 0 stdout, 1 stderr; fd. -> none */
+	CONTROL_DONE,   /* exit status. -> none */
+
+	/* supervisor -> role */
 	ROLE_STOP, /* finish what must not be cut, then end. -> none */
 	ROLE_TELL, /* to an agent: decide, and say SUP_READY, to show that you can. ->
 		      none */
@@ -168,11 +178,6 @@ enum message {
 	INSPECT_LIVE,   /* certificate, fd: what is live of it. -> none */
 	INSPECT_SERVED, /* as PROBE_SHOWN. -> none */
 	INSPECT_READY,  /* all are there. -> none */
-
-	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
-	CONTROL_ASK,    /* struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */
-	CONTROL_OUTPUT, /* 0 stdout, 1 stderr; fd. -> none */
-	CONTROL_DONE,   /* exit status. -> none */
 
 	/* agent -> probe, see dns_task.h */
 	DNS_FIND, /* challenge, n, n * name -> n, n * {owner, zone} */

@@ -44,7 +44,10 @@ static int read_start(struct role_start *s, struct err *e)
 
 	TRY(msg_recv(ROLE_FD_SUPERVISOR, m, e));
 	if (m->type != ROLE_START)
-		return err_set(e, ERR_PROTO, "message %u before the start", m->type);
+		return err_set(e, ERR_PROTO,
+			       "message %u before the start: the supervisor is of "
+			       "another version, restart everleaf",
+			       m->type);
 	TRY(check_version(msg_get_str(m), e));
 	request_get(m, &s->request);
 	s->host_id = msg_get_str(m);

@@ -12,6 +12,7 @@
 #include "acme/account.h"
 #include "agent/control.h"
 #include "agent/messages.h"
+#include "agent/version.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -184,6 +185,32 @@ static void hostile_bytes_are_answered_or_dropped_and_never_fatal(void **state)
 	assert_int_equal(tree_wait(t, 20000), 0);
 }
 
+static void a_command_of_another_version_is_refused(void **state)
+{
+	const struct request r = { .command = COMMAND_FORGET,
+				   .names = (const char *[]){ "nobody" },
+				   .n_names = 1 };
+	struct tree *t = *state;
+	AUTO_MSG struct msg m = MSG_NONE;
+	AUTO_FD int fd = -1;
+	struct err e, said;
+
+	start_agent(t);
+	fd = try_connect(t);
+	msg_begin(&m, CONTROL_ASK, 1);
+	msg_put_str(&m, "0.0.1");
+	request_put(&m, &r);
+	assert_int_equal(msg_send(fd, &m, &e), 0);
+	assert_int_equal(msg_recv(fd, &m, &e), 0);
+	assert_int_equal(m.type, MSG_FAILED);
+	msg_get_err(&m, &said);
+	assert_int_equal(said.code, ERR_CONFIG);
+	assert_string_equal(said.text, "the agent is of version " EVERLEAF_VERSION
+				       ", this command of 0.0.1: restart everleaf");
+	kill(t->pid, SIGTERM);
+	assert_int_equal(tree_wait(t, 20000), 0);
+}
+
 static void a_thousand_idle_connections_are_harmless(void **state)
 {
 	struct tree *t = *state;
@@ -252,6 +279,7 @@ int main(void)
 		cmocka_unit_test(who_may_ask_for_what),
 		cmocka_unit_test(a_path_that_is_no_address_is_refused),
 		TREE(hostile_bytes_are_answered_or_dropped_and_never_fatal),
+		TREE(a_command_of_another_version_is_refused),
 		TREE(a_thousand_idle_connections_are_harmless),
 		TREE(a_member_of_the_group_may_renew_and_no_more),
 	};
