@@ -359,9 +359,9 @@ test_what_a_program_says_last_is_data_for_a_hook() {
 	printf '%s \033[31m\001\177\r\n' "$said" >words
 	by_corp <<<"cat '$dir/words' >&2; exit 3"
 	expect 1 everleaf renew
-	is "EVERLEAF_ERROR=ordering: corp: $dir/corp: it has failed: exited with 3: ${said/\\/\\\\} ?[31m???" \
+	is "EVERLEAF_ERROR=ordering: corp: $dir/corp: it has failed: exited with 3: ${said/\\/\\\\} ?[31m??" \
 		"$(grep -z ^EVERLEAF_ERROR= told | tr -d '\0')"
-	is "ordering: corp: $dir/corp: it has failed: exited with 3: ${said/\\/\\\\} ?[31m???" "$(json certificates.0.error <told.json)"
+	is "ordering: corp: $dir/corp: it has failed: exited with 3: ${said/\\/\\\\} ?[31m??" "$(json certificates.0.error <told.json)"
 	[ ! -e pwned ]
 }
 
