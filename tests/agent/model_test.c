@@ -24,9 +24,9 @@
 
 /* What make check has time for; sanitizers make it last as much longer. */
 #ifdef __SANITIZE_ADDRESS__
-#define OF_CHECK 150
+#define OF_CHECK 350
 #else
-#define OF_CHECK 900
+#define OF_CHECK 1800
 #endif
 
 /* -- one life -- */
@@ -194,7 +194,7 @@ static void tell_all(uint32_t first, uint32_t last)
 static void anything_may_happen_at_any_time(void **state)
 {
 	const uint32_t first = number("MODEL_SEED", 1),
-		       steps = number("MODEL_STEPS", 800);
+		       steps = number("MODEL_STEPS", OF_CHECK);
 	struct life_plan plan = { .steps = LIFE_OF };
 
 	(void)state;

@@ -186,6 +186,7 @@ struct life {
 	unsigned revoking; /* the certificate; and its set */
 	uint64_t revoking_number;
 	uint64_t number_before;
+	bool was_cut; /* ... and a hook had not been told of that */
 	unsigned n_steps, n_kills;
 	int output;
 };

@@ -161,6 +161,14 @@ static void clear(struct life *l)
 		l->workers[i] = (struct life_worker){ .fd = -1, .at = INT64_MAX };
 }
 
+static void look_before(struct life *l, const struct life_cert *c)
+{
+	l->number_before = c->live.number;
+	l->was_cut = false;
+	for (int h = 0; h < LIFE_HOOKS; h++)
+		l->was_cut = l->was_cut || c->hooked[h] != c->live.number;
+}
+
 bool life_steps_next(struct life *l, struct buf *config)
 {
 	clear(l);
@@ -182,7 +190,7 @@ bool life_steps_next(struct life *l, struct buf *config)
 	if (!l->again)
 		l->has_next = l->anew = false;
 	if (!l->again)
-		l->number_before = l->certs[l->asked_for.cert].live.number;
+		look_before(l, &l->certs[l->asked_for.cert]);
 	return true;
 }
 
