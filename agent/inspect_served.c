@@ -46,7 +46,8 @@ static int read_served(struct served *s, struct msg *m, struct err *e)
 	s->wants_ours = msg_get_u64(m) != 0;
 	s->stapled = msg_get_u64(m) != 0;
 	s->n = msg_get_u64(m);
-	if (m->broken || stage >= STAGES || s->n > LIMIT_SHOWN_CERTS)
+	if (m->broken || stage >= STAGES || s->n > LIMIT_SHOWN_CERTS ||
+	    (s->n > 0 && s->address[0] == '\0'))
 		return err_set(e, ERR_PROTO, "not what a probe tells");
 	s->stage = (enum probe_stage)stage;
 	return 0;

@@ -203,11 +203,10 @@ static void what_a_name_has_in_it_moves_no_cursor(void **state)
 
 /* -- endpoints, as a probe tells of them -- */
 
-static void tell(struct inspect *in, const char *address, enum probe_stage stage,
-		 int sysno, const struct buf *der)
+static int try_to_tell(struct inspect *in, const char *address, enum probe_stage stage,
+		       int sysno, const struct buf *der, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
-	struct err e;
 
 	msg_begin(&m, INSPECT_SERVED, 0);
 	msg_put_str(&m, "it.example:443");
@@ -223,7 +222,15 @@ static void tell(struct inspect *in, const char *address, enum probe_stage stage
 	msg_put_u64(&m, der != NULL);
 	if (der != NULL)
 		msg_put_bytes(&m, der->data, der->len);
-	if (inspect_served(in, &m, &e) < 0)
+	return inspect_served(in, &m, e);
+}
+
+static void tell(struct inspect *in, const char *address, enum probe_stage stage,
+		 int sysno, const struct buf *der)
+{
+	struct err e;
+
+	if (try_to_tell(in, address, stage, sysno, der, &e) < 0)
 		fail_msg("%s", e.text);
 }
 
@@ -279,6 +286,23 @@ static void an_address_without_a_route_matters_only_if_there_is_no_other(void **
 	inspect_served_all(&in);
 	assert_true(has(&in, FOUND_NO_ROUTE));
 	assert_false(inspect_is_bad(&in));
+	inspect_done(&in);
+}
+
+/* By which two would be told apart. */
+static void a_certificate_that_no_address_shows_is_refused(void **state)
+{
+	struct inspect in = { .now = NOW };
+	AUTO_BUF struct buf one = { 0 };
+	AUTO_BUF struct buf other = { 0 };
+	struct err e;
+
+	(void)state;
+	make_der(&one);
+	make_der(&other);
+	assert_int_equal(try_to_tell(&in, "", STAGE_DONE, 0, &one, &e), ERR_PROTO);
+	assert_int_equal(try_to_tell(&in, "", STAGE_DONE, 0, &other, &e), ERR_PROTO);
+	assert_int_equal(in.n_items, 0);
 	inspect_done(&in);
 }
 
@@ -377,6 +401,7 @@ int main(void)
 		cmocka_unit_test(addresses_that_show_the_same_are_one),
 		cmocka_unit_test(
 		    an_address_without_a_route_matters_only_if_there_is_no_other),
+		cmocka_unit_test(a_certificate_that_no_address_shows_is_refused),
 		cmocka_unit_test(a_message_that_is_cut_off_does_no_harm),
 		cmocka_unit_test(no_change_of_a_byte_does_harm),
 		cmocka_unit_test(no_change_of_a_byte_of_pkcs12_does_harm),

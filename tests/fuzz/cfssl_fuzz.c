@@ -1,5 +1,5 @@
 /*
- * cfssl: what is signed and what is revoked, with a server that answers whatever comes
+ * cfssl: what is signed, what is revoked, which roots there are, with a server that answers whatever comes
  * (answers.h), behind an octet of wishes. Octets 1 to 4 are certificates, as JSON has them.
  */
 #include <stdlib.h>
@@ -16,6 +16,7 @@ enum wish {
 	WISH_PROFILE = 2,
 	WISH_MAC = 4,
 	WISH_TWICE = 8,
+	WISH_ROOTS = 16,
 };
 
 static int request(void *arg, struct buf *json, struct buf *mac, struct err *e)
@@ -43,6 +44,15 @@ static int have_signed(struct cfssl *c, struct err *e)
 	return 0;
 }
 
+static int roots(struct cfssl *c, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+
+	TRY(cfssl_roots(c, &pem, e));
+	assert(pem.len > 0);
+	return 0;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz f = { data, len };
@@ -58,7 +68,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	answers_begin(&f, &(struct answers_what){
 			      .words = { enrol_leaf, enrol_sub, enrol_root } });
 	assert(cfssl_open(&c, &s, &host, &e) == 0);
-	rc = (wish & WISH_REVOKES) != 0 ? cfssl_revoke(&c, &e) : have_signed(&c, &e);
+	rc = (wish & WISH_ROOTS) != 0     ? roots(&c, &e)
+	     : (wish & WISH_REVOKES) != 0 ? cfssl_revoke(&c, &e)
+					  : have_signed(&c, &e);
 	if (rc == 0 && (wish & WISH_TWICE) != 0)
 		rc = have_signed(&c, &e);
 	assert(answers.n <= 2 * REQUESTS);

@@ -119,17 +119,41 @@ static void same_key(X509 *leaf, const struct buf *spki)
 	X509_PUBKEY_free(key);
 }
 
+/* Read again, it is the same. */
+static void again(STACK_OF(X509) * chain, const struct buf *pem)
+{
+	struct x509_memo memo = { .chain = NULL };
+	struct x509_facts facts, first;
+	struct err e;
+
+	for (int i = 0; i < 2; i++) {
+		AUTO_CHAIN STACK_OF(X509) *other = NULL;
+
+		assert(x509_chain_again(&memo, pem->data, pem->len, &other, &e) == 0);
+		assert(sk_X509_num(other) == sk_X509_num(chain));
+	}
+	if (x509_facts_from_pem(pem->data, pem->len, &facts, &e) == 0) {
+		assert(x509_facts(sk_X509_value(chain, 0), &first, &e) == 0);
+		assert(strcmp(facts.serial, first.serial) == 0);
+	}
+	x509_memo_done(&memo);
+}
+
 static void facts_of(STACK_OF(X509) * chain)
 {
 	for (int i = 0; i < sk_X509_num(chain); i++) {
 		X509 *cert = sk_X509_value(chain, i);
 		struct x509_facts facts;
 		struct name *names = NULL;
+		char *decimal = NULL;
 		struct err e;
 		size_t n = 0;
 
 		free(x509_subject(cert));
 		free(x509_issuer(cert));
+		if (x509_serial_decimal(cert, &decimal, &e) == 0)
+			assert(strspn(decimal, "-0123456789") == strlen(decimal));
+		free(decimal);
 		if (x509_facts(cert, &facts, &e) == 0)
 			assert(strlen(facts.serial) % 2 == (facts.serial[0] == '-'));
 		if (x509_names(cert, &names, &n, &e) == 0)
@@ -155,6 +179,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	if (x509_chain_from_pem(pem.data, pem.len, &chain, &e) < 0)
 		return 0;
 	facts_of(chain);
+	again(chain, &pem);
 	if (spki_of_pem(pem.data, pem.len, &spki, &e) < 0)
 		return 0;
 	same_key(sk_X509_value(chain, 0), &spki);

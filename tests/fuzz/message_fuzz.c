@@ -89,12 +89,23 @@ static void an_err(struct msg *m)
 	(void)msg_end(m, &end);
 }
 
+/* Two addresses of one endpoint, that show the same or not, and another certificate than
+ * what is live here. */
 static void served(struct msg *m)
 {
-	struct inspect in = { .now = 1 };
+	struct inspect in = { .now = 1, .n_lives = 1 };
+	const size_t at = m->at;
 	struct err e;
 
-	(void)inspect_served(&in, m, &e);
+	in.lives = xcalloc(1, sizeof(*in.lives));
+	in.lives[0].name = xstrdup("live");
+	in.lives[0].not_before = INT64_C(1795000000);
+	if (inspect_served(&in, m, &e) == 0 && m->len % 2 == 0) {
+		in.inputs[0].leaf[0] ^= 1;
+		m->at = at;
+		(void)inspect_served(&in, m, &e);
+	}
+	inspect_served_all(&in);
 	inspect_done(&in);
 }
 

@@ -17,6 +17,7 @@
 #include "agent/probe_address.h"
 #include "base/clock.h"
 #include "base/http.h"
+#include "store/pending.h"
 #include "tests/agent/home.h"
 #include "tests/fuzz/enrol.h"
 #include "tests/fuzz/messages.h"
@@ -58,7 +59,7 @@ static const char config[] =
 
 /* -- the stage -- */
 
-enum { WORDS = 10, MOST = 24 }; /* messages of one input */
+enum { WORD_AUTHORIZATION = 5, WORDS = 10, MOST = 24 }; /* messages of one input */
 
 static struct {
 	struct home home;
@@ -89,12 +90,8 @@ static void stage_end(void)
 static void words(void)
 {
 	AUTO_KEY EVP_PKEY *key = enrol_key_of(false);
-	AUTO_FREE char *authorization =
-	    xasprintf("%s.0123456789012345678901234567890123456789012", TOKEN);
-	const char *const texts[] = {
-		enrol_root, enrol_sub,     enrol_leaf, enrol_key,
-		TOKEN,      authorization, "{}",       "b.example"
-	};
+	const char *const texts[] = { enrol_root, enrol_sub, enrol_leaf, enrol_key,
+				      TOKEN,      TOKEN,     "{}",       "b.example" };
 	struct err e;
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
@@ -121,7 +118,29 @@ static int forget(const char *path, const struct stat *st, int type, struct FTW 
 	return remove(path);
 }
 
-/* Each input begins in a store that is empty. */
+/* An account that is registered, and keys that wait, so that there is something to sign by. */
+static void give(void)
+{
+	static const char *const names[] = { "a", "b", "c", "d", "e", "f" };
+	AUTO_ACCOUNT struct account a = { .key = NULL };
+	AUTO_FD int root =
+	    openat(top()->fd, "state", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	struct buf *authorization = &stage.words[WORD_AUTHORIZATION];
+	AUTO_BUF struct buf print = { 0 };
+	struct buf pem = { .data = (char *)(uintptr_t)enrol_key,
+			   .len = strlen(enrol_key) };
+	struct err e;
+
+	assert(account_make_key(root, "far", KEY_ECDSA_P256, &a, &e) == 0);
+	assert(account_save_url(root, "far", "https://ca.example/acct/1", &e) == 0);
+	assert(jws_thumbprint(a.key, &print, &e) == 0);
+	buf_done(authorization);
+	buf_printf(authorization, "%s.%s", TOKEN, print.data);
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		assert(pending_keep(root, names[i], &pem, &e) == 0);
+}
+
+/* Each input begins in the same store. */
 static void clear(void)
 {
 	static const char *const folders[] = { "state", "files", "web" };
@@ -132,6 +151,7 @@ static void clear(void)
 		nftw(path, forget, 16, FTW_DEPTH | FTW_PHYS);
 	}
 	furnish();
+	give();
 }
 
 /* The numbers that roles have their sockets at are nobody else's from now on. */
@@ -221,6 +241,26 @@ int child_take(struct child *c, size_t max, struct buf *out, struct err *e)
 void child_end(struct child *c)
 {
 	c->fd = -1;
+}
+
+/* -- no disk that is waited for -- */
+
+int fsync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+int fdatasync(int fd)
+{
+	(void)fd;
+	return 0;
+}
+
+int syncfs(int fd)
+{
+	(void)fd;
+	return 0;
 }
 
 /* -- no network -- */
@@ -323,6 +363,8 @@ static const struct {
 	{ respond, COMMAND_RENEW, false },
 };
 
+#define N_ASKED (sizeof(asked) / sizeof(*asked))
+
 /* How a message comes. */
 enum {
 	HOW_ON = 3,      /* on the socket of: */
@@ -380,7 +422,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	static const char *name = "far";
 	struct fuzz f = { data, len };
-	const size_t n = fuzz_byte(&f) % (sizeof(asked) / sizeof(*asked));
+	const uint8_t who = fuzz_byte(&f);
+	const size_t n = who % N_ASKED;
 	struct ends ends;
 	int status;
 
@@ -392,7 +435,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	stage.request = (struct request){ .command = asked[n].command,
 					  .names = &name,
 					  .n_names = 1,
-					  .step = len % ACCOUNT_STEPS };
+					  .step = who / N_ASKED % ACCOUNT_STEPS };
 	fill(&ends, &f, asked[n].run == respond);
 	for (int i = 0; i < 2; i++)
 		shutdown(ends.ours[i], SHUT_WR);
