@@ -223,8 +223,9 @@ rfc: ## every quoted sentence of an RFC has its test
 $(GATES):
 	@tests/gates/$@
 
-cover: ## line coverage of the unit tests, file by file; COVER=fuzz: of the fuzz seeds
-	@$(MAKE) --no-print-directory COV=1 CI= $(if $(COVER),fuzzers,tests)
+cover: ## line coverage of the unit tests, file by file; COVER=fuzz: of parsers, by the seeds
+	@$(MAKE) --no-print-directory COV=1 CI= $(if $(COVER),fuzzers \
+	   $(patsubst %,build/cov/tests/%_test,$(shell sed -n 's/^suites //p' tests/fuzz/parsers)),tests)
 	@tests/cover build/cov $(COVER)
 
 deb: ## build the Debian package into build/deb
