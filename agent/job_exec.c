@@ -29,8 +29,6 @@
 /* All issuers together: half of what the supervisor runs at once, hooks come first. */
 #define RUNS_MAX 8
 
-#define LEAST_WAIT_S 60
-
 #define AGAIN_MS 1000 /* a run for an agent before this one has to end first */
 
 /* With the chain and the leaf it has to fit into one message to the keeper. */
@@ -196,21 +194,11 @@ int exec_begin(struct agent *a, struct job *j, struct err *e)
 
 /* -- what it has brought -- */
 
-/* Whatever it says: it is asked ever more slowly, up to once a minute. */
-static int64_t wait_of(const struct job *j, const struct enrol_answer *w)
-{
-	int64_t least_s = (clock_now() - j->ordered_at) / 10;
-
-	if (least_s > LEAST_WAIT_S)
-		least_s = LEAST_WAIT_S;
-	return w->wait_s < least_s ? least_s : w->wait_s;
-}
-
 /* On disk before it is asked again: it is not given the same request twice. */
 static int come_back(struct agent *a, struct job *j, const struct enrol_answer *w,
 		     const char *text, struct err *e)
 {
-	const int64_t at_ms = clock_now_ms() + wait_of(j, w) * 1000;
+	const int64_t at_ms = clock_now_ms() + w->wait_s * 1000;
 
 	if (strlen(w->handle) > LIMIT_ENROL_HANDLE)
 		return err_set(e, ERR_LIMIT,

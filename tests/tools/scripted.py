@@ -166,7 +166,7 @@ commonName = optional
                 "-keyout", self.at(f"{name}.key"), "-out", self.at(f"{name}.csr"))
 
     def sign(self, name, by, *more):
-        serial = secrets.randbits(120)
+        serial = 1 << 118 | secrets.randbits(118)  # as long each time: a byte is where it is
         self.serials.add(serial)
         copy = [] if "-copy_extensions" in more else ["-copy_extensions", "copy"]
         if "-extfile" not in more:
