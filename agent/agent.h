@@ -3,7 +3,7 @@
  * the keeper, the supervisor and workers to do what it has decided.
  *
  *     agent_role.c   begin, choose by command, the event loop
- *     inventory.c    what is: facts, memory -> struct cert
+ *     inventory.c    what is: facts, memory -> struct cert; inventory_load.h
  *     audit.c        ... where the keeper's stamps differ
  *     job.c          one certificate on its way: eight states
  *     batch.c        the switch: test, install, test, run, probe, roll back

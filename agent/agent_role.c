@@ -8,7 +8,7 @@
 #include "agent/batch.h"
 #include "agent/crlwatch.h"
 #include "agent/drift.h"
-#include "agent/inventory.h"
+#include "agent/inventory_load.h"
 #include "agent/job.h"
 #include "agent/log.h"
 #include "agent/messages.h"

@@ -9,6 +9,7 @@
 #include "agent/control.h"
 #include "agent/crlwatch.h"
 #include "agent/inventory.h"
+#include "agent/inventory_load.h"
 #include "agent/ledger.h"
 #include "agent/log.h"
 #include "agent/messages.h"

@@ -18,8 +18,9 @@ struct file_stamp;
 struct stat;
 struct memory;
 
-/* All of them. The keeper is asked directly: the loop must not run yet. */
-int inventory_load(struct agent *a, struct err *e);
+/* One, as it was remembered in `m`, which is brought up to what is live (and not written);
+ * `stands`: that is what it was. inventory_load.h: all of them. */
+void inventory_take(struct agent *a, uint32_t i, struct memory *m, bool stands);
 
 /* One again, after it was changed. `m` is its memory, which is brought up to date (and
  * not written). Its files are taken to be what was just published. */
@@ -32,8 +33,10 @@ int inventory_again(struct agent *a, uint32_t i, struct err *e);
 /* Bring `m`, as it was remembered, up to what is live; nothing else changes. */
 void inventory_see(const struct agent *a, uint32_t i, struct memory *m);
 
-/* From the first of those that the request asks for to the last. */
-void inventory_asked(const struct agent *a, uint32_t *first, uint32_t *end);
+/* Whether `hash` is of all its names, or of what an order made `at` left of them; those come
+ * back *retake_at (NULL: nobody asks). */
+bool inventory_has_names(const struct agent *a, uint32_t i, uint64_t hash, int64_t at,
+			 int64_t *retake_at);
 
 /* Whether it is for a key such as `spec` asks for; with `csr`, for that very one. */
 struct x509_facts;

@@ -7,6 +7,7 @@
 #include "agent/crlwatch.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
+#include "agent/inventory_load.h"
 #include "agent/job.h"
 #include "agent/page.h"
 #include "agent/print_own.h"
