@@ -33,6 +33,8 @@ static int64_t moment_of(const struct spec_cert *spec, const struct cert *cert,
 	if (at == 0)
 		at =
 		    schedule_renew_at(spec, cert->not_before, cert->not_after, 0, NULL);
+	if (at > last && at < cert->not_after) /* it was due when it came */
+		last = at;
 	if (cert->ari_at != 0)
 		at = cert->ari_at;
 	if (cert->ari_at != 0 && at <= last)

@@ -283,7 +283,9 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 		drift_live(a, i, m->facts.not_after);
 	}
 	if ((m->flags & CERT_ROLLED_BACK) == 0)
-		m->renew_at = inventory_renew_at(a, i, &m->facts);
+		m->renew_at = schedule_settled_at(inventory_renew_at(a, i, &m->facts),
+						  m->stamp.mtime_ns / 1000000000,
+						  m->facts.not_after, clock_now());
 	c->renew_at = m->renew_at;
 	c->not_before = m->facts.not_before;
 	c->not_after = m->facts.not_after;

@@ -91,6 +91,13 @@ int64_t schedule_renew_at(const struct spec_cert *spec, int64_t not_before,
 	return earlier(not_after, before + fraction(life / 20, draw));
 }
 
+int64_t schedule_settled_at(int64_t at, int64_t came_at, int64_t not_after, int64_t now)
+{
+	if (at > came_at || came_at >= not_after || span(now, came_at) > DAY)
+		return at;
+	return later(came_at, span(came_at, not_after) / 2);
+}
+
 /* = RFC 9773 4.2 "Select a uniform random time within the suggested window." [window] */
 int64_t schedule_point(int64_t start, int64_t end, uint32_t draw)
 {

@@ -6,7 +6,9 @@
  * or 1/2 where L < 10 d, U in [0,1) a hash of host and serial: drawn once, kept, never
  * rolled again, so that a fleet spreads out and a restart changes nothing. Where the
  * configuration says `before`, that long before the end takes the place of L - L·f.
- * Never later than notAfter - L/20, never earlier than notBefore + L·0.45.
+ * Never later than notAfter - L/20, never earlier than notBefore + L·0.45. What had been
+ * due when it came (its CA dates back, or gives what is left of another life) is renewed
+ * halfway from there to its end, or the next one would be asked for at once, for ever.
  */
 #pragma once
 
@@ -27,6 +29,11 @@ uint32_t schedule_draw(const char *host_id, const void *serial, size_t len);
  * begins is renewed when it ends. */
 int64_t schedule_renew_at(const struct spec_cert *spec, int64_t not_before,
 			  int64_t not_after, uint32_t draw, int *clamped);
+
+/* The same of what came at `came_at`, and would be renewed at `at`. A day that is to come yet
+ * (the clock was wrong then) says nothing. */
+int64_t schedule_settled_at(int64_t at, int64_t came_at, int64_t not_after,
+			    int64_t now);
 
 /* The point of [start, end), start < end, that `draw` chooses: what the CA suggests
  * (RFC 9773) takes the place of the formula. */

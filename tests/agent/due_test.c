@@ -127,6 +127,11 @@ static void drawn_too_late(struct world *w)
 	w->cert.renew_at = INT64_MAX;
 }
 
+static void came_late(struct world *w)
+{
+	w->cert.renew_at = BORN + 87 * D;
+}
+
 static void rolled_back_late(struct world *w)
 {
 	w->cert.renew_at = BORN + 85 * D + 12 * H;
@@ -252,6 +257,8 @@ static const struct row {
 	{ "not drawn, of 5 min", 5 * M, 1, 0, P, not_drawn, WHY_EXPIRING, 150 },
 	{ "not drawn, `before`", 90 * D, D, 0, P, not_drawn_before_30d, WHY_EXPIRING,
 	  60 * D - 5 },
+	{ "was due when it came", 90 * D, 86 * D, 0, P, came_late, WHY_EXPIRING,
+	  87 * D },
 	{ "drawn too late", 90 * D, D, 0, P, drawn_too_late, WHY_EXPIRING,
 	  85 * D + 12 * H },
 	{ "ends before it begins", 90 * D, 0, 0, P, ends_before_it_begins, WHY_EXPIRING,

@@ -85,6 +85,42 @@ static void the_moment_is_the_formula(void **state)
 	}
 }
 
+static void what_was_due_when_it_came_is_renewed_halfway_to_its_end(void **state)
+{
+	static const struct {
+		const char *name;
+		int64_t at, came, end, now; /* since notBefore */
+		int64_t settled;
+	} rows[] = {
+		{ "came as it began", 60 * D, 0, 90 * D, 0, 60 * D },
+		{ "came a moment before", 60 * D, 60 * D - 1, 90 * D, 60 * D, 60 * D },
+		{ "came at that moment", 60 * D, 60 * D, 90 * D, 60 * D, 75 * D },
+		{ "dates back an hour of two", H, H, 2 * H, H, H + 30 * M },
+		{ "came in its last hour", 19 * H, 19 * H, 20 * H, 20 * H,
+		  19 * H + 30 * M },
+		{ "a second is left", H, 2 * H - 1, 2 * H, 2 * H, 2 * H - 1 },
+		{ "came as it ended", H, 2 * H, 2 * H, 2 * H, H },
+		{ "came after its end", H, 3 * H, 2 * H, 3 * H, H },
+		{ "comes in a second", 60 * D, 61 * D + 1, 90 * D, 61 * D,
+		  75 * D + 12 * H },
+		{ "comes in days", 60 * D, 80 * D, 90 * D, 60 * D, 60 * D },
+		{ "comes at the end of time", 60 * D, INT64_MAX - BORN, 90 * D, D,
+		  60 * D },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		int64_t at =
+		    schedule_settled_at(BORN + rows[i].at, BORN + rows[i].came,
+					BORN + rows[i].end, BORN + rows[i].now);
+
+		if (at != BORN + rows[i].settled)
+			fail_msg("%s: %" PRId64, rows[i].name, at - BORN);
+	}
+	assert_true(schedule_settled_at(INT64_MIN, INT64_MIN, INT64_MAX, INT64_MAX) ==
+		    -1);
+}
+
 /* A pseudo-random number of up to 63 bits, of each magnitude as often. */
 static int64_t any(unsigned *seed)
 {
@@ -342,6 +378,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_moment_is_the_formula),
+		cmocka_unit_test(
+		    what_was_due_when_it_came_is_renewed_halfway_to_its_end),
 		cmocka_unit_test(the_moment_is_between_half_and_nineteen_twentieths),
 		cmocka_unit_test(a_later_draw_is_never_later),
 		cmocka_unit_test(a_fleet_spreads_out),

@@ -175,3 +175,14 @@ bad analyze base/a.c '#include <stdlib.h>\nint f(void);\nint f(void)\n{\n\tchar 
 bad analyze base/a.c 'int f(int n);\nint f(int n)\n{\n\tint a[2] = { 0 };\n\tfor (int i = 0; i < 3; i++)\n\t\ta[i] = n;\n\treturn a[0];\n}' 'a write past the end'
 bad rfc base/a.c '/* = RFC 9110 15 "another sentence" */' 'a sentence without a test'
 bad rfc base/a.c '/* = RFC 8555 6.5 "a\n * sentence" [badCSR] */' 'a tag without a test'
+
+# Where a patch does not fit any more, its fault is not looked for (make planted).
+stale=
+for patch in "$gates"/../planted/*.patch; do
+	git -C "$gates/../.." apply --check "$patch" 2>/dev/null || stale+=" ${patch##*/}"
+done
+if [ -z "$stale" ]; then
+	echo "ok planted: each fault can be put in"
+else
+	echo "not ok planted: each fault can be put in: not$stale"
+fi

@@ -285,6 +285,16 @@ test_a_live_certificate_that_is_rejected_gives_way_to_the_secret() {
 	is_live_of www 3 3
 }
 
+# It begins a minute before it comes: half of its life is over then.
+test_what_is_due_when_it_comes_is_not_asked_for_again_at_once() {
+	local now
+	life=50 start_cmp_ca
+	corp
+	now=$(date +%s)
+	expect 0 everleaf renew
+	[ "$(date -d "$(status_of www next_at)" +%s)" -ge $((now + 20)) ]
+}
+
 # Its days are over before it is looked at again: it signs no more.
 test_what_has_expired_is_enrolled_anew() {
 	life=30 start_cmp_ca
