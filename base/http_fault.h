@@ -14,6 +14,7 @@ struct err;
  * of the system call that failed (0: none). False: there are no better words. */
 bool http_fault(int rc, const char *why, int error, struct buf *out);
 
-/* ERR_TRUST, with libcurl's words and for what OpenSSL says of a server's certificate (nothing, or nothing certain: its
- * name is another one). Where it is whom we trust, the file `trust` (NULL: the system's store) is told. */
+/* ERR_TRUST, by what OpenSSL says of a server's certificate (`verdict`; nothing, or nothing
+ * certain: its name is another one) and by libcurl's words `why`. Where the reason is whom we
+ * trust, the file `trust` is named (NULL: the system's store). */
 int http_untrusted(long verdict, const char *why, const char *trust, struct err *e);
