@@ -35,8 +35,7 @@ struct roots_of {
 	bool tried;       /* in this run of a command that ends */
 	int64_t asked_at; /* when it was last answered; 0: never */
 	int64_t grown_at; /* when other roots were kept, in this run; 0: never */
-	uint32_t
-	    written; /* certificates whose files hold them since, from the first on */
+	uint32_t written; /* certificates, from the first on, whose files hold them */
 	int64_t failed_at;
 	struct err failed;       /* code 0: it has not */
 	struct file_stamp stamp; /* of the file that trust is, when it was read last */
