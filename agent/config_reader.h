@@ -50,8 +50,7 @@ struct config_reader {
 	struct config_index paths;   /* that something of ours is written to */
 	struct config_index folders; /* looked at; number: 1 is fit */
 	struct config_index programs;
-	struct config_index
-	    listens; /* addresses that challenges are answered at; number: enum challenge_type */
+	struct config_index listens; /* addresses of challenges; enum challenge_type */
 };
 
 struct config_rule {

@@ -22,8 +22,7 @@ struct hookcall {
 	struct crl *const *crls; /* what it is told of instead of certificates */
 	size_t n_crls;
 	const struct strange_list *strangers; /* besides; NULL: none */
-	const char
-	    *error; /* what is wrong with the host, no certificate; NULL: nothing */
+	const char *error; /* what is wrong with the host; NULL: nothing */
 };
 
 /* `text` as a file of its own that nobody can change any more, for a stdin; *fd is the

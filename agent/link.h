@@ -56,8 +56,7 @@ struct link {
 	int64_t busy_ms; /* see link_busy_ms(), until the last time that nothing was */
 	int64_t busy_at; /* clock_awake_ms() since when something is again */
 	struct msg in;
-	uint32_t
-	    asks; /* what the other role may ask of us, not an answer; 0: nothing */
+	uint32_t asks; /* what the other role may ask of us; 0: nothing */
 	void *arg;
 	/* Called once when the other role is gone, after every call was told. */
 	void (*gone)(void *arg, struct link *l);

@@ -121,8 +121,7 @@ struct lint {
 	bool cut;      /* not all of it was read */
 	size_t n_read; /* files, octets: of all servers */
 	size_t n_bytes;
-	const struct spec_crl
-	    *chains_of;   /* that `n_below` is known of; NULL: of none */
+	const struct spec_crl *chains_of; /* whose n_below is known; NULL: none */
 	unsigned n_below; /* CAs below the root, in the longest chain of its clients */
 };
 

@@ -64,10 +64,9 @@ struct own_leaf {
 struct own_ca {
 	uint8_t ca[CRL_HASH_LEN]; /* SHA-256 of it */
 	char serial[48];
-	uint32_t list; /* OWN_NONE: a root, or its issuer is not known */
-	uint32_t
-	    embedded; /* 1 + the number of the issuer that has its key; 0: no one's */
-	uint32_t key; /* ... which of its keys, from 1 (store/authority.h) */
+	uint32_t list;     /* OWN_NONE: a root, or its issuer is not known */
+	uint32_t embedded; /* 1 + the number of the issuer with its key; 0: none */
+	uint32_t key;      /* ... which of its keys, from 1 (store/authority.h) */
 	int64_t revoked_at;
 	unsigned reason;
 };

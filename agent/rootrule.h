@@ -26,8 +26,7 @@ struct err;
 struct rootrule {
 	const STACK_OF(X509) * kept;  /* as last accepted; NULL: nothing yet */
 	const STACK_OF(X509) * named; /* what the issuer names, of any kind and order */
-	const char
-	    *print; /* SHA-256 of a root, 64 digits in lower case; NULL: from-issuer */
+	const char *print; /* SHA-256 of a root, 64 digits; NULL: from-issuer */
 	int64_t now;
 };
 

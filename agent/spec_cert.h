@@ -20,8 +20,7 @@ struct spec_file {
 	uint32_t uid;
 	uint32_t gid;
 	uint32_t mode;
-	uint32_t
-	    on_stale; /* enum crl_stale, of a CRL; STALE_UNSET: as its other files */
+	uint32_t on_stale; /* enum crl_stale, of a CRL; STALE_UNSET: as the others */
 };
 
 enum probe_proto {

@@ -34,9 +34,8 @@ int state_own_each(struct state *s, const char *name,
 /* What certificates of one CA with the same distribution points may be on. */
 struct own_list_row {
 	const char *id;
-	unsigned covers; /* CRL_USERS or CRL_CAS */
-	const char
-	    *urls; /* of the distribution points, a line each; "": there are none */
+	unsigned covers;  /* CRL_USERS or CRL_CAS */
+	const char *urls; /* of the distribution points, a line each; "": none */
 	int64_t look_at;
 	int64_t looked_at; /* when all was well for the last time */
 	unsigned failures; /* in a row */
