@@ -153,6 +153,17 @@ static const struct revoke_row *current(const struct agent *a)
 	return &a->revoking->rows[a->revoking->at - 1];
 }
 
+/* By a clock that is ahead everything has ended: a CA has to have told the time, but for the
+ * embedded one, which has no other. */
+static bool knows_time(const struct agent *a, const struct revoke_row *r)
+{
+	const uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
+	const bool is_ours =
+	    issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_LOCAL;
+
+	return (a->clock.heard || is_ours) && a->clock.off_s == 0 && !a->clock.doubted;
+}
+
 /* No client takes it any more, or nobody has it. */
 static bool is_past(const struct agent *a, const struct revoke_row *r)
 {
@@ -164,11 +175,7 @@ static bool is_past(const struct agent *a, const struct revoke_row *r)
 		return false;
 	if (inventory_facts(a, cert, r->generation, NULL, &facts, &e) < 0)
 		return e.sysno == ENOENT;
-	/* A clock that is set ahead ends everything: whoever asks, asks the CA. */
-	if (a->request->command == COMMAND_REVOKE || a->clock.doubted ||
-	    a->clock.off_s != 0)
-		return false;
-	return facts.not_after <= clock_now();
+	return knows_time(a, r) && facts.not_after <= clock_now();
 }
 
 static void forget(struct agent *a, const struct revoke_row *r)
@@ -275,7 +282,9 @@ static void not_done(struct agent *a, const struct revoke_row *r, const struct e
 	}
 	if (agent_commit(a, &e) < 0)
 		log_error("%s: remember: %s", r->name, e.text);
-	if (row.retry_at != 0)
+	if (is_past(a, r))
+		forget_past(a, r);
+	else if (row.retry_at != 0)
 		look_at(a, row.retry_at);
 }
 
