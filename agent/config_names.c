@@ -127,9 +127,10 @@ void config_names(struct config_reader *r, const config_setting_t *s,
 
 const char *config_names_default(struct config_reader *r, const config_setting_t *s)
 {
-	const config_setting_t *first = config_item(config_member(s, "names"), 0);
+	const config_setting_t *names = config_member(s, "names");
+	const config_setting_t *first = names == NULL ? NULL : config_item(names, 0);
+	const char *word = first == NULL ? NULL : config_setting_get_string(first);
 	AUTO_FREE char *canonical = NULL;
-	const char *word = config_setting_get_string(first);
 	enum name_kind kind;
 	struct text t;
 	struct err e;

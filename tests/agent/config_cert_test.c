@@ -13,6 +13,15 @@ static const struct fake_row rows[] = {
 	{ "empty names", true, "certificates = { names = []; issuer = \"local\"; };",
 	  "main.conf:1: certificates.names: found nothing, expected at least one name, "
 	  "or csr\n" },
+	{ "optional names alone", true,
+	  "certificates = { optional = \"a.example\"; issuer = \"local\"; };",
+	  "main.conf:1: certificates.names: found nothing, expected at least one name, "
+	  "or csr\n" },
+	{ "optional names beside none", true,
+	  "certificates = { names = []; optional = \"a.example\"; issuer = \"local\"; "
+	  "};",
+	  "main.conf:1: certificates.names: found nothing, expected at least one name, "
+	  "or csr\n" },
 	{ "names of a wrong type", true,
 	  "certificates = { name = \"a\"; names = 5; issuer = \"local\"; };",
 	  "main.conf:1: certificates.a.names: found the number 5, expected a name such "
