@@ -37,9 +37,23 @@ remember() { # STATEMENT
 	P
 }
 
+# What is live came SECONDS ago.
+came() { # SECONDS
+	python3 - "$dir/state/agent/state.db" "$dir/state/live/www/cert.pem" "$1" <<-'P'
+	import os, sqlite3, sys, time
+	at = time.time() - float(sys.argv[3])
+	os.utime(sys.argv[2], (at, at))
+	st = os.stat(sys.argv[2])
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute("UPDATE certificate SET mtime_ns = ?, ctime_ns = ?, sum = NULL", (st.st_mtime_ns, st.st_ctime_ns))
+	db.commit()
+	P
+}
+
 # Of the live certificate, DONE of PARTS are over, and it is renewed by nobody now.
 age() { # DONE PARTS
 	local now=$(date +%s)
+	came $((6000 * ${1%.*}))
 	remember "UPDATE certificate SET not_before = $now - 6000 * $1, not_after = $now + 6000 * ($2 - $1), sum = NULL"
 	remember "UPDATE certificate SET retry_at = $now + 7200, failed_by = 0, sum = NULL"
 }
