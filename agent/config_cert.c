@@ -44,7 +44,7 @@ static void check_private(struct config_reader *r, const config_setting_t *s,
 			config_expected(
 			    r, s,
 			    "allow_private = true, to go from a public "
-			    "issuer to \"%s\"",
+			    "issuer to \"%s\", which has roots of its own",
 			    snapshot_string(r->b,
 					    config_issuer_at(r, issuers[i])->name));
 			return;

@@ -169,8 +169,10 @@ static bool make_ready(struct config_reader *r, const config_setting_t *s,
 			return add_ready(r, s, name, test, run, 2);
 		}
 	}
-	config_expected(r, s,
-			"a hook of the list `hooks`, \"nginx\", or a ready-made one");
+	config_expected(
+	    r, s, "a hook of the list `hooks`, \"nginx\", or a ready-made one%s%s",
+	    r->host->hooks_dir == NULL ? "" : ", of ",
+	    r->host->hooks_dir == NULL ? "" : r->host->hooks_dir);
 	return false;
 }
 

@@ -161,7 +161,8 @@ static const struct fake_row rows[] = {
 	  "agree_terms = true; certificates = { names = \"a.example\"; issuer = [ "
 	  "\"letsencrypt\", \"local\" ]; };",
 	  "main.conf:1: certificates.a.example.issuer: found a list, expected "
-	  "allow_private = true, to go from a public issuer to \"local\"\n" },
+	  "allow_private = true, to go from a public issuer to \"local\", "
+	  "which has roots of its own\n" },
 	{ "an unknown key", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; key = "
 	  "\"rsa-1024\"; };",
@@ -367,9 +368,10 @@ static const struct fake_row rows[] = {
 	  "one of \"repair\" \"report\"\n" },
 	{ "an unknown hook", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; hooks = "
-	  "\"apache\"; };",
-	  "main.conf:1: certificates.a.example.hooks: found \"apache\", expected a "
-	  "hook of the list `hooks`, \"nginx\", or a ready-made one\n" },
+	  "\"apache2\"; };",
+	  "main.conf:1: certificates.a.example.hooks: found \"apache2\", expected a "
+	  "hook of the list `hooks`, \"nginx\", or a ready-made one, of "
+	  "/share/hooks\n" },
 	{ "a hook of a wrong type", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; hooks = ( { "
 	  "name = \"x\"; } ); };",

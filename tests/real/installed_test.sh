@@ -143,6 +143,22 @@ test_the_manuals_are_clean() {
 	is 3 "$(ls usr/share/man/man*/* | wc -l)"
 }
 
+# -- ready-made hooks --
+
+test_each_hook_that_is_brought_is_there_by_its_name_and_in_the_manual() {
+	local names name
+	installed
+	names=$(ls usr/share/everleaf/hooks)
+	is "apache ca-certificates dovecot haproxy mosquitto nginx postfix postgresql" "$(echo $names)"
+	for name in $names; do
+		grep -qxF ".It Pa $name" usr/share/man/man7/everleaf-hooks.7 || fail "$name is not in the manual"
+		[ $name = nginx ] || config <<-C # which must be installed
+		certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "$name"; } );
+		C
+		expect 0 usr/sbin/everleaf -c everleaf.conf check
+	done
+}
+
 # -- completion --
 
 # What becomes of a line in bash when Tab is pressed; with all: all that it may become.

@@ -84,6 +84,7 @@ postfix_starts() {
 	myhostname = localhost
 	inet_interfaces = 127.0.0.1
 	maillog_file = /var/log/mail.log
+	max_use = 10000
 	smtpd_tls_chain_files = $dir/tls/www.pem
 	smtpd_tls_security_level = may
 	C
@@ -206,6 +207,7 @@ reloaded() { # SERVICE
 	"$1_starts" >server.out 2>&1
 	until_true 60 serves_live
 	opens_session
+	until_true 60 serves_live # by another process, where each has one session
 	expect 0 everleaf renew --force www
 	until_true 60 serves_live
 	session_goes_on
