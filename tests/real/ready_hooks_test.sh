@@ -14,7 +14,7 @@ if [ -n "${OWN_HOST-}" ]; then
 		mount -t tmpfs log /var/log && mkdir /var/log/apache2 || exit 1
 fi
 
-# -- the servers: SERVER_starts with tls/www.pem, where it serves TLS, SERVER_is_broken --
+# -- the servers: SERVER_is_set_up to serve tls/www.pem, SERVER_starts, SERVER_is_broken --
 #
 # SERVER_at: what s_client needs to ask it, in at; who must own its file, in owner. In a
 # session hello is said before a reload and line after it, and answer is in what it answers.
@@ -30,7 +30,7 @@ haproxy_at() {
 	at=(-connect 127.0.0.1:443) line='GET / HTTP/1.0\r\n\r\n' answer=200
 }
 
-haproxy_starts() {
+haproxy_is_set_up() {
 	own /etc/haproxy
 	sed -i '/^ *log\|stats socket/d' /etc/haproxy/haproxy.cfg
 	cat >>/etc/haproxy/haproxy.cfg <<-C
@@ -38,6 +38,9 @@ haproxy_starts() {
 		bind 127.0.0.1:443 ssl crt $dir/tls/www.pem
 		http-request return status 200
 	C
+}
+
+haproxy_starts() {
 	haproxy -W -D -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid # as its unit does
 }
 
@@ -50,7 +53,7 @@ apache_at() {
 	at=(-connect 127.0.0.1:8443) hello='GET / HTTP/1.0\r\n' line='\r\n' answer=HTTP/1
 }
 
-apache_starts() {
+apache_is_set_up() {
 	own /etc/apache2
 	ln -s ../mods-available/{ssl,socache_shmcb}.load /etc/apache2/mods-enabled/
 	cat >/etc/apache2/ports.conf <<-C
@@ -63,6 +66,9 @@ apache_starts() {
 	SSLCertificateFile $dir/tls/www.pem
 	</VirtualHost>
 	C
+}
+
+apache_starts() {
 	apache2ctl start
 }
 
@@ -75,7 +81,7 @@ postfix_at() {
 	at=(-starttls smtp -connect 127.0.0.1:25) line='NOOP\r\n' answer='250 2.0.0'
 }
 
-postfix_starts() {
+postfix_is_set_up() {
 	own /etc/postfix
 	own /var/lib/postfix
 	own /var/spool/postfix
@@ -88,6 +94,9 @@ postfix_starts() {
 	smtpd_tls_chain_files = $dir/tls/www.pem
 	smtpd_tls_security_level = may
 	C
+}
+
+postfix_starts() {
 	postfix start
 }
 
@@ -100,7 +109,7 @@ dovecot_at() {
 	at=(-connect 127.0.0.1:993) line='a NOOP\r\n' answer='a OK'
 }
 
-dovecot_starts() {
+dovecot_is_set_up() {
 	own /etc/dovecot
 	own /var/lib/dovecot
 	cat >/etc/dovecot/dovecot.conf <<-C
@@ -113,6 +122,9 @@ dovecot_starts() {
 	  driver = static
 	}
 	C
+}
+
+dovecot_starts() {
 	dovecot
 }
 
@@ -125,7 +137,7 @@ postgresql_at() {
 	at=(-starttls postgres -connect 127.0.0.1:5432) owner=postgres line=
 }
 
-postgresql_starts() {
+postgresql_is_set_up() {
 	local folder
 	version=$(ls /usr/lib/postgresql | sort -V | tail -n 1)
 	for folder in /etc/postgresql /var/lib/postgresql; do
@@ -140,6 +152,9 @@ postgresql_starts() {
 	ssl_cert_file = '$dir/tls/www.pem'
 	ssl_key_file = '$dir/tls/www.pem'
 	C
+}
+
+postgresql_starts() {
 	pg_ctlcluster "$version" main start
 }
 
@@ -154,7 +169,7 @@ mosquitto_at() {
 	hello='\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a' line='\xc0\0' answer=$'\xd0'
 }
 
-mosquitto_starts() {
+mosquitto_is_set_up() {
 	own /etc/mosquitto
 	own /var/lib/mosquitto
 	install -d -o mosquitto /run/mosquitto /var/log/mosquitto
@@ -164,6 +179,9 @@ mosquitto_starts() {
 	certfile $dir/tls/www.pem
 	keyfile $dir/tls/www.pem
 	C
+}
+
+mosquitto_starts() {
 	mosquitto -c /etc/mosquitto/mosquitto.conf -d
 }
 
@@ -201,6 +219,7 @@ reloaded() { # SERVICE
 	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "$1";
 		files = ( { path = "$dir/tls/www.pem"; content = "combined"; owner = "$owner"; } ); } );
 	C
+	"$1_is_set_up" >setup.out 2>&1
 	# The first certificate comes before a server that cannot start without one.
 	expect 0 everleaf -v renew
 	says err "does not run: nothing to reload"
