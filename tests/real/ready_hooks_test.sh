@@ -241,8 +241,17 @@ reloaded() { # SERVICE
 test_haproxy_takes_a_renewal() {
 	needs haproxy
 	reloaded haproxy
+	# As its init script starts it, without a master.
+	local at hello line answer
+	haproxy_at
+	sed -i '/^bogus/d' /etc/haproxy/haproxy.cfg
+	end "$(cat /run/haproxy.pid)"
+	haproxy -D -f /etc/haproxy/haproxy.cfg -p /run/haproxy.pid
+	until_true 60 serves_live
+	expect 0 everleaf renew --force www
+	until_true 60 serves_live
+	is_live_of www 4 4
 }
-
 
 test_apache_takes_a_renewal() {
 	needs apache2ctl
