@@ -123,8 +123,8 @@ struct life_cert {
 	uint64_t changes;            /* by somebody else */
 	bool edited, broken;         /* its file, its pair, and not yet mended */
 	uint64_t hooked[LIFE_HOOKS]; /* what they were told of last, and succeeded */
-	uint64_t to_revoke;          /* was said to be noted; 0: nothing */
-	uint64_t revoked;            /* its CA knows of the last; 0: none */
+	uint64_t to_revoke;          /* sets, by bits: was said to be noted */
+	uint64_t revoked;            /* ... and its CA knows */
 	uint64_t read;               /* was in the store, and is a certificate */
 };
 
@@ -138,6 +138,7 @@ struct life_worker {
 	struct life_cert *cert; /* NULL: none that is live */
 	enum life_ca ca;
 	bool acknowledged;
+	bool by_wrong; /* clock: it was asked by one */
 };
 
 struct life {

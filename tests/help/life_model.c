@@ -37,7 +37,20 @@ static bool facts_of(const struct life *l, const struct life_cert *c, uint64_t n
 	       x509_facts_from_pem(pem.data, pem.len, facts, &e) == 0;
 }
 
-void life_model_revoked(struct life *l, const char *serial)
+/* What is noted later may be done earlier, at another CA. */
+static uint64_t bit(uint64_t number)
+{
+	if (number > 63)
+		abort();
+	return UINT64_C(1) << number;
+}
+
+void life_model_revoked(struct life_cert *c, uint64_t number)
+{
+	c->revoked |= bit(number);
+}
+
+void life_model_revoked_serial(struct life *l, const char *serial)
 {
 	struct x509_facts facts;
 
@@ -45,7 +58,7 @@ void life_model_revoked(struct life *l, const char *serial)
 		for (uint64_t n = l->certs[i].stored; n > 0; n--)
 			if (facts_of(l, &l->certs[i], n, &facts) &&
 			    strcmp(facts.serial, serial) == 0)
-				l->certs[i].revoked = n;
+				life_model_revoked(&l->certs[i], n);
 }
 
 /* Nobody writes into a set that is stored: what was read once is looked for. */
@@ -84,12 +97,12 @@ static void check_revoked(struct life *l, struct life_cert *c, int status)
 	const bool replace = (l->asked_for.flags & REQUEST_REPLACE) != 0;
 
 	if (status == 1 && !l->was_full && l->number_before != 0)
-		c->to_revoke = l->number_before;
+		c->to_revoke |= bit(l->number_before);
 	if (status != 0)
 		return;
 	if (replace && c->live.number <= l->number_before)
 		life_wrong(l, c, "is said to be replaced, and is not");
-	if (c->revoked < l->number_before)
+	if (l->number_before != 0 && (c->revoked & bit(l->number_before)) == 0)
 		life_wrong(l, c, "is said to be revoked, and is not");
 }
 
@@ -164,11 +177,14 @@ static const json_t *row_of(const json_t *all, const char *name)
  * which it had ended. */
 static bool is_to_be_revoked(const struct life *l, const struct life_cert *c)
 {
+	const uint64_t left = c->absent ? 0 : c->to_revoke & ~c->revoked;
 	struct x509_facts facts;
 
-	return c->to_revoke != 0 && c->revoked < c->to_revoke && !c->absent &&
-	       facts_of(l, c, c->to_revoke, &facts) && facts.not_after > life_now(l) &&
-	       facts.not_after > l->latest;
+	for (uint64_t n = 1; n <= c->stored && left != 0; n++)
+		if ((left & bit(n)) != 0 && facts_of(l, c, n, &facts) &&
+		    facts.not_after > life_now(l) && facts.not_after > l->latest)
+			return true;
+	return false;
 }
 
 void life_model_status(struct life *l, const char *text)

@@ -324,7 +324,7 @@ static void checkpoint(struct life *l, struct life_worker *w)
 	AUTO_MSG struct msg m = MSG_NONE;
 	char url[64];
 
-	if (l->plan.steps != 0 && l->ahead_s != 0)
+	if (l->plan.steps != 0 && w->by_wrong)
 		w->cert->excused = true; /* by that clock it may have been time */
 	snprintf(url, sizeof(url), "https://%u.example/order/%u", (unsigned)w->ca,
 		 (unsigned)(w->cert - l->certs));
@@ -434,7 +434,9 @@ static void take_up(struct life *l, struct life_worker *w)
 		w->at = l->true_ms + 100 + life_draw(l, 4000);
 		return;
 	}
-	*w = (struct life_worker){ .fd = w->fd, .type = m->type, .id = m->id };
+	*w = (struct life_worker){
+		.fd = w->fd, .type = m->type, .id = m->id, .by_wrong = l->ahead_s != 0
+	};
 	w->at = l->true_ms + 50 + life_draw(l, 1000);
 	if (m->type == WORKER_ORDER) {
 		w->job = msg_get_u64(m);

@@ -318,7 +318,7 @@ int life_steps_keep(struct life *l, struct msg *in)
 		return 1;
 	case KEEPER_CA_REVOKE:
 		(void)msg_get_u64(in);
-		life_model_revoked(l, msg_get_str(in));
+		life_model_revoked_serial(l, msg_get_str(in));
 		return 1;
 	}
 	return 0;
@@ -366,7 +366,7 @@ void life_steps_revoke(struct life *l, struct life_worker *w)
 		life_be_away(l, w);
 		return;
 	}
-	l->certs[l->revoking].revoked = l->revoking_number;
+	life_model_revoked(&l->certs[l->revoking], l->revoking_number);
 	msg_begin(&m, WORKER_REVOKE, w->id);
 	life_answer(w->fd, &m);
 }

@@ -75,8 +75,9 @@ void life_steps_revoke(struct life *l, struct life_worker *w);
 
 /* -- life_model.c: what must hold -- */
 
-/* The embedded CA has been told to. */
-void life_model_revoked(struct life *l, const char *serial);
+/* A CA has been told to; the embedded one, by serial number. */
+void life_model_revoked(struct life_cert *c, uint64_t number);
+void life_model_revoked_serial(struct life *l, const char *serial);
 /* After each process of the agent. */
 void life_model_look(struct life *l);
 /* A command has ended by itself. */
