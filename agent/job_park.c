@@ -140,12 +140,41 @@ bool job_begins_later(const struct job *j)
 	       j->facts.not_before > now + VERIFY_SKEW_S;
 }
 
+/* By the clock that there was when it came it had begun, and that was ahead: whether
+ * anything is to be ordered is looked at by the one that there is. */
+static bool came_ahead(const struct job *j)
+{
+	return due_is_ahead(j->facts.not_before, clock_now()) &&
+	       j->facts.not_before <= j->stored.mtime_ns / 1000000000;
+}
+
+static void give_up(struct agent *a, struct job *j)
+{
+	struct err e;
+
+	log_warn("%s: generation %" PRIu64 " came by a clock that was ahead, and is "
+		 "not used",
+		 j->name, j->generation);
+	j->memory.held = 0;
+	if (agent_write(a, &e) < 0 ||
+	    state_put(a->state, j->name, &j->memory, &e) < 0 ||
+	    inventory_refresh(a, j->cert, &j->memory, &e) < 0)
+		log_error("%s: remember: %s", j->name, e.text);
+	a->tried[j->cert] = false;
+	job_end(a, j);
+	agent_pass(a);
+}
+
 void job_hold_back(struct agent *a, struct job *j)
 {
 	struct memory *m = &j->memory;
 	char begin[TEXT_TIME_MAX];
 	struct err e;
 
+	if (came_ahead(j)) {
+		give_up(a, j);
+		return;
+	}
 	j->until_ms = clock_sooner(j->facts.not_before, j->old_facts.not_after) * 1000;
 	snprintf(m->last_error, sizeof(m->last_error),
 		 "generation %" PRIu64 " begins at %s", j->generation,

@@ -35,7 +35,8 @@ int job_stored(struct agent *a, struct job *j, struct err *e);
 
 /* By this clock its generation does, while what is live still is. */
 bool job_begins_later(const struct job *j);
-/* It is held until then, and made live without another order. */
+/* It is held until then, and made live without another order; but what came by a clock
+ * that was ahead is nothing to wait for. */
 void job_hold_back(struct agent *a, struct job *j);
 
 /* A link_done: goes on from the state that job `number` is in. */

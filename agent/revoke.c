@@ -444,7 +444,8 @@ static bool see_to(struct agent *a, const struct revoke_row *r)
 
 	if (a->request->n_names > 0 && (cert == SPEC_NOBODY || !a->wanted[cert]))
 		return false; /* this run is about others */
-	if (is_past(a, r)) {
+	/* Whoever asks now asks the CA, whatever this clock says. */
+	if (a->request->command != COMMAND_REVOKE && is_past(a, r)) {
 		forget_past(a, r);
 	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {
 		tell_waiting(a, r, ": it has to be replaced first");

@@ -592,17 +592,22 @@ static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
 		const char *issuer;
 		int64_t created_at;
 		bool taken;
+		struct clockwatch clock;
 	} rows[] = {
-		{ names, "near", clock_now() - 60, true },
-		{ names + 1, "near", clock_now() - 60, false },
-		{ names, "far", clock_now() - 60, false },
-		{ names, "near", clock_now() - 8 * 86400, false },
+		{ names, "near", clock_now() - 60, true, { 0 } },
+		{ names + 1, "near", clock_now() - 60, false, { 0 } },
+		{ names, "far", clock_now() - 60, false, { 0 } },
+		{ names, "near", clock_now() - 8 * 86400, false, { 0 } },
+		/* By that clock all have been made long ago. */
+		{ names, "near", clock_now() - 8 * 86400, true, { .doubted = true } },
+		{ names, "near", clock_now() - 8 * 86400, true, { .off_s = -90000 } },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		struct asked a;
 		bool fresh;
 
+		w->agent.clock = rows[i].clock;
 		put_row(w, rows[i].wanted, rows[i].issuer, rows[i].created_at);
 		job_begin(&w->agent, ONE, WHY_MISSING);
 		turn(w);

@@ -96,11 +96,13 @@ static bool live_on(struct life *l, struct home *h)
 static void live(struct home *h, struct life *l, const struct life_plan *plan, int said)
 {
 	const int dir = ((struct scratch *)h->scratch)->fd;
+	const char *log = getenv("MODEL_LOG");
 
 	life_begin(l, plan, dir);
 	l->said = said;
 	l->output = memfd_create("stdout", MFD_CLOEXEC);
-	dup2(openat(dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0644),
+	dup2(openat(dir, log == NULL ? "log" : log,
+		    O_WRONLY | O_CREAT | O_TRUNC | O_APPEND | O_CLOEXEC, 0644),
 	     STDERR_FILENO);
 	while (live_on(l, h))
 		;
@@ -177,6 +179,7 @@ static void tell(struct life_plan *plan)
 	fprintf(stderr, "seed %u; of its steps it takes:\n", plan->seed);
 	if (number("MODEL_SHORTEN", 1) != 0)
 		shorten(plan);
+	(void)holds(plan); /* whose steps and log are left */
 	life_steps_tell(all.life, STDERR_FILENO);
 	tell_said();
 	all.n_failed++;
@@ -217,6 +220,9 @@ static void anything_may_happen_at_any_time(void **state)
 
 /* For life_steps.c's put_step(): three hours, and by how much. */
 #define AHEAD_90_DAYS 22
+/* ... twenty minutes, ... twelve hours. */
+#define AHEAD_A_WHILE  21
+#define BEHIND_AN_HOUR 8
 
 static void expect(const struct life_event *script, unsigned n)
 {
@@ -255,11 +261,55 @@ static void nobody_goes_back_to_what_has_not_begun(void **state)
 	expect(script, sizeof(script) / sizeof(*script));
 }
 
+/* An hour behind, what a CA gives is held until it begins, and then it is what is installed:
+ * also where a person had gone back. Else each is ordered again, and the limit is used up. */
+static void what_was_gone_back_from_is_ordered_once(void **state)
+{
+	static const struct life_event script[] = {
+		{ .at = 200 * LIFE_H, .value = STEP_RENEW, .cert = 1 },
+		{ .at = 270 * LIFE_H, .value = STEP_ROLLBACK, .cert = 1 },
+		{ .at = 306 * LIFE_H, .value = STEP_CLOCK, .drawn = BEHIND_AN_HOUR },
+	};
+
+	(void)state;
+	expect(script, sizeof(script) / sizeof(*script));
+}
+
+/* Begun by a clock that was right again before it was installed: until c000 ends nobody is
+ * asked for another, and then the host sleeps. */
+static void nobody_waits_for_what_came_by_a_clock_that_was_ahead(void **state)
+{
+	static const struct life_event script[] = {
+		{ .at = 80 * LIFE_H, .value = STEP_SLEEP, .drawn = 2 }, /* 3 hours */
+		{ .at = 80 * LIFE_H + 30, .value = STEP_KILL, .drawn = 0 },
+		{ .at = 80 * LIFE_H + 60, .value = STEP_CLOCK, .drawn = AHEAD_A_WHILE },
+		{ .at = 204 * LIFE_H, .value = STEP_SLEEP, .drawn = 3 }, /* 12 hours */
+	};
+
+	(void)state;
+	expect(script, sizeof(script) / sizeof(*script));
+}
+
+/* A person who asks by a clock by which it has ended is not told that it is done. */
+static void who_revokes_by_a_clock_that_is_ahead_asks_the_ca(void **state)
+{
+	static const struct life_event script[] = {
+		{ .at = 72 * LIFE_H, .value = STEP_CLOCK, .drawn = AHEAD_90_DAYS },
+		{ .at = 72 * LIFE_H + 2, .value = STEP_REVOKE, .cert = 4, .drawn = 1 },
+	};
+
+	(void)state;
+	expect(script, sizeof(script) / sizeof(*script));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_to_be_revoked_outlives_a_clock_that_is_ahead),
 		cmocka_unit_test(nobody_goes_back_to_what_has_not_begun),
+		cmocka_unit_test(what_was_gone_back_from_is_ordered_once),
+		cmocka_unit_test(nobody_waits_for_what_came_by_a_clock_that_was_ahead),
+		cmocka_unit_test(who_revokes_by_a_clock_that_is_ahead_asks_the_ca),
 		cmocka_unit_test(anything_may_happen_at_any_time),
 	};
 
