@@ -47,7 +47,7 @@ int64_t nextkey_look(struct agent *a, uint32_t i, int64_t now)
 	struct cert *c = &a->certs[i];
 
 	if (a->spec->certs[i].next_key == 0 || c->held != 0 || a->stopping ||
-	    (c->flags & CERT_PRESENT) == 0)
+	    agent_cut_off(a) || (c->flags & CERT_PRESENT) == 0)
 		return INT64_MAX;
 	if (c->next_key == NEXTKEY_UNKNOWN)
 		ask(a, i);
