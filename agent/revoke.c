@@ -436,14 +436,13 @@ static bool is_hopeless(const struct agent *a, const struct revoke_row *r)
 	return a->revoking->again && r->failures > 0 && r->code == ERR_CONFIG;
 }
 
-/* Whether it is being asked for. */
-static bool see_to(struct agent *a, const struct revoke_row *r)
+static void see_to(struct agent *a, const struct revoke_row *r)
 {
 	const uint32_t cert = spec_cert_called(a->spec, r->name);
 	struct err e;
 
 	if (a->request->n_names > 0 && (cert == SPEC_NOBODY || !a->wanted[cert]))
-		return false; /* this run is about others */
+		return; /* this run is about others */
 	/* Whoever asks now asks the CA, whatever this clock says. */
 	if (a->request->command != COMMAND_REVOKE && is_past(a, r)) {
 		forget_past(a, r);
@@ -454,11 +453,12 @@ static bool see_to(struct agent *a, const struct revoke_row *r)
 	} else if (holds_back(a, r, clock_now())) {
 		wait_for(a, r);
 	} else if (!is_hopeless(a, r)) {
+		a->revoking->asking = true; /* until on_answer(): it may be at once */
 		if (ask(a, r, cert, &e) == 0)
-			return true;
+			return;
+		a->revoking->asking = false;
 		not_done(a, r, &e);
 	}
-	return false;
 }
 
 bool revoke_next(struct agent *a)
@@ -476,7 +476,7 @@ bool revoke_next(struct agent *a)
 			log_error("what is to be revoked: %s", e.text);
 	}
 	while (!a->stopping && v->at < v->n && !v->asking)
-		v->asking = see_to(a, &v->rows[v->at++]);
+		see_to(a, &v->rows[v->at++]);
 	if (v->asking)
 		return true;
 	drop(v);
