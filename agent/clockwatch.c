@@ -51,6 +51,11 @@ void clockwatch_agree(struct clockwatch *w)
 	w->behind = w->doubted = false;
 }
 
+bool clockwatch_is_sure(const struct clockwatch *w)
+{
+	return !w->doubted && w->off_s == 0;
+}
+
 int64_t clockwatch_hold_ms(const struct clockwatch *w, bool of_this_host,
 			   int64_t boot_ms)
 {

@@ -48,6 +48,9 @@ int64_t clockwatch_turn(struct clockwatch *w, int64_t now_ms, int64_t boot_ms);
 /* Another clock agrees: it is not doubted any more. */
 void clockwatch_agree(struct clockwatch *w);
 
+/* It is not doubted, and no CA has said that it is off. */
+bool clockwatch_is_sure(const struct clockwatch *w);
+
 /* For how long nothing is to be renewed for its age, by a CA of this host or by others; 0:
  * it may be. */
 int64_t clockwatch_hold_ms(const struct clockwatch *w, bool of_this_host,

@@ -78,8 +78,8 @@ void order_over(struct agent *a, struct job *j)
 /* By a clock that is ahead each is old: then its CA says whether it knows it. */
 static bool is_old(const struct agent *a, const struct order_row *row)
 {
-	return row->created_at <= clock_now() - ORDER_LIFE_S && !a->clock.doubted &&
-	       a->clock.off_s == 0;
+	return row->created_at <= clock_now() - ORDER_LIFE_S &&
+	       clockwatch_is_sure(&a->clock);
 }
 
 static bool is_ours(const struct agent *a, const struct job *j,

@@ -55,7 +55,7 @@ static bool may_begin(const struct agent *a)
 
 	if (a->clock.wrong)
 		return false;
-	if (a->clock.doubted || a->clock.off_s != 0)
+	if (!clockwatch_is_sure(&a->clock))
 		return a->jobs == NULL;
 	return n->alone - n->parked < JOBS_AT_ONCE && n->parked < PARKED_AT_ONCE &&
 	       n->jobs < JOBS_MOST;

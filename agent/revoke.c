@@ -161,7 +161,7 @@ static bool knows_time(const struct agent *a, const struct revoke_row *r)
 	const bool is_ours =
 	    issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_LOCAL;
 
-	return (a->clock.heard || is_ours) && a->clock.off_s == 0 && !a->clock.doubted;
+	return (a->clock.heard || is_ours) && clockwatch_is_sure(&a->clock);
 }
 
 /* No client takes it any more, or nobody has it. */
