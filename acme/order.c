@@ -84,13 +84,15 @@ static const struct doc *authorizations(const struct order *o)
 /* -- create -- */
 
 /* What a CA says to `replaces` (RFC 9773 5, 7.4): it has been replaced, or it is not known,
- * or another account's, or of other names. The order is what matters. */
+ * or another account's, or of other names, or the CA fails as it looks for it (Pebble, of an
+ * order that it has just ended or has forgotten). The order is what matters. */
 static bool refuses_replaces(const struct acme_reply *reply)
 {
 	return reply->http.status == 404 || reply->http.status == 409 ||
 	       problem_is(reply->doc, "alreadyReplaced") ||
 	       problem_is(reply->doc, "malformed") ||
-	       problem_is(reply->doc, "unauthorized");
+	       problem_is(reply->doc, "unauthorized") ||
+	       problem_is(reply->doc, "serverInternal");
 }
 
 /* Whether less may be asked for, now that the CA has refused `ask`; each is left out once. */

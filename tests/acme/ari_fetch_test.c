@@ -198,7 +198,7 @@ static void an_order_that_may_not_replace_is_sent_once_more_without(void **state
 		REFUSED(409, "alreadyReplaced"), REFUSED(400, "alreadyReplaced"),
 		REFUSED(409, "conflict"),        REFUSED(404, "malformed"),
 		REFUSED(400, "malformed"),       REFUSED(403, "unauthorized"),
-		REFUSED(404, "nothing"),
+		REFUSED(404, "nothing"),         REFUSED(500, "serverInternal"),
 	};
 
 	for (size_t i = 0; i < N(rows); i++) {
@@ -225,7 +225,7 @@ static void any_other_refusal_is_one(void **state)
 	static const struct ca_step rows[] = {
 		REFUSED(400, "rejectedIdentifier"),
 		REFUSED(429, "rateLimited"),
-		REFUSED(500, "serverInternal"),
+		REFUSED(503, "unavailable"),
 	};
 
 	for (size_t i = 0; i < N(rows); i++) {
