@@ -323,12 +323,6 @@ int keeper_cas_open(const struct keeper *k, uint64_t n, struct keeper_cas *all,
 
 /* -- its files -- */
 
-char *keeper_cas_path(const char *name, unsigned number, const char *file)
-{
-	return number < 2 ? xasprintf(PLACE_CA "/%s/%s", name, file)
-			  : xasprintf(PLACE_CA "/%s/%u/%s", name, number, file);
-}
-
 const char *keeper_cas_named(const struct keeper *k, const char *path, const char *file)
 {
 	const struct spec *s = &k->start.spec;
@@ -367,15 +361,15 @@ int keeper_cas_list(const struct keeper *k, const char *name, X509 *ca, char **l
 
 	TRY(authority_count(k->root, name, &count, e));
 	for (number = count; number > 1; number--) {
-		AUTO_FREE char *root = keeper_cas_path(name, number, "root.pem");
+		AUTO_FREE char *root = place_of_ca(name, number, "root.pem");
 		AUTO_FREE char *below =
-		    keeper_cas_path(name, number, "intermediate.pem");
+		    place_of_ca(name, number, "intermediate.pem");
 
 		TRY(holds(k, root, ca, &held, e));
 		TRY(holds(k, below, ca, &held, e));
 		if (held)
 			break;
 	}
-	*list = keeper_cas_path(name, number, "crl.der");
+	*list = place_of_ca(name, number, "crl.der");
 	return 0;
 }

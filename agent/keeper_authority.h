@@ -64,8 +64,6 @@ int keeper_cas_save(const struct keeper_cas *all, struct err *e);
 
 /* -- its files, for those that name them -- */
 
-/* `file` of key `number`, below the state directory; owned. */
-char *keeper_cas_path(const char *name, unsigned number, const char *file);
 /* Of which embedded CA of ours `path` is `file` of its first key; NULL: of none. Borrowed. */
 const char *keeper_cas_named(const struct keeper *k, const char *path,
 			     const char *file);

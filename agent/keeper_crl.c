@@ -14,6 +14,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 #include "store/crlset.h"
+#include "store/place.h"
 
 static const struct spec_crl *crl_at(const struct keeper *k, uint64_t n, struct err *e)
 {
@@ -144,7 +145,7 @@ static int embedded(const struct keeper *k, uint64_t issuer, uint64_t key,
 	    spec->issuers[issuer].type != ISSUER_LOCAL)
 		return err_set(e, ERR_PROTO, "issuer %llu is not an embedded CA",
 			       (unsigned long long)issuer);
-	s->path = keeper_cas_path(keeper_text(k, spec->issuers[issuer].name),
+	s->path = place_of_ca(keeper_text(k, spec->issuers[issuer].name),
 				  (unsigned)key, "crl.der");
 	s->max = LIMIT_CRL_BYTES;
 	return 0;

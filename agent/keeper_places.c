@@ -113,7 +113,7 @@ void keeper_places_make(struct keeper_places *p, const struct spec *s)
 
 		for (uint32_t k = 0; k < files.n; k++)
 			add_file(p, s, &s->files[files.first + k], i);
-		if (keeper_holds_roots(s, &s->certs[i]))
+		if (spec_holds_roots(s, &s->certs[i]))
 			add_anchors(p, s, i);
 	}
 	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++) {

@@ -34,15 +34,6 @@ char *keeper_roots_path(const struct keeper *k, uint64_t issuer)
 		   : NULL;
 }
 
-bool keeper_holds_roots(const struct spec *s, const struct spec_cert *c)
-{
-	for (uint32_t i = 0; i < c->files.n; i++)
-		if (content_is_trust(
-			(enum content_kind)s->files[c->files.first + i].content))
-			return true;
-	return false;
-}
-
 /* -- what files hold -- */
 
 /* Add each block of `pem` that is not there. */
@@ -81,7 +72,7 @@ int keeper_roots_of(const struct keeper *k, const struct spec_cert *c, struct se
 {
 	AUTO_BUF struct buf all = { 0 };
 
-	if (!keeper_holds_roots(&k->start.spec, c))
+	if (!spec_holds_roots(&k->start.spec, c))
 		return 0;
 	for (uint32_t i = 0; i < c->issuers.n; i++)
 		TRY(add_kept(k, k->start.spec.numbers[c->issuers.first + i], &all, e));
@@ -101,7 +92,7 @@ int keeper_roots_live(const struct keeper *k, const struct spec_cert *c,
 	AUTO_SET struct set live = { .name = NULL };
 	uint64_t number;
 
-	if (!keeper_holds_roots(&k->start.spec, c) ||
+	if (!spec_holds_roots(&k->start.spec, c) ||
 	    generation_current(k->root, keeper_text(k, c->name), &number, e) < 0 ||
 	    number == 0 ||
 	    set_read(k->root, keeper_text(k, c->name), number, &live, e) < 0)

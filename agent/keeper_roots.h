@@ -30,9 +30,6 @@ int keeper_roots(void *role, struct msg *m, struct err *e);
 /* Nothing but certificates in PEM, in the form that we write. ERR_PROTO, about `file`. */
 int keeper_check_form(const char *file, const char *pem, struct err *e);
 
-/* Whether a file of `c` holds roots. */
-bool keeper_holds_roots(const struct spec *s, const struct spec_cert *c);
-
 /* Where those of `issuer` are kept, below the state directory; owned. NULL: nowhere. */
 char *keeper_roots_path(const struct keeper *k, uint64_t issuer);
 

@@ -73,7 +73,7 @@ static uint64_t stamp_roots(const struct keeper *k, const struct spec_cert *c,
 {
 	const struct spec *s = &k->start.spec;
 
-	for (uint32_t i = 0; keeper_holds_roots(s, c) && i < c->issuers.n; i++) {
+	for (uint32_t i = 0; spec_holds_roots(s, c) && i < c->issuers.n; i++) {
 		const uint32_t issuer = s->numbers[c->issuers.first + i];
 		AUTO_FREE char *path = keeper_roots_path(k, issuer);
 

@@ -8,7 +8,6 @@
 
 #include "agent/agent.h"
 #include "agent/crlpoint.h"
-#include "agent/keeper_authority.h"
 #include "agent/log.h"
 #include "agent/owncrl.h"
 #include "base/auto.h"
@@ -16,6 +15,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/x509.h"
+#include "store/place.h"
 
 static const char *issuer_name(const struct agent *a, uint32_t i)
 {
@@ -26,7 +26,7 @@ static const char *issuer_name(const struct agent *a, uint32_t i)
 
 static bool has_key(const struct agent *a, uint32_t i, uint32_t key)
 {
-	AUTO_FREE char *path = keeper_cas_path(issuer_name(a, i), key, "root.pem");
+	AUTO_FREE char *path = place_of_ca(issuer_name(a, i), key, "root.pem");
 
 	return a->spec->issuers[i].type == ISSUER_LOCAL && a->root >= 0 &&
 	       file_exists(a->root, path);
@@ -54,7 +54,7 @@ static int see_file(const struct seen_by *by, uint32_t key, const char *file,
 		    bool *found, struct err *e)
 {
 	AUTO_FREE char *path =
-	    keeper_cas_path(issuer_name(by->a, by->issuer), key, file);
+	    place_of_ca(issuer_name(by->a, by->issuer), key, file);
 	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 	uint8_t sum[CRL_HASH_LEN];
@@ -121,7 +121,7 @@ void owncrl_know(struct agent *a)
 
 static char *file_of(const struct agent *a, uint32_t i, uint32_t key)
 {
-	AUTO_FREE char *path = keeper_cas_path(issuer_name(a, i), key, "crl.der");
+	AUTO_FREE char *path = place_of_ca(issuer_name(a, i), key, "crl.der");
 
 	return xasprintf("file://%s/%s", a->state_dir, path);
 }

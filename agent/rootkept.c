@@ -5,7 +5,6 @@
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
-#include "agent/keeper_roots.h"
 #include "agent/rootrule.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -83,7 +82,7 @@ bool rootkept_is_of(const struct agent *a, uint32_t cert, uint32_t issuer)
 
 bool rootkept_holds(const struct agent *a, uint32_t cert)
 {
-	return keeper_holds_roots(a->spec, &a->spec->certs[cert]);
+	return spec_holds_roots(a->spec, &a->spec->certs[cert]);
 }
 
 /* Roots that live certificates of the issuer lead to are what stands in their ca.pem. */

@@ -8,7 +8,6 @@
 #include "agent/agent.h"
 #include "agent/alarm.h"
 #include "agent/job.h"
-#include "agent/keeper_authority.h"
 #include "agent/lend.h"
 #include "agent/log.h"
 #include "agent/messages.h"
@@ -23,6 +22,7 @@
 #include "base/file.h"
 #include "base/mem.h"
 #include "base/x509.h"
+#include "store/place.h"
 
 #define RETRY_FILE_S 60 /* until no worker is left that may read the file of before */
 #define RETRY_DUE_S  30 /* where a certificate is due: it waits by rules of its own */
@@ -74,7 +74,7 @@ static bool is_kept(const struct agent *a, uint32_t n)
 		return false;
 	if (!is_embedded(a, n))
 		return issuer_at(a, n)->trust_by != TRUST_FILE;
-	second = keeper_cas_path(name_of(a, n), 2, "root.pem");
+	second = place_of_ca(name_of(a, n), 2, "root.pem");
 	return file_exists(a->root, second);
 }
 

@@ -175,6 +175,15 @@ char *spec_file_folder(const struct spec *s, const struct spec_file *f)
 	return xstrndup(path, (size_t)(strrchr(path, '/') - path));
 }
 
+bool spec_holds_roots(const struct spec *s, const struct spec_cert *c)
+{
+	for (uint32_t i = 0; i < c->files.n; i++)
+		if (content_is_trust(
+			(enum content_kind)s->files[c->files.first + i].content))
+			return true;
+	return false;
+}
+
 bool spec_crl_takes_away(const struct spec_crl *c, const struct spec_file *f)
 {
 	return (f->on_stale == STALE_UNSET ? c->on_stale : f->on_stale) == STALE_REMOVE;

@@ -107,6 +107,9 @@ bool spec_issuer_by_live(const struct spec_issuer *i);
  * named. That of an ACME CA is for its TLS alone. */
 const char *spec_anchors(const struct spec *s, uint32_t issuer);
 
+/* Whether a file of `c` holds roots. */
+bool spec_holds_roots(const struct spec *s, const struct spec_cert *c);
+
 /* Whether the file `f` of a CRL, or any place that it is written to, is emptied when it has
  * ended and there is no newer one. */
 bool spec_crl_takes_away(const struct spec_crl *c, const struct spec_file *f);

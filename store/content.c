@@ -66,12 +66,6 @@ static int add_combined(struct buf *out, const struct set *set, const struct con
 	return 0;
 }
 
-bool content_is_trust(enum content_kind kind)
-{
-	return kind == CONTENT_CA || kind == CONTENT_HASHED ||
-	       kind == CONTENT_TRUSTSTORE;
-}
-
 static int render(const struct set *set, const struct content *c, struct buf *out,
 		  struct err *e)
 {

@@ -55,7 +55,11 @@ struct content {
 
 /* Whether it holds roots that others are trusted by: such a file is never without those of
  * what is live. */
-bool content_is_trust(enum content_kind kind);
+static inline bool content_is_trust(enum content_kind kind)
+{
+	return kind == CONTENT_CA || kind == CONTENT_HASHED ||
+	       kind == CONTENT_TRUSTSTORE;
+}
 
 /* The bytes of `content`, which is one file, for `set`; `out` is replaced. */
 int content_render(const struct set *set, const struct content *content,

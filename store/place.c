@@ -7,6 +7,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/mem.h"
 
 #define NAME_LONGEST 200 /* leaves room in NAME_MAX for what we put around it */
 
@@ -19,6 +20,12 @@ int place_check(const char *name, struct err *e)
 		return err_set(e, ERR_CONFIG, "\"%.40s\" cannot be a folder's name",
 			       name);
 	return 0;
+}
+
+char *place_of_ca(const char *name, unsigned number, const char *file)
+{
+	return number < 2 ? xasprintf(PLACE_CA "/%s/%s", name, file)
+			  : xasprintf(PLACE_CA "/%s/%u/%s", name, number, file);
 }
 
 int place_open(int root, const char *shelf, const char *name, int *dir, struct err *e)

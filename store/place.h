@@ -28,6 +28,10 @@ struct err;
 /* ERR_CONFIG unless `name` can be the name of a folder of ours. */
 int place_check(const char *name, struct err *e);
 
+/* `file` of key `number` of the embedded CA `name`, below <root>; owned. The first key has
+ * no folder of its own. */
+char *place_of_ca(const char *name, unsigned number, const char *file);
+
 /* Open <root>/SHELF/NAME. *dir is -1 if there is none; without SHELF, ERR_SYS. */
 int place_open(int root, const char *shelf, const char *name, int *dir, struct err *e);
 
