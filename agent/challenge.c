@@ -274,8 +274,8 @@ static void take_place(struct challenges *c, struct token *t,
 }
 
 /* One that comes again is put again, with what it says now. */
-static int accept(struct agent *a, struct group *g, const struct challenge_token *token,
-		  struct err *e)
+static int accept_token(struct agent *a, struct group *g,
+			const struct challenge_token *token, struct err *e)
 {
 	struct challenges *c = a->challenges;
 	struct token *t, *before;
@@ -347,7 +347,7 @@ void challenge_present(struct agent *a, const char *name,
 			     .number = number };
 	c->groups = g;
 	for (size_t i = 0; i < n && e.code == 0; i++)
-		(void)accept(a, g, &tokens[i], &e);
+		(void)accept_token(a, g, &tokens[i], &e);
 	g->err = e;
 	commit_then(a, on_committed, g->id);
 }

@@ -67,7 +67,6 @@ void challenge_withdraw(struct agent *a, const char *name, bool proven);
 
 /* Which programs have declined which names of the order of `name`: each {challenge, name}
  * of WORKER_ORDER, counted in *n; `m` NULL: only counted. */
-#define CHALLENGE_EXCEPTIONS 1000 /* of names that a challenge is not for, at most */
 void challenge_put_declined(const struct agent *a, const char *name, size_t *n,
 			    struct msg *m);
 

@@ -8,7 +8,6 @@
 #include "agent/config_report.h"
 #include "agent/config_value.h"
 #include "agent/listen.h"
-#include "agent/responder.h"
 #include "base/auto.h"
 #include "base/dns.h"
 #include "base/err.h"

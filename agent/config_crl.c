@@ -7,8 +7,8 @@
 #include "agent/config_host.h"
 #include "agent/config_report.h"
 #include "agent/config_value.h"
+#include "agent/crlcall.h"
 #include "agent/lint.h"
-#include "agent/state_crl.h"
 #include "base/auto.h"
 #include "base/mem.h"
 
@@ -32,8 +32,9 @@ static bool read_url(struct config_reader *r, const config_setting_t *s,
 
 	if (url == NULL)
 		return false;
-	if (strlen(url) > CRL_URL_MAX) {
-		config_expected(r, s, "a URL of at most %d characters", CRL_URL_MAX);
+	if (strlen(url) > LIMIT_CRL_ASKED) {
+		config_expected(r, s, "a URL of at most %d characters",
+				LIMIT_CRL_ASKED);
 		return false;
 	}
 	if (path == NULL)

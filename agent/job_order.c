@@ -301,7 +301,7 @@ static void put_exceptions(const struct agent *a, const struct job *j, struct ms
 
 	setbacks_put(&j->setbacks, &n, NULL);
 	challenge_put_declined(a, j->name, &n, NULL);
-	if (n > CHALLENGE_EXCEPTIONS)
+	if (n > LIMIT_EXCEPTIONS)
 		n = 0; /* as if nothing had failed */
 	msg_put_u64(m, n);
 	if (n == 0)

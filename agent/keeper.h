@@ -38,6 +38,7 @@
 
 #include "agent/child.h"
 #include "agent/keeper_batch.h"
+#include "agent/keeper_state.h"
 #include "agent/lend.h"
 #include "agent/roles.h"
 #include "base/buf.h"
@@ -53,16 +54,6 @@ struct keeper_step;
 struct keeper_watch;
 struct msg;
 struct pollfd;
-
-enum keeper_state {
-	KEEPER_LOOKS,   /* plan, status, renew --dry-run */
-	KEEPER_RENEWS,  /* renew, agent, rollback, revoke */
-	KEEPER_FORGETS, /* forget */
-	KEEPER_SIGNS,   /* ca */
-	KEEPER_CHECKS,  /* check --online: whose account it is */
-	KEEPER_OPENS,   /* account: its key, to work with the account */
-	KEEPER_STATES,
-};
 
 /* The account at one issuer: read from disk when it is first needed, then kept. */
 struct keeper_account {
@@ -114,8 +105,6 @@ struct keeper {
 	size_t n_moved;
 	struct keeper_moved moved[KEEPER_BATCH];
 };
-
-enum keeper_state keeper_state_for(const struct request *r);
 
 /* Each reads its fields from m (messages.h) and leaves the answer in it. */
 int keeper_stamp(void *role, struct msg *m, struct err *e);

@@ -362,8 +362,7 @@ int keeper_cas_list(const struct keeper *k, const char *name, X509 *ca, char **l
 	TRY(authority_count(k->root, name, &count, e));
 	for (number = count; number > 1; number--) {
 		AUTO_FREE char *root = place_of_ca(name, number, "root.pem");
-		AUTO_FREE char *below =
-		    place_of_ca(name, number, "intermediate.pem");
+		AUTO_FREE char *below = place_of_ca(name, number, "intermediate.pem");
 
 		TRY(holds(k, root, ca, &held, e));
 		TRY(holds(k, below, ca, &held, e));

@@ -145,8 +145,8 @@ static int embedded(const struct keeper *k, uint64_t issuer, uint64_t key,
 	    spec->issuers[issuer].type != ISSUER_LOCAL)
 		return err_set(e, ERR_PROTO, "issuer %llu is not an embedded CA",
 			       (unsigned long long)issuer);
-	s->path = place_of_ca(keeper_text(k, spec->issuers[issuer].name),
-				  (unsigned)key, "crl.der");
+	s->path = place_of_ca(keeper_text(k, spec->issuers[issuer].name), (unsigned)key,
+			      "crl.der");
 	s->max = LIMIT_CRL_BYTES;
 	return 0;
 }

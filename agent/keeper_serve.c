@@ -9,7 +9,7 @@
 #include "agent/keymaker.h"
 #include "agent/log.h"
 #include "agent/messages.h"
-#include "agent/super.h"
+#include "agent/roles.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -68,7 +68,7 @@ static void serve_lent(struct keeper *k, const struct pollfd *p)
 }
 
 /* No more often than the supervisor takes for a fault that lasts. */
-_Static_assert(KEEPER_ANEW_MS >= SUPER_QUIET_MS, "it would give up");
+_Static_assert(KEEPER_ANEW_MS >= ROLE_QUIET_MS, "it would give up");
 
 static bool may_end(const struct keeper *k)
 {

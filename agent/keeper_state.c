@@ -1,4 +1,6 @@
-#include "agent/keeper.h"
+#include "agent/keeper_state.h"
+
+#include "agent/request.h"
 
 enum keeper_state keeper_state_for(const struct request *r)
 {

@@ -40,6 +40,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "agent/keeper_state.h"
+
 struct err;
 struct keeper;
 struct msg;
@@ -50,12 +52,6 @@ struct spec_crl;
 #define KEEPER_SWEEP        1000 /* takes milliseconds */
 #define KEEPER_SWEEP_MS     30000
 #define KEEPER_ANEW_EACH_MS 1000 /* at most so often is all begun anew */
-
-enum keeper_way {
-	KEEPER_SETS_UP,
-	KEEPER_WATCHES, /* told by the kernel */
-	KEEPER_SWEEPS,  /* ... not of everything */
-};
 
 /* Before the sandbox: for the agent that stays; others get no watch. */
 void keeper_watch_begin(struct keeper *k);

@@ -21,7 +21,12 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#include "agent/responder.h"
+#define RESPONDER_ADDRESSES 16 /* at which challenges are answered, */
+#define RESPONDER_LISTENERS (RESPONDER_ADDRESSES + 1) /* ... and the pages */
+
+#define SERVES_CHALLENGES (1u << 0)
+#define SERVES_PAGES      (1u << 1)
+#define SERVES_ALPN       (1u << 2) /* by TLS: nothing else is served there */
 
 struct sockaddr_un;
 

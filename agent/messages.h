@@ -7,6 +7,8 @@
  */
 #pragma once
 
+#define LIMIT_EXCEPTIONS 1000 /* of WORKER_ORDER: names that a challenge is not for */
+
 enum message {
 	MSG_LATER = 0,  /* never sent: the answer comes later */
 	MSG_FAILED = 1, /* err (msg_put_err) */

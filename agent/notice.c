@@ -9,7 +9,7 @@
 #include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
-#include "agent/keeper_watch.h"
+#include "agent/keeper_state.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/rootwatch.h"

@@ -53,8 +53,7 @@ struct seen_by {
 static int see_file(const struct seen_by *by, uint32_t key, const char *file,
 		    bool *found, struct err *e)
 {
-	AUTO_FREE char *path =
-	    place_of_ca(issuer_name(by->a, by->issuer), key, file);
+	AUTO_FREE char *path = place_of_ca(issuer_name(by->a, by->issuer), key, file);
 	AUTO_CHAIN STACK_OF(X509) *certs = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 	uint8_t sum[CRL_HASH_LEN];

@@ -23,6 +23,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "agent/listen.h"
 #include "agent/responder_reply.h"
 
 struct err;
@@ -30,8 +31,6 @@ struct pollfd;
 struct responder;
 struct responder_tls;
 
-#define RESPONDER_ADDRESSES   16 /* at which challenges are answered, */
-#define RESPONDER_LISTENERS   (RESPONDER_ADDRESSES + 1) /* ... and the pages */
 #define RESPONDER_CONNECTIONS 256
 #define RESPONDER_PER_ADDRESS 16
 #define RESPONDER_SECONDS     2
@@ -39,10 +38,6 @@ struct responder_tls;
 #define RESPONDER_WAIT_S      5
 #define RESPONDER_SEND_S      30
 #define RESPONDER_POLLFDS     (RESPONDER_LISTENERS + RESPONDER_CONNECTIONS)
-
-#define SERVES_CHALLENGES (1u << 0)
-#define SERVES_PAGES      (1u << 1)
-#define SERVES_ALPN       (1u << 2) /* by TLS: nothing else is served there */
 
 struct responder_listener {
 	int fd;

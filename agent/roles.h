@@ -53,6 +53,8 @@ enum role {
 #define ROLE_FD_CONTROL    7 /* agent: the control socket, listening, see control.h */
 #define ROLE_FD_LAST       7
 
+#define ROLE_QUIET_MS 60000 /* after which restarts are forgotten */
+
 #define EXIT_USAGE   2 /* usage or configuration */
 #define EXIT_LOCKED  3
 #define EXIT_NO_NAME 4

@@ -6,15 +6,14 @@
 
 #include <stdint.h>
 
+#include "agent/crlcall.h"
 #include "ca/crl.h"
 
 struct err;
 struct query;
 struct state;
 
-#define CRL_URL_MAX     2048
-#define CRL_VERSION_MAX 256
-#define CRL_ERROR_MAX   512
+#define CRL_ERROR_MAX 512
 
 /* The list of one CA, as it is in the store. */
 struct crl_part {
@@ -25,9 +24,9 @@ struct crl_part {
 	uint64_t n_entries;
 	uint8_t digest[CRL_HASH_LEN]; /* of whom it revokes */
 	uint8_t scope[CRL_HASH_LEN];
-	char url[CRL_URL_MAX + 1]; /* that it came from */
-	char etag[CRL_VERSION_MAX + 1];
-	char last_modified[CRL_VERSION_MAX + 1];
+	char url[LIMIT_CRL_ASKED + 1]; /* that it came from */
+	char etag[LIMIT_CRL_VERSION + 1];
+	char last_modified[LIMIT_CRL_VERSION + 1];
 };
 
 #define CRL_TAKEN_AWAY 1 /* for it has ended, as `written`; no digest */

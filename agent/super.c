@@ -19,7 +19,7 @@
 #include "agent/complete.h"
 #include "agent/control.h"
 #include "agent/hookrun.h"
-#include "agent/keeper.h"
+#include "agent/keeper_state.h"
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "base/auto.h"
@@ -236,7 +236,7 @@ static bool start_over(struct super *s, int status)
 		return false;
 	if (s->stopping)
 		return false;
-	if (clock_boot_ms() - s->restarted_ms > SUPER_QUIET_MS)
+	if (clock_boot_ms() - s->restarted_ms > ROLE_QUIET_MS)
 		s->restarts = 0;
 	s->restarted_ms = clock_boot_ms();
 	if (s->restarts++ >= SUPER_RESTARTS) {

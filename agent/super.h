@@ -40,9 +40,8 @@
 struct err;
 struct hookruns;
 
-#define SUPER_QUIET_MS 60000 /* after which restarts are forgotten */
-#define SUPER_RESTARTS 3     /* in a row */
-#define SUPER_PROCS    80    /* agent, keeper, responder, workers, and some that end */
+#define SUPER_RESTARTS 3  /* in a row */
+#define SUPER_PROCS    80 /* agent, keeper, responder, workers, and some that end */
 #define SUPER_STOP_MS  10000
 #define SUPER_ASK_MS   5500 /* of them: for what must not be cut, */
 #define SUPER_LAST_MS  2200 /* for connections to be answered; hooks need 2 s to die */

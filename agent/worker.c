@@ -116,7 +116,7 @@ static int get_task(const struct worker *w, struct msg *m, struct worker_task *t
 	t->is_new = msg_get_u64(m) != 0;
 	t->out = name_set_get(m);
 	t->n_except = (size_t)msg_get_u64(m);
-	if (t->n_except > CHALLENGE_EXCEPTIONS)
+	if (t->n_except > LIMIT_EXCEPTIONS)
 		return err_set(e, ERR_PROTO, "too many exceptions");
 	for (size_t i = 0; i < t->n_except; i++) {
 		t->except[i].challenge = msg_get_u64(m);

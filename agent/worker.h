@@ -23,8 +23,8 @@
 #include <stdint.h>
 
 #include "acme/client.h"
-#include "agent/challenge.h"
 #include "agent/dns_task.h"
+#include "agent/messages.h"
 #include "agent/name_set.h"
 #include "base/msg.h"
 #include "ca/cfssl.h"
@@ -48,7 +48,7 @@ struct worker_task {
 	struct {
 		uint64_t challenge;
 		const char *name;
-	} except[CHALLENGE_EXCEPTIONS];
+	} except[LIMIT_EXCEPTIONS];
 };
 
 /* What has come of it. */

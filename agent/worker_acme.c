@@ -6,7 +6,6 @@
 #include "acme/order.h"
 #include "acme/refusal.h"
 #include "acme/registration.h"
-#include "agent/challenge.h"
 #include "agent/link.h"
 #include "agent/messages.h"
 #include "agent/name_set.h"

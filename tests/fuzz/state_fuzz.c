@@ -109,9 +109,9 @@ static int on_setback(void *arg, const struct setback_row *r)
 
 static void is_part(const struct crl_part *p)
 {
-	assert(p->number.len <= CRL_NUMBER_MAX && strlen(p->url) <= CRL_URL_MAX);
-	assert(strlen(p->etag) <= CRL_VERSION_MAX);
-	assert(strlen(p->last_modified) <= CRL_VERSION_MAX);
+	assert(p->number.len <= CRL_NUMBER_MAX && strlen(p->url) <= LIMIT_CRL_ASKED);
+	assert(strlen(p->etag) <= LIMIT_CRL_VERSION);
+	assert(strlen(p->last_modified) <= LIMIT_CRL_VERSION);
 }
 
 static int on_crl(void *arg, const char *name, const struct crl_memory *m)
