@@ -12,6 +12,7 @@
 #include "agent/meta.h"
 #include "agent/nextkey.h"
 #include "agent/owncrl.h"
+#include "agent/pool.h"
 #include "agent/reachcall.h"
 #include "agent/rootkept.h"
 #include "agent/rootrule.h"
@@ -50,6 +51,8 @@ int keying_begin(struct agent *a, struct job *j, struct err *e)
 	msg_put_u64(&m, due_needs_new_key(j->why, &a->certs[j->cert], clock_now()));
 	link_call_in_turn(&a->keeper, is_slow ? LINK_SLOWLY : LINK_LAST, &m,
 			  job_answered, j->id);
+	if (job_by_worker(a, j))
+		pool_expect(a->pool, j->issuer);
 	return 0;
 }
 

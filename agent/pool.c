@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/log.h"
 #include "agent/messages.h"
+#include "agent/pool_queue.h"
 #include "agent/super.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -15,23 +16,15 @@ _Static_assert(2 * POOL_MAX + 3 < SUPER_PROCS,
 
 #define OTHERS 2 /* groups that are no issuer's */
 
-struct waiting {
-	struct waiting *next;
-	struct pool_task task;
-	int64_t since_ms;
-};
-
 /* The workers of one issuer, or those that probe, and what waits for them. */
 struct group {
 	unsigned most;    /* workers */
 	unsigned workers; /* there, or on their way */
 	unsigned coming;  /* of them */
-	unsigned n_waiting;
 	bool once;       /* each worker does one task */
 	bool proven;     /* a worker has got somewhere there */
 	int64_t pace_ms; /* of the fastest task; 0: none has been done */
-	struct waiting *first;
-	struct waiting *last;
+	struct pool_queue waiting;
 };
 
 enum place {
@@ -80,22 +73,9 @@ struct pool *pool_new(struct agent *a)
 	return p;
 }
 
-static struct waiting *shift(struct group *g)
-{
-	struct waiting *w = g->first;
-
-	if (w == NULL)
-		return NULL;
-	g->first = w->next;
-	if (g->first == NULL)
-		g->last = NULL;
-	g->n_waiting--;
-	return w;
-}
-
 void pool_free(struct pool *p)
 {
-	struct waiting *w;
+	struct pool_task lost;
 
 	if (p == NULL)
 		return;
@@ -103,8 +83,8 @@ void pool_free(struct pool *p)
 		if (p->workers[i].place >= THERE)
 			link_close(&p->workers[i].link);
 	for (unsigned i = 0; i < p->n_issuers + OTHERS; i++)
-		while ((w = shift(&p->groups[i])) != NULL)
-			free(w);
+		while (pool_queue_next(&p->groups[i].waiting, &lost))
+			;
 	free(p->groups);
 	free(p);
 }
@@ -282,12 +262,10 @@ static struct worker *free_place(struct pool *p, const struct group *g)
 
 static void fail_waiting(struct pool *p, struct group *g, const struct err *e)
 {
-	struct waiting *w;
+	struct pool_task task;
 
-	while ((w = shift(g)) != NULL) {
-		w->task.done(p->agent, w->task.number, NULL, e);
-		free(w);
-	}
+	while (pool_queue_next(&g->waiting, &task))
+		task.done(p->agent, task.number, NULL, e);
 }
 
 static void on_started(void *arg, uint32_t number, struct msg *m,
@@ -356,78 +334,55 @@ static bool pays(const struct pool *p, const struct group *g)
 	const int64_t pace_ms = g->pace_ms > 0 ? g->pace_ms : POOL_PACE_MS;
 	const int64_t now = clock_awake_ms();
 
-	if (g->first == NULL || g->workers >= g->most)
+	if (g->waiting.n == 0 || g->workers >= g->most)
 		return false;
 	if (g->workers == 0)
 		return true;
 	if (probes(p, g)) /* they wait for others most of the time */
-		return g->n_waiting > g->coming;
+		return g->waiting.n > g->coming;
 	if (!g->proven)
-		return g->coming == 0 && now - g->first->since_ms > POOL_ALONE_MS;
+		return g->coming == 0 &&
+		       pool_queue_waits_ms(&g->waiting, now) > POOL_ALONE_MS;
 	if (g->once) /* what waits needs new ones whatever happens */
-		return g->n_waiting > g->coming;
-	if (g->n_waiting * pace_ms > g->workers * (pace_ms + POOL_START_MS))
+		return g->waiting.n > g->coming;
+	if (g->waiting.n * pace_ms > g->workers * (pace_ms + POOL_START_MS))
 		return true;
 	return all_take_long(p, g, now);
 }
 
 static void feed(struct pool *p, struct group *g)
 {
+	struct pool_task task;
 	struct worker *w;
 
-	while (g->first != NULL && (w = idle_one(p, g)) != NULL) {
-		struct waiting *next = shift(g);
-
-		give(w, &next->task);
-		free(next);
-	}
+	while ((w = idle_one(p, g)) != NULL && pool_queue_next(&g->waiting, &task))
+		give(w, &task);
 	while (pays(p, g) && start_one(p, g))
 		;
 }
 
 /* -- for others -- */
 
+void pool_expect(struct pool *p, uint32_t issuer)
+{
+	struct group *g = group_of(p, issuer);
+
+	if (g->workers == 0)
+		(void)start_one(p, g);
+}
+
 void pool_call(struct pool *p, const struct pool_task *task)
 {
 	struct group *g = group_of(p, task->issuer);
-	struct waiting *w = xcalloc(1, sizeof(*w));
 
-	w->task = *task;
-	w->since_ms = clock_awake_ms();
-	if (g->last == NULL)
-		g->first = w;
-	else
-		g->last->next = w;
-	g->last = w;
-	g->n_waiting++;
+	pool_queue_add(&g->waiting, task);
 	feed(p, g);
-}
-
-static bool take_back(struct group *g, uint32_t number, link_done *done)
-{
-	struct waiting *before = NULL;
-
-	for (struct waiting *w = g->first; w != NULL; before = w, w = w->next) {
-		if (w->task.number != number || w->task.done != done)
-			continue;
-		if (before == NULL) {
-			free(shift(g));
-			return true;
-		}
-		before->next = w->next;
-		if (g->last == w)
-			g->last = before;
-		g->n_waiting--;
-		free(w);
-		return true;
-	}
-	return false;
 }
 
 bool pool_take_back(struct pool *p, uint32_t number, link_done *done)
 {
 	for (unsigned i = 0; i < p->n_issuers + OTHERS; i++)
-		if (take_back(&p->groups[i], number, done))
+		if (pool_queue_take_back(&p->groups[i].waiting, number, done))
 			return true;
 	return false;
 }
@@ -482,7 +437,7 @@ void pool_rest(struct pool *p)
 	const struct group *g = &p->groups[p->n_issuers];
 	struct worker *w;
 
-	while (g->first == NULL && (w = idle_one(p, g)) != NULL)
+	while (g->waiting.n == 0 && (w = idle_one(p, g)) != NULL)
 		let_go(w);
 }
 

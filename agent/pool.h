@@ -5,7 +5,7 @@
  * and nothing else.
  *
  * A worker is not free: a process, a handshake, a directory. The first comes with the
- * first task; another only when it pays: when those that are there, going on as fast as
+ * first task, or while the key for that is made (pool_expect()); another only when it pays: when those that are there, going on as fast as
  * the fastest task so far, would take longer for what waits than one more takes to come
  * and begin. So many short orders at a CA nearby are cleared by a few workers,
  * and a CA that is far away is asked by as many at once as it may be (`parallel`). One
@@ -60,6 +60,9 @@ struct pool_task {
 
 struct pool *pool_new(struct agent *a);
 void pool_free(struct pool *p);
+
+/* A task of `issuer` is about to come: the first worker there starts meanwhile. */
+void pool_expect(struct pool *p, uint32_t issuer);
 
 void pool_call(struct pool *p, const struct pool_task *task);
 
