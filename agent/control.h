@@ -19,9 +19,12 @@
  *
  * What only shows what is known (status, plan, history, crl) the agent answers itself, to all who
  * may connect: CONTROL_OUTPUT and CONTROL_DONE at once, printed by the functions that print
- * it without an agent. Where runtime_dir is the default one it is asked before the
- * configuration is read, which takes longer than all the rest: an agent that has read the
- * same file and no other, to which nobody has written since, knows what it says.
+ * it without an agent.
+ *
+ * Where runtime_dir is the default one it is asked before the configuration is read and
+ * the lock looked at, which takes longer than all the rest of a command: an agent that has
+ * read the same file and no other, to which nobody has written since, knows what it says,
+ * and holds the lock. On any other answer than that it is done the command goes the long way.
  */
 #pragma once
 
@@ -56,9 +59,11 @@ int control_may(const struct request *r, uid_t uid, uid_t owner, struct err *e);
 /* Have the agent do it, and copy what it says. Exit status; ERR_BUSY: none answers. */
 int control_ask(const char *runtime_dir, const struct request *r, struct err *e);
 
-/* Have it shown by an agent in `runtime_dir` that has read the configuration at `path`, as
- * long as that does not keep one waiting. Exit status; ERR_BUSY: none does. */
-int control_glance(const char *runtime_dir, const char *path, const struct request *r);
+/* The same by an agent in `runtime_dir` (NULL: there is none) that has read the configuration
+ * at `path`; what only shows, as long as that does not keep one waiting. Exit status;
+ * ERR_BUSY: none does. */
+int control_glance(const char *runtime_dir, const char *path, const struct request *r,
+		   struct err *e);
 
 /* The process of the agent that answers there, and since when; 0: none does. */
 void control_look(const char *runtime_dir, int64_t *pid, int64_t *since);

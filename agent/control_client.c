@@ -146,47 +146,61 @@ static int ask_kept(struct asking *a, const struct sockaddr_un *sa,
 	return rc;
 }
 
-int control_ask(const char *runtime_dir, const struct request *r, struct err *e)
+/* As long as one has to wait: an agent that is about to be another, or at work for
+ * somebody else. ERR_NET and begun: it has ended with what was asked for. */
+static int ask_patiently(struct asking *a, const struct sockaddr_un *sa,
+			 const struct request *r, struct err *e)
 {
 	int64_t since_ms = clock_boot_ms();
-	struct asking a = asking_for(-1);
-	struct sockaddr_un sa;
 	sigset_t none, before;
 	int rc;
 
-	TRY(control_address(runtime_dir, &sa, e));
 	sigemptyset(&none); /* a person ends this, and with it what was asked for */
 	sigprocmask(SIG_SETMASK, &none, &before);
-	while ((rc = ask_kept(&a, &sa, r, &since_ms, e)) == ERR_NET && !a.begun &&
+	while ((rc = ask_kept(a, sa, r, &since_ms, e)) == ERR_NET && !a->begun &&
 	       clock_boot_ms() < since_ms + ASK_MS)
 		(void)poll(NULL, 0, COPY_MS);
 	sigprocmask(SIG_SETMASK, &before, NULL);
-	auto_fd_(&a.streams[0].from);
-	auto_fd_(&a.streams[1].from);
-	if (rc == ERR_NET)
-		return err_set(e, ERR_NET, "the agent has ended");
+	return rc == ERR_NET ? err_set(e, ERR_NET, "the agent has ended") : rc;
+}
+
+static void asked(struct asking *a)
+{
+	auto_fd_(&a->streams[0].from);
+	auto_fd_(&a->streams[1].from);
+}
+
+int control_ask(const char *runtime_dir, const struct request *r, struct err *e)
+{
+	struct asking a = asking_for(-1);
+	struct sockaddr_un sa;
+	int rc;
+
+	TRY(control_address(runtime_dir, &sa, e));
+	rc = ask_patiently(&a, &sa, r, e);
+	asked(&a);
 	return rc < 0 ? rc : a.status;
 }
 
-int control_glance(const char *runtime_dir, const char *path, const struct request *r)
+int control_glance(const char *runtime_dir, const char *path, const struct request *r,
+		   struct err *e)
 {
-	struct asking a = asking_for(GLANCE_MS);
+	struct asking a = asking_for(request_shows(r) ? GLANCE_MS : -1);
 	struct request marked = *r;
 	struct sockaddr_un sa;
 	struct stat st;
-	struct err e;
 	int rc;
 
 	if (runtime_dir == NULL || stat(path, &st) < 0 ||
-	    control_address(runtime_dir, &sa, &e) < 0)
+	    control_address(runtime_dir, &sa, e) < 0)
 		return ERR_BUSY;
 	marked.mark = spec_mark(&st);
-	rc = ask(&a, &sa, &marked, &e);
-	auto_fd_(&a.streams[0].from);
-	auto_fd_(&a.streams[1].from);
-	if (rc == 0)
-		return a.status;
-	return a.begun ? EXIT_FAILURE : ERR_BUSY;
+	rc = request_shows(r) ? ask(&a, &sa, &marked, e)
+			      : ask_patiently(&a, &sa, &marked, e);
+	asked(&a);
+	if (rc < 0)
+		return a.begun ? rc : ERR_BUSY;
+	return a.status;
 }
 
 void control_look(const char *runtime_dir, int64_t *pid, int64_t *since)

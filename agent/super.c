@@ -362,8 +362,9 @@ static int run(struct super *s, struct err *e)
 		return e->code;
 	if (s->request->command == COMMAND_INSPECT)
 		return super_inspect(s, sigfd, e);
-	if (request_shows(s->request) &&
-	    (status = control_glance(s->home_runtime, s->path, s->request)) >= 0)
+	if ((request_shows(s->request) || request_writes(s->request)) && !s->is_daemon &&
+	    (status = control_glance(s->home_runtime, s->path, s->request, e)) !=
+		ERR_BUSY)
 		return status;
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
 	if ((s->request->flags & REQUEST_NAMES) != 0) {

@@ -85,7 +85,7 @@ ends_with() { # STATUS WORDS...: it may have to wait for an agent that is busy
 }
 
 # Without the role that reads it nobody else knows what the configuration says.
-test_an_agent_shows_what_it_has_read_until_somebody_writes_to_it() {
+test_an_agent_shows_and_does_what_it_has_read_until_somebody_writes_to_it() {
 	home <<-C
 	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; },
 		{ name = "api"; names = "api.example.org"; issuer = "local"; } );
@@ -105,6 +105,10 @@ test_an_agent_shows_what_it_has_read_until_somebody_writes_to_it() {
 	until_true 60 ends_with 0 plan
 	until_true 60 ends_with 0 history
 	until_true 60 ends_with 4 status nobody
+	expect 0 everleaf renew --force www
+	says out "www: renewed, generation 2"
+	expect 4 everleaf renew nobody
+	is 1 "$(grep -c "no certificate has that name" err)"
 	touch $conf
 	not everleaf status
 	mv bin/away bin/everleaf-config
