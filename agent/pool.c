@@ -21,9 +21,9 @@ struct group {
 	unsigned most;    /* workers */
 	unsigned workers; /* there, or on their way */
 	unsigned coming;  /* of them */
-	bool once;       /* each worker does one task */
-	bool proven;     /* a worker has got somewhere there */
-	int64_t pace_ms; /* of the fastest task; 0: none has been done */
+	bool once;        /* each worker does one task */
+	bool proven;      /* a worker has got somewhere there */
+	int64_t pace_ms;  /* of the fastest task; 0: none has been done */
 	struct pool_queue waiting;
 };
 

@@ -316,6 +316,16 @@ static void say_valid(const struct super *s)
 	fflush(stdout);
 }
 
+/* Before anything is read or started; ERR_BUSY: it is for us to do. */
+static int ask_first(const struct super *s, struct err *e)
+{
+	const struct request *r = s->request;
+
+	if (s->is_daemon || !(request_shows(r) || request_writes(r)))
+		return ERR_BUSY;
+	return control_glance(s->home_runtime, s->path, r, e);
+}
+
 /* The lock is held, or not for us to take: perhaps by an agent, which does it. */
 static int ask_agent(struct super *s, struct err *e)
 {
@@ -362,9 +372,8 @@ static int run(struct super *s, struct err *e)
 		return e->code;
 	if (s->request->command == COMMAND_INSPECT)
 		return super_inspect(s, sigfd, e);
-	if ((request_shows(s->request) || request_writes(s->request)) && !s->is_daemon &&
-	    (status = control_glance(s->home_runtime, s->path, s->request, e)) !=
-		ERR_BUSY)
+	status = ask_first(s, e);
+	if (status != ERR_BUSY)
 		return status;
 	TRY(super_configure(s, &s->snapshot, &s->spec, e));
 	if ((s->request->flags & REQUEST_NAMES) != 0) {

@@ -111,8 +111,7 @@ static void *resize(void *p, size_t size, const char *file, int line)
 void key_openssl_begin(void)
 {
 	CRYPTO_set_mem_functions(get, resize, let_go);
-	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT,
-			    NULL);
+	OPENSSL_init_crypto(OPENSSL_INIT_NO_LOAD_CONFIG | OPENSSL_INIT_NO_ATEXIT, NULL);
 }
 
 const char *key_type_word(enum key_type type)

@@ -390,6 +390,19 @@ static void put_row(struct world *w, uint64_t wanted, const char *issuer,
 
 /* -- tests -- */
 
+static void a_worker_comes_while_the_key_is_made(void **state)
+{
+	struct world *w = *state;
+
+	job_begin(&w->agent, ONE, WHY_MISSING);
+	turn(w);
+	give_worker(w);
+	assert_true(w->worker >= 0);
+	assert_int_equal(take(w->worker).type, 0);
+	(void)give_key(w);
+	assert_string_equal(take_order(w).url, "");
+}
+
 static void an_order_is_on_disk_before_the_worker_goes_on(void **state)
 {
 	struct world *w = *state;
@@ -961,6 +974,7 @@ int main(void)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, world_in, world_out)
 	const struct CMUnitTest tests[] = {
+		CASE(a_worker_comes_while_the_key_is_made),
 		CASE(an_order_is_on_disk_before_the_worker_goes_on),
 		CASE(an_order_that_is_over_is_forgotten_before_the_worker_goes_on),
 		CASE(an_order_is_kept_where_it_can_be_gone_on_with),

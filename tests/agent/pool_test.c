@@ -208,6 +208,34 @@ static void the_first_question_brings_a_worker(void **state)
 	assert_true(p->told[2]);
 }
 
+static void a_worker_that_is_expected_is_there_for_the_first_task(void **state)
+{
+	struct play *p = *state;
+
+	pool_expect(p->agent.pool, NEAR);
+	pool_expect(p->agent.pool, NEAR);
+	assert_int_equal(supervise(p, false), 1);
+	pool_expect(p->agent.pool, NEAR);
+	call_of(p, NEAR, 1);
+	assert_int_equal(supervise(p, false), 0);
+	assert_true(work(p, 0));
+	assert_true(p->told[1]);
+	assert_int_equal(p->code[1], 0);
+}
+
+static void where_one_that_is_expected_does_not_come_the_task_brings_one(void **state)
+{
+	struct play *p = *state;
+
+	pool_expect(p->agent.pool, NEAR);
+	assert_int_equal(supervise(p, true), 1);
+	call_of(p, NEAR, 1);
+	assert_false(p->told[1]);
+	assert_int_equal(supervise(p, false), 1);
+	assert_true(work(p, 0));
+	assert_int_equal(p->code[1], 0);
+}
+
 static void a_worker_that_is_given_a_key_does_one_task(void **state)
 {
 	struct play *p = *state;
@@ -554,6 +582,8 @@ int main(void)
 #define CASE(f) cmocka_unit_test_setup_teardown(f, play_in, play_out)
 	const struct CMUnitTest tests[] = {
 		CASE(the_first_question_brings_a_worker),
+		CASE(a_worker_that_is_expected_is_there_for_the_first_task),
+		CASE(where_one_that_is_expected_does_not_come_the_task_brings_one),
 		CASE(there_are_no_more_workers_than_may_be),
 		CASE(a_few_short_tasks_do_not_bring_many_workers),
 		CASE(tasks_that_take_long_bring_many),
