@@ -29,16 +29,17 @@ const char *hookrun_home(const char *home)
 	return home != NULL ? home : "/";
 }
 
-/* A pipe that we read from without waiting. */
+/* A pipe that we read from without waiting: who waited would hear nothing else. */
 static int make_pipe(int *ours, int *theirs, struct err *e)
 {
 	int pipes[2];
 
 	if (pipe2(pipes, O_CLOEXEC) != 0)
 		return err_sys(e, "pipe");
-	fcntl(pipes[0], F_SETFL, O_NONBLOCK); /* our end only */
 	*ours = pipes[0];
 	*theirs = pipes[1];
+	if (fcntl(*ours, F_SETFL, O_NONBLOCK) < 0) /* our end only */
+		return err_sys(e, "a pipe that is read without waiting");
 	return 0;
 }
 

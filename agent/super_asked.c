@@ -139,17 +139,30 @@ int super_asked(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
-/* Roles, hooks and we ourselves say it to the one who asked. */
-static void swap_streams(struct super_asked *q)
+/* What is said goes to q->out from now on. */
+static void point_streams(struct super_asked *q)
 {
 	fflush(stdout);
 	for (int i = 0; i < 2; i++) {
-		int other = fcntl(STDOUT_FILENO + i, F_DUPFD_CLOEXEC, 3);
-
 		dup2(q->out[i], STDOUT_FILENO + i);
 		close(q->out[i]);
-		q->out[i] = other;
+		q->out[i] = -1;
 	}
+}
+
+/* Roles, hooks and we ourselves say it to the one who asked. Without a way back nothing is
+ * begun: all that follows would be said to nobody. */
+static int turn_streams(struct super_asked *q, struct err *e)
+{
+	AUTO_FD int out = fcntl(STDOUT_FILENO, F_DUPFD_CLOEXEC, 3);
+	AUTO_FD int log = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, 3);
+
+	if (out < 0 || log < 0)
+		return err_sys(e, "keep the log");
+	point_streams(q);
+	q->out[0] = take_fd(&out);
+	q->out[1] = take_fd(&log);
+	return 0;
 }
 
 bool super_asked_begin(struct super *s)
@@ -160,12 +173,12 @@ bool super_asked_begin(struct super *s)
 
 	if (q->conn < 0)
 		return false;
-	if (open_stream(q, 0, &m, &e) < 0 || open_stream(q, 1, &m, &e) < 0) {
+	if (open_stream(q, 0, &m, &e) < 0 || open_stream(q, 1, &m, &e) < 0 ||
+	    turn_streams(q, &e) < 0) {
 		log_warn("asked by user %u: %s", q->uid, e.text);
 		forget(q);
 		return false;
 	}
-	swap_streams(q);
 	q->begun = true;
 	q->own = s->request;
 	s->request = &q->request;
@@ -176,7 +189,7 @@ void super_asked_end(struct super *s, int status)
 {
 	struct super_asked *q = &s->asked;
 
-	swap_streams(q);
+	point_streams(q);
 	s->request = q->own;
 	role_log(ROLES, s->request, &s->spec);
 	log_info("asked by user %u for %s: exit status %d", q->uid,

@@ -14,13 +14,19 @@
 
 #define ERRNO_MAX 200
 
+/* ENOTCONN: libcurl asked whom it is connected to when that one had reset it. */
+static bool is_of_peer(int error)
+{
+	return error == ECONNRESET || error == EPIPE || error == ECONNABORTED ||
+	       error == ENOTCONN;
+}
+
 /* What the system said, if it is not that the peer has gone: that is ours, and in the words
  * of both libraries. 0: nothing. */
 static int local_error(const char *why)
 {
 	for (int i = 1; i < ERRNO_MAX; i++)
-		if (i != ECONNRESET && i != EPIPE && i != ECONNABORTED &&
-		    strstr(why, strerror(i)) != NULL)
+		if (!is_of_peer(i) && strstr(why, strerror(i)) != NULL)
 			return i;
 	return 0;
 }
@@ -66,7 +72,7 @@ static void tell_tls(const char *why, struct buf *out)
 
 static bool is_of_connection(const char *why)
 {
-	return strcasestr(why, "failure") != NULL || strstr(why, "SSL_") != NULL ||
+	return strstr(why, strerror(ENOTCONN)) != NULL || strcasestr(why, "failure") != NULL || strstr(why, "SSL_") != NULL ||
 	       strstr(why, "eof") != NULL;
 }
 

@@ -1,4 +1,5 @@
 /* hookrun: a hook is given what the contract lists, whole, and nothing else. */
+#include <seccomp.h>
 #include <signal.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
@@ -167,6 +168,43 @@ static void a_value_that_must_not_be_is_a_result(void **state)
 	world_close(&w);
 }
 
+/* In a child. */
+static void run_where_pipes_are_waited_for(void)
+{
+	const struct scmp_arg_cmp flags = { 1, SCMP_CMP_EQ, F_SETFL, 0 };
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	struct hookrun_result r;
+	struct world w;
+
+	world_open(&w);
+	add_sh(&w, "h", "exec sleep 3", 30);
+	world_start(&w);
+	seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EIO), SCMP_SYS(fcntl), 1, &flags);
+	if (seccomp_load(f) < 0)
+		_exit(77);
+	r = run(&w, 0);
+	printf("%s\n", r.text);
+	fflush(stdout);
+	world_close(&w);
+	_exit(r.ok || strcmp(r.text, "not started: a pipe that is read without waiting: "
+				     "Input/output error") != 0);
+}
+
+/* Its output would be waited for, and nothing else heard: neither its time nor a signal. */
+static void a_hook_whose_output_would_be_waited_for_is_not_started(void **state)
+{
+	pid_t pid = fork();
+	int status;
+
+	(void)state;
+	if (pid == 0)
+		run_where_pipes_are_waited_for();
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 static void a_hook_runs_as_its_user(void **state)
 {
 	static const char script[] = "[ \"$(id -u):$(id -g):$(id -G)\" = "
@@ -205,6 +243,8 @@ int main(void)
 		cmocka_unit_test(odd_arguments_arrive_as_they_are),
 		cmocka_unit_test(a_long_value_arrives),
 		cmocka_unit_test(a_value_that_must_not_be_is_a_result),
+		cmocka_unit_test(
+		    a_hook_whose_output_would_be_waited_for_is_not_started),
 		cmocka_unit_test(a_hook_runs_as_its_user),
 	};
 

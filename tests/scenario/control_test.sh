@@ -159,6 +159,26 @@ test_the_end_of_the_agent_ends_what_was_asked_of_it() {
 	[ ! -e run/agent.sock ]
 }
 
+is_traced() { # PID
+	[ "$(awk '/^TracerPid:/ { print $2 }' "/proc/$1/status")" != 0 ]
+}
+
+# The log is what is kept meanwhile; who asks has a new try, a daemon without a log has none.
+test_what_a_daemon_says_is_heard_though_a_request_could_not_begin() {
+	strace -o traced true || skip "strace (Debian: strace) cannot trace here"
+	running
+	strace -qq -o traced -e trace=fcntl -e inject=fcntl:error=EMFILE:when=1 -p $run &
+	started $!
+	until_true 60 is_traced $run
+	expect 1 everleaf renew --force www
+	until_true 60 said "keep the log: Too many open files"
+	kill %%
+	expect 0 everleaf renew --force www
+	until_true 60 said "for renew: exit status 0"
+	is 2 "$(live www)"
+	stop_agent
+}
+
 test_a_request_outlives_an_agent_that_dies() {
 	is_asked_slowly
 	kill -9 "$(role agent)"
