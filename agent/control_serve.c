@@ -8,7 +8,6 @@
 #include "agent/control.h"
 #include "agent/log.h"
 #include "agent/messages.h"
-#include "agent/version.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -88,18 +87,6 @@ static void hand_over(struct peer *p, const struct request *r)
 	link_call(&a->super, &m, on_taken, 0);
 }
 
-/* A new one was installed while this agent runs. By another one a number may stand for
- * another command. */
-static int check_version(const char *version, struct err *e)
-{
-	if (strcmp(version, EVERLEAF_VERSION) != 0)
-		return err_set(e, ERR_CONFIG,
-			       "the agent is of version %s, this command of %.20s: "
-			       "restart everleaf",
-			       EVERLEAF_VERSION, version);
-	return 0;
-}
-
 static int understand(struct peer *p, struct request *r, struct err *e)
 {
 	const struct agent *a = p->control->agent;
@@ -108,7 +95,7 @@ static int understand(struct peer *p, struct request *r, struct err *e)
 
 	if (m->type != CONTROL_ASK)
 		return err_set(e, ERR_PROTO, "message %u is no request", m->type);
-	TRY(check_version(msg_get_str(m), e));
+	TRY(role_same_version(msg_get_str(m), "this command", "the agent", e));
 	request_get(m, r);
 	TRY(msg_end(m, e));
 	if (r->mark != 0 && r->mark != a->spec->global->mark)

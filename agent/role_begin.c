@@ -8,7 +8,6 @@
 #include "agent/log.h"
 #include "agent/messages.h"
 #include "agent/roles.h"
-#include "agent/version.h"
 #include "base/err.h"
 #include "base/sandbox.h"
 
@@ -27,17 +26,6 @@ static const struct power {
 	[ROLE_INSPECT] = { SANDBOX_CONFIG, 0 },
 };
 
-/* A new version was installed under a supervisor that runs. */
-static int check_version(const char *version, struct err *e)
-{
-	if (strcmp(version, EVERLEAF_VERSION) != 0)
-		return err_set(e, ERR_CONFIG,
-			       "the supervisor is of version %.20s, this role of %s: "
-			       "restart everleaf",
-			       version, EVERLEAF_VERSION);
-	return 0;
-}
-
 static int read_start(struct role_start *s, struct err *e)
 {
 	struct msg *m = &s->msg;
@@ -48,7 +36,7 @@ static int read_start(struct role_start *s, struct err *e)
 			       "message %u before the start: the supervisor is of "
 			       "another version, restart everleaf",
 			       m->type);
-	TRY(check_version(msg_get_str(m), e));
+	TRY(role_same_version(msg_get_str(m), "the supervisor", "this role", e));
 	request_get(m, &s->request);
 	s->host_id = msg_get_str(m);
 	s->store = msg_get_u64(m);

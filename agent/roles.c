@@ -3,6 +3,7 @@
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <unistd.h>
 
 #include "agent/log.h"
@@ -73,6 +74,17 @@ int role_printed(int status, bool was_asked_for)
 		return status; /* a pipe that nobody reads */
 	log_error("standard output: it cannot be written to");
 	return status == EXIT_SUCCESS && was_asked_for ? EXIT_FAILURE : status;
+}
+
+int role_same_version(const char *version, const char *whose, const char *ours,
+		      struct err *e)
+{
+	if (strcmp(version, EVERLEAF_VERSION) == 0)
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		       "%s is of version %.20s, %s of " EVERLEAF_VERSION
+		       ": restart everleaf",
+		       whose, version, ours);
 }
 
 void role_start_put(struct msg *m, const struct role_start *s)

@@ -205,8 +205,10 @@ static void a_command_of_another_version_is_refused(void **state)
 	assert_int_equal(m.type, MSG_FAILED);
 	msg_get_err(&m, &said);
 	assert_int_equal(said.code, ERR_CONFIG);
-	assert_string_equal(said.text, "the agent is of version " EVERLEAF_VERSION
-				       ", this command of 0.0.1: restart everleaf");
+	assert_string_equal(
+	    said.text,
+	    "this command is of version 0.0.1, the agent of " EVERLEAF_VERSION
+	    ": restart everleaf");
 	kill(t->pid, SIGTERM);
 	assert_int_equal(tree_wait(t, 20000), 0);
 }
