@@ -96,6 +96,7 @@ static void clear(struct lint *l)
 	for (size_t i = 0; i < l->n_values; i++) {
 		free(l->values[i].text);
 		free(l->values[i].more);
+		buf_done(&l->values[i].said);
 	}
 	for (size_t i = 0; i < l->n_files; i++)
 		free(l->files[i]);
@@ -103,7 +104,6 @@ static void clear(struct lint *l)
 	free(TAKE(l->scopes));
 	free(TAKE(l->files));
 	free(TAKE(l->base));
-	buf_done(&l->said);
 	l->n_values = l->n_files = 0;
 	l->n_scopes = 0;
 	l->cut = false;

@@ -65,7 +65,9 @@ struct lint_value {
 	const char *file; /* borrowed */
 	unsigned line;
 	uint32_t scope;
-	size_t before; /* in that scope, from 1; 0: none */
+	size_t before;   /* in that scope, from 1; 0: none */
+	size_t first;    /* of its line, from 0: whose `said` is that of the line */
+	struct buf said; /* owned: the warnings, a line each */
 };
 
 /* A block, or all that is in none. */
@@ -116,7 +118,6 @@ struct lint {
 	char **files;
 	size_t n_files;
 	const char *file; /* that is being read; borrowed from `files` */
-	struct buf said;  /* owned: the warnings, a line each */
 	unsigned depth;
 	bool cut;      /* not all of it was read */
 	size_t n_read; /* files, octets: of all servers */

@@ -19,6 +19,17 @@ uint32_t lint_scope(struct lint *l, uint32_t parent)
 	return l->n_scopes++;
 }
 
+/* The first setting of the line that the next one stands in. */
+static size_t first_of(const struct lint *l, unsigned line)
+{
+	const struct lint_value *last;
+
+	if (l->n_values == 0)
+		return 0;
+	last = &l->values[l->n_values - 1];
+	return last->file == l->file && last->line == line ? last->first : l->n_values;
+}
+
 void lint_keep(struct lint *l, const struct lint_words *w, size_t i, uint32_t scope)
 {
 	const char *const *name = l->kind->watched;
@@ -28,7 +39,7 @@ void lint_keep(struct lint *l, const struct lint_words *w, size_t i, uint32_t sc
 	if (*name == NULL)
 		return;
 	l->values = xrealloc(l->values, l->n_values + 1, sizeof(*l->values));
-	l->values[l->n_values++] = (struct lint_value){
+	l->values[l->n_values] = (struct lint_value){
 		.name = *name,
 		.text = xstrdup(lint_word(w, i + 1)),
 		.more = xstrdup(lint_word(w, i + 2)),
@@ -36,8 +47,9 @@ void lint_keep(struct lint *l, const struct lint_words *w, size_t i, uint32_t sc
 		.line = w->line,
 		.scope = scope,
 		.before = l->scopes[scope].last,
+		.first = first_of(l, w->line),
 	};
-	l->scopes[scope].last = l->n_values;
+	l->scopes[scope].last = ++l->n_values;
 }
 
 const struct lint_value *lint_in(const struct lint *l, uint32_t scope, const char *name,

@@ -15,14 +15,15 @@ static const char *name_of(const struct lint *l, const struct lint_use *u)
 	return spec_text(l->spec, u->crl->name);
 }
 
-/* What is inherited is wrong in many places, and said once. */
+/* What is inherited is wrong in many places, and said once of its line. */
 static bool is_new(struct lint *l, const struct lint_value *v, const char *text)
 {
-	AUTO_FREE char *line = xasprintf("%s:%u:%s\n", v->file, v->line, text);
-	const bool is = l->said.len == 0 || strstr(l->said.data, line) == NULL;
+	AUTO_FREE char *line = xasprintf("%s\n", text);
+	struct buf *said = &l->values[v->first].said;
+	const bool is = said->len == 0 || strstr(said->data, line) == NULL;
 
 	if (is)
-		buf_puts(&l->said, line);
+		buf_puts(said, line);
 	return is;
 }
 

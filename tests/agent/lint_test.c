@@ -402,6 +402,36 @@ static void thousands_of_blocks_are_looked_at(void **state)
 	buf_done(&w.said);
 }
 
+/* 60,000 lines: what is said of one is not looked for in what is said of all. */
+static void what_is_wrong_is_said_once_of_each_line(void **state)
+{
+	enum { FILES = 4, LINES = 15000 };
+	AUTO_BUF struct buf text = { 0 };
+	const char *files[2 * FILES + 3] = { NGINX, "include /etc/nginx/sites/*;" };
+	static const char *const names[FILES] = { "/etc/nginx/sites/a",
+						  "/etc/nginx/sites/b",
+						  "/etc/nginx/sites/c",
+						  "/etc/nginx/sites/d" };
+	struct world w = { .files = files };
+	size_t n = 0;
+
+	(void)state;
+	for (unsigned i = 0; i < LINES; i++)
+		buf_puts(&text, i == 0
+				    ? "server { ssl_crl /srv/app/clients.crl; } server "
+				      "{ ssl_crl /srv/app/clients.crl; }\n"
+				    : "server { ssl_crl /srv/app/clients.crl; }\n");
+	for (size_t i = 0; i < FILES; i++) {
+		files[2 + 2 * i] = names[i];
+		files[3 + 2 * i] = text.data;
+	}
+	look(&w, HOOKED END);
+	for (const char *at = w.said.data; *at != '\0'; at = strchr(at, '\n') + 1)
+		n++;
+	assert_int_equal(n, FILES * LINES);
+	buf_done(&w.said);
+}
+
 /* Whatever is in the files, it ends. */
 static void nonsense_is_no_harm(void **state)
 {
@@ -451,6 +481,7 @@ int main(void)
 		cmocka_unit_test(a_chain_that_is_longer_than_a_server_takes_is_said),
 		cmocka_unit_test(what_cannot_be_read_hides_no_other_server),
 		cmocka_unit_test(thousands_of_blocks_are_looked_at),
+		cmocka_unit_test(what_is_wrong_is_said_once_of_each_line),
 		cmocka_unit_test(nonsense_is_no_harm),
 	};
 
