@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include <curl/curl.h>
+#include <openssl/err.h>
 #include <openssl/x509_vfy.h>
 
 #include "base/address.h"
@@ -276,6 +277,7 @@ void http_free(struct http *h)
 	if (h == NULL)
 		return;
 	curl_easy_cleanup(h->easy);
+	ERR_clear_error(); /* libcurl leaves some: no reason of what fails next */
 	curl_global_cleanup();
 	free(h->base);
 	free(h->agent);
@@ -432,6 +434,7 @@ static CURLcode perform(struct http *h, const struct http_request *r,
 {
 	AUTO_FREE char *path = target(r->url);
 	CURL *c = h->easy;
+	CURLcode rc;
 
 	/* In this order: each of the first three undoes what the last request was. */
 	curl_easy_setopt(c, CURLOPT_HTTPGET, 1L);
@@ -444,7 +447,9 @@ static CURLcode perform(struct http *h, const struct http_request *r,
 	curl_easy_setopt(c, CURLOPT_HTTPHEADER, list);
 	if (curl_easy_setopt(c, CURLOPT_REQUEST_TARGET, path) != CURLE_OK)
 		return CURLE_OUT_OF_MEMORY;
-	return curl_easy_perform(c);
+	rc = curl_easy_perform(c);
+	ERR_clear_error();
+	return rc;
 }
 
 static int other_origin(const struct http *h, const char *url, struct err *e)

@@ -72,7 +72,8 @@ static void tell_tls(const char *why, struct buf *out)
 
 static bool is_of_connection(const char *why)
 {
-	return strstr(why, strerror(ENOTCONN)) != NULL || strcasestr(why, "failure") != NULL || strstr(why, "SSL_") != NULL ||
+	return strstr(why, strerror(ENOTCONN)) != NULL ||
+	       strcasestr(why, "failure") != NULL || strstr(why, "SSL_") != NULL ||
 	       strstr(why, "eof") != NULL;
 }
 

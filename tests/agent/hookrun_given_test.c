@@ -186,8 +186,9 @@ static void run_where_pipes_are_waited_for(void)
 	printf("%s\n", r.text);
 	fflush(stdout);
 	world_close(&w);
-	_exit(r.ok || strcmp(r.text, "not started: a pipe that is read without waiting: "
-				     "Input/output error") != 0);
+	_exit(r.ok ||
+	      strcmp(r.text, "not started: a pipe that is read without waiting: "
+			     "Input/output error") != 0);
 }
 
 /* Its output would be waited for, and nothing else heard: neither its time nor a signal. */

@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
+#include <openssl/err.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -72,6 +74,7 @@ static void expect_failure(const struct http_settings *s, const char *url, int c
 	if (rc != code || strstr(e.text, says) == NULL)
 		fail_msg("%d \"%s\", not %d \"...%s...\"", rc, rc < 0 ? e.text : "",
 			 code, says);
+	assert_int_equal(ERR_peek_error(), 0); /* none is a reason of what comes next */
 }
 
 static void expect_web_failure(const struct web *w, int code, const char *says)
