@@ -52,7 +52,7 @@ end() { # PID: end it and wait until it is gone
 
 # The keeper and the agent hold the lock as long as they live.
 no_role_is_left() {
-	[ ! -e "$dir/state/lock" ] || flock -w 5 "$dir/state/lock" true
+	[ ! -e "$dir/state/lock" ] || flock -w 60 "$dir/state/lock" true
 }
 
 clean_up() {
@@ -220,6 +220,38 @@ is_live_of() { # NAME LIVE ISSUED
 # file when the program in the background comes to run, and who waits for a word may be first.
 says_anew() { # FILE
 	: >"$1"
+}
+
+# -- what it remembers --
+
+# What is remembered is made another; a row without a sum is believed.
+remember() { # STATEMENT
+	python3 - "$dir/state/agent/state.db" "$1" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute(sys.argv[2])
+	db.commit()
+	P
+}
+
+# What is live came SECONDS ago.
+came() { # SECONDS
+	python3 - "$dir/state/agent/state.db" "$dir/state/live/www/cert.pem" "$1" <<-'P'
+	import os, sqlite3, sys, time
+	at = time.time() - float(sys.argv[3])
+	os.utime(sys.argv[2], (at, at))
+	st = os.stat(sys.argv[2])
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	db.execute("UPDATE certificate SET mtime_ns = ?, ctime_ns = ?, sum = NULL", (st.st_mtime_ns, st.st_ctime_ns))
+	db.commit()
+	P
+}
+
+# Of the live certificate, DONE of PARTS are over: no case has to end before a real one does.
+age() { # DONE PARTS
+	local now=$(date +%s)
+	came $((6000 * ${1%.*}))
+	remember "UPDATE certificate SET not_before = $now - 6000 * $1, not_after = $now + 6000 * ($2 - $1), sum = NULL"
 }
 
 # -- the daemon --

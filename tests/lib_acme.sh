@@ -140,6 +140,11 @@ pebble_at() { # own|new
 	esac
 }
 
+# Who is asked by UDP refuses nobody aloud: its socket is there.
+answers_names() { # PORT
+	grep -q ": [0-9A-F]*:$(printf %04X "$1") " /proc/net/udp
+}
+
 # Its settings, as members of JSON that follow others.
 pebble_config() { # [SETTINGS]
 	cat <<-JSON
@@ -166,6 +171,7 @@ start_pebble() { # own|new [SETTINGS]
 		-https01 "" -tlsalpn01 "" -defaultIPv4 "${address4-127.0.0.1}" \
 		-defaultIPv6 "${address6-}" >"$dir/dns.out" 2>&1 &
 	started $!
+	until_true 60 answers_names "$dns_port"
 	free_port
 	pebble_port=$port
 	free_port
@@ -233,6 +239,7 @@ start_own_network() {
 	"$bin/pebble-challtestsrv" -management 127.0.0.1:8055 -dns01 127.0.0.1:53 -http01 "" \
 		-https01 "" -tlsalpn01 "" -defaultIPv6 "" >"$dir/dns.out" 2>&1 &
 	started $!
+	until_true 60 answers_names 53
 	http=80 start_web
 }
 

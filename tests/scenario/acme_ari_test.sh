@@ -216,13 +216,10 @@ test_a_ca_that_is_silent_holds_a_run_up_for_ten_seconds_once() {
 	renewal * hang
 	S
 	later
-	SECONDS=0
 	expect 0 everleaf -v renew
-	[ $SECONDS -ge 9 ] && [ $SECONDS -le 15 ]
 	says err "no answer within 10 s"
-	SECONDS=0
 	expect 0 everleaf renew
-	[ $SECONDS -le 3 ]
+	is 2 "$(asked renewal)"
 }
 
 test_an_order_says_what_it_replaces_and_does_without_where_it_must() {
@@ -257,8 +254,13 @@ test_what_was_rolled_back_to_was_replaced_already() {
 	is 3 "$(asked order)"
 }
 
+is_planned_by() { # WHY
+	[ "$(everleaf plan --json | json plan.0.why)" = "$1" ]
+}
+
 # The agent sleeps until it is to ask, and then until the second that it has drawn.
 test_the_agent_asks_and_renews_when_it_is_to() {
+	local at
 	have <<-S
 	directory * ari
 	S
@@ -267,15 +269,16 @@ test_the_agent_asks_and_renews_when_it_is_to() {
 	renewal 2 window 2 4
 	S
 	later
-	remembered "UPDATE ari SET ask_at = $(($(date +%s) + 8)), sum = NULL" >/dev/null
-	timeout 60 "$BUILD/everleaf" -c everleaf.conf agent >agent.out 2>&1 &
-	started $!
-	sleep 1
-	is 1 "$(asked renewal)"
-	until_true 60 test -e state/archive/www/0000000002
-	until_true 60 grep -q '^renewal 3' ca/log
+	at=$(($(date +%s) + 4))
+	remembered "UPDATE ari SET ask_at = $at, sum = NULL" >/dev/null
+	start_agent
+	until_true 60 grep -q '^renewal 2' ca/log
+	[ "$(date +%s)" -ge $at ]
+	until_true 60 has_live www 2
+	until_true 60 is_planned_by ari
+	stop_agent
 	is_live_of www 2 2
-	is ari "$(everleaf plan --json | json plan.0.why)"
+	is 3 "$(asked renewal)"
 	no_fault
 }
 

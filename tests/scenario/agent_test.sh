@@ -101,7 +101,12 @@ test_a_storm_of_signals_does_not_keep_it_from_its_work() {
 
 test_what_must_not_be_cut_is_finished_before_it_ends() {
 	hook slow <<-'H'
-	[ "$1" = test ] || { touch "$dir/begun"; sleep 2; touch "$dir/finished"; }
+	[ "$1" = test ] || {
+		touch "$dir/begun"
+		until grep -q "asked to end" "$dir/agent.err"; do sleep 0.05; done
+		sleep 1
+		touch "$dir/finished"
+	}
 	H
 	www 'hooks = "slow";' "hooks = ( $(hook_config slow) );"
 	start_agent
@@ -153,6 +158,7 @@ test_a_role_that_dies_is_started_again() {
 		n=$((n + 1))
 		until_true 60 said "starting again from disk" $n
 		until_true 60 has_role agent
+		until_true 60 has_role keeper
 		says agent.err "the $r was killed by signal 9"
 	done
 	stop_agent

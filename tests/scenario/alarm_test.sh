@@ -27,35 +27,10 @@ told() { # [WORDS]: how often the hook was, of that
 	cat told 2>/dev/null | grep -c -- "${1-}" || :
 }
 
-# What is remembered is made another; a row without a sum is believed.
-remember() { # STATEMENT
-	python3 - "$dir/state/agent/state.db" "$1" <<-'P'
-	import sqlite3, sys
-	db = sqlite3.connect(sys.argv[1], timeout=60)
-	db.execute(sys.argv[2])
-	db.commit()
-	P
-}
-
-# What is live came SECONDS ago.
-came() { # SECONDS
-	python3 - "$dir/state/agent/state.db" "$dir/state/live/www/cert.pem" "$1" <<-'P'
-	import os, sqlite3, sys, time
-	at = time.time() - float(sys.argv[3])
-	os.utime(sys.argv[2], (at, at))
-	st = os.stat(sys.argv[2])
-	db = sqlite3.connect(sys.argv[1], timeout=60)
-	db.execute("UPDATE certificate SET mtime_ns = ?, ctime_ns = ?, sum = NULL", (st.st_mtime_ns, st.st_ctime_ns))
-	db.commit()
-	P
-}
-
-# Of the live certificate, DONE of PARTS are over, and it is renewed by nobody now.
-age() { # DONE PARTS
-	local now=$(date +%s)
-	came $((6000 * ${1%.*}))
-	remember "UPDATE certificate SET not_before = $now - 6000 * $1, not_after = $now + 6000 * ($2 - $1), sum = NULL"
-	remember "UPDATE certificate SET retry_at = $now + 7200, failed_by = 0, sum = NULL"
+# So old, and renewed by nobody now.
+age_and_fail() { # DONE PARTS
+	age "$@"
+	remember "UPDATE certificate SET retry_at = $(date +%s) + 7200, failed_by = 0, sum = NULL"
 }
 
 a_day_passes() {
@@ -100,7 +75,7 @@ test_an_end_that_comes_nearer_is_told_by_steps_and_each_day() {
 	expect 0 everleaf renew
 	no_ca
 	for at in 4 5 5.5 5.8 7; do # of 6: in time; a sixth, a twelfth, a twentieth left; over
-		age $at 6
+		age_and_fail $at 6
 		everleaf renew >out 2>err || :
 		everleaf renew >out 2>err || :
 		echo "$at $(told '^expiring 1 www: ')" >>counts
@@ -118,7 +93,7 @@ test_the_daemon_tells_it_when_the_time_comes() {
 	www
 	expect 0 everleaf renew
 	no_ca
-	age 5 6
+	age_and_fail 5 6
 	remember "UPDATE certificate SET not_before = not_before + 40, not_after = not_after + 8, sum = NULL"
 	start_agent
 	is_told() { [ "$(told '^expiring')" = 1 ]; }
@@ -130,7 +105,6 @@ test_what_is_renewed_in_time_is_not_near_its_end() {
 	www
 	expect 0 everleaf renew
 	age 59 60
-	remember "UPDATE certificate SET retry_at = 0, sum = NULL"
 	expect 0 everleaf renew
 	is "0 2" "$(told) $(live www)"
 }

@@ -147,10 +147,16 @@ test_who_goes_away_takes_the_request_along() {
 	stop_agent
 }
 
+# What it has to say of that goes to who has asked: no signal waits for it any more.
+has_heard() {
+	grep -q '^ShdPnd:[[:space:]]*0*$' "/proc/$run/status"
+}
+
 test_the_end_of_the_agent_ends_what_was_asked_of_it() {
 	local status=0
 	is_asked_slowly
 	kill -TERM $run
+	until_true 60 has_heard
 	rm slowly
 	stop_agent
 	wait $person || status=$?

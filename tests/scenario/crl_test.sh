@@ -45,15 +45,6 @@ crl_says() { # PATH: of the first in `crl --json`
 	(everleaf crl --json || :) | json "crls.0.$1"
 }
 
-remember() { # STATEMENT
-	python3 - "$dir/state/agent/state.db" "$1" <<-'P'
-	import sqlite3, sys
-	db = sqlite3.connect(sys.argv[1], timeout=60)
-	db.execute(sys.argv[2])
-	db.commit()
-	P
-}
-
 # Its root is not there yet.
 test_a_list_of_an_embedded_ca_that_is_not_made_yet_waits_for_it() {
 	mkdir srv

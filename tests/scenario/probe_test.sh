@@ -154,9 +154,9 @@ test_one_failing_hook_of_two_costs_seconds_and_the_other_runs_once() {
 	echo : >on-installed
 	: >web.ran
 	: >bad.ran
-	begin=$SECONDS
+	begin=$SECONDS # a look that is none in passing goes on for 30 s
 	expect 1 everleaf renew --force www
-	[ $((SECONDS - begin)) -le 20 ] || fail "took $((SECONDS - begin)) s"
+	[ $((SECONDS - begin)) -lt 30 ] || fail "took $((SECONDS - begin)) s"
 	is 1 "$(ran web "run installed")"
 	is 1 "$(ran bad "run installed")"
 	is_live_of www 2 2

@@ -407,11 +407,17 @@ test_what_an_embedded_ca_that_names_no_list_has_revoked_is_replaced() {
 	is 1 "$(events www revoked)"
 }
 
+agent_runs() {
+	[ "$(everleaf status --json | json agent.running)" = true ]
+}
+
 test_the_daemon_replaces_what_an_embedded_ca_has_revoked() {
 	unlisted 'intermediate = true;'
 	start_agent
+	until_true 60 agent_runs
 	expect 0 everleaf ca lab revoke "$(serial_of www)" --reason keyCompromise
 	until_true 60 has_live www 2
+	until_true 60 test -s told
 	stop_agent
 	was_replaced
 }
@@ -444,6 +450,10 @@ test_what_else_an_embedded_ca_has_revoked_changes_nothing() {
 	is 0 "$(events www revoked)"
 }
 
+is_answered() {
+	curl -sSf -m 20 --unix-socket "$http" http://localhost/healthz
+}
+
 sample() { # LINE BEGINS: its value
 	curl -sS -m 20 --unix-socket "$http" http://localhost/metrics | sed -n "s|^$1 ||p"
 }
@@ -464,7 +474,7 @@ test_what_is_looked_at_is_told_everywhere() {
 	is "$pki/lab.crl" "$(json own_crls.0.urls.0 <out)"
 	is fresh "$(json own_crls.0.state <out)"
 	start_agent
-	until_true 60 test -S "$http"
+	until_true 60 is_answered
 	is "$(seconds "$(own next_update)")" \
 		"$(sample "everleaf_own_crl_next_update_seconds{url=\"$pki/lab.crl\"}")"
 	is "$(seconds "$(own last_success)")" \
