@@ -180,18 +180,47 @@ start_pebble() { # own|new [SETTINGS]
 	run_pebble
 }
 
-# It, or another in its place, which knows nothing of what was before; its number is the
-# last of $dir/pids.
+# It, or another in its place, which knows nothing of what was before: process $pebble.
 run_pebble() {
 	PEBBLE_VA_NOSLEEP=${PEBBLE_VA_NOSLEEP-1} PEBBLE_WFE_NONCEREJECT=${PEBBLE_WFE_NONCEREJECT-0} \
 		PEBBLE_AUTHZREUSE=${PEBBLE_AUTHZREUSE-0} \
 		"$bin/pebble" -strict -config "$dir/pebble.json" -dnsserver "127.0.0.1:$dns_port" \
 		>"$dir/pebble.out" 2>&1 &
-	started $!
+	pebble=$!
+	started $pebble
 	until_true 60 pebble_says /roots/0
 	pebble_says /roots/0 >"$dir/root.pem"
 	url=https://localhost:$pebble_port/dir
 	trust=$dir/tls/ca.pem
+}
+
+# One that takes its time to look: three times, each after 0 to 7 seconds, as it draws.
+slow_pebble() {
+	PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=8 start_pebble own
+}
+
+# A run of everleaf as process $run, and a Pebble that stands still while COMMAND is true of what
+# it is shown: until pebble_goes_on. If it drew to look at once, all three times, it has seen
+# that by then: the case is tried again.
+renew_while() { # COMMAND...
+	"$BUILD/everleaf" -c "$dir/everleaf.conf" -v renew >out 2>err &
+	run=$!
+	started $run
+	until_true 60 is_so_or_over "$@"
+	kill -STOP "$pebble"
+	"$@" || {
+		pebble_goes_on
+		say_why "never seen: $*"
+		exit 75
+	}
+}
+
+is_so_or_over() { # COMMAND...
+	"$@" || ! kill -0 "$run"
+}
+
+pebble_goes_on() {
+	kill -CONT "$pebble"
 }
 
 pebble_says() { # PATH of its management

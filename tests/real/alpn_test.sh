@@ -21,15 +21,15 @@ is_answered() { # NAME
 	[ "$(shown_for "$1" acme-tls/1)" = "X509v3SubjectAlternativeName:DNS:$1" ]
 }
 
-# A run of everleaf as process $run, with a name that is shown to a CA that takes its time.
+# A run of everleaf as process $run, with a name that is shown to a CA that waits until it is
+# to go on.
 renew_until_shown() {
-	export PEBBLE_VA_NOSLEEP=0 PEBBLE_VA_SLEEPTIME=15
-	pebble own
-	acme "$@"
-	"$BUILD/everleaf" -c "$dir/everleaf.conf" -v renew >out 2>err &
-	run=$!
-	started $run
-	until_true 60 is_answered www.example.org
+	free_port
+	tls_port=$port
+	slow_pebble
+	way=$(by_tls "127.0.0.1:$tls_port")
+	acme
+	renew_while is_answered www.example.org
 }
 
 nothing_listens() {
@@ -72,6 +72,7 @@ test_only_who_asks_as_a_ca_does_is_shown_anything() {
 	is "" "$(shown_for www.example.org acme-tls/1 -tls1_1)"
 	is "" "$(curl -sk -m 20 "http://127.0.0.1:$tls_port/metrics")"
 	is_answered www.example.org
+	pebble_goes_on
 	wait "$run"
 	is_live_of www 1 1
 	nothing_listens
@@ -84,6 +85,7 @@ test_its_key_is_for_nothing_else() {
 	shown=$(timeout 20 openssl s_client -connect "127.0.0.1:$tls_port" -servername www.example.org \
 		-alpn acme-tls/1 </dev/null 2>/dev/null | openssl x509 -noout -pubkey)
 	[ -n "$shown" ]
+	pebble_goes_on
 	wait "$run"
 	[ "$shown" != "$(openssl pkey -in state/live/www/privkey.pem -pubout)" ]
 	[ "$shown" != "$(openssl pkey -in state/accounts/ca/account.key -pubout)" ]
@@ -97,6 +99,7 @@ test_slow_clients_do_not_keep_a_ca_out() {
 		fds+=("$fd")
 	done 2>/dev/null
 	is_answered www.example.org
+	pebble_goes_on
 	for fd in "${fds[@]}"; do
 		exec {fd}>&-
 	done
@@ -137,6 +140,7 @@ test_http_and_tls_are_answered_side_by_side() {
 test_one_that_is_killed_is_started_again_with_its_names() {
 	renew_until_shown
 	kill -9 "$(role alpn)"
+	pebble_goes_on
 	wait "$run"
 	says err "the responder is gone: starting it again"
 	is_live_of www 1 1
@@ -145,6 +149,7 @@ test_one_that_is_killed_is_started_again_with_its_names() {
 test_an_agent_that_is_killed_shows_its_names_again() {
 	renew_until_shown
 	kill -9 "$(role agent)"
+	pebble_goes_on
 	wait "$run"
 	is_live_of www 1 1
 	is 1 "$(pebble_asked /order-plz)"

@@ -154,27 +154,15 @@ test_an_order_that_fails_leaves_no_token_and_the_next_run_orders_again() {
 	no_token_is_left
 }
 
-# A CA that takes its time to look: three times, each after 0 to 14 seconds, as it draws:
-# so long that not at once all three are next to never.
-export PEBBLE_VA_SLEEPTIME=15
-slow_ca() {
-	PEBBLE_VA_NOSLEEP=0 start_pebble own
-}
-
-responder_and_slow_ca() {
+# A run of everleaf as process $run, with a token that is shown to a CA that waits until it
+# is to go on.
+renew_until_shown() {
 	free_port
 	http=$port
-	slow_ca
+	slow_pebble
 	way=$(by_listening "127.0.0.1:$http")
 	acme
-}
-
-# A run of everleaf as process $run, with a token that is shown.
-renew_until_shown() {
-	"$BUILD/everleaf" -c "$dir/everleaf.conf" -v renew >out 2>err &
-	run=$!
-	started $run
-	until_true 60 token_is_shown
+	renew_while token_is_shown
 }
 
 token_is_shown() { # as far as can be seen from outside
@@ -182,9 +170,9 @@ token_is_shown() { # as far as can be seen from outside
 }
 
 test_a_responder_that_is_killed_is_started_again_with_its_tokens() {
-	responder_and_slow_ca
 	renew_until_shown
 	kill -9 "$(role responder)"
+	pebble_goes_on
 	wait "$run"
 	says err "the responder is gone: starting it again"
 	is_live_of www 1 1
@@ -192,9 +180,9 @@ test_a_responder_that_is_killed_is_started_again_with_its_tokens() {
 }
 
 test_an_agent_that_is_killed_shows_its_tokens_again() {
-	responder_and_slow_ca
 	renew_until_shown
 	kill -9 "$(role agent)"
+	pebble_goes_on
 	wait "$run"
 	is_live_of www 1 1
 	is 1 "$(pebble_asked /order-plz)"
@@ -204,14 +192,12 @@ test_an_agent_that_is_killed_shows_its_tokens_again() {
 # A run that was killed as a whole, with its token still in the webroot.
 leave_a_token() {
 	start_web
-	slow_ca
+	slow_pebble
 	way=$(webroot)
 	acme
-	"$BUILD/everleaf" -c "$dir/everleaf.conf" renew >out 2>err &
-	run=$!
-	started $run
-	until_true 60 find_token
+	renew_while find_token
 	kill -9 "$run"
+	pebble_goes_on
 	no_role_is_left
 	find_token
 }
@@ -230,9 +216,9 @@ test_a_token_of_a_certificate_that_is_gone_is_taken_back() {
 }
 
 test_a_token_of_an_address_that_is_not_ours_any_more_is_gone() {
-	responder_and_slow_ca
 	renew_until_shown
 	kill -9 "$run"
+	pebble_goes_on
 	no_role_is_left
 	config <<-C
 	certificates = ( { names = "localhost"; issuer = "local"; } );

@@ -58,6 +58,9 @@ dovecot_starts() {
 		C
 	done
 	starts_by dovecot -F -c "$dir/dovecot.conf"
+	for port in "$imap" "$pop3" "$submission"; do # the last of them comes first
+		until_true 60 listens_or_ended
+	done
 }
 
 test_dovecot_is_asked_by_imap_pop3_smtp_and_sieve() {
