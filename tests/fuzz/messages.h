@@ -25,6 +25,42 @@ enum message_field {
 	MESSAGE_FIELDS,
 };
 
+/* What the octet of an input stands for, whatever number the message has by now: seeds go
+ * on to mean what they meant. A new message comes last here, wherever it is in the enum. */
+static const uint8_t message_types[] = {
+	MSG_LATER,         MSG_FAILED,       ROLE_START,        ROLE_STOP,
+	ROLE_TELL,         CONFIG_INCLUDE,   CONFIG_USER,       CONFIG_GROUP,
+	CONFIG_LOOK,       CONFIG_REACH,     CONFIG_CSR,        CONFIG_DONE,
+	LINT_FILE,         SUP_HOOK,         SUP_PROGRAM,       SUP_ENROL,
+	SUP_WORKER,        SUP_PROBE,        SUP_REACH,         SUP_READY,
+	SUP_ASKED,         SUP_RESPONDER,    KEEPER_STAMP,      KEEPER_AUDIT,
+	KEEPER_KEY,        KEEPER_ISSUE,     KEEPER_CSR,        KEEPER_STORE,
+	KEEPER_LIVE,       KEEPER_PRUNE,     KEEPER_FORGET,     KEEPER_CA_INIT,
+	KEEPER_CA_SIGN,    KEEPER_CA_REVOKE, KEEPER_CA_CRL,     KEEPER_CA_ROLLOVER,
+	KEEPER_CA_ROOTS,   KEEPER_LEND,      KEEPER_PRESENT,    KEEPER_WITHDRAW,
+	KEEPER_TXT,        KEEPER_TXT_REPLY, KEEPER_WATCH,      KEEPER_STRANGERS,
+	KEEPER_CRL_CAS,    KEEPER_CRL_STAGE, KEEPER_CRL_KEEP,   KEEPER_CRL_WRITE,
+	KEEPER_CRL_FORGET, KEEPER_ROOTS,     KEEPER_CHANGED,    SIGN_ACCOUNT,
+	SIGN_JWS,          SIGN_REGISTERED,  SIGN_ROLLED,       SIGN_CFSSL,
+	SIGN_EST,          SIGN_EST_USER,    SIGN_LIVE,         SIGN_EST_FIRST,
+	SIGN_STEP_CSR,     SIGN_STEP,        SIGN_CMP,          SIGN_CMP_FIRST,
+	PROBE_LOOK,        PROBE_SHOW,       PROBE_SHOWN,       WORKER_ORDER,
+	WORKER_ACCOUNT,    WORKER_CA,        WORKER_REVOKE,     WORKER_ARI,
+	WORKER_CRL,        WORKER_ROOTS,     WORKER_CHECKPOINT, RESPONDER_ADD,
+	RESPONDER_REMOVE,  RESPONDER_OPEN,   RESPONDER_PAGE,    RESPONDER_LISTEN,
+	RESPONDER_READY,   INSPECT_INPUT,    INSPECT_TRUST,     INSPECT_SECRET,
+	INSPECT_LIVE,      INSPECT_SERVED,   INSPECT_READY,     CONTROL_ASK,
+	CONTROL_OUTPUT,    CONTROL_DONE,     DNS_FIND,          DNS_SEND,
+	DNS_LOOK,          DNS_AHEAD,
+};
+
+_Static_assert(sizeof(message_types) == MESSAGES, "each message is one of these");
+
+static inline uint32_t message_type(uint8_t octet)
+{
+	return octet < MESSAGES ? message_types[octet] : octet;
+}
+
 static inline uint64_t message_number(struct fuzz *f)
 {
 	uint64_t n = 0;
@@ -95,7 +131,7 @@ static inline bool message_next(struct fuzz *f, const struct buf *words, size_t 
 	if (f->len == 0)
 		return false;
 	*how = fuzz_byte(f);
-	msg_begin(m, type, 1);
+	msg_begin(m, message_type(type), 1);
 	while (message_field(f, words, n, m))
 		continue;
 	return true;
