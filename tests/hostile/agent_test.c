@@ -13,25 +13,17 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "agent/crlcall.h"
-#include "agent/lend.h"
 #include "agent/messages.h"
-#include "base/clock.h"
-#include "base/x509.h"
 #include "tests/agent/home.h"
-#include "tests/help/certs.h"
 #include "tests/help/hostile.h"
-#include "tests/help/lab.h"
 #include "tests/help/mutant.h"
-#include "tests/help/signed.h"
+#include "tests/help/peers.h"
 
 #define SAMPLE   4000
 #define CERTS    20
 #define WORKERS  40
 #define PATIENT  60000 /* ms: the host may be busy */
-#define DAY      86400
 #define ONE_DIES 64
-#define TOKEN    "DGyRejmCefe7v4NfDGDKfA"
 
 struct worker {
 	int fd; /* -1: there is none */
@@ -45,12 +37,10 @@ struct stage {
 	struct mutant u;
 	struct alone agent;
 	struct worker workers[WORKERS];
-	struct buf said, before, spki, root;
-	char *leaves[CERTS];
-	struct local_profile profile;
-	struct local_ca ca;
+	struct buf said, before;
+	struct peers peers;
 	bool over; /* the agent has let go */
-	uint32_t n_sent, n_sessions, n_stored, n_tasks[MESSAGES];
+	uint32_t n_sent, n_sessions, n_tasks[MESSAGES];
 };
 
 static const struct scratch *top(const struct stage *s)
@@ -96,28 +86,6 @@ static void compile(struct stage *s)
 	assert_int_equal(spec_map(s->home.snapshot, &s->spec, &e), 0);
 }
 
-static void make_leaves(struct stage *s)
-{
-	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	struct err e;
-
-	s->profile = lab_profile();
-	lab_make(&s->profile, clock_now() - DAY, &s->ca);
-	assert_int_equal(key_to_spki(key, &s->spki, &e), 0);
-	assert_int_equal(x509_to_pem(s->ca.root, &s->root, &e), 0);
-	for (int i = 0; i < CERTS; i++) {
-		AUTO_FREE char *value = xasprintf("c%02d.example", i);
-		const struct name name = { NAME_DNS, value };
-		const struct local_request r = { &name,        1,        key,
-						 USAGE_SERVER, 90 * DAY, NULL };
-		AUTO_BUF struct buf chain = { 0 };
-
-		if (local_issue(&s->profile, &s->ca, &r, clock_now(), &chain, &e) < 0)
-			fail_msg("%s", e.text);
-		s->leaves[i] = buf_take(&chain);
-	}
-}
-
 static bool is_agents(const char *path)
 {
 	return strcmp(path, "state") == 0 || strcmp(path, "state/agent") == 0 ||
@@ -135,12 +103,13 @@ static int stage_in(void **state)
 		return -1;
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		scratch_mkdir(top(s), folders[i]);
-	make_leaves(s);
-	scratch_put(top(s), "root.pem", s->root.data);
+	peers_begin(&s->peers);
+	scratch_put(top(s), "root.pem", s->peers.root.data);
 	scratch_put(top(s), "tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
 	assert_int_equal(fchmodat(top(s)->fd, "tsig", 0600, 0), 0);
 	scratch_put(top(s), "victim", "untouched");
 	compile(s);
+	peers_know(&s->peers, &s->spec);
 	for (size_t i = 0; i < WORKERS; i++)
 		s->workers[i] = (struct worker){ .fd = -1, .asked = MSG_NONE };
 	mutant_begin(&s->u, hostile_seed());
@@ -155,88 +124,12 @@ static int stage_out(void **state)
 
 	print_message("seed %llu, after message %u\n",
 		      (unsigned long long)hostile_seed(), s->n_sent);
-	for (size_t i = 0; i < CERTS; i++)
-		free(s->leaves[i]);
 	mutant_end(&s->u);
-	local_done(&s->ca);
+	peers_end(&s->peers);
 	buf_done(&s->said);
 	buf_done(&s->before);
-	buf_done(&s->spki);
-	buf_done(&s->root);
 	spec_done(&s->spec);
 	return home_out(state);
-}
-
-/* -- the keeper -- */
-
-static uint32_t cert_of(const struct stage *s, struct msg *m)
-{
-	const uint64_t cert = msg_get_u64(m);
-
-	if (m->broken || cert >= s->spec.n[SPEC_CERTS])
-		fail_msg("the keeper is asked about certificate %llu",
-			 (unsigned long long)cert);
-	return (uint32_t)cert;
-}
-
-/* That a CA has given it is a worker's word, where the issuer has no anchors (verify.h). */
-static void stored(struct stage *s, struct msg *in)
-{
-	const uint32_t cert = cert_of(s, in);
-	const char *leaf = msg_get_str(in);
-
-	signed_leaf(&s->spec, cert, leaf, s->spki.data, s->spki.len);
-	s->n_stored++;
-}
-
-static void keep_number(struct msg *out, uint64_t n)
-{
-	msg_put_u64(out, n);
-}
-
-static void put_cas(const struct stage *s, struct msg *out)
-{
-	AUTO_BUF struct buf der = { 0 };
-	struct err e;
-
-	assert_int_equal(x509_to_der(s->ca.root, &der, &e), 0);
-	msg_put_u64(out, 1);
-	msg_put_bytes(out, der.data, der.len);
-}
-
-static void keep(struct stage *s, struct msg *in, struct msg *out)
-{
-	static const uint64_t none[CERTS];
-	static const uint64_t whole[3];
-
-	if (in->type < KEEPER_STAMP || in->type > KEEPER_CRL_FORGET)
-		fail_msg("the keeper is asked message %u", in->type);
-	if (in->type == KEEPER_STAMP)
-		msg_put_bytes(out, none, sizeof(none));
-	if (in->type == KEEPER_AUDIT)
-		for (int i = 0; i < 5; i++)
-			i == 3 ? msg_put_i64(out, 0) : msg_put_u64(out, 0);
-	if (in->type == KEEPER_KEY)
-		msg_put_bytes(out, s->spki.data, s->spki.len);
-	if (in->type == KEEPER_STORE) {
-		stored(s, in);
-		keep_number(out, 1);
-	}
-	if (in->type == KEEPER_LIVE) {
-		(void)cert_of(s, in);
-		keep_number(out, 1);
-		keep_number(out, 0);
-		msg_put_i64(out, 0);
-	}
-	if (in->type == KEEPER_TXT)
-		for (int i = 0; i < 2; i++)
-			msg_put_bytes(out, whole, sizeof(whole));
-	if (in->type == KEEPER_CRL_CAS)
-		put_cas(s, out);
-	if (in->type == KEEPER_CRL_STAGE)
-		out->fd = memfd_create("staged", MFD_CLOEXEC);
-	if (in->type == KEEPER_CRL_WRITE)
-		keep_number(out, 0);
 }
 
 /* -- the supervisor -- */
@@ -259,28 +152,6 @@ static void bring_worker(struct stage *s, struct msg *out)
 	fail_msg("more than %d workers are wanted", WORKERS);
 }
 
-static void refuse(struct msg *out, uint32_t id)
-{
-	struct err e;
-
-	err_set(&e, ERR_SYS, "there is none");
-	msg_begin(out, MSG_FAILED, id);
-	msg_put_err(out, &e);
-}
-
-static void supervise_it(struct stage *s, const struct msg *in, struct msg *out)
-{
-	if (in->type == SUP_WORKER || in->type == SUP_PROBE)
-		bring_worker(s, out);
-	else if (in->type == SUP_REACH)
-		msg_put_str(out, "");
-	else if (in->type == SUP_RESPONDER)
-		refuse(out, in->id);
-	else if (in->type != SUP_READY)
-		fail_msg("the supervisor is asked message %u: there is no program",
-			 in->type);
-}
-
 /* One message of the agent on `sock`. */
 static void serve(struct stage *s, int sock)
 {
@@ -294,126 +165,37 @@ static void serve(struct stage *s, int sock)
 		return;
 	}
 	msg_begin(&out, in.type, in.id);
-	if (sock == s->agent.super)
-		supervise_it(s, &in, &out);
+	if (in.type == SUP_HOOK || in.type == SUP_PROGRAM || in.type == SUP_ENROL)
+		fail_msg("the supervisor is asked message %u: there is no program",
+			 in.type);
+	if (sock == s->agent.peer)
+		peers_keep(&s->peers, &in, &out);
+	else if (in.type == SUP_WORKER || in.type == SUP_PROBE)
+		bring_worker(s, &out);
 	else
-		keep(s, &in, &out);
+		peers_supervise(&s->peers, &in, &out);
 	if (in.type != SUP_READY)
 		(void)msg_send(sock, &out, &e);
 }
 
 /* -- workers -- */
 
-static uint32_t certificate_of(const struct msg *order)
-{
-	struct msg m = *order;
-	uint64_t cert;
-
-	(void)msg_get_u64(&m);
-	(void)msg_get_u64(&m);
-	cert = msg_get_u64(&m);
-	return cert < CERTS ? (uint32_t)cert : 0;
-}
-
-static void put_checkpoint(struct stage *s, const struct msg *order, struct msg *m)
-{
-	struct msg of = *order;
-	const uint32_t cert = certificate_of(order);
-	AUTO_FREE char *name = xasprintf("c%02u.example", cert);
-
-	msg_begin(m, WORKER_CHECKPOINT, 1 + mutant_draw(&s->u, 1000));
-	msg_put_u64(m, msg_get_u64(&of));
-	if (mutant_draw(&s->u, 4) == 0) { /* it is over: this name is refused */
-		msg_put_str(m, "");
-		msg_put_u64(m, 0);
-		msg_put_u64(m, 1);
-		msg_put_u64(m, s->spec.certs[cert].challenges.first);
-		msg_put_str(m, name);
-		msg_put_str(m, "why");
-		return;
-	}
-	msg_put_str(m, "https://far.example/order/1");
-	msg_put_u64(m, 1);
-	msg_put_u64(m, s->spec.certs[cert].challenges.first);
-	msg_put_str(m, name);
-	msg_put_str(m, TOKEN);
-	msg_put_str(m, TOKEN ".9jg46WB3rR_AHD-EBXdN7cBkH1WOu0tA3M9fm21mqTI");
-}
-
-static void put_crl(const struct stage *s, struct msg *m)
-{
-	struct crl_answer a = { .verdict = CRL_GOOD, .etag = "", .last_modified = "" };
-
-	(void)s;
-	a.facts.this_update = clock_now() - DAY;
-	a.facts.next_update = clock_now() + DAY;
-	a.facts.size = 300;
-	crlcall_answer(m, &a);
-}
-
-static void put_texts(struct msg *m, const char *const *texts, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		msg_put_str(m, texts[i]);
-}
-
 /* What it should be answered; one in eight orders gets what is for another. */
 static void put_answer(struct stage *s, const struct msg *asked, struct msg *m)
 {
-	static const char octets[40];
-	const uint32_t cert = mutant_draw(&s->u, 8) == 0 ? mutant_draw(&s->u, CERTS)
-							 : certificate_of(asked);
+	const uint32_t cert = mutant_draw(&s->u, 8) == 0
+				  ? mutant_draw(&s->u, CERTS)
+				  : peers_ordered(&s->peers, asked);
 
 	msg_begin(m, asked->type, asked->id);
-	switch (asked->type) {
-	case WORKER_ORDER:
-		put_texts(m, (const char *[]){ s->leaves[cert], s->root.data, "note" },
-			  3);
-		msg_put_i64(m, 0);
-		msg_put_u64(m, 0);
-		break;
-	case WORKER_CRL:
-		put_crl(s, m);
-		break;
-	case WORKER_ACCOUNT:
-		msg_put_str(m, "url: https://far.example/acct/1\n");
-		break;
-	case WORKER_CA:
-		msg_put_str(m, "https://far.example/acct/1");
-		msg_put_u64(m, 1);
-		msg_put_str(m, "far.example");
-		break;
-	case DNS_FIND:
-		msg_put_u64(m, 1);
-		put_texts(m,
-			  (const char *[]){ "_acme-challenge.c03.example", "example" },
-			  2);
-		break;
-	case DNS_SEND:
-		msg_put_bytes(m, octets, 12);
-		msg_put_u64(m, (uint64_t)clock_now());
-		msg_put_u64(m, 300);
-		msg_put_u64(m, 0);
-		msg_put_bytes(m, "", 0);
-		msg_put_bytes(m, octets, 32);
-		msg_put_u64(m, 0);
-		break;
-	case DNS_LOOK:
-		msg_put_u64(m, 1);
-		msg_put_u64(m, 0);
-		msg_put_u64(m, 0);
-		put_texts(m, (const char *[]){ "", "" }, 2);
-		break;
-	case DNS_AHEAD:
-		msg_put_u64(m, 0);
-		break;
-	case PROBE_LOOK:
-		msg_put_u64(m, 0);
-		put_texts(m, (const char *[]){ "", "" }, 2);
-		break;
-	default:
-		refuse(m, asked->id);
-	}
+	peers_work(&s->peers, asked, cert, m);
+}
+
+/* One in four: it is over. */
+static void put_checkpoint(struct stage *s, const struct msg *order, struct msg *m)
+{
+	msg_begin(m, WORKER_CHECKPOINT, 1 + mutant_draw(&s->u, 1000));
+	peers_checkpoint(&s->peers, order, mutant_draw(&s->u, 4) == 0, m);
 }
 
 static void end_worker(struct worker *w)
@@ -441,7 +223,7 @@ static void give_up(struct stage *s, struct worker *w)
 		end_worker(w);
 		return;
 	}
-	refuse(&m, w->asked.id);
+	peers_refuse(&m, w->asked.id);
 	(void)msg_send(w->fd, &m, &e);
 }
 
@@ -577,8 +359,8 @@ static void an_agent_believes_only_what_it_has_checked(void **state)
 		end(s);
 	}
 	print_message("%u messages in %u sessions, %u certificates stored\n", s->n_sent,
-		      s->n_sessions, s->n_stored);
-	assert_true(s->n_stored > 0 && s->n_tasks[WORKER_CRL] > 0 &&
+		      s->n_sessions, s->peers.n_stored);
+	assert_true(s->peers.n_stored > 0 && s->n_tasks[WORKER_CRL] > 0 &&
 		    s->n_tasks[WORKER_ACCOUNT] > 0 && s->n_tasks[DNS_FIND] > 0);
 }
 
