@@ -297,7 +297,7 @@ bool state_is_new(const struct state *s)
 
 bool state_is_damaged(const struct state *s)
 {
-	return s != NULL && s->damaged;
+	return s != NULL && (s->damaged || s->stuck);
 }
 
 void state_close(struct state *s)

@@ -52,7 +52,8 @@ int state_claim(struct state *s, uint64_t store, struct err *e);
 const char *state_news(const struct state *s);
 /* There was none at all. */
 bool state_is_new(const struct state *s);
-/* It cannot be gone on with: close it, and begin again. */
+/* It cannot be gone on with: close it, and begin again. (It may be whole: a lock that the
+ * system would not let go holds us ourselves up as long as it is open.) */
 bool state_is_damaged(const struct state *s);
 
 static inline void state_done_(struct state **s)

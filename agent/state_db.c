@@ -269,6 +269,14 @@ static void suspect(struct state *s)
 		db_damaged(s, why);
 }
 
+/* After an unlock that failed SQLite waits for itself: 10 s at each call. */
+static void is_stuck(struct state *s)
+{
+	s->stuck = true;
+	snprintf(s->news, sizeof(s->news),
+		 "state.db: a lock could not be let go: it is opened again");
+}
+
 int db_err(struct state *s, struct err *e, const char *what)
 {
 	int rc = sqlite3_errcode(s->db) & 0xff;
@@ -282,6 +290,8 @@ int db_err(struct state *s, struct err *e, const char *what)
 		sysno == 0 ? "" : strerror(sysno));
 	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
 		suspect(s);
+	else if (rc == SQLITE_PROTOCOL)
+		is_stuck(s);
 	return e->code;
 }
 

@@ -90,6 +90,7 @@ struct state {
 	bool is_new;    /* there was no file */
 	bool has_sums;  /* each row can be checked */
 	bool damaged;   /* met while reading or writing: set aside when closed */
+	bool stuck;     /* a lock of ours is not let go as long as it is open */
 	int64_t bad_at; /* of the name that it is set aside under */
 	char news[512]; /* see state_news() */
 	sqlite3_stmt *statements[STATEMENTS];

@@ -1,6 +1,8 @@
 #include "agent/state_memory.h"
 
+#include <fcntl.h>
 #include <malloc.h>
+#include <stdarg.h>
 #include <stdlib.h>
 
 #include <sqlite3.h>
@@ -38,6 +40,28 @@ static void end(void *data)
 	(void)data;
 }
 
+#define UNLOCK_TRIES 3
+
+/* SQLite lets a lock go once only: by one that has stayed it would be held up itself, for
+ * 10 s at each call, as long as the file is open. */
+static int let_go(int fd, int cmd, ...)
+{
+	const struct flock *lock;
+	va_list ap;
+	int rc = -1;
+
+	va_start(ap, cmd);
+	lock =
+	    va_arg(ap, const struct flock *); /* as the C library takes all there are */
+	va_end(ap);
+	for (int i = 0; i < UNLOCK_TRIES && rc < 0; i++) {
+		rc = fcntl(fd, cmd, lock);
+		if (cmd != F_SETLK || lock->l_type != F_UNLCK)
+			break;
+	}
+	return rc;
+}
+
 void state_memory(void)
 {
 	static const sqlite3_mem_methods methods = {
@@ -50,6 +74,11 @@ void state_memory(void)
 		.xShutdown = end,
 	};
 
+	sqlite3_vfs *vfs;
+
 	/* Refused once SQLite has begun: then it has these. */
 	(void)sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+	vfs = sqlite3_vfs_find(NULL);
+	if (vfs != NULL && vfs->iVersion >= 3)
+		vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)let_go);
 }

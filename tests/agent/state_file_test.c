@@ -555,6 +555,64 @@ static void damage_that_comes_later_is_set_aside_when_closed(void **state)
 }
 
 /* Whatever is remembered is either what was, or nothing. */
+/* Of SQLite's locks one is not let go: of those in its index the one that who reads takes. */
+static bool keeps_lock;
+
+static int stubborn_fcntl(int fd, int cmd, ...)
+{
+	const struct flock *l;
+	va_list ap;
+
+	va_start(ap, cmd);
+	l = va_arg(ap, const struct flock *);
+	va_end(ap);
+	if (keeps_lock && cmd == F_SETLK && l->l_type == F_UNLCK && l->l_start == 124) {
+		errno = EIO;
+		return -1;
+	}
+	return fcntl(fd, cmd, l);
+}
+
+static int without_sleep(sqlite3_vfs *vfs, int us)
+{
+	(void)vfs;
+	return us;
+}
+
+/* SQLite waits for itself from then on, whoever asks it. */
+static void a_lock_that_is_not_let_go_is_opened_anew(void **state)
+{
+	const struct scratch *s = *state;
+	sqlite3_vfs *vfs = sqlite3_vfs_find(NULL);
+	int (*sleeps)(sqlite3_vfs *, int) = vfs->xSleep;
+	struct state *st;
+	struct err e;
+	int rc = 0;
+
+	fill(s->path, 3);
+	st = open_it(s->path, false);
+	vfs->xSleep = without_sleep;
+	vfs->xSetSystemCall(vfs, "fcntl", (sqlite3_syscall_ptr)stubborn_fcntl);
+	keeps_lock = true;
+	for (int i = 0; i < 10 && rc == 0; i++) {
+		rc = state_begin(st, &e);
+		if (rc == 0)
+			rc = state_put(st, "more", &(struct memory){ 0 }, &e);
+		if (rc == 0)
+			rc = state_commit(st, &e);
+	}
+	keeps_lock = false;
+	assert_true(rc < 0);
+	vfs->xSetSystemCall(vfs, "fcntl", NULL);
+	vfs->xSleep = sleeps;
+	assert_true(state_is_damaged(st));
+	assert_non_null(strstr(state_news(st), "could not be let go"));
+	state_close(st);
+	assert_int_equal(rows_in(s->path), 3); /* those of `fill` */
+	fill(s->path, 5);
+	assert_int_equal(rows_in(s->path), 5);
+}
+
 static void check_rows(const struct scratch *s, off_t at)
 {
 	struct state *st = NULL;
@@ -887,6 +945,7 @@ int main(void)
 		KEPT(a_file_that_is_no_database_is_set_aside),
 		KEPT(damage_deep_in_the_file_is_found_when_it_is_opened),
 		KEPT(damage_that_comes_later_is_set_aside_when_closed),
+		KEPT(a_lock_that_is_not_let_go_is_opened_anew),
 		KEPT(no_byte_that_was_changed_is_taken_for_what_was_written),
 		KEPT(a_file_that_was_cut_short_is_begun_anew),
 		KEPT(a_reader_finds_nothing_in_a_damaged_file_and_leaves_it),

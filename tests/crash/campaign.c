@@ -78,7 +78,7 @@ static void enumerate(const struct tracer_result *r, struct points *p)
 			add(p, &plan);
 			if (r->changes[roles[i]][k - 1])
 				add_changing(p, plan);
-			else if (r->fails[roles[i]][k - 1])
+			else
 				add_reading(p, plan);
 		}
 }

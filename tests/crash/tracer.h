@@ -61,7 +61,6 @@ struct tracer_result {
 	unsigned n[TRACER_ROLES];
 	short number[TRACER_ROLES][TRACER_CALLS]; /* of the call, if `others` */
 	bool changes[TRACER_ROLES][TRACER_CALLS]; /* may change what is on the disk */
-	bool fails[TRACER_ROLES][TRACER_CALLS];   /* for what a disk may do */
 };
 
 /* Longer than a daemon that is traced takes beside thirty other processes. */
