@@ -32,6 +32,7 @@ struct config_look {
 	gid_t gid;
 	bool others_write; /* it or a folder on the way can be written by someone who is
 			      neither root nor the caller (sticky folders excepted) */
+	bool is_empty;
 };
 
 /* The host, as the supervisor sees it. Functions return 0 or an err. */

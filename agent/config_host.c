@@ -146,10 +146,11 @@ bool config_secret(struct config_reader *r, const config_setting_t *s, struct te
 	if (path == NULL)
 		return false;
 	l = look(r, path);
-	if (l.error != 0 || !S_ISREG(l.mode)) {
+	if (l.error != 0 || !S_ISREG(l.mode) || l.is_empty) {
 		config_expected(r, s, "a file with the secret: %s",
-				l.error != 0 ? strerror(l.error)
-					     : "not a regular file");
+				l.error != 0      ? strerror(l.error)
+				: S_ISREG(l.mode) ? "it is empty"
+						  : "not a regular file");
 		return false;
 	}
 	if ((l.mode & 0007) != 0 || l.others_write) {

@@ -87,6 +87,7 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 	look->uid = (uid_t)msg_get_u64(m);
 	look->gid = (gid_t)msg_get_u64(m);
 	look->others_write = msg_get_u64(m) != 0;
+	look->is_empty = msg_get_u64(m) != 0;
 	return msg_end(m, &e);
 }
 

@@ -206,6 +206,7 @@ static int on_look(void *role, struct msg *m, struct err *e)
 	msg_put_u64(m, st.st_uid);
 	msg_put_u64(m, st.st_gid);
 	msg_put_u64(m, others_write_way(path));
+	msg_put_u64(m, st.st_size == 0);
 	return 0;
 }
 

@@ -37,17 +37,19 @@ static void find(struct opening *o, const char *pattern)
 		o->found.gl_pathc = 0;
 }
 
-/* Neither a pipe that nobody writes to nor a device. */
+/* What it is shows before it is opened: that alone does something to a device, and lets go
+ * who waits for a reader of a pipe. */
 static int open_regular(const char *path, int *out, struct err *e)
 {
-	AUTO_FD int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	AUTO_FD int at = open(path, O_PATH | O_CLOEXEC);
+	AUTO_FREE char *self = xasprintf("/proc/self/fd/%d", at);
 	struct stat st;
 
-	if (fd < 0 || fstat(fd, &st) < 0)
-		return err_set(e, ERR_CONFIG, "it cannot be read: %s", strerror(errno));
-	if (!S_ISREG(st.st_mode))
+	if (at >= 0 && fstat(at, &st) == 0 && !S_ISREG(st.st_mode))
 		return err_set(e, ERR_CONFIG, "it is not a regular file");
-	*out = take_fd(&fd);
+	*out = at < 0 ? -1 : open(self, O_RDONLY | O_CLOEXEC);
+	if (*out < 0)
+		return err_set(e, ERR_CONFIG, "it cannot be read: %s", strerror(errno));
 	return 0;
 }
 

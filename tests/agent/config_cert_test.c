@@ -354,6 +354,12 @@ static const struct fake_row rows[] = {
 	  "main.conf:1: certificates.a.example.files.password_file: found "
 	  "\"/etc/everleaf/none\", expected a file with the secret: No such file or "
 	  "directory\n" },
+	{ "a secret that is none", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
+	  "= \"/srv/app/x\"; content = \"pkcs12\"; password_file = "
+	  "\"/etc/everleaf/blank\"; }; };",
+	  "main.conf:1: certificates.a.example.files.password_file: found "
+	  "\"/etc/everleaf/blank\", expected a file with the secret: it is empty\n" },
 	{ "a secret that others read", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/srv/app/x\"; content = \"pkcs12\"; password_file = "

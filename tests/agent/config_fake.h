@@ -114,6 +114,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/var/www/html", S_IFDIR | 0755, false },
 		{ "/srv/link", S_IFLNK | 0777, false },
 		{ "/etc/everleaf/secret", S_IFREG | 0600, false },
+		{ "/etc/everleaf/blank", S_IFREG | 0600, false },
 		{ "/etc/everleaf/open", S_IFREG | 0644, false },
 		{ "/etc/everleaf/ca.pem", S_IFREG | 0644, false },
 		{ "/share/hooks/nginx", S_IFREG | 0755, false },
@@ -136,6 +137,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 			*look = (struct config_look){
 				.mode = files[i].mode,
 				.others_write = files[i].others_write,
+				.is_empty = strcmp(path, "/etc/everleaf/blank") == 0,
 			};
 	return 0;
 }
