@@ -42,12 +42,15 @@ static void find(struct opening *o, const char *pattern)
 static int open_regular(const char *path, int *out, struct err *e)
 {
 	AUTO_FD int at = open(path, O_PATH | O_CLOEXEC);
-	AUTO_FREE char *self = xasprintf("/proc/self/fd/%d", at);
+	AUTO_FREE char *self = NULL;
 	struct stat st;
 
-	if (at >= 0 && fstat(at, &st) == 0 && !S_ISREG(st.st_mode))
+	if (at < 0 || fstat(at, &st) < 0)
+		return err_set(e, ERR_CONFIG, "it cannot be read: %s", strerror(errno));
+	if (!S_ISREG(st.st_mode))
 		return err_set(e, ERR_CONFIG, "it is not a regular file");
-	*out = at < 0 ? -1 : open(self, O_RDONLY | O_CLOEXEC);
+	self = xasprintf("/proc/self/fd/%d", at);
+	*out = open(self, O_RDONLY | O_CLOEXEC);
 	if (*out < 0)
 		return err_set(e, ERR_CONFIG, "it cannot be read: %s", strerror(errno));
 	return 0;

@@ -45,6 +45,26 @@ crl_says() { # PATH: of the first in `crl --json`
 	(everleaf crl --json || :) | json "crls.0.$1"
 }
 
+# Who waits for a reader of a pipe is not let go, and a terminal, a tape or a watchdog not opened.
+test_what_is_no_file_among_those_of_a_server_is_not_even_opened() {
+	local writer what
+	two_cas "{ $(entry one) servers = \"nginx:$dir/nginx.conf\"; }"
+	mkfifo pipe
+	(echo >pipe; touch let-go) 2>/dev/null &
+	writer=$!
+	started $writer
+	for what in pipe /dev/tty /dev/zero .; do
+		echo "include $what;" >nginx.conf
+		expect 0 everleaf check
+		says err "nginx.conf: warning: it is not looked at: a file that it includes cannot be read"
+	done
+	sed -i "s|nginx:$dir/nginx.conf|nginx:$dir/pipe|" everleaf.conf
+	expect 0 everleaf check
+	says err "$dir/pipe: warning: it is not a regular file"
+	kill -0 $writer
+	[ ! -e let-go ]
+}
+
 # Its root is not there yet.
 test_a_list_of_an_embedded_ca_that_is_not_made_yet_waits_for_it() {
 	mkdir srv
