@@ -124,46 +124,55 @@ void config_hooks(struct config_reader *r, const config_setting_t *s, void *into
 		read_hook(r, config_item(s, i));
 }
 
-static struct list words_of(struct config_reader *r, const char *const words[2])
+static struct list words_of(struct config_reader *r, const char *const *words, size_t n)
 {
-	const struct text t[2] = { snapshot_text(r->b, words[0]),
-				   snapshot_text(r->b, words[1]) };
+	struct text t[4];
 
-	return snapshot_add(r->b, SPEC_WORDS, t, 2);
+	for (size_t i = 0; i < n; i++)
+		t[i] = snapshot_text(r->b, words[i]);
+	return snapshot_add(r->b, SPEC_WORDS, t, n);
 }
 
-/* Add the ready-made hook at `path`, which the configuration does not describe. */
+/* A hook that the configuration does not describe, with its two commands. */
 static bool add_ready(struct config_reader *r, const config_setting_t *s,
-		      const char *name, const char *path)
+		      const char *name, const char *const *test, const char *const *run,
+		      size_t n_run)
 {
-	const char *const test[] = { path, "test" };
-	const char *const run[] = { path, "run" };
 	struct spec_hook h = new_hook();
 
-	if (!config_program_fits(r, s, path))
+	if (!config_program_fits(r, s, test[0]))
 		return false;
 	h.name = snapshot_text(r->b, name);
-	h.test = words_of(r, test);
-	h.run = words_of(r, run);
+	h.test = words_of(r, test, 2);
+	h.run = words_of(r, run, n_run);
 	config_index_add(&r->hook_names, h.name, n_hooks(r), NULL);
 	buf_add(&r->hooks, &h, sizeof(h));
 	return true;
 }
 
-/* False: there is none of that name (reported). */
+/* Add the built-in or ready-made hook `name`. False: there is none (reported). */
 static bool make_ready(struct config_reader *r, const config_setting_t *s,
 		       const char *name)
 {
+	static const char *const nginx_test[] = { "nginx", "-t" };
+	static const char *const nginx_run[] = { "nginx", "-s", "reload" };
 	AUTO_FREE char *path = NULL;
 
+	if (strcmp(name, "nginx") == 0)
+		return add_ready(r, s, name, nginx_test, nginx_run, 3);
 	if (r->host->hooks_dir != NULL && spec_is_plain_name(name)) {
 		path = xasprintf("%s/%s", r->host->hooks_dir, name);
-		if (config_exists(r, path))
-			return add_ready(r, s, name, path);
+		if (config_exists(r, path)) {
+			const char *const test[] = { path, "test" };
+			const char *const run[] = { path, "run" };
+
+			return add_ready(r, s, name, test, run, 2);
+		}
 	}
-	config_expected(r, s, "a hook of the list `hooks`, or a ready-made one%s%s",
-			r->host->hooks_dir == NULL ? "" : ", of ",
-			r->host->hooks_dir == NULL ? "" : r->host->hooks_dir);
+	config_expected(
+	    r, s, "a hook of the list `hooks`, \"nginx\", or a ready-made one%s%s",
+	    r->host->hooks_dir == NULL ? "" : ", of ",
+	    r->host->hooks_dir == NULL ? "" : r->host->hooks_dir);
 	return false;
 }
 

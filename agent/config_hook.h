@@ -1,7 +1,7 @@
 /*
- * config_hook: the `hooks` list, and the ready-made ones of hooks_dir, which become a hook
- * when something first names them. A hook of the list takes the place of a ready-made one
- * of its name.
+ * config_hook: the `hooks` list, the built-in hook nginx, and the ready-made ones of
+ * hooks_dir, which become a hook when something first names them. A hook of the list
+ * takes the place of a built-in or ready-made one of its name.
  *
  * test, run: a program and its arguments, absolute or found in PATH; at least one.
  * user (root: as the supervisor), timeout ("30s", 1s to 1h), on ([ "installed",

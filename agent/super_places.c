@@ -78,13 +78,11 @@ char *super_programs(void)
 
 void super_places(struct super *s)
 {
-	/* A folder called hooks may be another one: what was built stands in such. */
-	static const char *const hooks[] = { "../share/everleaf/hooks/nginx",
-					     "../hooks/nginx", "../../hooks/nginx" };
+	static const char *const hooks[] = { "../share/everleaf/hooks", "../hooks",
+					     "../../hooks" };
 
 	s->programs = super_programs();
 	s->hooks_dir = beside_program(hooks, 3);
-	*strrchr(s->hooks_dir, '/') = '\0';
 	if (s->is_root) {
 		s->home_state = xstrdup("/var/lib/everleaf");
 		s->home_runtime = xstrdup("/run/everleaf");

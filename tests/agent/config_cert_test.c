@@ -376,7 +376,7 @@ static const struct fake_row rows[] = {
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; hooks = "
 	  "\"apache2\"; };",
 	  "main.conf:1: certificates.a.example.hooks: found \"apache2\", expected a "
-	  "hook of the list `hooks`, or a ready-made one, of "
+	  "hook of the list `hooks`, \"nginx\", or a ready-made one, of "
 	  "/share/hooks\n" },
 	{ "a hook of a wrong type", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; hooks = ( { "

