@@ -78,11 +78,13 @@ char *super_programs(void)
 
 void super_places(struct super *s)
 {
-	static const char *const hooks[] = { "../share/everleaf/hooks", "../hooks",
-					     "../../hooks" };
+	/* A folder called hooks may be another one: what was built stands in such. */
+	static const char *const hooks[] = { "../share/everleaf/hooks/apache",
+					     "../hooks/apache", "../../hooks/apache" };
 
 	s->programs = super_programs();
 	s->hooks_dir = beside_program(hooks, 3);
+	*strrchr(s->hooks_dir, '/') = '\0';
 	if (s->is_root) {
 		s->home_state = xstrdup("/var/lib/everleaf");
 		s->home_runtime = xstrdup("/run/everleaf");
