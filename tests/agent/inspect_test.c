@@ -247,9 +247,13 @@ static void make_der(struct buf *der)
 
 static void addresses_that_show_the_same_are_one(void **state)
 {
+	static const char seen[] =
+	    "\"addresses\":[{\"address\":\"192.0.2.1:443\",\"said\":\"TLSv1.3\"},"
+	    "{\"address\":\"192.0.2.2:443\",\"said\":\"TLSv1.3\"}]";
 	struct inspect in = { .now = NOW };
 	AUTO_BUF struct buf one = { 0 };
 	AUTO_BUF struct buf other = { 0 };
+	AUTO_BUF struct buf json = { 0 };
 
 	(void)state;
 	make_der(&one);
@@ -261,6 +265,9 @@ static void addresses_that_show_the_same_are_one(void **state)
 	assert_int_equal(in.n_items, 1);
 	assert_int_equal(in.inputs[0].n_seen, 2);
 	assert_int_equal(in.n_findings, 0);
+	inspect_print(&in, REQUEST_JSON, &json);
+	if (strstr(json.data, seen) == NULL)
+		fail_msg("%s", json.data);
 	tell(&in, "192.0.2.3:443", STAGE_DONE, 0, &other);
 	assert_true(has(&in, FOUND_ADDRESSES_DIFFER));
 	assert_int_equal(in.n_inputs, 2);

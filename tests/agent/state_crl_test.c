@@ -94,6 +94,8 @@ static void the_lists_of_one_can_be_forgotten(void **state)
 	put(st, "admins", 1);
 	assert_int_equal(state_crl_drop_parts(st, "clients", &e), 0);
 	expect(st, "admins clients ", "admins/1 ");
+	assert_int_equal(state_crl_drop(st, "admins", &e), 0);
+	expect(st, "clients ", "");
 	commit_and_close(st);
 }
 

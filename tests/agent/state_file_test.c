@@ -375,7 +375,8 @@ static unsigned setbacks_in(struct state *st)
 	return n;
 }
 
-/* Who only reads finds so many, and who writes can add one. */
+/* Who only reads finds so many, and who writes can add one; which are all gone, if so said,
+ * and come back with what is not committed. */
 static void expect_setbacks(const struct scratch *s, unsigned n)
 {
 	const struct setback_row row = { .name = "www",
@@ -392,6 +393,11 @@ static void expect_setbacks(const struct scratch *s, unsigned n)
 	assert_int_equal(state_setback_put(st, &row, &e), 0);
 	assert_int_equal(state_commit(st, &e), 0);
 	assert_int_equal(setbacks_in(st), n + 1);
+	assert_int_equal(state_begin(st, &e), 0);
+	assert_int_equal(state_setback_clear(st, "nobody", &e), 0);
+	assert_int_equal(setbacks_in(st), n + 1);
+	assert_int_equal(state_setback_clear(st, "www", &e), 0);
+	assert_int_equal(setbacks_in(st), 0);
 	state_close(st);
 }
 

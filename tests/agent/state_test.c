@@ -326,6 +326,8 @@ static void a_hook_is_owed_until_it_is_done(void **state)
 	owe(st, "mail", "nginx", 6);
 	expect_hooks(st, "mail", "mail/nginx 6 5 10;");
 	assert_int_equal(state_hook_done(st, "nobody", "nginx", &e), 0);
+	assert_int_equal(state_hook_clear(st, "mail", &e), 0);
+	expect_hooks(st, NULL, "www/haproxy 18 17 10;");
 	commit(st);
 	state_close(st);
 }

@@ -137,6 +137,43 @@ static inline bool message_next(struct fuzz *f, const struct buf *words, size_t 
 	return true;
 }
 
+/* Make m, of which nothing has been read, another message in one field: the input's stands
+ * in its place, or behind all, or it is left out. */
+static inline void message_change(struct fuzz *f, const struct buf *words, size_t n,
+				  struct msg *m)
+{
+	enum { KIND_U64 = 1, KIND_I64, KIND_STR, LENGTH = 4 }; /* of msg.c */
+	AUTO_MSG struct msg from = MSG_NONE;
+	uint8_t which = fuzz_byte(f) % 16;
+
+	msg_move(&from, m);
+	msg_begin(m, from.type, from.id);
+	m->fd = take_fd(&from.fd);
+	for (; from.at < from.len; which--) {
+		size_t len;
+
+		if (which == 0) {
+			uint32_t skipped;
+
+			memcpy(&skipped, from.data + from.at + 1, LENGTH);
+			from.at += 1 + LENGTH + skipped;
+			(void)message_field(f, words, n, m);
+		} else if (from.data[from.at] == KIND_U64) {
+			msg_put_u64(m, msg_get_u64(&from));
+		} else if (from.data[from.at] == KIND_I64) {
+			msg_put_i64(m, msg_get_i64(&from));
+		} else if (from.data[from.at] == KIND_STR) {
+			msg_put_str(m, msg_get_str(&from));
+		} else {
+			const void *bytes = msg_get_bytes(&from, &len);
+
+			msg_put_bytes(m, bytes, len);
+		}
+	}
+	if (which < 16)
+		(void)message_field(f, words, n, m);
+}
+
 /* What is refused is refused for a reason that can be told. */
 static inline void message_refused(const struct err *e)
 {

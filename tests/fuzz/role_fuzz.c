@@ -21,6 +21,7 @@
 #include "tests/agent/home.h"
 #include "tests/fuzz/enrol.h"
 #include "tests/fuzz/messages.h"
+#include "tests/fuzz/no_disk.h"
 #include "tests/fuzz/quiet.h"
 
 #define NOW   INT64_C(1795000000)
@@ -241,26 +242,6 @@ int child_take(struct child *c, size_t max, struct buf *out, struct err *e)
 void child_end(struct child *c)
 {
 	c->fd = -1;
-}
-
-/* -- no disk that is waited for -- */
-
-int fsync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int fdatasync(int fd)
-{
-	(void)fd;
-	return 0;
-}
-
-int syncfs(int fd)
-{
-	(void)fd;
-	return 0;
 }
 
 /* -- no network -- */

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -121,15 +122,32 @@ static uint32_t cert_of(const struct peers *p, struct msg *m)
 	return (uint32_t)cert;
 }
 
+static const char *name_of(const struct peers *p, uint32_t cert)
+{
+	return spec_text(p->spec, p->spec->certs[cert].name);
+}
+
 /* That a CA has given it is a worker's word, where the issuer has no anchors (verify.h). */
 static void stored(struct peers *p, struct msg *in, struct msg *out)
 {
 	const uint32_t cert = cert_of(p, in);
 	const char *leaf = msg_get_str(in);
 
-	signed_leaf(p->spec, cert, leaf, p->spki.data, p->spki.len);
+	signed_leaf(p->spec, cert, leaf, p->spki.data, p->any_key ? 0 : p->spki.len);
 	p->n_stored++;
-	msg_put_u64(out, 1);
+	(void)msg_get_str(in);
+	(void)msg_get_str(in);
+	msg_put_u64(out, p->store == NULL
+			     ? 1
+			     : p->store(name_of(p, cert), leaf, msg_get_str(in)));
+}
+
+static void made_live(const struct peers *p, struct msg *in)
+{
+	const uint32_t cert = cert_of(p, in);
+
+	if (p->live != NULL)
+		p->live(name_of(p, cert), msg_get_u64(in));
 }
 
 /* As many as are asked for, of nothing. */
@@ -211,7 +229,7 @@ void peers_keep(struct peers *p, struct msg *in, struct msg *out)
 		stored(p, in, out);
 		break;
 	case KEEPER_LIVE:
-		(void)cert_of(p, in);
+		made_live(p, in);
 		put_live(out, 1);
 		break;
 	case KEEPER_CA_SIGN:
@@ -275,6 +293,9 @@ void peers_supervise(const struct peers *p, const struct msg *in, struct msg *ou
 		put_numbers(out, 1, 0);
 		msg_put_i64(out, 5);
 		put_texts(out, (const char *[]){ "", enrolled(p, in) }, 2);
+		out->fd = memfd_create("trust", MFD_CLOEXEC);
+		assert_int_equal(pwrite(out->fd, p->root.data, p->root.len, 0),
+				 p->root.len);
 		break;
 	case SUP_REACH:
 		msg_put_str(out, "");

@@ -29,7 +29,12 @@ struct peers {
 	EVP_PKEY *key;
 	struct buf spki, root; /* of that key; of the CA, in PEM */
 	char **chains;         /* owned: of each certificate, with the CA's behind */
+	bool any_key;          /* the agent may have been told of another */
 	uint32_t n_stored;
+	/* What the keeper does with a set, and its number; and with the one that is to be
+	 * live. NULL: nothing. */
+	uint64_t (*store)(const char *name, const char *leaf, const char *meta);
+	void (*live)(const char *name, uint64_t number);
 };
 
 void peers_begin(struct peers *p);
