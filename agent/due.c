@@ -82,8 +82,7 @@ static enum why differs(const struct spec_cert *spec, const uint32_t *issuers,
 static enum why wanting(const struct spec_cert *spec, const struct cert *cert,
 			int64_t at)
 {
-	if (has(cert, CERT_ASKED | CERT_ORDERED | CERT_PARKED) ||
-	    due_installs_held(cert, at))
+	if (has(cert, CERT_ASKED | CERT_ORDERED) || due_installs_held(cert, at))
 		return WHY_ASKED;
 	if (cert->retake_at != 0 && cert->retake_at <= at)
 		return WHY_NAMES_DIFFER;

@@ -18,7 +18,7 @@
  *     ari             its moment has come, and it is the one that its CA suggests
  *     expiring        its moment has come, or it has expired
  *     asked           by a person; or an earlier attempt is held: it is installed; or
- *                     a CA wants time or its order is under way: it is gone on with
+ *                     a CA has an order of it: that is gone on with
  *     files-differ    repaired, unless on_drift is "report" or they hold a newer pair
  *     not-served      hooks are owed, or proof failed
  *     ari, expiring   its moment, in the future
@@ -87,7 +87,7 @@ enum why {
 #define CERT_ASKED       (1u << 8) /* renew --force, or revoke --replace */
 #define CERT_HELD_GOOD   (1u << 9) /* the held generation is what the config asks for */
 #define CERT_ORDERED     (1u << 10) /* a CA has an order of it */
-#define CERT_PARKED      (1u << 11) /* a CA wants time, with an order or before */
+#define CERT_WAS_BACK    (1u << 11) /* what was left by hand was CERT_ROLLED_BACK */
 #define CERT_FOREIGN     (1u << 12) /* its files hold somebody else's newer pair */
 #define CERT_BY_HAND     (1u << 13) /* its live leaf is not the one that was stored */
 #define CERT_DOWN        (1u << 14) /* an endpoint does not answer: nothing is done */

@@ -159,9 +159,19 @@ static void note_origin(const struct agent *a, uint32_t i, uint64_t number,
 		snprintf(m->issuer, sizeof(m->issuer), "%s", meta.issuer);
 }
 
+void inventory_by_hand(const struct agent *a, uint32_t i, struct memory *m)
+{
+	m->flags |= CERT_ROLLED_BACK;
+	m->flags &= ~CERT_WAS_BACK;
+	m->renew_at = schedule_rolled_back_at(inventory_renew_at(a, i, &m->facts),
+					      m->facts.not_before, m->facts.not_after,
+					      clock_now());
+}
+
 /*
  * Bring `m` up to date with what is live. Returns CERT_PRESENT, CERT_UNREADABLE or 0.
- * What its flags say is said of m->generation, and gone once something else is live.
+ * What its flags say is said of m->generation, and gone once something else is live: that
+ * may be what was gone back from by hand.
  */
 static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m)
 {
@@ -189,6 +199,8 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 	if (m->generation != number ||
 	    memcmp(before, m->facts.fingerprint, sizeof(before)) != 0)
 		m->flags &= ~(unsigned)KEPT_FLAGS; /* said of another leaf */
+	if (m->generation != number && (m->flags & CERT_WAS_BACK) != 0)
+		inventory_by_hand(a, i, m);
 	note_origin(a, i, number, m);
 	m->stamp = stamp;
 	m->generation = number;
@@ -271,8 +283,8 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 	check_held(a, i, m, c);
 	if (a->memories != NULL)
 		a->memories[i] = *m;
-	if (m->state == JOB_PARKED)
-		c->flags |= CERT_PARKED;
+	if (m->state == JOB_PARKED) /* what a person asks for waits, too */
+		c->flags |= m->flags & CERT_ASKED;
 	/* A switch that was cut short: files, hooks and proof are made up for. */
 	if (flags != 0 && m->state >= JOB_INSTALLING)
 		c->flags |= CERT_HOOKS_PENDING;

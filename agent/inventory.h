@@ -47,6 +47,9 @@ bool inventory_key_fits(const struct agent *a, const struct spec_cert *spec,
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,
 			   const struct x509_facts *facts);
 
+/* A person went back to the generation of m->facts: that stands until its moment. */
+void inventory_by_hand(const struct agent *a, uint32_t i, struct memory *m);
+
 /* The leaf of generation `number`: its facts. Those that `m` remembers, unless that is
  * NULL or its file is another one now. ERR_SYS, ERR_PROTO. */
 int inventory_facts(const struct agent *a, uint32_t i, uint64_t number,

@@ -249,6 +249,8 @@ void job_begin(struct agent *a, uint32_t cert, enum why why)
 
 	if (job_prepare(a, j, &e) < 0)
 		job_fail(a, j, &e);
+	else if (job_came_ahead(j))
+		job_give_up(a, j);
 	else
 		job_enter(a, j, j->generation == 0 ? JOB_KEYING : JOB_INSTALLING);
 }

@@ -250,7 +250,7 @@ int job_stored(struct agent *a, struct job *j, struct err *e)
 	j->memory.held_names_hash = j->facts.names_hash;
 	j->memory.held_key = j->facts.key;
 	/* What a person went back to has been replaced: this is what is installed next. */
-	j->memory.flags &= ~(unsigned)CERT_ROLLED_BACK;
+	j->memory.flags &= ~(CERT_ROLLED_BACK | CERT_WAS_BACK);
 	a->certs[j->cert].flags &= ~(unsigned)CERT_ROLLED_BACK;
 	snprintf(j->memory.issuer, sizeof(j->memory.issuer), "%s",
 		 spec_text(a->spec, a->spec->issuers[j->issuer].name));

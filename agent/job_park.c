@@ -68,7 +68,9 @@ static void on_time(struct ev_loop *loop, ev_timer *timer, int events)
 	job_enter(j->agent, j, JOB_ORDERING);
 }
 
-/* The job ends, and is due again when the CA said: that is no failure. */
+/* The job ends, and is looked at again when the CA said: that is no failure. Where the CA has
+ * an order of it, and where a person has asked, it is gone on with; else if it is due then,
+ * which by another clock it may not be. */
 static void park_on_disk(struct agent *a, struct job *j)
 {
 	struct memory *m = &j->memory;
@@ -81,6 +83,7 @@ static void park_on_disk(struct agent *a, struct job *j)
 	m->state = JOB_PARKED;
 	m->retry_at = schedule_later_at((j->until_ms + 999) / 1000, clock_now());
 	m->failed_by = 0; /* the CA asked for it, whatever the configuration says */
+	m->flags = (m->flags & ~CERT_ASKED) | (c->flags & CERT_ASKED);
 	rc = agent_write(a, &e);
 	if (rc == 0)
 		rc = state_put(a->state, j->name, m, &e);
@@ -92,7 +95,6 @@ static void park_on_disk(struct agent *a, struct job *j)
 	agent_tell(a, j->name, "parked", 0, text);
 	c->retry_at = m->retry_at;
 	c->state = JOB_PARKED;
-	c->flags |= CERT_PARKED;
 	a->tried[j->cert] = false; /* a run that is still there then goes on */
 	job_end(a, j);
 	agent_pass(a);
@@ -140,15 +142,13 @@ bool job_begins_later(const struct job *j)
 	       j->facts.not_before > now + VERIFY_SKEW_S;
 }
 
-/* By the clock that there was when it came it had begun, and that was ahead: whether
- * anything is to be ordered is looked at by the one that there is. */
-static bool came_ahead(const struct job *j)
+bool job_came_ahead(const struct job *j)
 {
 	return due_is_ahead(j->facts.not_before, clock_now()) &&
 	       j->facts.not_before <= j->stored.mtime_ns / 1000000000;
 }
 
-static void give_up(struct agent *a, struct job *j)
+void job_give_up(struct agent *a, struct job *j)
 {
 	struct err e;
 
@@ -171,8 +171,8 @@ void job_hold_back(struct agent *a, struct job *j)
 	char begin[TEXT_TIME_MAX];
 	struct err e;
 
-	if (came_ahead(j)) {
-		give_up(a, j);
+	if (job_came_ahead(j)) {
+		job_give_up(a, j);
 		return;
 	}
 	j->until_ms = clock_sooner(j->facts.not_before, j->old_facts.not_after) * 1000;

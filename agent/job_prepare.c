@@ -36,11 +36,16 @@ static bool was_short(const struct err *why)
 	return why->sysno == ENOMEM || why->sysno == EMFILE || why->sysno == ENFILE;
 }
 
+/* It is in the store, with j->facts. */
+static void take(const struct agent *a, struct job *j, uint64_t number)
+{
+	j->generation = number;
+	inventory_stored(a, j->cert, number, &j->stored);
+}
+
 /* The held generation, if it is there and still what is asked for. What cannot be used
- * is forgotten: it must not keep a new one from being ordered. Who did not wait for its
- * beginning, and finds it ahead, had a clock that was ahead when it came. */
-static int take_held(struct agent *a, struct job *j, bool waited, bool *taken,
-		     struct err *e)
+ * is forgotten: it must not keep a new one from being ordered. */
+static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
 {
 	struct cert *c = &a->certs[j->cert];
 	int rc;
@@ -54,9 +59,8 @@ static int take_held(struct agent *a, struct job *j, bool waited, bool *taken,
 	if (rc == 0 && j->facts.names_hash == j->memory.held_names_hash &&
 	    inventory_key_fits(a, j->spec, &j->facts) &&
 	    j->facts.not_after == j->memory.held_not_after &&
-	    (waited || !due_is_ahead(j->facts.not_before, clock_now())) &&
 	    (j->spec->usage & ~j->facts.usage) == 0) {
-		j->generation = c->held;
+		take(a, j, c->held);
 		*taken = true;
 		return 0;
 	}
@@ -121,52 +125,40 @@ static int take_live(struct agent *a, struct job *j, struct err *e)
 	return 0;
 }
 
-/* When generation `number` was written; 0: it is not there. */
-static int64_t stored_at(const struct agent *a, const struct job *j, uint64_t number)
-{
-	AUTO_FD int dir = -1;
-	struct stat st;
-	struct err e;
-
-	if (generation_open(a->root, j->name, number, &dir, &e) < 0 ||
-	    fstatat(dir, "cert.pem", &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return 0;
-	return st.st_mtim.tv_sec;
-}
-
 /* A crash came after the certificate of the order was stored, and before that was
  * remembered: it is there, and nobody knows of it. */
 static int take_stored(struct agent *a, struct job *j, struct err *e)
 {
 	AUTO_FREE uint64_t *numbers = NULL;
+	struct file_stamp stamp;
 	struct x509_facts facts;
 	uint64_t number;
 	size_t n;
 
 	TRY(generation_list(a->root, j->name, &numbers, &n, e));
 	number = n == 0 ? 0 : numbers[n - 1];
-	if (number <= j->previous || stored_at(a, j, number) < j->ordered_at ||
+	inventory_stored(a, j->cert, number, &stamp);
+	if (number <= j->previous || stamp.mtime_ns / 1000000000 < j->ordered_at ||
 	    inventory_facts(a, j->cert, number, NULL, &facts, e) < 0 ||
 	    facts.names_hash != setbacks_hash(&j->setbacks, j->ordered_at) ||
 	    !inventory_key_fits(a, j->spec, &facts))
 		return 0;
 	j->facts = facts;
-	j->generation = number;
+	take(a, j, number);
 	return job_stored(a, j, e);
 }
 
 int job_prepare(struct agent *a, struct job *j, struct err *e)
 {
-	bool found, taken, waited;
+	bool found, taken;
 
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
 	j->cut = j->memory.state >= JOB_INSTALLING;
-	waited = j->memory.state == JOB_PARKED;
-	if (waited)
+	if (j->memory.state == JOB_PARKED)
 		j->memory.state = JOB_IDLE;
 	j->previous = a->certs[j->cert].generation;
 	look_at_old(a, j);
-	TRY(take_held(a, j, waited, &taken, e));
+	TRY(take_held(a, j, &taken, e));
 	if (taken)
 		return 0;
 	if (due_writes_again(j->why) || j->why == WHY_NOT_SERVED)

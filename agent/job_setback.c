@@ -117,7 +117,7 @@ static bool gains_nothing(const struct agent *a, const struct job *j)
 		return false;
 	c.names_hash = j->spec->names_hash;
 	c.retry_at = c.retake_at = 0;
-	c.flags &= ~(CERT_ORDERED | CERT_PARKED);
+	c.flags &= ~CERT_ORDERED;
 	d = due(j->spec, a->spec->numbers + j->spec->issuers.first, &c, now);
 	return d.at > now || due_writes_again(d.why) || d.why == WHY_NOT_SERVED;
 }

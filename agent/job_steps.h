@@ -38,6 +38,10 @@ bool job_begins_later(const struct job *j);
 /* It is held until then, and made live without another order; but what came by a clock
  * that was ahead is nothing to wait for. */
 void job_hold_back(struct agent *a, struct job *j);
+/* By the clock that there was when j->generation was stored it had begun, and that was
+ * ahead. Whether anything is to be ordered is looked at by the one that there is. */
+bool job_came_ahead(const struct job *j);
+void job_give_up(struct agent *a, struct job *j);
 
 /* A link_done: goes on from the state that job `number` is in. */
 void job_answered(void *arg, uint32_t number, struct msg *m, const struct err *failed);

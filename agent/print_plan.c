@@ -5,6 +5,7 @@
 #include "agent/agent.h"
 #include "agent/crlwatch.h"
 #include "agent/drift.h"
+#include "agent/job.h"
 #include "agent/ledger.h"
 #include "agent/print_own.h"
 #include "agent/print_setback.h"
@@ -52,7 +53,7 @@ static void hold_back(struct agent *a, struct item *it, int64_t now)
 {
 	AUTO_SETBACKS struct setbacks failed = { .n = 0 };
 	const struct cert *c = &a->certs[it->cert];
-	const bool parked = (c->flags & CERT_PARKED) != 0;
+	const bool parked = c->state == JOB_PARKED && it->due.at == c->retry_at;
 	struct name_set out;
 	struct err e;
 

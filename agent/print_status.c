@@ -107,7 +107,8 @@ static void put_left(struct table *t, const struct view *v, enum table_color col
 static void put_row(struct table *t, const struct view *v)
 {
 	static const enum table_color colors[] = { COLOR_GOOD, COLOR_WARN, COLOR_BAD };
-	const bool parked = v->cert->state == JOB_PARKED;
+	const bool parked = v->cert->state == JOB_PARKED &&
+			    (v->due.at <= v->now || v->due.at == v->cert->retry_at);
 	char span[TEXT_SPAN_MAX];
 	enum health health;
 	const char *word = view_state(v, &health);

@@ -38,10 +38,9 @@ static void mark_by_hand(const struct agent *a, struct job *j)
 	m->generation = j->generation;
 	m->stamp = (struct file_stamp){ .inode = 0 }; /* to be looked at anew */
 	m->facts = j->facts;
-	m->flags |= CERT_ROLLED_BACK;
-	m->renew_at = schedule_rolled_back_at(inventory_renew_at(a, j->cert, &j->facts),
-					      j->facts.not_before, j->facts.not_after,
-					      clock_now());
+	inventory_by_hand(a, j->cert, m);
+	if ((a->certs[j->cert].flags & CERT_ROLLED_BACK) != 0) /* if this is undone */
+		m->flags |= CERT_WAS_BACK;
 }
 
 static int owe_hooks(struct batch *b, const struct job *j, struct err *e)
@@ -325,6 +324,8 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	if (j->installed)
 		inventory_live(m, j->generation, &j->facts, &j->stored);
 	TRY(inventory_refresh(a, j->cert, m, e));
+	if (j->installed || j->undone)
+		m->flags &= ~CERT_WAS_BACK;
 	if (j->stamp != 0)
 		remember_whole(m, j->stamp);
 	if (!served && (j->installed || j->undone))

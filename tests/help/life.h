@@ -119,6 +119,7 @@ struct life_cert {
 	bool ordered_wide[LIFE_CAS];
 	bool excused;                /* somebody has asked for something */
 	bool is_back;                /* an earlier set was made live again */
+	bool was_back;               /* ... so was the one that was live before */
 	int64_t since;               /* when it came to be as it is now */
 	uint64_t changes;            /* by somebody else */
 	bool edited, broken;         /* its file, its pair, and not yet mended */

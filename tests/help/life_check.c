@@ -179,6 +179,8 @@ void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca)
 void life_made_live(struct life *l, struct life_cert *c, const struct life_set *set)
 {
 	const bool is_back = set->number < c->live.number;
+	/* A roll-back that was refused to what had been gone back to. */
+	const bool is_kept = !is_back && c->was_back && set->number == c->before;
 	/* Where a hook's test has refused it, what was there before comes back. */
 	const bool is_restored = is_back && set->number == c->before &&
 				 l->asked_for.command != COMMAND_ROLLBACK;
@@ -186,7 +188,7 @@ void life_made_live(struct life *l, struct life_cert *c, const struct life_set *
 	const int64_t skew_s = c->broken || c->excused ? D : SKEW_S;
 
 	check_end(l, c);
-	if (!is_back)
+	if (!is_back && !is_kept)
 		check_begin(l, c);
 	if (c->live.not_after > life_host(l) &&
 	    set->not_before > life_host(l) + skew_s && !is_restored)
@@ -196,7 +198,8 @@ void life_made_live(struct life *l, struct life_cert *c, const struct life_set *
 	memset(c->ordered_at, 0, sizeof(c->ordered_at));
 	c->window.until = 0;
 	c->hurried = c->broken = false;
-	c->excused = c->is_back = is_back;
+	c->was_back = c->is_back;
+	c->excused = c->is_back = is_back || is_kept;
 	c->since = life_now(l);
 }
 

@@ -95,8 +95,8 @@ static void read_set(const struct life *l, const struct life_cert *c,
 		 (unsigned long long)set->number);
 	if (file_read(l->dir, path, LIMIT_CHAIN_BYTES, &pem, &e) < 0)
 		life_wrong(l, c, "a set that is not there is made live");
-	check(x509_facts_from_pem(pem.data, pem.len, &facts, &e), &e);
 	check(x509_chain_from_pem(pem.data, pem.len, &chain, &e), &e);
+	check(x509_facts(sk_X509_value(chain, 0), &facts, &e), &e);
 	if (!ari_id(sk_X509_value(chain, 0), &text))
 		abort();
 	set->not_before = facts.not_before;

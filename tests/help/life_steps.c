@@ -287,6 +287,8 @@ static void forget(struct life *l, const char *name)
 		memset(c->hooked, 0, sizeof(c->hooked));
 		memset(c->ordered_at, 0, sizeof(c->ordered_at));
 		c->window.until = 0;
+		c->before = 0;
+		c->was_back = false;
 		c->id[0] = '\0';
 	}
 }

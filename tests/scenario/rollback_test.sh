@@ -73,6 +73,20 @@ test_it_ends_at_the_next_renewal_moment() {
 	is_live_of www 3 3
 }
 
+test_it_stands_after_another_one_that_a_hook_refuses() {
+	www
+	generations 3
+	hook web <<<'[ $1 = run ] || [ "$(readlink $dir/state/live/www)" != ../archive/www/0000000001 ]'
+	sed -i 's/names = "localhost"/names = [ "localhost", "also" ]/' everleaf.conf
+	expect 0 everleaf rollback www
+	expect 1 everleaf rollback www
+	says err "its test refuses it"
+	is_live_of www 2 3
+	is "rolled back" "$(status_of www health)"
+	expect 0 everleaf renew www
+	is_live_of www 2 3
+}
+
 test_a_generation_that_is_not_there_is_an_error() {
 	www
 	generations 2
