@@ -106,15 +106,17 @@ static size_t on_body(char *data, size_t size, size_t n, void *arg)
 
 /* -- where it connects to -- */
 
+/* Never waited for: libcurl does not mind if it cannot tell the system so. */
 static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 			       struct curl_sockaddr *to)
 {
 	struct http *h = arg;
-	const char *local = address_local(&to->addr);
+	const char *local = h->s.no_local ? address_local(&to->addr) : NULL;
 
 	(void)purpose;
 	if (local == NULL)
-		return socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+		return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
+			      to->protocol);
 	h->local = local;
 	return CURL_SOCKET_BAD;
 }
@@ -168,8 +170,6 @@ static CURLcode set_bounds(struct http *h)
 	SET(WRITEDATA, h);
 	SET(PREREQFUNCTION, on_ready);
 	SET(PREREQDATA, h);
-	if (!h->s.no_local)
-		return rc;
 	SET(OPENSOCKETFUNCTION, on_socket);
 	SET(OPENSOCKETDATA, h);
 	return rc;

@@ -1,7 +1,9 @@
 /* http: exchanges with a server of our own, well-behaved first, then not. */
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
+#include <seccomp.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -738,6 +740,39 @@ static void what_is_too_slow_ends_by_the_deadline(void **state)
 	}
 }
 
+/* In a child: libcurl cannot tell the system that its socket must not be waited for, and
+ * does not mind. */
+static void ask_where_sockets_stay_as_they_are(const struct web *w)
+{
+	const struct scmp_arg_cmp flags = { 1, SCMP_CMP_EQ, F_SETFL, 0 };
+	scmp_filter_ctx f = seccomp_init(SCMP_ACT_ALLOW);
+	const struct http_settings s = settings(w);
+	struct err e;
+
+	alarm(60);
+	seccomp_rule_add_array(f, SCMP_ACT_ERRNO(EIO), SCMP_SYS(fcntl), 1, &flags);
+	if (seccomp_load(f) < 0)
+		_exit(77);
+	_exit(try_one(&s, w->url, &e) != ERR_NET ||
+	      strstr(e.text, "it does not answer") == NULL);
+}
+
+static void no_socket_is_waited_for_beyond_the_deadline(void **state)
+{
+	struct web *w = *state;
+	int status;
+	pid_t pid;
+
+	web_start(w, hangs_before_headers);
+	pid = fork();
+	if (pid == 0)
+		ask_where_sockets_stay_as_they_are(w);
+	assert_int_equal(waitpid(pid, &status, 0), pid);
+	if (WIFEXITED(status) && WEXITSTATUS(status) == 77)
+		skip();
+	assert_int_equal(status, 0);
+}
+
 /* The queue of a listener that nobody accepts from is full: the next is not answered. */
 static void a_host_that_does_not_answer_ends_by_the_deadline(void **state)
 {
@@ -909,6 +944,7 @@ int main(void)
 		CASE(a_transfer_coding_nobody_asked_for_is_not_taken_in),
 		CASE(what_is_coded_unasked_stays_coded),
 		CASE(what_is_too_slow_ends_by_the_deadline),
+		CASE(no_socket_is_waited_for_beyond_the_deadline),
 		CASE(a_host_that_does_not_answer_ends_by_the_deadline),
 		CASE(what_is_no_answer_is_said),
 		CASE(a_body_may_hold_what_both_ends_of_its_connection_know),
