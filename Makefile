@@ -176,9 +176,9 @@ fuzz: ## every parser, FUZZ_SECONDS (600) each, with inputs that are made up (ma
 hostile-ca: all $(TOOLS) ## servers that mean harm, each row of tests/liars, a quarter of an hour (make check: a sample)
 	LIARS=all tests/scenario/hostile_ca_test.sh
 
-hooks: all $(TOOLS) ## each thing that a program may do, in each dialect (make check: a sample)
-	HOOKS=all BUILD=$(B) tests/real/programs_test.sh
-	BUILD=$(B) tests/real/odd_words_test.sh
+hooks: all $(TOOLS) ## each thing that a program may do, in each dialect, also with SAN=1, AS=setpriv... (make check: a sample)
+	$(AS) env HOOKS=all BUILD=$(B) tests/real/programs_test.sh
+	$(AS) env BUILD=$(B) tests/real/odd_words_test.sh
 
 hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a minute each
 	@rm -f $(B)/hostile

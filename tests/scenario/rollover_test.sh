@@ -50,6 +50,20 @@ test_an_intermediate_a_path_length_and_constraints_hold_across_it() {
 		'intermediate = true; path_length = 1; permitted = [ "localhost" ];'
 }
 
+test_the_intermediate_of_each_key_stands_beside_its_root() {
+	local first=state/ca/lab/intermediate.pem
+	lab 'intermediate = true;'
+	expect 0 everleaf renew
+	cp $first first.pem
+	openssl verify -partial_chain -trusted $first state/live/www/cert.pem
+	expect 0 everleaf ca lab rollover --force
+	expect 0 everleaf renew --force www
+	cmp first.pem $first
+	not openssl verify -partial_chain -trusted $first state/live/www/cert.pem
+	openssl verify -partial_chain -trusted state/ca/lab/2/intermediate.pem state/live/www/cert.pem
+	grep -qxF "$(sed -n 2p state/ca/lab/2/intermediate.pem)" state/live/www/chain.pem
+}
+
 certificate() { # FILE...: each, its serial
 	local file
 	for file; do openssl x509 -in "$file" -noout -serial | sed 's/.*=//'; done
