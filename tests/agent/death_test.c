@@ -107,8 +107,8 @@ static void the_death_of_the_supervisor_ends_all_and_frees_the_lock(void **state
 	keeper = tree_role(t, "keeper", 0);
 	kill(t->pid, SIGKILL);
 	assert_int_equal(tree_wait(t, 10000), 128 + SIGKILL);
-	assert_true(tree_gone(agent, 2000));
-	assert_true(tree_gone(keeper, 2000));
+	assert_true(tree_gone(agent));
+	assert_true(tree_gone(keeper));
 	assert_true(lock_is_free(t)); /* though the hook still runs */
 	tree_let_hook_end(t);
 	assert_int_equal(tree_run(t, RENEW), 0); /* at least once, never lost */
@@ -214,9 +214,9 @@ static void the_death_of_the_supervisor_ends_a_probe(void **state)
 	assert_true(probe >= 0);
 	kill(t->pid, SIGKILL);
 	assert_int_equal(tree_wait(t, 10000), 128 + SIGKILL);
-	assert_true(tree_gone(worker, 2000));
-	assert_true(tree_gone(agent, 2000));
-	assert_true(tree_gone(keeper, 2000));
+	assert_true(tree_gone(worker));
+	assert_true(tree_gone(agent));
+	assert_true(tree_gone(keeper));
 }
 
 int main(void)

@@ -18,7 +18,8 @@
 #include "base/text.h"
 #include "tests/help/web.h"
 
-#define DEADLINE_MS 1000
+#define PATIENCE_MS 60000 /* the machine may be busy; no exchange needs it */
+#define DEADLINE_MS 1000  /* of those that have no other end */
 
 static struct http_settings settings(const struct web *w)
 {
@@ -27,7 +28,7 @@ static struct http_settings settings(const struct web *w)
 		.trust = w->trust,
 		.user_agent = "everleaf/test",
 		.language = "en",
-		.deadline_ms = DEADLINE_MS,
+		.deadline_ms = PATIENCE_MS,
 	};
 }
 
@@ -62,7 +63,7 @@ static int try_one(const struct http_settings *s, const char *url, struct err *e
 	if (rc == 0)
 		rc = http_exchange(h, &(struct http_request){ .url = url }, &reply, e);
 	http_free(h);
-	assert_true(clock_boot_ms() - begun < 10 * DEADLINE_MS);
+	assert_true(clock_boot_ms() - begun < PATIENCE_MS / 2);
 	return rc;
 }
 
@@ -732,9 +733,13 @@ static void what_is_too_slow_ends_by_the_deadline(void **state)
 	struct web *w = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct http_settings s;
+
 		w->plain = rows[i].plain;
 		web_start(w, rows[i].serve);
-		expect_web_failure(w, ERR_NET, rows[i].says);
+		s = settings(w);
+		s.deadline_ms = DEADLINE_MS;
+		expect_failure(&s, w->url, ERR_NET, rows[i].says);
 		server_stop(&w->server);
 		w->server.pid = 0;
 	}
@@ -794,6 +799,7 @@ static void a_host_that_does_not_answer_ends_by_the_deadline(void **state)
 	}
 	snprintf(url, sizeof(url), "https://127.0.0.1:%u", ntohs(a.sin_port));
 	s.origin = url;
+	s.deadline_ms = DEADLINE_MS;
 	expect_failure(&s, url, ERR_NET, "it does not accept a connection");
 	for (int i = 0; i < 8; i++)
 		close(queued[i]);

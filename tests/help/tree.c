@@ -234,10 +234,10 @@ void tree_let_hook_end(const struct tree *t)
 	scratch_put(t->scratch, "go", "");
 }
 
-bool tree_gone(pid_t pid, int ms)
+bool tree_gone(pid_t pid)
 {
 	struct pollfd ended = { .fd = pidfd_open(pid, 0), .events = POLLIN };
-	bool gone = ended.fd < 0 || poll(&ended, 1, ms) == 1;
+	bool gone = ended.fd < 0 || poll(&ended, 1, PATIENCE_MS) == 1;
 
 	if (ended.fd >= 0)
 		close(ended.fd);

@@ -54,5 +54,5 @@ pid_t tree_role(const struct tree *t, const char *name, pid_t old);
 void tree_until_hook(const struct tree *t, int nth);
 void tree_let_hook_end(const struct tree *t);
 
-/* Until `pid` has ended, at most `ms`: false. */
-bool tree_gone(pid_t pid, int ms);
+/* Until `pid` has ended; false: it does not. */
+bool tree_gone(pid_t pid);
