@@ -264,6 +264,10 @@ start_agent() {
 	started $run
 }
 
+agent_runs() { # and answers who asks it
+	[ "$(everleaf status --json | json agent.running)" = true ]
+}
+
 stop_agent() { # [STATUS]
 	local got=0
 	kill -TERM $run

@@ -77,10 +77,6 @@ test_the_key_is_for_nobody_and_its_record_for_everybody() {
 	is "644 $owner" "$(stat -c '%a %u' state/archive/www/next.tlsa)"
 }
 
-agent_runs() {
-	[ "$(everleaf status --json | json agent.running)" = true ]
-}
-
 test_an_agent_makes_it_once_and_keeps_it() {
 	local next
 	www

@@ -72,7 +72,7 @@ test_a_server_that_lost_it_is_given_it_again() {
 	shows other.pem
 	until_true 60 has_event proved 2
 	is "$(live_leaf www)" "$(served_leaf "$port")"
-	is "new,ok" "$(verdict),$(status_of www health)"
+	until_true 60 is_seen new ok
 	is 1 "$(events www not-served)"
 	is "1 0" "$(ran web "run installed") $(told .)"
 	says agent.err "www: not-served: probe 127.0.0.1:$port: other: "
@@ -110,6 +110,7 @@ test_a_hook_that_is_of_no_use_is_run_once_and_that_is_told_once() {
 	until_true 60 is_failing
 	is "other,not served" "$(verdict),$(status_of www health)"
 	is 1 "$(ran web "run installed")"
+	until_true 60 is_told ^failed
 	is "1 1" "$(told ^failed) $(told ^not-served)"
 	is 0 "$(served_metric)"
 	nothing_is_new

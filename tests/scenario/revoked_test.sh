@@ -407,10 +407,6 @@ test_what_an_embedded_ca_that_names_no_list_has_revoked_is_replaced() {
 	is 1 "$(events www revoked)"
 }
 
-agent_runs() {
-	[ "$(everleaf status --json | json agent.running)" = true ]
-}
-
 test_the_daemon_replaces_what_an_embedded_ca_has_revoked() {
 	unlisted 'intermediate = true;'
 	start_agent
