@@ -66,7 +66,7 @@ test_an_account_that_the_ca_has_forgotten_is_made_again_with_its_key() {
 	acme
 	expect 0 everleaf renew
 	cp state/accounts/ca/account.key before
-	end "$(tail -n 1 pids)"
+	end "$pebble"
 	start_pebble new
 	acme
 	expect 0 everleaf renew --force www
