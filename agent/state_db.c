@@ -270,7 +270,7 @@ static void suspect(struct state *s)
 }
 
 /* After an unlock that failed SQLite waits for itself: 10 s at each call. */
-static void is_stuck(struct state *s)
+static void note_stuck(struct state *s)
 {
 	s->stuck = true;
 	snprintf(s->news, sizeof(s->news),
@@ -291,7 +291,7 @@ int db_err(struct state *s, struct err *e, const char *what)
 	if (rc == SQLITE_CORRUPT || rc == SQLITE_NOTADB)
 		suspect(s);
 	else if (rc == SQLITE_PROTOCOL)
-		is_stuck(s);
+		note_stuck(s);
 	return e->code;
 }
 

@@ -51,8 +51,7 @@ static int let_go(int fd, int cmd, ...)
 	int rc = -1;
 
 	va_start(ap, cmd);
-	lock =
-	    va_arg(ap, const struct flock *); /* as the C library takes all there are */
+	lock = va_arg(ap, const struct flock *); /* the C library takes any so */
 	va_end(ap);
 	for (int i = 0; i < UNLOCK_TRIES && rc < 0; i++) {
 		rc = fcntl(fd, cmd, lock);
