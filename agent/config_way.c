@@ -21,16 +21,9 @@ static bool is_among(const struct config_reader *r, struct list words, const cha
 static bool fits(const struct spec_challenge *c, const struct spec_name *n,
 		 const char *name)
 {
-	switch ((enum challenge_type)c->type) {
-	case CHALLENGE_HTTP_01:
-	case CHALLENGE_TLS_ALPN_01:
-		return name[0] != '*' && (n->kind == NAME_DNS || n->kind == NAME_IP);
-	case CHALLENGE_DNS_01:
+	if (c->type == CHALLENGE_DNS_01)
 		return (c->server.at != 0 || c->hook.n > 0) && n->kind == NAME_DNS;
-	case CHALLENGE_TYPES:
-		break;
-	}
-	return false;
+	return name[0] != '*' && (n->kind == NAME_DNS || n->kind == NAME_IP);
 }
 
 static bool shows(const struct config_reader *r, const struct spec_challenge *c,
