@@ -58,21 +58,26 @@ static void copy(struct stream *s)
 
 static int take(struct asking *a, struct msg *m, struct err *e)
 {
-	uint64_t which;
+	uint64_t number;
 
 	switch (m->type) {
 	case CONTROL_OUTPUT:
-		which = msg_get_u64(m);
+		number = msg_get_u64(m);
 		TRY(msg_end(m, e));
-		if (which > 1 || a->streams[which].from >= 0)
+		if (number > 1 || a->streams[number].from >= 0)
 			return err_set(e, ERR_PROTO, "the agent has no such stream");
-		a->streams[which].from = msg_take_fd(m);
+		a->streams[number].from = msg_take_fd(m);
 		a->begun = true;
 		return 0;
 	case CONTROL_DONE:
-		a->status = (int)msg_get_u64(m);
+		number = msg_get_u64(m);
+		TRY(msg_end(m, e));
+		if (number > UINT8_MAX)
+			return err_set(e, ERR_PROTO,
+				       "the agent has told no exit status");
+		a->status = (int)number;
 		a->done = true;
-		return msg_end(m, e);
+		return 0;
 	case MSG_FAILED:
 		msg_get_err(m, e);
 		return e->code;
