@@ -64,8 +64,8 @@ static const struct scratch *top(void)
 
 static void stage_end(void)
 {
-	spec_done(&stage.spec);
 	peers_end(&stage.peers);
+	spec_done(&stage.spec);
 	for (size_t i = 0; i < WORDS; i++)
 		buf_done(&stage.words[i]);
 	fclose(stage.nowhere);

@@ -17,10 +17,13 @@
 #include "agent/probe_address.h"
 #include "base/clock.h"
 #include "base/http.h"
+#include "base/http_reply.h"
+#include "base/json.h"
 #include "store/pending.h"
 #include "tests/agent/home.h"
 #include "tests/fuzz/enrol.h"
 #include "tests/fuzz/messages.h"
+#include "tests/fuzz/name_servers.h"
 #include "tests/fuzz/no_disk.h"
 #include "tests/fuzz/quiet.h"
 
@@ -36,11 +39,13 @@ static const char config[] =
     " { name = \"corp\"; type = \"cfssl\"; url = \"http://ca.corp.example\";"
     "   profile = \"server\"; auth_key_file = \"$/auth\"; },"
     " { name = \"est\"; type = \"est\"; url = \"https://est.corp.example\";"
-    "   user = \"web\"; password_file = \"$/password\"; },"
+    "   user = \"web\"; password_file = \"$/password\"; trust = \"$/ca.pem\"; },"
     " { name = \"cmp\"; type = \"cmp\"; url = \"http://cmp.corp.example\"; cmd = "
     "\"cr\"; reference = \"web\"; secret_file = \"$/password\"; },"
     " { name = \"step\"; type = \"step\"; url = \"https://step.corp.example/\";"
-    "   provisioner = \"admin\"; password_file = \"$/password\"; } );"
+    "   provisioner = \"admin\"; password_file = \"$/password\"; },"
+    " { name = \"far-corp\"; type = \"cfssl\"; url = \"https://ca.far.example\";"
+    "   trust = \"from-issuer\"; } );"
     "crls = { name = \"list\"; url = [ \"http://ca.example/crl\" ];"
     "  ca = \"$/ca.pem\"; files = { path = \"$/files/list.pem\"; content = \"crl\"; }; "
     "};"
@@ -66,6 +71,7 @@ static struct {
 	struct home home;
 	struct spec spec;
 	struct buf words[WORDS];
+	struct buf answer;      /* of a CFSSL server */
 	struct request request; /* of what is being run */
 } stage;
 
@@ -85,6 +91,7 @@ static void stage_end(void)
 	spec_done(&stage.spec);
 	for (size_t i = 0; i < WORDS; i++)
 		buf_done(&stage.words[i]);
+	buf_done(&stage.answer);
 	home_close(&stage.home);
 }
 
@@ -101,14 +108,30 @@ static void words(void)
 	enrol_csr(false, &(struct csr_asks){ 0 }, &stage.words[9]);
 }
 
+static void answer(void)
+{
+	struct json j;
+
+	json_begin(&j, &stage.answer);
+	json_open(&j, NULL, '{');
+	json_bool(&j, "success", true);
+	json_open(&j, "result", '{');
+	json_str(&j, "certificate", enrol_root);
+	json_close(&j);
+	json_close(&j);
+	json_end(&j);
+}
+
 static void furnish(void)
 {
 	static const char *const folders[] = { "state",      "state/archive",
 					       "state/live", "state/ca",
-					       "files",      "web" };
+					       "files",      "web",
+					       "state/roots" };
 
 	for (size_t i = 0; i < sizeof(folders) / sizeof(*folders); i++)
 		scratch_mkdir(top(), folders[i]);
+	scratch_put(top(), "state/roots/far-corp.pem", enrol_root);
 }
 
 static int forget(const char *path, const struct stat *st, int type, struct FTW *at)
@@ -185,6 +208,7 @@ static void stage_begin(void)
 	home_compile(&stage.home, config);
 	assert(spec_map(stage.home.snapshot, &stage.spec, &e) == 0);
 	words();
+	answer();
 	atexit(stage_end);
 }
 
@@ -244,7 +268,7 @@ void child_end(struct child *c)
 	c->fd = -1;
 }
 
-/* -- no network -- */
+/* -- no network, but for a CFSSL server that says the same of everything -- */
 
 struct http {
 	char none;
@@ -267,8 +291,12 @@ int http_exchange(struct http *h, const struct http_request *request,
 		  struct http_reply *reply, struct err *e)
 {
 	(void)h;
-	(void)reply;
-	return err_set(e, ERR_NET, "%.40s: no network here", request->url);
+	if (strstr(request->url, "/api/v1/cfssl/") == NULL)
+		return err_set(e, ERR_NET, "%.40s: no network here", request->url);
+	http_reply_done(reply);
+	reply->status = 200;
+	buf_puts(&reply->body, stage.answer.data);
+	return 0;
 }
 
 int probe_resolve(const char *host, const char *port, struct probe_address *list,
