@@ -35,6 +35,11 @@ skip() { # REASON
 	exit 77
 }
 
+again() { # REASON: it was not as the case needs it, by chance; it is tried again
+	say_why "$*"
+	exit 75
+}
+
 started() { # PID: to be ended with the case, or a part of it that has a folder of its own
 	echo "$1" >>"$dir/pids"
 }
@@ -247,7 +252,8 @@ came() { # SECONDS
 	P
 }
 
-# Of the live certificate, DONE of PARTS are over: no case has to end before a real one does.
+# Of the live certificate, DONE of PARTS are over. (One that lives for seconds may be over before
+# a case has looked.)
 age() { # DONE PARTS
 	local now=$(date +%s)
 	came $((6000 * ${1%.*}))

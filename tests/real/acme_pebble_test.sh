@@ -173,7 +173,7 @@ test_a_wait_that_is_too_long_is_parked_and_the_next_run_goes_on() {
 	export PEBBLE_VA_NOSLEEP="" PEBBLE_VA_SLEEPTIME=15
 	pebble
 	acme
-	! everleaf renew --wait 1s >out 2>err || exit 75 # all three looked at once: tried again
+	! everleaf renew --wait 1s >out 2>err || again "all three have looked at once"
 	says err "parked until"
 	[ ! -e state/live/www ]
 	expect 0 everleaf renew
