@@ -49,7 +49,9 @@ test_a_storm_of_reloads_costs_no_order_and_no_validation() {
 		kill -HUP $run
 		sleep 0.05
 	done
-	until_true 120 n_are_live 100
+	for i in {1..100}; do
+		until_true 60 n_are_live $i
+	done
 	said "taken up" 2
 	stop_agent
 	is 100 "$(pebble_asked /order-plz)"
@@ -58,7 +60,7 @@ test_a_storm_of_reloads_costs_no_order_and_no_validation() {
 }
 
 test_roles_that_die_in_the_middle_of_orders_cost_none() {
-	local r
+	local r i
 	many 40 5
 	start_agent
 	until_true 60 has_role responder
@@ -69,7 +71,9 @@ test_roles_that_die_in_the_middle_of_orders_cost_none() {
 	done
 	# A worker that dies fails what it did, which is done again after some minutes:
 	# here by name.
-	until_true 60 n_are_live 37
+	for i in {1..37}; do
+		until_true 60 n_are_live $i
+	done
 	stop_agent
 	expect 0 everleaf renew $(seq -f c%.0f 40)
 	# Ordered twice is only what was asked for and not known of yet when agent or keeper

@@ -91,8 +91,10 @@ test_a_storm_of_signals_does_not_keep_it_from_its_work() {
 		kill -HUP $run
 		sleep 0.05
 	done
-	all_are_live() { [ "$(ls state/live | wc -l)" = 30 ]; }
-	until_true 60 all_are_live
+	n_are_live() { [ "$(ls state/live | wc -l)" -ge "$1" ]; }
+	for i in {1..30}; do # a key of RSA takes seconds where a busy machine sanitizes
+		until_true 60 n_are_live $i
+	done
 	stop_agent
 	for i in {1..30}; do
 		is_live_of c$i 1 1
