@@ -26,7 +26,7 @@
 #ifdef __SANITIZE_ADDRESS__
 #define OF_CHECK 350
 #else
-#define OF_CHECK 1800
+#define OF_CHECK 20000
 #endif
 
 /* -- one life -- */
