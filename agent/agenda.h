@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/due.h"
+#include "agent/rule/due.h"
 
 struct agent;
 

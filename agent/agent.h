@@ -31,12 +31,12 @@
 #include <ev.h>
 
 #include "agent/clockwatch.h"
-#include "agent/due.h"
-#include "agent/link.h"
 #include "agent/notice.h"
 #include "agent/report.h"
-#include "agent/roles.h"
-#include "agent/state.h"
+#include "agent/role/link.h"
+#include "agent/role/roles.h"
+#include "agent/rule/due.h"
+#include "agent/state/state.h"
 #include "base/err.h"
 #include "base/heap.h"
 

@@ -2,8 +2,8 @@
  * `everleaf version`: most of the libraries are here. */
 #include <string.h>
 
-#include "agent/roles.h"
-#include "agent/version.h"
+#include "agent/role/roles.h"
+#include "agent/role/version.h"
 #include "base/key.h"
 
 int main(int argc, char **argv)

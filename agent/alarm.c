@@ -3,11 +3,11 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
-#include "agent/event.h"
 #include "agent/hookcall.h"
 #include "agent/job.h"
-#include "agent/log.h"
 #include "agent/revoked.h"
+#include "agent/role/event.h"
+#include "agent/role/log.h"
 #include "agent/rootwatch.h"
 #include "agent/strangers.h"
 #include "base/auto.h"

@@ -23,7 +23,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/event.h"
+#include "agent/role/event.h"
 
 struct agent;
 struct job;

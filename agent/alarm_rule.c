@@ -2,7 +2,7 @@
 
 #include <stddef.h>
 
-#include "agent/state_alarm.h"
+#include "agent/state/state_alarm.h"
 
 bool alarm_is_due(const struct alarm_row *last, uint64_t kind, int64_t now)
 {

@@ -1,6 +1,6 @@
 /* everleaf-alpn: the responder with TLS, for tls-alpn-01. Started by the supervisor alone. */
-#include "agent/responder_tls.h"
-#include "agent/roles.h"
+#include "agent/responder/responder_tls.h"
+#include "agent/role/roles.h"
 #include "base/key.h"
 
 int main(void)

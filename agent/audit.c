@@ -6,7 +6,7 @@
 #include "agent/agent.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 

@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/state.h"
+#include "agent/state/state.h"
 
 struct agent;
 struct err;

@@ -6,7 +6,7 @@
 #include "agent/agent.h"
 #include "agent/job.h"
 #include "agent/job_steps.h"
-#include "agent/log.h"
+#include "agent/role/log.h"
 #include "agent/switch.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -3,10 +3,10 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 
-#include "agent/lend.h"
-#include "agent/link.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/lend.h"
+#include "agent/role/link.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/err.h"
 

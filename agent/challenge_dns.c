@@ -3,8 +3,8 @@
 
 #include "agent/challenge_update.h"
 #include "agent/commit.h"
-#include "agent/log.h"
-#include "agent/messages.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/dns.h"
 #include "base/err.h"

@@ -4,8 +4,8 @@
 
 #include "agent/challenge_token.h"
 #include "agent/http.h"
-#include "agent/log.h"
-#include "agent/messages.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

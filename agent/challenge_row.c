@@ -2,8 +2,8 @@
 #include <string.h>
 
 #include "agent/challenge_token.h"
-#include "agent/log.h"
-#include "agent/state_token.h"
+#include "agent/role/log.h"
+#include "agent/state/state_token.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -3,7 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/challenge.h"
-#include "agent/listen.h"
+#include "agent/role/listen.h"
 
 enum token_state {
 	TOKEN_NEW,     /* its row is written, perhaps not committed */

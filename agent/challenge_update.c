@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/dns_task.h"
-#include "agent/log.h"
-#include "agent/messages.h"
+#include "agent/net/dns_task.h"
 #include "agent/pool.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"

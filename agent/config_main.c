@@ -1,5 +1,5 @@
 /* everleaf-config: the role that reads the configuration. Started by the supervisor alone. */
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/key.h"
 
 int main(void)

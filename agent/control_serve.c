@@ -5,9 +5,9 @@
 #include <sys/socket.h>
 
 #include "agent/agent.h"
-#include "agent/control.h"
-#include "agent/log.h"
-#include "agent/messages.h"
+#include "agent/role/control.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

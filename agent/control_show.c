@@ -6,14 +6,14 @@
 #include <unistd.h>
 
 #include "agent/agent.h"
-#include "agent/control.h"
 #include "agent/crlwatch.h"
 #include "agent/inventory.h"
 #include "agent/inventory_load.h"
 #include "agent/ledger.h"
-#include "agent/log.h"
-#include "agent/messages.h"
 #include "agent/page.h"
+#include "agent/role/control.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -6,7 +6,7 @@
 #include <openssl/err.h>
 #include <openssl/x509v3.h>
 
-#include "agent/crlcall.h"
+#include "agent/role/crlcall.h"
 #include "base/buf.h"
 
 /* A URL that goes into a message, a log and a line. */

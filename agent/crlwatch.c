@@ -8,9 +8,9 @@
 
 #include "agent/agent.h"
 #include "agent/alarm.h"
-#include "agent/log.h"
-#include "agent/messages.h"
-#include "agent/state_alarm.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/state/state_alarm.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"

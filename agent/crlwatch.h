@@ -29,10 +29,10 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/crlcall.h"
-#include "agent/crlwatch_rule.h"
-#include "agent/spec.h"
-#include "agent/state_crl.h"
+#include "agent/role/crlcall.h"
+#include "agent/role/spec.h"
+#include "agent/rule/crlwatch_rule.h"
+#include "agent/state/state_crl.h"
 #include "agent/status_view.h"
 #include "base/buf.h"
 #include "base/err.h"

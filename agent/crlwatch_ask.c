@@ -6,10 +6,10 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/crlcall.h"
-#include "agent/log.h"
-#include "agent/messages.h"
 #include "agent/pool.h"
+#include "agent/role/crlcall.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/text.h"

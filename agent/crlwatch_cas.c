@@ -5,7 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/crlpoint.h"
-#include "agent/log.h"
+#include "agent/role/log.h"
 #include "base/auto.h"
 #include "base/hash.h"
 #include "base/mem.h"

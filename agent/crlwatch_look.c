@@ -3,9 +3,9 @@
 
 #include "agent/agent.h"
 #include "agent/crlwatch.h"
-#include "agent/log.h"
-#include "agent/messages.h"
-#include "agent/schedule.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/rule/schedule.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/hash.h"

@@ -4,8 +4,8 @@
 
 #include "agent/agent.h"
 #include "agent/alarm.h"
-#include "agent/event.h"
 #include "agent/job.h"
+#include "agent/role/event.h"
 #include "agent/rootwatch.h"
 #include "agent/table.h"
 #include "base/auto.h"

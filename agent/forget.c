@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "store/generation.h"

@@ -9,7 +9,7 @@
 #include "agent/agent.h"
 #include "agent/crlwatch.h"
 #include "agent/job.h"
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "agent/strangers.h"
 #include "base/auto.h"
 #include "base/buf.h"

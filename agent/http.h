@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "agent/responder_reply.h"
+#include "agent/responder/responder_reply.h"
 
 struct agent;
 struct err;

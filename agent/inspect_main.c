@@ -1,5 +1,5 @@
 /* everleaf-inspect: the role that explains files. Started by the supervisor alone. */
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/key.h"
 
 int main(void)

@@ -4,7 +4,7 @@
 #include "agent/ari.h"
 #include "agent/audit.h"
 #include "agent/inventory.h"
-#include "agent/state_order.h"
+#include "agent/state/state_order.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -29,10 +29,10 @@
 
 #include <ev.h>
 
-#include "agent/due.h"
-#include "agent/probe.h"
+#include "agent/probe/probe.h"
+#include "agent/rule/due.h"
 #include "agent/setback.h"
-#include "agent/state.h"
+#include "agent/state/state.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "store/pending.h"

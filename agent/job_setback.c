@@ -7,7 +7,7 @@
 #include "agent/inventory.h"
 #include "agent/job_steps.h"
 #include "agent/ledger.h"
-#include "agent/log.h"
+#include "agent/role/log.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

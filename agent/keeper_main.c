@@ -1,5 +1,5 @@
 /* everleaf-keeper: the role that holds keys, writes files. Started by the supervisor alone. */
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/key.h"
 
 int main(void)

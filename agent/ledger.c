@@ -2,8 +2,8 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
-#include "agent/name_set.h"
-#include "agent/state_ledger.h"
+#include "agent/role/name_set.h"
+#include "agent/state/state_ledger.h"
 #include "base/clock.h"
 #include "base/mem.h"
 #include "base/names.h"

@@ -7,14 +7,14 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "agent/commands.h"
-#include "agent/complete.h"
-#include "agent/confirm.h"
-#include "agent/follow.h"
-#include "agent/log.h"
-#include "agent/roles.h"
-#include "agent/super.h"
-#include "agent/version.h"
+#include "agent/command/commands.h"
+#include "agent/command/complete.h"
+#include "agent/command/confirm.h"
+#include "agent/role/log.h"
+#include "agent/role/roles.h"
+#include "agent/role/version.h"
+#include "agent/super/follow.h"
+#include "agent/super/super.h"
 #include "base/auto.h"
 #include "base/mem.h"
 

@@ -4,8 +4,8 @@
 
 #include "agent/agenda.h"
 #include "agent/agent.h"
-#include "agent/log.h"
-#include "agent/messages.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/key.h"

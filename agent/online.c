@@ -12,9 +12,9 @@
 
 #include "agent/agent.h"
 #include "agent/borrow.h"
-#include "agent/dns_task.h"
-#include "agent/lend.h"
-#include "agent/messages.h"
+#include "agent/net/dns_task.h"
+#include "agent/role/lend.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

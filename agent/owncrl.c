@@ -6,8 +6,8 @@
 
 #include "agent/agent.h"
 #include "agent/crlwatch.h"
-#include "agent/log.h"
-#include "agent/reason.h"
+#include "agent/role/log.h"
+#include "agent/role/reason.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"

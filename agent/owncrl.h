@@ -40,7 +40,7 @@
 #include <openssl/x509.h>
 
 #include "agent/owncrl_rule.h"
-#include "agent/state_own.h"
+#include "agent/state/state_own.h"
 #include "base/err.h"
 #include "base/heap.h"
 

@@ -4,10 +4,10 @@
 
 #include "agent/agent.h"
 #include "agent/job.h"
-#include "agent/log.h"
 #include "agent/owncrl.h"
-#include "agent/reason.h"
 #include "agent/revoked.h"
+#include "agent/role/log.h"
+#include "agent/role/reason.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

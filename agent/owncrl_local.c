@@ -8,8 +8,8 @@
 
 #include "agent/agent.h"
 #include "agent/crlpoint.h"
-#include "agent/log.h"
 #include "agent/owncrl.h"
+#include "agent/role/log.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/file.h"

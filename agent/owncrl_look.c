@@ -4,13 +4,13 @@
 #include <string.h>
 
 #include "agent/agent.h"
-#include "agent/crlcall.h"
 #include "agent/crlpoint.h"
-#include "agent/crlwatch_rule.h"
-#include "agent/log.h"
-#include "agent/messages.h"
 #include "agent/owncrl.h"
 #include "agent/pool.h"
+#include "agent/role/crlcall.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/rule/crlwatch_rule.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

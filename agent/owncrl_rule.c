@@ -3,10 +3,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/crlcall.h"
-#include "agent/crlwatch_rule.h"
 #include "agent/owncrl.h"
-#include "agent/schedule.h"
+#include "agent/role/crlcall.h"
+#include "agent/rule/crlwatch_rule.h"
+#include "agent/rule/schedule.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/text.h"

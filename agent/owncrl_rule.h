@@ -5,7 +5,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/crlwatch_rule.h"
+#include "agent/rule/crlwatch_rule.h"
 
 struct crl_answer;
 struct crl_part;

@@ -3,10 +3,10 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
-#include "agent/log.h"
-#include "agent/messages.h"
 #include "agent/pool_queue.h"
-#include "agent/super.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/super/super.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"

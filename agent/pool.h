@@ -24,8 +24,8 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/link.h"
-#include "agent/spec_issuer.h"
+#include "agent/role/link.h"
+#include "agent/role/spec_issuer.h"
 
 struct agent;
 struct pool;

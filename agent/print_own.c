@@ -5,10 +5,10 @@
 
 #include "agent/agent.h"
 #include "agent/crlpoint.h"
-#include "agent/crlwatch_rule.h"
 #include "agent/metrics.h"
 #include "agent/owncrl.h"
-#include "agent/reason.h"
+#include "agent/role/reason.h"
+#include "agent/rule/crlwatch_rule.h"
 #include "agent/table.h"
 #include "base/auto.h"
 #include "base/clock.h"

@@ -1,7 +1,7 @@
 #include "agent/print_setback.h"
 
 #include "agent/agent.h"
-#include "agent/log.h"
+#include "agent/role/log.h"
 #include "agent/setback.h"
 #include "agent/table.h"
 #include "base/auto.h"

@@ -1,5 +1,5 @@
 /* everleaf-probe: the role that looks at what is served. Started by the supervisor alone. */
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/key.h"
 
 int main(void)

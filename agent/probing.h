@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/verdict.h"
+#include "agent/role/verdict.h"
 
 struct agent;
 struct err;

@@ -1,8 +1,8 @@
 #include "agent/reachcall.h"
 
 #include "agent/agent.h"
-#include "agent/log.h"
-#include "agent/messages.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
 
 static void on_answer(void *arg, uint32_t number, struct msg *m,
 		      const struct err *failed)

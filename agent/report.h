@@ -10,7 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/due.h"
+#include "agent/rule/due.h"
 #include "base/buf.h"
 #include "base/json.h"
 

@@ -1,7 +1,7 @@
 /* everleaf-responder: the role that answers http-01. Started by the supervisor alone. */
 #include <stddef.h>
 
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 
 int main(void)
 {

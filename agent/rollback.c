@@ -5,7 +5,7 @@
 #include "agent/agent.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
-#include "agent/log.h"
+#include "agent/role/log.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -5,7 +5,7 @@
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
-#include "agent/rootrule.h"
+#include "agent/rule/rootrule.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

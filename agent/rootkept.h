@@ -9,7 +9,7 @@
 
 #include <openssl/x509.h>
 
-#include "agent/lend.h"
+#include "agent/role/lend.h"
 
 struct agent;
 struct err;

@@ -5,8 +5,8 @@
 
 #include "agent/agent.h"
 #include "agent/challenge_token.h"
-#include "agent/log.h"
-#include "agent/state_setback.h"
+#include "agent/role/log.h"
+#include "agent/state/state_setback.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

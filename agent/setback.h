@@ -30,7 +30,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/name_set.h"
+#include "agent/role/name_set.h"
 
 struct agent;
 struct err;

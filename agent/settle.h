@@ -9,7 +9,7 @@
 
 #include <stdbool.h>
 
-#include "agent/verdict.h"
+#include "agent/role/verdict.h"
 
 struct agent;
 struct batch;

@@ -6,8 +6,8 @@
 
 #include <stdint.h>
 
-#include "agent/due.h"
-#include "agent/state.h"
+#include "agent/rule/due.h"
+#include "agent/state/state.h"
 
 struct agent;
 

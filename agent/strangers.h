@@ -21,8 +21,8 @@
 
 #include <ev.h>
 
+#include "agent/role/stranger.h"
 #include "agent/status_view.h"
-#include "agent/stranger.h"
 
 struct agent;
 struct json;

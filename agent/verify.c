@@ -6,7 +6,7 @@
 #include <openssl/x509_vfy.h>
 #include <openssl/x509v3.h>
 
-#include "agent/name_set.h"
+#include "agent/role/name_set.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/text.h"

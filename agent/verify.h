@@ -26,7 +26,7 @@
 
 #include <openssl/x509.h>
 
-#include "agent/schedule.h"
+#include "agent/rule/schedule.h"
 #include "base/key.h"
 
 struct err;

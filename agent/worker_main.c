@@ -1,5 +1,5 @@
 /* everleaf-worker: the role that goes to CAs. Started by the supervisor alone. */
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/key.h"
 
 int main(void)

@@ -7,7 +7,7 @@
  * call outside it kills the process). Memory is never executable. It works on the calling
  * thread: enter before there is a second one. Descriptors are closed by whoever starts
  * the role. Children inherit all of it, which is why only the unsandboxed supervisor
- * starts programs (the keeper forks, agent/child.h, and stays what it is). What a kernel
+ * starts programs (the keeper forks, agent/keeper/child.h, and stays what it is). What a kernel
  * lacks is reported, and is the only thing that may be missing.
  *
  * A role that dies of SIGSYS made a call that is not on its list: `dmesg` names it

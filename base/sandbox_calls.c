@@ -172,7 +172,7 @@ static const int agent_calls[] = {
 	SCMP_SYS(unlink),       SCMP_SYS(unlinkat),
 };
 
-/* Both ends of it are for others: see agent/lend.h. */
+/* Both ends of it are for others: see agent/role/lend.h. */
 static const struct rule agent_rules[] = {
 	ALLOW_IF(SCMP_SYS(socketpair), IS(0, AF_UNIX)),
 };

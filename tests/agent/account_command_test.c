@@ -3,8 +3,8 @@
 #include <sys/socket.h>
 
 #include "acme/account.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

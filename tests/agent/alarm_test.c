@@ -2,8 +2,8 @@
 #include "tests/scratch.h"
 
 #include "agent/alarm_rule.h"
-#include "agent/state.h"
-#include "agent/state_alarm.h"
+#include "agent/state/state.h"
+#include "agent/state/state_alarm.h"
 #include "base/err.h"
 
 #define NOW 1795235000

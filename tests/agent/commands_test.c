@@ -10,8 +10,8 @@
 #include <cmocka.h>
 
 #include "acme/account.h"
-#include "agent/commands.h"
-#include "agent/roles.h"
+#include "agent/command/commands.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/mem.h"
 

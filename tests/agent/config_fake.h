@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "agent/config.h"
-#include "agent/spec.h"
+#include "agent/config/config.h"
+#include "agent/role/spec.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

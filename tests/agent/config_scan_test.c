@@ -8,7 +8,7 @@
 
 #include <cmocka.h>
 
-#include "agent/config_scan.h"
+#include "agent/config/config_scan.h"
 #include "base/auto.h"
 #include "base/mem.h"
 

@@ -11,8 +11,8 @@
 #include <cmocka.h>
 
 #include "acme/account.h"
-#include "agent/confirm.h"
-#include "agent/request.h"
+#include "agent/command/confirm.h"
+#include "agent/role/request.h"
 
 /* What is said on stderr is for people; here it would only be in the way. */
 static bool ask(const struct request *r, int in)

@@ -10,9 +10,9 @@
 #include <sys/wait.h>
 
 #include "acme/account.h"
-#include "agent/control.h"
-#include "agent/messages.h"
-#include "agent/version.h"
+#include "agent/role/control.h"
+#include "agent/role/messages.h"
+#include "agent/role/version.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -1,10 +1,10 @@
 /* crlcall: what is asked about a CRL, and the answer, as they arrive at the other end. */
-#include "agent/crlcall.h"
+#include "agent/role/crlcall.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

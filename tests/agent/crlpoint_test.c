@@ -8,8 +8,8 @@
 
 #include <openssl/x509v3.h>
 
-#include "agent/crlcall.h"
 #include "agent/crlpoint.h"
+#include "agent/role/crlcall.h"
 #include "base/buf.h"
 
 enum form { NONE, FULL, REASONS, OTHER_CA, DIRECTORY, RELATIVE, EMPTY };

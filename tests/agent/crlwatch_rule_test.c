@@ -1,7 +1,7 @@
 /* crlwatch_rule: CRLs are looked for in time, and told of in time. */
 #include "tests/scratch.h"
 
-#include "agent/crlwatch_rule.h"
+#include "agent/rule/crlwatch_rule.h"
 
 #define HOUR 3600
 #define DAY  (24 * HOUR)

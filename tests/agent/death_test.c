@@ -8,7 +8,7 @@
 #include <sys/file.h>
 #include <sys/socket.h>
 
-#include "agent/super.h"
+#include "agent/super/super.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -19,7 +19,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/dns_task.h"
+#include "agent/net/dns_task.h"
 #include "base/buf.h"
 #include "base/dns_reply.h"
 #include "base/err.h"

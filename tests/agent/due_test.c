@@ -9,9 +9,9 @@
 
 #include <cmocka.h>
 
-#include "agent/due.h"
-#include "agent/schedule.h"
-#include "agent/spec.h"
+#include "agent/role/spec.h"
+#include "agent/rule/due.h"
+#include "agent/rule/schedule.h"
 
 #define M    60LL
 #define H    3600LL

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/fallback.h"
+#include "agent/rule/fallback.h"
 #include "base/err.h"
 
 static void another_issuer_is_asked_where_the_first_is_of_no_use(void **state)

@@ -7,7 +7,7 @@
 
 #include <cmocka.h>
 
-#include "agent/foreign.h"
+#include "agent/keeper/foreign.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/names.h"

@@ -10,9 +10,9 @@
 #include <errno.h>
 
 #include "acme/jws.h"
-#include "agent/config.h"
-#include "agent/request.h"
-#include "agent/roles.h"
+#include "agent/config/config.h"
+#include "agent/role/request.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

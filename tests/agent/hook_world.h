@@ -24,10 +24,10 @@
 
 #include <cmocka.h>
 
-#include "agent/hookrun.h"
-#include "agent/log.h"
-#include "agent/snapshot.h"
-#include "agent/spec.h"
+#include "agent/config/snapshot.h"
+#include "agent/role/log.h"
+#include "agent/role/spec.h"
+#include "agent/super/hookrun.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

@@ -1,5 +1,5 @@
 /* hookrun_out: what a hook says is in the log, and no more of it than is bearable. */
-#include "agent/hookrun_out.h"
+#include "agent/super/hookrun_out.h"
 #include "tests/agent/hook_world.h"
 
 static void a_flood_is_cut_and_drained(void **state)

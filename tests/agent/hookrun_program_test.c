@@ -1,5 +1,5 @@
 /* hookrun: programs that show challenges are run as their dialect has it, and judged so. */
-#include "agent/hookrun_out.h"
+#include "agent/super/hookrun_out.h"
 #include "tests/agent/hook_world.h"
 
 #define TOKEN  "LoqXcYV8q5ONbJQxbmR7SCTNo3tiAXDfowyjxAjEuX0"

@@ -2,7 +2,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
-#include "agent/spawn.h"
+#include "agent/super/spawn.h"
 #include "tests/agent/hook_world.h"
 
 /* Forked away twice into a session of its own; $1 is where its pid goes. */

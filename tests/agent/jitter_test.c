@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 #include "agent/alarm_rule.h"
-#include "agent/schedule.h"
-#include "agent/spec.h"
+#include "agent/role/spec.h"
+#include "agent/rule/schedule.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

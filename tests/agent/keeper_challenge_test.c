@@ -5,7 +5,7 @@
  */
 #include <signal.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -6,7 +6,7 @@
 
 #include <openssl/cmp.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/key.h"

@@ -6,7 +6,7 @@
 
 #include <openssl/x509v3.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/csr.h"

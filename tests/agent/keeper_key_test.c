@@ -4,9 +4,9 @@
 #include <signal.h>
 #include <sys/pidfd.h>
 
-#include "agent/keymaker.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/keeper/keymaker.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

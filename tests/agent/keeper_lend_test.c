@@ -10,9 +10,9 @@
 
 #include "acme/ari.h"
 #include "acme/client.h"
-#include "agent/lend.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/lend.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

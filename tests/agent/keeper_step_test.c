@@ -7,7 +7,7 @@
 #include <jansson.h>
 
 #include "acme/jws.h"
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "agent/keeper.h"
-#include "agent/messages.h"
+#include "agent/keeper/keeper.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

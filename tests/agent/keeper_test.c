@@ -6,8 +6,8 @@
 #include <signal.h>
 #include <sys/socket.h>
 
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

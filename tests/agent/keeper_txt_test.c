@@ -8,7 +8,7 @@
 #include "acme/jws.h"
 #include "acme/tsig.h"
 #include "acme/txt.h"
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/dns.h"

@@ -4,12 +4,12 @@
  */
 #include <signal.h>
 
-#include "agent/keeper_places.h"
-#include "agent/keeper_watch.h"
-#include "agent/link.h"
-#include "agent/messages.h"
+#include "agent/keeper/keeper_places.h"
+#include "agent/keeper/keeper_watch.h"
 #include "agent/notice.h"
-#include "agent/stranger.h"
+#include "agent/role/link.h"
+#include "agent/role/messages.h"
+#include "agent/role/stranger.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -16,7 +16,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "agent/keymaker.h"
+#include "agent/keeper/keymaker.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -2,9 +2,9 @@
 #include "tests/scratch.h"
 
 #include "agent/ledger.h"
-#include "agent/spec_issuer.h"
-#include "agent/state.h"
-#include "agent/state_ledger.h"
+#include "agent/role/spec_issuer.h"
+#include "agent/state/state.h"
+#include "agent/state/state_ledger.h"
 #include "base/err.h"
 
 #define NOW  1795235000

@@ -16,8 +16,8 @@
 
 #include <cmocka.h>
 
-#include "agent/link.h"
-#include "agent/messages.h"
+#include "agent/role/link.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -7,8 +7,8 @@
 
 #include <cmocka.h>
 
-#include "agent/lint.h"
-#include "agent/lint_word.h"
+#include "agent/lint/lint.h"
+#include "agent/lint/lint_word.h"
 #include "base/mem.h"
 #include "base/x509.h"
 #include "tests/agent/config_fake.h"

@@ -13,7 +13,7 @@
 
 #include <cmocka.h>
 
-#include "agent/listen.h"
+#include "agent/role/listen.h"
 #include "base/auto.h"
 #include "tests/scratch.h"
 

@@ -15,8 +15,8 @@
 #include <cmocka.h>
 #include <jansson.h>
 
-#include "agent/log.h"
-#include "agent/spec.h"
+#include "agent/role/log.h"
+#include "agent/role/spec.h"
 #include "base/clock.h"
 
 #define NOW 1795235000 /* 2026-11-21T04:23:20Z */

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-#include "agent/config.h"
+#include "agent/config/config.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

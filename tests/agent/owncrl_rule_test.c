@@ -7,9 +7,9 @@
 
 #include <cmocka.h>
 
-#include "agent/crlcall.h"
-#include "agent/crlwatch_rule.h"
 #include "agent/owncrl.h"
+#include "agent/role/crlcall.h"
+#include "agent/rule/crlwatch_rule.h"
 #include "base/err.h"
 #include "base/mem.h"
 

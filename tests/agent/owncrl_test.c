@@ -9,8 +9,8 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
-#include "agent/crlwatch_rule.h"
 #include "agent/owncrl.h"
+#include "agent/rule/crlwatch_rule.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -16,8 +16,8 @@
 #include <cmocka.h>
 
 #include "agent/agent.h"
-#include "agent/messages.h"
 #include "agent/pool.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 

@@ -10,7 +10,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/spec.h"
+#include "agent/role/spec.h"
 #include "tests/help/tls_server.h"
 
 /* A script: "<" starts what the client must say, ">" what it hears, until the next. */

@@ -18,7 +18,7 @@
 
 #include <openssl/ssl.h>
 
-#include "agent/probe.h"
+#include "agent/probe/probe.h"
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/sandbox.h"

@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/reason.h"
+#include "agent/role/reason.h"
 
 static void a_reason_is_the_same_as_word_and_as_number(void **state)
 {

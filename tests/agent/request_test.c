@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-#include "agent/request.h"
+#include "agent/role/request.h"
 #include "base/err.h"
 #include "base/msg.h"
 

@@ -17,7 +17,7 @@
 #include <openssl/ssl.h>
 
 #include "acme/alpn.h"
-#include "agent/responder_tls.h"
+#include "agent/responder/responder_tls.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -15,7 +15,7 @@
 #include <unistd.h>
 
 #include "agent/page.h"
-#include "agent/responder.h"
+#include "agent/responder/responder.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

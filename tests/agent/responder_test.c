@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/responder.h"
+#include "agent/responder/responder.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -9,7 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "agent/responder_tokens.h"
+#include "agent/responder/responder_tokens.h"
 #include "base/err.h"
 #include "tests/help/visit.h"
 

@@ -4,7 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "agent/rootrule.h"
+#include "agent/rule/rootrule.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

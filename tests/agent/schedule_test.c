@@ -10,8 +10,8 @@
 
 #include <cmocka.h>
 
-#include "agent/schedule.h"
-#include "agent/spec.h"
+#include "agent/role/spec.h"
+#include "agent/rule/schedule.h"
 #include "base/err.h"
 
 #define M    60LL

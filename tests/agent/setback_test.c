@@ -2,8 +2,8 @@
 
 #include <string.h>
 
+#include "agent/role/spec.h"
 #include "agent/setback.h"
-#include "agent/spec.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

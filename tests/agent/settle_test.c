@@ -11,8 +11,8 @@
 #include "agent/agent.h"
 #include "agent/batch.h"
 #include "agent/job.h"
+#include "agent/role/spec.h"
 #include "agent/settle.h"
-#include "agent/spec.h"
 #include "agent/switch.h"
 #include "base/clock.h"
 

@@ -10,7 +10,7 @@
 
 #include <cmocka.h>
 
-#include "agent/snapshot.h"
+#include "agent/config/snapshot.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

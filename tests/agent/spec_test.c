@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "agent/snapshot.h"
-#include "agent/spec_image.h"
+#include "agent/config/snapshot.h"
+#include "agent/role/spec_image.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

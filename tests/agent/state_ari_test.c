@@ -1,5 +1,5 @@
 /* state_ari: what a CA said of a renewal is known until it says something else. */
-#include "agent/state_ari.h"
+#include "agent/state/state_ari.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "tests/help/writing.h"

@@ -1,5 +1,5 @@
 /* state_crl: what is known of a CRL is known until it is known otherwise. */
-#include "agent/state_crl.h"
+#include "agent/state/state_crl.h"
 
 #include "base/buf.h"
 #include "base/err.h"

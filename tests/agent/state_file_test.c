@@ -8,12 +8,12 @@
 #include <sys/wait.h>
 #include <time.h>
 
-#include "agent/state.h"
-#include "agent/state_alarm.h"
-#include "agent/state_ari.h"
-#include "agent/state_order.h"
-#include "agent/state_revoke.h"
-#include "agent/state_setback.h"
+#include "agent/state/state.h"
+#include "agent/state/state_alarm.h"
+#include "agent/state/state_ari.h"
+#include "agent/state/state_order.h"
+#include "agent/state/state_revoke.h"
+#include "agent/state/state_setback.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

@@ -1,6 +1,6 @@
 /* state_order, state_token: what is under way at a CA is known until it is over. */
-#include "agent/state_order.h"
-#include "agent/state_token.h"
+#include "agent/state/state_order.h"
+#include "agent/state/state_token.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "tests/help/writing.h"

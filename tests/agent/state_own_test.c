@@ -1,5 +1,5 @@
 /* state_own: who may be on which list is known until it is known otherwise. */
-#include "agent/state_own.h"
+#include "agent/state/state_own.h"
 
 #include "base/buf.h"
 #include "base/err.h"

@@ -1,5 +1,5 @@
 /* state_revoke: what a person wants revoked is known until the CA has done it. */
-#include "agent/state_revoke.h"
+#include "agent/state/state_revoke.h"
 
 #include "base/buf.h"
 #include "base/err.h"

@@ -12,8 +12,8 @@
 #include <sys/ptrace.h>
 #include <sys/wait.h>
 
-#include "agent/state.h"
-#include "agent/state_db.h"
+#include "agent/state/state.h"
+#include "agent/state/state_db.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

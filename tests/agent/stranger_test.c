@@ -7,9 +7,9 @@
 
 #include <openssl/pem.h>
 
-#include "agent/spec.h"
-#include "agent/stranger.h"
-#include "agent/stranger_walk.h"
+#include "agent/role/spec.h"
+#include "agent/role/stranger.h"
+#include "agent/role/stranger_walk.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/mem.h"

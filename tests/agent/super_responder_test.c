@@ -14,9 +14,9 @@
 
 #include <libgen.h>
 
-#include "agent/log.h"
-#include "agent/messages.h"
-#include "agent/super.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/super/super.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"

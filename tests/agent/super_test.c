@@ -10,10 +10,10 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#include "agent/log.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
-#include "agent/super.h"
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
+#include "agent/super/super.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -25,8 +25,8 @@
 #include <sys/user.h>
 #include <sys/wait.h>
 
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -6,7 +6,7 @@
 #include <signal.h>
 #include <sys/prctl.h>
 
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

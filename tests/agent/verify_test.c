@@ -6,7 +6,7 @@
 
 #include <cmocka.h>
 
-#include "agent/name_set.h"
+#include "agent/role/name_set.h"
 #include "tests/help/scene.h"
 
 #define ROWS(rows) (rows), sizeof(rows) / sizeof((rows)[0])

@@ -10,8 +10,8 @@
 
 #include "acme/account.h"
 #include "acme/ask.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"

@@ -2,7 +2,7 @@
  * worker_crl: a CRL in the worker as it is exec'd, in its sandbox. The test is the agent,
  * the keeper whose file it is, and the server.
  */
-#include "agent/worker_crl.h"
+#include "agent/worker/worker_crl.h"
 
 #include <fcntl.h>
 #include <signal.h>
@@ -13,8 +13,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
-#include "agent/crlcall.h"
-#include "agent/messages.h"
+#include "agent/role/crlcall.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include "agent/due.h"
-#include "agent/schedule.h"
-#include "agent/spec.h"
+#include "agent/role/spec.h"
+#include "agent/rule/due.h"
+#include "agent/rule/schedule.h"
 #include "base/err.h"
 
 #define H     INT64_C(3600)

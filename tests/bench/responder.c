@@ -14,9 +14,9 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#include "agent/messages.h"
-#include "agent/responder.h"
-#include "agent/roles.h"
+#include "agent/responder/responder.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/auto.h"
 #include "base/err.h"
 

@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "tests/crash/cases.h"
 #include "tests/crash/layout.h"
 #include "tests/crash/service.h"

@@ -13,7 +13,7 @@
 #include <stdlib.h>
 
 #include "acme/account.h"
-#include "agent/control.h"
+#include "agent/role/control.h"
 #include "base/file.h"
 #include "store/generation.h"
 #include "tests/fuzz/agent_calls.h"

@@ -10,8 +10,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
-#include "agent/roles.h"
-#include "agent/version.h"
+#include "agent/role/roles.h"
+#include "agent/role/version.h"
 #include "base/clock.h"
 #include "tests/agent/home.h"
 #include "tests/fuzz/messages.h"

@@ -6,7 +6,7 @@
 
 #include <openssl/evp.h>
 
-#include "agent/spec.h"
+#include "agent/role/spec.h"
 #include "agent/verify.h"
 #include "base/auto.h"
 #include "base/err.h"

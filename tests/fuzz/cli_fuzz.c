@@ -3,8 +3,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
-#include "agent/commands.h"
-#include "agent/complete.h"
+#include "agent/command/commands.h"
+#include "agent/command/complete.h"
 #include "base/auto.h"
 #include "base/msg.h"
 #include "tests/fuzz/fuzz.h"

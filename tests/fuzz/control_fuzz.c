@@ -12,8 +12,8 @@
 #include <sys/un.h>
 #include <time.h>
 
-#include "agent/control.h"
-#include "agent/version.h"
+#include "agent/role/control.h"
+#include "agent/role/version.h"
 #include "tests/fuzz/messages.h"
 #include "tests/fuzz/quiet.h"
 #include "tests/scratch.h"

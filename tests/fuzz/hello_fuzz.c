@@ -3,7 +3,7 @@
 #include <sys/socket.h>
 
 #include "acme/alpn.h"
-#include "agent/responder_tls.h"
+#include "agent/responder/responder_tls.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "tests/fuzz/fuzz.h"

@@ -3,9 +3,9 @@
 #include <fcntl.h>
 #include <stdlib.h>
 
-#include "agent/hookrun_out.h"
-#include "agent/log.h"
-#include "agent/spec.h"
+#include "agent/role/log.h"
+#include "agent/role/spec.h"
+#include "agent/super/hookrun_out.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "hooks/dialect.h"

@@ -1,6 +1,6 @@
 /* http01: what anyone may send to the port that challenges are answered at, in two parts
  * that are cut where the first octet says. Nothing but the one answer can come out. */
-#include "agent/responder_reply.h"
+#include "agent/responder/responder_reply.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

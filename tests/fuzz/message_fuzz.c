@@ -3,11 +3,11 @@
 #include <stdlib.h>
 #include <sys/socket.h>
 
-#include "agent/crlcall.h"
-#include "agent/inspect.h"
-#include "agent/inspect_served.h"
-#include "agent/messages.h"
-#include "agent/request.h"
+#include "agent/inspect/inspect.h"
+#include "agent/inspect/inspect_served.h"
+#include "agent/role/crlcall.h"
+#include "agent/role/messages.h"
+#include "agent/role/request.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/msg.h"

@@ -6,7 +6,7 @@
  */
 #pragma once
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"

@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-#include "agent/dns_task.h"
+#include "agent/net/dns_task.h"
 #include "base/err.h"
 
 static inline int name_servers_answer(const char *name, struct err *e)

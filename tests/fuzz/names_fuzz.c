@@ -6,7 +6,7 @@
 #include <curl/curl.h>
 
 #include "acme/ari.h"
-#include "agent/spec_image.h"
+#include "agent/role/spec_image.h"
 #include "base/auto.h"
 #include "base/dns.h"
 #include "base/err.h"

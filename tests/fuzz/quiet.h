@@ -1,7 +1,7 @@
-/* quiet: in place of agent/log.c, for targets that would say a line for each input. */
+/* quiet: in place of agent/role/log.c, for targets that would say a line for each input. */
 #pragma once
 
-#include "agent/log.h"
+#include "agent/role/log.h"
 
 void log_setup(enum log_form form, uint32_t level, const char *role)
 {

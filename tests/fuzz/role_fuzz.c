@@ -11,10 +11,10 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "agent/child.h"
-#include "agent/connector.h"
-#include "agent/keeper.h"
-#include "agent/probe_address.h"
+#include "agent/keeper/child.h"
+#include "agent/keeper/keeper.h"
+#include "agent/net/connector.h"
+#include "agent/net/probe_address.h"
 #include "base/clock.h"
 #include "base/http.h"
 #include "base/http_reply.h"

@@ -3,7 +3,7 @@
  * can be gone through without looking. */
 #include <sys/mman.h>
 
-#include "agent/spec_image.h"
+#include "agent/role/spec_image.h"
 #include "tests/agent/config_fake.h"
 #include "tests/fuzz/fuzz.h"
 

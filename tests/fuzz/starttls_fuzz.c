@@ -1,8 +1,8 @@
 /* starttls: what a server says before TLS, in each protocol: the first octet. */
 #include <sys/socket.h>
 
-#include "agent/probe_starttls.h"
-#include "agent/spec.h"
+#include "agent/probe/probe_starttls.h"
+#include "agent/role/spec.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

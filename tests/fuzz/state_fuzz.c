@@ -6,14 +6,14 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "agent/state_ari.h"
-#include "agent/state_crl.h"
-#include "agent/state_db.h"
-#include "agent/state_order.h"
-#include "agent/state_own.h"
-#include "agent/state_revoke.h"
-#include "agent/state_setback.h"
-#include "agent/state_token.h"
+#include "agent/state/state_ari.h"
+#include "agent/state/state_crl.h"
+#include "agent/state/state_db.h"
+#include "agent/state/state_order.h"
+#include "agent/state/state_own.h"
+#include "agent/state/state_revoke.h"
+#include "agent/state/state_setback.h"
+#include "agent/state/state_token.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "tests/fuzz/fuzz.h"

@@ -11,12 +11,12 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-#include "agent/hookrun.h"
-#include "agent/super.h"
-#include "agent/super_daemon.h"
-#include "agent/super_enrol.h"
-#include "agent/super_hook.h"
-#include "agent/super_lint.h"
+#include "agent/super/hookrun.h"
+#include "agent/super/super.h"
+#include "agent/super/super_daemon.h"
+#include "agent/super/super_enrol.h"
+#include "agent/super/super_hook.h"
+#include "agent/super/super_lint.h"
 #include "base/clock.h"
 #include "tests/agent/home.h"
 #include "tests/fuzz/enrol.h"

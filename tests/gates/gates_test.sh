@@ -85,7 +85,7 @@ for gate in layers banned sizes format headers analyze rfc; do
 	good $gate
 done
 
-bad layers base/a.c '#include "agent/log.h"'
+bad layers base/a.c '#include "agent/role/log.h"'
 bad layers base/a.h '#include "store/place.h"'
 bad layers acme/a.c '#include "ca/local.h"'
 bad layers store/a.c '#  include "hooks/env.h"'

@@ -18,7 +18,7 @@
 
 #include <cmocka.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

@@ -12,8 +12,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-#include "agent/request.h"
-#include "agent/roles.h"
+#include "agent/role/request.h"
+#include "agent/role/roles.h"
 #include "base/msg.h"
 
 struct alone {

@@ -9,8 +9,8 @@
 
 #include <openssl/x509.h>
 
-#include "agent/lend.h"
-#include "agent/request.h"
+#include "agent/role/lend.h"
+#include "agent/role/request.h"
 #include "base/err.h"
 #include "tests/help/alone.h"
 

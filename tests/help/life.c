@@ -12,8 +12,8 @@
 
 #include <cmocka.h>
 
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/buf.h"
 #include "base/err.h"
 #include "base/x509.h"

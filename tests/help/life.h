@@ -24,7 +24,7 @@
 #include <stdint.h>
 #include <time.h>
 
-#include "agent/request.h"
+#include "agent/role/request.h"
 #include "base/buf.h"
 #include "base/key.h"
 #include "base/msg.h"

@@ -20,7 +20,7 @@
 
 #include <openssl/rand.h>
 
-#include "agent/roles.h"
+#include "agent/role/roles.h"
 #include "base/sandbox.h"
 
 static struct life *life; /* of this process; NULL: its clock is the host's */

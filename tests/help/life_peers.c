@@ -9,7 +9,7 @@
 #include <unistd.h>
 
 #include "acme/ari.h"
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "base/err.h"
 #include "base/file.h"
 #include "base/x509.h"

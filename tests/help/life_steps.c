@@ -7,9 +7,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/lend.h"
-#include "agent/messages.h"
-#include "agent/roles.h"
+#include "agent/role/lend.h"
+#include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "base/err.h"
 #include "store/generation.h"
 

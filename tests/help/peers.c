@@ -9,11 +9,11 @@
 
 #include <cmocka.h>
 
-#include "agent/crlcall.h"
-#include "agent/dns_task.h"
-#include "agent/messages.h"
-#include "agent/probe.h"
-#include "agent/stranger.h"
+#include "agent/net/dns_task.h"
+#include "agent/probe/probe.h"
+#include "agent/role/crlcall.h"
+#include "agent/role/messages.h"
+#include "agent/role/stranger.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/csr.h"

@@ -15,7 +15,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include "agent/spec.h"
+#include "agent/role/spec.h"
 #include "base/buf.h"
 #include "base/msg.h"
 #include "ca/local.h"

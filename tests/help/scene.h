@@ -10,7 +10,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/spec.h"
+#include "agent/role/spec.h"
 #include "agent/verify.h"
 #include "base/buf.h"
 #include "tests/help/certs.h"

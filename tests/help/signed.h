@@ -7,8 +7,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "agent/lend.h"
-#include "agent/spec.h"
+#include "agent/role/lend.h"
+#include "agent/role/spec.h"
 
 struct jose;
 

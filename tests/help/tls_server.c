@@ -17,7 +17,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "agent/spec.h"
+#include "agent/role/spec.h"
 #include "base/clock.h"
 #include "base/mem.h"
 

@@ -12,7 +12,7 @@
 #include <openssl/ssl.h>
 #include <openssl/x509.h>
 
-#include "agent/probe.h"
+#include "agent/probe/probe.h"
 
 enum who {
 	WANTED,

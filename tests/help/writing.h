@@ -1,7 +1,7 @@
 /* writing: the state database of a test, with a transaction open. */
 #pragma once
 
-#include "agent/state.h"
+#include "agent/state/state.h"
 #include "base/err.h"
 #include "tests/scratch.h"
 

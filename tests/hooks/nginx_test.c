@@ -7,7 +7,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-#include "agent/spawn.h"
+#include "agent/super/spawn.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"

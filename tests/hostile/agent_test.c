@@ -13,7 +13,7 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "tests/agent/home.h"
 #include "tests/help/hostile.h"
 #include "tests/help/mutant.h"

@@ -5,7 +5,7 @@
 #pragma once
 
 #include "acme/ask.h"
-#include "agent/messages.h"
+#include "agent/role/messages.h"
 #include "tests/hostile/keeper_stage.h"
 
 /* What a message is about, for who reads the answer. */

@@ -8,8 +8,8 @@
 #include <openssl/pem.h>
 #include <sys/mman.h>
 
-#include "agent/lend.h"
-#include "agent/messages.h"
+#include "agent/role/lend.h"
+#include "agent/role/messages.h"
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/x509.h"

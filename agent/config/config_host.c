@@ -1,0 +1,381 @@
+#include "agent/config/config_host.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "agent/config/config_report.h"
+#include "agent/config/config_value.h"
+#include "base/auto.h"
+#include "base/err.h"
+#include "base/mem.h"
+#include "base/text.h"
+
+/* Folders of the system. What a folder that we write to holds, the keeper may write:
+ * to name one of these would open the host to it. */
+static const char *const system_folders[] = {
+	"/",     "/bin",  "/boot", "/dev",  "/etc", "/home", "/lib", "/lib64", "/opt",
+	"/proc", "/root", "/run",  "/sbin", "/srv", "/sys",  "/tmp", "/usr",   "/var",
+};
+
+/* Where a program without a path is looked for, in this order: PATH of a hook. */
+static const char *const program_folders[] = {
+	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
+};
+
+static struct config_look look(struct config_reader *r, const char *path)
+{
+	struct config_look l = { 0 };
+
+	if (r->host->look(r->host->arg, path, &l) < 0)
+		return (struct config_look){ .error = EIO };
+	return l;
+}
+
+static const struct config_owner *known(const struct config_reader *r, struct text name,
+					bool user)
+{
+	const struct config_owner *o = (const void *)r->owners.data;
+
+	for (size_t n = r->owners.len / sizeof(*o); n > 0; n--, o++)
+		if (o->name.at == name.at && (o->uid != SPEC_NOBODY) == user)
+			return o;
+	return NULL;
+}
+
+int config_user_called(struct config_reader *r, const char *name,
+		       struct config_owner *out, struct err *e)
+{
+	AUTO_BUF struct buf home = { 0 };
+	struct config_owner o = { .name = snapshot_text(r->b, name) };
+	const struct config_owner *before = known(r, o.name, true);
+	uint64_t number;
+
+	if (before != NULL) {
+		*out = *before;
+		return 0;
+	}
+	if (text_u64(name, SPEC_NOBODY - 1, &number))
+		o.uid = o.gid = (uint32_t)number;
+	else
+		TRY(r->host->user(r->host->arg, name, &o.uid, &o.gid, &home, e));
+	o.home = snapshot_text(r->b, home.len == 0 ? NULL : home.data);
+	buf_add(&r->owners, &o, sizeof(o));
+	*out = o;
+	return 0;
+}
+
+static bool needs_root(struct config_reader *r, const config_setting_t *s)
+{
+	if (!r->host->is_root)
+		config_expected(r, s,
+				"none: without root nothing can belong to others");
+	return r->host->is_root;
+}
+
+bool config_user(struct config_reader *r, const config_setting_t *s,
+		 struct config_owner *out)
+{
+	const char *name = config_string(r, s, "a user, or its number in quotes");
+	struct err e;
+
+	if (name == NULL || !needs_root(r, s))
+		return false;
+	if (config_user_called(r, name, out, &e) < 0) {
+		config_expected(r, s, "a user of this host");
+		return false;
+	}
+	return true;
+}
+
+bool config_group_id(struct config_reader *r, const config_setting_t *s, uint32_t *gid)
+{
+	const char *name = config_string(r, s, "a group, or its number in quotes");
+	struct config_owner o = { .uid = SPEC_NOBODY };
+	const struct config_owner *before;
+	uint64_t number;
+	struct err e;
+
+	if (name == NULL || !needs_root(r, s))
+		return false;
+	o.name = snapshot_text(r->b, name);
+	before = known(r, o.name, false);
+	if (before != NULL) {
+		*gid = before->gid;
+		return true;
+	}
+	if (text_u64(name, SPEC_NOBODY - 1, &number))
+		o.gid = (uint32_t)number;
+	else if (r->host->group(r->host->arg, name, &o.gid, &e) < 0) {
+		config_expected(r, s, "a group of this host");
+		return false;
+	}
+	buf_add(&r->owners, &o, sizeof(o));
+	*gid = o.gid;
+	return true;
+}
+
+bool config_exists(struct config_reader *r, const char *path)
+{
+	return look(r, path).error == 0;
+}
+
+bool config_present(struct config_reader *r, const config_setting_t *s,
+		    struct text *out)
+{
+	const char *path = config_path(r, s);
+	struct config_look l;
+
+	if (path == NULL)
+		return false;
+	l = look(r, path);
+	if (l.error != 0 || S_ISDIR(l.mode)) {
+		config_expected(r, s, "a file: %s",
+				l.error != 0 ? strerror(l.error) : "it is a folder");
+		return false;
+	}
+	*out = snapshot_text(r->b, path);
+	return true;
+}
+
+bool config_secret(struct config_reader *r, const config_setting_t *s, struct text *out)
+{
+	const char *path = config_path(r, s);
+	struct config_look l;
+
+	if (path == NULL)
+		return false;
+	l = look(r, path);
+	if (l.error != 0 || !S_ISREG(l.mode) || l.is_empty) {
+		config_expected(r, s, "a file with the secret: %s",
+				l.error != 0      ? strerror(l.error)
+				: S_ISREG(l.mode) ? "it is empty"
+						  : "not a regular file");
+		return false;
+	}
+	if ((l.mode & 0007) != 0 || l.others_write) {
+		config_expected(
+		    r, s,
+		    "a file that others cannot read or change, mode 0600: it "
+		    "has %04o",
+		    (unsigned)l.mode & 07777);
+		return false;
+	}
+	*out = snapshot_text(r->b, path);
+	return true;
+}
+
+/* NULL: we may write in it. */
+static const char *folder_fault(struct config_reader *r, const char *folder)
+{
+	struct config_look l;
+
+	for (size_t i = 0; i < sizeof(system_folders) / sizeof(system_folders[0]); i++)
+		if (strcmp(folder, system_folders[i]) == 0)
+			return "a folder of its own, not one of the system's";
+	l = look(r, folder);
+	if (l.error == ENOENT)
+		return "a folder that exists";
+	if (l.error != 0)
+		return "a folder that can be looked at";
+	if (!S_ISDIR(l.mode))
+		return "a folder, not a link or a file";
+	return NULL;
+}
+
+/* `what` stands before what was expected. */
+static bool folder_fits(struct config_reader *r, const config_setting_t *s,
+			const char *folder, const char *what)
+{
+	struct text key = snapshot_text(r->b, folder);
+	const char *fault;
+
+	if (config_index_find(&r->folders, key) != NULL)
+		return true;
+	fault = folder_fault(r, folder);
+	if (fault != NULL)
+		config_expected(r, s, "%s%s", what, fault);
+	else if (key.at != 0)
+		config_index_add(&r->folders, key, 0, s);
+	return fault == NULL;
+}
+
+bool config_folder(struct config_reader *r, const config_setting_t *s, struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	if (path == NULL || !folder_fits(r, s, path, ""))
+		return false;
+	*out = snapshot_text(r->b, path);
+	return true;
+}
+
+static bool is_in_folder(struct config_reader *r, const config_setting_t *s,
+			 const char *path)
+{
+	size_t len = (size_t)(strrchr(path, '/') - path);
+	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
+
+	return folder_fits(r, s, folder, "a file in ");
+}
+
+static bool is_within(const char *path, const char *folder)
+{
+	size_t len = folder == NULL ? 0 : strlen(folder);
+
+	return len > 0 && strncmp(path, folder, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
+}
+
+/* `path` is written by the setting `s`, and by no other. */
+static bool claim(struct config_reader *r, const config_setting_t *s, const char *path,
+		  struct text *out)
+{
+	const struct config_entry *before;
+	struct text key;
+
+	if (is_within(path, snapshot_string(r->b, r->global.state_dir))) {
+		config_expected(r, s, "a file outside of state_dir");
+		return false;
+	}
+	key = snapshot_text(r->b, path);
+	before = config_index_find(&r->paths, key);
+	if (before != NULL) {
+		config_error(
+		    r, s, "found \"%s\" again, expected another path: %s:%u writes it",
+		    path, config_source_of(before->at)->path, before->at->line);
+		return false;
+	}
+	if (key.at != 0)
+		config_index_add(&r->paths, key, 0, s);
+	*out = key;
+	return true;
+}
+
+bool config_output(struct config_reader *r, const config_setting_t *s, struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	return path != NULL && is_in_folder(r, s, path) && claim(r, s, path, out);
+}
+
+bool config_output_folder(struct config_reader *r, const config_setting_t *s,
+			  struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	return path != NULL && folder_fits(r, s, path, "") && claim(r, s, path, out);
+}
+
+/* One that is not there yet may be runtime_dir, which is made. */
+void config_socket(struct config_reader *r, const config_setting_t *s, const char *path)
+{
+	const size_t len = (size_t)(strrchr(path, '/') - path);
+	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
+	const struct config_look l = look(r, folder);
+
+	if (l.error == 0 && (l.others_write || (l.mode & 0002) != 0))
+		config_expected(r, s, "a socket in a folder that others cannot write");
+}
+
+/* NULL: it may be run, or be read by what is run. */
+static const char *program_fault(const struct config_look *l, bool is_read)
+{
+	if (l->error != 0)
+		return strerror(l->error);
+	if (S_ISLNK(l->mode))
+		return l->others_write ? "others can change it" : NULL;
+	if (!S_ISREG(l->mode) || (!is_read && (l->mode & 0111) == 0))
+		return is_read ? "it is no file" : "it cannot be executed";
+	return l->others_write || (l->mode & 0002) != 0 ? "others can change it" : NULL;
+}
+
+/* As execvp() would take it: the first that is there. */
+static struct config_look look_in_path(struct config_reader *r, const char *word)
+{
+	struct config_look l = { .error = ENOENT };
+
+	for (size_t i = 0;
+	     l.error != 0 && i < sizeof(program_folders) / sizeof(program_folders[0]);
+	     i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", program_folders[i], word);
+
+		l = look(r, path);
+	}
+	return l;
+}
+
+bool config_program_fits(struct config_reader *r, const config_setting_t *at,
+			 const char *word)
+{
+	struct text key = snapshot_text(r->b, word);
+	struct config_look l;
+	const char *fault;
+
+	if (config_index_find(&r->programs, key) != NULL)
+		return true;
+	if (word[0] != '/' && strchr(word, '/') != NULL) {
+		config_error(r, at,
+			     "found the program \"%s\", expected an absolute path",
+			     word);
+		return false;
+	}
+	l = word[0] == '/' ? look(r, word) : look_in_path(r, word);
+	fault = program_fault(&l, false);
+	if (fault != NULL) {
+		config_error(r, at, "found the program \"%s\", expected one to run: %s",
+			     word, fault);
+		return false;
+	}
+	if (key.at != 0)
+		config_index_add(&r->programs, key, 0, at);
+	return true;
+}
+
+bool config_sourced_fits(struct config_reader *r, const config_setting_t *at,
+			 const char *path)
+{
+	const struct config_look l = look(r, path);
+	const char *fault = program_fault(&l, true);
+
+	if (fault != NULL)
+		config_error(r, at, "found \"%s\", expected a file to source: %s", path,
+			     fault);
+	return fault == NULL;
+}
+
+bool config_program(struct config_reader *r, const config_setting_t *s,
+		    struct list *out)
+{
+	const char *word;
+
+	if (!config_words(r, s, "a program and its arguments", out))
+		return false;
+	word = config_setting_get_string(config_item(s, 0));
+	return config_program_fits(r, s, word);
+}
+
+static void ask_reach(struct config_reader *r, const config_setting_t *at,
+		      const char *folder, uint32_t uid, uint32_t gid)
+{
+	AUTO_BUF struct buf why = { 0 };
+
+	r->host->reach(r->host->arg, folder, uid, gid, &why);
+	if (why.len > 0)
+		config_warn(r, at, "\"%s\" cannot read it there: %s",
+			    config_setting_get_string(at), why.data);
+}
+
+void config_reach(struct config_reader *r, const config_setting_t *s,
+		  const char *folder, uint32_t uid, uint32_t gid, uint32_t mode)
+{
+	const config_setting_t *owner = config_member(s, "owner");
+	const config_setting_t *group = config_member(s, "group");
+
+	if (r->host->reach == NULL)
+		return;
+	if (owner != NULL && uid != 0 && uid != SPEC_NOBODY)
+		ask_reach(r, owner, folder, uid, SPEC_NOBODY);
+	if (group != NULL && gid != 0 && gid != SPEC_NOBODY && (mode & 0040) != 0)
+		ask_reach(r, group, folder, SPEC_NOBODY, gid);
+}

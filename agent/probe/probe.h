@@ -1,0 +1,43 @@
+/*
+ * probe: which certificate does an endpoint really serve? Runs in a worker.
+ *
+ * A handshake with SNI, without session resumption, on each address of the endpoint (at
+ * most 8), each within 5 s; nothing is verified but the leaf's SHA-256. An endpoint is NEW
+ * when every address showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are
+ * repeated every 200 ms until that is so or the deadline has passed, because a server
+ * takes its time to let old workers go. Then the address that was last seen worst decides:
+ * DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
+ * without) is left out if another one can be judged.
+ *
+ * SIGPIPE must be ignored.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "agent/role/verdict.h"
+
+struct err;
+
+#define PROBE_ROWS        3
+#define PROBE_DEADLINE_MS 30000
+#define PROBE_GLANCE_MS   3000 /* where a hook waits, and the old leaf is no surprise */
+
+struct probe_request {
+	const char *host;    /* a name, an address, or the path of a socket */
+	const char *port;    /* decimal; not looked at for a socket */
+	const char *name;    /* SNI; NULL: none */
+	uint32_t proto;      /* enum probe_proto */
+	uint8_t wanted[32];  /* SHA-256 of the leaf */
+	uint8_t old[32];     /* all zero: there was none */
+	int64_t deadline_ms; /* for the whole request; 0: one handshake per address */
+};
+
+struct probe_result {
+	enum probe_verdict verdict;
+	uint8_t seen[32]; /* of the address that decided; zero when DOWN */
+	char detail[256]; /* "192.0.2.1:443: connection refused" */
+};
+
+/* Always comes to a verdict; a failure to find out is DOWN with its reason. */
+void probe_endpoint(const struct probe_request *r, struct probe_result *out);

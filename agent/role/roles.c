@@ -1,0 +1,106 @@
+#include "agent/role/roles.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "agent/role/log.h"
+#include "agent/role/messages.h"
+#include "agent/role/version.h"
+#include "base/buf.h"
+#include "base/err.h"
+#include "base/json.h"
+
+static const char *const names[ROLES] = {
+	[ROLE_CONFIG] = "config", [ROLE_AGENT] = "agent",
+	[ROLE_KEEPER] = "keeper", [ROLE_WORKER] = "worker",
+	[ROLE_PROBE] = "probe",   [ROLE_RESPONDER] = "responder",
+	[ROLE_ALPN] = "alpn",     [ROLE_INSPECT] = "inspect",
+};
+
+const char *role_name(enum role role)
+{
+	return role < ROLES ? names[role] : "supervisor";
+}
+
+void role_log(enum role role, const struct request *r, const struct spec *s)
+{
+	const struct spec_global *g = s->global;
+	const bool is_agent = r->command == COMMAND_AGENT && g != NULL;
+	uint32_t level = g == NULL ? LEVEL_INFO : g->log_level;
+	enum log_form form = LOG_TEXT;
+
+	if (is_agent)
+		form = g->log_json ? LOG_JSON : LOG_LOGFMT;
+	else if (role == ROLES)
+		level = LEVEL_INFO;
+	/* Progress is for who looks on; a timer is told what is wrong. */
+	else if ((r->flags & REQUEST_TTY) == 0 && level > LEVEL_WARNING)
+		level = LEVEL_WARNING;
+	if (r->flags & REQUEST_QUIET)
+		level = LEVEL_ERROR;
+	if (r->flags & REQUEST_VERBOSE)
+		level = LEVEL_DEBUG;
+	log_setup(form, level, role_name(role));
+}
+
+void role_fail(const struct request *r, const struct err *e)
+{
+	AUTO_BUF struct buf out = { 0 };
+	struct json j;
+
+	log_error("%s", e->text);
+	if (r == NULL || (r->flags & REQUEST_JSON) == 0)
+		return;
+	json_begin(&j, &out);
+	json_open(&j, NULL, '{');
+	json_int(&j, "version", 1);
+	json_str(&j, "error", e->text);
+	json_close(&j);
+	json_end(&j);
+	puts(out.data);
+}
+
+int role_printed(int status, bool was_asked_for)
+{
+	const bool flushed = fflush(stdout) == 0;
+	struct pollfd reader = { .fd = STDOUT_FILENO };
+
+	if (flushed && ferror(stdout) == 0)
+		return status;
+	if (poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0)
+		return status; /* a pipe that nobody reads */
+	log_error("standard output: it cannot be written to");
+	return status == EXIT_SUCCESS && was_asked_for ? EXIT_FAILURE : status;
+}
+
+int role_same_version(const char *version, const char *whose, const char *ours,
+		      struct err *e)
+{
+	if (strcmp(version, EVERLEAF_VERSION) == 0)
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		       "%s is of version %.20s, %s of " EVERLEAF_VERSION
+		       ": restart everleaf",
+		       whose, version, ours);
+}
+
+void role_start_put(struct msg *m, const struct role_start *s)
+{
+	msg_begin(m, ROLE_START, 0);
+	msg_put_str(m, EVERLEAF_VERSION);
+	request_put(m, &s->request);
+	msg_put_str(m, s->host_id);
+	msg_put_u64(m, s->store);
+	msg_put_u64(m, s->uid);
+	msg_put_u64(m, s->gid);
+	msg_put_u64(m, s->is_root);
+	msg_put_str(m, s->home_state);
+	msg_put_str(m, s->home_runtime);
+	msg_put_str(m, s->hooks_dir);
+	msg_put_str(m, s->config_path);
+	msg_put_i64(m, s->agent_pid);
+	msg_put_i64(m, s->agent_since);
+}
