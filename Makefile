@@ -15,6 +15,9 @@ CC         ?= cc
 CFLAGS     ?= -O2 -g
 
 ROOMS := base store acme ca hooks agent
+# In agent/ each role has a room of its own, beside what decides.
+ROOMS += $(patsubst %,agent/%,role rule lint net config keeper worker probe responder \
+	inspect super command state)
 # The supervisor and each role are a program; every other file of a room is in the archive
 # that all link.
 ROLES := config agent keeper worker probe responder alpn inspect

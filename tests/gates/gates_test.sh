@@ -9,7 +9,7 @@ unset LANG_FLAGS
 
 plant_good() {
 	rm -rf base store acme ca hooks agent tests build
-	mkdir -p base store acme ca hooks agent tests/base tests/gates
+	mkdir -p base store acme ca hooks agent/{role,keeper,worker} tests/base tests/gates
 	cp "$gates/../../.clang-format" .
 	cp "$gates/analyze.h" tests/gates/
 	printf '#pragma once\n' >base/mem.h
@@ -90,6 +90,8 @@ bad layers base/a.h '#include "store/place.h"'
 bad layers acme/a.c '#include "ca/local.h"'
 bad layers store/a.c '#  include "hooks/env.h"'
 bad layers agent/a.c '#include "tests/scratch.h"'
+bad layers agent/worker/a.c '#include "agent/keeper/keeper.h"'
+bad layers agent/role/a.h '#include "agent/agent.h"'
 bad layers base/good.h '#include "good.h"' 'an include without its room'
 plant_good
 echo 'int main(void) { return 0; }' >main.c
@@ -105,6 +107,21 @@ if try layers; then
 	echo "ok layers: lets everleaf-probe need libssl"
 else
 	echo "not ok layers: lets everleaf-probe need libssl: $(cat out)"
+fi
+mkdir -p build/agent/keeper
+echo 'int keeper_signs(void); int keeper_signs(void) { return 0; }' >keeper.c
+gcc -c keeper.c -o build/agent/keeper/keeper.o
+gcc main.c build/agent/keeper/keeper.o -o build/everleaf-agent
+if ! try layers && grep -q 'build/everleaf-agent: has of build/agent/keeper/ keeper_signs' out; then
+	echo "ok layers: refuses the keeper in everleaf-agent"
+else
+	echo "not ok layers: refuses the keeper in everleaf-agent: it passed"
+fi
+mv build/everleaf-agent build/everleaf-keeper
+if try layers; then
+	echo "ok layers: lets everleaf-keeper be one"
+else
+	echo "not ok layers: lets everleaf-keeper be one: $(cat out)"
 fi
 
 for call in strcpy strcat sprintf gets strtok atoi sscanf gmtime localtime alloca system popen \
