@@ -159,8 +159,9 @@ static void ask(const char *dir, const char *path, uint8_t how)
 		if (status < 0)
 			message_refused(&e);
 	} else {
-		status = control_glance(dir, path, &r);
-		assert(status >= 0 || status == ERR_BUSY);
+		status = control_glance(dir, path, &r, &e);
+		if (status < 0 && status != ERR_BUSY)
+			message_refused(&e);
 	}
 	control_look(dir, &pid, &since);
 	assert(pid == (stage.listener < 0 ? 0 : getpid()));
