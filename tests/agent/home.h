@@ -33,6 +33,16 @@ static inline int home_open(struct home *h)
 	return store_in(&h->scratch);
 }
 
+/* A file of the home that is its owner's alone. */
+static inline void home_secret(const struct home *h, const char *path, const char *text)
+{
+	const struct scratch *s = h->scratch;
+
+	scratch_put(s, path, text);
+	if (fchmodat(s->fd, path, 0600, 0) < 0)
+		abort();
+}
+
 static inline int home_look(void *arg, const char *path, struct config_look *look)
 {
 	struct stat st;

@@ -14,8 +14,8 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "base/sandbox.h"
 #include "tests/fuzz/agent_near.h"
+#include "tests/help/no_sandbox.h"
 
 int clock_gettime(clockid_t id, struct timespec *t)
 {
@@ -95,18 +95,4 @@ ssize_t sendmsg(int fd, const struct msghdr *m, int flags)
 		return n;
 	answer_all();
 	return syscall(SYS_sendmsg, fd, m, flags | MSG_DONTWAIT);
-}
-
-int sandbox_enter(const struct sandbox *box, unsigned *missing, struct err *e)
-{
-	(void)box;
-	(void)e;
-	*missing = 0;
-	return 0;
-}
-
-const char *sandbox_missing(unsigned missing)
-{
-	(void)missing;
-	return "";
 }

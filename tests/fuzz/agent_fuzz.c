@@ -21,6 +21,7 @@
 #include "tests/fuzz/enrol.h"
 #include "tests/fuzz/no_disk.h"
 #include "tests/fuzz/quiet.h"
+#include "tests/fuzz/role_numbers.h"
 
 static const char config[] =
     "state_dir = \"$/state\"; agree_terms = true; contact = \"mailto:a@a.example\";"
@@ -70,12 +71,6 @@ static void stage_end(void)
 		buf_done(&stage.words[i]);
 	fclose(stage.nowhere);
 	home_close(&stage.home);
-}
-
-static void put_secret(const char *path, const char *text)
-{
-	scratch_put(top(), path, text);
-	assert(fchmodat(top()->fd, path, 0600, 0) == 0);
 }
 
 /* -- what the keeper does -- */
@@ -134,8 +129,9 @@ static void furnish(void)
 	scratch_mkdir(top(), "others");
 	scratch_mkdir(top(), "web");
 	scratch_put(top(), "root.pem", stage.peers.root.data);
-	put_secret("password", "sesame\n");
-	put_secret("tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
+	home_secret(&stage.home, "password", "sesame\n");
+	home_secret(&stage.home, "tsig",
+		    "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
 }
 
 static void words(void)
@@ -152,24 +148,11 @@ static void words(void)
 	stage.words[8].len--;
 }
 
-/* The numbers that the agent has its sockets at are nobody else's from now on. */
-static void hold_numbers(void)
-{
-	AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	assert(null >= 0);
-	for (int i = ROLE_FD_SUPERVISOR; i <= ROLE_FD_LAST; i++)
-		if (i != null)
-			assert(dup2(null, i) == i);
-	if (null <= ROLE_FD_LAST)
-		null = -1;
-}
-
 static void stage_begin(void)
 {
 	struct err e;
 
-	hold_numbers();
+	role_numbers_hold();
 	signal(SIGPIPE, SIG_IGN);
 	clock_fake(NOW);
 	if (scratch_in(&stage.home.scratch) < 0)
@@ -308,6 +291,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	run_agent();
 	stage.runs = false;
 	stdout = out;
-	hold_numbers();
+	role_numbers_hold();
 	return 0;
 }

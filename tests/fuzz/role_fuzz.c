@@ -26,6 +26,7 @@
 #include "tests/fuzz/name_servers.h"
 #include "tests/fuzz/no_disk.h"
 #include "tests/fuzz/quiet.h"
+#include "tests/fuzz/role_numbers.h"
 
 #define NOW   INT64_C(1795000000)
 #define TOKEN "DGyRejmCefe7v4NfDGDKfA"
@@ -78,12 +79,6 @@ static struct {
 static const struct scratch *top(void)
 {
 	return stage.home.scratch;
-}
-
-static void put_secret(const char *path, const char *text)
-{
-	scratch_put(top(), path, text);
-	assert(fchmodat(top()->fd, path, 0600, 0) == 0);
 }
 
 static void stage_end(void)
@@ -178,33 +173,22 @@ static void clear(void)
 	give();
 }
 
-/* The numbers that roles have their sockets at are nobody else's from now on. */
-static void hold_numbers(void)
-{
-	AUTO_FD int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-
-	assert(null >= 0);
-	for (int i = ROLE_FD_SUPERVISOR; i <= ROLE_FD_LAST; i++)
-		if (i != null)
-			assert(dup2(null, i) == i);
-	if (null <= ROLE_FD_LAST)
-		null = -1;
-}
-
 static void stage_begin(void)
 {
 	struct err e;
 
-	hold_numbers();
+	role_numbers_hold();
 	signal(SIGPIPE, SIG_IGN);
 	if (scratch_in(&stage.home.scratch) < 0)
 		abort();
 	furnish();
 	scratch_put(top(), "ca.pem", enrol_root);
-	put_secret("eab", "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
-	put_secret("auth", "0123456789abCDEF0f\n");
-	put_secret("password", "sesame\n");
-	put_secret("tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
+	home_secret(&stage.home, "eab",
+		    "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
+	home_secret(&stage.home, "auth", "0123456789abCDEF0f\n");
+	home_secret(&stage.home, "password", "sesame\n");
+	home_secret(&stage.home, "tsig",
+		    "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
 	home_compile(&stage.home, config);
 	assert(spec_map(stage.home.snapshot, &stage.spec, &e) == 0);
 	words();
@@ -456,6 +440,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		close(ends.ours[i]);
 	close(ends.theirs[HOW_PEER]);
 	close(ends.theirs[HOW_SUPER]);
-	hold_numbers();
+	role_numbers_hold();
 	return 0;
 }

@@ -188,7 +188,9 @@ struct life {
 	unsigned revoking; /* the certificate; and its set */
 	uint64_t revoking_number;
 	uint64_t number_before;
-	bool was_cut; /* ... and a hook had not been told of that */
+	bool was_cut;     /* ... and the switch to that was not over */
+	int64_t begun_at; /* the tree that there is */
+	bool was_killed;  /* the tree before */
 	unsigned n_steps, n_kills;
 	int output;
 };

@@ -21,7 +21,7 @@
 #include <openssl/rand.h>
 
 #include "agent/role/roles.h"
-#include "base/sandbox.h"
+#include "tests/help/no_sandbox.h"
 
 static struct life *life; /* of this process; NULL: its clock is the host's */
 
@@ -119,21 +119,6 @@ int fsync(int fd)
 int fdatasync(int fd)
 {
 	return fsync(fd);
-}
-
-/* It stands in the middle of this test. */
-int sandbox_enter(const struct sandbox *box, unsigned *missing, struct err *e)
-{
-	(void)box;
-	(void)e;
-	*missing = 0;
-	return 0;
-}
-
-const char *sandbox_missing(unsigned missing)
-{
-	(void)missing;
-	return "";
 }
 
 /* Another seed is another life, and nothing else is: serial numbers decide, too. */

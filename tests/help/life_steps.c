@@ -161,10 +161,11 @@ static void clear(struct life *l)
 		l->workers[i] = (struct life_worker){ .fd = -1, .at = INT64_MAX };
 }
 
+/* Who is killed after the last hook, and before that is remembered, has not switched yet. */
 static void look_before(struct life *l, const struct life_cert *c)
 {
 	l->number_before = c->live.number;
-	l->was_cut = false;
+	l->was_cut = l->was_killed && c->since >= l->begun_at;
 	for (int h = 0; h < LIFE_HOOKS; h++)
 		l->was_cut = l->was_cut || c->hooked[h] != c->live.number;
 }
@@ -191,6 +192,7 @@ bool life_steps_next(struct life *l, struct buf *config)
 		l->has_next = l->anew = false;
 	if (!l->again)
 		look_before(l, &l->certs[l->asked_for.cert]);
+	l->begun_at = life_now(l);
 	return true;
 }
 
@@ -241,6 +243,7 @@ void life_steps_ended(struct life *l, int status, const char *text)
 	l->again = (killed && !l->kill_all) ||
 		   (WIFEXITED(status) && WEXITSTATUS(status) == EXIT_AGAIN);
 	l->swept = killed || l->again;
+	l->was_killed = killed;
 	l->killed = false;
 	life_model_look(l);
 	if (l->asked_for.command == COMMAND_STATUS && !killed && !l->was_full)

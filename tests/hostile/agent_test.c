@@ -105,8 +105,7 @@ static int stage_in(void **state)
 		scratch_mkdir(top(s), folders[i]);
 	peers_begin(&s->peers);
 	scratch_put(top(s), "root.pem", s->peers.root.data);
-	scratch_put(top(s), "tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
-	assert_int_equal(fchmodat(top(s)->fd, "tsig", 0600, 0), 0);
+	home_secret(&s->home, "tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
 	scratch_put(top(s), "victim", "untouched");
 	compile(s);
 	peers_know(&s->peers, &s->spec);

@@ -235,15 +235,9 @@ static inline void look(const struct stage *s)
 
 /* -- the stage -- */
 
-static inline void put_secret(const struct scratch *s, const char *path,
-			      const char *text)
+static inline void furnish(const struct home *h)
 {
-	scratch_put(s, path, text);
-	assert_int_equal(fchmodat(s->fd, path, 0600, 0), 0);
-}
-
-static inline void furnish(const struct scratch *s)
-{
+	const struct scratch *s = h->scratch;
 	static const char *const folders[] = {
 		"state", "state/archive", "state/live", "state/ca", "state/agent",
 		"files", "web",           "secret",     "outside",  "outside/a"
@@ -255,10 +249,10 @@ static inline void furnish(const struct scratch *s)
 	scratch_put(s, "files/other", "untouched");
 	scratch_put(s, "outside/a/cert.pem", "untouched");
 	scratch_put(s, "state/agent/state.db", "untouched");
-	put_secret(s, "secret/eab", "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
-	put_secret(s, "secret/auth", "0123456789abCDEF0f\n");
-	put_secret(s, "secret/password", "sesame\n");
-	put_secret(s, "secret/tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
+	home_secret(h, "secret/eab", "YSBrZXkgdGhhdCB0aGUgQ0EgZ2F2ZSB1cyBmb3IgaXQ=\n");
+	home_secret(h, "secret/auth", "0123456789abCDEF0f\n");
+	home_secret(h, "secret/password", "sesame\n");
+	home_secret(h, "secret/tsig", "MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=\n");
 }
 
 /* A CA whose revocation list can be kept and written. */
@@ -302,7 +296,7 @@ static inline int stage_in(void **state)
 
 	if (scratch_in(&s->home.scratch) < 0)
 		return -1;
-	furnish(top(s));
+	furnish(&s->home);
 	furnish_crl(s);
 	home_compile(&s->home, config);
 	assert_int_equal(spec_map(s->home.snapshot, &s->spec, &e), 0);
