@@ -12,6 +12,7 @@
 #include "agent/role/control.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/role/roles.h"
 #include "agent/role/spec.h"
 #include "agent/role/version.h"
 #include "base/auto.h"
@@ -28,7 +29,7 @@ struct stream {
 	int from; /* owned */
 	int to;
 	off_t at;
-	bool lost; /* some of it */
+	int lost; /* why some of it is; 0: none is */
 };
 
 struct asking {
@@ -49,7 +50,7 @@ static void copy(struct stream *s)
 		ssize_t written = write(s->to, buf, (size_t)n);
 
 		if (written <= 0) { /* who does not listen is told the exit status */
-			s->lost = errno != EPIPE;
+			s->lost = errno != EPIPE ? errno : 0;
 			break;
 		}
 		s->at += written;
@@ -124,18 +125,16 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 	request_put(&m, r);
 	TRY(msg_send(sock, &m, e));
 	TRY(follow(a, e));
-	if (a->streams[0].lost) {
-		log_error("standard output: it cannot be written to");
-		if (a->status == EXIT_SUCCESS && request_prints(r))
-			a->status = EXIT_FAILURE;
-	}
+	if (a->streams[0].lost != 0)
+		a->status =
+		    role_unprinted(a->status, request_prints(r), a->streams[0].lost);
 	return 0;
 }
 
 static struct asking asking_for(int patience_ms)
 {
-	return (struct asking){ .streams = { { -1, STDOUT_FILENO, 0, false },
-					     { -1, STDERR_FILENO, 0, false } },
+	return (struct asking){ .streams = { { -1, STDOUT_FILENO, 0, 0 },
+					     { -1, STDERR_FILENO, 0, 0 } },
 				.patience_ms = patience_ms };
 }
 

@@ -1,5 +1,6 @@
 #include "agent/role/roles.h"
 
+#include <errno.h>
 #include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -65,14 +66,23 @@ void role_fail(const struct request *r, const struct err *e)
 
 int role_printed(int status, bool was_asked_for)
 {
-	const bool flushed = fflush(stdout) == 0;
+	const int error = fflush(stdout) == 0 ? 0 : errno;
 	struct pollfd reader = { .fd = STDOUT_FILENO };
 
-	if (flushed && ferror(stdout) == 0)
+	if (error == 0 && ferror(stdout) == 0)
 		return status;
 	if (poll(&reader, 1, 0) > 0 && (reader.revents & POLLERR) != 0)
 		return status; /* a pipe that nobody reads */
-	log_error("standard output: it cannot be written to");
+	return role_unprinted(status, was_asked_for, error);
+}
+
+int role_unprinted(int status, bool was_asked_for, int error)
+{
+	if (error != 0)
+		log_error("standard output: it cannot be written to: %s",
+			  strerror(error));
+	else
+		log_error("standard output: some of it could not be written");
 	return status == EXIT_SUCCESS && was_asked_for ? EXIT_FAILURE : status;
 }
 

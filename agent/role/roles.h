@@ -97,6 +97,10 @@ void role_fail(const struct request *r, const struct err *e);
  * that is said, and is a failure where it was asked for. Who reads no more has had enough. */
 int role_printed(int status, bool was_asked_for);
 
+/* The same once something that was printed is known to be lost, for `error`; 0: for a reason
+ * that stdio has not kept. */
+int role_unprinted(int status, bool was_asked_for, int error);
+
 /* A new version was installed while an old one runs: by the other a number may stand for
  * something else. ERR_CONFIG: `version` of `whose` is not that of `ours`. */
 int role_same_version(const char *version, const char *whose, const char *ours,

@@ -137,7 +137,7 @@ static void sample(struct points *p, const struct tracer_result *r, unsigned n,
 /* Whose words they are: SQLite's; those of who loads a program before its main(); of trust
  * anchors that cannot be read curl's, or ours, to whom a newer curl tells only that, or
  * less where it reads their end while hands are shaken; the probe's, when all it wrote was
- * lost; and the sanitizer's, that reads before main() that it is not to look for leaks. */
+ * lost; stdio's, that does not keep why; and the sanitizer's, that reads before main() that it is not to look for leaks. */
 static const char *const other_words[] = {
 	"state.db: ",
 	"error while loading shared libraries",
@@ -146,6 +146,7 @@ static const char *const other_words[] = {
 	"holds no certificate to trust",
 	"it ends the connection while hands are shaken",
 	": down: ",
+	"standard output: some of it could not be written",
 	"LeakSanitizer does not work under ptrace",
 };
 

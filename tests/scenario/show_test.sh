@@ -345,11 +345,11 @@ test_what_cannot_be_printed_is_a_failure() {
 	expect 0 everleaf renew
 	for command in status "status --json" plan history check crl version help "ca local crl"; do
 		expect 1 eval "everleaf $command >/dev/full"
-		says err "standard output"
+		says err "standard output: "
 		expect 1 eval "everleaf $command >&-"
 	done
 	expect 0 eval "everleaf renew --force www >/dev/full"
-	says err "standard output"
+	says err "standard output: "
 	expect 0 eval "everleaf renew --force www <&- >&- 2>&-"
 	is_live_of www 3 3
 	trap '' PIPE
