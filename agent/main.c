@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -185,5 +186,6 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	close_gaps();
+	signal(SIGPIPE, SIG_IGN); /* who reads no more ends nothing that was begun */
 	return role_printed(run(argc, argv), true);
 }

@@ -195,7 +195,8 @@ static int go_on(struct follow *w, const struct request *r, const char *path,
 			return status;
 		next.flags |= REQUEST_QUIET; /* what is to be warned of has been said */
 		took = clock_boot_ms() - began;
-	} while (!wait_for_end(w, took * PAUSES > PAUSE_MS ? took * PAUSES
+	} while (ferror(stdout) == 0 && /* else who reads it has had enough */
+		 !wait_for_end(w, took * PAUSES > PAUSE_MS ? took * PAUSES
 							   : (int64_t)PAUSE_MS));
 	return EXIT_SUCCESS;
 }

@@ -64,6 +64,22 @@ test_hooks_say_what_they_say_to_who_asked() {
 	stop_agent
 }
 
+# A pipe that nobody reads is neither the end of what was asked for nor of who does it.
+test_who_does_not_listen_is_told_the_exit_status() {
+	hook loud <<-'H'
+	echo "hook says $1"
+	H
+	running 'hooks = "loud";' "hooks = ( $(hook_config loud) );"
+	exec 7> >(true)
+	wait $!
+	everleaf -v renew --force www >&7 2>&7
+	is 2 "$(live www)"
+	stop_agent
+	everleaf -v renew --force www >&7 2>&7
+	is 3 "$(live www)"
+	exec 7>&-
+}
+
 test_a_roll_back_through_the_agent_stands() {
 	running
 	expect 0 everleaf renew --force www

@@ -29,6 +29,23 @@ test_what_changes_is_printed_again() {
 	[ "$(grep -c NAME shown)" -ge 2 ] # and what it was on the way, if that took long
 }
 
+has_ended() {
+	! kill -0 $watching 2>/dev/null
+}
+
+test_who_reads_no_more_ends_it() {
+	local watching
+	www
+	mkfifo words
+	"$BUILD/everleaf" -c everleaf.conf status --watch >words 2>watch.err </dev/null &
+	watching=$!
+	started $watching
+	head -n 1 words >shown
+	expect 0 everleaf renew
+	until_true 60 has_ended
+	wait $watching
+}
+
 test_on_a_terminal_q_ends_it() {
 	local status=0
 	www
