@@ -11,7 +11,7 @@
 #include "base/err.h"
 #include "base/mem.h"
 
-#define SYSUSERS "everleaf.sysusers" /* of etc/, made by systemd-sysusers */
+#define SYSUSERS "sysusers.d/everleaf.conf" /* etc/everleaf.sysusers, installed */
 
 static const struct {
 	const char *setting;

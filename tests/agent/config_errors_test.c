@@ -70,8 +70,8 @@ static const struct fake_row rows[] = {
 	  "folder that others cannot write\n" },
 	{ "a user that is not there", true, "users = { agent = \"evergreen\"; };",
 	  "main.conf:1: users.agent: found no user \"evergreen\" on this host, "
-	  "expected those of everleaf.sysusers (systemd-sysusers), or another one in "
-	  "users.agent\n" },
+	  "expected those of sysusers.d/everleaf.conf (systemd-sysusers), or another "
+	  "one in users.agent\n" },
 	{ "a user by number", true, "users = { agent = 61001; };",
 	  "main.conf:1: users.agent: found the number 61001, expected a user, or its "
 	  "number in quotes\n" },
@@ -475,15 +475,15 @@ static void a_host_without_the_users_is_told_where_they_come_from(void **state)
 	assert_string_equal(
 	    fake_said(&f),
 	    "main.conf:1: users: found no user \"everleaf\" on this host, expected "
-	    "those of "
-	    "everleaf.sysusers (systemd-sysusers), or another one in users.agent\n"
+	    "those of sysusers.d/everleaf.conf (systemd-sysusers), or another one in "
+	    "users.agent\n"
 	    "main.conf:1: users: found no user \"everleaf-keeper\" on this host, "
 	    "expected "
-	    "those of everleaf.sysusers (systemd-sysusers), or another one in "
+	    "those of sysusers.d/everleaf.conf (systemd-sysusers), or another one in "
 	    "users.keeper\n"
 	    "main.conf:1: users: found no user \"everleaf-net\" on this host, expected "
 	    "those "
-	    "of everleaf.sysusers (systemd-sysusers), or another one in "
+	    "of sysusers.d/everleaf.conf (systemd-sysusers), or another one in "
 	    "users.network\n");
 	fake_done(&f);
 	fd = -1;
