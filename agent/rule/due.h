@@ -160,5 +160,5 @@ bool due_writes_again(enum why why);
  * later than is safe has been waited for by nobody (WHY_EXPIRING). */
 bool due_needs_new_key(enum why why, const struct cert *cert, int64_t now);
 
-/* "expiring", "names-differ", ...: as INTERFACE.md prints them. Static. */
+/* "expiring", "names-differ", ...: as plan and status print them. Static. */
 const char *why_word(enum why why);

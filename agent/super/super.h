@@ -121,7 +121,7 @@ struct super {
 	struct msg msg;
 };
 
-/* Do `request` with the configuration at `path`: an exit status of INTERFACE.md. */
+/* Do `request` with the configuration at `path`: an exit status of everleaf(8). */
 int supervise(const struct request *request, const char *path);
 
 /* super_config.c: 0 with a snapshot, mapped; ERR_CONFIG: the configuration is not valid,

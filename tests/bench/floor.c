@@ -4,7 +4,7 @@
  *
  *     floor DIR [N]      N certificates (default 1) below DIR, one after the other
  *
- * The first call makes the CA. Each certificate then costs what DESIGN.md 5 asks of the
+ * The first call makes the CA. Each certificate then costs these writes that reach the
  * disk, counted with `strace -f -c -e trace=fsync,fdatasync build/bench/floor DIR`:
  *
  *     the pending key   file, the certificate's directory            2 fsync

@@ -7,7 +7,7 @@ our @EXPORT = qw(product read_text code tokens complain finish);
 
 my $offences = 0;
 
-# The files of the rooms, as DESIGN.md 2 names them.
+# The files of the rooms (HACKING.md).
 sub product {
 	return sort grep { -f } map { glob "$_/*.[ch]" } qw(base store acme ca hooks agent agent/*);
 }
