@@ -77,8 +77,8 @@ enum option {
 };
 
 static const struct command_option options[OPTIONS] = {
-	[OPTION_FORCE] = { "--force", NULL, "also what is not due", REQUEST_FORCE, NULL,
-			   NULL },
+	[OPTION_FORCE] = { "--force", NULL, "now, though it is not due", REQUEST_FORCE,
+			   NULL, NULL },
 	[OPTION_ALL] = { "--all", NULL, "with --force: all certificates", REQUEST_ALL,
 			 NULL, NULL },
 	[OPTION_DRY_RUN] = { "--dry-run", NULL,
@@ -100,8 +100,7 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_DAYS] = { "--days", "N", "only what happens in the next N days", 0,
 			  take_days, NULL },
 	[OPTION_REASON] = { "--reason", "REASON",
-			    "CRLReason of RFC 5280 5.3.1, a word or a number "
-			    "(unspecified)",
+			    "why, as in RFC 5280 5.3.1: superseded, ..., or a number",
 			    0, take_reason, reason_words },
 	[OPTION_REPLACE] = { "--replace", NULL,
 			     "first get and install a new one, with a new key",
@@ -336,7 +335,7 @@ void command_help(FILE *to, const struct command_row *row)
 		snprintf(left, sizeof(left), "%s%s%s", options[i].word,
 			 options[i].value == NULL ? "" : " ",
 			 options[i].value == NULL ? "" : options[i].value);
-		fprintf(to, "  %-12s %s\n", left, options[i].help);
+		fprintf(to, "  %-20s %s\n", left, options[i].help);
 	}
 }
 
@@ -360,8 +359,9 @@ static int parse_option(const struct command_row *row, int argc, char **argv,
 	r->flags |= o->flag;
 	if (o->take == NULL || o->take(r, value))
 		return o->take == NULL || has_value ? 1 : 2;
-	fprintf(stderr, "everleaf: %s: %s needs a %s, found \"%s\"\n", row->word,
-		o->word, o->value, value);
+	fprintf(stderr,
+		"everleaf: %s: %s: found \"%s\", expected %s; see everleaf help %s\n",
+		row->word, o->word, value, o->value, row->word);
 	return 0;
 }
 
