@@ -293,6 +293,7 @@ test_help_and_version_need_no_configuration() {
 	"$BUILD/everleaf" version >out
 	says out everleaf
 	says out OpenSSL
+	says out libcurl
 	"$BUILD/everleaf" --help | has renew
 	"$BUILD/everleaf" -c nowhere.conf --help | has renew
 	"$BUILD/everleaf" --version | has everleaf
