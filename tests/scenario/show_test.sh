@@ -37,6 +37,7 @@ test_what_is_live_is_known_in_each_run_after_one_that_has_looked() {
 }
 
 test_status_json_is_as_documented() {
+	local member
 	www
 	expect 0 everleaf renew
 	expect 0 everleaf status --json
@@ -67,6 +68,10 @@ test_status_json_is_as_documented() {
 	is false "$(field certificates.0.revoked)"
 	is null "$(field certificates.0.ari)"
 	is '[]' "$(field crls)"
+	sed -n '/^\.Sh JSON/,/^\.Ss The others/p' "$root/agent/everleaf.8" >manual
+	for member in $(grep -o '"[a-z_]*":' out | tr -d '":' | sort -u); do
+		grep -qw -- "$member" manual || fail "$member is not in the manual"
+	done
 }
 
 test_status_before_the_first_run_says_what_is_missing() {
