@@ -140,7 +140,7 @@ tools: $(TOOLS)
 demo: all $(TOOLS) ## the whole life of a certificate, with a real nginx
 	@tests/demo.sh
 
-demo-mtls: all $(TOOLS) ## mutual TLS from end to end: nginx, its clients, and who is revoked
+demo-mtls: all $(TOOLS) ## mutual TLS from end to end: nginx and its clients, one of them revoked
 	@tests/demo_mtls.sh
 
 deps: ## install what is missing to build and test (Debian 12, 13)
@@ -162,34 +162,34 @@ crash: all $(B)/tests/crash/crash_test $(B)/tests/tools/serve $(B)/tests/tools/c
 alloc: all $(B)/tests/crash/alloc_test $(B)/tests/tools/serve $(B)/tests/tools/cmp_ca ## every allocation fails, best with SAN=1 (make check: a sample)
 	ALLOC=$${ALLOC:-places} $(B)/tests/crash/alloc_test
 
-calls: all $(B)/tests/crash/calls_test $(B)/tests/tools/serve $(B)/tests/tools/cmp_ca ## every call that is none of files fails (make check: a sample)
+calls: all $(B)/tests/crash/calls_test $(B)/tests/tools/serve $(B)/tests/tools/cmp_ca ## every other system call fails (make check: a sample)
 	CALLS=all $(B)/tests/crash/calls_test
 
 power: all $(B)/tests/crash/power_test ## power cuts on real file systems, as root (make check: a sample)
 	POWER=all $(B)/tests/crash/power_test
 
-readers: all $(TOOLS) ## who reads while sets change, and who may not (make check: a sample)
+readers: all $(TOOLS) ## programs that read while sets change, users that may not read (make check: a sample)
 	READERS=all tests/scenario/readers_test.sh
 
 fuzzers: $(FUZZERS)
 
-fuzz: ## every parser, FUZZ_SECONDS (600) each, with inputs that are made up (make check: a sample)
+fuzz: ## every parser, FUZZ_SECONDS (600) each, with made-up inputs (make check: a sample)
 	@tests/fuzz/campaign $(FUZZ_TARGETS)
 
-hostile-ca: all $(TOOLS) ## servers that mean harm, each row of tests/liars, a quarter of an hour (make check: a sample)
+hostile-ca: all $(TOOLS) ## malicious servers, each row of tests/liars, a quarter of an hour (make check: a sample)
 	LIARS=all tests/scenario/hostile_ca_test.sh
 
-hooks: all $(TOOLS) ## each thing that a program may do, in each dialect, also with SAN=1, AS=setpriv... (make check: a sample)
+hooks: all $(TOOLS) ## everything that a hook may do, in each dialect; also with SAN=1, AS=setpriv... (make check: a sample)
 	$(AS) env HOOKS=all BUILD=$(B) tests/real/programs_test.sh
 	$(AS) env BUILD=$(B) tests/real/odd_words_test.sh
 
-hostile: all $(TOOLS) ## folders that are swapped and planted with traps for a minute each
+hostile: all $(TOOLS) ## folders that are swapped and filled with traps, a minute each
 	@rm -f $(B)/hostile
 	@HOSTILE_SECONDS=60 HOSTILE_SAYS=$(CURDIR)/$(B)/hostile BUILD=$(B) tests/scenario/hostile_test.sh
 	@cat $(B)/hostile
 
 HOSTILE := $(addprefix $(B)/tests/hostile/,keeper_test super_test agent_test)
-hostile-roles: all $(HOSTILE) ## a million messages of roles that somebody has taken over (make check: a sample)
+hostile-roles: all $(HOSTILE) ## a million messages of roles that an attacker has taken over (make check: a sample)
 	HOSTILE_MESSAGES=850000 $(B)/tests/hostile/keeper_test
 	HOSTILE_MESSAGES=100000 $(B)/tests/hostile/super_test
 	HOSTILE_MESSAGES=60000 $(B)/tests/hostile/agent_test
@@ -197,26 +197,26 @@ hostile-roles: all $(HOSTILE) ## a million messages of roles that somebody has t
 fresh: ## make demo and make check in a minimal Debian 12 and 13 (FRESH=bookworm: one)
 	@tests/fresh $(FRESH)
 
-soak: all ## 100,000 renewals by one daemon: what it holds in the end (make check: a sample)
+soak: all ## 100,000 renewals by one daemon: what it still holds in the end (make check: a sample)
 	@BUILD=$(B) tests/scale/soak
 
-planted: ## faults that somebody might make: each is put into a copy of the tree, and a test must find it
+planted: ## mistakes that somebody might make: each is put into a copy of the tree, and a test must find it
 	@tests/planted/run
 
-years: all $(TOOLS) $(B)/tests/agent/life_test ## 400 days of the agent and of all roles, at CAs that fail, in a clock that is steered (make check: a sample)
+years: all $(TOOLS) $(B)/tests/agent/life_test ## 400 days of the agent and of all roles, with CAs that fail and a clock that is set (make check: a sample)
 	LIFE_DAYS=400 LIFE_SEEDS=10 $(B)/tests/agent/life_test
 	YEARS_DAYS=400 YEARS_TIMES=6 BUILD=$(B) tests/real/years_test.sh
 
-model: $(B)/tests/agent/model_test ## 100,000 steps at random, against what must hold (MODEL_SEED, MODEL_STEPS; make check: a sample)
+model: $(B)/tests/agent/model_test ## 100,000 random steps, checked against what must hold (MODEL_SEED, MODEL_STEPS; make check: a sample)
 	MODEL_STEPS=$${MODEL_STEPS-100000} $(B)/tests/agent/model_test
 
 scale: all $(TOOLS) ## 100,000 certificates at rest; a thousand while half of the nonces are refused
 	@BUILD=$(B) tests/scale/rest && tests/scale/others && BUILD=$(B) tests/scale/nonces
 
-bench: all $(B)/tests/bench/responder ## what it costs, beside a floor program and other clients
+bench: all $(B)/tests/bench/responder ## what it costs, compared with a minimal program and other clients
 	@status=0; for part in run acme internal dns; do BUILD=$(B) tests/bench/$$part || status=1; done; exit $$status
 
-layers: ## rooms look at base/ only, programs need only their libraries
+layers: ## rooms include only what they may, programs need only their libraries
 banned: ## functions that have no place here
 sizes: ## functions, files, parameters, nesting, mutable variables
 format: ## clang-format has nothing to say
@@ -244,7 +244,7 @@ install: all ## DESTDIR, PREFIX, SBINDIR, SYSCONFDIR; enables nothing
 	      etc/$$u >$(DESTDIR)$(UNITDIR)/$$u && \
 	   chmod 644 $(DESTDIR)$(UNITDIR)/$$u || exit 1; done
 
-uninstall: ## take away what install brought, nothing else
+uninstall: ## remove what install has installed, nothing else
 	rm -f $(DESTDIR)$(SBINDIR)/everleaf \
 	   $(ROLES:%=$(DESTDIR)$(LIBEXECDIR)/everleaf-%) \
 	   $(foreach p,$(INSTALLED),$(DESTDIR)$(call part,2)) \
@@ -268,10 +268,10 @@ INSTALLED := \
 	etc/everleaf.conf.example:$(SYSCONFDIR)/everleaf/everleaf.conf.example:644
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -hE '^[a-z-]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 15
 	@echo 'Variants: SAN=1 (ASan, UBSan, LSan), COV=1, FUZZ=1, CC=clang, CI=1 (-Werror).'
 
-clean: ## forget all variants
+clean: ## remove build/, all variants
 	rm -rf build
 
 .PHONY: all tests tools demo demo-mtls deps deb peers check cases crash fuzz fuzzers hooks hostile hostile-ca power readers fresh soak planted years model scale bench cover install uninstall help clean hostile-roles alloc calls $(GATES)
