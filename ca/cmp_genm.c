@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "base/key.h"
 #include "ca/cmp_task.h"
+#include "ca/crl_der.h"
 
 /* -- values -- */
 
@@ -19,94 +20,91 @@ static bool has_values(void)
 	return OpenSSL_version_num() < 0x30200000L;
 }
 
+static void value_done(ASN1_TYPE **value)
+{
+	ASN1_TYPE_free(*value);
+}
+
+static void type_done(ASN1_OBJECT **type)
+{
+	ASN1_OBJECT_free(*type);
+}
+
+#define AUTO_VALUE __attribute__((cleanup(value_done)))
+#define AUTO_TYPE  __attribute__((cleanup(type_done)))
+
 /* A SEQUENCE of certificates, some of them with a tag before it, which says what they are:
  * so does who has signed them. */
-static bool take_all(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * all)
+static void take_all(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * all)
 {
 	const ASN1_TYPE *value = has_values() ? OSSL_CMP_ITAV_get0_value(itav) : NULL;
-	const unsigned char *at, *end;
-	long len = 0;
-	int tag = 0, class = 0;
+	struct der d = { NULL, 0 }, certs, tagged;
+	const uint8_t *at;
+	uint8_t tag;
 
-	if (value == NULL || value->type != V_ASN1_SEQUENCE)
-		return false;
-	at = ASN1_STRING_get0_data(value->value.sequence);
-	if ((ASN1_get_object(&at, &len, &tag, &class,
-			     ASN1_STRING_length(value->value.sequence)) &
-	     0x80) != 0)
-		return false;
-	for (end = at + len; at < end;) {
+	if (value != NULL && value->type == V_ASN1_SEQUENCE)
+		d = (struct der){
+			ASN1_STRING_get0_data(value->value.sequence),
+			(size_t)ASN1_STRING_length(value->value.sequence),
+		};
+	if (!der_take(&d, DER_SEQUENCE, &certs))
+		return;
+	for (at = certs.at; der_next(&certs, &tag, &tagged); at = certs.at) {
 		X509 *cert;
 
-		if ((*at & V_ASN1_PRIVATE) == V_ASN1_CONTEXT_SPECIFIC &&
-		    (ASN1_get_object(&at, &len, &tag, &class, end - at) & 0x80) != 0)
-			return false;
-		cert = d2i_X509(NULL, &at, end - at);
+		if ((tag & V_ASN1_PRIVATE) == V_ASN1_CONTEXT_SPECIFIC)
+			at = tagged.at;
+		cert = d2i_X509(NULL, &at, certs.at - at);
 		if (cert == NULL || sk_X509_push(all, cert) <= 0) {
 			X509_free(cert);
-			return false;
+			return;
 		}
 	}
-	return true;
 }
 
-static bool take_cas(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * cas)
+static void take_cas(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * cas)
 {
-	return take_all(itav, cas);
+	take_all(itav, cas);
 }
 
-static bool take_update(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * all)
+static void take_update(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * all)
 {
-	return take_all(itav, all);
+	take_all(itav, all);
 }
 
 static OSSL_CMP_ITAV *ask_update(X509 *root)
 {
-	ASN1_OBJECT *type = OBJ_txt2obj(ID_ROOT_CA_CERT, 1);
-	ASN1_STRING *der = ASN1_STRING_new();
-	ASN1_TYPE *value = ASN1_TYPE_new();
-	unsigned char *data = NULL;
-	const int len = has_values() ? i2d_X509(root, &data) : -1;
-	OSSL_CMP_ITAV *ask = NULL;
+	AUTO_TYPE ASN1_OBJECT *type = OBJ_txt2obj(ID_ROOT_CA_CERT, 1);
+	AUTO_VALUE ASN1_TYPE *value =
+	    has_values() ? ASN1_TYPE_pack_sequence(ASN1_ITEM_rptr(X509), root, NULL)
+			 : NULL;
+	OSSL_CMP_ITAV *ask = value == NULL ? NULL : OSSL_CMP_ITAV_create(type, value);
 
-	if (type != NULL && der != NULL && value != NULL && len > 0) {
-		ASN1_STRING_set0(der, data, len);
-		data = NULL;
-		ASN1_TYPE_set(value, V_ASN1_SEQUENCE, der);
-		der = NULL;
-		ask = OSSL_CMP_ITAV_create(type, value);
-	}
-	OPENSSL_free(data);
-	ASN1_STRING_free(der);
-	if (ask == NULL) {
-		ASN1_TYPE_free(value);
-		ASN1_OBJECT_free(type);
+	if (ask != NULL) {
+		type = NULL;
+		value = NULL;
 	}
 	return ask;
 }
 
 #else
 
-static bool take_cas(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * cas)
+static void take_cas(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * cas)
 {
 	STACK_OF(X509) *all = NULL;
 
-	return OSSL_CMP_ITAV_get0_caCerts(itav, &all) == 1 &&
-	       X509_add_certs(cas, all, X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP);
+	if (OSSL_CMP_ITAV_get0_caCerts(itav, &all) == 1)
+		X509_add_certs(cas, all, X509_ADD_FLAG_UP_REF | X509_ADD_FLAG_NO_DUP);
 }
 
-static bool take_update(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * all)
+static void take_update(const OSSL_CMP_ITAV *itav, STACK_OF(X509) * all)
 {
 	X509 *certs[3] = { NULL, NULL, NULL };
 
-	if (OSSL_CMP_ITAV_get0_rootCaKeyUpdate(itav, &certs[0], &certs[1], &certs[2]) !=
-	    1)
-		return false;
+	OSSL_CMP_ITAV_get0_rootCaKeyUpdate(itav, &certs[0], &certs[1], &certs[2]);
 	for (size_t i = 0; i < 3; i++)
-		if (certs[i] != NULL &&
-		    !X509_add_cert(all, certs[i], X509_ADD_FLAG_UP_REF))
-			return false;
-	return true;
+		if (certs[i] != NULL)
+			X509_add_cert(all, certs[i], X509_ADD_FLAG_UP_REF);
 }
 
 static OSSL_CMP_ITAV *ask_update(X509 *root)
@@ -126,7 +124,7 @@ static void itav_free(OSSL_CMP_ITAV *itav)
 /* Of what it answers, values of that type; `ask` is owned. A value that is not there, or
  * is none, tells nothing. */
 static int ask_for(struct cmp_task *t, OSSL_CMP_ITAV *ask, int nid,
-		   bool take(const OSSL_CMP_ITAV *, STACK_OF(X509) *),
+		   void take(const OSSL_CMP_ITAV *, STACK_OF(X509) *),
 		   STACK_OF(X509) * all, struct err *e)
 {
 	STACK_OF(OSSL_CMP_ITAV) * told;

@@ -1,8 +1,9 @@
 /*
- * cmp: an enrolment or a revocation, with a server that answers whatever comes (answers.h),
- * behind an octet of wishes. An answer of octets is what a server protects by its secret:
- * header, body and what follows, of which a message is made here, its MAC over whatever
- * they are. Sixteen octets "T" are the transaction, sixteen "N" the nonce that is answered.
+ * cmp: an enrolment, a revocation or the roots, with a server that answers whatever comes
+ * (answers.h), behind an octet of wishes. An answer of octets is what a server protects by
+ * its secret: header, body and what follows, of which a message is made here, its MAC over
+ * whatever they are. Sixteen octets "T" are the transaction, sixteen "N" the nonce that is
+ * answered.
  */
 #include <stdlib.h>
 
@@ -10,6 +11,7 @@
 
 #include "ca/answer.h"
 #include "ca/cmp.h"
+#include "ca/cmp_roots.h"
 #include "ca/crl_der.h"
 #include "tests/fuzz/answers.h"
 #include "tests/fuzz/enrol.h"
@@ -21,7 +23,7 @@
 #define ID_LEN 16 /* octets, RFC 4210 5.1.1 */
 
 enum wish {
-	WISH_WHAT = 7, /* enum cmp_request; 5: an rr by its key alone; 6, 7: as 0, 1 */
+	WISH_WHAT = 7, /* enum cmp_request; 5: an rr by its key alone; 6: the roots */
 	WISH_RENEWS = 8,
 	WISH_LIVE = 16,
 	WISH_FIRST = 32,   /* a certificate asks at first, and no secret does */
@@ -260,21 +262,35 @@ static int enrol(struct told *told, const struct cmp_host *host, struct err *e)
 	return rc;
 }
 
+/* Without trust there is one at least, or the CA has told nothing. */
+static int roots(const struct told *told, const struct cmp_host *host, struct err *e)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	const int rc =
+	    cmp_roots(&settings, host, (told->wish & WISH_LIVE) != 0, &pem, e);
+
+	assert(rc < 0 || pem.len > 0);
+	return rc;
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	struct fuzz f = { data, len };
 	struct told told = { fuzz_byte(&f), NULL };
 	const struct cmp_host host = { &told, request, first, live, waits };
 	const bool revokes = what_of(told.wish) == CMP_RR;
+	const bool asks_roots = (told.wish & WISH_WHAT) == 6;
 	struct err e = { .text = "" };
 	int rc;
 
 	answers_begin(&f, &(struct answers_what){ .asked = look, .bytes = protect });
-	rc = revokes ? cmp_revoke(&settings, &host, (told.wish & WISH_WHAT) == 5, &e)
-		     : enrol(&told, &host, &e);
+	if (revokes)
+		rc = cmp_revoke(&settings, &host, (told.wish & WISH_WHAT) == 5, &e);
+	else
+		rc = asks_roots ? roots(&told, &host, &e) : enrol(&told, &host, &e);
 	if (rc == ERR_LATER && told.handle != NULL && (told.wish & WISH_GOES_ON) != 0)
 		rc = enrol(&told, &host, &e);
-	assert(answers.n <= REQUESTS);
+	assert(asks_roots || answers.n <= REQUESTS); /* each root is asked about */
 	if (rc < 0)
 		answers_failed(rc, &e, ANSWER_MOST_S);
 	free(told.handle);
