@@ -137,14 +137,13 @@ int cmp_task_begin(struct cmp_task *t, struct err *e)
 	t->shut_out = false;
 	t->wrong.code = 0;
 	if (t->ctx == NULL || trusted == NULL || !cmp_link_use(&t->link, t->ctx) ||
+	    OSSL_CMP_CTX_set_option(t->ctx, OSSL_CMP_OPT_UNPROTECTED_ERRORS, 1) != 1 ||
+	    (sk_X509_num(t->cas) > 0 &&
+	     OSSL_CMP_CTX_set1_untrusted(t->ctx, t->cas) != 1) ||
 	    OSSL_CMP_CTX_set0_trustedStore(t->ctx, trusted) != 1) {
 		X509_STORE_free(trusted);
 		return key_openssl_err(e, ERR_SYS, "begin a transaction");
 	}
-	if (OSSL_CMP_CTX_set_option(t->ctx, OSSL_CMP_OPT_UNPROTECTED_ERRORS, 1) != 1 ||
-	    (sk_X509_num(t->cas) > 0 &&
-	     OSSL_CMP_CTX_set1_untrusted(t->ctx, t->cas) != 1))
-		return key_openssl_err(e, ERR_SYS, "begin a transaction");
 	TRY(set_who(t, e));
 	return set_recipient(t, e);
 }

@@ -16,6 +16,8 @@
 #include "tests/help/certs.h"
 #include "tests/help/web.h"
 
+static char too_long[LIMIT_CMP_BODY + 2]; /* with a NUL */
+
 static const struct row {
 	const char *name;
 	int status;
@@ -47,6 +49,8 @@ static const struct row {
 	{ "it is busy", 503, "Retry-After: 90\r\n", "later", ERR_LATER,
 	  "the CA answers 503: later" },
 	{ "it has had enough", 429, "", "", ERR_LATER, "the CA answers 429" },
+	{ "more than a message may have", 200, "", too_long, ERR_LIMIT,
+	  "its answer has 262145 bytes" },
 	{ "a body without end", 200, "", NULL, ERR_NET, "127.0.0.1" },
 };
 
@@ -160,6 +164,7 @@ static void what_is_no_message_is_told(void **state)
 	struct web *w = *state;
 	struct asking a;
 
+	memset(too_long, 'a', sizeof(too_long) - 1);
 	ask_in(&a);
 	web_start(w, serve);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
@@ -250,15 +255,28 @@ static void who_cannot_be_named_signs_nothing(void **state)
 /* It is over: nobody can go on with that. */
 static void a_handle_that_is_damaged_is_given_up(void **state)
 {
-	static const char *const tails[] = { "x", "x#", "x#!.!", "x#MAA.MAA",
-					     "x#AAAA.AAAA" };
+	static const char damaged[] = "what is kept of its request is damaged";
+	/* The last begins with a message, that answers nobody: it has no nonce. */
+	static const struct {
+		const char *tail;
+		const char *said;
+	} kept[] = {
+		{ "x", damaged },
+		{ "x#", damaged },
+		{ "x#!.!", damaged },
+		{ "x#MAA.MAA", damaged },
+		{ "x#AAAA.AAAA", damaged },
+		{ "x#MBYwEAIBAqQCMACkAjAApAMEAVSzAgUA.MAA",
+		  "what it had said cannot be read" },
+	};
 	struct web *w = *state;
 	struct asking a;
 
 	ask_in(&a);
 	web_start(w, serve);
-	for (size_t i = 0; i < sizeof(tails) / sizeof(*tails); i++) {
-		AUTO_FREE char *handle = xasprintf("%s/0 p10cr %s", w->url, tails[i]);
+	for (size_t i = 0; i < sizeof(kept) / sizeof(*kept); i++) {
+		AUTO_FREE char *handle =
+		    xasprintf("%s/0 p10cr %s", w->url, kept[i].tail);
 		AUTO_FREE char *url = xasprintf("%s/0", w->url);
 		const struct cmp_host host = { &a, request, first, live, waits };
 		const struct cmp_settings s = {
@@ -269,8 +287,7 @@ static void a_handle_that_is_damaged_is_given_up(void **state)
 
 		assert_int_equal(cmp_enrol(&s, &host, false, handle, &r, &e),
 				 ERR_PROTO);
-		assert_non_null(
-		    strstr(e.text, "what is kept of its request is damaged"));
+		assert_non_null(strstr(e.text, kept[i].said));
 		assert_int_equal(a.n_over, i + 1);
 		buf_done(&r.anchors);
 	}
