@@ -332,6 +332,53 @@ static void a_message_that_is_cut_off_does_no_harm(void **state)
 	}
 }
 
+/* -- secrets -- */
+
+static void seal(EVP_PKEY *key, const char *password, struct buf *pem)
+{
+	BIO *bio = BIO_new(BIO_s_mem());
+	const char *data;
+	long len;
+
+	assert_int_equal(PEM_write_bio_PKCS8PrivateKey(bio, key, EVP_aes_256_cbc(),
+						       password, (int)strlen(password),
+						       NULL, NULL),
+			 1);
+	len = BIO_get_mem_data(bio, &data);
+	buf_add(pem, data, (size_t)len);
+	BIO_free(bio);
+}
+
+static void an_encrypted_key_is_open_to_its_password_alone(void **state)
+{
+	static const struct {
+		const char *password;
+		bool sealed, wrong;
+	} rows[] = {
+		{ NULL, true, false },
+		{ "", false, true },
+		{ "Secret", false, true },
+		{ "secret", false, false },
+	};
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_BUF struct buf pem = { 0 };
+
+	(void)state;
+	seal(key, "secret", &pem);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct inspect in = { .now = NOW, .password = rows[i].password };
+		AUTO_BUF struct buf out = { 0 };
+
+		explain(&in, pem.data, pem.len, &out);
+		if (has(&in, FOUND_KEY_ENCRYPTED) != rows[i].sealed ||
+		    has(&in, FOUND_PASSWORD_WRONG) != rows[i].wrong ||
+		    (strstr(out.data, "ecdsa-p256") != NULL) !=
+			(!rows[i].sealed && !rows[i].wrong))
+			fail_msg("row %zu: %s", i, out.data);
+		inspect_done(&in);
+	}
+}
+
 /* -- hostile bytes -- */
 
 /* Each byte of it once changed, and the whole cut off there. */
@@ -410,6 +457,7 @@ int main(void)
 		    an_address_without_a_route_matters_only_if_there_is_no_other),
 		cmocka_unit_test(a_certificate_that_no_address_shows_is_refused),
 		cmocka_unit_test(a_message_that_is_cut_off_does_no_harm),
+		cmocka_unit_test(an_encrypted_key_is_open_to_its_password_alone),
 		cmocka_unit_test(no_change_of_a_byte_does_harm),
 		cmocka_unit_test(no_change_of_a_byte_of_pkcs12_does_harm),
 	};

@@ -349,6 +349,21 @@ static void what_is_no_key_authorization_is_not_added(void **state)
 			 ERR_PROTO);
 }
 
+static void a_name_that_no_hello_can_have_is_not_added(void **state)
+{
+	const struct visit *b = *state;
+	char name[DNS_NAME_SIZE + 1];
+	struct err e;
+
+	memset(name, 'a', DNS_NAME_SIZE);
+	name[DNS_NAME_SIZE] = '\0';
+	assert_int_equal(responder_add(b->responder, name, OTHER, OTHER "." THUMB, &e),
+			 ERR_PROTO);
+	name[DNS_NAME_SIZE - 1] = '\0';
+	assert_int_equal(responder_add(b->responder, name, OTHER, OTHER "." THUMB, &e),
+			 0);
+}
+
 static void without_tls_there_is_no_answer(void **state)
 {
 	const struct hello hello = { "\12acme-tls/1", NAME, 0 };
@@ -380,6 +395,7 @@ int main(void)
 		CASE(a_hello_without_end_is_cut),
 		CASE(slow_ones_do_not_keep_a_ca_out),
 		CASE(what_is_no_key_authorization_is_not_added),
+		CASE(a_name_that_no_hello_can_have_is_not_added),
 		CASE(without_tls_there_is_no_answer),
 	};
 

@@ -139,15 +139,17 @@ static void every_algorithm_that_is_not_broken_is_verified(void **state)
 		enum key_type type;
 		bool pss;
 		const char *digest;
+		const char *mask;
 	} rows[] = {
-		{ "ECDSA P-256", KEY_ECDSA_P256, false, "SHA256" },
-		{ "ECDSA P-384", KEY_ECDSA_P384, false, "SHA384" },
-		{ "ECDSA and SHA-512", KEY_ECDSA_P256, false, "SHA512" },
-		{ "RSA", KEY_RSA_2048, false, "SHA256" },
-		{ "RSA and SHA-512", KEY_RSA_2048, false, "SHA512" },
-		{ "RSA-PSS", KEY_RSA_2048, true, "SHA256" },
-		{ "RSA-PSS and SHA-384", KEY_RSA_2048, true, "SHA384" },
-		{ "Ed25519", KEY_ED25519, false, NULL },
+		{ "ECDSA P-256", KEY_ECDSA_P256, false, "SHA256", NULL },
+		{ "ECDSA P-384", KEY_ECDSA_P384, false, "SHA384", NULL },
+		{ "ECDSA and SHA-512", KEY_ECDSA_P256, false, "SHA512", NULL },
+		{ "RSA", KEY_RSA_2048, false, "SHA256", NULL },
+		{ "RSA and SHA-512", KEY_RSA_2048, false, "SHA512", NULL },
+		{ "RSA-PSS", KEY_RSA_2048, true, "SHA256", NULL },
+		{ "RSA-PSS and SHA-384", KEY_RSA_2048, true, "SHA384", NULL },
+		{ "RSA-PSS, its mask by SHA-1", KEY_RSA_2048, true, "SHA256", "SHA1" },
+		{ "Ed25519", KEY_ED25519, false, NULL, NULL },
 	};
 
 	(void)state;
@@ -167,6 +169,8 @@ static void every_algorithm_that_is_not_broken_is_verified(void **state)
 
 		if (rows[i].digest != NULL)
 			plan.digest = EVP_get_digestbyname(rows[i].digest);
+		if (rows[i].mask != NULL)
+			plan.mask = EVP_get_digestbyname(rows[i].mask);
 		crls_make(&plan, &der);
 		crls_look(&want, &der, 100, true, &said);
 		if (said.rc != 0 || said.facts.unverified[0] != '\0')
@@ -220,6 +224,17 @@ static void replace_all(struct buf *b, const char *what, const char *by, size_t 
 
 static void what_cannot_be_verified_here_is_not_called_bad(void **state)
 {
+	static const struct {
+		const char *oid; /* in the place of ecdsa-with-SHA256 */
+		const char *why;
+	} rows[] = {
+		{ "\x2a\x86\x48\xce\x3d\x04\x03\x7a",
+		  "this OpenSSL does not know its signature algorithm "
+		  "1.2.840.10045.4.3.122" },
+		{ "\x2a\x85\x03\x07\x01\x01\x03\x02",
+		  "everleaf does not verify GOST R 34.10-2012 with GOST R 34.11-2012 "
+		  "(256 bit)" },
+	};
 	const struct stage *s = *state;
 	const struct crls_entry own = { 7, 1, 0, NULL, NULL };
 	struct crls_plan plan = {
@@ -234,22 +249,57 @@ static void what_cannot_be_verified_here_is_not_called_bad(void **state)
 
 	want.serials = serials;
 	want.n_serials = 1;
-	crls_make(&plan, &der);
-	replace_all(&der, "\x2a\x86\x48\xce\x3d\x04\x03\x02",
-		    "\x2a\x86\x48\xce\x3d\x04\x03\x7a", 8);
-	crls_look(&want, &der, 0, true, &said);
-	is_good(&said);
-	assert_string_equal(said.facts.unverified,
-			    "this OpenSSL does not know its signature algorithm "
-			    "1.2.840.10045.4.3.122");
-	assert_int_equal(said.n_hits, 0);
-
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		crls_make(&plan, &der);
+		replace_all(&der, "\x2a\x86\x48\xce\x3d\x04\x03\x02", rows[i].oid, 8);
+		crls_look(&want, &der, 0, true, &said);
+		is_good(&said);
+		assert_string_equal(said.facts.unverified, rows[i].why);
+		assert_int_equal(said.n_hits, 0);
+	}
 	plan.ca = want.ca = ed_ca;
 	plan.key = ed;
 	crls_make(&plan, &der);
 	crls_look(&want, &der, 0, false, &said);
 	is_good(&said);
 	assert_non_null(strstr(said.facts.unverified, "nowhere to be read again"));
+}
+
+/* The same certificate, but that its key is of a kind that is not known. */
+static X509 *with_unknown_key(X509 *ca)
+{
+	AUTO_BUF struct buf der = { 0 };
+	unsigned char *data = NULL;
+	const int len = i2d_X509(ca, &data);
+	const unsigned char *at;
+	X509 *other;
+
+	assert_true(len > 0);
+	buf_add(&der, data, (size_t)len);
+	OPENSSL_free(data);
+	replace_all(&der, "\x2a\x86\x48\xce\x3d\x02\x01",
+		    "\x2a\x86\x48\xce\x3d\x02\x79", 7);
+	at = (const unsigned char *)der.data;
+	other = d2i_X509(NULL, &at, (long)der.len);
+	assert_non_null(other);
+	return other;
+}
+
+static void a_ca_s_key_that_cannot_be_read_verifies_nothing(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_X509 X509 *ca = with_unknown_key(s->ca);
+	const struct crls_plan plan = { .ca = s->ca, .key = s->key, .number = 1 };
+	const struct crl_want want = wants(ca);
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_SAID struct crls_said said = { 0 };
+
+	crls_make(&plan, &der);
+	crls_look(&want, &der, 0, true, &said);
+	is_good(&said);
+	assert_string_equal(said.facts.unverified,
+			    "this OpenSSL cannot read the CA's key; the CRL is signed "
+			    "with ecdsa-with-SHA256");
 }
 
 /* -- our own -- */
@@ -553,6 +603,33 @@ static void a_hash_that_is_broken_is_refused(void **state)
 	}
 }
 
+/* RSA-PSS without parameters (RFC 4055 3.1) is made of sha256WithRSAEncryption. */
+static void what_no_key_of_the_ca_signs_is_refused(void **state)
+{
+	const struct stage *s = *state;
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_RSA_2048);
+	AUTO_X509 X509 *ca = crls_ca("Lab", key, SIGNS);
+	struct crls_plan by_ecdsa = { .ca = s->ca, .key = s->key, .number = 1 };
+	struct crls_plan by_rsa = { .ca = ca, .key = key, .number = 1 };
+	const struct crl_want of_ecdsa = wants(s->ca), of_rsa = wants(ca);
+	AUTO_BUF struct buf der = { 0 };
+	AUTO_SAID struct crls_said said = { 0 };
+
+	crls_make(&by_ecdsa, &der);
+	crls_look(&of_rsa, &der, 0, false, &said);
+	assert_int_equal(said.rc, ERR_TRUST);
+	assert_string_equal(
+	    said.text, "it is signed with ecdsa-with-SHA256, not with the CA's key");
+	crls_make(&by_rsa, &der);
+	crls_look(&of_ecdsa, &der, 0, false, &said);
+	assert_int_equal(said.rc, ERR_TRUST);
+	replace_all(&der, "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0b",
+		    "\x2a\x86\x48\x86\xf7\x0d\x01\x01\x0a", 9);
+	crls_look(&of_rsa, &der, 0, false, &said);
+	assert_int_equal(said.rc, ERR_PROTO);
+	assert_string_equal(said.text, "its RSA-PSS parameters cannot be read");
+}
+
 /* RFC 5280 6.3.3 [crlsign] */
 static void a_ca_that_may_not_sign_lists_is_said_to_be_wrong(void **state)
 {
@@ -673,6 +750,7 @@ int main(void)
 		cmocka_unit_test(every_algorithm_that_is_not_broken_is_verified),
 		cmocka_unit_test(ml_dsa_is_verified_where_openssl_has_it),
 		cmocka_unit_test(what_cannot_be_verified_here_is_not_called_bad),
+		cmocka_unit_test(a_ca_s_key_that_cannot_be_read_verifies_nothing),
 		cmocka_unit_test(our_own_are_found_with_what_is_said_of_them),
 		cmocka_unit_test(ten_thousand_are_looked_for_and_as_many_told_as_fit),
 		cmocka_unit_test(each_wrong_list_is_refused_with_its_reason),
@@ -680,6 +758,7 @@ int main(void)
 		cmocka_unit_test(one_of_others_is_taken_by_who_wants_it),
 		cmocka_unit_test(the_issuer_is_the_ca_byte_for_byte),
 		cmocka_unit_test(a_hash_that_is_broken_is_refused),
+		cmocka_unit_test(what_no_key_of_the_ca_signs_is_refused),
 		cmocka_unit_test(a_ca_that_may_not_sign_lists_is_said_to_be_wrong),
 		cmocka_unit_test(an_older_list_of_the_same_scope_is_refused),
 		cmocka_unit_test(a_list_for_some_has_a_scope_of_its_own),

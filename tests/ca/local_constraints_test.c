@@ -211,6 +211,38 @@ static void no_constraints_are_none(void **state)
 	assert_null(constraints);
 }
 
+/* An OCTET STRING, or NULL, in the place of what should be there. */
+static void what_cannot_be_read_allows_nothing(void **state)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	struct cert_plan plan = { .subject = "Lab CA",
+				  .key = key,
+				  .from = NOW,
+				  .to = NOW + 86400,
+				  .basic = "critical,CA:TRUE",
+				  .constraints = "critical,permitted;DNS:lab.example" };
+	AUTO_X509 X509 *ca = certs_make(&plan), *bad_ca = NULL;
+	AUTO_X509 X509 *leaf = NULL, *bad_leaf = NULL;
+	struct err e;
+
+	(void)state;
+	plan.constraints = "critical,DER:0500";
+	bad_ca = certs_make(&plan);
+	plan = (struct cert_plan){ .subject = "www",
+				   .key = key,
+				   .from = NOW,
+				   .to = NOW + 86400,
+				   .names = "DNS:www.lab.example" };
+	leaf = certs_make(&plan);
+	plan.names = "DER:0401ff";
+	bad_leaf = certs_make(&plan);
+	assert_int_equal(local_constraints_allow(ca, leaf, &e), 0);
+	assert_int_equal(local_constraints_allow(bad_ca, leaf, &e), ERR_SYS);
+	assert_non_null(strstr(e.text, "read the CA's name constraints"));
+	assert_int_equal(local_constraints_allow(ca, bad_leaf, &e), ERR_SYS);
+	assert_non_null(strstr(e.text, "read the new certificate"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -219,6 +251,7 @@ int main(void)
 		cmocka_unit_test(constraints_are_critical_and_in_every_ca_certificate),
 		cmocka_unit_test(words_that_are_no_constraint_are_refused),
 		cmocka_unit_test(no_constraints_are_none),
+		cmocka_unit_test(what_cannot_be_read_allows_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

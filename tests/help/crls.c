@@ -119,6 +119,9 @@ static void sign(X509_CRL *crl, const struct crls_plan *plan)
 							      RSA_PKCS1_PSS_PADDING),
 				 1);
 		assert_int_equal(EVP_PKEY_CTX_set_rsa_pss_saltlen(key, -1), 1);
+		if (plan->mask != NULL)
+			assert_int_equal(EVP_PKEY_CTX_set_rsa_mgf1_md(key, plan->mask),
+					 1);
 	}
 	assert_true(X509_CRL_sign_ctx(crl, ctx) > 0);
 	EVP_MD_CTX_free(ctx);

@@ -30,6 +30,7 @@ struct crls_plan {
 	EVP_PKEY *key;
 	const EVP_MD *digest; /* NULL: what fits the key */
 	bool pss;
+	const EVP_MD *mask;           /* ... with MGF1 by this; NULL: by `digest` */
 	int64_t from;                 /* after CRLS_NOW; 0: an hour before */
 	int64_t to;                   /* ... a day after; -1: none */
 	int number;                   /* -1: none */
