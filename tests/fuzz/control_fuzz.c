@@ -1,7 +1,9 @@
 /*
  * control: what a command is told by an agent that it asks, and that somebody else has taken
- * over. The first octet says how it asks; then come the messages. Time passes when it waits.
+ * over. The first octet says how it asks, and whether anything can be printed; then come the
+ * messages. Time passes when it waits.
  */
+#include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -25,6 +27,8 @@ static struct {
 	struct buf words[WORDS];
 	struct fuzz f;
 	bool runs;
+	bool full;          /* what it writes to is */
+	bool lost;          /* something was to be printed */
 	int64_t s;          /* how far time has come */
 	int listener, conn; /* -1: nobody has connected */
 } stage = { .listener = -1, .conn = -1 };
@@ -130,6 +134,11 @@ int clock_gettime(clockid_t id, struct timespec *t)
 
 ssize_t write(int fd, const void *data, size_t len)
 {
+	if (stage.runs && stage.full && (fd == STDOUT_FILENO || fd == STDERR_FILENO)) {
+		stage.lost = stage.lost || fd == STDOUT_FILENO;
+		errno = ENOSPC;
+		return -1;
+	}
 	if (stage.runs && (fd == STDOUT_FILENO || fd == STDERR_FILENO))
 		return (ssize_t)len;
 	return syscall(SYS_write, fd, data, len);
@@ -146,6 +155,9 @@ static void listen_at(const struct sockaddr_un *sa)
 	assert(listen(stage.listener, 16) == 0);
 }
 
+enum { HOW_FULL = 0x80 };
+
+/* What was asked for and cannot be printed is no success. */
 static void ask(const char *dir, const char *path, uint8_t how)
 {
 	const struct request r = { .command =
@@ -163,6 +175,7 @@ static void ask(const char *dir, const char *path, uint8_t how)
 		if (status < 0 && status != ERR_BUSY)
 			message_refused(&e);
 	}
+	assert(!stage.lost || r.command != COMMAND_STATUS || status != EXIT_SUCCESS);
 	control_look(dir, &pid, &since);
 	assert(pid == (stage.listener < 0 ? 0 : getpid()));
 }
@@ -179,6 +192,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	stage.f = (struct fuzz){ data, len };
 	stage.s = 0;
 	how = fuzz_byte(&stage.f);
+	stage.full = (how & HOW_FULL) != 0;
+	stage.lost = false;
 	dir = ((const struct scratch *)stage.scratch)->path;
 	assert(control_address(dir, &sa, &e) == 0);
 	listen_at(&sa);

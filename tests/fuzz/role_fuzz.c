@@ -10,6 +10,8 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/socket.h>
+#include <sys/un.h>
 
 #include "agent/keeper/child.h"
 #include "agent/keeper/keeper.h"
@@ -367,10 +369,12 @@ enum {
 	HOW_WITH = 12,   /* with a descriptor: */
 	HOW_LENDING = 4, /* ... of the socket that is lent */
 	HOW_FILE = 8,    /* ... of a file */
+	HOW_VISIT = 12,  /* ... of a socket at which somebody asks how the agent is */
 };
 
 struct ends {
 	int ours[3], theirs[3]; /* by HOW_ON */
+	int visitor;            /* the last one's end; -1: none */
 };
 
 static int some_file(void)
@@ -381,7 +385,28 @@ static int some_file(void)
 	return take_fd(&fd);
 }
 
-static void say(const struct ends *s, struct msg *m, uint8_t how)
+/* At an address that the system chooses. He says no more than that. */
+static int some_visit(int *visitor)
+{
+	static const char asks[] = "GET /status.json HTTP/1.0\r\n\r\n";
+	struct sockaddr_un sa = { .sun_family = AF_UNIX };
+	socklen_t len = sizeof(sa.sun_family);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert(fd >= 0 && bind(fd, (const struct sockaddr *)&sa, len) == 0);
+	len = sizeof(sa);
+	assert(listen(fd, 1) == 0 &&
+	       getsockname(fd, (struct sockaddr *)&sa, &len) == 0);
+	if (*visitor >= 0)
+		close(*visitor);
+	*visitor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert(connect(*visitor, (const struct sockaddr *)&sa, len) == 0);
+	assert(write(*visitor, asks, sizeof(asks) - 1) == sizeof(asks) - 1);
+	shutdown(*visitor, SHUT_WR);
+	return fd;
+}
+
+static void say(struct ends *s, struct msg *m, uint8_t how)
 {
 	struct err e;
 
@@ -389,6 +414,8 @@ static void say(const struct ends *s, struct msg *m, uint8_t how)
 		m->fd = fcntl(s->theirs[HOW_LENT], F_DUPFD_CLOEXEC, 0);
 	if ((how & HOW_WITH) == HOW_FILE)
 		m->fd = some_file();
+	if ((how & HOW_WITH) == HOW_VISIT)
+		m->fd = some_visit(&s->visitor);
 	(void)msg_offer(s->ours[(how & HOW_ON) % 3], m, &e); /* what it has room for */
 }
 
@@ -417,7 +444,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	struct fuzz f = { data, len };
 	const uint8_t who = fuzz_byte(&f);
 	const size_t n = who % N_ASKED;
-	struct ends ends;
+	struct ends ends = { .visitor = -1 };
 	int status;
 
 	if (stage.home.scratch == NULL)
@@ -440,6 +467,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 		close(ends.ours[i]);
 	close(ends.theirs[HOW_PEER]);
 	close(ends.theirs[HOW_SUPER]);
+	if (ends.visitor >= 0)
+		close(ends.visitor);
 	role_numbers_hold();
 	return 0;
 }

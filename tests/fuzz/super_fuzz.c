@@ -1,7 +1,7 @@
 /*
  * super: what the supervisor is asked by roles that somebody else has taken over: by the
  * agent, by config while it reads a configuration, by inspect while it looks for mistakes in
- * one. An octet says by whom, then come the messages.
+ * one. An octet says by whom, and what kind of end that comes to; then come the messages.
  *
  * There are no roles: what starts, finds and ends them stands here, and no program is run.
  */
@@ -48,6 +48,7 @@ static struct {
 	char *own;  /* a file with a request in it */
 	struct buf words[WORDS];
 	int theirs; /* the supervisor's end, of who asks now; -1: taken */
+	bool stays; /* who asks does not end by itself */
 	struct super_proc agent;
 } stage = { .agent = { .role = ROLE_AGENT, .process = { .pidfd = -1 }, .sock = -1 } };
 
@@ -124,6 +125,8 @@ void super_let_go(struct super_proc *p)
 
 int super_reap(struct super_proc *p)
 {
+	if (stage.stays)
+		return -1;
 	super_let_go(p);
 	auto_fd_(&p->process.pidfd);
 	p->process.pidfd = -1;
@@ -139,6 +142,7 @@ struct super_proc *super_role(struct super *s, enum role role)
 void super_end_role(struct super_proc *p, int64_t until_ms)
 {
 	(void)until_ms;
+	stage.stays = false;
 	(void)super_reap(p);
 }
 
@@ -157,7 +161,22 @@ int spawn(void (*run)(const void *arg), const void *arg, struct spawned *p,
 	return err_set(e, ERR_SYS, "no processes here");
 }
 
-/* A pattern of the whole host would take minutes: all there is is the one file. */
+/* A pattern of the whole host would take minutes: one finds one file, which may be a folder,
+ * or gone by now. */
+static const char *found_by(const char *pattern)
+{
+	switch (pattern[0]) {
+	case '*':
+		return stage.own;
+	case '?':
+		return ((const struct scratch *)stage.home.scratch)->path;
+	case '[':
+		return "/nowhere/gone.conf";
+	default:
+		return stage.path;
+	}
+}
+
 int glob(const char *pattern, int flags, int (*failed)(const char *path, int why),
 	 glob_t *found)
 {
@@ -167,7 +186,7 @@ int glob(const char *pattern, int flags, int (*failed)(const char *path, int why
 	if (strpbrk(pattern, "*?[") == NULL)
 		return GLOB_NOMATCH;
 	found->gl_pathv = xcalloc(2, sizeof(*found->gl_pathv));
-	found->gl_pathv[0] = xstrdup(pattern[0] == '*' ? stage.own : stage.path);
+	found->gl_pathv[0] = xstrdup(found_by(pattern));
 	found->gl_pathc = 1;
 	return 0;
 }
@@ -199,7 +218,10 @@ static void attach(struct msg *m, uint8_t how)
 		close(other);
 }
 
-static void fill(struct fuzz *f, int *ours, int *theirs)
+/* Of the octet that says who asks. */
+enum { ENDS_NOT = 48, ENDS_IN_NONSENSE = 96 };
+
+static void fill(struct fuzz *f, bool nonsense, int *ours, int *theirs)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	uint8_t how = 0;
@@ -211,6 +233,8 @@ static void fill(struct fuzz *f, int *ours, int *theirs)
 		attach(&m, how);
 		(void)msg_offer(*ours, &m, &e); /* what it has room for */
 	}
+	if (nonsense)
+		(void)send(*ours, "?", 1, MSG_DONTWAIT);
 	shutdown(*ours, SHUT_WR);
 }
 
@@ -263,7 +287,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
 	const struct request request = { .command = COMMAND_AGENT };
 	struct fuzz f = { data, len };
-	const uint8_t who = fuzz_byte(&f) % 3;
+	const uint8_t how = fuzz_byte(&f), who = how % 3;
 	struct super s = { .request = &request, .is_daemon = true, .msg = MSG_NONE };
 	struct err e = { .text = "" };
 	int ours;
@@ -277,7 +301,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 	s.asked.msg = (struct msg)MSG_NONE;
 	s.watch.watch = (struct watch)WATCH_NONE;
 	s.procs[0] = (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
-	fill(&f, &ours, &stage.theirs);
+	stage.stays = how / ENDS_NOT % 2 == 1;
+	fill(&f, how / ENDS_IN_NONSENSE % 2 == 1, &ours, &stage.theirs);
 	if (who == 0)
 		serve(&s, stage.theirs);
 	else if (who == 1)
