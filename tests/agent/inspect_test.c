@@ -379,6 +379,59 @@ static void an_encrypted_key_is_open_to_its_password_alone(void **state)
 	}
 }
 
+/* A certificate and its key. */
+static void make_p12(const char *password, struct buf *out)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	AUTO_KEY EVP_PKEY *key = NULL;
+	unsigned char *der = NULL;
+	PKCS12 *p12;
+	struct err e;
+	int len;
+
+	make_certificate(NOW - DAY, NOW + 90 * DAY, "DNS:it.example", &pem);
+	assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &chain, &e), 0);
+	assert_int_equal(key_from_pem(pem.data, pem.len, &key, &e), 0);
+	p12 = PKCS12_create(password, "it", key, sk_X509_value(chain, 0), NULL, 0, 0, 1,
+			    1, 0);
+	len = i2d_PKCS12(p12, &der);
+	assert_true(len > 0);
+	buf_add(out, der, (size_t)len);
+	OPENSSL_free(der);
+	PKCS12_free(p12);
+}
+
+static void a_bundle_is_open_to_its_password_alone(void **state)
+{
+	static const enum inspect_code codes[] = { FOUND_PASSWORD_NEEDED,
+						   FOUND_PASSWORD_WRONG,
+						   FOUND_PASSWORD_EMPTY };
+	static const struct {
+		const char *sealed;
+		const char *password;
+		int said; /* which of them; -1: none */
+	} rows[] = {
+		{ "secret", NULL, 0 },
+		{ "secret", "Secret", 1 },
+		{ "", NULL, 2 },
+		{ "secret", "secret", -1 },
+	};
+
+	(void)state;
+	for (int i = 0; i < 4; i++) {
+		struct inspect in = { .now = NOW, .password = rows[i].password };
+		AUTO_BUF struct buf der = { 0 }, out = { 0 };
+
+		make_p12(rows[i].sealed, &der);
+		explain(&in, der.data, der.len, &out);
+		for (int k = 0; k < 3; k++)
+			if (has(&in, codes[k]) != (k == rows[i].said))
+				fail_msg("row %d: %s", i, out.data);
+		inspect_done(&in);
+	}
+}
+
 /* -- hostile bytes -- */
 
 /* Each byte of it once changed, and the whole cut off there. */
@@ -423,25 +476,11 @@ static void no_change_of_a_byte_does_harm(void **state)
 
 static void no_change_of_a_byte_of_pkcs12_does_harm(void **state)
 {
-	AUTO_BUF struct buf pem = { 0 };
-	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
-	AUTO_KEY EVP_PKEY *key = NULL;
-	unsigned char *der = NULL;
-	PKCS12 *p12;
-	struct err e;
-	int len;
+	AUTO_BUF struct buf der = { 0 };
 
 	(void)state;
-	make_certificate(NOW - DAY, NOW + 90 * DAY, "DNS:it.example", &pem);
-	assert_int_equal(x509_chain_from_pem(pem.data, pem.len, &chain, &e), 0);
-	assert_int_equal(key_from_pem(pem.data, pem.len, &key, &e), 0);
-	p12 = PKCS12_create("secret", "it", key, sk_X509_value(chain, 0), NULL, 0, 0, 1,
-			    1, 0);
-	len = i2d_PKCS12(p12, &der);
-	assert_true(len > 0);
-	survives((const char *)der, (size_t)len);
-	OPENSSL_free(der);
-	PKCS12_free(p12);
+	make_p12("secret", &der);
+	survives(der.data, der.len);
 }
 
 int main(void)
@@ -458,6 +497,7 @@ int main(void)
 		cmocka_unit_test(a_certificate_that_no_address_shows_is_refused),
 		cmocka_unit_test(a_message_that_is_cut_off_does_no_harm),
 		cmocka_unit_test(an_encrypted_key_is_open_to_its_password_alone),
+		cmocka_unit_test(a_bundle_is_open_to_its_password_alone),
 		cmocka_unit_test(no_change_of_a_byte_does_harm),
 		cmocka_unit_test(no_change_of_a_byte_of_pkcs12_does_harm),
 	};
