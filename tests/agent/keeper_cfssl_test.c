@@ -18,63 +18,21 @@
 #include "base/text.h"
 #include "base/x509.h"
 #include "tests/help/certs.h"
-#include "tests/help/lent.h"
-#include "tests/help/pending.h"
+#include "tests/help/corp.h"
 #include "tests/scratch.h"
 
 #define KEY "\x01\x23\x45\x67\x89\xab\xcd\xef\x0f"
 
-struct stage {
-	struct lent lent;
-	uint32_t corp;
-};
-
-static const struct lent_config config = {
-	.before = "issuers = { name = \"corp\"; type = \"cfssl\"; url = "
-		  "\"http://ca.corp.example\";"
-		  "  profile = \"server\"; auth_key_file = ",
-	.after =
-	    "; };"
-	    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-	    "  optional = \"b.example\"; issuer = \"corp\"; };",
-	.file = "auth.key",
+static const struct corp_config config = {
+	.issuer = "type = \"cfssl\"; url = \"http://ca.corp.example\";"
+		  " profile = \"server\"; auth_key_file",
+	.cert = "optional = \"b.example\";",
 	.secret = " 0123456789abCDEF0f\n",
 };
 
 static int stage_in(void **state)
 {
-	struct stage *s = test_calloc(1, sizeof(*s));
-
-	if (lent_in(&s->lent, &config) < 0)
-		return -1;
-	s->corp = lent_issuer(&s->lent, "corp");
-	*state = s;
-	return 0;
-}
-
-static int stage_out(void **state)
-{
-	struct stage *s = *state;
-	const int rc = lent_out(&s->lent);
-
-	test_free(s);
-	return rc;
-}
-
-static struct alone begin(const struct stage *s)
-{
-	return lent_begin(&s->lent, COMMAND_RENEW, 0);
-}
-
-static int lend(const struct stage *s, const struct alone *a, enum lend what)
-{
-	const struct lend_ticket t = { .what = what,
-				       .issuer = s->corp,
-				       .generation = 1,
-				       .reason = what == LEND_REVOKE ? 4 : 0,
-				       .out = { { what == LEND_ORDER ? 4 : 0 } } };
-
-	return lent_fd(a, &t);
+	return corp_in(state, &config);
 }
 
 /* What is to be sent, its MAC verified; the caller's. */
@@ -117,11 +75,9 @@ static const char *member(const json_t *json, const char *key)
 static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
     void **state)
 {
-	const struct stage *s = *state;
-	const struct scratch *dir = s->lent.scratch;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, LEND_ORDER);
-	AUTO_KEY EVP_PKEY *waits = NULL;
+	struct corp *c = *state;
+	struct lend_ticket t = corp_ticket(c, LEND_ORDER, 1);
+	AUTO_FD int fd = -1;
 	AUTO_CSR X509_REQ *csr = NULL;
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[ERR_TEXT_MAX];
@@ -130,10 +86,12 @@ static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
 	struct err e;
 	size_t n;
 
+	t.out.bits[0] = 4; /* b.example */
+	fd = lent_fd(&c->keeper, &t);
 	msg_begin(&m, SIGN_CFSSL, 5);
 	assert_int_equal(lent_ask(fd, &m, text), ERR_PROTO);
 	assert_string_equal(text, "there is no key that waits");
-	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &waits, &e), 0);
+	corp_wait(c);
 	json = asked(fd);
 	assert_int_equal(json_object_size(json), 2);
 	assert_string_equal(member(json, "profile"), "server");
@@ -142,15 +100,14 @@ static void a_request_is_for_the_key_that_waits_and_the_names_that_are_asked(
 				      &e),
 			 0);
 	json_decref(json);
-	assert_true(key_same_public(X509_REQ_get0_pubkey(csr), waits));
+	assert_true(key_same_public(X509_REQ_get0_pubkey(csr), c->waits));
 	assert_int_equal(x509_csr_names(csr, &names, &n, &e), 0);
 	assert_int_equal(n, 2);
 	x509_names_free(names, n);
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 /* Generation 1, whose serial number is 0x87654321. */
-static void keep(const struct stage *s, struct buf *key_id)
+static void keep(const struct corp *c, struct buf *key_id)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_X509 X509 *ca =
@@ -168,19 +125,18 @@ static void keep(const struct stage *s, struct buf *key_id)
 
 	assert_non_null(id);
 	buf_add(key_id, ASN1_STRING_get0_data(id), (size_t)ASN1_STRING_length(id));
-	lent_keep(&s->lent, cert, key);
+	lent_keep(&c->lent, cert, key);
 }
 
 static void a_revocation_names_the_serial_number_and_the_key_of_the_ca(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, LEND_REVOKE);
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_REVOKE, 1);
 	AUTO_BUF struct buf id = { 0 };
 	char hex[128];
 	json_t *json;
 
-	keep(s, &id);
+	keep(c, &id);
 	assert_true(2 * id.len < sizeof(hex));
 	text_hex(hex, id.data, id.len);
 	json = asked(fd);
@@ -189,64 +145,47 @@ static void a_revocation_names_the_serial_number_and_the_key_of_the_ca(void **st
 	assert_string_equal(member(json, "authority_key_id"), hex);
 	assert_string_equal(member(json, "reason"), "4");
 	json_decref(json);
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void a_key_that_is_none_is_refused(void **state)
 {
 	static const char *const keys[] = { "",    "\n",    "0",  "0g",
 					    "012", "01 23", "-1", "0x01" };
-	const struct stage *s = *state;
+	struct corp *c = *state;
 	AUTO_BUF struct buf id = { 0 };
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, LEND_REVOKE);
+	AUTO_FD int fd = corp_lend(c, LEND_REVOKE, 1);
 
-	keep(s, &id);
+	keep(c, &id);
 	for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
 		AUTO_MSG struct msg m = MSG_NONE;
 		char text[ERR_TEXT_MAX] = "";
 
-		scratch_put(s->lent.elsewhere, "auth.key", keys[i]);
+		scratch_put(c->lent.elsewhere, "secret", keys[i]);
 		msg_begin(&m, SIGN_CFSSL, 5);
 		if (lent_ask(fd, &m, text) != ERR_CONFIG ||
-		    strstr(text, "auth.key is not a key in hex") == NULL)
+		    strstr(text, "secret is not a key in hex") == NULL)
 			fail_msg("\"%s\": \"%s\"", keys[i], text);
 	}
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void nothing_else_can_be_had_there(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, LEND_ORDER);
-	char text[ERR_TEXT_MAX], expected[64];
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 1);
+	char text[ERR_TEXT_MAX];
 
-	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
-		AUTO_MSG struct msg m = MSG_NONE;
-
-		snprintf(expected, sizeof(expected), "message %u %s", type,
-			 type == SIGN_CFSSL ? "has the wrong fields"
-					    : "is not allowed here");
-		msg_begin(&m, type, 5);
-		msg_put_i64(&m, -1);
-		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
-			fail_msg("message %u: \"%s\"", type, text);
-	}
+	lent_takes_only(fd, (const uint32_t[]){ SIGN_CFSSL, 0 });
 	for (unsigned what = 0; what < LENDS; what++) {
-		const struct lend_ticket t = { .what = (enum lend)what,
-					       .issuer = s->corp,
-					       .generation = 1 };
+		const struct lend_ticket t = corp_ticket(c, (enum lend)what, 1);
 		AUTO_FD int other = -1;
 		const bool fine = what == LEND_ORDER || lend_revokes(t.what);
 
-		if ((lent_try(&a, &t, &other, text) == 0) != fine)
+		if ((lent_try(&c->keeper, &t, &other, text) == 0) != fine)
 			fail_msg("ticket %u: \"%s\"", what, text);
 	}
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, corp_out)
 
 int main(void)
 {

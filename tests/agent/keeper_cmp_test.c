@@ -12,83 +12,21 @@
 #include "base/key.h"
 #include "base/x509.h"
 #include "ca/cmp.h"
-#include "tests/help/certs.h"
-#include "tests/help/lent.h"
-#include "tests/help/pending.h"
+#include "tests/help/corp.h"
 #include "tests/scratch.h"
-
-struct stage {
-	struct lent lent;
-	uint32_t corp;
-	struct alone keeper;
-	EVP_PKEY *key; /* that waits */
-};
 
 #define SHA "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff"
 
-static const struct lent_config config = {
-	.before = "issuers = { name = \"corp\"; type = \"cmp\"; url = "
-		  "\"http://ca.corp.example\"; cmd = \"cr\";"
-		  "  trust = \"sha256:" SHA "\"; reference = \"web\"; secret_file = ",
-	.after =
-	    "; };"
-	    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-	    "  issuer = \"corp\"; };",
-	.file = "secret",
+static const struct corp_config config = {
+	.issuer = "type = \"cmp\"; url = \"http://ca.corp.example\"; cmd = \"cr\";"
+		  " trust = \"sha256:" SHA "\"; reference = \"web\"; secret_file",
 	.secret = "sesame\nnot that\n",
+	.waits = true,
 };
 
 static int stage_in(void **state)
 {
-	struct stage *s = test_calloc(1, sizeof(*s));
-	const struct scratch *dir;
-	struct err e;
-
-	if (lent_in(&s->lent, &config) < 0)
-		return -1;
-	dir = s->lent.scratch;
-	s->corp = lent_issuer(&s->lent, "corp");
-	s->keeper = lent_begin(&s->lent, COMMAND_RENEW, 0);
-	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &s->key, &e), 0);
-	*state = s;
-	return 0;
-}
-
-static int stage_out(void **state)
-{
-	struct stage *s = *state;
-	int rc;
-
-	assert_int_equal(alone_end(&s->keeper, NULL, 0), 0);
-	rc = lent_out(&s->lent);
-	EVP_PKEY_free(s->key);
-	test_free(s);
-	return rc;
-}
-
-static int lend(const struct stage *s, enum lend what, uint64_t generation)
-{
-	const struct lend_ticket t = {
-		.what = what,
-		.issuer = s->corp,
-		.generation = generation,
-		.reason = lend_revokes(what) ? 4 : 0,
-	};
-
-	return lent_fd(&s->keeper, &t);
-}
-
-/* Generation 1; the caller's. */
-static X509 *keep_live(const struct stage *s)
-{
-	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	X509 *cert = certs_make(&(struct cert_plan){ .key = key,
-						     .subject = "the live one",
-						     .serial = "0A0B0C",
-						     .to = 4102444800 });
-
-	lent_keep(&s->lent, cert, key);
-	return cert;
+	return corp_in(state, &config);
 }
 
 static struct cmp_ask ask(int fd, bool by_live)
@@ -121,7 +59,7 @@ static void ask_done(struct cmp_ask *a)
 }
 
 /* Its key is the one that waits, and has signed it. */
-static OSSL_CRMF_MSG *read_template(const struct stage *s, const struct cmp_ask *a)
+static OSSL_CRMF_MSG *read_template(const struct corp *c, const struct cmp_ask *a)
 {
 	const unsigned char *at = (const unsigned char *)a->der.data;
 	OSSL_CRMF_MSG *crm = d2i_OSSL_CRMF_MSG(NULL, &at, (long)a->der.len);
@@ -130,7 +68,7 @@ static OSSL_CRMF_MSG *read_template(const struct stage *s, const struct cmp_ask 
 	struct err e;
 
 	assert_non_null(crm);
-	assert_int_equal(key_to_spki(s->key, &spki, &e), 0);
+	assert_int_equal(key_to_spki(c->waits, &spki, &e), 0);
 	assert_int_equal(spki.len, a->spki.len);
 	assert_memory_equal(spki.data, a->spki.data, spki.len);
 	sk_OSSL_CRMF_MSG_push(all, crm);
@@ -141,10 +79,10 @@ static OSSL_CRMF_MSG *read_template(const struct stage *s, const struct cmp_ask 
 
 static void the_first_request_is_a_template_of_the_key_that_waits(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_FD int fd = lend(s, LEND_ORDER, 0);
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 0);
 	struct cmp_ask a = ask(fd, true); /* there is nothing that is live */
-	OSSL_CRMF_MSG *crm = read_template(s, &a);
+	OSSL_CRMF_MSG *crm = read_template(c, &a);
 	char line[128];
 
 	assert_int_equal(a.what, CMP_CR);
@@ -159,11 +97,11 @@ static void the_first_request_is_a_template_of_the_key_that_waits(void **state)
 
 static void a_renewal_names_what_it_replaces_and_has_its_subject(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_X509 X509 *live = keep_live(s);
-	AUTO_FD int fd = lend(s, LEND_ORDER, 1);
+	struct corp *c = *state;
+	X509 *live = corp_keep(c, CORP_LASTS);
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 1);
 	struct cmp_ask a = ask(fd, true), first = ask(fd, false);
-	OSSL_CRMF_MSG *crm = read_template(s, &a);
+	OSSL_CRMF_MSG *crm = read_template(c, &a);
 	const OSSL_CRMF_CERTID *old = OSSL_CRMF_MSG_get0_regCtrl_oldCertID(crm);
 
 	assert_int_equal(a.what, CMP_KUR);
@@ -183,9 +121,9 @@ static void a_renewal_names_what_it_replaces_and_has_its_subject(void **state)
 
 static void a_revocation_is_of_the_certificate_on_its_ticket(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_X509 X509 *live = keep_live(s);
-	AUTO_FD int fd = lend(s, LEND_REVOKE, 1);
+	struct corp *c = *state;
+	X509 *live = corp_keep(c, CORP_LASTS);
+	AUTO_FD int fd = corp_lend(c, LEND_REVOKE, 1);
 	AUTO_BUF struct buf der = { 0 };
 	struct cmp_ask a = ask(fd, false);
 	struct err e;
@@ -201,8 +139,8 @@ static void a_revocation_is_of_the_certificate_on_its_ticket(void **state)
 
 static void who_enrols_first_has_the_first_line_of_the_file(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_FD int fd = lend(s, LEND_ORDER, 0);
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 0);
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[ERR_TEXT_MAX] = "";
 	struct err e;
@@ -214,7 +152,7 @@ static void who_enrols_first_has_the_first_line_of_the_file(void **state)
 	assert_string_equal(msg_get_str(&m), "");
 	assert_string_equal(msg_get_str(&m), "");
 	assert_int_equal(msg_end(&m, &e), 0);
-	scratch_put(s->lent.elsewhere, "secret", "\n");
+	scratch_put(c->lent.elsewhere, "secret", "\n");
 	msg_begin(&m, SIGN_CMP_FIRST, 5);
 	assert_int_equal(lent_ask(fd, &m, text), ERR_CONFIG);
 }
@@ -222,10 +160,10 @@ static void who_enrols_first_has_the_first_line_of_the_file(void **state)
 /* The first credential is of no use to who revokes by the key. */
 static void by_its_own_key_a_certificate_is_revoked_by_nobody_else(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_X509 X509 *live = keep_live(s);
-	AUTO_FD int fd = lend(s, LEND_REVOKE_BY_KEY, 1);
-	AUTO_FD int as_can_be = lend(s, LEND_REVOKE, 1);
+	struct corp *c = *state;
+	X509 *live = corp_keep(c, CORP_LASTS);
+	AUTO_FD int fd = corp_lend(c, LEND_REVOKE_BY_KEY, 1);
+	AUTO_FD int as_can_be = corp_lend(c, LEND_REVOKE, 1);
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct cmp_ask a = ask(fd, false);
 	char text[ERR_TEXT_MAX];
@@ -246,10 +184,10 @@ static void by_its_own_key_a_certificate_is_revoked_by_nobody_else(void **state)
 /* Who asks for roots shows who he is, and can have nothing certified or revoked. */
 static void for_roots_there_is_who_asks_and_no_request(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_X509 X509 *live = keep_live(s);
-	AUTO_FD int first = lend(s, LEND_ROOTS, 0);
-	AUTO_FD int next = lend(s, LEND_ROOTS, 1);
+	struct corp *c = *state;
+	X509 *live = corp_keep(c, CORP_LASTS);
+	AUTO_FD int first = corp_lend(c, LEND_ROOTS, 0);
+	AUTO_FD int next = corp_lend(c, LEND_ROOTS, 1);
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_MSG struct msg m = MSG_NONE;
 	char text[ERR_TEXT_MAX];
@@ -273,25 +211,14 @@ static void for_roots_there_is_who_asks_and_no_request(void **state)
 
 static void nothing_else_can_be_had_there(void **state)
 {
-	const struct stage *s = *state;
-	AUTO_FD int fd = lend(s, LEND_ORDER, 1);
-	char text[ERR_TEXT_MAX], expected[64];
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 1);
 
-	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
-		AUTO_MSG struct msg m = MSG_NONE;
-		const bool listed =
-		    type == SIGN_CMP || type == SIGN_CMP_FIRST || type == SIGN_LIVE;
-
-		snprintf(expected, sizeof(expected), "message %u %s", type,
-			 listed ? "has the wrong fields" : "is not allowed here");
-		msg_begin(&m, type, 5);
-		msg_put_str(&m, "a word");
-		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
-			fail_msg("message %u: \"%s\"", type, text);
-	}
+	lent_takes_only(fd,
+			(const uint32_t[]){ SIGN_CMP, SIGN_CMP_FIRST, SIGN_LIVE, 0 });
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, corp_out)
 
 int main(void)
 {

@@ -11,73 +11,20 @@
 #include "base/buf.h"
 #include "base/csr.h"
 #include "base/err.h"
-#include "base/file.h"
-#include "base/key.h"
 #include "base/mem.h"
-#include "base/x509.h"
-#include "tests/help/certs.h"
-#include "tests/help/lent.h"
-#include "tests/help/pending.h"
+#include "tests/help/corp.h"
 #include "tests/scratch.h"
 
-struct stage {
-	struct lent lent;
-	uint32_t corp;
-};
-
-static const struct lent_config config = {
-	.before = "issuers = { name = \"corp\"; type = \"est\"; url = "
-		  "\"https://ca.corp.example\";"
-		  "  user = \"web\"; password_file = ",
-	.after =
-	    "; };"
-	    "certificates = { name = \"a\"; names = [ \"api.example\", \"192.0.2.7\" ];"
-	    "  issuer = \"corp\"; };",
-	.file = "password",
+static const struct corp_config config = {
+	.issuer = "type = \"est\"; url = \"https://ca.corp.example\";"
+		  " user = \"web\"; password_file",
 	.secret = "sesame\nnot that\n",
+	.waits = true,
 };
 
 static int stage_in(void **state)
 {
-	struct stage *s = test_calloc(1, sizeof(*s));
-
-	if (lent_in(&s->lent, &config) < 0)
-		return -1;
-	s->corp = lent_issuer(&s->lent, "corp");
-	*state = s;
-	return 0;
-}
-
-static int stage_out(void **state)
-{
-	struct stage *s = *state;
-	const int rc = lent_out(&s->lent);
-
-	test_free(s);
-	return rc;
-}
-
-static struct alone begin(const struct stage *s)
-{
-	return lent_begin(&s->lent, COMMAND_RENEW, 0);
-}
-
-static int lend(const struct stage *s, const struct alone *a, uint64_t generation)
-{
-	const struct lend_ticket t = { .what = LEND_ORDER,
-				       .issuer = s->corp,
-				       .generation = generation };
-
-	return lent_fd(a, &t);
-}
-
-static void wait_for(const struct stage *s)
-{
-	const struct scratch *dir = s->lent.scratch;
-	AUTO_KEY EVP_PKEY *key = NULL;
-	struct err e;
-
-	assert_int_equal(pending_key(dir->fd, "a", KEY_ECDSA_P256, 0, &key, &e), 0);
+	return corp_in(state, &config);
 }
 
 static void ask_request(int fd, bool again, struct buf *der)
@@ -114,32 +61,20 @@ static int ask_two(int fd, uint32_t type, struct buf *one, struct buf *other,
 	return 0;
 }
 
-static void keep(const struct stage *s)
-{
-	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	AUTO_X509 X509 *cert = certs_make(&(struct cert_plan){
-	    .key = key, .subject = "the live one", .to = 4102444800 });
-
-	lent_keep(&s->lent, cert, key);
-}
-
 static void a_request_is_the_same_again_where_that_is_wanted(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, 0);
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 0);
 	AUTO_BUF struct buf first = { 0 };
 	AUTO_BUF struct buf again = { 0 };
 	AUTO_BUF struct buf new = { 0 };
 
-	wait_for(s);
 	ask_request(fd, false, &first);
 	ask_request(fd, true, &again);
 	assert_int_equal(first.len, again.len);
 	assert_memory_equal(first.data, again.data, first.len);
 	ask_request(fd, false, &new);
 	assert_true(new.len != first.len || memcmp(new.data, first.data, new.len) != 0);
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 /* "CN=api.example" */
@@ -160,28 +95,24 @@ static char *subject_asked(int fd)
 
 static void a_renewal_has_the_subject_of_what_is_live(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int first = lend(s, &a, 0);
-	AUTO_FD int next = lend(s, &a, 1);
+	struct corp *c = *state;
+	AUTO_FD int first = corp_lend(c, LEND_ORDER, 0);
+	AUTO_FD int next = corp_lend(c, LEND_ORDER, 1);
 	AUTO_FREE char *was = NULL;
 	AUTO_FREE char *is = NULL;
 
-	keep(s);
-	wait_for(s);
+	corp_keep(c, CORP_LASTS);
 	was = subject_asked(first);
 	is = subject_asked(next);
 	assert_string_equal(was, "/CN=api.example");
 	assert_string_equal(is, "/CN=the live one");
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void the_password_is_the_first_line(void **state)
 {
-	const struct stage *s = *state;
-	const struct scratch *dir = s->lent.elsewhere;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, 0);
+	struct corp *c = *state;
+	const struct scratch *dir = c->lent.elsewhere;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 0);
 	AUTO_BUF struct buf user = { 0 };
 	AUTO_BUF struct buf password = { 0 };
 	char text[ERR_TEXT_MAX] = "";
@@ -190,36 +121,32 @@ static void the_password_is_the_first_line(void **state)
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text), 0);
 	assert_string_equal(user.data, "web");
 	assert_string_equal(password.data, "sesame");
-	scratch_put(s->lent.elsewhere, "password", "\n");
+	scratch_put(dir, "secret", "\n");
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text),
 			 ERR_CONFIG);
 	assert_non_null(strstr(text, "there is no password in its first line"));
-	file = openat(dir->fd, "password", O_WRONLY | O_CLOEXEC);
+	file = openat(dir->fd, "secret", O_WRONLY | O_CLOEXEC);
 	assert_int_equal(write(file, "sesa\0me\n", 8), 8);
 	assert_int_equal(ask_two(fd, SIGN_EST_USER, &user, &password, text),
 			 ERR_CONFIG);
 	assert_non_null(strstr(text, "a NUL byte is in the password"));
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void a_key_leaves_only_for_its_own_renewal(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int first = lend(s, &a, 0);
-	AUTO_FD int next = lend(s, &a, 1);
+	struct corp *c = *state;
+	AUTO_FD int first = corp_lend(c, LEND_ORDER, 0);
+	AUTO_FD int next = corp_lend(c, LEND_ORDER, 1);
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf key = { 0 };
 	char text[ERR_TEXT_MAX] = "";
 
-	keep(s);
-	wait_for(s);
+	corp_keep(c, CORP_LASTS);
 	assert_int_equal(ask_two(first, SIGN_LIVE, &chain, &key, text), ERR_PROTO);
 	assert_string_equal(text, "it renews nothing");
 	assert_int_equal(ask_two(next, SIGN_LIVE, &chain, &key, text), 0);
 	assert_non_null(strstr(chain.data, "BEGIN CERTIFICATE"));
 	assert_non_null(strstr(key.data, "BEGIN PRIVATE KEY"));
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static int ask_with(int fd, const char *challenge, uint64_t usages, uint64_t purposes,
@@ -240,16 +167,14 @@ static void what_the_ca_wants_is_in_the_request(void **state)
 {
 	static const char longest[] =
 	    "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, 0);
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 0);
 	AUTO_MSG struct msg m = MSG_NONE;
 	AUTO_CSR X509_REQ *csr = NULL;
 	X509_EXTENSIONS *all;
 	const void *data;
 	size_t len;
 
-	wait_for(s);
 	assert_int_equal(ask_with(fd, "c29tZSBieXRlcw==",
 				  KU_DIGITAL_SIGNATURE | KU_KEY_AGREEMENT,
 				  csr_purpose(NID_client_auth), &m),
@@ -268,45 +193,30 @@ static void what_the_ca_wants_is_in_the_request(void **state)
 	assert_int_equal(ask_with(fd, "", 0, CSR_PURPOSES + 1, &m), ERR_PROTO);
 	assert_int_equal(ask_with(fd, longest, 0, 0, &m), ERR_PROTO);
 	assert_int_equal(ask_with(fd, "a\nb", 0, 0, &m), ERR_PROTO);
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void who_enrols_first_has_no_certificate_unless_one_is_configured(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, 0);
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 0);
 	AUTO_BUF struct buf chain = { 0 };
 	AUTO_BUF struct buf key = { 0 };
 	char text[ERR_TEXT_MAX] = "";
 
 	assert_int_equal(ask_two(fd, SIGN_EST_FIRST, &chain, &key, text), 0);
 	assert_int_equal(chain.len + key.len, 0);
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }
 
 static void nothing_else_can_be_had_there(void **state)
 {
-	const struct stage *s = *state;
-	struct alone a = begin(s);
-	AUTO_FD int fd = lend(s, &a, 1);
-	char text[ERR_TEXT_MAX], expected[64];
+	struct corp *c = *state;
+	AUTO_FD int fd = corp_lend(c, LEND_ORDER, 1);
 
-	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
-		AUTO_MSG struct msg m = MSG_NONE;
-		const bool listed = type >= SIGN_EST && type <= SIGN_EST_FIRST;
-
-		snprintf(expected, sizeof(expected), "message %u %s", type,
-			 listed ? "has the wrong fields" : "is not allowed here");
-		msg_begin(&m, type, 5);
-		msg_put_str(&m, "a word");
-		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
-			fail_msg("message %u: \"%s\"", type, text);
-	}
-	assert_int_equal(alone_end(&a, NULL, 0), 0);
+	lent_takes_only(fd, (const uint32_t[]){ SIGN_EST, SIGN_EST_USER, SIGN_LIVE,
+						SIGN_EST_FIRST, 0 });
 }
 
-#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, stage_out)
+#define CASE(f) cmocka_unit_test_setup_teardown(f, stage_in, corp_out)
 
 int main(void)
 {

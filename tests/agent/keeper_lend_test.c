@@ -1174,28 +1174,19 @@ static void a_nonce_or_key_that_is_none_is_refused(void **state)
 /* Every message there is on a lent socket, and the signatures on the agent's. */
 static void each_socket_takes_only_its_own_messages(void **state)
 {
+	static const uint32_t types[] = { SIGN_ACCOUNT, SIGN_JWS, SIGN_REGISTERED,
+					  SIGN_ROLLED, 0 };
 	const struct stage *s = *state;
 	struct alone a = begin_renew(s);
 	AUTO_FD int fd = lend(&a, LEND_ORDER, s->issuer, API);
 	AUTO_MSG struct msg m = MSG_NONE;
-	char text[ERR_TEXT_MAX], expected[64];
+	char text[ERR_TEXT_MAX];
 
-	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
-		bool listed = type >= SIGN_ACCOUNT && type <= SIGN_ROLLED;
-
-		snprintf(expected, sizeof(expected), "message %u %s", type,
-			 listed ? "has the wrong fields" : "is not allowed here");
-		msg_begin(&m, type, 0);
-		msg_put_i64(&m, -1);
-		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
-			fail_msg("message %u: \"%s\"", type, text);
-		if (!listed)
-			continue;
-		msg_begin(&m, type, 0);
-		snprintf(expected, sizeof(expected), "message %u is not allowed here",
-			 type);
+	lent_takes_only(fd, types);
+	for (const uint32_t *t = types; *t != 0; t++) {
+		msg_begin(&m, *t, 0);
 		assert_int_equal(alone_ask(&a, &m, text, sizeof(text)), ERR_PROTO);
-		assert_string_equal(text, expected);
+		assert_non_null(strstr(text, "is not allowed here"));
 	}
 	assert_int_equal(alone_end(&a, NULL, 0), 0);
 }

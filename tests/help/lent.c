@@ -106,6 +106,26 @@ int lent_ask(int fd, struct msg *m, char text[ERR_TEXT_MAX])
 	return e.code;
 }
 
+void lent_takes_only(int fd, const uint32_t *types)
+{
+	char text[ERR_TEXT_MAX], expected[64];
+
+	for (uint32_t type = 0; type < MESSAGES + 5; type++) {
+		AUTO_MSG struct msg m = MSG_NONE;
+		const uint32_t *t = types;
+
+		while (*t != 0 && *t != type)
+			t++;
+		snprintf(expected, sizeof(expected), "message %u %s", type,
+			 *t != 0 ? "has the wrong fields" : "is not allowed here");
+		msg_begin(&m, type, 0);
+		msg_put_i64(&m, -1);
+		msg_put_str(&m, "a word");
+		if (lent_ask(fd, &m, text) != ERR_PROTO || strcmp(text, expected) != 0)
+			fail_msg("message %u: \"%s\"", type, text);
+	}
+}
+
 void lent_keep(const struct lent *l, X509 *cert, const EVP_PKEY *key)
 {
 	const struct file_access access = { FILE_KEEP, FILE_KEEP, 0600 };

@@ -45,5 +45,9 @@ int lent_fd(const struct alone *a, const struct lend_ticket *t);
 /* Send `m` and take its answer into it; 0, or the refusal in `text`. */
 int lent_ask(int fd, struct msg *m, char text[ERR_TEXT_MAX]);
 
+/* Of all messages, with fields that none has, those in `types` (0 ends them) are taken
+ * for what they are, and no other. */
+void lent_takes_only(int fd, const uint32_t *types);
+
 /* Generation 1 of the certificate `a`. */
 void lent_keep(const struct lent *l, X509 *cert, const EVP_PKEY *key);
