@@ -164,39 +164,6 @@ static const struct fake_row rows[] = {
 	  "\"/etc/everleaf/open\"; };",
 	  "main.conf:1: issuers.x.key_file: found \"/etc/everleaf/open\", expected a "
 	  "file that others cannot read or change, mode 0600: it has 0644\n" },
-	{ "a key of cfssl's that others read", true,
-	  "issuers = { name = \"x\"; type = \"cfssl\"; url = \"http://ca.example\"; "
-	  "auth_key_file = \"/etc/everleaf/open\"; };",
-	  "main.conf:1: issuers.x.auth_key_file: found \"/etc/everleaf/open\", "
-	  "expected "
-	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
-	{ "est by http", true,
-	  "issuers = { name = \"x\"; type = \"est\"; url = \"http://ca.example\"; };",
-	  "main.conf:1: issuers.x.url: found \"http://ca.example\", expected a URL "
-	  "with "
-	  "https://\n" },
-	{ "a user of est's without a password", true,
-	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
-	  "user = \"web\"; };",
-	  "main.conf:1: issuers.x.password_file: found nothing, expected the "
-	  "password of user\n" },
-	{ "a password of est's that others read", true,
-	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
-	  "user = \"web\"; password_file = \"/etc/everleaf/open\"; };",
-	  "main.conf:1: issuers.x.password_file: found \"/etc/everleaf/open\", "
-	  "expected "
-	  "a file that others cannot read or change, mode 0600: it has 0644\n" },
-	{ "a certificate for est without its key", true,
-	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
-	  "certificate_file = \"/etc/everleaf/secret\"; };",
-	  "main.conf:1: issuers.x.key_file: found nothing, expected the key of "
-	  "certificate_file\n" },
-	{ "a key for est that others read", true,
-	  "issuers = { name = \"x\"; type = \"est\"; url = \"https://ca.example\"; "
-	  "certificate_file = \"/etc/everleaf/secret\"; key_file = "
-	  "\"/etc/everleaf/open\"; };",
-	  "main.conf:1: issuers.x.key_file: found \"/etc/everleaf/open\", expected a "
-	  "file that others cannot read or change, mode 0600: it has 0644\n" },
 	{ "step without who vouches", true,
 	  "issuers = { name = \"x\"; type = \"step\"; url = \"https://ca.example\"; };",
 	  "main.conf:1: issuers.x.provisioner: found nothing, expected who vouches for "

@@ -197,24 +197,31 @@ static void a_first_certificate_has_no_old_one(void **state)
 	server_expect(&got, PROBE_OTHER, "");
 }
 
-/* One name, two addresses, and the server is only on the first. */
-static void the_worst_address_decides(void **state)
+/* What a name shows that has those addresses, of which the first is of a server. */
+static struct probe_result shown_by_name(const struct bench *b, struct server *s,
+					 const char *const *addresses)
 {
-	static const char *const addresses[] = { "127.0.0.1", "127.0.0.2", NULL };
-	const struct bench *b = *state;
 	struct fake_dns dns = { 0 };
-	struct server s = { 0 };
 	struct probe_request r;
 	struct probe_result got;
 
 	assert_true(fake_dns_start(&dns, addresses));
-	server_start(&s, b->ids, shows_wanted);
-	r = server_ask(b, &s, 0);
+	server_start(s, b->ids, shows_wanted);
+	r = server_ask(b, s, 0);
 	r.host = "www.everleaf.test";
 	fake_dns_use(&dns);
 	probe_endpoint(&r, &got);
-	server_stop(&s);
+	server_stop(s);
 	fake_dns_stop(&dns);
+	return got;
+}
+
+static void the_worst_address_decides(void **state)
+{
+	static const char *const addresses[] = { "127.0.0.1", "127.0.0.2", NULL };
+	struct server s = { 0 };
+	const struct probe_result got = shown_by_name(*state, &s, addresses);
+
 	server_expect(&got, PROBE_DOWN, "127.0.0.2:");
 }
 
@@ -222,20 +229,10 @@ static void the_worst_address_decides(void **state)
 static void an_address_without_a_route_does_not_count(void **state)
 {
 	static const char *const addresses[] = { "127.0.0.1", "224.0.0.1", NULL };
-	const struct bench *b = *state;
-	struct fake_dns dns = { 0 };
 	struct server s = { 0 };
-	struct probe_request r;
-	struct probe_result got;
+	struct probe_result got = shown_by_name(*state, &s, addresses);
+	struct probe_request r = server_ask(*state, &s, 0);
 
-	assert_true(fake_dns_start(&dns, addresses));
-	server_start(&s, b->ids, shows_wanted);
-	r = server_ask(b, &s, 0);
-	r.host = "www.everleaf.test";
-	fake_dns_use(&dns);
-	probe_endpoint(&r, &got);
-	server_stop(&s);
-	fake_dns_stop(&dns);
 	server_expect(&got, PROBE_NEW, "");
 	r.host = addresses[1];
 	probe_endpoint(&r, &got);
