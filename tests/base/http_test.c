@@ -32,24 +32,41 @@ static struct http_settings settings(const struct web *w)
 	};
 }
 
-static struct http *open_to(const struct web *w)
-{
-	const struct http_settings s = settings(w);
-	struct http *h = NULL;
+/* A client of a server that serves so. */
+struct talk {
+	struct web *w; /* borrowed */
+	struct http *h;
+	struct http_reply reply;
 	struct err e;
+};
 
-	if (http_new(&s, &h, &e) != 0)
-		fail_msg("%s", e.text);
-	return h;
+#define AUTO_TALK __attribute__((cleanup(talk_end)))
+
+static struct talk talk_begin(void **state, web_fn *serve)
+{
+	struct talk t = { .w = *state };
+	struct http_settings s;
+
+	web_start(t.w, serve);
+	s = settings(t.w);
+	if (http_new(&s, &t.h, &t.e) != 0)
+		fail_msg("%s", t.e.text);
+	return t;
 }
 
-static int ask(struct http *h, const struct web *w, const char *target,
-	       struct http_reply *reply, struct err *e)
+static void talk_end(struct talk *t)
+{
+	http_free(t->h);
+	http_reply_done(&t->reply);
+}
+
+static int ask(struct talk *t, const char *target)
 {
 	char url[256];
 
-	snprintf(url, sizeof(url), "%s%s", w->url, target);
-	return http_exchange(h, &(struct http_request){ .url = url }, reply, e);
+	snprintf(url, sizeof(url), "%s%s", t->w->url, target);
+	return http_exchange(t->h, &(struct http_request){ .url = url }, &t->reply,
+			     &t->e);
 }
 
 /* One exchange, which ends by its deadline. */
@@ -104,74 +121,56 @@ static void serves_all(struct web *w)
 
 static void exchanges_share_one_connection(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, serves_all);
 
-	web_start(w, serves_all);
-	h = open_to(w);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(ask(h, w, "/dir", &reply, &e), 0);
-		assert_int_equal(reply.status, 200);
-		assert_string_equal(reply.body.data, "{\"a\":1}");
-		assert_string_equal(http_header(&reply, "x-said", NULL), "yes");
+		assert_int_equal(ask(&t, "/dir"), 0);
+		assert_int_equal(t.reply.status, 200);
+		assert_string_equal(t.reply.body.data, "{\"a\":1}");
+		assert_string_equal(http_header(&t.reply, "x-said", NULL), "yes");
 	}
-	assert_int_equal(*w->n_connections, 1);
-	assert_int_equal(*w->n_requests, 3);
-	http_free(h);
+	assert_int_equal(*t.w->n_connections, 1);
+	assert_int_equal(*t.w->n_requests, 3);
 }
 
 static void get_head_and_post_follow_one_another(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
+	AUTO_TALK struct talk t = talk_begin(state, serves_all);
 	struct http_request post = { .content_type = "application/jose+json",
 				     .accept = "application/json",
 				     .body = "{\"x\":2}",
 				     .body_len = 7 };
 	struct http_request head = { .head = true };
-	struct http *h;
-	struct err e;
 
-	web_start(w, serves_all);
-	post.url = head.url = w->url;
-	h = open_to(w);
+	post.url = head.url = t.w->url;
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(http_exchange(h, &post, &reply, &e), 0);
-		assert_int_equal(reply.status, 201);
-		assert_int_equal(http_exchange(h, &head, &reply, &e), 0);
-		assert_string_equal(http_header(&reply, "replay-nonce", NULL), "n1");
-		assert_int_equal(reply.body.len, 0);
-		assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-		assert_int_equal(reply.status, 200);
+		assert_int_equal(http_exchange(t.h, &post, &t.reply, &t.e), 0);
+		assert_int_equal(t.reply.status, 201);
+		assert_int_equal(http_exchange(t.h, &head, &t.reply, &t.e), 0);
+		assert_string_equal(http_header(&t.reply, "replay-nonce", NULL), "n1");
+		assert_int_equal(t.reply.body.len, 0);
+		assert_int_equal(ask(&t, "/"), 0);
+		assert_int_equal(t.reply.status, 200);
 	}
-	assert_int_equal(*w->n_connections, 1);
-	assert_non_null(strstr(w->heard, "POST / HTTP/1.1\r\n"));
-	assert_non_null(strstr(w->heard, "Content-Type: application/jose+json\r\n"));
-	assert_non_null(strstr(w->heard, "Accept: application/json\r\n"));
-	assert_non_null(strstr(w->heard, "\r\n\r\n{\"x\":2}HEAD / HTTP/1.1\r\n"));
-	assert_non_null(strstr(w->heard, "GET / HTTP/1.1\r\n"));
-	http_free(h);
+	assert_int_equal(*t.w->n_connections, 1);
+	assert_non_null(strstr(t.w->heard, "POST / HTTP/1.1\r\n"));
+	assert_non_null(strstr(t.w->heard, "Content-Type: application/jose+json\r\n"));
+	assert_non_null(strstr(t.w->heard, "Accept: application/json\r\n"));
+	assert_non_null(strstr(t.w->heard, "\r\n\r\n{\"x\":2}HEAD / HTTP/1.1\r\n"));
+	assert_non_null(strstr(t.w->heard, "GET / HTTP/1.1\r\n"));
 }
 
 /* = RFC 8555 6.1 "ACME clients MUST send a User-Agent header field" */
 static void each_request_says_who_asks_and_nothing_else(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, serves_all);
 
-	web_start(w, serves_all);
-	h = open_to(w);
-	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-	assert_non_null(strstr(w->heard, "User-Agent: everleaf/test libcurl/"));
-	assert_non_null(strstr(w->heard, "Accept-Language: en\r\n"));
-	assert_null(strstr(w->heard, "Accept-Encoding"));
-	assert_null(strstr(w->heard, "Cookie"));
-	assert_null(strstr(w->heard, "Authorization"));
-	http_free(h);
+	assert_int_equal(ask(&t, "/"), 0);
+	assert_non_null(strstr(t.w->heard, "User-Agent: everleaf/test libcurl/"));
+	assert_non_null(strstr(t.w->heard, "Accept-Language: en\r\n"));
+	assert_null(strstr(t.w->heard, "Accept-Encoding"));
+	assert_null(strstr(t.w->heard, "Cookie"));
+	assert_null(strstr(t.w->heard, "Authorization"));
 }
 
 static void a_url_is_sent_byte_for_byte(void **state)
@@ -188,20 +187,14 @@ static void a_url_is_sent_byte_for_byte(void **state)
 		{ "/x#part", "GET /x " },
 		{ "/@:;=,$!*'()[]", "GET /@:;=,$!*'()[] " },
 	};
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, serves_all);
 
-	web_start(w, serves_all);
-	h = open_to(w);
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		memset(w->heard, 0, WEB_HEARD);
-		assert_int_equal(ask(h, w, rows[i].target, &reply, &e), 0);
-		if (strncmp(w->heard, rows[i].sent, strlen(rows[i].sent)) != 0)
-			fail_msg("%s: %.60s", rows[i].target, w->heard);
+		memset(t.w->heard, 0, WEB_HEARD);
+		assert_int_equal(ask(&t, rows[i].target), 0);
+		if (strncmp(t.w->heard, rows[i].sent, strlen(rows[i].sent)) != 0)
+			fail_msg("%s: %.60s", rows[i].target, t.w->heard);
 	}
-	http_free(h);
 }
 
 static void no_other_origin_is_spoken_to(void **state)
@@ -212,21 +205,15 @@ static void no_other_origin_is_spoken_to(void **state)
 					    "file:///etc/passwd",
 					    "/dir",
 					    "" };
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, serves_all);
 
-	web_start(w, serves_all);
-	h = open_to(w);
 	for (size_t i = 0; i < sizeof(urls) / sizeof(*urls); i++)
-		assert_int_equal(http_exchange(h,
+		assert_int_equal(http_exchange(t.h,
 					       &(struct http_request){ .url = urls[i] },
-					       &reply, &e),
+					       &t.reply, &t.e),
 				 ERR_PROTO);
-	assert_non_null(strstr(e.text, "is not a URL of https://127.0.0.1:"));
-	assert_int_equal(*w->n_connections, 0);
-	http_free(h);
+	assert_non_null(strstr(t.e.text, "is not a URL of https://127.0.0.1:"));
+	assert_int_equal(*t.w->n_connections, 0);
 }
 
 static void says_once(struct web *w)
@@ -240,19 +227,13 @@ static void says_once(struct web *w)
 /* A server that closes an idle connection, said or not, is asked on a new one. */
 static void a_connection_that_is_gone_is_made_again(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, says_once);
 
-	web_start(w, says_once);
-	h = open_to(w);
 	for (int i = 0; i < 3; i++) {
-		assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-		assert_string_equal(reply.body.data, "once");
+		assert_int_equal(ask(&t, "/"), 0);
+		assert_string_equal(t.reply.body.data, "once");
 	}
-	assert_int_equal(*w->n_connections, 3);
-	http_free(h);
+	assert_int_equal(*t.w->n_connections, 3);
 }
 
 static void redirects(struct web *w)
@@ -265,20 +246,14 @@ static void redirects(struct web *w)
 
 static void a_redirect_is_an_answer_and_no_cookie_is_kept(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, redirects);
 
-	web_start(w, redirects);
-	h = open_to(w);
 	for (int i = 0; i < 2; i++) {
-		assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-		assert_int_equal(reply.status, 302);
+		assert_int_equal(ask(&t, "/"), 0);
+		assert_int_equal(t.reply.status, 302);
 	}
-	assert_int_equal(*w->n_requests, 2);
-	assert_null(strstr(w->heard, "Cookie"));
-	http_free(h);
+	assert_int_equal(*t.w->n_requests, 2);
+	assert_null(strstr(t.w->heard, "Cookie"));
 }
 
 static void hints_early(struct web *w)
@@ -293,17 +268,11 @@ static void hints_early(struct web *w)
 
 static void what_an_interim_answer_said_is_forgotten(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, hints_early);
 
-	web_start(w, hints_early);
-	h = open_to(w);
-	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-	assert_int_equal(reply.status, 200);
-	assert_null(http_header(&reply, "x-said", NULL));
-	http_free(h);
+	assert_int_equal(ask(&t, "/"), 0);
+	assert_int_equal(t.reply.status, 200);
+	assert_null(http_header(&t.reply, "x-said", NULL));
 }
 
 /* -- who it is -- */
@@ -368,8 +337,7 @@ static void nobody_listens_is_said(void **state)
 	struct web *w = *state;
 
 	web_start(w, serves_all);
-	server_stop(&w->server);
-	w->server.pid = 0;
+	web_stop(w);
 	expect_web_failure(w, ERR_NET, "127.0.0.1");
 }
 
@@ -385,7 +353,9 @@ static void the_source_address_is_the_configured_one(void **state)
 	s = settings(w);
 	s.source_address = "127.0.0.9";
 	assert_int_equal(http_new(&s, &h, &e), 0);
-	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
+	assert_int_equal(http_exchange(h, &(struct http_request){ .url = w->url },
+				       &reply, &e),
+			 0);
 	http_free(h);
 	assert_string_equal(w->peer, "127.0.0.9");
 	s.source_address = "192.0.2.77";
@@ -453,99 +423,70 @@ static void a_proxy_that_refuses_is_said(void **state)
 
 static void the_environment_has_no_say(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = { .h = NULL };
 
-	web_start(w, serves_all);
 	setenv("https_proxy", "http://127.0.0.1:1", 1);
 	setenv("ALL_PROXY", "http://127.0.0.1:1", 1);
-	h = open_to(w);
-	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-	http_free(h);
+	t = talk_begin(state, serves_all);
+	assert_int_equal(ask(&t, "/"), 0);
 	unsetenv("https_proxy");
 	unsetenv("ALL_PROXY");
 }
 
 /* -- too much -- */
 
-static void endless_headers(struct web *w)
+#define OK "HTTP/1.1 200 OK\r\n"
+
+static bool is_asked(struct web *w)
 {
 	char head[4096];
 
-	if (!web_ask(w, head, sizeof(head)))
+	return web_ask(w, head, sizeof(head));
+}
+
+/* What the servers below say first, and again and again. */
+static const char *first, *again;
+
+static void says_again(struct web *w)
+{
+	if (!is_asked(w))
 		return;
-	web_say(w, "HTTP/1.1 200 OK\r\n");
-	while (web_say(w, "X-More: and more\r\n"))
+	web_say(w, first);
+	while (web_say(w, again))
 		;
 }
 
-static void one_long_header(struct web *w)
+static void sends_zeros(struct web *w)
 {
-	char head[4096];
+	static const char zeros[4096];
 
-	if (!web_ask(w, head, sizeof(head)))
+	if (!is_asked(w))
 		return;
-	web_say(w, "HTTP/1.1 200 OK\r\nX-More: ");
-	while (web_say(w, "and more and more and more and more"))
+	web_say(w, first);
+	while (web_write(w, zeros, sizeof(zeros)))
 		;
 }
 
-static void long_header(struct web *w)
+static void sends_zeros_in_chunks(struct web *w)
 {
-	char head[4096];
+	static const char zeros[0x1000];
 
-	if (!web_ask(w, head, sizeof(head)))
+	if (!is_asked(w))
 		return;
-	web_say(w, "HTTP/1.1 200 OK\r\nX-More: ");
-	for (int i = 0; i < LIMIT_HTTP_LINE; i++)
-		web_say(w, "x");
-	web_say(w, "\r\n\r\n");
-}
-
-static void endless_interim(struct web *w)
-{
-	char head[4096];
-
-	if (!web_ask(w, head, sizeof(head)))
-		return;
-	while (web_say(w, "HTTP/1.1 103 Early Hints\r\n\r\n"))
-		;
-}
-
-static void endless_body(struct web *w)
-{
-	char head[4096] = { 0 };
-
-	if (!web_ask(w, head, sizeof(head)))
-		return;
-	web_say(w, "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n");
-	while (web_say(w, "1000\r\n") && web_write(w, head, 0x1000) &&
+	web_say(w, first);
+	while (web_say(w, "1000\r\n") && web_write(w, zeros, sizeof(zeros)) &&
 	       web_say(w, "\r\n"))
 		;
 }
 
-static void body_without_length(struct web *w)
+static void says_a_long_header(struct web *w)
 {
-	char head[4096] = { 0 };
-
-	if (!web_ask(w, head, sizeof(head)))
+	if (!is_asked(w))
 		return;
-	web_say(w, "HTTP/1.1 200 OK\r\n\r\n");
-	while (web_write(w, head, sizeof(head)))
-		;
-}
-
-static void body_of_a_petabyte(struct web *w)
-{
-	char head[4096] = { 0 };
-
-	if (!web_ask(w, head, sizeof(head)))
-		return;
-	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 1125899906842624\r\n\r\n");
-	while (web_write(w, head, sizeof(head)))
-		;
+	web_say(w, first);
+	for (int i = 0; i < LIMIT_HTTP_LINE; i++)
+		web_say(w, "x");
+	web_say(w, "\r\n\r\n");
 }
 
 /* The bits of deflate (RFC 1951 3.1.1), lowest first. */
@@ -562,16 +503,15 @@ static void says_gzip(struct web *w, const char *header)
 {
 	static const unsigned char start[] = { 0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 3 };
 	unsigned char block[2 + 13 * 256] = { 0 };
-	char head[4096];
 	size_t at = 0;
 
-	if (!web_ask(w, head, sizeof(head)))
+	if (!is_asked(w))
 		return;
 	put_bits(block, &at, 0x2, 3);  /* not the last block, fixed codes */
 	put_bits(block, &at, 0x0c, 8); /* literal 0 */
 	while (at / 8 < sizeof(block) - 2)
 		put_bits(block, &at, 0xa3, 13); /* length 258, distance 1 */
-	web_say(w, "HTTP/1.1 200 OK\r\n");
+	web_say(w, OK);
 	web_say(w, header);
 	web_say(w, "\r\n");
 	web_write(w, start, sizeof(start));
@@ -603,24 +543,30 @@ static void what_is_too_large_is_not_taken_in(void **state)
 {
 	static const struct {
 		web_fn *serve;
+		const char *first, *again;
 		const char *says;
 	} rows[] = {
-		{ endless_headers, "too large (headers)" },
-		{ long_header, "too large (headers)" },
-		{ one_long_header, "too large (one header)" },
-		{ endless_interim, "too large (headers)" },
-		{ endless_body, "too large (body)" },
-		{ body_without_length, "too large (body)" },
-		{ body_of_a_petabyte, "too large (body)" },
-		{ gzip_content, "too large (body)" },
+		{ says_again, OK, "X-More: and more\r\n", "too large (headers)" },
+		{ says_a_long_header, OK "X-More: ", "", "too large (headers)" },
+		{ says_again, OK "X-More: ", "and more and more and more and more",
+		  "too large (one header)" },
+		{ says_again, "HTTP/1.1 103 Early Hints\r\n\r\n",
+		  "HTTP/1.1 103 Early Hints\r\n\r\n", "too large (headers)" },
+		{ sends_zeros_in_chunks, OK "Transfer-Encoding: chunked\r\n\r\n", "",
+		  "too large (body)" },
+		{ sends_zeros, OK "\r\n", "", "too large (body)" },
+		{ sends_zeros, OK "Content-Length: 1125899906842624\r\n\r\n", "",
+		  "too large (body)" },
+		{ gzip_content, "", "", "too large (body)" },
 	};
 	struct web *w = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		first = rows[i].first;
+		again = rows[i].again;
 		web_start(w, rows[i].serve);
 		expect_web_failure(w, ERR_LIMIT, rows[i].says);
-		server_stop(&w->server);
-		w->server.pid = 0;
+		web_stop(w);
 	}
 	took_little_memory();
 }
@@ -651,16 +597,10 @@ static void a_little_gzip(struct web *w)
 
 static void what_is_coded_unasked_stays_coded(void **state)
 {
-	AUTO_HTTP_REPLY struct http_reply reply = { 0 };
-	struct web *w = *state;
-	struct http *h;
-	struct err e;
+	AUTO_TALK struct talk t = talk_begin(state, a_little_gzip);
 
-	web_start(w, a_little_gzip);
-	h = open_to(w);
-	assert_int_equal(ask(h, w, "/", &reply, &e), 0);
-	assert_string_equal(reply.body.data, "\x1f\x8b raw");
-	http_free(h);
+	assert_int_equal(ask(&t, "/"), 0);
+	assert_string_equal(t.reply.body.data, "\x1f\x8b raw");
 }
 
 /* -- too slow -- */
@@ -671,47 +611,17 @@ static void hangs(struct web *w)
 	poll(NULL, 0, -1);
 }
 
-static void hangs_before_headers(struct web *w)
+static void says_and_hangs(struct web *w)
 {
-	char head[4096];
-
-	web_ask(w, head, sizeof(head));
-	hangs(w);
-}
-
-static void hangs_in_headers(struct web *w)
-{
-	char head[4096];
-
-	web_ask(w, head, sizeof(head));
-	web_say(w, "HTTP/1.1 200 OK\r\nX-More: ");
-	hangs(w);
-}
-
-static void hangs_before_body(struct web *w)
-{
-	char head[4096];
-
-	web_ask(w, head, sizeof(head));
-	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n");
-	hangs(w);
-}
-
-static void hangs_in_body(struct web *w)
-{
-	char head[4096];
-
-	web_ask(w, head, sizeof(head));
-	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n123");
+	if (is_asked(w) && first[0] != '\0')
+		web_say(w, first);
 	hangs(w);
 }
 
 static void trickles(struct web *w)
 {
-	char head[4096];
-
-	web_ask(w, head, sizeof(head));
-	web_say(w, "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n");
+	if (is_asked(w))
+		web_say(w, OK "Content-Length: 100000\r\n\r\n");
 	while (web_say(w, "x"))
 		poll(NULL, 0, 50);
 }
@@ -721,14 +631,18 @@ static void what_is_too_slow_ends_by_the_deadline(void **state)
 	static const struct {
 		bool plain;
 		web_fn *serve;
+		const char *first;
 		const char *says;
 	} rows[] = {
-		{ true, hangs, "s: it does not shake hands" },
-		{ false, hangs_before_headers, "it does not answer" },
-		{ false, hangs_in_headers, "headers of its answer do not end" },
-		{ false, hangs_before_body, "no body follows" },
-		{ false, hangs_in_body, "its answer does not end" },
-		{ false, trickles, "its answer does not end" },
+		{ true, hangs, "", "s: it does not shake hands" },
+		{ false, says_and_hangs, "", "it does not answer" },
+		{ false, says_and_hangs,
+		  OK "X-More: ", "headers of its answer do not end" },
+		{ false, says_and_hangs, OK "Content-Length: 10\r\n\r\n",
+		  "no body follows" },
+		{ false, says_and_hangs, OK "Content-Length: 10\r\n\r\n123",
+		  "its answer does not end" },
+		{ false, trickles, "", "its answer does not end" },
 	};
 	struct web *w = *state;
 
@@ -736,12 +650,12 @@ static void what_is_too_slow_ends_by_the_deadline(void **state)
 		struct http_settings s;
 
 		w->plain = rows[i].plain;
+		first = rows[i].first;
 		web_start(w, rows[i].serve);
 		s = settings(w);
 		s.deadline_ms = DEADLINE_MS;
 		expect_failure(&s, w->url, ERR_NET, rows[i].says);
-		server_stop(&w->server);
-		w->server.pid = 0;
+		web_stop(w);
 	}
 }
 
@@ -769,7 +683,8 @@ static void no_socket_is_waited_for_beyond_the_deadline(void **state)
 	int status;
 	pid_t pid;
 
-	web_start(w, hangs_before_headers);
+	first = "";
+	web_start(w, says_and_hangs);
 	pid = fork();
 	if (pid == 0)
 		ask_where_sockets_stay_as_they_are(w);
@@ -809,14 +724,10 @@ static void a_host_that_does_not_answer_ends_by_the_deadline(void **state)
 
 /* -- no HTTP -- */
 
-static const char *nonsense;
-
-static void says_nonsense(struct web *w)
+static void says_first(struct web *w)
 {
-	char head[4096];
-
-	if (web_ask(w, head, sizeof(head)))
-		web_say(w, nonsense);
+	if (is_asked(w))
+		web_say(w, first);
 }
 
 static void what_is_no_answer_is_said(void **state)
@@ -837,11 +748,10 @@ static void what_is_no_answer_is_said(void **state)
 	struct web *w = *state;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		nonsense = rows[i].text;
-		web_start(w, says_nonsense);
+		first = rows[i].text;
+		web_start(w, says_first);
 		expect_web_failure(w, rows[i].code, "127.0.0.1");
-		server_stop(&w->server);
-		w->server.pid = 0;
+		web_stop(w);
 	}
 }
 
@@ -884,19 +794,18 @@ static int put_none(void *arg, const void *binding, size_t len, struct err *e)
 	return err_set(e, ERR_BUSY, "not now");
 }
 
-static int post_bound(struct http *h, const struct web *w, http_binder *bind,
-		      char body[BODY + 1], struct http_reply *reply, struct err *e)
+static int post_bound(struct talk *t, http_binder *bind, char body[BODY + 1])
 {
 	memset(body, ' ', BODY);
 	body[BODY] = '\0';
-	return http_exchange(h,
-			     &(struct http_request){ .url = w->url,
+	return http_exchange(t->h,
+			     &(struct http_request){ .url = t->w->url,
 						     .content_type = "text/plain",
 						     .body = body,
 						     .body_len = BODY,
 						     .bind = bind,
 						     .bind_arg = body },
-			     reply, e);
+			     &t->reply, &t->e);
 }
 
 static void a_body_may_hold_what_both_ends_of_its_connection_know(void **state)
@@ -905,24 +814,19 @@ static void a_body_may_hold_what_both_ends_of_its_connection_know(void **state)
 	struct web *w = *state;
 
 	for (size_t i = 0; i < sizeof(latest) / sizeof(*latest); i++) {
-		AUTO_HTTP_REPLY struct http_reply reply = { 0 };
+		AUTO_TALK struct talk t = { .h = NULL };
 		char body[BODY + 1];
-		struct http *h;
-		struct err e;
 
 		w->server.tls_max = latest[i];
-		web_start(w, tells_its_binding);
-		h = open_to(w);
-		assert_int_equal(post_bound(h, w, put_none, body, &reply, &e),
-				 ERR_BUSY);
-		if (post_bound(h, w, put_binding, body, &reply, &e) != 0)
-			fail_msg("%s", e.text);
-		assert_int_equal(reply.body.len, latest[i] == TLS1_2_VERSION ? 24 : 64);
-		assert_memory_equal(reply.body.data, body, reply.body.len);
+		t = talk_begin(state, tells_its_binding);
+		assert_int_equal(post_bound(&t, put_none, body), ERR_BUSY);
+		if (post_bound(&t, put_binding, body) != 0)
+			fail_msg("%s", t.e.text);
+		assert_int_equal(t.reply.body.len,
+				 latest[i] == TLS1_2_VERSION ? 24 : 64);
+		assert_memory_equal(t.reply.body.data, body, t.reply.body.len);
 		assert_non_null(strstr(w->heard, body));
-		http_free(h);
-		server_stop(&w->server);
-		w->server.pid = 0;
+		web_stop(w);
 	}
 }
 

@@ -206,8 +206,7 @@ void ca_end(struct ca *ca)
 		fail_msg("step %zu, \"%s\", was not asked for", ca->said->at,
 			 ca->steps[ca->said->at].ask);
 	acme_close(&ca->acme);
-	server_stop(&ca->web->server);
-	ca->web->server.pid = 0;
+	web_stop(ca->web);
 	munmap(ca->said, sizeof(*ca->said));
 	memset(ca->web->heard, 0, WEB_HEARD);
 }

@@ -88,8 +88,7 @@ int web_out(void **state)
 	struct web *w = *state;
 	void *scratch = w->scratch;
 
-	if (w->server.pid > 0)
-		server_stop(&w->server);
+	web_stop(w);
 	X509_free(w->id.cert);
 	EVP_PKEY_free(w->id.key);
 	munmap(w->n_connections, sizeof(struct shared));
@@ -127,6 +126,13 @@ void web_start(struct web *w, web_fn *serve)
 	w->serve = serve;
 	server_start(&w->server, NULL, serve_one);
 	snprintf(w->url, sizeof(w->url), "https://127.0.0.1:%u", w->server.port);
+}
+
+void web_stop(struct web *w)
+{
+	if (w->server.pid > 0)
+		server_stop(&w->server);
+	w->server.pid = 0;
 }
 
 void web_start_plain(struct web *w, web_fn *serve)

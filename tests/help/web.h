@@ -44,6 +44,8 @@ int web_out(void **state);
 
 void web_start(struct web *w, web_fn *serve);
 void web_start_plain(struct web *w, web_fn *serve);
+/* It can be started again. */
+void web_stop(struct web *w);
 
 /* In the child: read a request with its body; false: the client has gone. */
 bool web_ask(struct web *w, char *head, size_t size);
