@@ -62,23 +62,31 @@ static bool may_vouch(const struct inspect *in, const struct inspect_chain *c, s
 	       word_is_root(in->items[i].cert);
 }
 
-/* The item that has signed the last of the chain, or NOWHERE. */
-static size_t find_issuer(struct inspect *in, const struct inspect_chain *c)
+/* The item that has signed the last of the chain, of several one that stands in the file
+ * of the leaf, or NOWHERE. Who is `trusted` has an issuer of that name elsewhere. */
+static size_t find_issuer(struct inspect *in, const struct inspect_chain *c,
+			  bool trusted)
 {
 	const struct inspect_item *last = &in->items[c->items[c->n - 1]];
-	size_t liar = NOWHERE;
+	const uint32_t own = in->items[c->items[0]].input;
+	size_t found = NOWHERE, liar = NOWHERE;
 
 	for (size_t i = 0; i < in->n_items; i++) {
 		X509 *cert = in->items[i].cert;
 
 		if (cert == NULL || is_in(c, i) || !names_it(cert, last->cert) ||
-		    !may_vouch(in, c, i))
+		    !may_vouch(in, c, i) || X509_cmp(cert, last->cert) == 0)
 			continue;
-		if (has_signed(cert, last->cert))
+		if (!has_signed(cert, last->cert))
+			liar = i;
+		else if (in->items[i].input == own)
 			return i;
-		liar = i;
+		else if (found == NOWHERE)
+			found = i;
 	}
-	if (liar != NOWHERE)
+	if (found != NOWHERE)
+		return found;
+	if (liar != NOWHERE && !trusted)
 		inspect_say_of(in, FOUND_SIGNATURE_WRONG, last,
 			       "it names certificate %u as its issuer, whose key has "
 			       "not signed it",
@@ -113,7 +121,7 @@ static void climb(struct inspect *in, const STACK_OF(X509) * trust,
 		if (anchor == NULL)
 			anchor = find_anchor(trust, last);
 		if (!root && c->n < LIMIT_CHAIN_CERTS)
-			next = find_issuer(in, c);
+			next = find_issuer(in, c, anchor != NULL);
 		if (next != NOWHERE) {
 			c->items[c->n++] = next;
 			continue;

@@ -38,6 +38,25 @@ test_der_says_the_same_as_pem() {
 	is "public key" "$(json inputs.0.items.0.kind <out)"
 }
 
+# As a live set is, also while the root key of its CA is rolled over.
+test_nothing_of_a_set_is_too_much_beside_its_other_files() {
+	family
+	cp www.pem cert.pem
+	cp mid.pem chain.pem
+	expect 0 inspect --log www.key cert.pem chain.pem full.pem
+	is 4 "$(grep -c code=right out)"
+	UNTIL=20491231235959Z
+	sign next "Lab Root" self ca_ext
+	cp root.key cross.key
+	sign cross "Lab Root" next ca_ext
+	cat mid.pem cross.pem >chain.pem
+	cat www.pem mid.pem cross.pem >full.pem
+	cat root.pem next.pem >both.pem
+	export SSL_CERT_FILE=$dir/both.pem
+	expect 0 inspect --log www.key root.pem cert.pem chain.pem full.pem
+	is 5 "$(grep -c code=right out)"
+}
+
 test_a_log_has_a_line_for_what_is_right_and_one_for_each_thing_that_is_not() {
 	family
 	cp full.pem 'a"b.pem'
