@@ -77,8 +77,20 @@ bool inspect_other_known(struct inspect *in, uint32_t input, const void *data,
 	return false;
 }
 
+/* The rest of a live set, where a root has signed the leaf: nothing is between them. */
+static bool may_be_empty(const struct inspect *in, uint32_t input)
+{
+	const char *label = in->inputs[input].label;
+	const char *slash = strrchr(label, '/');
+
+	return strcmp(slash == NULL ? label : slash + 1, "chain.pem") == 0 &&
+	       in->n_inputs > 1;
+}
+
 void inspect_other(struct inspect *in, uint32_t input, const void *data, size_t len)
 {
+	if (len == 0 && may_be_empty(in, input))
+		return;
 	if (skip_space(data, len) == len)
 		inspect_say(in, FOUND_EMPTY, input, "it is empty");
 	else

@@ -354,6 +354,10 @@ test_bytes_after() {
 test_empty() {
 	: >empty.pem
 	explained empty 1 empty.pem
+	family
+	: >chain.pem # of a leaf that a root has signed
+	expect 0 inspect www.key full.pem chain.pem
+	expect 1 inspect chain.pem
 }
 
 test_not_a_certificate() {
