@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sys/mman.h>
 
+#include <openssl/err.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
 
@@ -79,7 +80,8 @@ static int begin_pss(struct crl_sign *s, struct err *e)
 	int rc;
 
 	if (pss == NULL)
-		return err_set(e, ERR_PROTO, "its RSA-PSS parameters cannot be read");
+		return key_openssl_err(e, ERR_PROTO,
+				       "its RSA-PSS parameters cannot be read");
 	rc = set_hash(s, hash_called(pss->hashAlgorithm), "RSA-PSS and SHA-1", e);
 	RSA_PSS_PARAMS_free(pss);
 	s->key = EVP_PKEY_RSA_PSS;
@@ -236,6 +238,7 @@ static int judge(struct crl_sign *s, EVP_PKEY *key, const struct crl_signed *of,
 		cannot(s,
 		       "this OpenSSL cannot read the CA's key; the CRL is signed with",
 		       name);
+		ERR_clear_error();
 		return 0;
 	}
 	if (!fits(s, key))

@@ -300,6 +300,7 @@ static void a_ca_s_key_that_cannot_be_read_verifies_nothing(void **state)
 	assert_string_equal(said.facts.unverified,
 			    "this OpenSSL cannot read the CA's key; the CRL is signed "
 			    "with ecdsa-with-SHA256");
+	assert_int_equal(ERR_peek_error(), 0);
 }
 
 /* -- our own -- */
@@ -603,6 +604,14 @@ static void a_hash_that_is_broken_is_refused(void **state)
 	}
 }
 
+/* The first of its parameters has a tag that none of them has. */
+static void spoil_pss(struct buf *der)
+{
+	for (size_t i = 0; i + 6 <= der->len; i++)
+		if (memcmp(der->data + i, "\x01\x01\x0a\x30", 4) == 0)
+			der->data[i + 5] = '\xa7';
+}
+
 /* RSA-PSS without parameters (RFC 4055 3.1) is made of sha256WithRSAEncryption. */
 static void what_no_key_of_the_ca_signs_is_refused(void **state)
 {
@@ -628,6 +637,14 @@ static void what_no_key_of_the_ca_signs_is_refused(void **state)
 	crls_look(&of_rsa, &der, 0, false, &said);
 	assert_int_equal(said.rc, ERR_PROTO);
 	assert_string_equal(said.text, "its RSA-PSS parameters cannot be read");
+	by_rsa.pss = true;
+	crls_make(&by_rsa, &der);
+	spoil_pss(&der);
+	crls_look(&of_rsa, &der, 0, false, &said);
+	assert_int_equal(said.rc, ERR_PROTO);
+	assert_non_null(strstr(said.text, "its RSA-PSS parameters cannot be read: "));
+	/* Nor is that told of the next one. */
+	assert_int_equal(ERR_peek_error(), 0);
 }
 
 /* RFC 5280 6.3.3 [crlsign] */
