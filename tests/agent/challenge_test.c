@@ -146,6 +146,7 @@ static int stage_in(void **state)
 		return -1;
 	compile(s);
 	begin(s);
+	challenge_begin(&s->agent);
 	*state = s;
 	return 0;
 }
@@ -163,6 +164,21 @@ static int stage_out(void **state)
 	rc = scratch_out(&s->scratch);
 	test_free(s);
 	return rc;
+}
+
+/* It is killed, and begins again, for `request`. */
+static void crash(struct stage *s, const struct request *request)
+{
+	die(s);
+	begin(s);
+	s->agent.request = request;
+	challenge_begin(&s->agent);
+}
+
+static void responder_dies(struct stage *s)
+{
+	close(s->responder);
+	s->responder = -1;
 }
 
 /* -- the others -- */
@@ -345,6 +361,14 @@ static void commit(struct stage *s)
 	assert_int_equal(agent_commit(&s->agent, &e), 0);
 }
 
+/* What `name` has is withdrawn, and that is on disk. */
+static void withdrawn(struct stage *s, const char *name)
+{
+	challenge_withdraw(&s->agent, name, false);
+	run(s);
+	commit(s);
+}
+
 static void put_order(struct stage *s, const char *name)
 {
 	const struct order_row o = { .name = name,
@@ -363,7 +387,6 @@ static void a_token_is_committed_before_it_is_presented(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	expect_rows(s, "");
 	run(s);
@@ -377,7 +400,6 @@ static void a_withdrawn_token_is_forgotten_when_it_is_gone(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	run(s);
 	challenge_withdraw(&s->agent, "www", false);
@@ -400,14 +422,11 @@ static void all_tokens_of_an_order_are_told_of_once(void **state)
 		{ s->www, NAME, C, C PRINT },
 	};
 
-	challenge_begin(&s->agent);
 	challenge_present(&s->agent, "www", tokens, 3, done, 7);
 	run(s);
 	expect_told(s, "7: ok;");
 	expect_rows(s, "www A;www B;www C;");
-	challenge_withdraw(&s->agent, "www", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "www");
 	expect_rows(s, "");
 }
 
@@ -415,7 +434,6 @@ static void no_tokens_are_presented_at_once(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	challenge_present(&s->agent, "www", NULL, 0, done, 7);
 	expect_told(s, "");
 	run(s);
@@ -431,16 +449,13 @@ static void one_that_cannot_be_presented_fails_them_all(void **state)
 		{ s->www, NAME, B, B PRINT },
 	};
 
-	challenge_begin(&s->agent);
 	s->fail = B;
 	challenge_present(&s->agent, "www", tokens, 2, done, 7);
 	run(s);
 	expect_told(s, "7: no room;");
 	s->fail = NULL;
 	s->asked.len = 0;
-	challenge_withdraw(&s->agent, "www", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "www");
 	expect_rows(s, "");
 }
 
@@ -455,7 +470,6 @@ static void what_is_no_token_is_neither_kept_nor_presented(void **state)
 		{ UINT32_MAX, NAME, A, A PRINT },
 	};
 
-	challenge_begin(&s->agent);
 	for (size_t i = 0; i < sizeof(wrong) / sizeof(*wrong); i++) {
 		challenge_present(&s->agent, "www", &wrong[i], 1, done, 7);
 		run(s);
@@ -472,7 +486,6 @@ static void who_withdraws_is_not_told_any_more(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	challenge_withdraw(&s->agent, "www", false); /* not even committed */
 	run(s);
@@ -495,7 +508,6 @@ static void a_token_that_comes_again_is_put_again(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	run(s);
 	present(s, "www", s->www, A, 8);
@@ -509,9 +521,7 @@ static void a_token_that_comes_again_is_put_again(void **state)
 	expect_asked(s, "take A;put A;");
 	expect_rows(s, "www A;");
 	expect_told(s, "9: ok;");
-	challenge_withdraw(&s->agent, "www", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "www");
 	expect_asked(s, "take A;");
 	expect_rows(s, "");
 }
@@ -520,19 +530,14 @@ static void a_token_of_two_orders_stays_until_both_are_done(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	present(s, "api", s->www, A, 8);
 	run(s);
 	s->asked.len = 0;
-	challenge_withdraw(&s->agent, "www", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "www");
 	expect_asked(s, "");
 	expect_rows(s, "api A;");
-	challenge_withdraw(&s->agent, "api", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "api");
 	expect_asked(s, "take A;");
 	expect_rows(s, "");
 }
@@ -544,7 +549,6 @@ static void the_responder_comes_with_the_first_token_and_goes_when_all_is_quiet(
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	challenge_rest(&s->agent);
 	present(s, "api", s->api, A, 7);
 	present(s, "other", s->other, B, 8);
@@ -582,7 +586,6 @@ static void a_name_is_shown_by_one_that_has_tls(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present_for(s, "tls", "tls.example", A, 7);
 	run(s);
 	expect_asked(s, "look at A;start tls;add A tls.example;open;");
@@ -599,7 +602,6 @@ static void who_needs_tls_gets_another_responder_and_all_are_in_it(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "api", s->api, A, 7);
 	run(s);
 	s->asked.len = 0;
@@ -617,7 +619,6 @@ static void of_two_orders_for_a_name_the_second_comes_back(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present_for(s, "tls", "tls.example", A, 7);
 	present_for(s, "www", "tls.example", B, 8);
 	present_for(s, "api", "other.example", C, 9);
@@ -642,7 +643,6 @@ static void who_came_first_is_the_first_to_have_a_name(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present_for(s, "tls", "tls.example", A, 7);
 	present_for(s, "www", "tls.example", B, 8);
 	present_for(s, "api", "tls.example", C, 9);
@@ -665,15 +665,11 @@ static void a_name_is_shown_again_after_a_crash(void **state)
 	const struct request stays = { .command = COMMAND_AGENT };
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	put_order(s, "tls");
 	present_for(s, "tls", "tls.example", A, 7);
 	run(s);
 	commit(s);
-	die(s);
-	begin(s);
-	s->agent.request = &stays;
-	challenge_begin(&s->agent);
+	crash(s, &stays);
 	run(s);
 	expect_asked(s, "look at A;start tls;add A tls.example;open;");
 }
@@ -685,15 +681,11 @@ static void one_that_comes_again_on_its_way_does_not_keep_the_responder_shut(
 	const struct request stays = { .command = COMMAND_AGENT };
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	put_order(s, "api");
 	present(s, "api", s->api, A, 7);
 	run(s);
 	commit(s);
-	die(s);
-	begin(s);
-	s->agent.request = &stays;
-	challenge_begin(&s->agent);
+	crash(s, &stays);
 	s->deaf = true;
 	run(s);
 	present(s, "api", s->api, A, 8);
@@ -708,7 +700,6 @@ static void what_the_keeper_would_not_show_the_responder_does_not(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	s->fail = A;
 	present(s, "api", s->api, A, 7);
 	run(s);
@@ -721,7 +712,6 @@ static void one_that_is_withdrawn_while_it_is_looked_at_is_not_shown(void **stat
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	s->silent = true;
 	present(s, "api", s->api, A, 7);
 	run(s);
@@ -738,7 +728,6 @@ static void an_address_in_use_fails_its_own_tokens_only(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	s->in_use = "[::]:8080";
 	present(s, "api", s->api, A, 7);
 	present(s, "other", s->other, B, 8);
@@ -754,14 +743,12 @@ static void a_responder_that_dies_is_started_again_with_all_it_had(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "api", s->api, A, 7);
 	run(s);
 	s->deaf = true;
 	present(s, "other", s->other, B, 8);
 	run(s);
-	close(s->responder); /* one is shown, the other is on its way */
-	s->responder = -1;
+	responder_dies(s); /* one is shown, the other is on its way */
 	s->deaf = false;
 	s->asked.len = 0;
 	run(s);
@@ -774,13 +761,11 @@ static void a_responder_that_dies_with_nothing_to_do_is_let_be(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "api", s->api, A, 7);
 	run(s);
 	challenge_withdraw(&s->agent, "api", false);
 	run(s);
-	close(s->responder);
-	s->responder = -1;
+	responder_dies(s);
 	s->asked.len = 0;
 	run(s);
 	expect_asked(s, "");
@@ -793,14 +778,12 @@ static void a_token_is_gone_with_its_responder(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "api", s->api, A, 7);
 	run(s);
 	s->silent = true;
 	challenge_withdraw(&s->agent, "api", false);
 	run(s);
-	close(s->responder);
-	s->responder = -1;
+	responder_dies(s);
 	s->silent = false;
 	run(s);
 	commit(s);
@@ -812,7 +795,6 @@ static void a_responder_that_always_dies_is_given_up(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	s->dead = true;
 	present(s, "api", s->api, A, 7);
 	for (int i = 0; i < 10; i++)
@@ -835,13 +817,10 @@ static void a_token_without_an_order_is_withdrawn_at_the_next_start(void **state
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	present(s, "api", s->api, B, 8);
 	run(s);
-	die(s);
-	begin(s);
-	challenge_begin(&s->agent);
+	crash(s, NULL);
 	assert_true(challenge_busy(&s->agent));
 	run(s);
 	commit(s);
@@ -853,16 +832,12 @@ static void a_token_without_an_order_is_withdrawn_at_the_next_start(void **state
 /* With tokens of two orders that are under way; it does `request`. */
 static void begin_after_crash(struct stage *s, const struct request *request)
 {
-	challenge_begin(&s->agent);
 	put_order(s, "www");
 	put_order(s, "api");
 	present(s, "www", s->www, A, 7);
 	present(s, "api", s->api, B, 8);
 	run(s);
-	die(s);
-	begin(s);
-	s->agent.request = request;
-	challenge_begin(&s->agent);
+	crash(s, request);
 }
 
 static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
@@ -878,9 +853,7 @@ static void a_token_with_an_order_is_presented_again_by_the_agent(void **state)
 	expect_rows(s, "api B;www A;");
 	assert_false(challenge_busy(&s->agent));
 	challenge_withdraw(&s->agent, "www", false);
-	challenge_withdraw(&s->agent, "api", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "api");
 	expect_asked(s, "take A;remove B;");
 	expect_rows(s, "");
 }
@@ -903,15 +876,10 @@ static void a_token_is_presented_again_when_its_order_goes_on(void **state)
 	challenge_resume(&s->agent, "www");
 	run(s);
 	expect_asked(s, "put A;");
-	die(s);
 	/* What is over is taken back, shown again or not. */
-	begin(s);
-	s->agent.request = &renew;
-	challenge_begin(&s->agent);
+	crash(s, &renew);
 	challenge_withdraw(&s->agent, "www", false);
-	challenge_withdraw(&s->agent, "api", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "api");
 	expect_asked(s, "take A;");
 	expect_rows(s, "");
 }
@@ -920,7 +888,6 @@ static void an_order_that_is_not_asked_for_is_left_alone(void **state)
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	put_order(s, "www");
 	present(s, "www", s->www, A, 7);
 	run(s);
@@ -952,7 +919,7 @@ static void what_the_configuration_does_not_know_is_forgotten(void **state)
 	put_order(s, "gone");
 	put_row(s, "www", "/srv/former");
 	put_row(s, "gone", "/var/www/html"); /* the certificate is not there any more */
-	challenge_begin(&s->agent);
+	crash(s, NULL);
 	run(s);
 	commit(s);
 	expect_asked(s, "take C;");
@@ -963,19 +930,14 @@ static void what_could_not_be_withdrawn_is_tried_again_at_the_next_start(void **
 {
 	struct stage *s = *state;
 
-	challenge_begin(&s->agent);
 	present(s, "www", s->www, A, 7);
 	run(s);
 	s->fail = A;
-	challenge_withdraw(&s->agent, "www", false);
-	run(s);
-	commit(s);
+	withdrawn(s, "www");
 	assert_false(challenge_busy(&s->agent));
 	expect_rows(s, "www A;");
-	die(s);
 	s->fail = NULL;
-	begin(s);
-	challenge_begin(&s->agent);
+	crash(s, NULL);
 	run(s);
 	commit(s);
 	expect_asked(s, "take A;");
