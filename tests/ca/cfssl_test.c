@@ -15,7 +15,7 @@
 
 #define PLAIN_REQUEST "{\"certificate_request\":\"x\"}"
 
-/* "PEM" in a body stands for the certificate of the server, in JSON. */
+/* See web_answer_json(). */
 #define DONE(result) \
 	"{\"success\":true,\"result\":" result ",\"errors\":[],\"messages\":[]}"
 #define FAILED(message)                                                           \
@@ -101,41 +101,16 @@ static const struct row {
 
 /* -- the server, which is told by the URL which row it is in -- */
 
-static void put_pem(const struct web *w, struct buf *out)
-{
-	AUTO_BUF struct buf pem = { 0 };
-	struct err e;
-
-	assert_int_equal(x509_to_pem(w->id.cert, &pem, &e), 0);
-	buf_puts(out, "\"");
-	for (const char *c = pem.data; *c != '\0'; c++)
-		buf_add(out, *c == '\n' ? "\\n" : c, *c == '\n' ? 2 : 1);
-	buf_puts(out, "\"");
-}
-
-static void say(struct web *w, int status, const char *headers, const char *body)
-{
-	AUTO_BUF struct buf text = { 0 };
-	const char *pem;
-
-	while ((pem = strstr(body, "PEM")) != NULL) {
-		buf_add(&text, body, (size_t)(pem - body));
-		put_pem(w, &text);
-		body = pem + strlen("PEM");
-	}
-	buf_puts(&text, body);
-	web_answer(w, status, headers, text.data);
-}
-
 static void say_well(struct web *w, const char *step, const char *body)
 {
 	if (strncmp(step, "info", 4) == 0)
-		say(w, 200, "",
-		    strstr(body, "\"server\"") != NULL ? INFO("72h") : INFO("24h"));
+		web_answer_json(w, 200, "",
+				strstr(body, "\"server\"") != NULL ? INFO("72h")
+								   : INFO("24h"));
 	else if (strncmp(step, "sign", 4) == 0 || strncmp(step, "authsign", 8) == 0)
-		say(w, 200, "", SIGNED);
+		web_answer_json(w, 200, "", SIGNED);
 	else
-		say(w, 404, "", "404 page not found\n");
+		web_answer_json(w, 404, "", "404 page not found\n");
 }
 
 static bool is_told(const struct row *r, const char *step, const char *body)
@@ -160,7 +135,8 @@ static void serve(struct web *w)
 		else if (rows[n].body == NULL)
 			web_say(w, "HTTP/1.1 200 OK\r\n\r\n{");
 		else
-			say(w, rows[n].status, rows[n].headers, rows[n].body);
+			web_answer_json(w, rows[n].status, rows[n].headers,
+					rows[n].body);
 	}
 }
 
@@ -234,15 +210,6 @@ static void what_a_server_says_is_read(void **state)
 
 /* -- what is sent -- */
 
-static size_t n_asked(const struct web *w, const char *step)
-{
-	size_t n = 0;
-
-	for (const char *at = w->heard; (at = strstr(at, step)) != NULL; at++)
-		n++;
-	return n;
-}
-
 /* The very bytes are what the MAC is over. */
 static void what_is_authenticated_is_sent_as_it_is(void **state)
 {
@@ -261,8 +228,8 @@ static void what_is_authenticated_is_sent_as_it_is(void **state)
 	assert_non_null(strstr(w->heard, "\"token\":\"YSBNQUM/Pg==\""));
 	assert_non_null(
 	    strstr(w->heard, "\"request\":\"eyJjZXJ0aWZpY2F0ZV9yZXF1ZXN0IjoieCJ9\""));
-	assert_int_equal(n_asked(w, "/authsign "), 1);
-	assert_int_equal(n_asked(w, "/sign "), 0);
+	assert_int_equal(web_heard(w, "/authsign "), 1);
+	assert_int_equal(web_heard(w, "/sign "), 0);
 	cfssl_close(&c);
 }
 
@@ -282,8 +249,8 @@ static void what_a_profile_grants_is_asked_for_once_in_a_while(void **state)
 
 		assert_int_equal(cfssl_sign(&c, &chain, &anchors, &e), 0);
 	}
-	assert_int_equal(n_asked(w, "/info "), 2); /* by name, and by none */
-	assert_int_equal(n_asked(w, "/sign "), 3);
+	assert_int_equal(web_heard(w, "/info "), 2); /* by name, and by none */
+	assert_int_equal(web_heard(w, "/sign "), 3);
 	assert_int_equal(a.n, 3);
 	c.asked_ms -= CFSSL_INFO_MS;
 	{
@@ -292,7 +259,7 @@ static void what_a_profile_grants_is_asked_for_once_in_a_while(void **state)
 
 		assert_int_equal(cfssl_sign(&c, &chain, &anchors, &e), 0);
 	}
-	assert_int_equal(n_asked(w, "/info "), 4);
+	assert_int_equal(web_heard(w, "/info "), 4);
 	cfssl_close(&c);
 }
 
@@ -310,7 +277,7 @@ static void what_the_host_does_not_say_is_not_asked_for(void **state)
 	begin(&c, w, &a, NULL, 0, url);
 	assert_int_equal(cfssl_sign(&c, &chain, &anchors, &e), ERR_CONFIG);
 	assert_int_equal(cfssl_revoke(&c, &e), ERR_CONFIG);
-	assert_int_equal(n_asked(w, "/sign "), 0);
+	assert_int_equal(web_heard(w, "/sign "), 0);
 	a.refuses = false;
 	assert_int_equal(cfssl_revoke(&c, &e), ERR_REFUSED);
 	assert_non_null(strstr(e.text, "has no revoke"));

@@ -14,8 +14,7 @@
 #include "tests/help/certs.h"
 #include "tests/help/web.h"
 
-/* "PEM" in a body stands for the certificate of the server, whose key all is asked for, and
- * "OTHER" for another's, in JSON. */
+/* See web_answer_json(): all is asked for the key of the server. */
 #define ISSUED      "{\"crt\":PEM,\"ca\":OTHER,\"certChain\":[PEM,OTHER]}"
 #define SAID(n, by) "{\"status\":" #n ",\"message\":\"" by "\"}"
 #define JWE                                                                            \
@@ -112,60 +111,16 @@ static const struct row {
 
 /* -- the server, which is told by the URL which row it is in -- */
 
-static void put_json(const char *pem, struct buf *out)
-{
-	buf_puts(out, "\"");
-	for (; *pem != '\0'; pem++)
-		buf_add(out, *pem == '\n' ? "\\n" : pem, *pem == '\n' ? 2 : 1);
-	buf_puts(out, "\"");
-}
-
-static void put_pem(X509 *cert, struct buf *out)
-{
-	AUTO_BUF struct buf pem = { 0 };
-	struct err e;
-
-	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
-	put_json(pem.data, out);
-}
-
-static void put_other(struct buf *out)
-{
-	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
-	AUTO_X509 X509 *cert = certs_make(
-	    &(struct cert_plan){ .key = key, .subject = "other", .to = 4102444800 });
-
-	put_pem(cert, out);
-}
-
-static void say(struct web *w, int status, const char *headers, const char *body)
-{
-	AUTO_BUF struct buf text = { 0 };
-
-	while (*body != '\0') {
-		if (strncmp(body, "PEM", 3) == 0) {
-			put_pem(w->id.cert, &text);
-			body += 3;
-		} else if (strncmp(body, "OTHER", 5) == 0) {
-			put_other(&text);
-			body += 5;
-		} else {
-			buf_add(&text, body++, 1);
-		}
-	}
-	web_answer(w, status, headers, text.data == NULL ? "" : text.data);
-}
-
 static void say_well(struct web *w, const char *step)
 {
 	if (strncmp(step, "provisioners", 12) == 0)
-		say(w, 200, "", LISTED(OURS));
+		web_answer_json(w, 200, "", LISTED(OURS));
 	else if (strncmp(step, "roots", 5) == 0)
-		say(w, 201, "", "{\"crts\":[OTHER,PEM]}");
+		web_answer_json(w, 201, "", "{\"crts\":[OTHER,PEM]}");
 	else if (strncmp(step, "revoke", 6) == 0)
-		say(w, 200, "", "{\"status\":\"ok\"}");
+		web_answer_json(w, 200, "", "{\"status\":\"ok\"}");
 	else
-		say(w, 201, "", ISSUED);
+		web_answer_json(w, 201, "", ISSUED);
 }
 
 static void serve(struct web *w)
@@ -185,7 +140,8 @@ static void serve(struct web *w)
 		else if (rows[n].body == NULL)
 			web_say(w, "HTTP/1.1 201 Created\r\n\r\n{");
 		else
-			say(w, rows[n].status, rows[n].headers, rows[n].body);
+			web_answer_json(w, rows[n].status, rows[n].headers,
+					rows[n].body);
 	}
 }
 
@@ -384,7 +340,7 @@ static void serve_roots(struct web *w)
 	while (web_ask(w, head, sizeof(head))) {
 		const struct row *r = &named[atoi(strchr(head, '/') + 1)];
 
-		say(w, r->status, r->headers, r->body);
+		web_answer_json(w, r->status, r->headers, r->body);
 	}
 }
 
@@ -414,15 +370,6 @@ static void the_roots_are_those_that_it_names(void **state)
 
 /* -- renewal -- */
 
-static size_t n_asked(const struct web *w, const char *step)
-{
-	size_t n = 0;
-
-	for (const char *at = w->heard; (at = strstr(at, step)) != NULL; at++)
-		n++;
-	return n;
-}
-
 static void the_same_key_is_renewed_and_another_rekeyed(void **state)
 {
 	struct web *w = *state;
@@ -437,16 +384,16 @@ static void the_same_key_is_renewed_and_another_rekeyed(void **state)
 	begin(&st, w, 0);
 	enrol(&st, true, &c);
 	assert_int_equal(c.rc, 0);
-	assert_int_equal(n_asked(w, "/1.0/renew "), 1);
+	assert_int_equal(web_heard(w, "/1.0/renew "), 1);
 	drop(&c);
 	assert_int_equal(key_to_pem(key, &pem, &c.e), 0);
 	st.a.live = live;
 	st.a.has = pem.data;
 	enrol(&st, true, &c);
 	assert_int_equal(c.rc, 0);
-	assert_int_equal(n_asked(w, "/1.0/rekey "), 1);
-	assert_int_equal(n_asked(w, "/1.0/renew "), 1);
-	assert_int_equal(n_asked(w, "/1.0/sign "), 0);
+	assert_int_equal(web_heard(w, "/1.0/rekey "), 1);
+	assert_int_equal(web_heard(w, "/1.0/renew "), 1);
+	assert_int_equal(web_heard(w, "/1.0/sign "), 0);
 	assert_string_equal(st.a.did.data, "csr pair csr pair ");
 	drop(&c);
 	end(&st);
@@ -466,7 +413,7 @@ static void what_has_ended_shows_a_token_and_nothing_in_the_handshake(void **sta
 	enrol(&st, true, &c);
 	assert_int_equal(c.rc, 0);
 	assert_non_null(strstr(w->heard, "Authorization: Bearer token-renew\r\n"));
-	assert_int_equal(n_asked(w, "/1.0/renew "), 1);
+	assert_int_equal(web_heard(w, "/1.0/renew "), 1);
 	assert_null(c.r.note);
 	assert_string_equal(st.a.did.data, "csr pair renew ");
 	drop(&c);
@@ -496,7 +443,7 @@ static void serve_refusals(struct web *w)
 		const struct row *r = &refusals[atoi(strchr(head, '/') + 1)];
 
 		if (strstr(head, "/1.0/renew ") != NULL)
-			say(w, r->status, r->headers, r->body);
+			web_answer_json(w, r->status, r->headers, r->body);
 		else
 			say_well(w, strstr(head, "/1.0/") + strlen("/1.0/"));
 	}
@@ -554,7 +501,7 @@ static void what_the_host_does_not_sign_is_not_asked_for(void **state)
 	st.a.refuses = true;
 	enrol(&st, false, &c);
 	assert_int_equal(c.rc, ERR_CONFIG);
-	assert_int_equal(n_asked(w, "/1.0/sign "), 0);
+	assert_int_equal(web_heard(w, "/1.0/sign "), 0);
 	drop(&c);
 	end(&st);
 }
@@ -586,9 +533,9 @@ static void serve_revoked(struct web *w)
 		if (strstr(head, "/1.0/revoke ") == NULL)
 			say_well(w, strstr(head, "/1.0/") + strlen("/1.0/"));
 		else if (strstr(head, "/1/") != NULL)
-			say(w, 400, "", SAID(400, "7 is already revoked"));
+			web_answer_json(w, 400, "", SAID(400, "7 is already revoked"));
 		else
-			say(w, 501, "", SAID(501, "non-passive"));
+			web_answer_json(w, 501, "", SAID(501, "non-passive"));
 }
 
 static void what_is_revoked_already_is_no_failure(void **state)

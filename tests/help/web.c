@@ -198,3 +198,56 @@ bool web_answer(struct web *w, int status, const char *headers, const char *body
 		   strlen(body), headers, body);
 	return web_write(w, out.data, out.len);
 }
+
+static void put_json(const char *pem, struct buf *out)
+{
+	buf_puts(out, "\"");
+	for (; *pem != '\0'; pem++)
+		buf_add(out, *pem == '\n' ? "\\n" : pem, *pem == '\n' ? 2 : 1);
+	buf_puts(out, "\"");
+}
+
+static void put_pem(X509 *cert, struct buf *out)
+{
+	AUTO_BUF struct buf pem = { 0 };
+	struct err e;
+
+	assert_int_equal(x509_to_pem(cert, &pem, &e), 0);
+	put_json(pem.data, out);
+}
+
+static void put_other(struct buf *out)
+{
+	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
+	AUTO_X509 X509 *cert = certs_make(
+	    &(struct cert_plan){ .key = key, .subject = "other", .to = 4102444800 });
+
+	put_pem(cert, out);
+}
+
+void web_answer_json(struct web *w, int status, const char *headers, const char *body)
+{
+	AUTO_BUF struct buf text = { 0 };
+
+	while (*body != '\0') {
+		if (strncmp(body, "PEM", 3) == 0) {
+			put_pem(w->id.cert, &text);
+			body += 3;
+		} else if (strncmp(body, "OTHER", 5) == 0) {
+			put_other(&text);
+			body += 5;
+		} else {
+			buf_add(&text, body++, 1);
+		}
+	}
+	web_answer(w, status, headers, text.data == NULL ? "" : text.data);
+}
+
+size_t web_heard(const struct web *w, const char *text)
+{
+	size_t n = 0;
+
+	for (const char *at = w->heard; (at = strstr(at, text)) != NULL; at++)
+		n++;
+	return n;
+}

@@ -54,3 +54,9 @@ bool web_write(struct web *w, const void *data, size_t len);
 bool web_say(struct web *w, const char *text);
 /* An answer with a length; `headers` are lines or "". */
 bool web_answer(struct web *w, int status, const char *headers, const char *body);
+/* The same, in whose body "PEM" stands for the certificate of the server, "OTHER" for that
+ * of another key, as JSON. */
+void web_answer_json(struct web *w, int status, const char *headers, const char *body);
+
+/* How often it has heard `text`. */
+size_t web_heard(const struct web *w, const char *text);
