@@ -1,5 +1,6 @@
 #include "agent/settle.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -310,6 +311,19 @@ static int remember_hooks(struct batch *b, const struct job *j, struct err *e)
 	return 0;
 }
 
+/* The keeper has said so. Who does not find it so looks again later, not at once for ever:
+ * it would be due as if nothing had been done. */
+static void expect_live(const struct agent *a, struct job *j)
+{
+	const struct cert *c = &a->certs[j->cert];
+
+	if (j->installed && j->err.code == 0 &&
+	    (c->generation != j->generation || (c->flags & CERT_UNREADABLE) != 0))
+		err_set(&j->err, ERR_SYS,
+			"generation %" PRIu64 " was made live, and is not found there",
+			j->generation);
+}
+
 static int remember(struct batch *b, struct job *j, struct err *e)
 {
 	struct agent *a = b->agent;
@@ -324,6 +338,7 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	if (j->installed)
 		inventory_live(m, j->generation, &j->facts, &j->stored);
 	TRY(inventory_refresh(a, j->cert, m, e));
+	expect_live(a, j);
 	if (j->installed || j->undone)
 		m->flags &= ~CERT_WAS_BACK;
 	if (j->stamp != 0)

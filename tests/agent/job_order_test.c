@@ -17,6 +17,7 @@
 #include "agent/batch.h"
 #include "agent/challenge.h"
 #include "agent/commit.h"
+#include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/pool.h"
@@ -724,6 +725,33 @@ static void what_was_stored_when_a_crash_came_is_not_ordered_again(void **state)
 	assert_true(w->agent.jobs->state >= JOB_INSTALLING);
 }
 
+/* The agent looks for itself: else it would be due again at once, for ever. */
+static void what_is_said_to_be_live_and_is_not_there_is_a_failure(void **state)
+{
+	struct world *w = *state;
+	struct memory m;
+	struct msg live;
+
+	w->agent.drift = xcalloc(CERTS, sizeof(*w->agent.drift));
+	store(w, "DNS:one.example");
+	put_row(w, w->spec.certs[ONE].names_hash, "near", clock_now() - 60);
+	job_begin(&w->agent, ONE, WHY_MISSING);
+	batch_check(&w->agent);
+	turn(w);
+	live = take(w->keeper);
+	assert_int_equal(live.type, KEEPER_LIVE);
+	msg_begin(&live, KEEPER_LIVE, live.id);
+	for (int i = 0; i < 3; i++) /* nothing to say of its files */
+		msg_put_u64(&live, 0);
+	say(w, w->keeper, &live);
+	assert_null(w->agent.jobs);
+	m = memory_of(w, "one");
+	assert_int_equal(m.failures, 1);
+	assert_true(m.retry_at > clock_now());
+	assert_int_equal(m.held, 1);
+	free(w->agent.drift);
+}
+
 static void what_cannot_be_looked_at_now_is_not_given_up(void **state)
 {
 	struct world *w = *state;
@@ -1040,6 +1068,7 @@ int main(void)
 		CASE(a_run_that_stops_lets_go_of_what_waits),
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
 		CASE(what_was_stored_when_a_crash_came_is_not_ordered_again),
+		CASE(what_is_said_to_be_live_and_is_not_there_is_a_failure),
 		CASE(what_cannot_be_looked_at_now_is_not_given_up),
 		CASE(what_is_held_of_a_clock_that_was_ahead_is_not_installed),
 		CASE(what_refuses_gives_way_to_the_next_at_once),
