@@ -5,13 +5,14 @@
  * and nothing else.
  *
  * A worker is not free: a process, a handshake, a directory. The first comes with the
- * first task, or while the key for that is made (pool_expect()); another only when it pays: when those that are there, going on as fast as
- * the fastest task so far, would take longer for what waits than one more takes to come
- * and begin. So many short orders at a CA nearby are cleared by a few workers,
- * and a CA that is far away is asked by as many at once as it may be (`parallel`). One
- * that has become slow is found out by how long each of its tasks takes; that something
- * waits for long says nothing: a busy host is not helped by more processes. Nor are those
- * who wait for a disk: what a task takes is counted without agent_disk_ms().
+ * first task, or while the key for that is made (pool_expect()); another only when it pays:
+ * when those that are there, going on as fast as the fastest task so far, would take longer
+ * for what waits than one more takes to come and begin. So many short orders at a CA
+ * nearby are cleared by a few workers, and a CA that is far away is asked by as many at
+ * once as it may be (`parallel`). One that has become slow is found out by how long each of
+ * its tasks takes; that something waits for long says nothing: a busy host is not helped by
+ * more processes. Nor are those who wait for a disk: what a task takes is counted without
+ * agent_disk_ms().
  *
  * One that is given a private key (spec_issuer_by_live()) has done nothing before, and does
  * nothing after: each task there is a worker's only one.

@@ -14,8 +14,9 @@
  *       CONTROL_OUTPUT fd, twice  ◀──────────────────────────── the tree begins
  *       CONTROL_DONE {exit status}  ◀────────────────────────── it has ended
  *
- * or MSG_FAILED and the end; an agent of another version refuses. A connection that ends without CONTROL_OUTPUT was one of an
- * agent that had to go: it is asked anew. One that the person ends ends the tree.
+ * or MSG_FAILED and the end; an agent of another version refuses. A connection that ends
+ * without CONTROL_OUTPUT was one of an agent that had to go: it is asked anew. One that the
+ * person ends ends the tree.
  *
  * What only shows what is known (status, plan, history, crl) the agent answers itself, to all who
  * may connect: CONTROL_OUTPUT and CONTROL_DONE at once, printed by the functions that print

@@ -69,8 +69,8 @@ struct request {
 	uint64_t reason;     /* revoke, ca revoke */
 	uint64_t step;       /* account_step, or complete_names */
 	uint64_t run;        /* the supervisor's: a number drawn for this run */
-	uint64_t mark; /* of what shows: of an agent with this spec_mark(); 0: of any */
-	const char **names; /* owned array of borrowed strings */
+	uint64_t mark;       /* of an agent with this spec_mark(); 0: of any */
+	const char **names;  /* owned array of borrowed strings */
 	size_t n_names;
 	const char *input;  /* a CSR in PEM, borrowed; NULL: none */
 	const char *secret; /* inspect --password-file, borrowed; not passed on */

@@ -117,6 +117,14 @@ static void answer(struct super *s, struct msg *m)
 		log_debug("answer to user %u: %s", s->asked.uid, e.text);
 }
 
+static void refuse(struct super *s, struct msg *m, const struct err *why)
+{
+	msg_begin(m, MSG_FAILED, 0);
+	msg_put_err(m, why);
+	answer(s, m);
+	forget(&s->asked);
+}
+
 int super_asked(void *role, struct msg *m, struct err *e)
 {
 	struct super *s = role;
@@ -128,10 +136,7 @@ int super_asked(void *role, struct msg *m, struct err *e)
 	q->conn = msg_take_fd(m);
 	msg_move(&q->msg, m);
 	if (accept_request(s, e) < 0) {
-		msg_begin(m, MSG_FAILED, 0);
-		msg_put_err(m, e);
-		answer(s, m);
-		forget(q);
+		refuse(s, m, e);
 		return e->code;
 	}
 	s->wishes |= WISH_ASKED;
@@ -176,7 +181,7 @@ bool super_asked_begin(struct super *s)
 	if (open_stream(q, 0, &m, &e) < 0 || open_stream(q, 1, &m, &e) < 0 ||
 	    turn_streams(q, &e) < 0) {
 		log_warn("asked by user %u: %s", q->uid, e.text);
-		forget(q);
+		refuse(s, &s->msg, &e); /* asked anew it would fail again, for ever */
 		return false;
 	}
 	q->begun = true;

@@ -185,7 +185,7 @@ is_traced() { # PID
 	[ "$(awk '/^TracerPid:/ { print $2 }' "/proc/$1/status")" != 0 ]
 }
 
-# The log is what is kept meanwhile; who asks has a new try, a daemon without a log has none.
+# The log is what is kept meanwhile; who asks is told why not, a daemon without a log has none.
 test_what_a_daemon_says_is_heard_though_a_request_could_not_begin() {
 	strace -o traced true || skip "strace (Debian: strace) cannot trace here"
 	running
@@ -193,6 +193,7 @@ test_what_a_daemon_says_is_heard_though_a_request_could_not_begin() {
 	started $!
 	until_true 60 is_traced $run
 	expect 1 everleaf renew --force www
+	says err "keep the log: Too many open files"
 	until_true 60 said "keep the log: Too many open files"
 	kill %%
 	expect 0 everleaf renew --force www
