@@ -95,9 +95,10 @@ static int check_point(const DIST_POINT_NAME *point, const struct crl_want *want
 		if (shown.len == 0)
 			text_escape(&shown, uri, len, ERR_TEXT_MAX / 4);
 	}
-	return err_set(e, ERR_TRUST,
-		       "it is only for what names the distribution point %s",
-		       shown.data == NULL ? "(no URL)" : shown.data);
+	return err_set(
+	    e, ERR_TRUST,
+	    "it is only for certificates that name the distribution point %s",
+	    shown.data == NULL ? "(no URL)" : shown.data);
 }
 
 static const char *words_of(unsigned covers)

@@ -449,7 +449,8 @@ static const struct refusal {
 	  { .extensions = { { IDP,
 			      "critical,fullname:URI:http://ca.example/2.crl" } } },
 	  ERR_TRUST,
-	  "it is only for what names the distribution point http://ca.example/2.crl" },
+	  "it is only for certificates that name the distribution point "
+	  "http://ca.example/2.crl" },
 	{ "no number", { .number = -1 }, 0, "" },
 	{ "another key's identifier",
 	  { .extensions = { { "authorityKeyIdentifier", "DER:30048002abcd" } } },

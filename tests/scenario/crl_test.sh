@@ -431,7 +431,7 @@ test_only_what_is_complete_valid_and_of_the_right_scope_is_written() {
 	extensions='issuingDistributionPoint = critical,onlyAA:TRUE' openssl_crl root '+20 days' "$list"
 	refused 'it is for attribute certificates only'
 	extensions='issuingDistributionPoint = critical,fullname:URI:http://other.example/' openssl_crl root '+20 days' "$list"
-	refused 'only for what names the distribution point http://other.example/'
+	refused 'only for certificates that name the distribution point http://other.example/'
 	extensions='1.2.3.4 = critical,DER:0500' openssl_crl root '+20 days' "$list"
 	refused 'the critical extension 1.2.3.4'
 	openssl_crl root '-1 day' "$list"
@@ -562,7 +562,7 @@ test_a_list_for_some_that_a_ca_has_issued_is_not_for_all() {
 	cat root.pem one.pem two.pem >all.pem
 	bundle "url = [ \"$pki/one.crl\", \"$pki/two.crl\" ];"
 	expect 1 everleaf crl --update
-	says err 'only for what names the distribution point'
+	says err 'only for certificates that name the distribution point'
 	[ ! -e srv/all.crl ]
 	cat root.pem one.pem >all.pem
 	expect 0 everleaf crl --update
