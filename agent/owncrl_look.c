@@ -220,20 +220,32 @@ static void on_fetched(void *arg, uint32_t l, struct msg *m, const struct err *f
 	free(w.hits);
 }
 
-/* The embedded CA may publish where it runs: the configuration says where. */
+static bool is_at(const char *known, const char *url)
+{
+	const size_t len = origin_len(url);
+
+	return known != NULL && origin_len(known) == len &&
+	       strncmp(known, url, len) == 0;
+}
+
+/* A CA may publish where we run: the embedded one, and whose list is one of `crls` with
+ * allow_local. The configuration says where. */
 static bool is_configured(const struct agent *a, const char *url)
 {
 	const struct spec *s = a->spec;
-	const size_t len = origin_len(url);
+	bool found = false;
 
-	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS]; i++) {
-		const char *known = spec_text(s, s->issuers[i].crl_url);
+	for (uint32_t i = 0; i < s->n[SPEC_ISSUERS] && !found; i++)
+		found = is_at(spec_text(s, s->issuers[i].crl_url), url);
+	for (uint32_t i = 0; i < s->n[SPEC_CRLS]; i++) {
+		const struct list urls = s->crls[i].urls;
 
-		if (known != NULL && origin_len(known) == len &&
-		    strncmp(known, url, len) == 0)
-			return true;
+		if (s->crls[i].allow_local == 0)
+			continue;
+		for (uint32_t k = 0; k < urls.n && !found; k++)
+			found = is_at(spec_text(s, s->words[urls.first + k]), url);
 	}
-	return false;
+	return found;
 }
 
 static int make_call(struct agent *a, uint32_t l, struct msg *m, struct err *e)

@@ -309,7 +309,7 @@ start_step_ca() {
 	cat >"$step/ca.json" <<-JSON
 	{ "root": "$step/root.pem", "crt": "$step/inter.pem", "key": "$step/inter.key",
 	  "address": "127.0.0.1:9443", "dnsNames": [ "localhost" ],
-	  "db": { "type": "badgerv2", "dataSource": "$step/db" },
+	  "db": { "type": "bbolt", "dataSource": "$step/db/step.db" },
 	  "authority": { "provisioners": [ { "type": "ACME", "name": "acme" } ] } }
 	JSON
 	HOME=$dir STEPPATH=$step "$program" "$step/ca.json" >"$step/out" 2>&1 &

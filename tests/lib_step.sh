@@ -35,7 +35,8 @@ backdate() { # NAME BY
 }
 
 # $dir/step: root, intermediate, and provisioners "admin" (JWK, by "sesame"), "strict" (JWK,
-# by "sesame", nothing is renewed after its end), and "hosts" (X5C, of $dir/hosts.pem).
+# by "sesame", nothing is renewed after its end), and "hosts" (X5C, of $dir/hosts.pem). With
+# $lists, a port, it publishes its list there, which the certificates name.
 step_pki() {
 	local step=$dir/step
 	mkdir -p "$step/db"
@@ -45,16 +46,28 @@ step_pki() {
 	backdate root root
 	backdate inter root
 	"$step_ca" jwk admin sesame >admin.json
+	[ -z "${lists-}" ] || naming_list
 	"$step_ca" jwk strict sesame | sed 's/"allowRenewalAfterExpiry":true//' >strict.json
 	step_json >"$step/ca.json"
 }
 
+list_url() {
+	echo "http://127.0.0.1:$lists/1.0/crl"
+}
+
+naming_list() {
+	sed -i 's|^{|{"options":{"x509":{"template":"{\\"subject\\":{{toJson .Subject}},\\"sans\\":{{toJson .SANs}},\\"keyUsage\\":[\\"digitalSignature\\"],\\"crlDistributionPoints\\":[\\"'"$(list_url)"'\\"]}"}},|' admin.json
+}
+
 step_json() {
+	local publishes=
+	[ -z "${lists-}" ] ||
+		publishes="\"insecureAddress\": \"127.0.0.1:$lists\", \"crl\": { \"enabled\": true, \"generateOnRevoke\": true, \"idpURL\": \"$(list_url)\" },"
 	cat <<-J
 	{ "root": "$dir/root.pem", "crt": "$dir/inter.pem", "key": "$dir/inter.key",
 	  "address": "127.0.0.1:$port", "dnsNames": [ "127.0.0.1" ],
-	  "logger": { "format": "text" },
-	  "db": { "type": "badgerv2", "dataSource": "$dir/step/db" },
+	  $publishes "logger": { "format": "text" },
+	  "db": { "type": "bbolt", "dataSource": "$dir/step/db/step.db" },
 	  "authority": {
 	    "claims": { "minTLSCertDuration": "5s", "defaultTLSCertDuration": "${lifetime-24h}" },
 	    "provisioners": [ $(cat admin.json), $(cat strict.json),
