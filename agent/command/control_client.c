@@ -110,9 +110,8 @@ static int follow(struct asking *a, struct err *e)
 	return rc;
 }
 
-/* Ask once. ERR_NET and not begun: it was none of its business any more. */
-static int ask(struct asking *a, const struct sockaddr_un *sa, const struct request *r,
-	       struct err *e)
+static int put_question(struct asking *a, const struct sockaddr_un *sa,
+			const struct request *r, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	AUTO_FD int sock = control_connect(sa, 0);
@@ -129,6 +128,20 @@ static int ask(struct asking *a, const struct sockaddr_un *sa, const struct requ
 		a->status =
 		    role_unprinted(a->status, request_prints(r), a->streams[0].lost);
 	return 0;
+}
+
+/* Ask once. ERR_NET and not begun: it was none of its business any more. */
+static int ask(struct asking *a, const struct sockaddr_un *sa, const struct request *r,
+	       struct err *e)
+{
+	sigset_t none, before;
+	int rc;
+
+	sigemptyset(&none); /* a person ends this, and with it what was asked for */
+	sigprocmask(SIG_SETMASK, &none, &before);
+	rc = put_question(a, sa, r, e);
+	sigprocmask(SIG_SETMASK, &before, NULL);
+	return rc;
 }
 
 static struct asking asking_for(int patience_ms)
@@ -156,15 +169,11 @@ static int ask_patiently(struct asking *a, const struct sockaddr_un *sa,
 			 const struct request *r, struct err *e)
 {
 	int64_t since_ms = clock_boot_ms();
-	sigset_t none, before;
 	int rc;
 
-	sigemptyset(&none); /* a person ends this, and with it what was asked for */
-	sigprocmask(SIG_SETMASK, &none, &before);
 	while ((rc = ask_kept(a, sa, r, &since_ms, e)) == ERR_NET && !a->begun &&
 	       clock_boot_ms() < since_ms + ASK_MS)
 		(void)poll(NULL, 0, COPY_MS);
-	sigprocmask(SIG_SETMASK, &before, NULL);
 	return rc == ERR_NET ? err_set(e, ERR_NET, "the agent has ended") : rc;
 }
 

@@ -115,6 +115,34 @@ test_an_agent_shows_and_does_what_it_has_read_until_somebody_writes_to_it() {
 	expect 0 everleaf status
 }
 
+has_an_answer() {
+	ls -l "/proc/$person/fd" | grep -q memfd:
+}
+
+has_gone() {
+	! kill -0 $person 2>/dev/null
+}
+
+test_what_an_agent_shows_to_nobody_can_be_ended() {
+	home <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; } );
+	C
+	"${exec_as[@]}" env -i PATH="$PATH" HOME="$dir/home" \
+		"$dir/bin/everleaf" agent >agent.out 2>agent.err </dev/null &
+	started $!
+	until_true 60 test -e home/.local/state/everleaf/live/www
+	until_true 60 ends_with 0 status www
+	mkfifo full
+	exec 7<>full
+	head -c 65536 /dev/zero >&7
+	"${exec_as[@]}" env -i PATH="$PATH" HOME="$dir/home" "$dir/bin/everleaf" status >&7 2>err &
+	person=$!
+	started $person
+	until_true 60 has_an_answer
+	kill -TERM $person
+	until_true 5 has_gone
+}
+
 test_an_agent_does_not_know_of_files_that_are_included() {
 	home <<-C
 	include = "more-*.conf";
