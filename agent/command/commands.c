@@ -377,6 +377,8 @@ static int check_request(const struct command_row *row, size_t n, struct request
 		wrong = "--force needs the names of certificates, or --all";
 	if ((r->flags & REQUEST_JSON) != 0 && (r->flags & REQUEST_LOG) != 0)
 		wrong = "either --json or --log";
+	if ((r->warn_s >= 0 || r->crit_s >= 0) && (r->flags & REQUEST_CHECK) == 0)
+		wrong = "--warn and --crit need --check";
 	if (wrong == NULL)
 		return 0;
 	fprintf(stderr, "everleaf: %s: %s\n", row->word, wrong);

@@ -51,6 +51,7 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 		{ { "plan", "--days", "1.5" }, "expected N; see everleaf help plan" },
 		{ { "plan", "--days", "99999" }, "expected N; see everleaf help plan" },
 		{ { "status", "--warn" }, "expected SPAN" },
+		{ { "status", "--warn", "20d" }, "need --check" },
 		{ { "status", "--force" }, "unknown option --force" },
 		{ { "check", "www" }, "too many arguments" },
 		{ { "agent", "www" }, "too many arguments" },
