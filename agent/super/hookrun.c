@@ -253,9 +253,20 @@ size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max)
 	return n;
 }
 
+/* The first that is to be told; n_results: none. */
+static size_t next_result(const struct hookruns *h)
+{
+	size_t i = 0;
+
+	while (i < h->n_results && hookrun_is_kept(&h->results[i]))
+		i++;
+	return i;
+}
+
+/* What is kept for who asks again wakes nobody. */
 int64_t hookrun_wake_ms(const struct hookruns *h)
 {
-	int64_t wake = h->n_results > 0 ? 0 : INT64_MAX;
+	int64_t wake = next_result(h) < h->n_results ? 0 : INT64_MAX;
 
 	for (size_t i = 0; i < h->n; i++) {
 		const struct run *r = &h->runs[i];
@@ -266,16 +277,6 @@ int64_t hookrun_wake_ms(const struct hookruns *h)
 			wake = at;
 	}
 	return wake;
-}
-
-/* The first that is to be told; n_results: none. */
-static size_t next_result(const struct hookruns *h)
-{
-	size_t i = 0;
-
-	while (i < h->n_results && hookrun_is_kept(&h->results[i]))
-		i++;
-	return i;
 }
 
 static void take_out(struct hookruns *h, size_t i)

@@ -180,6 +180,25 @@ static void who_asks_for_the_same_is_told_what_was_said_to_who_is_gone(void **st
 	world_close(&w);
 }
 
+/* Nor does anybody have to ask again: what it is about may be gone from the configuration,
+ * and the supervisor is there for years. */
+static void what_is_kept_for_who_is_gone_keeps_nobody_awake(void **state)
+{
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_open(&w);
+	add_issuer(&w, "echo $$", 30);
+	world_start(&w);
+	assert_int_equal(start(&w, "www", &e), 0);
+	hookruns_orphan(w.runs);
+	while (!hookruns_idle(w.runs))
+		turn(&w);
+	assert_true(hookrun_wake_ms(w.runs) == INT64_MAX);
+	world_close(&w);
+}
+
 static void what_is_no_program_is_refused(void **state)
 {
 	struct world w;
@@ -201,6 +220,7 @@ int main(void)
 		cmocka_unit_test(one_runs_at_a_time_for_each_certificate),
 		cmocka_unit_test(
 		    who_asks_for_the_same_is_told_what_was_said_to_who_is_gone),
+		cmocka_unit_test(what_is_kept_for_who_is_gone_keeps_nobody_awake),
 		cmocka_unit_test(what_is_no_program_is_refused),
 	};
 
