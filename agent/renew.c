@@ -100,17 +100,21 @@ void agent_pass(struct agent *a)
 	a->look = true;
 }
 
+#define AT_WORK "at work"
+
 /* Say that we decide, and what comes next, to whom it may concern. */
 static void tell_ready(struct agent *a, int64_t next, uint32_t i)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
-	char text[sizeof(a->ready)] = "at work";
+	char text[sizeof(a->ready)] = AT_WORK;
 	char at[TEXT_TIME_MAX];
 	struct err e;
 
-	if (a->request->command != COMMAND_AGENT || a->stopping || agent_cut_off(a))
+	if (a->stopping || agent_cut_off(a))
 		return;
-	if (a->clock.wrong)
+	if (a->request->command != COMMAND_AGENT)
+		; /* it ends by itself */
+	else if (a->clock.wrong)
 		snprintf(text, sizeof(text), "the clock is wrong: nothing is begun");
 	else if (a->jobs == NULL && next == INT64_MAX)
 		snprintf(text, sizeof(text), "nothing to look after");
@@ -457,6 +461,8 @@ int agent_renew(struct agent *a, struct err *e)
 	TRY(revoke_mark(a, e));
 	renew_ask(a);
 	report_begin(a);
+	if (a->request->command != COMMAND_AGENT) /* nobody is told who does not ask */
+		memcpy(a->ready, AT_WORK, sizeof(AT_WORK));
 	a->wait_until_ms = a->request->command == COMMAND_AGENT
 			       ? INT64_MAX
 			       : clock_now_ms() + a->request->wait_s * 1000;

@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "agent/role/keeper_state.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
 #include "agent/super/super.h"
@@ -136,7 +137,8 @@ void super_feed(struct super *s)
 	else
 		log_warn("the agent does not say what it does");
 	msg_begin(&s->msg, ROLE_TELL, 0);
-	if (agent != NULL && !s->stopping && s->request->command == COMMAND_AGENT &&
+	if (agent != NULL && !s->stopping &&
+	    keeper_state_for(s->request) == KEEPER_RENEWS && /* it has a loop */
 	    msg_offer(agent->sock, &s->msg, &e) < 0)
 		log_debug("ask the agent what it does: %s", e.text);
 }

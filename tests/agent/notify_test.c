@@ -132,6 +132,30 @@ static void the_watchdog_is_fed_by_an_agent_that_decides_and_by_no_other(void **
 	end(&m);
 }
 
+/* It may take hours: a daemon that were killed for it would not get further the next time. */
+static void the_watchdog_is_fed_as_long_as_what_a_person_has_asked_for_is_done(
+    void **state)
+{
+	struct tree *t = *state;
+	struct manager m;
+	struct tree person;
+	const char *at;
+
+	t->variables[1] = "WATCHDOG_USEC=1500000";
+	begin(&m, t);
+	at = until(&m, m.heard, "STATUS=next: www at ");
+	person = (struct tree){ .scratch = t->scratch };
+	assert_int_equal(
+	    unlinkat(((const struct scratch *)t->scratch)->fd, "go", 0), 0);
+	tree_start(&person, (const char *const[]){ "renew", "--force", "www", NULL });
+	tree_until_hook(t, 2);
+	for (int i = 0; i < 3; i++)
+		at = until(&m, at + 1, "READY=1\nSTATUS=at work\n");
+	tree_let_hook_end(t);
+	assert_int_equal(tree_wait(&person, 20000), 0);
+	end(&m);
+}
+
 int main(void)
 {
 #define TREE(f) cmocka_unit_test_setup_teardown(f, tree_in, tree_out)
@@ -139,6 +163,8 @@ int main(void)
 		TREE(it_is_ready_when_it_decides_and_says_what_comes_next),
 		TREE(a_reload_is_announced_and_ends_when_the_next_one_decides),
 		TREE(the_watchdog_is_fed_by_an_agent_that_decides_and_by_no_other),
+		TREE(
+		    the_watchdog_is_fed_as_long_as_what_a_person_has_asked_for_is_done),
 	};
 
 	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);
