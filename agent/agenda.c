@@ -53,6 +53,21 @@ static struct due look(const struct agent *a, uint32_t i, int64_t now)
 	return d;
 }
 
+#define LIFE_S (90 * 86400) /* of what was never there */
+
+/* Who has least time left goes first. What has failed goes behind what has only just become
+ * due, further each time: many whose CA does not answer would take all places there are in
+ * each round, and what another CA would renew at once would never have its turn. */
+static int64_t turn_of(const struct cert *c, int64_t now)
+{
+	const int64_t life =
+	    c->not_after > c->not_before ? c->not_after - c->not_before : LIFE_S;
+
+	if (c->failures == 0)
+		return c->not_after;
+	return (c->not_after > now ? c->not_after : now) + c->failures * (life / 3);
+}
+
 static void decide(struct agent *a, uint32_t i, int64_t now)
 {
 	struct due d;
@@ -76,7 +91,7 @@ static void decide(struct agent *a, uint32_t i, int64_t now)
 			return;
 	}
 	if (d.at <= now && !a->tried[i]) {
-		heap_put(&a->due, i, a->certs[i].not_after);
+		heap_put(&a->due, i, turn_of(&a->certs[i], now));
 		return;
 	}
 	key_at = nextkey_look(a, i, now);

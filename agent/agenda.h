@@ -5,7 +5,8 @@
  *
  *     the agenda   until due(), or the CA that is asked when to renew it, has something
  *                  new to say: one heap on the wall-clock moment, one timer for its first
- *     ready        it is due, and waits for a place among the jobs: least time left first
+ *     ready        it is due, and waits for a place among the jobs: least time left first,
+ *                  and what has failed behind what has not
  *     a job, or a question to its CA or about its next key: when that has ended it is looked at again
  *
  * So a turn costs as much as what has happened in it, however many certificates there are.

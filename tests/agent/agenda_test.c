@@ -97,6 +97,36 @@ static void many_that_are_due_at_once_go_by_least_time_left(void **state)
 	clock_fake(0);
 }
 
+/* Those of a CA that is gone fail again and again, and have less time left each time. */
+static void what_fails_keeps_nothing_that_has_not_failed_from_its_turn(void **state)
+{
+	struct spec_cert *specs = xcalloc(CERTS, sizeof(*specs));
+	const struct request request = { .command = COMMAND_AGENT };
+	struct agent a = { .request = &request };
+	uint32_t i, n = 0, last = 0;
+	struct spec s;
+	enum why why;
+
+	(void)state;
+	clock_fake(NOW);
+	fill(&a, &s, specs);
+	for (i = 10; i < CERTS; i += 2)
+		a.certs[i].failures = (uint16_t)(i % 20 == 0 ? UINT16_MAX : 1);
+	a.certs[CERTS - 2] = (struct cert){ .failures = 2 }; /* there was never one */
+	agenda_all(&a);
+	agenda_decide(&a);
+	while (agenda_take(&a, &i, &why)) {
+		if (n++ < (CERTS - 10) / 2)
+			assert_int_equal(a.certs[i].failures, 0);
+		assert_true(a.certs[i].failures >= last);
+		last = a.certs[i].failures;
+	}
+	assert_int_equal(n, CERTS - 10);
+	drop(&a);
+	free(specs);
+	clock_fake(0);
+}
+
 static void in_doubt_of_the_clock_the_hosts_own_ca_renews_nothing(void **state)
 {
 	struct spec_cert *specs = xcalloc(CERTS, sizeof(*specs));
@@ -167,6 +197,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(many_that_are_due_at_once_go_by_least_time_left),
+		cmocka_unit_test(
+		    what_fails_keeps_nothing_that_has_not_failed_from_its_turn),
 		cmocka_unit_test(in_doubt_of_the_clock_the_hosts_own_ca_renews_nothing),
 		cmocka_unit_test(
 		    by_a_clock_that_no_ca_has_nothing_is_renewed_for_its_age),
