@@ -145,8 +145,8 @@ static void the_watchdog_is_fed_as_long_as_what_a_person_has_asked_for_is_done(
 	begin(&m, t);
 	at = until(&m, m.heard, "STATUS=next: www at ");
 	person = (struct tree){ .scratch = t->scratch };
-	assert_int_equal(
-	    unlinkat(((const struct scratch *)t->scratch)->fd, "go", 0), 0);
+	assert_int_equal(unlinkat(((const struct scratch *)t->scratch)->fd, "go", 0),
+			 0);
 	tree_start(&person, (const char *const[]){ "renew", "--force", "www", NULL });
 	tree_until_hook(t, 2);
 	for (int i = 0; i < 3; i++)
