@@ -40,19 +40,30 @@ bool alarm_keep(struct agent *a, struct job *j)
 	return false;
 }
 
+/* Each event to each hook, one after the other. */
+static uint32_t event_at(const struct agent *a, uint32_t at)
+{
+	return events[at / a->spec->n[SPEC_HOOKS]];
+}
+
+static bool tell(struct agent *a, uint32_t hook, uint32_t event);
+
 static void on_told(void *arg, uint32_t number, struct msg *m, const struct err *failed)
 {
 	struct agent *a = arg;
 	const char *hook = spec_text(a->spec, a->spec->hooks[number].name);
+	const bool ok = failed == NULL && msg_get_u64(m) != 0;
+	const bool joined = failed == NULL && msg_get_u64(m) != 0;
 
 	a->alarming = false;
+	if (joined && tell(a, number, event_at(a, a->alarm_at - 1)))
+		return; /* what ran was about something else */
 	if (failed != NULL) {
 		log_error("hook %s: %s", hook, failed->text);
-	} else if (msg_get_u64(m) != 0) {
+	} else if (ok) {
 		a->hooked[number].ok++;
 	} else {
 		a->hooked[number].failed++;
-		(void)msg_get_u64(m);
 		(void)msg_get_i64(m);
 		log_error("hook %s: %s", hook, msg_get_str(m));
 	}
@@ -134,7 +145,7 @@ bool alarm_next(struct agent *a)
 	while (is_telling(a) && a->alarm_at < N_EVENTS * n) {
 		uint32_t at = a->alarm_at++;
 
-		if (tell(a, at % n, events[at / n]))
+		if (tell(a, at % n, event_at(a, at)))
 			return true;
 	}
 	remember_told(a);

@@ -263,6 +263,31 @@ is_hashed() {
 	[ "$(ls srv/hashed)" = "$(openssl crl -in srv/one.crl -noout -hash).r0" ]
 }
 
+# What its hook is told of at that moment is the list.
+test_a_failure_while_servers_are_told_of_a_list_is_told_after_that() {
+	two_cas
+	hook ops <<-'H'
+	[ "$EVERLEAF_EVENT" = failed ] || until [ -e "$dir/go" ]; do sleep 0.1; done
+	echo "$EVERLEAF_EVENT" >>"$dir/told"
+	H
+	hook no <<-'H'
+	until [ -e "$dir/ops.ran" ]; do sleep 0.1; done
+	exit 1
+	H
+	config <<-C
+	issuers = ( { name = "one"; type = "local"; }, { name = "no"; type = "exec"; program = [ "$dir/no" ]; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "no"; hooks = "ops"; } );
+	hooks = ( { name = "ops"; run = [ "$dir/ops", "run" ]; on = [ "crl-updated", "failed" ]; } );
+	crls = ( { $(entry one) } );
+	C
+	start_agent
+	until_true 60 grep -q 'www: failed' agent.err
+	touch go
+	until_true 60 grep -qx failed told
+	is 1 "$(told crl-updated)"
+	stop_agent
+}
+
 test_a_list_that_becomes_old_is_told_once_a_day() {
 	local now=$(date +%s)
 	two_cas
