@@ -11,7 +11,10 @@
 #include "agent/rootwatch.h"
 #include "agent/strangers.h"
 #include "base/auto.h"
+#include "base/clock.h"
 #include "base/mem.h"
+
+#define ALARM_WAIT_MS 30000
 
 /* In this order; the last two are of no certificate. */
 static const uint32_t events[] = { EVENT_DRIFT,       EVENT_FAILED,  EVENT_NOT_SERVED,
@@ -33,6 +36,7 @@ bool alarm_keep(struct agent *a, struct job *j)
 	for (uint32_t k = 0; k < j->spec->hooks.n; k++) {
 		if ((a->spec->hooks[j->hooks[k].number].on & j->alarms) == 0)
 			continue;
+		j->since_ms = clock_boot_ms();
 		j->next = a->alarms;
 		a->alarms = j;
 		return true;
@@ -156,6 +160,19 @@ bool alarm_next(struct agent *a)
 	rootwatch_told(a);
 	a->alarm_at = 0;
 	return (a->alarms != NULL || a->strangers->alarms.n > 0) && alarm_next(a);
+}
+
+void alarm_check(struct agent *a)
+{
+	const struct job *first = a->alarms;
+
+	if (a->request->command != COMMAND_AGENT || a->stopping || agent_cut_off(a))
+		return;
+	while (first != NULL && first->next != NULL)
+		first = first->next;
+	if (a->alarm_at != 0 ||
+	    (first != NULL && clock_boot_ms() - first->since_ms > ALARM_WAIT_MS))
+		(void)alarm_next(a);
 }
 
 void alarm_free(struct agent *a)

@@ -15,7 +15,9 @@
  * each minute is told of once a day.
  *
  * Hooks whose `on` has the event are run when nothing else is under way, one run for each
- * hook and event however many certificates. A run that fails is said and not repeated.
+ * hook and event however many certificates. An agent may never be done, least of all where
+ * most goes wrong: what has waited for half a minute is told meanwhile. A run that fails is
+ * said and not repeated.
  * What no job will come across again is a moment of the agenda: nothing wakes for it else.
  */
 #pragma once
@@ -55,5 +57,8 @@ bool alarm_keep(struct agent *a, struct job *j);
 /* Start the next run. True: one is under way, and agent_pass() is called when it has
  * ended; false: there is nothing to tell any more. */
 bool alarm_next(struct agent *a);
+
+/* The same for what has waited for long; called by the loop's tick. */
+void alarm_check(struct agent *a);
 
 void alarm_free(struct agent *a);

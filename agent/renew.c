@@ -212,6 +212,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	ari_check(a);
 	batch_keep(a);
 	batch_check(a);
+	alarm_check(a);
 	if (a->jobs == NULL)
 		agent_pass(a);
 }

@@ -101,6 +101,25 @@ test_the_daemon_tells_it_when_the_time_comes() {
 	stop_agent
 }
 
+# With many certificates and a CA that is slow to say no it is so for days.
+test_what_fails_is_told_while_the_agent_is_never_done() {
+	www 'type = "exec"; program = "'"$dir/slow"'";'
+	sed -i 's|^certificates = (|&{ name = "bad"; names = "localhost"; issuer = "no"; hooks = "ops"; },|
+		s|^issuers = (|&{ name = "no"; type = "exec"; program = "'"$dir/no"'"; },|' everleaf.conf
+	hook no <<<"exit 1"
+	hook slow <<-'H'
+	until [ -e "$dir/go" ]; do sleep 0.1; done
+	touch "$dir/done"
+	H
+	start_agent
+	is_told() { [ "$(told '^failed 1 bad')" = 1 ]; }
+	until_true 90 is_told
+	until_true 60 test -e slow.ran
+	[ ! -e done ]
+	touch go
+	stop_agent
+}
+
 test_what_is_renewed_in_time_is_not_near_its_end() {
 	www
 	expect 0 everleaf renew
