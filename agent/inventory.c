@@ -21,6 +21,7 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/file.h"
+#include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
 
@@ -260,6 +261,31 @@ static void check_held(const struct agent *a, uint32_t i, struct memory *m,
 		c->flags |= CERT_HELD_GOOD;
 }
 
+uint64_t inventory_ca(const struct agent *a, uint32_t issuer)
+{
+	const struct spec_issuer *s = &a->spec->issuers[issuer];
+	AUTO_FREE char *text =
+	    xasprintf("%s %s", spec_text(a->spec, s->name),
+		      s->url.at == 0 ? "" : spec_text(a->spec, s->url));
+	uint8_t sum[HASH_LEN];
+	uint64_t id;
+
+	hash_all(text, strlen(text), sum);
+	memcpy(&id, sum, sizeof(id));
+	return id == 0 ? 1 : id;
+}
+
+/* What failed may not fail by this configuration; and that a CA wants time is nothing to
+ * the one that is asked by it. */
+static bool is_for_another(const struct agent *a, uint32_t i, const struct memory *m)
+{
+	if (m->failed_by == 0)
+		return false;
+	return m->failed_by != (m->state == JOB_PARKED
+				    ? inventory_ca(a, agent_issuer_number(a, i))
+				    : agent_config_id(a));
+}
+
 /* `flags`: of look_at_live(). */
 static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 {
@@ -267,9 +293,6 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 	struct cert *c = &a->certs[i];
 
 	*c = (struct cert){
-		.retry_at = m->failed_by != 0 && m->failed_by != agent_config_id(a)
-				? 0
-				: m->retry_at,
 		.generation = m->generation,
 		.last_success_at = m->last_success_at,
 		.issuer = issuer_number(a, m->issuer),
@@ -280,6 +303,7 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 		.next_key = c->next_key,
 		.flags = flags | (m->flags & KEPT_FLAGS),
 	};
+	c->retry_at = is_for_another(a, i, m) ? 0 : m->retry_at;
 	check_held(a, i, m, c);
 	if (a->memories != NULL)
 		a->memories[i] = *m;

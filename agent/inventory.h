@@ -33,6 +33,9 @@ int inventory_again(struct agent *a, uint32_t i, struct err *e);
 /* Bring `m`, as it was remembered, up to what is live; nothing else changes. */
 void inventory_see(const struct agent *a, uint32_t i, struct memory *m);
 
+/* Which CA `issuer` is, never 0: another one knows nothing of what that has said. */
+uint64_t inventory_ca(const struct agent *a, uint32_t issuer);
+
 /* Whether `hash` is of all its names, or of what an order made `at` left of them; those come
  * back *retake_at (NULL: nobody asks). */
 bool inventory_has_names(const struct agent *a, uint32_t i, uint64_t hash, int64_t at,

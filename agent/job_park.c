@@ -82,7 +82,8 @@ static void park_on_disk(struct agent *a, struct job *j)
 
 	m->state = JOB_PARKED;
 	m->retry_at = schedule_later_at((j->until_ms + 999) / 1000, clock_now());
-	m->failed_by = 0; /* the CA asked for it, whatever the configuration says */
+	/* As long as it is this CA that is asked, whatever else the configuration says. */
+	m->failed_by = j->generation == 0 ? inventory_ca(a, j->issuer) : 0;
 	m->flags = (m->flags & ~CERT_ASKED) | (c->flags & CERT_ASKED);
 	rc = agent_write(a, &e);
 	if (rc == 0)

@@ -88,7 +88,8 @@ struct memory {
 	uint64_t generation; /* that stamp and facts are of */
 	int64_t renew_at;    /* drawn for facts.serial */
 	int64_t retry_at;
-	uint64_t failed_by; /* agent_config_id() when retry_at was set; 0: it stands */
+	uint64_t failed_by; /* agent_config_id() when retry_at was set; parked:
+				inventory_ca(); 0: it stands */
 	int64_t last_success_at;
 	uint64_t installed_run; /* of struct request: that began its last switch */
 	int64_t changed_at;     /* when this row was written */

@@ -111,6 +111,23 @@ polled() {
 	[ "$(runs 'poll request 7')" -ge 1 ]
 }
 
+test_who_is_asked_in_the_place_of_one_that_says_later_is_asked_now() {
+	program <<-'S'
+	echo 864000; echo 7; exit 75
+	S
+	by_program
+	expect 1 everleaf renew
+	says err 'parked until'
+	expect 1 everleaf renew
+	is 1 "$(runs submit)"
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "lab"; } );
+	C
+	expect 0 everleaf renew
+	is_live_of www 1 1
+}
+
 test_later_outlives_whoever_is_killed() {
 	openssl_ca ca
 	program <<-'S'
