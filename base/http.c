@@ -8,13 +8,13 @@
 
 #include <curl/curl.h>
 #include <openssl/err.h>
-#include <openssl/x509_vfy.h>
 
 #include "base/address.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/http_bind.h"
 #include "base/http_fault.h"
+#include "base/http_proxy.h"
 #include "base/http_trust.h"
 #include "base/mem.h"
 #include "base/origin.h"
@@ -31,6 +31,7 @@ struct http {
 	char *base;                /* owned: "https://host:port" of the origin */
 	char why[CURL_ERROR_SIZE]; /* filled by libcurl */
 	struct http_reply *reply;  /* of the exchange under way */
+	bool is_new;               /* ... a connection was begun for it */
 	bool connected;            /* somebody has accepted the connection */
 	size_t n_lines;            /* of headers so far */
 	bool body;                 /* something of it has come */
@@ -114,6 +115,7 @@ static curl_socket_t on_socket(void *arg, curlsocktype purpose,
 	const char *local = h->s.no_local ? address_local(&to->addr) : NULL;
 
 	(void)purpose;
+	h->is_new = true;
 	if (local == NULL)
 		return socket(to->family, to->socktype | SOCK_CLOEXEC | SOCK_NONBLOCK,
 			      to->protocol);
@@ -330,10 +332,8 @@ static int failed(const struct http *h, CURLcode rc, enum err_code code, struct 
 
 static int not_trusted(const struct http *h, struct err *e)
 {
-	long verdict = X509_V_OK;
-
-	curl_easy_getinfo(h->easy, CURLINFO_SSL_VERIFYRESULT, &verdict);
-	return http_untrusted(verdict, h->why, h->s.trust, e);
+	return http_untrusted(http_proxy_verdict(h->easy, h->s.proxy), h->why,
+			      h->s.trust, e);
 }
 
 /* A server that verifies certificates says by an alert that it does not like one, in the
@@ -420,19 +420,10 @@ static struct curl_slist *headers(const struct http *h, const struct http_reques
 	return header(list, "Expect", ""); /* no round trip to ask whether to send */
 }
 
-/* What follows the host, byte for byte; a fragment is not sent (RFC 9110 7.1). */
-static char *target(const char *url)
-{
-	const char *at = url + origin_len(url);
-	size_t len = strcspn(at, "#");
-
-	return xasprintf("%s%.*s", at[0] == '/' ? "" : "/", (int)len, at);
-}
-
 static CURLcode perform(struct http *h, const struct http_request *r,
 			struct curl_slist *list)
 {
-	AUTO_FREE char *path = target(r->url);
+	AUTO_FREE char *path = http_proxy_target(r->url, h->s.proxy);
 	CURL *c = h->easy;
 	CURLcode rc;
 
@@ -474,6 +465,7 @@ int http_exchange(struct http *h, const struct http_request *r,
 	h->request = r;
 	h->sunk = (struct err){ .code = 0 };
 	h->local = NULL;
+	h->is_new = false;
 	h->connected = false;
 	h->n_lines = 0;
 	h->body = false;
@@ -489,6 +481,7 @@ int http_exchange(struct http *h, const struct http_request *r,
 	}
 	if (rc != CURLE_OK) {
 		judge(h, rc, e);
+		http_proxy_blame(h->easy, h->s.proxy, h->is_new, e);
 		return err_wrap(e, "%s", h->base);
 	}
 	curl_easy_getinfo(h->easy, CURLINFO_RESPONSE_CODE, &reply->status);

@@ -408,17 +408,77 @@ static void refuses(struct web *w)
 		web_answer(w, 407, "", "");
 }
 
+/* `proxy` is one. */
+static void expect_proxy_failure(const struct web *w, const char *proxy, int code,
+				 const char *says)
+{
+	struct http_settings s = settings(w);
+
+	s.proxy = proxy;
+	s.origin = "https://ca.invalid/";
+	expect_failure(&s, s.origin, code, says);
+}
+
 static void a_proxy_that_refuses_is_said(void **state)
 {
 	struct web *w = *state;
-	struct http_settings s;
 	char proxy[64];
 
 	web_start_plain(w, refuses);
 	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", w->server.port);
+	expect_proxy_failure(w, proxy, ERR_NET, "https://ca.invalid: proxy http://127");
+	expect_proxy_failure(w, proxy, ERR_NET, "it answers 407: it wants to know");
+	web_stop(w);
+	expect_proxy_failure(w, proxy, ERR_NET, "https://ca.invalid: proxy http://127");
+}
+
+static void a_proxy_that_is_not_verified_is_said(void **state)
+{
+	struct web *w = *state;
+	struct http_settings s = settings(w);
+	char proxy[64];
+
+	web_start(w, refuses);
+	snprintf(proxy, sizeof(proxy), "https://127.0.0.1:%u", w->server.port);
+	expect_proxy_failure(w, proxy, ERR_NET, "it answers 407");
+	s.proxy = proxy;
+	s.trust = NULL; /* the system's: it does not know ours */
+	s.origin = "https://ca.invalid/";
+	expect_failure(&s, s.origin, ERR_TRUST, "proxy https://127.0.0.1:");
+	expect_failure(
+	    &s, s.origin, ERR_TRUST,
+	    "its root is not in the system's store: is trust the right file?");
+}
+
+/* Whoever it does let through is spoken of as without it. */
+static void who_is_behind_a_proxy_is_not_taken_for_it(void **state)
+{
+	struct web *w = *state;
+	char proxy[64];
+
+	web_start_plain(w, tunnels);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", w->server.port);
+	expect_proxy_failure(w, proxy, ERR_TRUST,
+			     "https://ca.invalid: its certificate is for another name");
+}
+
+/* RFC 9112 3.2.2 [absolute] */
+static void what_is_not_secret_is_asked_of_a_proxy_by_its_whole_url(void **state)
+{
+	struct web *w = *state;
+	struct http_settings s;
+	char proxy[64];
+	struct err e;
+
+	web_start_plain(w, serves_all);
+	snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", w->server.port);
 	s = settings(w);
 	s.proxy = proxy;
-	expect_failure(&s, w->url, ERR_NET, "https://127.0.0.1:");
+	s.plain = true;
+	s.origin = "http://ca.invalid:8080/pkix?a#b";
+	assert_int_equal(try_one(&s, s.origin, &e), 0);
+	assert_non_null(
+	    strstr(w->heard, "GET http://ca.invalid:8080/pkix?a HTTP/1.1\r\n"));
 }
 
 static void the_environment_has_no_say(void **state)
@@ -850,6 +910,9 @@ int main(void)
 		CASE(the_source_address_is_the_configured_one),
 		CASE(a_configured_proxy_is_asked_to_connect),
 		CASE(a_proxy_that_refuses_is_said),
+		CASE(a_proxy_that_is_not_verified_is_said),
+		CASE(who_is_behind_a_proxy_is_not_taken_for_it),
+		CASE(what_is_not_secret_is_asked_of_a_proxy_by_its_whole_url),
 		CASE(the_environment_has_no_say),
 		CASE(what_is_too_large_is_not_taken_in),
 		CASE(a_transfer_coding_nobody_asked_for_is_not_taken_in),
