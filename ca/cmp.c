@@ -85,20 +85,20 @@ static int on_cert(OSSL_CMP_CTX *ctx, X509 *cert, int wrong, const char **text)
 
 /* -- enrolling -- */
 
-/* It is gone on with when the CA has said, by whoever does then. */
+/* It is gone on with when the CA has said, within bounds, by whoever does then. */
 static int wait_for(struct cmp_task *t, int after_s, struct err *e)
 {
 	const char *word = cmp_words[t->ask.what];
 	AUTO_FREE char *handle = NULL;
-	int64_t span_s = after_s < 1 ? 1 : after_s;
+	int span_s = after_s < ANSWER_SOON_S ? ANSWER_SOON_S : after_s;
 
 	if (cmp_link_handle(&t->link, word, &handle, e) < 0)
 		return err_wrap(e, "%s: %s", t->s->url, word);
 	TRY(t->host->waits(t->host->arg, handle, e));
 	if (span_s > ANSWER_MOST_S)
 		span_s = ANSWER_MOST_S;
-	err_later(e, clock_now_ms() + span_s * 1000,
-		  "the CA has the request wait for %d s", after_s);
+	err_later(e, clock_now_ms() + span_s * INT64_C(1000),
+		  "the CA has the request wait for %d s", span_s);
 	return err_wrap(e, "%s: %s", t->s->url, word);
 }
 

@@ -158,13 +158,15 @@ test_an_intermediate_stands_behind_the_leaf() {
 
 test_what_waits_is_polled_by_whoever_goes_on() {
 	start_cmp_ca
-	corp "$(by_secret)" 'names = "www.example.org";' wait-3
+	corp "$(by_secret)" 'names = "www.example.org";' wait-2
+	SECONDS=0
 	expect 0 everleaf renew
+	[ $SECONDS -ge 4 ] # it says 1 s, and may for ever
 	is_whole www
-	is "1 3" "$(asked ir) $(asked pollReq)"
+	is "1 2" "$(asked ir) $(asked pollReq)"
 	expect 0 everleaf renew --force www
 	is_whole www
-	is "1 6" "$(asked kur) $(asked pollReq)"
+	is "1 4" "$(asked kur) $(asked pollReq)"
 	is_live_of www 2 2
 }
 
@@ -174,7 +176,7 @@ is_polled() { # TIMES
 
 test_what_waits_outlives_kill_9() {
 	start_cmp_ca
-	corp "$(by_secret)" 'names = "www.example.org";' wait-5
+	corp "$(by_secret)" 'names = "www.example.org";' wait-3
 	"$BUILD/everleaf" -c everleaf.conf renew >run.out 2>run.err </dev/null &
 	run=$!
 	until_true 60 is_polled 2
@@ -182,7 +184,7 @@ test_what_waits_outlives_kill_9() {
 	wait $run || :
 	until_true 60 no_role_is_left
 	expect 0 everleaf renew
-	is "1 5" "$(asked ir) $(asked pollReq)"
+	is "1 3" "$(asked ir) $(asked pollReq)"
 	is_live_of www 1 1
 	is_whole www
 }
