@@ -145,6 +145,7 @@ static int send_once(struct acme *a, struct acme_ask *ask, struct acme_reply *re
 	AUTO_FREE char *nonce = NULL;
 	int rc;
 
+	acme_reply_done(reply); /* what fails before there is another one has none */
 	TRY(take_nonce(a, &nonce, e));
 	ask->nonce = nonce;
 	rc = a->host->sign(a->host->arg, ask, &jws, e);

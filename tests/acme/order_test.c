@@ -856,6 +856,26 @@ static void an_order_that_cannot_be_asked_for_is_kept(void **state)
 	}
 }
 
+/* That a nonce was refused is no word about the order, if no other nonce is to be had. */
+static void an_order_without_a_nonce_to_ask_by_is_kept(void **state)
+{
+	static const struct ca_step steps[] = {
+		CA_DIRECTORY,
+		{ "POST /o/0", 400, "Replay-Nonce: !\r\n",
+		  "{\"type\":\"" CA_T "badNonce\"}" },
+		{ "HEAD /nonce", 200, "Replay-Nonce: !\r\n", "" },
+	};
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	begin(&ca, state, steps, N(steps));
+	snprintf(url, sizeof(url), "%s/o/0", ca.web->url);
+	want.url = url;
+	expect_failure(&ca, &want, ERR_PROTO, "/o/0: the CA sends no nonce");
+	assert_int_equal(ca.n_signed[ASK_NEW_ORDER], 0);
+}
+
 static void what_an_order_needs_is_there_and_of_the_CA(void **state)
 {
 	static const struct {
@@ -1092,6 +1112,7 @@ int main(void)
 		CASE(an_answer_that_was_lost_is_given_again),
 		CASE(an_order_that_is_gone_makes_way_for_a_new_one),
 		CASE(an_order_that_cannot_be_asked_for_is_kept),
+		CASE(an_order_without_a_nonce_to_ask_by_is_kept),
 		CASE(what_an_order_needs_is_there_and_of_the_CA),
 		CASE(an_order_has_no_more_authorizations_than_names_can_be),
 		CASE(a_profile_is_asked_for_if_it_is_offered),
