@@ -19,14 +19,19 @@ const char *const tsig_algorithms[] = { "hmac-sha256", "hmac-sha224", "hmac-sha3
 
 /* -- the secret -- */
 
-/* The word after `what` in the text of a key file, without its quotes. */
+/* The word after `what` in the text of a key file, without its quotes. The key's own name
+ * may have `what` in it. */
 static const char *setting(const struct buf *text, const char *what, size_t *len)
 {
+	const size_t n = strlen(what);
 	const char *p = strstr(text->data, what);
 
+	while (p != NULL && ((p > text->data && strchr(" \t\r\n{;", p[-1]) == NULL) ||
+			     p[n] == '\0' || strchr(" \t\"", p[n]) == NULL))
+		p = strstr(p + 1, what);
 	if (p == NULL)
 		return NULL;
-	p += strlen(what);
+	p += n;
 	p += strspn(p, " \t\"");
 	*len = strcspn(p, " \t\r\n\";");
 	return p;

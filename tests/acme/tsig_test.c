@@ -306,6 +306,10 @@ static const struct {
 	{ "MTIzNDU2Nzg5MDEyMzQ1Ng==", 16 },
 	{ "not a secret!", 0 },
 	{ "", 0 },
+	/* It is called as its settings are. */
+	{ "key \"secret-algorithm-1\" {\n\talgorithm hmac-sha256;\n\tsecret \"" SECRET
+	  "\";\n};\n",
+	  32 },
 };
 
 static void a_key_file_is_base64_or_what_tsig_keygen_writes(void **state)
