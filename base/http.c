@@ -338,9 +338,16 @@ static int not_trusted(const struct http *h, struct err *e)
 
 /* A server that verifies certificates says by an alert that it does not like one, in the
  * handshake or, since TLS 1.3, behind it. Where ours has expired, libcurl has the words for
- * that which it has for a server's. */
+ * that which it has for a server's. Some alerts are about no certificate. */
 static bool turns_us_away(const struct http *h)
 {
+	static const char *const others[] = { "alert internal error",
+					      "alert protocol version",
+					      "alert insufficient security" };
+
+	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
+		if (strstr(h->why, others[i]) != NULL)
+			return false;
 	return h->s.key != NULL &&
 	       (strstr(h->why, "alert") != NULL ||
 		strstr(h->why, "certificate verification failed") != NULL);

@@ -14,8 +14,10 @@
 #include "base/clock.h"
 #include "base/err.h"
 #include "base/http.h"
+#include "base/key.h"
 #include "base/sandbox_seccomp.h"
 #include "base/text.h"
+#include "base/x509.h"
 #include "tests/help/web.h"
 
 #define PATIENCE_MS 60000 /* the machine may be busy; no exchange needs it */
@@ -319,6 +321,47 @@ static void tls_below_1_2_is_not_spoken(void **state)
 	web_start(w, serves_all);
 	expect_web_failure(w, ERR_NET, "https://127.0.0.1:");
 	assert_int_equal(*w->n_requests, 0);
+}
+
+/* Of a fatal alert (RFC 8446 6.2) the last octet says what it is. */
+static void alerts(struct web *w, char what)
+{
+	const char record[] = { 21, 3, 3, 0, 2, 2, what };
+	char hello[4096];
+
+	if (read(w->fd, hello, sizeof(hello)) > 0)
+		web_write(w, record, sizeof(record));
+}
+
+static void alerts_of_itself(struct web *w)
+{
+	alerts(w, 80); /* internal_error */
+}
+
+static void alerts_of_us(struct web *w)
+{
+	alerts(w, 42); /* bad_certificate */
+}
+
+static void a_server_that_is_ill_does_not_turn_us_away(void **state)
+{
+	struct web *w = *state;
+	AUTO_BUF struct buf chain = { 0 };
+	AUTO_BUF struct buf key = { 0 };
+	struct http_settings s;
+	struct err e;
+
+	assert_int_equal(x509_to_pem(w->id.cert, &chain, &e), 0);
+	assert_int_equal(key_to_pem(w->id.key, &key, &e), 0);
+	web_start_plain(w, alerts_of_itself);
+	s = settings(w);
+	s.chain = chain.data;
+	s.key = key.data;
+	expect_failure(&s, w->url, ERR_NET, "hands (alert: internal error)");
+	web_stop(w);
+	web_start_plain(w, alerts_of_us);
+	s.origin = w->url;
+	expect_failure(&s, w->url, ERR_REFUSED, "it does not take our certificate");
 }
 
 static void only_https_is_an_origin(void **state)
@@ -905,6 +948,7 @@ int main(void)
 		CASE(a_server_that_is_not_verified_is_not_spoken_to),
 		CASE(a_server_with_another_name_is_not_spoken_to),
 		CASE(tls_below_1_2_is_not_spoken),
+		CASE(a_server_that_is_ill_does_not_turn_us_away),
 		CASE(only_https_is_an_origin),
 		CASE(nobody_listens_is_said),
 		CASE(the_source_address_is_the_configured_one),
