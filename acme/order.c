@@ -39,6 +39,7 @@ struct order {
 	const char *profile;           /* that is asked for; NULL: none (any more) */
 	unsigned polls;                /* how long to wait goes by them */
 	bool waits;                    /* the CA works on it, and has not refused to */
+	bool is_over;                  /* there is nothing to come back to */
 	enum order_status status;
 	struct acme_reply last; /* the order object as it was last sent */
 	char *note;             /* owned; NULL: nothing */
@@ -140,6 +141,7 @@ static int order_over(struct order *o, const struct refusals *refused,
 	const struct acme_host *host = o->acme->host;
 
 	TRY(host->over(host->arg, refused, e));
+	o->is_over = true;
 	*e = *why;
 	return e->code;
 }
@@ -462,7 +464,7 @@ int order_advance(struct acme *a, const struct order_want *want, struct buf *cha
 		acme_account_done(&a->account);
 	if (rc == 0 || o.url == NULL)
 		return rc;
-	if (rc == ERR_LATER && !o.waits)
+	if (rc == ERR_LATER && !o.waits && !o.is_over)
 		not_counted(&o, e);
 	return err_wrap(e, "order %.*s", URL_SHOWN_MAX, o.url);
 }

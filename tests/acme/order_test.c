@@ -679,6 +679,36 @@ static void an_order_that_has_failed_is_over(void **state)
 	assert_string_equal(ca.heard, "order over;refused a.test 7;");
 }
 
+/* What ended it is one thing, and when a new one may be asked for is another. */
+static void an_order_that_ran_into_a_limit_is_over_too(void **state)
+{
+	static const struct ca_step order[] = {
+		CA_DIRECTORY,
+		NEW("invalid", ",\"error\":{\"type\":\"" CA_T
+			       "rateLimited\",\"detail\":\"slow\"}"),
+		AUTHZ(AUTHZ_OF("valid", "")),
+	};
+	static const struct ca_step authz[] = {
+		CA_DIRECTORY,
+		READ("pending", ""),
+		AUTHZ(AUTHZ_OF("invalid",
+			       "{\"type\":\"http-01\",\"error\":{\"type\":\"" CA_T
+			       "rateLimited\",\"detail\":\"slow\"}}")),
+	};
+	struct order_want want = want_one();
+	char url[128];
+	struct ca ca;
+
+	begin(&ca, state, order, N(order));
+	expect_failure(&ca, &want, ERR_LATER, "rateLimited: \"slow\"");
+	assert_string_equal(ca.heard, ca_text(&ca, "order @/o/1;order over;"));
+	want.url = url;
+	begin(&ca, state, authz, N(authz));
+	snprintf(url, sizeof(url), "%s/o/1", ca.web->url);
+	expect_failure(&ca, &want, ERR_LATER, "rateLimited: \"slow\"");
+	assert_string_equal(ca.heard, "order over;refused a.test 7;");
+}
+
 /* What is refused by name, whatever the step. */
 static void who_is_refused_is_named(void **state)
 {
@@ -1106,6 +1136,7 @@ int main(void)
 		CASE(an_order_that_died_of_itself_says_so),
 		CASE(an_order_that_fails_leaves_no_account_behind),
 		CASE(an_order_that_has_failed_is_over),
+		CASE(an_order_that_ran_into_a_limit_is_over_too),
 		CASE(who_is_refused_is_named),
 		CASE(an_order_that_had_failed_before_makes_way_for_a_new_one),
 		CASE(a_challenge_that_failed_and_stays_pending_is_found_out),
