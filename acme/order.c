@@ -171,6 +171,7 @@ static int order_create(struct order *o, struct err *e)
 	}
 	o->url = xstrdup(o->last.location);
 	o->polls = 0;
+	o->is_over = false;
 	TRY(host->checkpoint(host->arg, o->url, NULL, 0, e));
 	return order_load(o, e);
 }
