@@ -14,6 +14,7 @@
 #include "agent/role/control.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/underway.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
@@ -63,7 +64,7 @@ static int put_memory(void *arg, const char *name, const struct memory *row)
 	if (i == SPEC_NOBODY || !a->wanted[i])
 		return 0;
 	a->memories[i] = *row;
-	if (!notice_stands(a, i))
+	if (!notice_stands(a, i, row))
 		inventory_see(a, i, &a->memories[i]);
 	return 0;
 }
@@ -98,6 +99,7 @@ static int print(struct agent *a, struct err *e)
 static int print_for(struct agent *a, const struct request *r)
 {
 	const struct agent own = *a;
+	struct underway u;
 	struct err e;
 	int status;
 
@@ -106,7 +108,9 @@ static int print_for(struct agent *a, const struct request *r)
 	a->ledger_lines = NULL;
 	a->status = 0;
 	role_log(ROLE_AGENT, r, a->spec);
+	underway_show(a, &u);
 	status = print(a, &e);
+	underway_hide(a, &u);
 	if (status < 0) {
 		role_fail(r, &e);
 		status = agent_exit_status(a, &e);

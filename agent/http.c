@@ -4,7 +4,6 @@
 
 #include "agent/agent.h"
 #include "agent/crlwatch.h"
-#include "agent/job.h"
 #include "agent/metrics.h"
 #include "agent/page.h"
 #include "agent/print_own.h"
@@ -13,13 +12,13 @@
 #include "agent/role/version.h"
 #include "agent/status_json.h"
 #include "agent/strangers.h"
+#include "agent/underway.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
 
 struct making {
 	const struct agent *agent;
-	const uint8_t *states; /* enum job_state of each certificate */
 	struct page_writer *page;
 	struct err *err; /* of what is called for each row */
 };
@@ -48,7 +47,7 @@ static bool renew_at(const struct making *m, uint32_t i, int64_t *v)
 
 static bool state(const struct making *m, uint32_t i, int64_t *v)
 {
-	*v = m->states[i];
+	*v = m->agent->certs[i].state;
 	return true;
 }
 
@@ -241,30 +240,26 @@ static int put_metrics(struct making *m, struct err *e)
 	return 0;
 }
 
-/* What is under way is not in what is remembered yet. */
-static uint8_t *states_of(const struct agent *a)
+static int put(struct agent *a, enum responder_page page, struct page_writer *p,
+	       struct err *e)
 {
-	uint8_t *states = xcalloc(a->spec->n[SPEC_CERTS], 1);
+	struct underway u;
+	int rc;
 
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
-		states[i] = a->certs[i].state;
-	for (const struct job *j = a->jobs; j != NULL; j = j->next)
-		states[j->cert] = (uint8_t)j->state;
-	return states;
+	underway_show(a, &u);
+	rc = page == PAGE_STATUS ? status_json(a, true, p, e)
+				 : put_metrics(&(struct making){ a, p, e }, e);
+	underway_hide(a, &u);
+	return rc;
 }
 
 int http_page(struct agent *a, enum responder_page page, int *fd, struct err *e)
 {
 	AUTO_PAGE struct page_writer p = { .fd = -1 };
-	AUTO_FREE uint8_t *states = NULL;
 
 	if (page == PAGE_HEALTH)
 		return 0;
-	states = states_of(a);
 	TRY(page_begin(&p, e));
-	if (page == PAGE_STATUS)
-		TRY(status_json(a, true, &p, e));
-	else
-		TRY(put_metrics(&(struct making){ a, states, &p, e }, e));
+	TRY(put(a, page, &p, e));
 	return page_end(&p, fd, e);
 }

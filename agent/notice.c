@@ -105,10 +105,10 @@ const char *notice_way(const struct agent *a)
 					   : NULL;
 }
 
-bool notice_stands(const struct agent *a, uint32_t i)
+bool notice_stands(const struct agent *a, uint32_t i, const struct memory *m)
 {
 	return a->notice.certs != NULL && a->notice.way == KEEPER_WATCHES &&
-	       a->notice.certs[i].stamp == 0;
+	       a->notice.certs[i].stamp == 0 && m->generation == a->certs[i].generation;
 }
 
 static void take_way(struct agent *a, uint64_t way)

@@ -24,6 +24,7 @@
 
 struct agent;
 struct link;
+struct memory;
 struct msg;
 
 #define NOTICE_QUIET_S  10
@@ -61,8 +62,9 @@ const char *notice_way(const struct agent *a);
  * a->notice.n_again of these are under way. */
 void notice_again(struct agent *a, uint32_t i);
 
-/* Whether nothing has come of certificate `i` since it was last looked at, and would. */
-bool notice_stands(const struct agent *a, uint32_t i);
+/* Whether nothing has come of certificate `i` since it was last looked at, and would, and
+ * `m`, which is remembered of it, is of what is live. */
+bool notice_stands(const struct agent *a, uint32_t i, const struct memory *m);
 
 /* For how long a certificate that was repaired `repairs` times in a row is left alone
  * after that, ms. Twice as long each time, at most NOTICE_PEACE_MS. */

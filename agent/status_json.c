@@ -230,7 +230,7 @@ static int put_remembered(void *arg, const char *name, const struct memory *row)
 	if (i == SPEC_NOBODY)
 		return 0;
 	TRY(put_unknown(d, i, d->err));
-	if (!notice_stands(d->agent, i))
+	if (!notice_stands(d->agent, i, row))
 		inventory_see(d->agent, i, &m);
 	return put_cert(d, &m, d->err);
 }

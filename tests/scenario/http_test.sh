@@ -65,6 +65,37 @@ test_metrics_say_what_status_says() {
 	stop_agent
 }
 
+shown() { # PATH: of www, as /status.json has it
+	get /status.json | json "certificates.0.$1"
+}
+
+# Its state, what is wrong, what is live, and what it owes. (A page is kept for a second.)
+shown_is() { # STATE HEALTH GENERATION HOOKS
+	[ "$*" = "$(shown state) $(shown health) $(shown generation) $(shown hooks_pending)" ]
+}
+
+sample_is() { # VALUE LINE BEGINS
+	[ "$1" = "$(sample "$2")" ]
+}
+
+test_what_is_under_way_is_shown_as_it_is() {
+	hook slow <<-'S'
+	[ "$1" = test ] || until [ -e "$dir/go" ]; do sleep 0.05; done
+	S
+	www 'hooks = "slow";' "hooks = ( $(hook_config slow 'timeout = "120s";') );"
+	start_agent
+	until_true 60 grep -q '^run' slow.ran
+	until_true 60 shown_is hooking "hooks pending" 1 '["slow"]'
+	is "$(live_leaf www)" "$(shown fingerprint)"
+	until_true 60 sample_is 6 'everleaf_certificate_state{name="www"}'
+	is "$(date -u -d "$(shown not_after)" +%s)" \
+		"$(sample 'everleaf_certificate_not_after_seconds{name="www",issuer="local"}')"
+	touch go
+	until_true 60 shown_is idle ok 1 '[]'
+	until_true 60 sample_is 0 'everleaf_certificate_state{name="www"}'
+	stop_agent
+}
+
 # The rules of the text format: each family once, its HELP and TYPE before all its samples,
 # no sample twice, a counter is called _total and nothing else is.
 test_metrics_are_as_prometheus_wants_them() {
