@@ -181,7 +181,7 @@ static void print_json(const struct agent *a)
 			crlwatch_json(&a->crls->crls[i], &j);
 	json_close(&j);
 	if (a->request->n_names == 0)
-		own_json(a, &j);
+		own_json(a, true, &j);
 	json_close(&j);
 	json_end(&j);
 	puts(out.data);

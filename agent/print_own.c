@@ -235,10 +235,10 @@ static void put_json(struct json *j, const struct agent *a, uint32_t i)
 	json_close(j);
 }
 
-void own_json(const struct agent *a, struct json *j)
+void own_json(const struct agent *a, bool all, struct json *j)
 {
 	json_open(j, "own_crls", '[');
-	for (uint32_t i = 0; i < a->own->n_lists; i++)
+	for (uint32_t i = 0; all && i < a->own->n_lists; i++)
 		if (owncrl_is_used(a->own, i))
 			put_json(j, a, i);
 	json_close(j);

@@ -14,8 +14,8 @@ struct err;
 
 /* All of them, or those with which something is wrong, as a table. */
 void own_show(const struct agent *a, bool all);
-/* "own_crls" of `status --json` and `crl --json`. */
-void own_json(const struct agent *a, struct json *j);
+/* "own_crls" of `status --json` and `crl --json`; empty unless `all`. */
+void own_json(const struct agent *a, bool all, struct json *j);
 
 /* Those that are looked at until then, for `plan`. */
 void own_plan(const struct agent *a, struct table *t, int64_t until);

@@ -330,8 +330,7 @@ static int put_rest(struct document *d, struct err *e)
 	}
 	json_close(j);
 	json_str(j, "watched_error", all ? d->agent->strangers->trouble : NULL);
-	if (all)
-		own_json(d->agent, j);
+	own_json(d->agent, all, j);
 	return 0;
 }
 

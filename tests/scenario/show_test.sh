@@ -93,6 +93,7 @@ test_status_shows_only_those_that_are_named() {
 	not grep -q a.example.org out
 	expect 0 everleaf status --json b.example.org
 	is 1 "$(json certificates.# <out)"
+	is 0 "$(json own_crls.# <out)"
 }
 
 test_status_of_a_broken_live_set_says_so() {
