@@ -12,10 +12,13 @@
 #include "base/text.h"
 
 /* Folders of the system. What a folder that we write to holds, the keeper may write:
- * to name one of these would open the host to it. */
+ * to name one of these, or one that programs are looked for in, would open the host to it. */
 static const char *const system_folders[] = {
-	"/",     "/bin",  "/boot", "/dev",  "/etc", "/home", "/lib", "/lib64", "/opt",
-	"/proc", "/root", "/run",  "/sbin", "/srv", "/sys",  "/tmp", "/usr",   "/var",
+	"/",          "/bin",           "/boot",           "/dev",      "/etc",
+	"/home",      "/lib",           "/lib64",          "/opt",      "/proc",
+	"/root",      "/run",           "/sbin",           "/srv",      "/sys",
+	"/tmp",       "/usr",           "/usr/bin",        "/usr/lib",  "/usr/lib64",
+	"/usr/local", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/var",
 };
 
 /* Where a program without a path is looked for, in this order: PATH of a hook. */

@@ -315,6 +315,12 @@ static const struct fake_row rows[] = {
 	  "= \"/etc/x.pem\"; }; };",
 	  "main.conf:1: certificates.a.example.files.path: found \"/etc/x.pem\", "
 	  "expected a file in a folder of its own, not one of the system's\n" },
+	{ "a folder of programs", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
+	  "= \"/usr/sbin/x.pem\"; }; };",
+	  "main.conf:1: certificates.a.example.files.path: found "
+	  "\"/usr/sbin/x.pem\", expected a file in a folder of its own, not one of "
+	  "the system's\n" },
 	{ "the root folder", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/x.pem\"; }; };",
