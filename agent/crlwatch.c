@@ -371,3 +371,20 @@ bool crlwatch_busy(const struct agent *a)
 			return true;
 	return a->crls->hooking || a->crls->n_going > 0;
 }
+
+void crlwatch_tell_waiting(struct agent *a)
+{
+	for (size_t i = 0; looks(a) && i < a->crls->n; i++) {
+		const struct crl *c = &a->crls->crls[i];
+		const unsigned n = c->memory.failures;
+		char at[TEXT_TIME_MAX];
+
+		if (!c->wanted || c->tried || n == 0)
+			continue;
+		a->n_failed++;
+		log_error("%s: its CRL is not looked for again before %s, after %u "
+			  "failure%s in a row; `everleaf crl %s --update` does it now",
+			  c->name, text_time(at, c->memory.look_at), n,
+			  n == 1 ? "" : "s", c->name);
+	}
+}

@@ -118,6 +118,9 @@ int64_t crlwatch_turn(struct agent *a);
 /* Whether anything is under way that has to be waited for. */
 bool crlwatch_busy(const struct agent *a);
 
+/* Those that have failed and wait for their next attempt: said, and a failure of this run. */
+void crlwatch_tell_waiting(struct agent *a);
+
 /* How old what is written of it is, or what servers have of it. */
 enum crl_age crlwatch_age(const struct crl *c, int64_t now, int64_t *next);
 

@@ -423,6 +423,7 @@ static void tell_waiting(struct agent *a)
 		else
 			tell_failing(a, i, &d);
 	}
+	crlwatch_tell_waiting(a);
 }
 
 static int exit_status(const struct agent *a)

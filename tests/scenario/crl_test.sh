@@ -183,6 +183,8 @@ test_a_run_that_does_what_is_due_looks_for_crls() {
 	says err crl.der
 	openssl crl -in srv/one.crl -noout
 	is 1 "$(crl_says failures)"
+	expect 1 everleaf renew
+	says err "one: its CRL is not looked for again before $(crl_says next_at), after 1 failure"
 }
 
 test_hooks_that_fail_are_run_until_they_succeed() {
