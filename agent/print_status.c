@@ -125,7 +125,8 @@ static void put_row(struct table *t, const struct view *v)
 		table_put(t, COLOR_NONE, "%s, in %s",
 			  parked ? "parked" : why_word(v->due.why),
 			  text_span_of(span, v->due.at - v->now));
-	if (v->memory->last_error[0] != '\0')
+	if (v->memory->last_error[0] != '\0' &&
+	    (parked || health != HEALTH_OK || view_failing(v)))
 		table_note(t, "%s: %s", parked ? "parked" : "last error",
 			   v->memory->last_error);
 }

@@ -1,6 +1,7 @@
 #include "agent/rollback.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
@@ -11,6 +12,36 @@
 #include "base/err.h"
 #include "base/text.h"
 #include "store/generation.h"
+
+struct fate {
+	uint64_t number;
+	bool is_revoked;
+};
+
+/* A number may have been used before, by what is forgotten. */
+static int see_event(void *arg, const struct event *ev)
+{
+	struct fate *f = arg;
+
+	if (ev->generation != f->number)
+		return 0;
+	if (strcmp(ev->what, "issued") == 0)
+		f->is_revoked = false;
+	else if (strcmp(ev->what, event_words[EVENT_REVOKED]) == 0)
+		f->is_revoked = true;
+	return 0;
+}
+
+/* As far as the history knows. */
+static bool is_revoked(const struct agent *a, uint32_t cert, uint64_t number)
+{
+	struct fate f = { .number = number };
+	struct err e;
+
+	if (history_each(a->state, agent_cert_name(a, cert), see_event, &f, &e) < 0)
+		log_warn("%s: its history: %s", agent_cert_name(a, cert), e.text);
+	return f.is_revoked;
+}
 
 static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
 {
@@ -48,7 +79,8 @@ static uint64_t newest_before(const struct agent *a, uint32_t cert,
 {
 	for (size_t i = n; i > 0; i--)
 		if (numbers[i - 1] < a->certs[cert].generation &&
-		    usable(a, cert, numbers[i - 1]))
+		    usable(a, cert, numbers[i - 1]) &&
+		    !is_revoked(a, cert, numbers[i - 1]))
 			return numbers[i - 1];
 	return 0;
 }
@@ -81,6 +113,11 @@ static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
 		    "%s: generation %llu has expired, has not begun or cannot "
 		    "be read",
 		    name, (unsigned long long)number);
+	if (number != begun && is_revoked(a, cert, number))
+		return err_set(e, ERR_CONFIG,
+			       "%s: generation %llu is revoked; see `everleaf history "
+			       "%s`",
+			       name, (unsigned long long)number, name);
 	return 0;
 }
 
@@ -109,7 +146,8 @@ int rollback_choose(struct agent *a, uint32_t *cert, uint64_t *generation,
 		number = newest_before(a, i, numbers, n);
 	if (number == 0)
 		return err_set(e, ERR_CONFIG,
-			       "%s: no earlier generation is kept that has not expired",
+			       "%s: no earlier generation is kept that has not expired "
+			       "and is not revoked",
 			       agent_cert_name(a, i));
 	TRY(check(a, i, numbers, n, number, begun, e));
 	*cert = i;

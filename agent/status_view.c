@@ -8,6 +8,14 @@ struct view view_of(const struct agent *a, uint32_t i, const struct memory *m,
 	return (struct view){ a, i, &a->certs[i], m, agent_due(a, i, now), now };
 }
 
+bool view_failing(const struct view *v)
+{
+	const int64_t retry_at = v->cert->retry_at;
+
+	return v->cert->failures > 0 && v->due.why != WHY_NONE &&
+	       v->due.at <= (retry_at > v->now ? retry_at : v->now);
+}
+
 const char *view_state(const struct view *v, enum health *health)
 {
 	static const struct {
@@ -41,7 +49,7 @@ const char *view_state(const struct view *v, enum health *health)
 	*health = HEALTH_WARNING;
 	if (v->cert->held != 0)
 		return "held";
-	if (v->cert->failures > 0)
+	if (view_failing(v))
 		return "failing";
 	*health = HEALTH_OK;
 	return v->due.why != WHY_NONE && v->due.at <= v->now ? "due" : "ok";

@@ -4,6 +4,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/rule/due.h"
@@ -29,6 +30,10 @@ struct view {
 
 struct view view_of(const struct agent *a, uint32_t i, const struct memory *m,
 		    int64_t now);
+
+/* Does what has failed still have to be done? A failed --force, or a hook that is not
+ * configured any more, leaves nothing to do, and nothing that would ever succeed. */
+bool view_failing(const struct view *v);
 
 /* The word, and how bad it is: the worst that is true of it. Static. */
 const char *view_state(const struct view *v, enum health *health);

@@ -76,13 +76,32 @@ int set_read(int root, const char *name, uint64_t number, struct set *set,
 	return 0;
 }
 
+/* What servers are given: not of the set, as it follows from it, but it has to be there. */
+static int check_served(int root, uint64_t number, const struct set *set, struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *leaf = NULL, *served = NULL;
+	AUTO_BUF struct buf pem = { 0 };
+	AUTO_FD int dir = -1;
+	struct err why;
+
+	TRY(generation_open(root, set->name, number, &dir, e));
+	if (file_read(dir, "fullchain.pem", 2 * LIMIT_CHAIN_BYTES, &pem, &why) < 0 ||
+	    x509_chain_from_pem(pem.data, pem.len, &served, &why) < 0)
+		return err_set(e, ERR_TRUST, "fullchain.pem: %s", why.text);
+	TRY(x509_chain_from_pem(set->cert.data, set->cert.len, &leaf, e));
+	if (X509_cmp(sk_X509_value(served, 0), sk_X509_value(leaf, 0)) != 0)
+		return err_set(e, ERR_TRUST,
+			       "fullchain.pem does not begin with cert.pem");
+	return 0;
+}
+
 int set_load(int root, const char *name, uint64_t number, struct set *set,
 	     struct err *e)
 {
 	AUTO_SET struct set got = { .name = NULL };
 
 	TRY(set_read(root, name, number, &got, e));
-	if (check_pair(&got, e) < 0)
+	if (check_pair(&got, e) < 0 || check_served(root, number, &got, e) < 0)
 		return err_wrap(e, "generation %" PRIu64 " of %s", number, name);
 	*set = got;
 	got = (struct set){ .name = NULL };

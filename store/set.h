@@ -23,8 +23,8 @@ struct set {
 
 /*
  * Read generation `number` of `name`; chain.pem and ca.pem need not be there. ERR_TRUST
- * if its key, or that of its request, is not its certificate's, or one of them cannot be
- * read as what it is.
+ * if its key, or that of its request, is not its certificate's, if fullchain.pem does not
+ * begin with its certificate, or if one of them cannot be read as what it is.
  * `set` is written only on success.
  */
 int set_load(int root, const char *name, uint64_t number, struct set *set,

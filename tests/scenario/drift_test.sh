@@ -387,6 +387,27 @@ test_a_pair_that_was_put_into_the_live_set_stands_and_is_said() {
 	expect 0 everleaf status --check
 }
 
+test_a_live_set_without_what_servers_read_is_replaced() {
+	local n
+	www ""
+	expect 0 everleaf renew
+	pair other 400
+	for n in 1 2 3; do
+		case $n in
+		1) rm state/live/www/fullchain.pem ;;
+		2) : >state/live/www/fullchain.pem ;;
+		3) cat other.crt >state/live/www/fullchain.pem ;;
+		esac
+		expect 2 everleaf status --check
+		expect 0 everleaf renew
+		is $((n + 1)) "$(status_of www generation)"
+		openssl verify -CAfile state/ca/lab/root.pem state/live/www/fullchain.pem
+		expect 0 everleaf status --check
+	done
+	expect 0 everleaf renew
+	is 4 "$(status_of www generation)"
+}
+
 test_a_link_of_somebody_else_in_the_place_of_ours_is_left() {
 	www "$(file www.pem combined)"
 	expect 0 everleaf renew

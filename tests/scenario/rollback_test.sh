@@ -120,6 +120,34 @@ test_an_expired_generation_is_not_made_live() {
 	is_live_of www 2 2
 }
 
+test_a_revoked_generation_is_not_gone_back_to() {
+	www
+	generations 2
+	expect 0 everleaf revoke www --replace
+	expect 2 everleaf rollback www 2
+	says err "generation 2 is revoked"
+	expect 0 everleaf rollback www
+	is_live_of www 1 3
+	expect 0 everleaf revoke www --replace
+	expect 2 everleaf rollback www 1
+	expect 0 everleaf rollback www
+	is_live_of www 3 4
+}
+
+# The history goes on, the numbers begin again.
+test_what_is_forgotten_is_not_what_is_revoked() {
+	www
+	generations 1
+	expect 0 everleaf revoke www
+	mv everleaf.conf conf
+	config </dev/null
+	expect 0 everleaf forget www
+	mv conf everleaf.conf
+	generations 2
+	expect 0 everleaf rollback www
+	is_live_of www 1 3
+}
+
 test_pruned_generations_cannot_be_gone_back_to() {
 	www 'keep = 2;'
 	generations 4

@@ -36,6 +36,21 @@ test_what_is_live_is_known_in_each_run_after_one_that_has_looked() {
 	done
 }
 
+# Nothing would ever succeed where it failed.
+test_what_has_failed_and_is_not_to_be_done_any_more_is_over() {
+	hook web <<<'exit 1'
+	www 'hooks = "web"; '
+	echo "hooks = ( $(hook_config web) );" >>everleaf.conf
+	expect 1 everleaf renew
+	is "hooks pending" "$(status_of www health)"
+	www
+	expect 0 everleaf renew
+	expect 0 everleaf status --check
+	is ok "$(status_of www health)"
+	expect 0 everleaf status
+	has_no "last error" <out
+}
+
 test_status_json_is_as_documented() {
 	local member
 	www

@@ -18,11 +18,9 @@ static uint64_t keep(const struct scratch *s, const struct set *set)
 	const struct {
 		const char *file;
 		const struct buf *b;
-	} parts[] = { { "privkey.pem", &set->key },
-		      { "csr.pem", &set->csr },
-		      { "cert.pem", &set->cert },
-		      { "chain.pem", &set->chain },
-		      { "ca.pem", &set->ca } };
+	} parts[] = { { "privkey.pem", &set->key }, { "csr.pem", &set->csr },
+		      { "cert.pem", &set->cert },   { "fullchain.pem", &set->cert },
+		      { "chain.pem", &set->chain }, { "ca.pem", &set->ca } };
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	uint64_t number = 0;
 	struct err e;
@@ -138,6 +136,27 @@ static void what_cannot_be_read_is_not_published(void **state)
 	assert_int_equal(set_load(s->fd, "web", 2, &got, &e), ERR_CONFIG);
 }
 
+/* Servers read it, and nothing else. */
+static void what_servers_are_given_begins_with_the_certificate(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, other = { 0 }, got = { 0 };
+	struct err e;
+
+	make_set(&set);
+	make_set(&other);
+	keep(s, &set);
+	scratch_put(s, "archive/web/0000000001/fullchain.pem", other.cert.data);
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "fullchain.pem does not begin with cert.pem"));
+	scratch_put(s, "archive/web/0000000001/fullchain.pem", "");
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "fullchain.pem: "));
+	assert_int_equal(unlinkat(s->fd, "archive/web/0000000001/fullchain.pem", 0), 0);
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, "fullchain.pem: "));
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_in, scratch_out)
 
 int main(void)
@@ -148,6 +167,7 @@ int main(void)
 		TEST(chain_and_anchors_need_not_be_there),
 		TEST(another_certificates_key_is_not_published),
 		TEST(what_cannot_be_read_is_not_published),
+		TEST(what_servers_are_given_begins_with_the_certificate),
 	};
 
 	return cmocka_run_group_tests_name("set", tests, NULL, NULL);
