@@ -312,14 +312,27 @@ static void on_checked(void *arg, uint32_t number, struct msg *m,
 	update_end(u, &e);
 }
 
+/* RFC 8945 5.2 */
+static const char *fault_of_key(unsigned error)
+{
+	switch (error) {
+	case 16:
+		return ": it has another secret for this key";
+	case 17:
+		return ": it has no key of this name and algorithm";
+	default:
+		return "";
+	}
+}
+
 /* What nobody has signed says at most what is wrong with the key. */
 static void refused_unsigned(struct update *u)
 {
 	struct err e;
 
-	err_set(&e, ERR_NET, "%s does not sign its reply with the key %s: %s",
+	err_set(&e, ERR_NET, "%s does not sign its reply with the key %s: %s%s",
 		server_of(u), spec_text(u->agent->spec, challenge_of(u)->key_name),
-		dns_rcode(u->error != 0 ? u->error : u->rcode));
+		dns_rcode(u->error != 0 ? u->error : u->rcode), fault_of_key(u->error));
 	update_end(u, &e);
 }
 

@@ -339,6 +339,17 @@ void command_help(FILE *to, const struct command_row *row)
 	}
 }
 
+static void not_a_value(const struct command_row *row, const struct command_option *o,
+			const char *value)
+{
+	fprintf(stderr, "everleaf: %s: %s: found \"%s\", expected %s", row->word,
+		o->word, value, o->value);
+	for (size_t i = 0; o->values != NULL && o->values[i] != NULL; i++)
+		fprintf(stderr, "%s%s", i == 0 ? " (" : ", ", o->values[i]);
+	fprintf(stderr, "%s; see everleaf help %s\n", o->values != NULL ? ")" : "",
+		row->word);
+}
+
 /* One option with its value: "--wait 5m" or "--wait=5m". Returns how many words it took,
  * 0: it is wrong. */
 static int parse_option(const struct command_row *row, int argc, char **argv,
@@ -359,9 +370,7 @@ static int parse_option(const struct command_row *row, int argc, char **argv,
 	r->flags |= o->flag;
 	if (o->take == NULL || o->take(r, value))
 		return o->take == NULL || has_value ? 1 : 2;
-	fprintf(stderr,
-		"everleaf: %s: %s: found \"%s\", expected %s; see everleaf help %s\n",
-		row->word, o->word, value, o->value, row->word);
+	not_a_value(row, o, value);
 	return 0;
 }
 

@@ -322,13 +322,17 @@ static void check_program(struct config_reader *r, const config_setting_t *s,
 {
 	static const char *const of_hook[] = { "cleanup", "dialect",   "user",
 					       "timeout", "resolvers", "wait" };
+	enum { OF_RFC2136_TOO = 4 }; /* the first of them */
 	const char *dialect = dialect_words[c->dialect];
 	const config_setting_t *at = config_member(s, "dialect");
 
 	for (size_t i = 0; i < sizeof(of_hook) / sizeof(*of_hook); i++)
 		if (c->hook.n == 0 && config_member(s, of_hook[i]) != NULL)
 			config_error(r, config_member(s, of_hook[i]),
-				     "found no hook beside it, which it is for");
+				     "found no hook beside it, which it is for%s",
+				     c->server.at == 0 || i < OF_RFC2136_TOO
+					 ? ""
+					 : "; with rfc2136 it stands in that group");
 	if (c->cleanup.n > 0 && c->dialect != DIALECT_CERTBOT)
 		config_error(r, config_member(s, "cleanup"),
 			     "found a program of its own to clean up, which is for "

@@ -326,8 +326,13 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 	l = word[0] == '/' ? look(r, word) : look_in_path(r, word);
 	fault = program_fault(&l, false);
 	if (fault != NULL) {
-		config_error(r, at, "found the program \"%s\", expected one to run: %s",
-			     word, fault);
+		config_error(
+		    r, at, "found the program \"%s\", expected one to run: %s%s", word,
+		    fault,
+		    l.error == ENOENT && strchr(word, ' ') != NULL
+			? "; each argument is a string of its own, as in [ \"a\", "
+			  "\"b\" ]"
+			: "");
 		return false;
 	}
 	if (key.at != 0)

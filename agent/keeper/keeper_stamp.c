@@ -90,7 +90,8 @@ uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 	const struct spec *s = &k->start.spec;
 	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
 	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
-	AUTO_FREE char *full = xasprintf("live/%s/fullchain.pem", spec_text(s, c->name));
+	AUTO_FREE char *full =
+	    xasprintf("live/%s/fullchain.pem", spec_text(s, c->name));
 	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, STAMP_FORM));
 
 	h = stamp_of(k->root, full, h);

@@ -130,7 +130,9 @@ int keeper_txt(void *role, struct msg *m, struct err *e)
 	TRY(make_update(k, m, zone, &update, e));
 	TRY(find(k, challenge, &c, e));
 	if (c->zone.at != 0 && strcmp(keeper_text(k, c->zone), zone) != 0)
-		return err_set(e, ERR_PROTO, "not the zone of this challenge");
+		return err_set(e, ERR_PROTO,
+			       "%s is not the zone of this challenge, which is %s",
+			       zone, keeper_text(k, c->zone));
 	TRY(signer_for(k, c, &signer, e));
 	TRY(tsig_sign(&signer.key, clock_now(), &update, &mac, e));
 	msg_begin(m, KEEPER_TXT, id);

@@ -548,6 +548,16 @@ static const struct fake_row rows[] = {
 	  "\"[2001:db8::1]:53\"\n"
 	  "main.conf:4: certificates.a.example.challenge.rfc2136.wait: found \"2h\", "
 	  "expected a span from now to 1h\n" },
+	{ "a setting of rfc2136 beside it", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = {\n"
+	  "type = \"dns-01\"; rfc2136 = { server = \"::1\"; key_name = \"k\";\n"
+	  "key_file = \"/etc/everleaf/secret\"; };\n"
+	  "resolvers = \"::1\";\ntimeout = \"1m\"; }; };",
+	  "main.conf:5: certificates.a.example.challenge.timeout: found no hook beside "
+	  "it, which it is for\n"
+	  "main.conf:4: certificates.a.example.challenge.resolvers: found no hook "
+	  "beside "
+	  "it, which it is for; with rfc2136 it stands in that group\n" },
 	{ "an unknown dialect", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; challenge = { "
 	  "type = \"dns-01\"; hook = \"/bin/true\"; dialect = \"certbott\"; }; };",

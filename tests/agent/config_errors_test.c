@@ -340,6 +340,11 @@ static const struct fake_row rows[] = {
 	  "hooks = { name = \"x\"; run = [ \"none\", \"-t\" ]; };",
 	  "main.conf:1: hooks.x.run: found the program \"none\", expected one to run: "
 	  "No such file or directory\n" },
+	{ "a command line in one string", true,
+	  "hooks = { name = \"x\"; run = \"systemctl reload app\"; };",
+	  "main.conf:1: hooks.x.run: found the program \"systemctl reload app\", "
+	  "expected one to run: No such file or directory; each argument is a string "
+	  "of its own, as in [ \"a\", \"b\" ]\n" },
 	{ "a relative program", true, "hooks = { name = \"x\"; run = \"bin/true\"; };",
 	  "main.conf:1: hooks.x.run: found the program \"bin/true\", expected an "
 	  "absolute path\n" },

@@ -69,6 +69,8 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 		{ { "ca", "local", "sign", "/nowhere/r.csr" }, "/nowhere/r.csr" },
 		{ { "ca", "local", "revoke" }, "expected NAME init" },
 		{ { "ca", "local", "crl", "--reason", "11" }, "expected REASON" },
+		{ { "revoke", "www", "--reason", "boredom" },
+		  "(unspecified, keyCompromise," },
 		{ { "help", "nonsense" }, "there is no command \"nonsense\"" },
 		{ { "version", "x" }, "too many arguments" },
 	};

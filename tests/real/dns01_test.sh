@@ -312,7 +312,7 @@ test_a_key_that_is_not_known_is_told() {
 	head -c 32 /dev/urandom | base64 >dns/key
 	acme 'names = "*.example.org";'
 	expect 1 everleaf renew
-	says err "does not sign its reply with the key acme-key: BADSIG"
+	says err "does not sign its reply with the key acme-key: BADSIG: it has another secret"
 	shows_nothing 127.0.0.1 $txt
 }
 
