@@ -35,8 +35,8 @@ struct probe {
 	size_t n;
 };
 
-static int look(const struct probe *p, const struct probe_address *a,
-		uint8_t sha256[32], struct err *e)
+static int look(const struct probe *p, const struct probe_address *a, int but,
+		struct probe_leaf *leaf, struct err *e)
 {
 	int64_t until_ms = clock_boot_ms() + ATTEMPT_MS;
 	AUTO_FD int fd = -1;
@@ -45,12 +45,39 @@ static int look(const struct probe *p, const struct probe_address *a,
 		until_ms = p->until_ms;
 	TRY(probe_connect(a, until_ms, &fd, e));
 	TRY(probe_starttls(fd, p->request->proto, p->request->name, until_ms, e));
-	return probe_tls_leaf(p->ctx, fd, p->request->name, until_ms, sha256, e);
+	return probe_tls_leaf(p->ctx, fd, p->request->name, until_ms, but, leaf, e);
 }
 
 static bool same(const uint8_t a[32], const uint8_t b[32])
 {
 	return memcmp(a, b, 32) == 0;
+}
+
+static bool is_old(const struct probe *p, const uint8_t sha256[32])
+{
+	static const uint8_t none[32];
+
+	return !same(p->request->old, none) && same(p->request->old, sha256);
+}
+
+static bool is_ours(const struct probe *p, const uint8_t sha256[32])
+{
+	return same(p->request->wanted, sha256) || is_old(p, sha256);
+}
+
+/* A server may have a certificate for each kind of key, of which it shows one. */
+static int look_for_ours(const struct probe *p, const struct probe_address *a,
+			 uint8_t sha256[32], struct err *e)
+{
+	struct probe_leaf leaf, other;
+	struct err none;
+
+	TRY(look(p, a, 0, &leaf, e));
+	if (!is_ours(p, leaf.sha256) && leaf.kind != 0 &&
+	    look(p, a, leaf.kind, &other, &none) == 0 && is_ours(p, other.sha256))
+		leaf = other;
+	memcpy(sha256, leaf.sha256, sizeof(leaf.sha256));
+	return 0;
 }
 
 static void saw(struct face *f, enum probe_verdict verdict, const uint8_t seen[32],
@@ -77,7 +104,7 @@ static void look_once(const struct probe *p, struct face *f)
 	uint8_t sha256[32];
 	struct err e;
 
-	if (look(p, &f->address, sha256, &e) != 0) {
+	if (look_for_ours(p, &f->address, sha256, &e) != 0) {
 		if (cut_short(p, f))
 			return;
 		f->no_route = e.sysno == ENETUNREACH || e.sysno == EAFNOSUPPORT;
@@ -87,7 +114,7 @@ static void look_once(const struct probe *p, struct face *f)
 	f->no_route = false;
 	if (same(sha256, p->request->wanted))
 		f->rows++;
-	else if (!same(p->request->old, none) && same(sha256, p->request->old))
+	else if (is_old(p, sha256))
 		saw(f, PROBE_OLD, sha256, "the certificate from before");
 	else
 		saw(f, PROBE_OTHER, sha256, "some other certificate");

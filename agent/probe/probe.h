@@ -5,7 +5,9 @@
  * most 8), each within 5 s; nothing is verified but the leaf's SHA-256. An endpoint is NEW
  * when every address showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are
  * repeated every 200 ms until that is so or the deadline has passed, because a server
- * takes its time to let old workers go. Then the address that was last seen worst decides:
+ * takes its time to let old workers go. One that shows another leaf than ours is asked for
+ * what it has for keys of another kind: so both certificates of a server with one of ECDSA and
+ * one of RSA can be proven. Then the address that was last seen worst decides:
  * DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
  * without) is left out if another one can be judged.
  *

@@ -81,17 +81,19 @@ static int shake_hands(SSL *ssl, int fd, int64_t until_ms, struct err *e)
 	}
 }
 
-static int digest(const SSL *ssl, uint8_t sha256[32], struct err *e)
+static int read_leaf(const SSL *ssl, struct probe_leaf *out, struct err *e)
 {
 	X509 *leaf = SSL_get0_peer_certificate(ssl);
+	const EVP_PKEY *key = leaf == NULL ? NULL : X509_get0_pubkey(leaf);
 	unsigned len;
 
-	if (leaf == NULL || X509_digest(leaf, EVP_sha256(), sha256, &len) != 1)
+	if (leaf == NULL || X509_digest(leaf, EVP_sha256(), out->sha256, &len) != 1)
 		return err_set(e, ERR_NET, "the server has shown no certificate");
+	out->kind = key == NULL ? 0 : EVP_PKEY_get_base_id(key);
 	return 0;
 }
 
-static int leaf_of(SSL *ssl, int fd, int64_t until_ms, uint8_t sha256[32],
+static int leaf_of(SSL *ssl, int fd, int64_t until_ms, struct probe_leaf *out,
 		   struct err *e)
 {
 	struct told told = { false, 0 };
@@ -101,7 +103,7 @@ static int leaf_of(SSL *ssl, int fd, int64_t until_ms, uint8_t sha256[32],
 	rc = shake_hands(ssl, fd, until_ms, e);
 	if (rc < 0 && !told.wants_ours)
 		return rc;
-	TRY(digest(ssl, sha256, e));
+	TRY(read_leaf(ssl, out, e));
 	if (rc == 0)
 		(void)SSL_shutdown(ssl); /* close_notify; we do not wait for theirs */
 	ERR_clear_error();
@@ -116,14 +118,39 @@ static int begin(SSL_CTX *ctx, int fd, const char *name, SSL **ssl, struct err *
 	return key_openssl_err(e, ERR_SYS, "TLS");
 }
 
-int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms,
-		   uint8_t sha256[32], struct err *e)
+/* What certificate a server shows goes by the signatures that we say we understand. */
+static bool take_all_but(SSL *ssl, int kind)
+{
+	static const struct {
+		int but;
+		const char *take;
+	} rows[] = {
+		{ EVP_PKEY_EC,
+		  "RSA-PSS+SHA256:RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:"
+		  "RSA+SHA384:RSA+SHA512:ed25519" },
+		{ EVP_PKEY_RSA, "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:ed25519" },
+		{ EVP_PKEY_ED25519,
+		  "ECDSA+SHA256:ECDSA+SHA384:ECDSA+SHA512:RSA-PSS+SHA256:"
+		  "RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:"
+		  "RSA+SHA512" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (rows[i].but == kind)
+			return SSL_set1_sigalgs_list(ssl, rows[i].take) == 1;
+	return kind == 0;
+}
+
+int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms, int but,
+		   struct probe_leaf *out, struct err *e)
 {
 	SSL *ssl;
 	int rc = begin(ctx, fd, name, &ssl, e);
 
+	if (rc == 0 && !take_all_but(ssl, but))
+		rc = err_set(e, ERR_SYS, "no TLS without keys of kind %d", but);
 	if (rc == 0)
-		rc = leaf_of(ssl, fd, until_ms, sha256, e);
+		rc = leaf_of(ssl, fd, until_ms, out, e);
 	SSL_free(ssl);
 	return rc;
 }

@@ -11,13 +11,19 @@ struct err;
 /* TLS 1.2 and later, nothing verified, nothing remembered. The caller frees *ctx. */
 int probe_tls_new(SSL_CTX **ctx, struct err *e);
 
+struct probe_leaf {
+	uint8_t sha256[32];
+	int kind; /* of its key: EVP_PKEY_EC and such */
+};
+
 /*
- * One handshake on `fd`, with SNI if `name` is a DNS name. `sha256` of the leaf. A server
- * that ends it only because it wants a certificate of ours has shown its own, and that
- * counts. ERR_NET. SIGPIPE must be ignored.
+ * One handshake on `fd`, with SNI if `name` is a DNS name. The leaf that is shown to who
+ * takes none with a key of the kind `but` (0: takes all). A server that ends it only because
+ * it wants a certificate of ours has shown its own, and that counts. ERR_NET. SIGPIPE must
+ * be ignored.
  */
-int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms,
-		   uint8_t sha256[32], struct err *e);
+int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms, int but,
+		   struct probe_leaf *out, struct err *e);
 
 /* All that a server shows. */
 struct probe_shown {

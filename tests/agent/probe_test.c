@@ -133,6 +133,41 @@ static void each_server_gets_its_verdict(void **state)
 	}
 }
 
+/* Who has two is asked for both, and no third is taken for ours. */
+static void a_server_may_have_a_certificate_for_each_kind_of_key(void **state)
+{
+	static const struct {
+		enum who wanted, old;
+		enum probe_verdict verdict;
+		enum who seen;
+		int tls_max;
+	} rows[] = {
+		{ OF_ED25519, BEFORE, PROBE_NEW, OF_ED25519, TLS1_3_VERSION },
+		{ OF_ED25519, BEFORE, PROBE_NEW, OF_ED25519, TLS1_2_VERSION },
+		{ STRANGE, BEFORE, PROBE_NEW, STRANGE, TLS1_3_VERSION },
+		{ WANTED, OF_ED25519, PROBE_OLD, OF_ED25519, TLS1_3_VERSION },
+		{ WANTED, BEFORE, PROBE_OTHER, STRANGE, TLS1_3_VERSION },
+	};
+	const struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct server s = { .tls_max = rows[i].tls_max, .has_ed25519 = true };
+		struct probe_request r;
+		struct probe_result got;
+
+		server_start(&s, b->ids, shows_strange);
+		r = server_ask(b, &s, rows[i].verdict == PROBE_NEW ? 5000 : 0);
+		memcpy(r.wanted, b->ids[rows[i].wanted].sha256, sizeof(r.wanted));
+		memcpy(r.old, b->ids[rows[i].old].sha256, sizeof(r.old));
+		probe_endpoint(&r, &got);
+		server_stop(&s);
+		print_message("row %zu: %s: %s\n", i, probe_word(got.verdict),
+			      got.detail);
+		server_expect(&got, rows[i].verdict, "");
+		assert_memory_equal(got.seen, b->ids[rows[i].seen].sha256, 32);
+	}
+}
+
 static void a_verdict_takes_no_longer_than_the_deadline(void **state)
 {
 	const struct bench *b = *state;
@@ -362,6 +397,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_server_gets_its_verdict),
+		cmocka_unit_test(a_server_may_have_a_certificate_for_each_kind_of_key),
 		cmocka_unit_test(a_verdict_takes_no_longer_than_the_deadline),
 		cmocka_unit_test(without_a_deadline_one_handshake_decides),
 		cmocka_unit_test(nobody_there_is_down),

@@ -25,7 +25,8 @@ static void identity_make(struct identity *id, int number)
 {
 	X509_NAME *name;
 
-	id->key = EVP_EC_gen("P-256");
+	id->key = number == OF_ED25519 ? EVP_PKEY_Q_keygen(NULL, NULL, "ED25519")
+				       : EVP_EC_gen("P-256");
 	id->cert = X509_new();
 	assert_non_null(id->key);
 	assert_non_null(id->cert);
@@ -37,7 +38,8 @@ static void identity_make(struct identity *id, int number)
 				   (const unsigned char *)"probe", -1, -1, 0);
 	X509_set_issuer_name(id->cert, name);
 	X509_set_pubkey(id->cert, id->key);
-	assert_true(X509_sign(id->cert, id->key, EVP_sha256()) > 0);
+	assert_true(X509_sign(id->cert, id->key,
+			      number == OF_ED25519 ? NULL : EVP_sha256()) > 0);
 	assert_int_equal(X509_digest(id->cert, EVP_sha256(), id->sha256, NULL), 1);
 }
 
@@ -109,6 +111,10 @@ static SSL_CTX *server_context(const struct server *s, const struct identity *id
 	} else {
 		SSL_CTX_set_tlsext_servername_callback(ctx, chosen_by_sni);
 		SSL_CTX_set_tlsext_servername_arg(ctx, (void *)(uintptr_t)s->ids);
+	}
+	if (s->has_ed25519) {
+		SSL_CTX_use_certificate(ctx, s->ids[OF_ED25519].cert);
+		SSL_CTX_use_PrivateKey(ctx, s->ids[OF_ED25519].key);
 	}
 	if (s->tls_max != 0)
 		SSL_CTX_set_max_proto_version(ctx, s->tls_max);

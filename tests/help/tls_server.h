@@ -18,6 +18,7 @@ enum who {
 	WANTED,
 	BEFORE,
 	STRANGE,
+	OF_ED25519, /* the others' keys are of P-256 */
 	WHOS,
 };
 
@@ -27,7 +28,7 @@ struct identity {
 	uint8_t sha256[32];
 };
 
-/* Three certificates: the one we want, the one before, and another. */
+/* The certificate that we want, the one before, and others. */
 struct bench {
 	struct identity ids[WHOS];
 };
@@ -42,6 +43,7 @@ struct server {
 	int64_t since_ms;  /* when it began; in the child */
 	const char *talk;  /* for serve(); what it says */
 	int tls_max;       /* 0: the latest */
+	bool has_ed25519;  /* besides what it shows, for who takes no P-256 */
 	bool wants_client; /* a certificate of the client, or no service */
 	bool anywhere;     /* listen on all of 127/8, not on 127.0.0.1 alone */
 };

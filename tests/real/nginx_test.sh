@@ -62,6 +62,30 @@ test_a_server_that_reads_the_live_folder_takes_each_generation() {
 	all_workers_serve "$(live_leaf www)"
 }
 
+# Most clients are shown the ECDSA one.
+test_both_certificates_of_a_server_are_proven() {
+	local of
+	config <<-C
+	certificates = ( { name = "ec"; names = "localhost"; issuer = "local"; },
+		{ name = "rsa"; names = "localhost"; issuer = "local"; key = "rsa-2048"; } );
+	C
+	expect 0 everleaf renew
+	start_nginx "$dir/state/live/ec/fullchain.pem" "$dir/state/live/ec/privkey.pem"
+	sed -i "s|\(ssl_certificate.*live/\)ec\(/.*\)|&\n\1rsa\2|" nginx.conf
+	nginx -s reload -c "$dir/nginx.conf" -p "$dir"
+	config <<-C
+	defaults = { issuer = "local"; hooks = "nginx"; probe = "127.0.0.1:$port"; };
+	certificates = ( { name = "ec"; names = "localhost"; },
+		{ name = "rsa"; names = "localhost"; key = "rsa-2048"; } );
+	hooks = ( $(nginx_hook_config) );
+	C
+	expect 0 everleaf renew --force --all
+	for of in 0 1; do
+		is "2 new" "$(everleaf status --json | json certificates.$of.generation) $(
+			everleaf status --json | json certificates.$of.served.0.verdict)"
+	done
+}
+
 test_a_client_that_trusts_the_root_verifies_the_chain() {
 	nginx_with 'intermediate = true;'
 	expect 0 everleaf renew
