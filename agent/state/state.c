@@ -184,13 +184,16 @@ static char *immutable_uri(const char *path)
 	return xstrdup(out.data);
 }
 
-/* Who has the file open to write has this beside it, and who reads makes it: on a disk
- * that is full or read-only nobody can. */
+/* Who has the file open to write has an index beside it, at least so long, and who reads
+ * makes it: on a disk that is full or read-only nobody can, and its beginning may be left. */
+#define INDEX_BYTES 32768
+
 static bool has_index(const char *path)
 {
 	AUTO_FREE char *index = xasprintf("%s-shm", path);
+	struct stat st;
 
-	return access(index, F_OK) == 0;
+	return stat(index, &st) == 0 && st.st_size >= INDEX_BYTES;
 }
 
 /* How SQLite says that it could not make it: no right, no room, a disk that fails. */

@@ -130,6 +130,18 @@ test_a_disk_without_inodes_orders_nothing() {
 	heals
 }
 
+# An index of the database that was begun there is no agent's.
+test_what_is_known_is_shown_on_a_full_disk() {
+	local what
+	tmpfs state size=4m
+	www
+	expect 0 everleaf renew
+	fill state 0
+	for what in "status" "status --check" plan history crl; do
+		expect 0 everleaf $what
+	done
+}
+
 test_a_full_folder_of_a_file_orders_nothing() {
 	tmpfs tls size=512k
 	www
