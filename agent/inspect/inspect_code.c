@@ -43,10 +43,12 @@ static const struct row {
 				"have clients trust this very certificate, or get one "
 				"from a CA" },
 	[FOUND_LEAF_ALONE] = { "leaf-alone", WEIGHT_NOTE,
-			       "a server needs the chain as well (fullchain.pem)" },
+			       "a server needs the chain as well (fullchain.pem), "
+			       "unless a root has issued it" },
 	[FOUND_CHAIN_INCOMPLETE] = { "chain-incomplete", WEIGHT_ERROR,
 				     "append the certificate of that issuer, as the CA "
-				     "gave it with this one" },
+				     "gave it with this one; if it is a root, name its "
+				     "file, too" },
 	[FOUND_CHAIN_ORDER] = { "chain-order", WEIGHT_WARNING,
 				"put the leaf first and each issuer after what it has "
 				"signed" },
