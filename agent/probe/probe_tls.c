@@ -134,11 +134,14 @@ static bool take_all_but(SSL *ssl, int kind)
 		  "RSA-PSS+SHA384:RSA-PSS+SHA512:RSA+SHA256:RSA+SHA384:"
 		  "RSA+SHA512" },
 	};
+	const char *take = NULL;
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
 		if (rows[i].but == kind)
-			return SSL_set1_sigalgs_list(ssl, rows[i].take) == 1;
-	return kind == 0;
+			take = rows[i].take;
+	if (take == NULL)
+		return kind == 0;
+	return SSL_set1_sigalgs_list(ssl, (char *)(uintptr_t)take) == 1;
 }
 
 int probe_tls_leaf(SSL_CTX *ctx, int fd, const char *name, int64_t until_ms, int but,
