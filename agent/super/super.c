@@ -254,8 +254,11 @@ static bool start_over(struct super *s, int status)
 static uint64_t draw(void)
 {
 	uint64_t run;
-	const ssize_t n = getrandom(&run, sizeof(run), 0);
+	ssize_t n;
 
+	do /* while the host starts it waits, and may be interrupted */
+		n = getrandom(&run, sizeof(run), 0);
+	while (n < 0 && errno == EINTR);
 	assert(n == (ssize_t)sizeof(run)); /* so few bytes never fail, getrandom(2) */
 	return run;
 }

@@ -175,7 +175,9 @@ static const char *look(const struct alloc *a, const struct alloc_case *c, int s
 	if (check_cut(c->run, w, why) != NULL)
 		return why;
 	return look_next(c->run, w, before, status != 0,
-			 status == 0 && !c->run->daemon ? CHECK_WHOLE : 0, why);
+			 (status == 0 && !c->run->daemon ? CHECK_WHOLE : 0) |
+			     CHECK_FAILED,
+			 why);
 }
 
 static void report(const struct alloc *a, const struct alloc_case *c,

@@ -26,6 +26,7 @@ struct work {
 
 static int issue(const struct work *w, struct err *e)
 {
+	static const char *const files[] = { "cert.pem", "fullchain.pem" };
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	AUTO_KEY EVP_PKEY *key = NULL;
 	uint64_t number = 0;
@@ -35,8 +36,10 @@ static int issue(const struct work *w, struct err *e)
 	TRY(generation_begin(&g, w->s->fd, "web", e));
 	TRY(generation_add(&g, "privkey.pem", w->set->key.data, w->set->key.len,
 			   &w->access, e));
-	TRY(generation_add(&g, "cert.pem", w->set->cert.data, w->set->cert.len,
-			   &(struct file_access){ FILE_KEEP, FILE_KEEP, 0644 }, e));
+	for (size_t i = 0; i < sizeof(files) / sizeof(*files); i++)
+		TRY(generation_add(&g, files[i], w->set->cert.data, w->set->cert.len,
+				   &(struct file_access){ FILE_KEEP, FILE_KEEP, 0644 },
+				   e));
 	TRY(generation_keep(&g, &number, e));
 	TRY(generation_live(w->s->fd, "web", number, e));
 	return pending_drop(w->s->fd, "web", false, e);
