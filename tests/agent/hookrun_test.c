@@ -197,7 +197,8 @@ static void a_run_outlives_its_snapshot(void **state)
 	world_open(&w);
 	world_open(&next);
 	add_sh(&w, "h", "sleep 0.2; echo still here; exit 5", 30);
-	add_sh(&w, "gone", "sleep 0.4; exit 6", 30);
+	/* The later one, on a busy host, too. */
+	add_sh(&w, "gone", "sleep 2; exit 6", 30);
 	add_sh(&next, "new", "exit 0", 30);
 	add_sh(&next, "h", "exit 0", 30);
 	world_start(&w);
