@@ -3,6 +3,7 @@
 #include "agent/super/super_enrol.h"
 #include "agent/super/super_hook.h"
 #include "agent/super/super_lint.h"
+#include "agent/super/super_responder.h"
 
 #include <assert.h>
 #include <errno.h>

@@ -12,6 +12,7 @@
 #include "agent/role/messages.h"
 #include "agent/super/hookrun.h"
 #include "agent/super/super.h"
+#include "agent/super/super_responder.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"

@@ -1,3 +1,5 @@
+#include "agent/super/super_responder.h"
+
 #include <limits.h>
 #include <stdlib.h>
 #include <unistd.h>

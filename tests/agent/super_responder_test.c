@@ -17,6 +17,7 @@
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
 #include "agent/super/super.h"
+#include "agent/super/super_responder.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"

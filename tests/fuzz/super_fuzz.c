@@ -17,6 +17,7 @@
 #include "agent/super/super_enrol.h"
 #include "agent/super/super_hook.h"
 #include "agent/super/super_lint.h"
+#include "agent/super/super_responder.h"
 #include "base/clock.h"
 #include "tests/agent/home.h"
 #include "tests/fuzz/enrol.h"
