@@ -4,6 +4,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
@@ -31,12 +32,10 @@ static int read_start(struct role_start *s, struct err *e)
 	struct msg *m = &s->msg;
 
 	TRY(msg_recv(ROLE_FD_SUPERVISOR, m, e));
-	if (m->type != ROLE_START)
-		return err_set(e, ERR_PROTO,
-			       "message %u before the start: the supervisor is of "
-			       "another version, restart everleaf",
-			       m->type);
-	TRY(role_same_version(msg_get_str(m), "the supervisor", "this role", e));
+	/* The supervisor says so, once for all of its roles. */
+	if (m->type != ROLE_START ||
+	    role_same_version(msg_get_str(m), "the supervisor", "this role", e) < 0)
+		_exit(EXIT_OTHER);
 	request_get(m, &s->request);
 	s->host_id = msg_get_str(m);
 	s->store = msg_get_u64(m);

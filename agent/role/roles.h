@@ -59,6 +59,7 @@ enum role {
 #define EXIT_LOCKED  3
 #define EXIT_NO_NAME 4
 #define EXIT_SANDBOX 70 /* a role could not begin */
+#define EXIT_OTHER   71 /* ... for its supervisor is of another version */
 #define EXIT_AGAIN   75 /* a role lost its peer: start both again */
 
 struct role_start {

@@ -221,7 +221,7 @@ static int turn(struct super *s, int sigfd)
 			if ((role == ROLE_RESPONDER || role == ROLE_ALPN) && ended >= 0)
 				super_responder_ended(s, ended);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128 &&
-			    ended != EXIT_AGAIN)
+			    ended != EXIT_AGAIN && !s->replaced)
 				log_warn("the %s ended with status %d", role_name(role),
 					 ended);
 		}
@@ -235,7 +235,7 @@ static bool start_over(struct super *s, int status)
 {
 	if (status < 128 && status != EXIT_AGAIN)
 		return false;
-	if (s->stopping)
+	if (s->stopping || s->replaced)
 		return false;
 	if (clock_boot_ms() - s->restarted_ms > ROLE_QUIET_MS)
 		s->restarts = 0;
@@ -284,7 +284,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 		super_responder_ended(s, status);
 		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));
-	return status >= 128 || status == EXIT_AGAIN ? EXIT_FAILURE : status;
+	return status >= EXIT_SANDBOX ? EXIT_FAILURE : status;
 }
 
 /* -- beginning -- */
@@ -418,7 +418,7 @@ static int run(struct super *s, struct err *e)
 	if (status == EXIT_SUCCESS)
 		super_release(s);
 	hookruns_free(s->hooks);
-	return status;
+	return s->replaced ? EXIT_FAILURE : status;
 }
 
 static void finish(struct super *s)

@@ -39,6 +39,7 @@
 
 struct err;
 struct hookruns;
+struct super;
 
 #define SUPER_RESTARTS 3  /* in a row */
 #define SUPER_PROCS    80 /* agent, keeper, responder, workers, and some that end */
@@ -62,6 +63,7 @@ enum super_wish {
 
 struct super_proc {
 	enum role role;
+	struct super *super;    /* borrowed */
 	struct spawned process; /* pidfd -1: free */
 	int sock;               /* owned */
 };
@@ -103,6 +105,7 @@ struct super {
 	int64_t restarted_ms;    /* clock_boot_ms() of the last */
 	bool cut; /* begun again, or the run before did not end in good order */
 	bool is_daemon;
+	bool replaced;    /* by programs of another version: see super_not_begun() */
 	bool look;        /* WISH_LOOK was granted last, among others */
 	unsigned wishes;  /* enum super_wish, not granted yet */
 	int64_t peace_ms; /* until then nothing but WISH_END is granted */

@@ -336,6 +336,8 @@ int super_configure(struct super *s, int *snapshot, struct spec *spec, struct er
 		globfree(&a.found);
 	free(a.pattern);
 	super_end_role(a.proc, clock_boot_ms() + SUPER_STOP_MS);
+	if (s->replaced)
+		return err_set(e, ERR_SYS, "%s: not read; nothing was done", s->path);
 	if (rc == ERR_NET) /* the role has said what is wrong, and ended */
 		return err_set(e, ERR_CONFIG, "%s: not valid; nothing was done",
 			       s->path);

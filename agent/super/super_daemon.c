@@ -10,6 +10,7 @@
 #include "agent/role/control.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/role/version.h"
 #include "agent/super/hookrun.h"
 #include "agent/super/super.h"
 #include "agent/super/super_responder.h"
@@ -65,6 +66,18 @@ void super_heed(struct super *s, int sigfd)
 		}
 		s->wishes |= wish;
 	}
+}
+
+void super_not_begun(struct super *s)
+{
+	if (s->replaced)
+		return;
+	s->replaced = true;
+	s->wishes |= WISH_END;
+	log_error("the programs of everleaf were replaced by others while this one, of "
+		  "version " EVERLEAF_VERSION
+		  ", runs: it ends, and has to be started again");
+	super_notify_stopping();
 }
 
 /* -- beginning -- */
@@ -150,6 +163,8 @@ static bool reload(struct super *s)
 		return true;
 	}
 	drop_next(s);
+	if (s->replaced)
+		return false;
 	super_notify_refused();
 	log_error("%s; the configuration that was there before stays in force", e.text);
 	return false;
@@ -157,6 +172,8 @@ static bool reload(struct super *s)
 
 int64_t super_grant_ms(const struct super *s)
 {
+	if ((s->wishes & WISH_END) != 0 && !s->stopping)
+		return 0;
 	return s->wishes == 0 || s->stopping || s->asked.begun ? INT64_MAX
 							       : s->peace_ms;
 }

@@ -15,6 +15,13 @@ struct super;
 int super_signals(struct err *e);
 void super_heed(struct super *s, int sigfd);
 
+/*
+ * A role could not begin, for the programs on disk are of another version than we: an upgrade
+ * has replaced them. What is begun from now on would fail as well, for ever. So the run ends
+ * in good order, and with 1, by which a service manager starts the new version.
+ */
+void super_not_begun(struct super *s);
+
 /* super_store() of the daemon: a run that ends by itself is waited for. ERR_BUSY: another
  * agent answers. 0 without s->lock: asked to end meanwhile. */
 int super_daemon_store(struct super *s, int sigfd, struct err *e);

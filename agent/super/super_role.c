@@ -1,14 +1,18 @@
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include "agent/role/log.h"
 #include "agent/super/super.h"
+#include "agent/super/super_daemon.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -162,6 +166,7 @@ int super_start(struct super *s, enum role role, const struct super_fds *fds,
 	TRY(send_start(s, role, ours, e));
 	TRY(spawn(run_child, &c, &p->process, e));
 	p->role = role;
+	p->super = s;
 	p->sock = take_fd(&ours);
 	*proc = p;
 	return 0;
@@ -188,6 +193,18 @@ static void release(struct super_proc *p)
 	p->process.pidfd = -1;
 }
 
+/* What we run was removed, or there is another file in its place. */
+static bool is_replaced(void)
+{
+	char path[PATH_MAX] = "";
+	struct stat ours, there;
+
+	return stat("/proc/self/exe", &ours) == 0 &&
+	       readlink("/proc/self/exe", path, sizeof(path) - 1) > 0 &&
+	       (stat(path, &there) < 0 || there.st_ino != ours.st_ino ||
+		there.st_dev != ours.st_dev);
+}
+
 int super_reap(struct super_proc *p)
 {
 	siginfo_t info = { .si_pid = 0 };
@@ -207,6 +224,8 @@ int super_reap(struct super_proc *p)
 			      : "");
 		status += 128;
 	}
+	if (status == EXIT_OTHER || (status == EXIT_SANDBOX && is_replaced()))
+		super_not_begun(p->super);
 	release(p);
 	return status;
 }

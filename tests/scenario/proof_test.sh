@@ -182,4 +182,55 @@ test_nobody_wakes_between_two_looks() {
 	stop_agent
 }
 
+# The programs in a folder of their own, where they can be replaced.
+own_programs() {
+	mkdir bin
+	cp "$BUILD"/everleaf "$BUILD"/everleaf-* bin
+	BUILD=$dir/bin
+}
+
+# As a package does it: each by a new file, of the same version or another.
+replaced() { # [VERSION]
+	local program version=$(everleaf version | sed -n '1s/everleaf //p')
+	for program in bin/everleaf*; do
+		LC_ALL=C sed "s/${version//./\\.}/${1-$version}/g" "$program" >new
+		chmod 755 new
+		mv new "$program"
+	done
+	is "everleaf ${1-$version}" "$(everleaf version | head -n 1)"
+}
+
+test_the_next_version_takes_over_once_a_role_of_it_was_needed() {
+	local got=0
+	own_programs
+	served
+	replaced 9.8.7
+	wait $run || got=$?
+	is "1 1" "$got $(said_times "were replaced")"
+	is "0 0" "$(said_times "starting again") $(stat -c %s state/lock)"
+	[ ! -e run/agent.sock ]
+	start_agent
+	until_true 60 agent_runs
+	kill -HUP $run # with what it is now
+	until_true 60 said "taken up"
+	until_true 60 is_seen new ok
+	is 0 "$(events www not-served)"
+	nothing_is_new
+	stop_agent
+}
+
+test_the_same_version_in_its_place_is_gone_on_with() {
+	own_programs
+	served
+	replaced
+	kill -HUP $run
+	until_true 60 said "taken up"
+	kill -KILL "$(role agent)"
+	until_true 60 said "starting again"
+	until_true 60 agent_runs
+	until_true 60 is_seen new ok
+	is "0 0" "$(said_times "were replaced") $(events www not-served)"
+	stop_agent
+}
+
 run_tests "$@"
