@@ -59,10 +59,31 @@ const char *http_header(const struct http_reply *reply, const char *name,
 	return NULL;
 }
 
+int64_t http_date(const struct http_reply *reply)
+{
+	const char *value = http_header(reply, "date", NULL);
+	const time_t at = value == NULL ? -1 : curl_getdate(value, NULL);
+
+	return at < 0 ? 0 : at;
+}
+
+/* A date is one by the server's clock, and its answer says how late it is there: ours may be
+ * another. */
+static int64_t ms_until(int64_t at, const struct http_reply *reply)
+{
+	const int64_t there = http_date(reply);
+	const int64_t from = there == 0 ? clock_now() : there;
+
+	if (at <= from)
+		return 0;
+	return at - from > INT64_MAX / 1000 ? INT64_MAX : (at - from) * 1000;
+}
+
 int64_t http_retry_at_ms(const struct http_reply *reply, int64_t max_s)
 {
 	const char *value = http_header(reply, "retry-after", NULL);
-	int64_t now = clock_now_ms(), at;
+	const int64_t now = clock_now_ms();
+	int64_t at, wait;
 	uint64_t seconds;
 
 	if (value == NULL)
@@ -75,16 +96,8 @@ int64_t http_retry_at_ms(const struct http_reply *reply, int64_t max_s)
 	at = curl_getdate(value, NULL);
 	if (at < 0)
 		return 0;
-	at = at > INT64_MAX / 1000 ? INT64_MAX : at * 1000;
-	return at < now ? now : at > now + max_s * 1000 ? now + max_s * 1000 : at;
-}
-
-int64_t http_date(const struct http_reply *reply)
-{
-	const char *value = http_header(reply, "date", NULL);
-	const time_t at = value == NULL ? -1 : curl_getdate(value, NULL);
-
-	return at < 0 ? 0 : at;
+	wait = ms_until(at, reply);
+	return now + (wait > max_s * 1000 ? max_s * 1000 : wait);
 }
 
 void http_reply_done(struct http_reply *reply)

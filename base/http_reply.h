@@ -23,7 +23,8 @@ const char *http_header(const struct http_reply *reply, const char *name,
 			const char *after);
 
 /* When Retry-After (RFC 9110 10.2.3: seconds or a date) says to come back, Unix
- * milliseconds, between now and now + `max_s`; 0 if there is none that can be read. */
+ * milliseconds, between now and now + `max_s`; 0 if there is none that can be read. A date
+ * is taken as so long after that of the answer (http_date()), where it has one. */
 int64_t http_retry_at_ms(const struct http_reply *reply, int64_t max_s);
 
 /* When the server says that it answered (RFC 9110 6.6.1), Unix seconds; 0: it does not. */

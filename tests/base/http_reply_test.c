@@ -102,6 +102,40 @@ static void retry_after_is_seconds_or_a_date_and_never_far_away(void **state)
 	clock_fake(0);
 }
 
+/* Of a host whose clock is an hour behind, an hour ahead, or where nothing is said of it. */
+static void a_date_to_come_back_at_is_one_by_the_clock_of_the_server(void **state)
+{
+	static const struct {
+		const char *date, *value;
+		int64_t at_s;
+	} rows[] = {
+		{ "Fri, 15 Jan 2027 09:00:00 GMT", "Fri, 15 Jan 2027 09:01:00 GMT",
+		  60 },
+		{ "Fri, 15 Jan 2027 07:00:00 GMT", "Fri, 15 Jan 2027 07:01:00 GMT",
+		  60 },
+		{ "Fri, 15 Jan 2027 09:00:00 GMT", "Fri, 15 Jan 2027 08:01:00 GMT", 0 },
+		{ "Fri, 15 Jan 2027 09:00:00 GMT", "Mon, 18 Jan 2027 09:00:00 GMT",
+		  MAX },
+		{ "Fri, 15 Jan 2027 09:00:00 GMT", "60", 60 },
+		{ "soon", "Fri, 15 Jan 2027 08:01:00 GMT", 60 },
+	};
+
+	(void)state;
+	clock_fake(NOW);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO_HTTP_REPLY struct http_reply r = { 0 };
+
+		buf_puts(&r.headers, "date: ");
+		buf_add(&r.headers, rows[i].date, strlen(rows[i].date) + 1);
+		buf_puts(&r.headers, "retry-after: ");
+		buf_add(&r.headers, rows[i].value, strlen(rows[i].value) + 1);
+		if (http_retry_at_ms(&r, MAX) != (NOW + rows[i].at_s) * 1000)
+			fail_msg("%s of %s: %lld", rows[i].value, rows[i].date,
+				 (long long)http_retry_at_ms(&r, MAX));
+	}
+	clock_fake(0);
+}
+
 static void a_date_is_what_can_be_read_as_one(void **state)
 {
 	static const struct {
@@ -130,6 +164,8 @@ int main(void)
 		cmocka_unit_test(a_header_is_found_whatever_its_case_and_spaces),
 		cmocka_unit_test(a_line_that_is_no_header_is_left_out),
 		cmocka_unit_test(retry_after_is_seconds_or_a_date_and_never_far_away),
+		cmocka_unit_test(
+		    a_date_to_come_back_at_is_one_by_the_clock_of_the_server),
 		cmocka_unit_test(a_date_is_what_can_be_read_as_one),
 	};
 
