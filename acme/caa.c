@@ -115,10 +115,16 @@ static bool permits(const char *at, const struct caa_asked *asked)
 
 /* -- all of them -- */
 
+/* The tags that are registered (IANA, PKIX parameters): what they say is of other things than
+ * a server's name, and which of them a CA knows it knows best. */
 static bool is_known(const struct caa *c)
 {
-	return strcmp(c->tag, "issue") == 0 || strcmp(c->tag, "issuewild") == 0 ||
-	       strcmp(c->tag, "iodef") == 0;
+	static const char *const tags[] = { "issue",        "issuewild",
+					    "iodef",        "issuemail",
+					    "contactemail", "contactphone",
+					    "issuevmc",     NULL };
+
+	return names(c->tag, strlen(c->tag), tags);
 }
 
 /* What the records do allow, for people. */
