@@ -107,7 +107,7 @@ static int exchange(struct acme *a, const struct http_request *request,
 
 static int judge(const struct acme_reply *reply, struct err *e)
 {
-	if (is_fine(reply))
+	if (is_fine(reply) && !problem_is_page(reply->doc, &reply->http.body))
 		return 0;
 	return problem_err(e, reply->http.status, reply->doc, &reply->http.body,
 			   reply->retry_at_ms);

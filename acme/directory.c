@@ -80,8 +80,10 @@ static bool is_elsewhere(const struct acme_reply *reply, int rc)
 {
 	const long status = reply->http.status;
 
-	return rc == 0 ? reply->doc == NULL
-		       : rc == ERR_PROTO && (status == 404 || status / 100 == 3);
+	if (status / 100 == 2)
+		return rc == ERR_NET || (rc == 0 && reply->doc == NULL);
+	return (rc == ERR_PROTO || rc == ERR_NET) &&
+	       (status == 404 || status / 100 == 3);
 }
 
 static int64_t clock_ahead(const struct acme_reply *reply)

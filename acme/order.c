@@ -197,7 +197,8 @@ static int order_begin(struct order *o, struct err *e)
 	rc = order_read(o, e);
 	if (rc == 0 && (o->status != ORDER_INVALID || o->polls > 0))
 		return 0;
-	if (rc != 0 && (rc == ERR_LATER || o->last.http.status / 100 != 4))
+	if (rc != 0 &&
+	    (rc == ERR_LATER || rc == ERR_NET || o->last.http.status / 100 != 4))
 		return rc;
 	free(TAKE(o->url));
 	return order_create(o, e);

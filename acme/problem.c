@@ -1,5 +1,6 @@
 #include "acme/problem.h"
 
+#include <ctype.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -125,23 +126,45 @@ static int fill(struct err *e, enum err_code code, int64_t retry_at_ms,
 	return err_later(e, retry_at_ms, "%s", said);
 }
 
-int problem_err(struct err *e, long status, const struct doc *doc,
-		const struct buf *page, int64_t retry_at_ms)
+bool problem_is_page(const struct doc *doc, const struct buf *body)
 {
-	AUTO_BUF struct buf text = { 0 };
-	enum err_code code = code_of(doc);
+	size_t at = 0;
 
-	if (status == 429 || status == 503 || retry_at_ms != 0)
-		code = ERR_LATER;
-	else if (status >= 500)
-		code = ERR_NET;
-	else if (code == ERR_PROTO && (status == 401 || status == 403))
-		code = ERR_REFUSED;
+	while (at < body->len && isspace((unsigned char)body->data[at]) != 0)
+		at++;
+	return doc == NULL && at < body->len && body->data[at] == '<';
+}
+
+static enum err_code code_of_answer(long status, const struct doc *doc, bool page,
+				    int64_t retry_at_ms)
+{
+	const enum err_code code = code_of(doc);
+
+	if (status == 429 || retry_at_ms != 0 || (status == 503 && !page))
+		return ERR_LATER;
+	/* RFC 9110 15.5.9, RFC 8470 5.2: the same request may be sent again. */
+	if (status >= 500 || status == 408 || status == 425 || page)
+		return ERR_NET;
+	if (code == ERR_PROTO && (status == 401 || status == 403))
+		return ERR_REFUSED;
+	return code;
+}
+
+int problem_err(struct err *e, long status, const struct doc *doc,
+		const struct buf *body, int64_t retry_at_ms)
+{
+	const bool page = body != NULL && problem_is_page(doc, body);
+	AUTO_BUF struct buf text = { 0 };
+
 	describe_all(&text, doc);
-	if (doc == NULL && page != NULL)
-		text_escape(&text, page->data, page->len, DETAIL_MAX);
-	fill(e, code, retry_at_ms, &text);
-	return err_wrap(e, "the CA answers %ld", status);
+	if (doc == NULL && body != NULL)
+		text_escape(&text, body->data, body->len, DETAIL_MAX);
+	fill(e, code_of_answer(status, doc, page, retry_at_ms), retry_at_ms, &text);
+	return err_wrap(e,
+			page ? "the CA answers %ld with a page, as a proxy or a "
+			       "firewall does"
+			     : "the CA answers %ld",
+			status);
 }
 
 int problem_err_of(struct err *e, const struct doc *error)

@@ -80,6 +80,10 @@ static void the_type_says_what_the_scheduler_does(void **state)
 		{ 404, NULL, 0, ERR_PROTO },
 		{ 403, NULL, 0, ERR_REFUSED },
 		{ 302, NULL, 0, ERR_PROTO },
+		{ 408, NULL, 0, ERR_NET },
+		{ 425, NULL, 0, ERR_NET },
+		{ 408, T "malformed", 0, ERR_NET },
+		{ 408, NULL, NOW * 1000, ERR_LATER },
 	};
 
 	(void)state;
@@ -115,6 +119,40 @@ static void the_time_is_the_CAs_or_an_hour(void **state)
 	problem_err(&e, 429, NULL, NULL, 0);
 	assert_int_equal(e.retry_at_ms, (NOW + PROBLEM_LATER_S) * 1000);
 	clock_fake(0);
+}
+
+static void a_page_is_no_word_of_the_CA(void **state)
+{
+	static const struct {
+		long status;
+		const char *body;
+		int64_t retry_at_ms;
+		int code;
+	} rows[] = {
+		{ 200, "<html>Sign in</html>", 0, ERR_NET },
+		{ 302, "<html>moved</html>", 0, ERR_NET },
+		{ 400, "<html>The plain HTTP request</html>", 0, ERR_NET },
+		{ 401, "<!DOCTYPE html>", 0, ERR_NET },
+		{ 403, "\r\n\t <HTML>Access denied", 0, ERR_NET },
+		{ 404, "<?xml version=\"1.0\"?>", 0, ERR_NET },
+		{ 503, "<html>busy</html>", 0, ERR_NET },
+		{ 403, "<html>", NOW * 1000, ERR_LATER },
+		{ 429, "<html>", 0, ERR_LATER },
+		{ 503, "busy", 0, ERR_LATER },
+		{ 403, "Access denied", 0, ERR_REFUSED },
+		{ 403, "", 0, ERR_REFUSED },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		AUTO_BUF struct buf body = { 0 };
+		struct err e;
+
+		buf_puts(&body, rows[i].body);
+		problem_err(&e, rows[i].status, NULL, &body, rows[i].retry_at_ms);
+		if (e.code != rows[i].code)
+			fail_msg("%ld %s: %d", rows[i].status, rows[i].body, e.code);
+	}
 }
 
 /* "Retry-After: 0", or a date by another clock than ours. */
@@ -196,6 +234,7 @@ int main(void)
 		cmocka_unit_test(the_type_says_what_the_scheduler_does),
 		cmocka_unit_test(a_name_that_did_not_validate_may_do_so_later),
 		cmocka_unit_test(the_time_is_the_CAs_or_an_hour),
+		cmocka_unit_test(a_page_is_no_word_of_the_CA),
 		cmocka_unit_test(who_was_refused_is_not_back_at_once),
 		cmocka_unit_test(the_words_are_the_CAs_name_by_name),
 		cmocka_unit_test(a_compound_problem_is_what_it_consists_of),

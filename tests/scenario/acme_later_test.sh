@@ -136,6 +136,29 @@ test_what_a_parked_order_shows_is_left_alone_until_it_goes_on() {
 	no_token_is_left
 }
 
+# Whatever its status: what stands between says nothing about the order.
+test_a_page_of_a_firewall_does_not_end_an_order() {
+	local step
+	for step in authz challenge poll finalize cert; do
+		echo "$step 1 status 403"
+		echo "$step 1 header Content-Type: text/html"
+		echo "$step 1 body <html>Access denied</html>"
+	done >blocked
+	echo "poll 2 status 404
+poll 2 body <html>Not found</html>
+poll 3 status 408" >>blocked
+	start_ca <blocked
+	acme
+	for _ in {1..12}; do
+		timeout 60 "$BUILD/everleaf" -c everleaf.conf renew www 2>>err && break
+	done
+	says err "403 with a page, as a proxy or a firewall does: <html>Access denied"
+	is_live_of www 1 1
+	is 1 "$(asked order)"
+	no_token_is_left
+	no_fault
+}
+
 test_a_server_error_is_tried_again_after_a_minute() {
 	fails 500 <<-S
 	order * status 500
