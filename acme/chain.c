@@ -43,9 +43,14 @@ static int fetch(struct acme *a, const char *url, struct acme_reply *reply,
 	struct acme_ask ask = { .kind = ASK_FETCH, .url = url };
 
 	TRY(acme_check_url(a, "URL of the chain", url, e));
-	TRY(acme_post(a, &ask, reply, e));
+	if (acme_post(a, &ask, reply, e) < 0) {
+		/* It is issued: whatever the CA says, there is nothing to order. */
+		if (reply->http.status != 0 && e->code != ERR_LATER)
+			e->code = ERR_NET;
+		return e->code;
+	}
 	if (reply->http.body.len == 0)
-		return err_set(e, ERR_PROTO, "the CA sends nothing");
+		return err_set(e, ERR_NET, "the CA sends nothing");
 	if (reply->http.body.len > LIMIT_CHAIN_BYTES)
 		return err_set(e, ERR_LIMIT, "the chain has %zu bytes",
 			       reply->http.body.len);

@@ -16,7 +16,8 @@ struct err;
  * Fetch the chain at `url`, in PEM. `wanted`: the common name of a root (of the issuer or
  * the subject of the chain's last certificate); the SHA-256 of one of its CA
  * certificates in hex; "shortest": the one with the fewest certificates; NULL: the
- * default. Where none matches, it is the default, and *note, owned, says so.
+ * default. Where none matches, it is the default, and *note, owned, says so. ERR_NET: the
+ * CA does not give it out, by whatever answer; what is issued is asked for again.
  */
 int chain_fetch(struct acme *a, const char *url, const char *wanted, struct buf *chain,
 		char **note, struct err *e);

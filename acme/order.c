@@ -392,7 +392,9 @@ static int order_wait(struct order *o, struct err *e)
 	o->waits = true;
 	return err_later(e, at, "%s",
 			 o->status == ORDER_PENDING ? "the CA validates its names"
-						    : "the CA makes the certificate");
+			 : o->status == ORDER_VALID
+			     ? "the CA does not say yet where the certificate is"
+			     : "the CA makes the certificate");
 }
 
 static int go_on(struct order *o, struct buf *chain, struct err *e)
@@ -403,6 +405,8 @@ static int go_on(struct order *o, struct buf *chain, struct err *e)
 		TRY(order_finalize(o, e));
 	switch (o->status) {
 	case ORDER_VALID:
+		if (doc_str(o->last.doc, "certificate") == NULL)
+			break;
 		return order_download(o, chain, e);
 	case ORDER_INVALID:
 		return order_failed(o, e);

@@ -535,6 +535,27 @@ static void waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day(void **state
 	}
 }
 
+/* RFC 8555 7.1.3: "certificate (optional, string)". */
+static void a_valid_order_without_its_certificate_is_waited_for(void **state)
+{
+	static const struct ca_step valid[] = {
+		CA_DIRECTORY,
+		NEW("ready", ""),
+		FINALIZE("valid", ""),
+	};
+	static const struct ca_step null[] = {
+		CA_DIRECTORY,
+		NEW("valid", ",\"certificate\":null"),
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, valid, N(valid));
+	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+	begin(&ca, state, null, N(null));
+	(void)expect_later(&ca, &want);
+}
+
 /* -- failing -- */
 
 #define ERROR(type, detail) \
@@ -931,9 +952,10 @@ static void what_an_order_needs_is_there_and_of_the_CA(void **state)
 		    "{\"status\":\"ready\",\"finalize\":\"https://e.test/f\"}" },
 		  ERR_PROTO,
 		  "the URL to finalize is" },
-		{ { "POST /new-order", 201, PLACE, "{\"status\":\"valid\"}" },
+		{ { "POST /new-order", 201, PLACE,
+		    "{\"status\":\"valid\",\"certificate\":\"https://e.test/c\"}" },
 		  ERR_PROTO,
-		  "the CA sends no URL of the certificate" },
+		  "the URL of the certificate is" },
 		{ { "POST /new-order", 201, PLACE,
 		    "{\"status\":\"pending\",\"authorizations\":[\"file:///etc/"
 		    "passwd\"]}" },
@@ -1105,13 +1127,34 @@ static void a_certificate_that_is_none_is_refused(void **state)
 	struct ca ca;
 
 	begin(&ca, state, empty, N(empty));
-	expect_failure(&ca, &want, ERR_PROTO, "certificate: the CA sends nothing");
+	expect_failure(&ca, &want, ERR_NET, "certificate: the CA sends nothing");
 	for (int i = 0; i < 300000; i++)
 		buf_puts(&large, "x");
 	steps[2].body = large.data;
 	begin(&ca, state, steps, N(steps));
 	expect_failure(&ca, &want, ERR_LIMIT,
 		       "certificate: the chain has 300000 bytes");
+}
+
+static void a_certificate_that_the_ca_does_not_give_out_is_asked_for_again(void **state)
+{
+	static const struct ca_step said[] = {
+		{ "POST /c/1", 404, "", "{\"type\":\"" CA_T "malformed\"}" },
+		{ "POST /c/1", 403, "", "{\"type\":\"" CA_T "unauthorized\"}" },
+		{ "POST /c/1", 302, "", "" },
+		{ "POST /c/1", 500, "", "" },
+	};
+	const struct order_want want = want_one();
+
+	for (size_t i = 0; i < N(said); i++) {
+		const struct ca_step steps[] = { CA_DIRECTORY, NEW("valid", CERT),
+						 said[i] };
+		struct ca ca;
+
+		begin(&ca, state, steps, N(steps));
+		expect_failure(&ca, &want, ERR_NET, "certificate: the CA answers ");
+		assert_null(strstr(ca.heard, "over"));
+	}
 }
 
 int main(void)
@@ -1132,6 +1175,7 @@ int main(void)
 		CASE(an_order_is_not_read_before_it_can_have_an_outcome),
 		CASE(who_comes_back_reads_the_order_only),
 		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),
+		CASE(a_valid_order_without_its_certificate_is_waited_for),
 		CASE(an_invalid_order_says_why_name_by_name),
 		CASE(an_order_that_died_of_itself_says_so),
 		CASE(an_order_that_fails_leaves_no_account_behind),
@@ -1150,6 +1194,7 @@ int main(void)
 		CASE(a_profile_that_is_not_offered_is_left_out_and_that_is_said),
 		CASE(a_profile_that_is_needed_is_not_left_out),
 		CASE(a_certificate_that_is_none_is_refused),
+		CASE(a_certificate_that_the_ca_does_not_give_out_is_asked_for_again),
 	};
 
 	return cmocka_run_group_tests_name("order", tests, NULL, NULL);

@@ -236,4 +236,24 @@ test_an_order_that_is_gone_when_it_is_come_back_to_is_made_anew() {
 	no_token_is_left
 }
 
+# A CA that is two servers, of which one has not heard of it yet.
+test_a_certificate_that_is_not_there_yet_is_not_ordered_again() {
+	issues <<-S
+	finalize 1 unset certificate
+	poll 2 unset certificate
+	S
+	is 1 "$(asked finalize)"
+	script <<-S
+	cert 2-3 problem malformed no such certificate
+	cert 2-3 status 404
+	S
+	expect 1 everleaf renew --force www
+	says err 'certificate: the CA answers 404: malformed: "no such certificate"'
+	expect 1 everleaf renew www
+	expect 0 everleaf renew www
+	is_live_of www 2 2
+	is 2 "$(asked order)"
+	is 2 "$(asked finalize)"
+}
+
 run_tests "$@"
