@@ -308,6 +308,7 @@ void commands_help(FILE *to)
 		fprintf(to, "  %-9s %s\n", rows[i].word, rows[i].help);
 	fputs("\n  -c FILE   the configuration (/etc/everleaf/everleaf.conf)\n"
 	      "  -v, -q    say more, say only what is wrong\n\n"
+	      "These options come before the command, its own behind it.\n"
 	      "Manual: everleaf(8), everleaf.conf(5), everleaf-hooks(7)\n",
 	      to);
 }
@@ -350,6 +351,23 @@ static void not_a_value(const struct command_row *row, const struct command_opti
 		row->word);
 }
 
+/* Those of the whole program stand elsewhere. */
+static void unknown_option(const struct command_row *row, const char *word)
+{
+	static const char *const before[] = { "-c", "-v", "-q" };
+
+	for (size_t i = 0; i < sizeof(before) / sizeof(before[0]); i++) {
+		if (strcmp(word, before[i]) != 0)
+			continue;
+		fprintf(stderr,
+			"everleaf: %s: %s comes before the command: everleaf %s%s %s\n",
+			row->word, word, word, i == 0 ? " FILE" : "", row->word);
+		return;
+	}
+	fprintf(stderr, "everleaf: %s: unknown option %s; see everleaf help %s\n",
+		row->word, word, row->word);
+}
+
 /* One option with its value: "--wait 5m" or "--wait=5m". Returns how many words it took,
  * 0: it is wrong. */
 static int parse_option(const struct command_row *row, int argc, char **argv,
@@ -362,9 +380,7 @@ static int parse_option(const struct command_row *row, int argc, char **argv,
 	const char *value = has_value ? argv[0] + len + 1 : argc > 1 ? argv[1] : "";
 
 	if (o == NULL || (has_value && o->take == NULL)) {
-		fprintf(stderr,
-			"everleaf: %s: unknown option %s; see everleaf help %s\n",
-			row->word, argv[0], row->word);
+		unknown_option(row, argv[0]);
 		return 0;
 	}
 	r->flags |= o->flag;
@@ -384,6 +400,8 @@ static int check_request(const struct command_row *row, size_t n, struct request
 		wrong = "too many arguments";
 	if ((r->flags & REQUEST_FORCE) != 0 && n == 0 && (r->flags & REQUEST_ALL) == 0)
 		wrong = "--force needs the names of certificates, or --all";
+	if ((r->flags & REQUEST_ALL) != 0 && n > 0)
+		wrong = "either names or --all";
 	if ((r->flags & REQUEST_JSON) != 0 && (r->flags & REQUEST_LOG) != 0)
 		wrong = "either --json or --log";
 	if ((r->warn_s >= 0 || r->crit_s >= 0) && (r->flags & REQUEST_CHECK) == 0)

@@ -45,7 +45,14 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 		  "--wait: found \"soon\", expected SPAN; see everleaf help" },
 		{ { "renew", "--wait", "--force" }, "expected SPAN" },
 		{ { "renew", "--force" }, "needs the names of certificates, or --all" },
+		{ { "renew", "--all", "www" }, "either names or --all" },
+		{ { "renew", "www", "--force", "--all" }, "either names or --all" },
 		{ { "renew", "--days", "3" }, "unknown option --days" },
+		{ { "renew", "-c", "/nowhere" },
+		  "-c comes before the command: everleaf -c FILE renew" },
+		{ { "status", "-q" },
+		  "-q comes before the command: everleaf -q status" },
+		{ { "plan", "-vq" }, "unknown option -vq" },
 		{ { "plan", "www" }, "too many arguments" },
 		{ { "plan", "--days", "-1" }, "expected N; see everleaf help plan" },
 		{ { "plan", "--days", "1.5" }, "expected N; see everleaf help plan" },
@@ -99,6 +106,7 @@ static void help_is_made_from_the_table_that_runs(void **state)
 	}
 	expect(t, WORDS("help", "renew"), 0, "--dry-run");
 	expect(t, WORDS("-h"), 0, "usage: everleaf");
+	expect(t, WORDS("-h"), 0, "\nThese options come before the command");
 	expect(t, WORDS("version"), 0, "everleaf ");
 }
 
