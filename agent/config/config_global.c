@@ -4,6 +4,7 @@
 
 #include "agent/config/config_host.h"
 #include "agent/config/config_report.h"
+#include "agent/config/config_system.h"
 #include "agent/config/config_value.h"
 #include "agent/role/stranger.h"
 #include "agent/role/stranger_walk.h"
@@ -33,16 +34,30 @@ void config_global_defaults(struct config_reader *r)
 		r->global.users[i] = (struct spec_user){ SPEC_NOBODY, SPEC_NOBODY };
 }
 
+/* A folder that is ours, with all in it: it is made, and its mode is set. */
+static void read_own(struct config_reader *r, const config_setting_t *s,
+		     struct text *out)
+{
+	const char *path = config_path(r, s);
+
+	if (path == NULL)
+		return;
+	if (config_is_system(path))
+		config_expected(r, s, "a folder of its own, not one of the system's");
+	else
+		*out = snapshot_text(r->b, path);
+}
+
 void config_state_dir(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	(void)into;
-	config_path_text(r, s, &r->global.state_dir);
+	read_own(r, s, &r->global.state_dir);
 }
 
 void config_runtime_dir(struct config_reader *r, const config_setting_t *s, void *into)
 {
 	(void)into;
-	config_path_text(r, s, &r->global.runtime_dir);
+	read_own(r, s, &r->global.runtime_dir);
 }
 
 static void read_format(struct config_reader *r, const config_setting_t *s, void *into)

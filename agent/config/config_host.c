@@ -5,21 +5,12 @@
 #include <sys/stat.h>
 
 #include "agent/config/config_report.h"
+#include "agent/config/config_system.h"
 #include "agent/config/config_value.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
 #include "base/text.h"
-
-/* Folders of the system. What a folder that we write to holds, the keeper may write:
- * to name one of these, or one that programs are looked for in, would open the host to it. */
-static const char *const system_folders[] = {
-	"/",          "/bin",           "/boot",           "/dev",      "/etc",
-	"/home",      "/lib",           "/lib64",          "/opt",      "/proc",
-	"/root",      "/run",           "/sbin",           "/srv",      "/sys",
-	"/tmp",       "/usr",           "/usr/bin",        "/usr/lib",  "/usr/lib64",
-	"/usr/local", "/usr/local/bin", "/usr/local/sbin", "/usr/sbin", "/var",
-};
 
 /* Where a program without a path is looked for, in this order: PATH of a hook. */
 static const char *const program_folders[] = {
@@ -173,9 +164,8 @@ static const char *folder_fault(struct config_reader *r, const char *folder)
 {
 	struct config_look l;
 
-	for (size_t i = 0; i < sizeof(system_folders) / sizeof(system_folders[0]); i++)
-		if (strcmp(folder, system_folders[i]) == 0)
-			return "a folder of its own, not one of the system's";
+	if (config_is_system(folder))
+		return "a folder of its own, not one of the system's";
 	l = look(r, folder);
 	if (l.error == ENOENT)
 		return "a folder that exists";

@@ -321,6 +321,12 @@ static const struct fake_row rows[] = {
 	  "main.conf:1: certificates.a.example.files.path: found "
 	  "\"/usr/sbin/x.pem\", expected a file in a folder of its own, not one of "
 	  "the system's\n" },
+	{ "a folder of which all is run", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
+	  "= \"/etc/cron.d/x/x.pem\"; }; };",
+	  "main.conf:1: certificates.a.example.files.path: found "
+	  "\"/etc/cron.d/x/x.pem\", expected a file in a folder of its own, not one of "
+	  "the system's\n" },
 	{ "the root folder", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/x.pem\"; }; };",

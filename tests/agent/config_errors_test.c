@@ -39,6 +39,18 @@ static const struct fake_row rows[] = {
 	{ "state_dir with a slash at its end", true, "state_dir = \"/srv/\";",
 	  "main.conf:1: state_dir: found \"/srv/\", expected an absolute path without "
 	  "\"//\", \".\" and \"..\" in it\n" },
+	{ "state_dir in the place of the system", true, "state_dir = \"/etc\";",
+	  "main.conf:1: state_dir: found \"/etc\", expected a folder of its own, not "
+	  "one of the system's\n" },
+	{ "state_dir where everybody has his own", true, "state_dir = \"/var/lib\";",
+	  "main.conf:1: state_dir: found \"/var/lib\", expected a folder of its own, "
+	  "not one of the system's\n" },
+	{ "runtime_dir of all", true, "\nruntime_dir = \"/run\";",
+	  "main.conf:2: runtime_dir: found \"/run\", expected a folder of its own, not "
+	  "one of the system's\n" },
+	{ "runtime_dir that is no file system", false, "runtime_dir = \"/proc/x\";",
+	  "main.conf:1: runtime_dir: found \"/proc/x\", expected a folder of its own, "
+	  "not one of the system's\n" },
 	{ "log of a wrong type", true, "log = \"json\";",
 	  "main.conf:1: log: found \"json\", expected a group { ... }\n" },
 	{ "an unknown format", true, "log = { format = \"xml\"; };",

@@ -3,6 +3,7 @@
 
 #include <time.h>
 
+#include "base/mem.h"
 #include "base/names.h"
 
 /* The "least that works" of the manual. */
@@ -481,6 +482,38 @@ static void an_empty_file_is_a_configuration(void **state)
 	fake_done(&f);
 }
 
+static void the_usual_places_are_no_folders_of_the_system(void **state)
+{
+	static const char *const usual[] = {
+		"/var/lib/everleaf",
+		"/run/everleaf",
+		"/home/me",
+		"/home/me/state",
+		"/etc/everleaf",
+		"/etc/nginx",
+		"/etc/ssl",
+		"/etc/postfix",
+		"/srv/everleaf",
+		"/dev/shm/x",
+		"/etc/systemd2",
+		"/root/state",
+		"/opt/app/tls",
+		"/tmp/x",
+		"/usr/local/share/ca-certificates",
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(usual) / sizeof(usual[0]); i++) {
+		AUTO_FREE char *text = xasprintf("state_dir = \"%s\";", usual[i]);
+		AUTO_SPEC struct spec s = { 0 };
+		struct fake f = { 0 };
+
+		fake_spec(&f, true, text, &s);
+		assert_string_equal(fake_warned(&f), "");
+		fake_done(&f);
+	}
+}
+
 #define MANY 100000
 
 static double seconds(void)
@@ -538,6 +571,7 @@ int main(void)
 		cmocka_unit_test(the_digest_is_of_every_file),
 		cmocka_unit_test(without_root_all_belongs_to_the_caller),
 		cmocka_unit_test(an_empty_file_is_a_configuration),
+		cmocka_unit_test(the_usual_places_are_no_folders_of_the_system),
 		cmocka_unit_test(a_hundred_thousand_certificates_are_read),
 	};
 

@@ -261,18 +261,22 @@ static void a_mistake_in_the_configuration_is_exit_2_with_its_line(void **state)
 static void a_state_folder_that_cannot_be_made_is_named(void **state)
 {
 	struct tree *t = *state;
-
-	scratch_put(
-	    t->scratch, "everleaf.conf",
-	    "state_dir = \"/proc/everleaf/state\"; runtime_dir = \"/run/x\";\n"
+	const struct scratch *s = t->scratch;
+	AUTO_FREE char *text = xasprintf(
+	    "state_dir = \"%s/file/state\"; runtime_dir = \"/run/x\";\n"
 	    "users = { agent = \"61001\"; keeper = \"61002\"; network = "
 	    "\"61003\"; };\n"
-	    "certificates = { names = \"www.example\"; issuer = \"local\"; };\n");
+	    "certificates = { names = \"www.example\"; issuer = \"local\"; };\n",
+	    s->path);
+
+	scratch_put(s, "file", "");
+	assert_int_equal(fchmodat(s->fd, "file", 0755, 0), 0); /* not closed */
+	scratch_put(s, "everleaf.conf", text);
 	if (geteuid() != 0) {
 		print_message("skipped: users cannot be set without root\n");
 		skip();
 	}
-	expect(t, WORDS("renew"), 1, "/proc/everleaf");
+	expect(t, WORDS("renew"), 1, "/file");
 }
 
 /* -- exit statuses -- */
