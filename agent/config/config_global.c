@@ -183,6 +183,24 @@ static void resolve(struct config_reader *r, const config_setting_t *root, unsig
 		r->global.users[i] = (struct spec_user){ o.uid, o.gid };
 }
 
+/* Two roles of one user could trace each other, and what one of them may not do the
+ * other one would. */
+static void check_apart(struct config_reader *r, const config_setting_t *root)
+{
+	const config_setting_t *group = config_member(root, "users");
+	const config_setting_t *at = group == NULL ? root : group;
+	const struct spec_user *u = r->global.users;
+
+	for (unsigned i = 0; i < SPEC_USERS; i++)
+		for (unsigned k = i + 1; k < SPEC_USERS; k++)
+			if (u[i].uid != SPEC_NOBODY && u[i].uid == u[k].uid)
+				config_error(r, at,
+					     "%sfound one user, %u, for %s and %s, "
+					     "expected one for each",
+					     group == NULL ? "users: " : "", u[i].uid,
+					     users[i].setting, users[k].setting);
+}
+
 void config_users(struct config_reader *r, const config_setting_t *s)
 {
 	const config_setting_t *group = config_member(s, "users");
@@ -191,4 +209,5 @@ void config_users(struct config_reader *r, const config_setting_t *s)
 		return;
 	for (unsigned i = 0; r->host->is_root && i < SPEC_USERS; i++)
 		resolve(r, s, i);
+	check_apart(r, s);
 }

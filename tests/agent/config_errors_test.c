@@ -89,6 +89,14 @@ static const struct fake_row rows[] = {
 	  "number in quotes\n" },
 	{ "root for a role", true, "users = { keeper = \"0\"; };",
 	  "main.conf:1: users.keeper: found root, expected a user without rights\n" },
+	{ "two roles of one user", true,
+	  "\nusers = { agent = \"61001\"; keeper = \"61002\"; network = \"61001\"; };",
+	  "main.conf:2: users: found one user, 61001, for agent and network, expected "
+	  "one for each\n" },
+	{ "a role of the user that another one has by default", true,
+	  "users = { network = \"802\"; };",
+	  "main.conf:1: users: found one user, 802, for keeper and network, expected "
+	  "one for each\n" },
 	{ "users of a wrong type", true, "users = \"everleaf\";",
 	  "main.conf:1: users: found \"everleaf\", expected a group { ... }\n" },
 	{ "an unknown role", true, "users = { netwrok = \"everleaf\"; };",
