@@ -45,8 +45,8 @@ struct batch {
 	unsigned phase;
 	size_t waiting; /* answers that the phase waits for */
 	size_t next_hook;
-	int64_t probe_ms; /* how long the probes of the phase may take */
-	bool asking;      /* inside a phase's function: do not go on from an answer */
+	int64_t probing_ms; /* clock_boot_ms() when the phase began to probe */
+	bool asking;        /* inside a phase's function: do not go on from an answer */
 };
 
 struct batch *batch_new(struct agent *a);

@@ -119,8 +119,10 @@ struct job {
 	bool undone;    /* rolled back */
 	struct job_hook *hooks;   /* owned, spec->hooks.n */
 	struct job_probe *probes; /* owned, spec->probes.n */
-	struct err err;           /* why it failed, if it did */
-	uint32_t alarms;          /* 1u << enum hook_event: what hooks are told after */
+	int64_t
+	    probe_ms;   /* all of them are waited for so long, see probing_patience() */
+	struct err err; /* why it failed, if it did */
+	uint32_t alarms; /* 1u << enum hook_event: what hooks are told after */
 };
 
 const char *job_state_word(enum job_state state);

@@ -29,8 +29,23 @@ void probing_old(const struct agent *a, uint32_t i, uint64_t live, uint8_t old[3
 		memcpy(old, facts.fingerprint, 32);
 }
 
+struct probing_patience probing_patience(int64_t whole_ms, int64_t spent_ms,
+					 bool was_up)
+{
+	const int64_t left = spent_ms < whole_ms ? whole_ms - spent_ms : 0;
+	const int64_t least = whole_ms < PROBE_GLANCE_MS ? whole_ms : PROBE_GLANCE_MS;
+
+	return (struct probing_patience){
+		.deadline_ms = was_up         ? whole_ms
+			       : left > least ? left
+					      : least,
+		.stale_ms = left,
+	};
+}
+
 void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p,
-		 const uint8_t wanted[32], const uint8_t old[32], int64_t deadline_ms)
+		 const uint8_t wanted[32], const uint8_t old[32],
+		 const struct probing_patience *patience)
 {
 	msg_begin(m, PROBE_LOOK, 0);
 	msg_put_str(m, spec_text(s, p->host));
@@ -39,7 +54,8 @@ void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p
 	msg_put_u64(m, p->proto);
 	msg_put_bytes(m, wanted, 32);
 	msg_put_bytes(m, old, 32);
-	msg_put_i64(m, deadline_ms);
+	msg_put_i64(m, patience->deadline_ms);
+	msg_put_i64(m, patience->stale_ms);
 }
 
 void probing_take(struct job_probe *p, struct msg *m, const struct err *failed)

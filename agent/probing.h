@@ -18,15 +18,31 @@ struct spec;
 struct spec_cert;
 struct spec_probe;
 
+/* For how long one endpoint is looked at: struct probe_request. */
+struct probing_patience {
+	int64_t deadline_ms;
+	int64_t stale_ms;
+};
+
 #define PROBE_BITS 8 /* of a task's number: which endpoint; see LIMIT_PROBES */
 
 /* By SHA-256, the leaf that was live before generation `live` of certificate `i`, or that
  * was taken back for it; all zero: there is none. */
 void probing_old(const struct agent *a, uint32_t i, uint64_t live, uint8_t old[32]);
 
+/*
+ * What is left of the `whole_ms` that all endpoints have together, `spent_ms` after the
+ * service was told: who is looked at later has had that time, too. Only one that was up
+ * before, and does not answer now, has it to itself: a certificate may be taken back for
+ * it. `whole_ms` 0: one look.
+ */
+struct probing_patience probing_patience(int64_t whole_ms, int64_t spent_ms,
+					 bool was_up);
+
 /* Which leaf should be there, by SHA-256, and which one was before (all zero: none). */
 void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p,
-		 const uint8_t wanted[32], const uint8_t old[32], int64_t deadline_ms);
+		 const uint8_t wanted[32], const uint8_t old[32],
+		 const struct probing_patience *patience);
 
 /* The answer. What could not be found out (a probe that died) is OTHER, and not `asked`:
  * DOWN is only what somebody has seen. */

@@ -43,10 +43,12 @@ static int make(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 	const struct proof *p = &a->proofs[number >> PROBE_BITS];
 	const struct spec_cert *c = &a->spec->certs[p->cert];
 	const uint32_t k = number & ((1u << PROBE_BITS) - 1);
+	const struct probing_patience patience =
+	    probing_patience(p->again ? PROBE_GLANCE_MS : 0, 0, true);
 
 	(void)e;
 	probing_ask(m, a->spec, &a->spec->probes[c->probes.first + k], p->wanted,
-		    p->old, p->again ? PROBE_GLANCE_MS : 0);
+		    p->old, &patience);
 	return 0;
 }
 

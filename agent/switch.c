@@ -93,9 +93,12 @@ static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct er
 	const struct spec_probe *p = &s->probes[j->spec->probes.first + k];
 	const struct x509_facts *wanted = j->undone ? &j->old_facts : &j->facts;
 	const struct x509_facts *old = j->undone ? &j->facts : &j->old_facts;
+	const struct probing_patience patience =
+	    probing_patience(j->probe_ms, clock_boot_ms() - a->batch->probing_ms,
+			     j->probes[k].was_up);
 
 	(void)e;
-	probing_ask(m, s, p, wanted->fingerprint, old->fingerprint, a->batch->probe_ms);
+	probing_ask(m, s, p, wanted->fingerprint, old->fingerprint, &patience);
 	return 0;
 }
 
@@ -116,7 +119,8 @@ static void probe_job(struct batch *b, size_t i, int64_t deadline_ms)
 	struct job *j = b->jobs[i];
 
 	j->state = JOB_PROBING;
-	b->probe_ms = deadline_ms;
+	j->probe_ms = deadline_ms;
+	b->probing_ms = clock_boot_ms();
 	for (uint32_t k = 0; k < j->spec->probes.n; k++) {
 		j->probes[k].again = false;
 		b->waiting++;

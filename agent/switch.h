@@ -7,7 +7,7 @@
  *     RETEST   each hook's test: where it passed before and fails now, its jobs go back
  *     GO_BACK  ... their previous generation is made live again
  *     RUN      each hook once; one whose test fails waits, the others do not
- *     PROBE    until NEW, or 30 s
+ *     PROBE    until NEW, or 30 s for all endpoints together
  *     RERUN    where the old certificate is still served, the hooks once more, and PROBE
  *     GO_BACK  where an endpoint is DOWN that was up (one that no worker could look at
  *              was neither)

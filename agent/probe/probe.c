@@ -31,6 +31,7 @@ struct probe {
 	const struct probe_request *request;
 	SSL_CTX *ctx;
 	int64_t until_ms;
+	int64_t stale_ms; /* until then another leaf may be shown */
 	struct face faces[PROBE_ADDRESS_MAX];
 	size_t n;
 };
@@ -142,6 +143,23 @@ static bool better_reason(const struct face *f, const struct face *than)
 	return f->verdict > than->verdict;
 }
 
+/* Each address that does not show it answers, and has had its time. */
+static bool stays_stale(const struct probe *p)
+{
+	bool any = false;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct face *f = &p->faces[i];
+
+		if (f->rows > 0 || f->no_route)
+			continue;
+		if (f->verdict == PROBE_DOWN)
+			return false;
+		any = true;
+	}
+	return any && clock_boot_ms() >= p->stale_ms;
+}
+
 /* The address that decides: of those that have shown something else, the worst; an
  * address without a route only if there is no other. */
 static const struct face *worst(const struct probe *p, unsigned rows)
@@ -183,7 +201,7 @@ static void rounds(struct probe *p, struct probe_result *out)
 		for (size_t i = 0; i < p->n; i++)
 			look_once(p, &p->faces[i]);
 		left = p->until_ms - clock_boot_ms();
-		if (all_new(p, rows) || left <= 0)
+		if (all_new(p, rows) || stays_stale(p) || left <= 0)
 			break;
 		(void)poll(NULL, 0, left < ROUND_MS ? (int)left : ROUND_MS);
 	}
@@ -203,7 +221,10 @@ static int begin(struct probe *p, struct err *e)
 
 void probe_endpoint(const struct probe_request *r, struct probe_result *out)
 {
-	struct probe p = { .request = r, .until_ms = clock_boot_ms() + r->deadline_ms };
+	const int64_t now = clock_boot_ms();
+	struct probe p = { .request = r,
+			   .until_ms = now + r->deadline_ms,
+			   .stale_ms = now + r->stale_ms };
 	struct err e;
 
 	if (begin(&p, &e) == 0) {

@@ -5,7 +5,8 @@
  * most 8), each within 5 s; nothing is verified but the leaf's SHA-256. An endpoint is NEW
  * when every address showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are
  * repeated every 200 ms until that is so or the deadline has passed, because a server
- * takes its time to let old workers go. One that shows another leaf than ours is asked for
+ * takes its time to let old workers go. Where all that answer still show another leaf, the
+ * end may come sooner than where one does not answer (`stale_ms`). One that shows another leaf than ours is asked for
  * what it has for keys of another kind: so both certificates of a server with one of ECDSA and
  * one of RSA can be proven. Then the address that was last seen worst decides:
  * DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
@@ -33,6 +34,8 @@ struct probe_request {
 	uint8_t wanted[32];  /* SHA-256 of the leaf */
 	uint8_t old[32];     /* all zero: there was none */
 	int64_t deadline_ms; /* for the whole request; 0: one handshake per address */
+	int64_t stale_ms; /* ... where it answers, and shows another leaf; 0: the first
+				such look decides */
 };
 
 struct probe_result {

@@ -47,6 +47,7 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 	read_hash(m, r.wanted);
 	read_hash(m, r.old);
 	r.deadline_ms = msg_get_i64(m);
+	r.stale_ms = msg_get_i64(m);
 	TRY(msg_end(m, e));
 	if (proto >= PROBE_PROTOS)
 		return err_set(e, ERR_PROTO, "there is no protocol %llu",
@@ -54,6 +55,9 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 	if (r.deadline_ms < 0 || r.deadline_ms > PROBE_MS_MAX)
 		return err_set(e, ERR_PROTO, "a probe of %lld ms",
 			       (long long)r.deadline_ms);
+	if (r.stale_ms < 0 || r.stale_ms > r.deadline_ms)
+		return err_set(e, ERR_PROTO, "%lld ms of a probe of %lld",
+			       (long long)r.stale_ms, (long long)r.deadline_ms);
 	r.proto = (uint32_t)proto;
 	probe_endpoint(&r, &result);
 	msg_begin(m, PROBE_LOOK, id);

@@ -184,6 +184,42 @@ static void a_verdict_takes_no_longer_than_the_deadline(void **state)
 	assert_in_range(took, 300, 20000); /* it would never have ended */
 }
 
+static void who_answers_is_waited_for_less_than_who_does_not(void **state)
+{
+	static const struct {
+		serve_fn *serve;
+		int64_t stale_ms;
+		enum probe_verdict verdict;
+		int64_t least_ms, most_ms;
+	} rows[] = {
+		{ shows_before, 0, PROBE_OLD, 0, 2500 },
+		{ shows_before, 600, PROBE_OLD, 600, 2500 },
+		{ shows_strange, 0, PROBE_OTHER, 0, 2500 },
+		{ says_nothing, 0, PROBE_DOWN, 3000, 20000 },
+		{ shows_wanted, 0, PROBE_NEW, 400, 20000 },
+	};
+	const struct bench *b = *state;
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct server s = { 0 };
+		struct probe_request r;
+		struct probe_result got;
+		int64_t before, took;
+
+		server_start(&s, b->ids, rows[i].serve);
+		r = server_ask(b, &s, 3000);
+		r.stale_ms = rows[i].stale_ms;
+		before = clock_boot_ms();
+		probe_endpoint(&r, &got);
+		took = clock_boot_ms() - before;
+		server_stop(&s);
+		print_message("row %zu: %s after %lld ms\n", i, probe_word(got.verdict),
+			      (long long)took);
+		server_expect(&got, rows[i].verdict, "");
+		assert_in_range(took, rows[i].least_ms, rows[i].most_ms);
+	}
+}
+
 static void without_a_deadline_one_handshake_decides(void **state)
 {
 	const struct bench *b = *state;
@@ -399,6 +435,7 @@ int main(void)
 		cmocka_unit_test(each_server_gets_its_verdict),
 		cmocka_unit_test(a_server_may_have_a_certificate_for_each_kind_of_key),
 		cmocka_unit_test(a_verdict_takes_no_longer_than_the_deadline),
+		cmocka_unit_test(who_answers_is_waited_for_less_than_who_does_not),
 		cmocka_unit_test(without_a_deadline_one_handshake_decides),
 		cmocka_unit_test(nobody_there_is_down),
 		cmocka_unit_test(a_first_certificate_has_no_old_one),

@@ -165,7 +165,8 @@ struct probe_request server_ask(const struct bench *b, const struct server *s,
 				   .port = s->port_text,
 				   .name = "www.example.org",
 				   .proto = PROBE_TLS,
-				   .deadline_ms = deadline_ms };
+				   .deadline_ms = deadline_ms,
+				   .stale_ms = deadline_ms };
 
 	memcpy(r.wanted, b->ids[WANTED].sha256, sizeof(r.wanted));
 	memcpy(r.old, b->ids[BEFORE].sha256, sizeof(r.old));

@@ -67,6 +67,23 @@ test_old_runs_the_hook_twice_then_alarms_and_keeps_the_new_set() {
 	is new "$(status_of www served.0.verdict)"
 }
 
+# Each has the half minute that all have, not one of its own after the others'.
+test_endpoints_that_stay_old_do_not_hold_each_other_up() {
+	local n list='' begun
+	for n in 1 2 3 4 5 6 7 8; do
+		list+="${list:+, }{ connect = \"127.0.0.1:PORT\"; name = \"n$n.localhost\"; }"
+	done
+	service "( $list )"
+	expect 0 everleaf renew
+	echo : >on-installed
+	: >web.ran
+	begun=$SECONDS
+	expect 1 everleaf renew --force www
+	[ $((SECONDS - begun)) -lt 100 ] || fail "it took $((SECONDS - begun)) s"
+	is 2 "$(ran web "run installed")"
+	is old "$(status_of www served.0.verdict)"
+}
+
 test_old_that_comes_round_at_the_second_run_of_the_hook_is_proof() {
 	service
 	expect 0 everleaf renew
