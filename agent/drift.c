@@ -159,15 +159,26 @@ void drift_forget(struct agent *a, uint32_t i)
 	a->drift[i] = (struct drift){ .text = NULL };
 }
 
+/* Over what somebody has put there. */
+static bool writes_over(const struct agent *a, const struct job *j)
+{
+	return j->by_hand || (a->certs[j->cert].flags & CERT_ASKED) != 0 ||
+	       ((a->request->flags & REQUEST_FORCE) != 0 && a->wanted[j->cert]);
+}
+
+bool drift_leaves(const struct agent *a, const struct job *j)
+{
+	return j->spec->on_drift == DRIFT_REPORT && !j->cut && !writes_over(a, j) &&
+	       j->generation == a->certs[j->cert].generation;
+}
+
 void drift_ask(const struct agent *a, const struct job *j, struct msg *m)
 {
 	const uint32_t flags = a->certs[j->cert].flags;
 	const uint64_t whole = j->stamp != 0 ? j->stamp : j->memory.disk_stamp;
 
 	msg_put_u64(m, (flags & CERT_FILES_DIFFER) != 0 ? 0 : whole);
-	msg_put_u64(m, j->by_hand || (flags & CERT_ASKED) != 0 ||
-			   ((a->request->flags & REQUEST_FORCE) != 0 &&
-			    a->wanted[j->cert]));
+	msg_put_u64(m, writes_over(a, j));
 }
 
 static void raise_alarm(struct agent *a, struct job *j, const char *words)

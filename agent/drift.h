@@ -44,6 +44,10 @@ void drift_note(struct agent *a, uint32_t i);
 /* Nothing is known of it any more: it is looked at anew. */
 void drift_forget(struct agent *a, uint32_t i);
 
+/* Whether nothing is written for `j`, which is about what is live: what somebody has changed
+ * of that is only to be reported. What a crash has left half done is done. */
+bool drift_leaves(const struct agent *a, const struct job *j);
+
 /* The rest of KEEPER_LIVE: what is known of the files, and whether to write over what is
  * newer. */
 void drift_ask(const struct agent *a, const struct job *j, struct msg *m);

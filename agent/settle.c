@@ -329,6 +329,8 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	struct agent *a = b->agent;
 	struct memory *m = &j->memory;
 	bool served = settle_worst(j) == PROBE_NEW;
+	const uint32_t stays = /* of what is said of its files */
+	    drift_leaves(a, j) ? a->certs[j->cert].flags & CERT_FILES_DIFFER : 0;
 
 	m->flags &= ~(unsigned)(CERT_NOT_SERVED | CERT_DOWN);
 	m->state = JOB_IDLE;
@@ -354,6 +356,7 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	TRY(probing_remember(a, j->cert, j->probes, e));
 	TRY(state_put(a->state, j->name, m, e));
 	TRY(inventory_refresh(a, j->cert, m, e));
+	a->certs[j->cert].flags |= stays;
 	if (is_owed(b, j))
 		a->certs[j->cert].flags |= CERT_HOOKS_PENDING;
 	if (j->left)

@@ -297,8 +297,11 @@ static void install(struct batch *b)
 		return;
 	}
 	/* Also what is live already: a crash may have left its files half written. */
-	for (size_t i = 0; i < b->n_jobs; i++)
-		ask_live(b, i, b->jobs[i]->generation, on_installed);
+	for (size_t i = 0; i < b->n_jobs; i++) {
+		b->jobs[i]->installed = drift_leaves(b->agent, b->jobs[i]);
+		if (!b->jobs[i]->installed)
+			ask_live(b, i, b->jobs[i]->generation, on_installed);
+	}
 }
 
 static void retested(struct batch *b, struct batch_hook *h, bool ok)

@@ -326,6 +326,31 @@ test_each_kind_of_drift_is_reported_once_for_each_change() {
 	expect 0 everleaf status --check
 }
 
+# What was live before the hook failed is live still: there is nothing to install.
+test_a_hook_that_is_run_again_writes_nothing_that_is_only_reported() {
+	www "$(file www.crt cert)" 'on_drift = "report";'
+	hook tells <<-'H'
+	[ "$1" = run ] || exit 0
+	[ "$EVERLEAF_EVENT" != drift ] || echo "$EVERLEAF_NAMES: $EVERLEAF_ERROR" >>"$dir/told"
+	[ "$EVERLEAF_EVENT" != installed ] || [ ! -e "$dir/broken" ]
+	H
+	touch broken
+	expect 1 everleaf renew
+	echo tampered >>tls/www.crt
+	cp tls/www.crt before
+	expect 1 everleaf renew www
+	cmp before tls/www.crt
+	says err "left as it is, as on_drift says"
+	rm broken
+	expect 0 everleaf renew www
+	cmp before tls/www.crt
+	is 1 "$(told)"
+	is "files differ" "$(status_of www health)"
+	is 1 "$(events www installed)"
+	expect 0 everleaf renew --force www
+	is_written
+}
+
 test_a_live_key_that_was_opened_is_closed_again() {
 	local key=state/archive/www/0000000001/privkey.pem
 	www "$(file www.pem combined)"
