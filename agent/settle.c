@@ -74,7 +74,8 @@ int settle_owe(struct batch *b, struct err *e)
 
 		if (j->owed)
 			continue;
-		j->memory.state = JOB_INSTALLING;
+		if (!j->again) /* ... it is installed: only its hooks are owed */
+			j->memory.state = JOB_INSTALLING;
 		j->memory.installed_run = b->agent->request->run;
 		j->memory.retry_at = 0; /* a crash does not wait for it */
 		if (j->by_hand)

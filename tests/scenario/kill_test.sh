@@ -53,6 +53,37 @@ test_a_hook_that_the_supervisor_did_not_see_end_is_run_again() {
 	everything_holds
 }
 
+# What was not served is live: the hook runs for it once more, and nothing is installed.
+test_a_hook_that_is_run_again_for_what_is_not_served_goes_on_with_that() {
+	mkdir tls
+	placeholder "$dir/tls/www.pem"
+	start_serve "$dir/tls/www.pem"
+	hook web <<-H
+	[ "\$1" != run ] || kill -HUP $server
+	while [ "\$1" = run ] && [ -e "$dir/hold" ]; do sleep 0.05; done
+	H
+	config <<-C
+	certificates = ( { name = "www"; names = "localhost"; issuer = "local"; hooks = "web"; probe = "127.0.0.1:$port";
+		files = ( { path = "$dir/tls/www.pem"; content = "combined"; } ); } );
+	hooks = ( $(hook_config web) );
+	C
+	expect 0 everleaf renew
+	remember "UPDATE certificate SET flags = flags | 64, sum = NULL"
+	is "not served" "$(status_of www health)"
+	in_the_hook renew
+	is idle "$(status_of www state)"
+	kill -9 "$run" "$(role keeper)" "$(role agent)"
+	no_role_is_left
+	rm hold
+	is idle "$(status_of www state)"
+	is '["web"]' "$(status_of www hooks_pending)"
+	expect 0 everleaf renew
+	is 1 "$(events www installed)"
+	is_live_of www 1 1
+	is ok "$(status_of www health)"
+	is '[]' "$(status_of www hooks_pending)"
+}
+
 test_an_agent_that_is_killed_is_started_again_and_the_run_succeeds() {
 	www
 	in_the_hook renew --force www
