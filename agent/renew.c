@@ -201,7 +201,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	if (a->stopping && clock_boot_ms() > a->patience_ms) {
 		log_warn("not everything could be finished: it is gone on with at the "
 			 "next start");
-		a->status = EXIT_FAILURE;
+		a->status = EXIT_CUT;
 		ev_break(a->loop, EVBREAK_ALL);
 		return;
 	}

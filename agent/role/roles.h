@@ -61,6 +61,7 @@ enum role {
 #define EXIT_SANDBOX 70 /* a role could not begin */
 #define EXIT_OTHER   71 /* ... for its supervisor is of another version */
 #define EXIT_AGAIN   75 /* a role lost its peer: start both again */
+#define EXIT_CUT     76 /* it was to end, and had to cut what was in flight */
 
 struct role_start {
 	enum role role;

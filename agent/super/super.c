@@ -227,7 +227,7 @@ static int turn(struct super *s, int sigfd)
 		}
 	}
 	if (status < 0 && s->stopping && clock_boot_ms() >= s->stop_ms)
-		return EXIT_FAILURE;
+		return EXIT_CUT;
 	return status;
 }
 
@@ -284,7 +284,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 		super_responder_ended(s, status);
 		hookruns_orphan(s->hooks);
 	} while (start_over(s, status));
-	return status >= EXIT_SANDBOX ? EXIT_FAILURE : status;
+	return status >= EXIT_SANDBOX && status != EXIT_CUT ? EXIT_FAILURE : status;
 }
 
 /* -- beginning -- */
@@ -418,6 +418,8 @@ static int run(struct super *s, struct err *e)
 	if (status == EXIT_SUCCESS)
 		super_release(s);
 	hookruns_free(s->hooks);
+	if (status == EXIT_CUT) /* a daemon has done what it was asked to */
+		status = s->is_daemon ? EXIT_SUCCESS : EXIT_FAILURE;
 	return s->replaced ? EXIT_FAILURE : status;
 }
 

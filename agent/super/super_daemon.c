@@ -229,7 +229,8 @@ bool super_next(struct super *s, int *status)
 
 	s->cut = *status != EXIT_SUCCESS;
 	if (s->asked.begun) {
-		super_asked_end(s, *status < 0 ? EXIT_FAILURE : *status);
+		super_asked_end(s, *status < 0 || *status == EXIT_CUT ? EXIT_FAILURE
+								      : *status);
 		*status = EXIT_SUCCESS; /* which was not ours */
 	}
 	if (!again || (s->wishes & WISH_END) != 0)
