@@ -1,3 +1,4 @@
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,15 +24,18 @@ static const struct folder {
 	const char *name;
 	mode_t mode;
 	int owner; /* enum spec_role, -1: the supervisor's own */
+	int below; /* whose all is that is in it; -1: of who the configuration says */
 } folders[] = {
-	{ "live", 0711, -1 },
-	{ "archive", 0755, -1 }, /* the agent lists it */
-	{ "ca", 0755, -1 },
-	{ "crl", 0755, -1 },
-	{ "roots", 0755, -1 }, /* workers read them */
-	{ "accounts", 0700, SPEC_USER_KEEPER },
-	{ "agent", 0700, SPEC_USER_AGENT },
+	{ "live", 0711, -1, -1 },
+	{ "archive", 0755, -1, -1 }, /* the agent lists it */
+	{ "ca", 0755, -1, SPEC_USER_KEEPER },
+	{ "crl", 0755, -1, -1 },
+	{ "roots", 0755, -1, -1 }, /* workers read them */
+	{ "accounts", 0700, SPEC_USER_KEEPER, SPEC_USER_KEEPER },
+	{ "agent", 0700, SPEC_USER_AGENT, SPEC_USER_AGENT },
 };
+
+#define DEPTH 1 /* folders below those: of an issuer, of a CA */
 
 /* mkdir -p, for the default below a home that has no such folder yet. */
 static int make_parents(const char *path, struct err *e)
@@ -50,6 +54,79 @@ static int make_parents(const char *path, struct err *e)
 	return 0;
 }
 
+/*
+ * A store that was copied from a host where our users have other numbers, or a file of it
+ * that root has put back, is of somebody else here: whoever has that number now, and the
+ * agent could not write to it. What is in the folders that are one role's alone is given to
+ * it again. The agent may write to its own, so no link is followed, and what has another
+ * name elsewhere is not touched.
+ */
+static int give_below(int dir, const struct spec_user *to, unsigned deep, unsigned *n,
+		      struct err *e);
+
+static int give(int dir, const char *name, const struct spec_user *to, unsigned deep,
+		unsigned *n, struct err *e)
+{
+	AUTO_FD int fd = openat(dir, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	AUTO_FD int folder = -1;
+	struct stat st;
+
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return errno == ENOENT ? 0 : err_sys(e, "open %s", name);
+	if (S_ISDIR(st.st_mode) && deep > 0) {
+		folder =
+		    openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (folder < 0)
+			return err_sys(e, "open %s", name);
+		TRY(give_below(folder, to, deep - 1, n, e));
+	} else if (!S_ISREG(st.st_mode) || st.st_nlink != 1) {
+		return 0;
+	}
+	if (st.st_uid == to->uid)
+		return 0;
+	if (fchownat(fd, "", to->uid, to->gid, AT_EMPTY_PATH) < 0)
+		return err_sys(e, "chown %s", name);
+	++*n;
+	return 0;
+}
+
+static int give_below(int dir, const struct spec_user *to, unsigned deep, unsigned *n,
+		      struct err *e)
+{
+	AUTO_DIR DIR *list = NULL;
+	AUTO_FD int again = openat(dir, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	const struct dirent *d;
+
+	list = again < 0 ? NULL : fdopendir(again);
+	if (list == NULL)
+		return err_sys(e, "list a folder");
+	(void)take_fd(&again); /* it is the list's */
+	while ((d = readdir(list)) != NULL)
+		if (strcmp(d->d_name, ".") != 0 && strcmp(d->d_name, "..") != 0)
+			TRY(give(dir, d->d_name, to, deep, n, e));
+	return 0;
+}
+
+static int give_state(const struct super *s, int dir, const struct folder *f,
+		      struct err *e)
+{
+	const struct spec_user *to;
+	unsigned n = 0;
+
+	if (!s->is_root || f->below < 0)
+		return 0;
+	to = &s->spec.global->users[f->below];
+	if (to->uid == SPEC_NOBODY)
+		return 0;
+	if (give_below(dir, to, DEPTH, &n, e) < 0)
+		return err_wrap(e, "%s", f->name);
+	if (n > 0)
+		log_warn("%s: %u of the files in it were of other users, as those of "
+			 "another host are: given to user %u",
+			 f->name, n, to->uid);
+	return 0;
+}
+
 /* The permissions are set on what was opened, not on a name. */
 static int make_folder(struct super *s, int root, const struct folder *f, struct err *e)
 {
@@ -63,8 +140,12 @@ static int make_folder(struct super *s, int root, const struct folder *f, struct
 		return err_sys(e, "open %s", f->name);
 	if (fchmod(dir, f->mode) < 0)
 		return err_sys(e, "chmod %s", f->name);
-	if (!s->is_root || f->owner < 0)
+	TRY(give_state(s, dir, f, e));
+	if (!s->is_root)
 		return 0;
+	if (f->owner < 0)
+		return fchown(dir, 0, (gid_t)-1) < 0 ? err_sys(e, "chown %s", f->name)
+						     : 0;
 	u = &s->spec.global->users[f->owner];
 	if (u->uid != SPEC_NOBODY && fchown(dir, u->uid, u->gid) < 0)
 		return err_sys(e, "chown %s", f->name);

@@ -233,4 +233,30 @@ test_the_account_at_a_ca_is_that_of_the_store() {
 	no_fault
 }
 
+# Restored from a backup, or copied: the numbers of our users there are somebody else's here.
+test_a_store_of_a_host_with_other_users_is_given_to_ours() {
+	is_root || skip "needs root"
+	www
+	expect 0 everleaf renew
+	echo "not ours" >outside
+	chown 61009 outside
+	ln -s "$dir/outside" state/agent/link
+	ln "$dir/outside" state/agent/other-name
+	chown -h -R 61005 state
+	chown 61009 outside
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	says err "agent: 1 of the files in it were of other users"
+	is 61001 "$(stat -c %u state/agent state/agent/state.db | sort -u)"
+	is 61002 "$(stat -c %u state/accounts state/ca/local state/ca/local/root.key | sort -u)"
+	is 0 "$(stat -c %u state/live state/archive state/ca | sort -u)"
+	is 61009 "$(stat -c %u outside)"
+	rm state/agent/link state/agent/other-name
+	chown 0 state/agent/state.db # as `cp` by root leaves it
+	expect 0 everleaf renew --force www
+	is_live_of www 3 3
+	expect 0 everleaf renew
+	is "" "$(cat err)"
+}
+
 run_tests "$@"
