@@ -334,6 +334,20 @@ static void inherit(struct listen_address *a, struct listen *from)
 			a->fd = take_fd(&from->list[k].fd);
 }
 
+void listen_forget_lost(struct listen *l)
+{
+	struct stat st;
+
+	for (size_t i = 0; i < l->n; i++) {
+		struct listen_address *a = &l->list[i];
+
+		if (a->fd < 0 || !is_unix(a) || lstat(path_of(a), &st) == 0)
+			continue;
+		auto_fd_(&a->fd);
+		a->fd = -1;
+	}
+}
+
 void listen_inherit(struct listen *l, struct listen *from)
 {
 	for (size_t i = 0; i < l->n; i++)

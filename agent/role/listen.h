@@ -81,6 +81,10 @@ bool listen_wants(const struct listen *l, const struct listen_address *given);
  * are then. Why an address has none is in `failed` ("": it has one, perhaps another's). */
 size_t listen_bind(struct listen *l, unsigned serves);
 
+/* Close sockets of the file system that somebody has removed from there: the next
+ * listen_bind() makes them anew. */
+void listen_forget_lost(struct listen *l);
+
 /* Take over the sockets of `from` whose addresses are those of `l`. */
 void listen_inherit(struct listen *l, struct listen *from);
 

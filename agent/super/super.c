@@ -330,6 +330,17 @@ static int ask_first(const struct super *s, struct err *e)
 	return control_glance(s->home_runtime, s->path, r, e);
 }
 
+/* An agent has the lock, and cannot be asked: so its socket may have been removed. */
+static void say_unheard(const struct err *why, struct err *e)
+{
+	const struct err held = *e;
+
+	err_set(e, ERR_BUSY,
+		"%s; it is an agent, and cannot be asked: %s (SIGUSR1 has it "
+		"make the socket anew)",
+		held.text, why->text);
+}
+
 /* The lock is held, or not for us to take: perhaps by an agent, which does it. */
 static int ask_agent(struct super *s, struct err *e)
 {
@@ -343,6 +354,8 @@ static int ask_agent(struct super *s, struct err *e)
 
 	if (status < 0 && status != ERR_BUSY)
 		*e = why;
+	else if (status == ERR_BUSY && s->is_agents)
+		say_unheard(&why, e);
 	return status < 0 ? e->code : status;
 }
 

@@ -71,7 +71,9 @@ struct super_proc {
 /* What a person has asked of the agent, see control.h. */
 struct super_asked {
 	int listener; /* the control socket; -1: there is none */
-	int conn;     /* owned; who asked; -1: nobody */
+	ino_t inode;  /* ... and what it is in runtime_dir */
+	dev_t device;
+	int conn; /* owned; who asked; -1: nobody */
 	uid_t uid;
 	struct msg msg; /* owned; of the request */
 	struct request request;
@@ -105,6 +107,7 @@ struct super {
 	int64_t restarted_ms;    /* clock_boot_ms() of the last */
 	bool cut; /* begun again, or the run before did not end in good order */
 	bool is_daemon;
+	bool is_agents;   /* the lock, which is held */
 	bool replaced;    /* by programs of another version: see super_not_begun() */
 	bool look;        /* WISH_LOOK was granted last, among others */
 	unsigned wishes;  /* enum super_wish, not granted yet */

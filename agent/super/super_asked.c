@@ -39,14 +39,46 @@ static int listen_at(struct super *s, const char *dir, const struct sockaddr_un 
 					   : strerror(error));
 }
 
+static bool is_ours(const struct super_asked *q, const struct sockaddr_un *sa)
+{
+	struct stat st;
+
+	return q->listener >= 0 && lstat(sa->sun_path, &st) == 0 &&
+	       st.st_ino == q->inode && st.st_dev == q->device;
+}
+
+/* It also says since when there is an agent: control_look(). */
+static void note_socket(struct super *s, const struct sockaddr_un *sa)
+{
+	const struct timespec since[] = { { .tv_sec = s->agent_since },
+					  { .tv_sec = s->agent_since } };
+	struct stat st = { .st_ino = 0 };
+
+	if (lstat(sa->sun_path, &st) < 0 ||
+	    utimensat(AT_FDCWD, sa->sun_path, since, AT_SYMLINK_NOFOLLOW) < 0)
+		log_debug("%s: %s", sa->sun_path, strerror(errno));
+	s->asked.inode = st.st_ino;
+	s->asked.device = st.st_dev;
+}
+
 void super_asked_listen(struct super *s)
 {
 	const char *dir = spec_text(&s->spec, s->spec.global->runtime_dir);
+	AUTO_FD int before = s->asked.listener;
 	struct sockaddr_un sa;
 	struct err e;
 
+	if (control_address(dir, &sa, &e) == 0 && is_ours(&s->asked, &sa)) {
+		(void)take_fd(&before);
+		return;
+	}
+	if (before >= 0)
+		log_warn("%s: gone: made anew", sa.sun_path);
+	s->asked.listener = -1;
 	if (control_address(dir, &sa, &e) < 0 || listen_at(s, dir, &sa, &e) < 0)
 		log_error("no control socket: %s", e.text);
+	else
+		note_socket(s, &sa);
 }
 
 void super_asked_unlisten(struct super *s)
@@ -55,7 +87,7 @@ void super_asked_unlisten(struct super *s)
 	struct sockaddr_un sa;
 	struct err e;
 
-	if (s->asked.listener >= 0 && control_address(dir, &sa, &e) == 0)
+	if (control_address(dir, &sa, &e) == 0 && is_ours(&s->asked, &sa))
 		(void)unlink(sa.sun_path);
 }
 

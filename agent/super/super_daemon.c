@@ -238,6 +238,8 @@ bool super_next(struct super *s, int *status)
 	s->again = s->stopping = false;
 	if (s->next_snapshot >= 0)
 		use_next(s);
+	super_asked_listen(s);
+	listen_forget_lost(&s->listen);
 	if (super_asked_begin(s))
 		role_log(ROLES, s->request, &s->spec);
 	return true;

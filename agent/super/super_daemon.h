@@ -51,8 +51,8 @@ void super_alive(struct super *s, int64_t for_ms);
 void super_feed(struct super *s);
 int64_t super_feed_ms(const struct super *s); /* when it is time; INT64_MAX: never */
 
-/* super_asked.c: the control socket, at the start and at the end; without one the agent
- * does its work all the same. */
+/* super_asked.c: the control socket, before each tree, if it is not there (any more), and at
+ * the end; without one the agent does its work all the same. */
 void super_asked_listen(struct super *s);
 void super_asked_unlisten(struct super *s);
 /* ... SUP_ASKED; the next tree is for what was asked, if anything was; it has ended. */

@@ -16,8 +16,9 @@
 #include "base/file.h"
 #include "base/mem.h"
 
-#define LOCK "lock"
-#define ID   "id" /* of this store, 16 digits: what the agent remembers is of it alone */
+#define LOCK   "lock"
+#define AGENTS "agent\n" /* in it, after the number of the process: it is a daemon */
+#define ID     "id" /* of this store, 16 digits: what the agent remembers is of it alone */
 
 /* As DESIGN "The store": who may do what in each folder. */
 static const struct folder {
@@ -169,6 +170,7 @@ static int take_lock(struct super *s, int root, struct err *e)
 			return err_sys(e, "lock");
 		if (pread(fd, pid, sizeof(pid) - 1, 0) < 0)
 			pid[0] = '\0';
+		s->is_agents = strstr(pid, "\n" AGENTS) != NULL;
 		pid[strcspn(pid, "\n")] = '\0';
 		return err_set(e, ERR_BUSY, "another run holds the lock (process %s)",
 			       pid[0] == '\0' ? "unknown" : pid);
@@ -176,7 +178,7 @@ static int take_lock(struct super *s, int root, struct err *e)
 	/* Who ends in good order takes its number out. It is synced, so that a power cut
 	 * that leaves something lying about leaves the number, too. */
 	s->cut = pread(fd, pid, sizeof(pid), 0) > 0;
-	snprintf(pid, sizeof(pid), "%d\n", getpid());
+	snprintf(pid, sizeof(pid), "%d\n%s", getpid(), s->is_daemon ? AGENTS : "");
 	if (ftruncate(fd, 0) < 0 || pwrite(fd, pid, strlen(pid), 0) < 0 ||
 	    fsync(fd) < 0)
 		return err_sys(e, "write the lock");

@@ -363,4 +363,27 @@ test_an_agent_that_waits_is_stopped() {
 	not test -e run/agent.sock
 }
 
+test_a_socket_that_was_removed_is_made_anew() {
+	local since
+	running "" "http = \"unix:$dir/run/http.sock\";"
+	until_true 60 test -S run/http.sock
+	since=$(everleaf status --json | json agent.since)
+	sleep 1.1
+	rm run/agent.sock run/http.sock
+	expect 3 everleaf renew --force www
+	says err "(process $run); it is an agent, and cannot be asked: $dir/run/agent.sock: No such file"
+	kill -USR1 $run
+	until_true 60 agent_runs
+	is "$since" "$(everleaf status --json | json agent.since)"
+	expect 0 everleaf renew --force www
+	until_true 60 curl -sS -m 20 --unix-socket run/http.sock http://localhost/healthz
+	rm -r run
+	kill -HUP $run
+	until_true 60 agent_runs
+	is "660 2" "$(stat -c %a run/agent.sock) $(said_times "run/agent.sock: gone: made anew")"
+	stop_agent
+	not test -e run/agent.sock
+	is_live_of www 2 2
+}
+
 run_tests "$@"
