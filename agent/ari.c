@@ -48,7 +48,7 @@ static void ask_free(struct ari_ask *ask)
 static bool follows(const struct agent *a, uint32_t i)
 {
 	const uint32_t unfit =
-	    CERT_UNREADABLE | CERT_MISMATCHED | CERT_REVOKED | CERT_ROLLED_BACK;
+	    CERT_UNREADABLE | CERT_DAMAGED | CERT_REVOKED | CERT_ROLLED_BACK;
 	const struct cert *c = &a->certs[i];
 	const struct spec_issuer *issuer;
 

@@ -6,6 +6,7 @@
 #include "agent/agent.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
+#include "agent/role/log.h"
 #include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -89,10 +90,9 @@ static int take_answer(struct agent *a, uint32_t i, struct msg *m, bool *whole,
 {
 	struct cert *c = &a->certs[i];
 
-	if (msg_get_u64(m) != 0)
-		c->flags |= CERT_MISMATCHED;
+	drift_damaged(a, i, CERT_DAMAGED, msg_get_str(m));
 	drift_take(a, i, m);
-	*whole = (c->flags & (CERT_UNREADABLE | CERT_MISMATCHED | CERT_FILES_DIFFER |
+	*whole = (c->flags & (CERT_UNREADABLE | CERT_DAMAGED | CERT_FILES_DIFFER |
 			      CERT_BY_HAND)) == 0;
 	return msg_end(m, e);
 }
@@ -126,8 +126,7 @@ static int compare(struct agent *a, uint32_t i, uint64_t stamp,
 
 	TRY(take_answer(a, i, m, &whole, e));
 	a->drift[i].is_new = !before->told || before->stamp != stamp;
-	if (!whole &&
-	    ((a->certs[i].flags & CERT_MISMATCHED) != 0 || !drift_stays(a, i)))
+	if (!whole && ((a->certs[i].flags & CERT_DAMAGED) != 0 || !drift_stays(a, i)))
 		return 0;
 	return a->drift[i].is_new || whole ? remember(a, i, stamp, !whole, e) : 0;
 }
@@ -139,8 +138,15 @@ int audit_ask(struct agent *a, uint32_t i, uint64_t stamp, const struct audited 
 
 	msg_begin(&m, KEEPER_AUDIT, 0);
 	msg_put_u64(&m, i);
-	TRY(link_ask(ROLE_FD_PEER, &m, e));
-	return compare(a, i, stamp, before, &m, e);
+	if (link_ask(ROLE_FD_PEER, &m, e) == 0)
+		return compare(a, i, stamp, before, &m, e);
+	if (m.type != MSG_FAILED)
+		return e->code;
+	log_error("%s: its key and files could not be looked at: %s",
+		  agent_cert_name(a, i), e->text);
+	a->drift[i].unseen = true;
+	a->n_failed += a->wanted[i];
+	return 0;
 }
 
 int audit_take(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,

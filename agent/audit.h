@@ -53,7 +53,7 @@ struct audited audited_as(const struct memory *m);
 bool audited_stands(const struct audited *before, uint64_t stamp);
 
 /* Ask the keeper to look at certificate `i`, whose stamp that is; directly: the loop must
- * not run yet. */
+ * not run yet. What it cannot look at is said, and taken to be as it was. */
 int audit_ask(struct agent *a, uint32_t i, uint64_t stamp, const struct audited *before,
 	      struct err *e);
 

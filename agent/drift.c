@@ -6,6 +6,7 @@
 #include "agent/alarm.h"
 #include "agent/job.h"
 #include "agent/role/event.h"
+#include "agent/role/log.h"
 #include "agent/rootwatch.h"
 #include "agent/table.h"
 #include "base/auto.h"
@@ -55,6 +56,23 @@ static void set(struct agent *a, uint32_t i, struct buf *text)
 {
 	free(a->drift[i].text);
 	a->drift[i].text = xstrdup(text->data);
+}
+
+void drift_damaged(struct agent *a, uint32_t i, uint32_t flag, const char *why)
+{
+	if (why[0] == '\0')
+		return;
+	a->certs[i].flags |= flag;
+	if (a->drift[i].damage != NULL)
+		return; /* one reason will do */
+	a->drift[i].damage = xstrdup(why);
+	if (request_writes(a->request))
+		log_warn("%s: damaged: %s", agent_cert_name(a, i), why);
+}
+
+void drift_undamaged(struct agent *a, uint32_t i)
+{
+	free(TAKE(a->drift[i].damage));
 }
 
 static void set_newer(struct agent *a, uint32_t i, uint64_t file, int64_t until)
@@ -155,12 +173,12 @@ void drift_note(struct agent *a, uint32_t i)
 
 void drift_forget(struct agent *a, uint32_t i)
 {
+	drift_undamaged(a, i);
 	free(a->drift[i].text);
 	a->drift[i] = (struct drift){ .text = NULL };
 }
 
-/* Over what somebody has put there. */
-static bool writes_over(const struct agent *a, const struct job *j)
+bool drift_over(const struct agent *a, const struct job *j)
 {
 	return j->by_hand || (a->certs[j->cert].flags & CERT_ASKED) != 0 ||
 	       ((a->request->flags & REQUEST_FORCE) != 0 && a->wanted[j->cert]);
@@ -168,7 +186,7 @@ static bool writes_over(const struct agent *a, const struct job *j)
 
 bool drift_leaves(const struct agent *a, const struct job *j)
 {
-	return j->spec->on_drift == DRIFT_REPORT && !j->cut && !writes_over(a, j) &&
+	return j->spec->on_drift == DRIFT_REPORT && !j->cut && !drift_over(a, j) &&
 	       j->generation == a->certs[j->cert].generation;
 }
 
@@ -178,7 +196,7 @@ void drift_ask(const struct agent *a, const struct job *j, struct msg *m)
 	const uint64_t whole = j->stamp != 0 ? j->stamp : j->memory.disk_stamp;
 
 	msg_put_u64(m, (flags & CERT_FILES_DIFFER) != 0 ? 0 : whole);
-	msg_put_u64(m, writes_over(a, j));
+	msg_put_u64(m, drift_over(a, j));
 }
 
 static void raise_alarm(struct agent *a, struct job *j, const char *words)
@@ -235,6 +253,8 @@ void drift_show(const struct agent *a, uint32_t i, struct table *t)
 {
 	AUTO_FREE char *words = drift_words(a, i);
 
+	if (a->drift[i].damage != NULL)
+		table_note(t, "damaged: %s", a->drift[i].damage);
 	if (words != NULL)
 		table_note(t, "%s", words);
 }
@@ -243,12 +263,13 @@ void drift_json(const struct agent *a, uint32_t i, struct json *j)
 {
 	AUTO_FREE char *words = drift_words(a, i);
 
+	json_str(j, "damage", a->drift[i].damage);
 	json_str(j, "drift", words);
 }
 
 void drift_free(struct agent *a)
 {
 	for (uint32_t i = 0; a->drift != NULL && i < a->spec->n[SPEC_CERTS]; i++)
-		free(a->drift[i].text);
+		drift_forget(a, i);
 	free(a->drift);
 }

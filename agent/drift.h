@@ -20,9 +20,17 @@ struct table;
 
 /* Of one certificate. */
 struct drift {
-	char *text;  /* owned; what was found; NULL: nothing */
-	bool is_new; /* not told yet */
+	char *text;   /* owned; what was found; NULL: nothing */
+	char *damage; /* owned; why its live set is not whole; NULL: it is */
+	bool is_new;  /* not told yet */
+	bool unseen;  /* it could not be looked at: it is, again, once the loop runs */
 };
+
+/* Its live set is not whole, for `why` ("": it is, as far as one looked): `flag` is set, and
+ * who acts on it says so in the log. */
+void drift_damaged(struct agent *a, uint32_t i, uint32_t flag, const char *why);
+/* It is looked at anew. */
+void drift_undamaged(struct agent *a, uint32_t i);
 
 /* Read what is said of key and files out of the keeper's answer (KEEPER_AUDIT); note
  * what is found in flags and text of certificate `i`. */
@@ -48,13 +56,17 @@ void drift_forget(struct agent *a, uint32_t i);
  * of that is only to be reported. What a crash has left half done is done. */
 bool drift_leaves(const struct agent *a, const struct job *j);
 
+/* Whether `j` may write over what somebody else has put in the place of ours. */
+bool drift_over(const struct agent *a, const struct job *j);
+
 /* The rest of KEEPER_LIVE: what is known of the files, and whether to write over what is
  * newer. */
 void drift_ask(const struct agent *a, const struct job *j, struct msg *m);
 /* The rest of its answer: j->generation is live. */
 void drift_installed(struct agent *a, struct job *j, struct msg *m);
 
-/* Add it to the row of a table, to an object of a document ("drift", null for none). */
+/* Add it to the row of a table, to an object of a document ("damage", "drift"; null for
+ * none). */
 void drift_show(const struct agent *a, uint32_t i, struct table *t);
 void drift_json(const struct agent *a, uint32_t i, struct json *j);
 

@@ -57,6 +57,12 @@ static bool failures(const struct making *m, uint32_t i, int64_t *v)
 	return true;
 }
 
+static bool damaged(const struct making *m, uint32_t i, int64_t *v)
+{
+	*v = (m->agent->certs[i].flags & (CERT_UNREADABLE | CERT_DAMAGED)) != 0;
+	return true;
+}
+
 static bool last_success(const struct making *m, uint32_t i, int64_t *v)
 {
 	*v = m->agent->certs[i].last_success_at;
@@ -73,6 +79,9 @@ static const struct gauge gauges[] = {
 	  "4 verifying, 5 installing, 6 hooking, 7 probing.",
 	  state, false },
 	{ "everleaf_certificate_failures", "Attempts that failed, in a row.", failures,
+	  false },
+	{ "everleaf_certificate_damaged",
+	  "1 while what is live cannot be read or is not whole, else 0.", damaged,
 	  false },
 	{ "everleaf_certificate_last_success_seconds",
 	  "When it was last brought to what the configuration asks for, Unix time.",

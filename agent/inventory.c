@@ -13,7 +13,6 @@
 #include "agent/job.h"
 #include "agent/meta.h"
 #include "agent/owncrl.h"
-#include "agent/role/log.h"
 #include "agent/rule/schedule.h"
 #include "agent/setback.h"
 #include "base/auto.h"
@@ -24,6 +23,7 @@
 #include "base/hash.h"
 #include "base/mem.h"
 #include "base/text.h"
+#include "store/generation.h"
 
 #define KEPT_FLAGS                                                      \
 	(CERT_REVOKED | CERT_CA_REVOKED | CERT_NOT_SERVED | CERT_DOWN | \
@@ -103,28 +103,6 @@ void inventory_live(struct memory *m, uint64_t number, const struct x509_facts *
 	m->disk_stamp = 0;
 }
 
-/* The generation that live/NAME points at; 0: none. */
-static uint64_t live_number(const struct agent *a, const char *name)
-{
-	char path[512];
-	char to[1024];
-	const char *slash;
-	uint64_t number;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "live/%s", name);
-	if (a->root < 0)
-		return 0;
-	n = readlinkat(a->root, path, to, sizeof(to) - 1);
-	if (n < 0 && errno != ENOENT)
-		log_warn("%s: %s", path, strerror(errno));
-	if (n <= 0)
-		return 0;
-	to[n] = '\0';
-	slash = strrchr(to, '/');
-	return slash != NULL && text_u64(slash + 1, UINT64_MAX, &number) ? number : 0;
-}
-
 int64_t inventory_renew_at(const struct agent *a, uint32_t i,
 			   const struct x509_facts *facts)
 {
@@ -169,34 +147,21 @@ void inventory_by_hand(const struct agent *a, uint32_t i, struct memory *m)
 					      clock_now());
 }
 
-/*
- * Bring `m` up to date with what is live. Returns CERT_PRESENT, CERT_UNREADABLE or 0.
- * What its flags say is said of m->generation, and gone once something else is live: that
- * may be what was gone back from by hand.
- */
-static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m)
+/* What is live is generation `number`, whose leaf may be what is remembered. */
+static int look_at_leaf(const struct agent *a, uint32_t i, uint64_t number,
+			struct memory *m, struct err *e)
 {
-	uint64_t number = live_number(a, agent_cert_name(a, i));
 	uint8_t before[sizeof(m->facts.fingerprint)];
 	struct file_stamp stamp;
-	struct err e;
 	char path[CERT_PATH];
 
-	if (number == 0) {
-		forget_live(m);
-		return 0;
-	}
-	if (!stamp_of(a, cert_path(path, a, i, number), &stamp)) {
-		log_warn("%s: %s", path, strerror(errno));
-		return CERT_PRESENT | CERT_UNREADABLE;
-	}
+	if (!stamp_of(a, cert_path(path, a, i, number), &stamp))
+		return err_sys(e, "%s", path);
 	if (m->generation == number && memcmp(&stamp, &m->stamp, sizeof(stamp)) == 0)
-		return CERT_PRESENT;
+		return 0;
 	memcpy(before, m->facts.fingerprint, sizeof(before));
-	if (facts_of_file(a->root, path, &m->facts, &e) < 0) {
-		log_warn("%s: %s", path, e.text);
-		return CERT_PRESENT | CERT_UNREADABLE;
-	}
+	if (facts_of_file(a->root, path, &m->facts, e) < 0)
+		return err_wrap(e, "%s", path);
 	if (m->generation != number ||
 	    memcmp(before, m->facts.fingerprint, sizeof(before)) != 0)
 		m->flags &= ~(unsigned)KEPT_FLAGS; /* said of another leaf */
@@ -206,12 +171,47 @@ static uint32_t look_at_live(const struct agent *a, uint32_t i, struct memory *m
 	m->stamp = stamp;
 	m->generation = number;
 	m->disk_stamp = 0;
-	return CERT_PRESENT;
+	return 0;
+}
+
+/*
+ * Bring `m` up to date with what is live; *flags is CERT_PRESENT, with CERT_UNREADABLE for
+ * what `damage` says, or 0. ERR_SYS: that is not known.
+ * What its flags say is said of m->generation, and gone once something else is live: that
+ * may be what was gone back from by hand.
+ */
+static int look_at_live(const struct agent *a, uint32_t i, struct memory *m,
+			uint32_t *flags, struct err *damage, struct err *e)
+{
+	const char *name = agent_cert_name(a, i);
+	uint64_t number = 0;
+	bool ours = true;
+
+	*flags = 0;
+	damage->text[0] = '\0';
+	if (a->root >= 0)
+		ours = generation_current(a->root, name, &number, damage) == 0 ||
+		       damage->sysno == ENOENT; /* there is no folder of links */
+	if (number == 0)
+		forget_live(m);
+	if (ours && number == 0) {
+		damage->text[0] = '\0';
+		return 0;
+	}
+	*flags = CERT_PRESENT;
+	if (ours && look_at_leaf(a, i, number, m, damage) == 0)
+		return 0;
+	*flags |= CERT_UNREADABLE;
+	*e = *damage;
+	return err_is_short(e) || (!ours && e->code != ERR_CONFIG) ? e->code : 0;
 }
 
 void inventory_see(const struct agent *a, uint32_t i, struct memory *m)
 {
-	(void)look_at_live(a, i, m);
+	struct err damage, e;
+	uint32_t flags;
+
+	(void)look_at_live(a, i, m, &flags, &damage, &e);
 }
 
 static uint32_t issuer_number(const struct agent *a, const char *name)
@@ -336,17 +336,25 @@ static void fill(struct agent *a, uint32_t i, struct memory *m, uint32_t flags)
 	c->usage = (uint8_t)m->facts.usage;
 }
 
-void inventory_take(struct agent *a, uint32_t i, struct memory *m, bool stands)
+int inventory_take(struct agent *a, uint32_t i, struct memory *m, bool stands,
+		   struct err *e)
 {
-	fill(a, i, m, stands ? CERT_PRESENT : look_at_live(a, i, m));
+	uint32_t flags = CERT_PRESENT;
+	struct err damage = { .text = "" };
+
+	if (!stands)
+		TRY(look_at_live(a, i, m, &flags, &damage, e));
+	drift_undamaged(a, i);
+	fill(a, i, m, flags);
+	drift_damaged(a, i, CERT_UNREADABLE, damage.text);
+	return 0;
 }
 
 int inventory_refresh(struct agent *a, uint32_t i, struct memory *m, struct err *e)
 {
 	const struct cert before = a->certs[i];
 
-	(void)e;
-	inventory_take(a, i, m, false);
+	TRY(inventory_take(a, i, m, false, e));
 	ari_keep(&a->certs[i], &before);
 	return 0;
 }

@@ -19,8 +19,10 @@ struct stat;
 struct memory;
 
 /* One, as it was remembered in `m`, which is brought up to what is live (and not written);
- * `stands`: that is what it was. inventory_load.h: all of them. */
-void inventory_take(struct agent *a, uint32_t i, struct memory *m, bool stands);
+ * `stands`: that is what it was. inventory_load.h: all of them. ERR_SYS: what is live could
+ * not be looked at, and nothing is changed. */
+int inventory_take(struct agent *a, uint32_t i, struct memory *m, bool stands,
+		   struct err *e);
 
 /* One again, after it was changed. `m` is its memory, which is brought up to date (and
  * not written). Its files are taken to be what was just published. */

@@ -47,7 +47,7 @@ static int load_cert(struct loading *l, struct memory *m, bool is_new)
 
 	TRY(stamps_get(&l->stamps, i, &c.stamp, l->err));
 	stands = m->generation != 0 && audited_stands(&known, c.stamp);
-	inventory_take(a, i, m, stands);
+	TRY(inventory_take(a, i, m, stands, l->err));
 	c.before = audited_as(m);
 	if ((a->certs[i].flags & CERT_PRESENT) != 0 &&
 	    !audited_stands(&c.before, c.stamp))

@@ -1,8 +1,8 @@
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job_steps.h"
 #include "agent/probing.h"
@@ -24,14 +24,8 @@ static void look_at_old(struct agent *a, struct job *j)
 		log_warn("%s: generation %llu cannot be gone back to: %s", j->name,
 			 (unsigned long long)j->previous, e.text);
 	else
-		j->old_ok = (c->flags &
-			     (CERT_REVOKED | CERT_CA_REVOKED | CERT_MISMATCHED)) == 0;
-}
-
-/* A file that could not be looked at for that may be whole. */
-static bool was_short(const struct err *why)
-{
-	return why->sysno == ENOMEM || why->sysno == EMFILE || why->sysno == ENFILE;
+		j->old_ok =
+		    (c->flags & (CERT_REVOKED | CERT_CA_REVOKED | CERT_DAMAGED)) == 0;
 }
 
 /* It is in the store, with j->facts. */
@@ -52,7 +46,7 @@ static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
 	if (!due_installs_held(c, clock_now()) || (c->flags & CERT_ASKED) != 0)
 		return 0;
 	rc = inventory_facts(a, j->cert, c->held, NULL, &j->facts, e);
-	if (rc < 0 && was_short(e))
+	if (rc < 0 && err_is_short(e)) /* it may be whole */
 		return rc;
 	if (rc == 0 && j->facts.names_hash == j->memory.held_names_hash &&
 	    inventory_key_fits(a, j->spec, &j->facts) &&
@@ -67,6 +61,23 @@ static int take_held(struct agent *a, struct job *j, bool *taken, struct err *e)
 	j->memory.held = 0;
 	c->held = 0;
 	return 0;
+}
+
+/* Nothing is ordered that could not be made live: what somebody has put in the place of the
+ * link, who meant it. */
+static int check_place(const struct agent *a, const struct job *j, struct err *e)
+{
+	const bool over = drift_over(a, j);
+	struct err why, ignored;
+
+	if (generation_yields(a->root, j->name, over, &why) == 0)
+		return 0;
+	if (!over && generation_yields(a->root, j->name, true, &ignored) == 0)
+		return err_set(e, ERR_SYS,
+			       "%s; remove it, or `everleaf renew %s --force` writes "
+			       "over it",
+			       why.text, j->name);
+	return err_set(e, ERR_SYS, "%s; move it away", why.text);
 }
 
 static struct job_hook *hook_called(const struct agent *a, struct job *j,
@@ -151,6 +162,7 @@ int job_prepare(struct agent *a, struct job *j, struct err *e)
 	bool found, taken;
 
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
+	TRY(check_place(a, j, e));
 	j->cut = j->memory.state >= JOB_INSTALLING;
 	if (j->memory.state == JOB_PARKED)
 		j->memory.state = JOB_IDLE;
@@ -177,6 +189,7 @@ int job_prepare_rollback(struct agent *a, struct job *j, struct err *e)
 	bool found;
 
 	TRY(state_get(a->state, j->name, &j->memory, &found, e));
+	TRY(check_place(a, j, e));
 	j->previous = a->certs[j->cert].generation;
 	look_at_old(a, j);
 	return inventory_facts(a, j->cert, j->generation, NULL, &j->facts, e);

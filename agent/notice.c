@@ -188,6 +188,14 @@ static int take_audit(struct agent *a, uint32_t i, struct msg *m, struct err *e)
 	return 0;
 }
 
+/* Not at once: look_at_ms() says when. */
+static void look_again(struct agent *a, uint32_t i)
+{
+	if (a->notice.certs[i].stamp == 0)
+		a->notice.certs[i].stamp = 1;
+	wait_for_quiet(a);
+}
+
 static void on_audit(void *arg, uint32_t i, struct msg *m, const struct err *why)
 {
 	struct agent *a = arg;
@@ -199,10 +207,11 @@ static void on_audit(void *arg, uint32_t i, struct msg *m, const struct err *why
 	}
 	if (m != NULL && take_audit(a, i, m, &e) == 0)
 		return;
-	a->notice.certs[i].stamp = 0;
-	if (!agent_cut_off(a))
-		log_error("%s: look at what was changed: %s", agent_cert_name(a, i),
-			  m == NULL ? why->text : e.text);
+	if (agent_cut_off(a))
+		return;
+	log_error("%s: its key and files could not be looked at: %s",
+		  agent_cert_name(a, i), m == NULL ? why->text : e.text);
+	look_again(a, i);
 }
 
 static void on_again(void *arg, uint32_t i, struct msg *m, const struct err *why)
@@ -299,8 +308,12 @@ void notice_begin(struct agent *a)
 	ev_timer_init(&a->notice.quiet, on_quiet, NOTICE_QUIET_S, 0.);
 	a->notice.quiet.data = a;
 	a->keeper.other = notice_other;
-	if (a->request->command == COMMAND_AGENT)
-		ask(a);
+	if (a->request->command != COMMAND_AGENT)
+		return;
+	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
+		if (a->drift[i].unseen)
+			look_again(a, i);
+	ask(a);
 }
 
 void notice_end(struct agent *a)

@@ -157,7 +157,7 @@ static void tell_bad(struct agent *a, const struct proof *p, bool is_news)
 
 static int settle(struct agent *a, const struct proof *p, struct err *e)
 {
-	const uint32_t unfit = CERT_MISMATCHED | CERT_FILES_DIFFER | CERT_FOREIGN;
+	const uint32_t unfit = CERT_DAMAGED | CERT_FILES_DIFFER | CERT_FOREIGN;
 	struct cert *c = &a->certs[p->cert];
 	const char *name = agent_cert_name(a, p->cert);
 	const uint32_t before = c->flags & BAD;
@@ -231,7 +231,7 @@ static void on_looked(void *arg, uint32_t number, struct msg *m,
 
 static bool has_to_be_proved(const struct agent *a, uint32_t i)
 {
-	const uint32_t unfit = CERT_UNREADABLE | CERT_MISMATCHED;
+	const uint32_t unfit = CERT_UNREADABLE | CERT_DAMAGED;
 
 	return a->proofs != NULL && !a->stopping && a->spec->certs[i].probes.n > 0 &&
 	       (a->certs[i].flags & (CERT_PRESENT | unfit)) == CERT_PRESENT;

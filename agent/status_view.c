@@ -23,8 +23,7 @@ const char *view_state(const struct view *v, enum health *health)
 		enum health health;
 		const char *word;
 	} marks[] = {
-		{ CERT_UNREADABLE, HEALTH_CRITICAL, "unreadable" },
-		{ CERT_MISMATCHED, HEALTH_CRITICAL, "key mismatch" },
+		{ CERT_UNREADABLE | CERT_DAMAGED, HEALTH_CRITICAL, "damaged" },
 		{ CERT_REVOKED, HEALTH_CRITICAL, "revoked" },
 		{ CERT_CA_REVOKED, HEALTH_CRITICAL, "CA revoked" },
 		{ CERT_HOOKS_PENDING, HEALTH_WARNING, "hooks pending" },

@@ -6,6 +6,7 @@
 #include "agent/ari.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
+#include "base/err.h"
 #include "base/mem.h"
 
 static void see(struct agent *a, const struct job *j)
@@ -13,11 +14,12 @@ static void see(struct agent *a, const struct job *j)
 	struct cert *c = &a->certs[j->cert];
 	const struct cert before = *c;
 	struct memory m = j->memory;
+	struct err e;
 
 	if (j->installed) {
 		inventory_live(&m, j->generation, &j->facts, &j->stored);
-		inventory_take(a, j->cert, &m, false);
-		ari_keep(c, &before);
+		if (inventory_take(a, j->cert, &m, false, &e) == 0)
+			ari_keep(c, &before);
 	}
 	c->state = (uint8_t)j->state;
 }

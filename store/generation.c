@@ -291,15 +291,33 @@ int generation_current(int root, const char *name, uint64_t *number, struct err 
 		*number = 0;
 		return 0;
 	}
-	if (n < 0 && errno != EINVAL)
+	if (n < 0 && errno == EINVAL) {
+		err_set(e, ERR_CONFIG, PLACE_LIVE "/%s is not a link", name);
+		e->sysno = EINVAL;
+		return ERR_CONFIG;
+	}
+	if (n < 0)
 		return err_sys(e, "read " PLACE_LIVE "/%s", name);
-	target[n < 0 ? 0 : n] = '\0';
+	target[n] = '\0';
 	found = number_in(target, name);
 	if (found == 0)
-		return err_set(e, ERR_CONFIG, PLACE_LIVE "/%s is not a link of ours",
-			       name);
+		return err_set(e, ERR_CONFIG,
+			       PLACE_LIVE "/%s leads to %.200s, which is no generation "
+					  "of %s",
+			       name, target, name);
 	*number = file_exists(live, target) ? found : 0;
 	return 0;
+}
+
+int generation_yields(int root, const char *name, bool over_link, struct err *e)
+{
+	uint64_t number;
+	struct err why;
+
+	if (generation_current(root, name, &number, &why) == 0 ||
+	    why.code != ERR_CONFIG || (over_link && why.sysno != EINVAL))
+		return 0;
+	return err_set(e, ERR_SYS, "%s: left as it is", why.text);
 }
 
 int generation_list(int root, const char *name, uint64_t **numbers, size_t *n,

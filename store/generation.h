@@ -30,6 +30,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -86,8 +87,12 @@ int generation_turn(int root, const char *name, uint64_t number, struct err *e);
 int generation_settle(int root, struct err *e);
 
 /* The number of the live generation; 0 if there is none, or the link leads to one that
- * is gone. ERR_CONFIG if live/NAME is not a link of ours. */
+ * is gone. ERR_CONFIG if live/NAME is not a link of ours; with EINVAL, no link at all. */
 int generation_current(int root, const char *name, uint64_t *number, struct err *e);
+
+/* ERR_SYS if somebody has put something in the place of the live link that a generation is
+ * not to take, who meant it: anything but a link of ours, or with `over_link` any link. */
+int generation_yields(int root, const char *name, bool over_link, struct err *e);
 
 /* The numbers present, ascending; owned array. */
 int generation_list(int root, const char *name, uint64_t **numbers, size_t *n,

@@ -76,23 +76,59 @@ int set_read(int root, const char *name, uint64_t number, struct set *set,
 	return 0;
 }
 
+static int parse(const char *file, const struct buf *pem, STACK_OF(X509) * *certs,
+		 struct err *e)
+{
+	struct err why;
+
+	if (x509_chain_from_pem(pem->data, pem->len, certs, &why) < 0)
+		return err_set(e, ERR_TRUST, "%s: %s", file, why.text);
+	return 0;
+}
+
+/* What stands behind the leaf in fullchain.pem: there are servers that read the one, and
+ * servers that read the other. */
+static int check_chain(const struct set *set, const STACK_OF(X509) * served,
+		       struct err *e)
+{
+	AUTO_CHAIN STACK_OF(X509) *chain = NULL;
+	bool same;
+
+	if (set->chain.len == 0 && sk_X509_num(served) == 1)
+		return 0;
+	if (set->chain.len == 0)
+		return err_set(e, ERR_TRUST,
+			       "chain.pem is missing or empty, and fullchain.pem has "
+			       "more in it than cert.pem");
+	TRY(parse("chain.pem", &set->chain, &chain, e));
+	same = sk_X509_num(chain) == sk_X509_num(served) - 1;
+	for (int i = 0; same && i < sk_X509_num(chain); i++)
+		same = X509_cmp(sk_X509_value(chain, i),
+				sk_X509_value(served, i + 1)) == 0;
+	return same
+		   ? 0
+		   : err_set(e, ERR_TRUST,
+			     "chain.pem is not what fullchain.pem has behind cert.pem");
+}
+
 /* What servers are given: not of the set, as it follows from it, but it has to be there. */
 static int check_served(int root, uint64_t number, const struct set *set, struct err *e)
 {
 	AUTO_CHAIN STACK_OF(X509) *leaf = NULL, *served = NULL;
 	AUTO_BUF struct buf pem = { 0 };
 	AUTO_FD int dir = -1;
-	struct err why;
 
 	TRY(generation_open(root, set->name, number, &dir, e));
-	if (file_read(dir, "fullchain.pem", 2 * LIMIT_CHAIN_BYTES, &pem, &why) < 0 ||
-	    x509_chain_from_pem(pem.data, pem.len, &served, &why) < 0)
-		return err_set(e, ERR_TRUST, "fullchain.pem: %s", why.text);
-	TRY(x509_chain_from_pem(set->cert.data, set->cert.len, &leaf, e));
+	if (file_read(dir, "fullchain.pem", 2 * LIMIT_CHAIN_BYTES, &pem, e) < 0) {
+		e->code = err_is_short(e) ? e->code : ERR_TRUST;
+		return e->code;
+	}
+	TRY(parse("fullchain.pem", &pem, &served, e));
+	TRY(parse("cert.pem", &set->cert, &leaf, e));
 	if (X509_cmp(sk_X509_value(served, 0), sk_X509_value(leaf, 0)) != 0)
 		return err_set(e, ERR_TRUST,
 			       "fullchain.pem does not begin with cert.pem");
-	return 0;
+	return check_chain(set, served, e);
 }
 
 int set_load(int root, const char *name, uint64_t number, struct set *set,

@@ -22,9 +22,10 @@ struct set {
 #define AUTO_SET __attribute__((cleanup(set_done)))
 
 /*
- * Read generation `number` of `name`; chain.pem and ca.pem need not be there. ERR_TRUST
- * if its key, or that of its request, is not its certificate's, if fullchain.pem does not
- * begin with its certificate, or if one of them cannot be read as what it is.
+ * Read generation `number` of `name`; ca.pem need not be there, nor chain.pem where nothing
+ * stands behind the certificate. ERR_TRUST if its key, or that of its request, is not its
+ * certificate's, if fullchain.pem is not its certificate and chain.pem behind it, or if one
+ * of them cannot be read as what it is. ERR_SYS with err_is_short(): that is not known.
  * `set` is written only on success.
  */
 int set_load(int root, const char *name, uint64_t number, struct set *set,

@@ -168,6 +168,27 @@ static void put_audit(struct keeper *k, const struct spec_cert *c,
 		msg_put_u64(m, differs[i]);
 }
 
+/* What is live (*number; 0: nothing is), and what of it is not whole in `damage` ("":
+ * nothing). ERR_SYS: it could not be looked at. */
+static int look_whole(const struct keeper *k, const struct spec_cert *c,
+		      uint64_t *number, struct set *set, struct err *damage,
+		      struct err *e)
+{
+	const char *name = keeper_text(k, c->name);
+
+	damage->text[0] = '\0';
+	*number = 0;
+	if (generation_current(k->root, name, number, damage) < 0) {
+		*e = *damage;
+		return e->code == ERR_CONFIG ? 0 : e->code;
+	}
+	if (*number == 0 || load_whole(k, c, *number, set, damage) == 0 ||
+	    !err_is_short(damage))
+		return 0;
+	*e = *damage;
+	return e->code;
+}
+
 int keeper_audit(void *role, struct msg *m, struct err *e)
 {
 	struct keeper *k = role;
@@ -176,15 +197,15 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	const struct spec_cert *c;
 	uint64_t number = 0;
 	uint32_t id = m->id;
-	struct err why;
+	struct err damage;
 	bool ends;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
 	TRY(msg_end(m, e));
-	TRY(generation_current(k->root, keeper_text(k, c->name), &number, e));
-	if (number == 0 || load_whole(k, c, number, &set, &why) < 0) {
+	TRY(look_whole(k, c, &number, &set, &damage, e));
+	if (set.name == NULL) {
 		msg_begin(m, KEEPER_AUDIT, id);
-		msg_put_u64(m, number != 0);
+		msg_put_str(m, damage.text);
 		msg_put_u64(m, 0);
 		msg_put_u64(m, 0);
 		msg_put_i64(m, 0);
@@ -196,7 +217,7 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	if (ends)
 		return 0;
 	msg_begin(m, KEEPER_AUDIT, id);
-	msg_put_u64(m, 0);
+	msg_put_str(m, "");
 	msg_put_u64(m, audit_key(k, c, &set, number));
 	put_audit(k, c, &set, differs, m);
 	return 0;
@@ -289,23 +310,6 @@ static uint64_t whole_stamp(struct keeper *k, const struct spec_cert *c,
 	return differs == 0 ? stamp : 0;
 }
 
-/* A link in the place of ours that leads elsewhere was put there by somebody who meant
- * it. */
-static int check_link(const struct keeper *k, const struct spec_cert *c, struct err *e)
-{
-	const char *name = keeper_text(k, c->name);
-	uint64_t number;
-	struct err why;
-
-	if (generation_current(k->root, name, &number, &why) == 0 ||
-	    why.code != ERR_CONFIG)
-		return 0;
-	return err_set(e, ERR_SYS,
-		       "%s: left as it is; remove it, or `everleaf renew %s --force` "
-		       "writes over a link",
-		       why.text, name);
-}
-
 /* What is live, and what is to be, are both trusted before the one becomes the other. */
 static int write_roots(const struct keeper *k, const struct spec_cert *c,
 		       const struct set *set, struct err *e)
@@ -345,8 +349,7 @@ int keeper_live(void *role, struct msg *m, struct err *e)
 	TRY(msg_end(m, e));
 	TRY(load(k, c, number, &set, e));
 	TRY(keeper_roots_of(k, c, &set, e));
-	if (!over)
-		TRY(check_link(k, c, e));
+	TRY(generation_yields(k->root, keeper_text(k, c->name), over, e));
 	if (!over)
 		look_first(k, c, stamp, &set, m, &f, &ends);
 	if (ends)

@@ -12,7 +12,7 @@
 #include "store/hashed.h"
 
 #define STAMPS_MAX 4096 /* in one message */
-#define STAMP_FORM 1    /* with another, what was remembered is asked anew */
+#define STAMP_FORM 2    /* with another, what was remembered is asked anew */
 
 static uint64_t mix(uint64_t h, uint64_t v)
 {
@@ -85,22 +85,28 @@ static uint64_t stamp_roots(const struct keeper *k, const struct spec_cert *c,
 	return h;
 }
 
+/* The link itself, and what of the live set is read; nothing else in it is. */
+static uint64_t stamp_live(const struct keeper *k, const struct spec_cert *c)
+{
+	static const char *const parts[] = { "privkey.pem", "cert.pem", "chain.pem",
+					     "fullchain.pem", "csr.pem" };
+	const size_t n = sizeof(parts) / sizeof(parts[0]) - (c->csr.at == 0);
+	AUTO_FREE char *live = xasprintf("live/%s", spec_text(&k->start.spec, c->name));
+	uint64_t h = stamp_of(k->root, live, STAMP_FORM);
+
+	for (size_t i = 0; i < n; i++) {
+		AUTO_FREE char *path = xasprintf("%s/%s", live, parts[i]);
+
+		h = stamp_of(k->root, path, h);
+	}
+	return h;
+}
+
 uint64_t keeper_stamp_cert(const struct keeper *k, const struct spec_cert *c)
 {
 	const struct spec *s = &k->start.spec;
-	AUTO_FREE char *key = xasprintf("live/%s/privkey.pem", spec_text(s, c->name));
-	AUTO_FREE char *cert = xasprintf("live/%s/cert.pem", spec_text(s, c->name));
-	AUTO_FREE char *full =
-	    xasprintf("live/%s/fullchain.pem", spec_text(s, c->name));
-	uint64_t h = stamp_of(k->root, cert, stamp_of(k->root, key, STAMP_FORM));
+	uint64_t h = stamp_live(k, c);
 
-	h = stamp_of(k->root, full, h);
-	if (c->csr.at != 0) {
-		AUTO_FREE char *csr =
-		    xasprintf("live/%s/csr.pem", spec_text(s, c->name));
-
-		h = stamp_of(k->root, csr, h);
-	}
 	for (uint32_t i = 0; i < c->files.n; i++)
 		h = stamp_file(s, &s->files[c->files.first + i], h);
 	return stamp_roots(k, c, h);

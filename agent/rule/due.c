@@ -48,7 +48,7 @@ static enum why unusable(const struct cert *cert)
 		return WHY_MISSING;
 	if (has(cert, CERT_REVOKED))
 		return WHY_REVOKED;
-	if (has(cert, CERT_UNREADABLE | CERT_MISMATCHED | CERT_CA_REVOKED))
+	if (has(cert, CERT_UNREADABLE | CERT_DAMAGED | CERT_CA_REVOKED))
 		return WHY_UNTRUSTED;
 	return WHY_NONE;
 }

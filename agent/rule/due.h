@@ -9,8 +9,8 @@
  *
  *     missing         nothing is live
  *     revoked         whatever else is wrong, and with a new key
- *     untrusted       what is live cannot be read, the key is not its own, or a CA of its
- *                     chain is revoked
+ *     untrusted       what is live cannot be read or is not whole, or a CA of its chain
+ *                     is revoked
  *     names-differ    ) the configuration asks for something else than is live (not
  *     key-differs     ) looked at after a roll-back by hand, nor of a pair that
  *     issuer-differs  ) somebody has put there)
@@ -76,7 +76,7 @@ enum why {
 
 #define CERT_PRESENT    (1u << 0) /* a live generation with a certificate in it */
 #define CERT_UNREADABLE (1u << 1) /* ... that does not parse or cannot be read */
-#define CERT_MISMATCHED (1u << 2) /* ... whose key is another's, or is missing */
+#define CERT_DAMAGED    (1u << 2) /* ... that is not whole: its key, its chain */
 #define CERT_REVOKED    (1u << 3)
 #define CERT_FILES_DIFFER \
 	(1u << 4) /* a configured file is not what the live set says */

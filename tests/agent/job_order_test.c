@@ -90,6 +90,7 @@ static void begin(struct world *w)
 	a->start.host_id = "host";
 	a->state = open_state(w, false);
 	a->certs = xcalloc(CERTS, sizeof(*a->certs));
+	a->drift = xcalloc(CERTS, sizeof(*a->drift));
 	a->wanted = xcalloc(CERTS, sizeof(*a->wanted));
 	a->tried = xcalloc(CERTS, sizeof(*a->tried));
 	a->orders = xcalloc(a->spec->n[SPEC_ISSUERS], sizeof(*a->orders));
@@ -117,6 +118,7 @@ static void end(struct world *w)
 	link_close(&a->super);
 	ev_loop_destroy(a->loop);
 	state_close(a->state);
+	drift_free(a);
 	free(a->certs);
 	free(a->wanted);
 	free(a->tried);
@@ -561,6 +563,7 @@ static enum why why_after_a_long_wait(struct world *w, uint32_t flags)
 	const struct asked a = order(w, ONE);
 	struct memory m;
 	struct cert *c;
+	struct err e;
 
 	w->agent.certs[ONE].flags |= flags;
 	wait_for(w, a.id, 120000);
@@ -569,7 +572,7 @@ static enum why why_after_a_long_wait(struct world *w, uint32_t flags)
 	begin(w);
 	c = &w->agent.certs[ONE];
 	assert_int_equal(m.state, JOB_PARKED);
-	inventory_take(&w->agent, ONE, &m, true);
+	assert_int_equal(inventory_take(&w->agent, ONE, &m, true, &e), 0);
 	c->not_before = now - 86400;
 	c->not_after = now + 89 * 86400;
 	c->renew_at = now + 59 * 86400;
@@ -732,7 +735,6 @@ static void what_is_said_to_be_live_and_is_not_there_is_a_failure(void **state)
 	struct memory m;
 	struct msg live;
 
-	w->agent.drift = xcalloc(CERTS, sizeof(*w->agent.drift));
 	store(w, "DNS:one.example");
 	put_row(w, w->spec.certs[ONE].names_hash, "near", clock_now() - 60);
 	job_begin(&w->agent, ONE, WHY_MISSING);
@@ -749,7 +751,6 @@ static void what_is_said_to_be_live_and_is_not_there_is_a_failure(void **state)
 	assert_int_equal(m.failures, 1);
 	assert_true(m.retry_at > clock_now());
 	assert_int_equal(m.held, 1);
-	free(w->agent.drift);
 }
 
 static void what_cannot_be_looked_at_now_is_not_given_up(void **state)

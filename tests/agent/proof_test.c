@@ -150,8 +150,7 @@ static void nothing_is_looked_at_where_there_is_nothing_to_see(void **state)
 		{ "missing", COMMAND_AGENT, 7, 0, false },
 		{ "unreadable", COMMAND_AGENT, 7, CERT_PRESENT | CERT_UNREADABLE,
 		  false },
-		{ "another key", COMMAND_AGENT, 7, CERT_PRESENT | CERT_MISMATCHED,
-		  false },
+		{ "another key", COMMAND_AGENT, 7, CERT_PRESENT | CERT_DAMAGED, false },
 	};
 	static struct stage s;
 

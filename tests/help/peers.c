@@ -210,7 +210,7 @@ void peers_keep(struct peers *p, struct msg *in, struct msg *out)
 		put_stamps(p, in, out);
 		break;
 	case KEEPER_AUDIT:
-		put_numbers(out, 1, 0);
+		msg_put_str(out, "");
 		put_live(out, 0);
 		put_numbers(out, 1, 0);
 		break;

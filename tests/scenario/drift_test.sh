@@ -433,19 +433,143 @@ test_a_live_set_without_what_servers_read_is_replaced() {
 	is 4 "$(status_of www generation)"
 }
 
-test_a_link_of_somebody_else_in_the_place_of_ours_is_left() {
+# There are servers that read cert.pem and chain.pem.
+test_a_live_set_whose_chain_is_not_its_own_is_replaced() {
+	local n
 	www "$(file www.pem combined)"
+	sed -i 's/type = "local";/type = "local"; intermediate = true;/' everleaf.conf
+	expect 0 everleaf renew
+	pair other 400
+	for n in 1 2 3 4; do
+		case $n in
+		1) rm state/live/www/chain.pem ;;
+		2) : >state/live/www/chain.pem ;;
+		3) cat other.crt >state/live/www/chain.pem ;;
+		4) truncate -s 200 state/live/www/chain.pem ;;
+		esac
+		expect 2 everleaf status --check
+		says out "www: damaged"
+		expect 0 everleaf status
+		tr -d '\n' <out | has "damaged: generation $n of www: chain.pem"
+		status_of www damage | has "generation $n of www: chain.pem"
+		is damaged "$(status_of www health)"
+		expect 0 everleaf renew
+		says err "www: damaged: generation $n of www: chain.pem"
+		is $((n + 1)) "$(status_of www generation)"
+		is null "$(status_of www damage)"
+		openssl verify -CAfile state/ca/lab/root.pem -untrusted state/live/www/chain.pem state/live/www/cert.pem
+	done
+	expect 0 everleaf renew
+	is 5 "$(status_of www generation)"
+}
+
+test_roots_that_cannot_be_read_stop_their_own_certificate_alone() {
+	www "$(file ca.pem ca)"
+	sed -i 's/name = "lab"; type = "local"; }/&, { name = "two"; type = "local"; }/; s/certificates = (/& { name = "api"; names = "localhost"; issuer = "two"; hooks = "tells"; },/' everleaf.conf
+	expect 0 everleaf renew
+	mkdir -p state/roots
+	echo garbage >state/roots/lab.pem
+	expect 0 everleaf status
+	says err "www: its key and files could not be looked at: "
+	is ok "$(status_of www health)"
+	expect 1 everleaf renew
+	is "1 1" "$(live www) $(live api)"
+	expect 0 everleaf renew api --force
+	is "1 2" "$(live www) $(live api)"
+	rm state/roots/lab.pem
+	expect 0 everleaf renew
+	is "1 2" "$(live www) $(live api)"
+}
+
+with_another() { # a second certificate, api, that shares nothing with www but the CA
+	sed -i 's/certificates = (/& { name = "api"; names = "localhost"; issuer = "lab"; },/' everleaf.conf
+}
+
+# It was put there by somebody who meant it.
+test_a_link_of_somebody_else_in_the_place_of_ours_is_left() {
+	local to
+	www "$(file www.pem combined)"
+	with_another
 	expect 0 everleaf renew
 	cp -r state/archive/www/0000000001 other
-	ln -sfn "$dir/other" state/live/www
-	for _ in 1 2; do
-		expect 1 everleaf renew www
-		says err "live/www is not a link of ours: left as it is"
-		is "$dir/other" "$(readlink state/live/www)"
-		is 2 "$(ls state/archive/www | wc -l)" # one more waits, and no third is made
+	mkdir deep
+	cp -r other deep/0000000007
+	for to in "$dir/other" ../archive/api/0000000001 "$dir/deep/0000000007" /dev/null \
+		"$dir/state/archive/www/0000000001" ../archive/www ../archive/www/1; do
+		ln -sfn "$to" state/live/www
+		expect 2 everleaf status --check
+		says out "CRITICAL - 2 certificates - www: damaged"
+		expect 0 everleaf status
+		tr -s '\n ' ' ' <out | has "damaged: live/www leads to $to, which is no generation of www"
+		expect 0 everleaf plan
+		for _ in 1 2; do
+			expect 1 everleaf renew www
+			says err "live/www leads to $to, which is no generation of www: left as it is"
+			says err "\`everleaf renew www --force\` writes over it"
+			is "$to" "$(readlink state/live/www)"
+			is 1 "$(ls state/archive/www | wc -l)" # nothing is ordered that could not be installed
+		done
+		expect 1 everleaf renew
+		expect 0 everleaf renew --force api
 	done
+	is 8 "$(live api)"
 	expect 0 everleaf renew --force www
 	is 2 "$(live www)"
+	is_live_of www 2 2
+}
+
+test_a_link_of_somebody_else_gives_way_to_a_rollback() {
+	www "$(file www.pem combined)"
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	ln -sfn /dev/null state/live/www
+	expect 0 everleaf rollback www 1
+	is_live_of www 1 2
+}
+
+# There is no other name for what it holds.
+test_what_is_no_link_in_the_place_of_ours_is_never_written_over() {
+	local n
+	www "$(file www.pem combined)"
+	with_another
+	expect 0 everleaf renew
+	expect 0 everleaf renew --force www
+	for n in 1 2 3; do
+		rm -rf state/live/www
+		case $n in
+		1) echo mine >state/live/www ;;
+		2) mkdir state/live/www ;;
+		3) cp -r state/archive/www/0000000001 state/live/www ;;
+		esac
+		expect 2 everleaf status --check
+		says out "CRITICAL - 2 certificates - www: damaged"
+		for what in "renew www" "renew --force www" "rollback www 1"; do
+			expect 1 everleaf $what
+			says err "live/www is not a link: left as it is; move it away"
+		done
+		is 2 "$(ls state/archive/www | wc -l)" # nothing is ordered
+		[ $n != 1 ] || is mine "$(cat state/live/www)"
+		[ $n != 3 ] || cmp state/archive/www/0000000001/privkey.pem state/live/www/privkey.pem
+		expect 0 everleaf renew --force api
+	done
+	mv state/live/www away
+	expect 0 everleaf renew www
+	is 4 "$(live api)"
+}
+
+# A daemon goes on with all others, and with this one once it is out of the way.
+test_an_agent_does_what_is_left_to_do_while_a_link_leads_elsewhere() {
+	www "$(file www.pem combined)"
+	with_another
+	expect 0 everleaf renew
+	ln -sfn ../archive/api/0000000001 state/live/www
+	start_agent
+	until_true 60 said "www: failed: live/www leads to"
+	expect 0 everleaf renew --force api
+	is 2 "$(live api)"
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	stop_agent
 }
 
 run_tests "$@"

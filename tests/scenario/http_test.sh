@@ -57,6 +57,7 @@ test_metrics_say_what_status_says() {
 	is "$end" "$(sample 'everleaf_certificate_not_after_seconds{name="www",issuer="local"}')"
 	is 0 "$(sample 'everleaf_certificate_state{name="www"}')"
 	is 0 "$(sample 'everleaf_certificate_failures{name="www"}')"
+	is 0 "$(sample 'everleaf_certificate_damaged{name="www"}')"
 	is "$(date -u -d "$(status_of www last_success)" +%s)" \
 		"$(sample 'everleaf_certificate_last_success_seconds{name="www"}')"
 	is "$(date -u -d "$(status_of www next_at)" +%s)" \

@@ -116,7 +116,8 @@ test_status_of_a_broken_live_set_says_so() {
 	expect 0 everleaf renew
 	echo garbage >state/archive/www/0000000001/cert.pem
 	expect 0 everleaf status
-	says out unreadable
+	says out damaged
+	says out archive/www/0000000001/cert.pem
 	expect 2 everleaf status --check
 	expect 0 everleaf renew
 	is_live_of www 2 2

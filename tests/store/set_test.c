@@ -1,6 +1,8 @@
 /* set: a generation is read back whole, or not at all. */
 #include "tests/scratch.h"
 
+#include <sys/resource.h>
+
 #include "base/auto.h"
 #include "base/csr.h"
 #include "base/err.h"
@@ -15,16 +17,20 @@ static const struct file_access private = { FILE_KEEP, FILE_KEEP, 0600 };
 /* Keep `set` as the next generation of "web"; parts that are empty are not written. */
 static uint64_t keep(const struct scratch *s, const struct set *set)
 {
+	AUTO_BUF struct buf full = { 0 };
 	const struct {
 		const char *file;
 		const struct buf *b;
 	} parts[] = { { "privkey.pem", &set->key }, { "csr.pem", &set->csr },
-		      { "cert.pem", &set->cert },   { "fullchain.pem", &set->cert },
+		      { "cert.pem", &set->cert },   { "fullchain.pem", &full },
 		      { "chain.pem", &set->chain }, { "ca.pem", &set->ca } };
 	AUTO_GENERATION struct generation g = GENERATION_NONE;
 	uint64_t number = 0;
 	struct err e;
 
+	buf_add(&full, set->cert.data, set->cert.len);
+	if (set->chain.len > 0)
+		buf_add(&full, set->chain.data, set->chain.len);
 	assert_int_equal(generation_begin(&g, s->fd, "web", &e), 0);
 	for (size_t i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
 		if (parts[i].b->len > 0)
@@ -157,6 +163,79 @@ static void what_servers_are_given_begins_with_the_certificate(void **state)
 	assert_non_null(strstr(e.text, "fullchain.pem: "));
 }
 
+static void write_chain(const struct scratch *s, const struct buf *one,
+			const struct buf *two, size_t len)
+{
+	AUTO_BUF struct buf all = { 0 };
+
+	buf_add(&all, one->data, one->len);
+	if (two != NULL)
+		buf_add(&all, two->data, two->len);
+	all.data[len < all.len ? len : all.len] = '\0';
+	scratch_put(s, "archive/web/0000000001/chain.pem", all.data);
+}
+
+static void refused(const struct scratch *s, const char *why)
+{
+	AUTO_SET struct set got = { 0 };
+	struct err e;
+
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), ERR_TRUST);
+	assert_non_null(strstr(e.text, why));
+}
+
+/* There are servers that read cert.pem and chain.pem. */
+static void the_chain_is_what_stands_behind_the_certificate(void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, other = { 0 }, got = { 0 };
+	struct err e;
+
+	make_set(&set);
+	make_set(&other);
+	keep(s, &set);
+	write_chain(s, &other.chain, NULL, SIZE_MAX);
+	refused(s, "chain.pem is not what fullchain.pem has behind cert.pem");
+	write_chain(s, &set.chain, &other.chain, SIZE_MAX);
+	refused(s, "chain.pem is not what fullchain.pem has behind cert.pem");
+	write_chain(s, &set.chain, NULL, set.chain.len / 2);
+	refused(s, "chain.pem: ");
+	write_chain(s, &set.chain, &other.chain, set.chain.len + 80);
+	refused(s, "chain.pem: ");
+	scratch_put(s, "archive/web/0000000001/chain.pem", "");
+	refused(s, "chain.pem is missing or empty");
+	assert_int_equal(unlinkat(s->fd, "archive/web/0000000001/chain.pem", 0), 0);
+	refused(s, "chain.pem is missing or empty");
+	write_chain(s, &set.chain, NULL, SIZE_MAX);
+	assert_int_equal(set_load(s->fd, "web", 1, &got, &e), 0);
+}
+
+/* Each descriptor that it asks for is one too many, in turn. */
+static void what_cannot_be_looked_at_for_want_of_descriptors_is_not_damaged(
+    void **state)
+{
+	struct scratch *s = *state;
+	AUTO_SET struct set set = { 0 }, got = { 0 };
+	struct rlimit before, low;
+	unsigned n = 0;
+	struct err e;
+	int rc = -1;
+
+	make_set(&set);
+	keep(s, &set);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	low = before;
+	for (low.rlim_cur = 0; rc < 0 && low.rlim_cur < 64; low.rlim_cur++) {
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &low), 0);
+		rc = set_load(s->fd, "web", 1, &got, &e);
+		assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+		n += rc < 0;
+		assert_true(rc == 0 || (rc == ERR_SYS && err_is_short(&e)));
+	}
+	assert_int_equal(rc, 0);
+	assert_true(n > 0);
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, store_in, scratch_out)
 
 int main(void)
@@ -168,6 +247,8 @@ int main(void)
 		TEST(another_certificates_key_is_not_published),
 		TEST(what_cannot_be_read_is_not_published),
 		TEST(what_servers_are_given_begins_with_the_certificate),
+		TEST(the_chain_is_what_stands_behind_the_certificate),
+		TEST(what_cannot_be_looked_at_for_want_of_descriptors_is_not_damaged),
 	};
 
 	return cmocka_run_group_tests_name("set", tests, NULL, NULL);
