@@ -29,6 +29,7 @@ struct asking {
 	int *snapshot;
 	struct spec *spec;
 	char *pattern; /* of the include that is being read, owned */
+	char *full;    /* owned; the same as a path */
 	glob_t found;
 	size_t next;
 	bool done;
@@ -70,20 +71,20 @@ static int open_config(const char *path, int *out, struct err *e)
 static void find(struct asking *a, const char *pattern)
 {
 	const char *slash = strrchr(a->super->path, '/');
-	AUTO_FREE char *full = NULL;
 
-	if (pattern[0] == '/' || slash == NULL)
-		full = xstrdup(pattern);
-	else
-		full = xasprintf("%.*s/%s", (int)(slash - a->super->path),
-				 a->super->path, pattern);
 	if (a->pattern != NULL)
 		globfree(&a->found);
 	free(a->pattern);
+	free(a->full);
+	if (pattern[0] == '/' || slash == NULL)
+		a->full = xstrdup(pattern);
+	else
+		a->full = xasprintf("%.*s/%s", (int)(slash - a->super->path),
+				    a->super->path, pattern);
 	a->pattern = xstrdup(pattern);
 	a->next = 0;
-	super_watch_path(a->super, full);
-	if (glob(full, 0, NULL, &a->found) != 0)
+	super_watch_path(a->super, a->full);
+	if (glob(a->full, 0, NULL, &a->found) != 0)
 		a->found.gl_pathc = 0;
 }
 
@@ -112,7 +113,7 @@ static int on_include(void *role, struct msg *m, struct err *e)
 	if (a->next < a->found.gl_pathc) {
 		path = a->found.gl_pathv[a->next++];
 		TRY(check_included(path, e));
-		super_watch_path(a->super, path);
+		super_watch_found(a->super, a->full, path);
 		TRY(open_config(path, &fd, e));
 	} else {
 		free(TAKE(a->pattern));
@@ -335,6 +336,7 @@ int super_configure(struct super *s, int *snapshot, struct spec *spec, struct er
 	if (a.pattern != NULL)
 		globfree(&a.found);
 	free(a.pattern);
+	free(a.full);
 	super_end_role(a.proc, clock_boot_ms() + SUPER_STOP_MS);
 	if (s->replaced)
 		return err_set(e, ERR_SYS, "%s: not read; nothing was done", s->path);

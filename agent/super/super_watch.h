@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -20,11 +21,14 @@
 struct super;
 
 #define SUPER_EDIT_MS 10000
-#define SUPER_EDITS   1000 /* names: what else is included is not watched */
+#define SUPER_ONE_MS  1000
+#define SUPER_EDITS \
+	10000 /* names, 64 octets each: what else is included is not watched */
 
 /* Which names in a folder count. */
 struct super_edit {
 	char *pattern; /* owned; as of glob(7) */
+	bool has_wildcard;
 };
 
 struct super_watch {
@@ -32,6 +36,8 @@ struct super_watch {
 	struct super_edit *edits; /* owned */
 	size_t n;
 	int64_t edited_ms; /* clock_boot_ms() of the last change; 0: none waits */
+	int64_t heeded_ms; /* ... when it was last looked for one */
+	bool said;         /* that not all is watched */
 };
 
 /* A configuration is about to be read: watch from the beginning. Nothing but the daemon
@@ -41,6 +47,10 @@ void super_watch_end(struct super *s);
 
 /* It is read from the files that `path` is, a pattern or one of them. */
 void super_watch_path(struct super *s, const char *path);
+
+/* The same for `path` that was found by `pattern`, which is watched: only where that does not
+ * tell of it already. */
+void super_watch_found(struct super *s, const char *pattern, const char *path);
 
 /* Take what has come; wish for what a SIGHUP wishes for, if it is time. */
 void super_watch_heed(struct super *s);

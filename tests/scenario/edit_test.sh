@@ -53,4 +53,25 @@ test_a_folder_of_the_configuration_that_comes_or_is_replaced_is_taken_up() {
 	stop_agent
 }
 
+# As a web server's sites: each file is elsewhere, and a link leads to it.
+test_thousands_of_files_are_watched_and_what_is_not_is_said() {
+	mkdir available enabled
+	python3 - <<-'P'
+	import os
+	for i in range(10000):
+	    open(f"available/{i:05}.conf", "w").write("")
+	    os.symlink(f"../available/{i:05}.conf", f"enabled/{i:05}.conf")
+	P
+	{ echo 'include = "enabled/*.conf";'; one first; } | config
+	start_agent
+	until_true 60 has_live first 1
+	is 1 "$(said_times "more than 10000 files; when it")"
+	one second | edited available/09000.conf
+	until_true 60 has_live second 1
+	rm available/00*.conf enabled/00*.conf
+	until_true 60 said "taken up" 2
+	is 2 "$(said_times "more than 10000 files; when it")"
+	stop_agent
+}
+
 run_tests "$@"
