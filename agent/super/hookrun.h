@@ -27,7 +27,9 @@
 struct err;
 struct spec;
 
-#define HOOKRUN_MAX     16 /* at the same time */
+#define HOOKRUN_MAX 16 /* at the same time */
+#define HOOKRUN_OTHERS \
+	12 /* ... of them programs that are no hooks: those may take hours */
 #define HOOKRUN_IDS_MAX 16 /* requests that wait for one run */
 #define HOOKRUN_FDS     (3 * HOOKRUN_MAX)
 #define HOOKRUN_ASKED   32      /* SHA-256 */
@@ -94,7 +96,7 @@ void hookruns_free(struct hookruns *h);
  * is the run of one that has nothing but a test. ERR_PROTO: there is no such hook; ERR_BUSY: too many run, or wait for this one. */
 int hookrun_start(struct hookruns *h, const struct hookrun_start *s, struct err *e);
 
-/* Start it. ERR_PROTO: there is no such program; ERR_BUSY: too many run, or it does,
+/* Start it. ERR_PROTO: there is no such program; ERR_BUSY: HOOKRUN_OTHERS run, or it does,
  * for who is gone. One that cannot be started is a result. */
 int hookrun_program(struct hookruns *h, const struct hookrun_program *p, struct err *e);
 

@@ -224,10 +224,17 @@ static int launch_program(const struct hookruns *h, struct run *r,
 
 int hookrun_admit(const struct hookruns *h, const char *name, struct err *e)
 {
-	for (size_t i = 0; i < h->n; i++)
-		if ((h->runs[i].is_program || h->runs[i].is_enrol) &&
-		    strcmp(h->runs[i].name, name) == 0)
+	size_t n_others = 0;
+
+	for (size_t i = 0; i < h->n; i++) {
+		if (!h->runs[i].is_program && !h->runs[i].is_enrol)
+			continue;
+		if (strcmp(h->runs[i].name, name) == 0)
 			return err_set(e, ERR_BUSY, "%s still runs", name);
+		n_others++;
+	}
+	if (n_others >= HOOKRUN_OTHERS)
+		return err_set(e, ERR_BUSY, "%zu programs run already", n_others);
 	if (h->n == HOOKRUN_MAX)
 		return err_set(e, ERR_BUSY, "%d hooks run already", HOOKRUN_MAX);
 	return 0;

@@ -211,6 +211,30 @@ static void what_is_no_program_is_refused(void **state)
 	world_close(&w);
 }
 
+/* Which may take hours, and are there from before the configuration was read anew, too. */
+static void there_is_room_for_a_hook_whatever_they_do(void **state)
+{
+	struct hookrun_start s = { .id = 99, .hook = 0, .in = -1 };
+	char name[] = "a";
+	struct world w;
+	struct err e;
+
+	(void)state;
+	world_open(&w);
+	add_issuer(&w, "sleep 60", 100);
+	add_sh(&w, "tells", "exit 0", 30);
+	world_start(&w);
+	for (int i = 0; i < HOOKRUN_OTHERS; i++) {
+		name[0] = (char)('a' + i);
+		assert_int_equal(start(&w, name, &e), 0);
+	}
+	assert_int_equal(start(&w, "z", &e), ERR_BUSY);
+	assert_string_equal(e.text, "12 programs run already");
+	assert_int_equal(hookrun_start(w.runs, &s, &e), 0);
+	assert_int_equal(result_of(&w).id, 99);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -222,6 +246,7 @@ int main(void)
 		    who_asks_for_the_same_is_told_what_was_said_to_who_is_gone),
 		cmocka_unit_test(what_is_kept_for_who_is_gone_keeps_nobody_awake),
 		cmocka_unit_test(what_is_no_program_is_refused),
+		cmocka_unit_test(there_is_room_for_a_hook_whatever_they_do),
 	};
 
 	return cmocka_run_group_tests_name("hookrun_enrol", tests, NULL, NULL);
