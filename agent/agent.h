@@ -130,7 +130,7 @@ struct agent {
 	struct x509_memo anchors; /* and what the last one was verified by */
 	bool clock_told;          /* that this host's clock is not a CA's */
 	bool stopping;
-	int64_t patience_ms; /* ... clock_boot_ms(): no longer than this */
+	int64_t patience_ms; /* ... clock_awake_ms(): no longer than this */
 	bool over;           /* all is done that was to be: the loop ends */
 	int status;          /* exit status once the loop ends */
 };

@@ -198,7 +198,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 		link_drop(&a->keeper, &e);
 		return;
 	}
-	if (a->stopping && clock_boot_ms() > a->patience_ms) {
+	if (a->stopping && clock_awake_ms() > a->patience_ms) {
 		log_warn("not everything could be finished: it is gone on with at the "
 			 "next start");
 		a->status = EXIT_CUT;
@@ -284,7 +284,7 @@ static void on_other(void *arg, struct link *l, struct msg *m)
 	if (m->type != ROLE_STOP)
 		return;
 	a->stopping = true;
-	a->patience_ms = clock_boot_ms() + STOP_MS;
+	a->patience_ms = clock_awake_ms() + STOP_MS;
 	agent_pass(a);
 }
 

@@ -3,8 +3,8 @@
  *
  * Deadlines that survive a restart are wall-clock times (Unix seconds); spans inside
  * one run (a time limit, a wait) are measured on a clock that no one can set and that
- * goes on through suspend. But how long another role of this host has had for something
- * is measured on one that stands still meanwhile: it sleeps when we do.
+ * goes on through suspend. But how long another process of this host, a role or a hook, has
+ * had for something is measured on one that stands still meanwhile: it sleeps when we do.
  */
 #pragma once
 

@@ -120,7 +120,7 @@ static void take_answer(struct run *r, const siginfo_t *end, struct hookrun_resu
 	res->is_enrol = true;
 	res->issuer = r->issuer;
 	memcpy(res->asked, r->asked, sizeof(res->asked));
-	res->ended_ms = clock_boot_ms();
+	res->ended_ms = clock_awake_ms();
 	res->status = status_of(end, res);
 	res->has_more = r->told.has_more;
 	res->said = TAKE(r->told.kept);
@@ -134,7 +134,7 @@ static void finish(struct hookruns *h, struct run *r)
 		.hook = r->hook,
 		.test = r->test,
 		.timed_out = r->phase != PHASE_RUN,
-		.ms = clock_boot_ms() - r->started_ms,
+		.ms = clock_awake_ms() - r->started_ms,
 	};
 
 	hookrun_out_end(&r->said);
@@ -225,7 +225,7 @@ static void reap(const struct hookruns *h)
 
 void hookrun_step(struct hookruns *h)
 {
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_awake_ms();
 
 	for (size_t i = h->n; i-- > 0;)
 		if (step_run(&h->runs[i], now))
@@ -271,7 +271,7 @@ int64_t hookrun_wake_ms(const struct hookruns *h)
 	for (size_t i = 0; i < h->n; i++) {
 		const struct run *r = &h->runs[i];
 		int64_t at =
-		    r->phase == PHASE_RUN ? r->next_ms : clock_boot_ms() + TICK_MS;
+		    r->phase == PHASE_RUN ? r->next_ms : clock_awake_ms() + TICK_MS;
 
 		if (at < wake)
 			wake = at;
@@ -309,7 +309,7 @@ bool hookruns_idle(const struct hookruns *h)
 void hookruns_free(struct hookruns *h)
 {
 	struct pollfd fds[HOOKRUN_FDS];
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_awake_ms();
 
 	for (size_t i = 0; i < h->n; i++)
 		enter(&h->runs[i], PHASE_KILL, now);

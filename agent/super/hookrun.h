@@ -112,7 +112,7 @@ void hookruns_orphan(struct hookruns *h);
 
 /* At most HOOKRUN_FDS. */
 size_t hookrun_pollfds(const struct hookruns *h, struct pollfd *fds, size_t max);
-/* As clock_boot_ms(), INT64_MAX: never. A result that nobody has taken is none to wait for. */
+/* As clock_awake_ms(), INT64_MAX: never. A result that nobody has taken is none to wait for. */
 int64_t hookrun_wake_ms(const struct hookruns *h);
 void hookrun_step(struct hookruns *h);
 bool hookrun_done(struct hookruns *h, struct hookrun_result *out); /* false: none */

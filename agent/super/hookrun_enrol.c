@@ -57,7 +57,7 @@ static bool take_over(struct hookruns *h, const struct hookrun_enrol *p)
 		struct hookrun_result *r = &h->results[i];
 
 		if (hookrun_is_kept(r) && is_same(r->asked, p) &&
-		    clock_boot_ms() - r->ended_ms < HOOKRUN_KEPT_MS) {
+		    clock_awake_ms() - r->ended_ms < HOOKRUN_KEPT_MS) {
 			r->id = p->id;
 			r->issuer = p->issuer;
 			return true;

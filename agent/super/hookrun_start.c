@@ -97,7 +97,7 @@ static int launch_hook(const struct hookruns *h, struct run *r,
 struct run *hookrun_new(struct hookruns *h, uint32_t id, const char *name,
 			uint32_t timeout_s)
 {
-	int64_t now = clock_boot_ms();
+	int64_t now = clock_awake_ms();
 	struct run *r = &h->runs[h->n];
 
 	*r = (struct run){

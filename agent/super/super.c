@@ -54,8 +54,8 @@ static int on_ready(void *super, struct msg *m, struct err *e)
 
 	TRY(msg_end(m, e));
 	super_notify_ready(s, next);
-	if (s->peace_ms > clock_boot_ms() + SUPER_PEACE_MS)
-		s->peace_ms = clock_boot_ms() + SUPER_PEACE_MS;
+	if (s->peace_ms > clock_awake_ms() + SUPER_PEACE_MS)
+		s->peace_ms = clock_awake_ms() + SUPER_PEACE_MS;
 	m->type = MSG_LATER; /* never */
 	return 0;
 }
@@ -170,7 +170,7 @@ static int poll_timeout(const struct super *s)
 		at = s->listen_until_ms;
 	if (at == INT64_MAX)
 		return -1;
-	left = at - clock_boot_ms();
+	left = at - clock_awake_ms();
 	return left < 0 ? 0 : left > INT_MAX ? INT_MAX : (int)left;
 }
 
@@ -226,7 +226,7 @@ static int turn(struct super *s, int sigfd)
 					 ended);
 		}
 	}
-	if (status < 0 && s->stopping && clock_boot_ms() >= s->stop_ms)
+	if (status < 0 && s->stopping && clock_awake_ms() >= s->stop_ms)
 		return EXIT_CUT;
 	return status;
 }
@@ -237,9 +237,9 @@ static bool start_over(struct super *s, int status)
 		return false;
 	if (s->stopping || s->replaced)
 		return false;
-	if (clock_boot_ms() - s->restarted_ms > ROLE_QUIET_MS)
+	if (clock_awake_ms() - s->restarted_ms > ROLE_QUIET_MS)
 		s->restarts = 0;
-	s->restarted_ms = clock_boot_ms();
+	s->restarted_ms = clock_awake_ms();
 	if (s->restarts++ >= SUPER_RESTARTS) {
 		log_error("agent or keeper died again (status %d) after %d new starts: "
 			  "giving up",
@@ -271,7 +271,7 @@ static int run_tree(struct super *s, int sigfd, struct err *e)
 	s->run = draw();
 	s->restarts = 0;
 	do {
-		s->peace_ms = clock_boot_ms() + SUPER_BEGIN_MS;
+		s->peace_ms = clock_awake_ms() + SUPER_BEGIN_MS;
 		super_alive(s, s->asked.begun ? SUPER_ASKED_MS : SUPER_BEGIN_MS);
 		if (start_core(s, e) < 0) {
 			super_end_roles(s, 0);

@@ -99,12 +99,12 @@ struct super {
 	struct hookruns *hooks;
 	struct listen *given;    /* owned; sockets of the service manager; NULL: none */
 	struct listen listen;    /* kept while the agent wants a responder */
-	int64_t listen_until_ms; /* clock_boot_ms(); 0: as long as there is one */
+	int64_t listen_until_ms; /* clock_awake_ms(); 0: as long as there is one */
 	struct super_proc procs[SUPER_PROCS];
 	uint64_t run;            /* this one, as struct request has it */
 	uint64_t store;          /* which it is, 0: not known */
 	unsigned restarts, deaf; /* polls that failed, one after the other */
-	int64_t restarted_ms;    /* clock_boot_ms() of the last */
+	int64_t restarted_ms;    /* clock_awake_ms() of the last */
 	bool cut; /* begun again, or the run before did not end in good order */
 	bool is_daemon;
 	bool is_agents;   /* the lock, which is held */
@@ -173,7 +173,7 @@ int super_reap(struct super_proc *p);
 /* The first that runs as `role`, or NULL. */
 struct super_proc *super_role(struct super *s, enum role role);
 
-/* Let go of its socket: it ends. ... wait until `until_ms` (clock_boot_ms()), kill it then.
+/* Let go of its socket: it ends. ... wait until `until_ms` (clock_awake_ms()), kill it then.
  * The same of all roles, waiting at most `patience_ms`. */
 void super_let_go(struct super_proc *p);
 void super_end_role(struct super_proc *p, int64_t until_ms);

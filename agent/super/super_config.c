@@ -298,11 +298,11 @@ static int answer(struct asking *a, struct err *e)
 
 static int serve(struct asking *a, struct err *e)
 {
-	int64_t until_ms = clock_boot_ms() + CONFIG_SECONDS * 1000;
+	int64_t until_ms = clock_awake_ms() + CONFIG_SECONDS * 1000;
 
 	while (!a->done) {
 		struct pollfd p = { .fd = a->proc->sock, .events = POLLIN };
-		int64_t left = until_ms - clock_boot_ms();
+		int64_t left = until_ms - clock_awake_ms();
 		int n = poll(&p, 1, left < 0 ? 0 : (int)left);
 
 		if (n == 0 || left < 0)
@@ -337,7 +337,7 @@ int super_configure(struct super *s, int *snapshot, struct spec *spec, struct er
 		globfree(&a.found);
 	free(a.pattern);
 	free(a.full);
-	super_end_role(a.proc, clock_boot_ms() + SUPER_STOP_MS);
+	super_end_role(a.proc, clock_awake_ms() + SUPER_STOP_MS);
 	if (s->replaced)
 		return err_set(e, ERR_SYS, "%s: not read; nothing was done", s->path);
 	if (rc == ERR_NET) /* the role has said what is wrong, and ended */

@@ -117,7 +117,7 @@ static void stop(struct super *s)
 	struct err e;
 
 	s->stopping = true;
-	s->stop_ms = clock_boot_ms() + SUPER_ASK_MS;
+	s->stop_ms = clock_awake_ms() + SUPER_ASK_MS;
 	super_alive(s, SUPER_STOP_MS);
 	msg_begin(&s->msg, ROLE_STOP, 0);
 	if (agent != NULL && msg_send(agent->sock, &s->msg, &e) < 0)
@@ -194,7 +194,7 @@ void super_grant(struct super *s)
 			stop(s);
 		return;
 	}
-	if (wishes == 0 || s->stopping || clock_boot_ms() < s->peace_ms)
+	if (wishes == 0 || s->stopping || clock_awake_ms() < s->peace_ms)
 		return;
 	s->wishes = 0;
 	s->look = (wishes & WISH_LOOK) != 0;

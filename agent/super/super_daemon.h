@@ -26,7 +26,7 @@ void super_not_begun(struct super *s);
  * agent answers. 0 without s->lock: asked to end meanwhile. */
 int super_daemon_store(struct super *s, int sigfd, struct err *e);
 
-/* Grant what is wished and may be by now; each turn of the loop. As clock_boot_ms(): when
+/* Grant what is wished and may be by now; each turn of the loop. As clock_awake_ms(): when
  * there will be something to grant, INT64_MAX: never. */
 void super_grant(struct super *s);
 int64_t super_grant_ms(const struct super *s);

@@ -111,13 +111,13 @@ static int hand_over(struct super *s, struct bag *bag, int sock, struct err *e)
 /* Its exit status. Whoever interrupts us ends it. */
 static int await(struct super_proc *p, int sigfd)
 {
-	const int64_t until_ms = clock_boot_ms() + INSPECT_MS;
+	const int64_t until_ms = clock_awake_ms() + INSPECT_MS;
 	int status = -1;
 
 	while (status < 0) {
 		struct pollfd fds[] = { { .fd = p->process.pidfd, .events = POLLIN },
 					{ .fd = sigfd, .events = POLLIN } };
-		int64_t left = until_ms - clock_boot_ms();
+		int64_t left = until_ms - clock_awake_ms();
 		struct signalfd_siginfo info = { .ssi_signo = SIGTERM };
 
 		if (left > 0 && poll(fds, 2, (int)left) < 0) {
@@ -164,7 +164,7 @@ int super_inspect(struct super *s, int sigfd, struct err *e)
 	empty(&bag);
 	if (rc < 0 && e->sysno != EPIPE) { /* who does not take it all says why */
 		kill(p->process.pid, SIGKILL);
-		super_end_role(p, clock_boot_ms() + SUPER_STOP_MS);
+		super_end_role(p, clock_awake_ms() + SUPER_STOP_MS);
 		return err_wrap(e, "inspect");
 	}
 	status = await(p, sigfd);

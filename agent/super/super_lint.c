@@ -108,7 +108,7 @@ static int await(struct super_proc *p, struct err *e)
 	poll(&fd, 1, SUPER_STOP_MS);
 	status = super_reap(p);
 	if (status < 0)
-		super_end_role(p, clock_boot_ms());
+		super_end_role(p, clock_awake_ms());
 	return status == EXIT_SUCCESS
 		   ? 0
 		   : err_set(e, ERR_SYS, "who reads it has ended with status %d",
@@ -118,12 +118,12 @@ static int await(struct super_proc *p, struct err *e)
 /* Until it lets go. */
 static int serve(struct opening *o, int sock, struct err *e)
 {
-	const int64_t until_ms = clock_boot_ms() + LINT_SECONDS * 1000;
+	const int64_t until_ms = clock_awake_ms() + LINT_SECONDS * 1000;
 	int rc = 0;
 
 	while (rc == 0) {
 		struct pollfd p = { .fd = sock, .events = POLLIN };
-		const int64_t left = until_ms - clock_boot_ms();
+		const int64_t left = until_ms - clock_awake_ms();
 		const int n = poll(&p, 1, left < 0 ? 0 : (int)left);
 
 		if (n == 0 || left < 0)
@@ -154,7 +154,7 @@ int super_lint(struct super *s, struct err *e)
 		if (rc == 0)
 			rc = await(p, e);
 		else
-			super_end_role(p, clock_boot_ms());
+			super_end_role(p, clock_awake_ms());
 	}
 	if (o.pattern != NULL)
 		globfree(&o.found);

@@ -73,7 +73,7 @@ void super_notify_begin(struct super *s)
 	     (!text_u64(pid, INT32_MAX, &who) || (pid_t)who != getpid())))
 		return;
 	s->watchdog_ms = (int64_t)(us / 1000);
-	s->feed_ms = s->watchdog_ms == 0 ? 0 : clock_boot_ms();
+	s->feed_ms = s->watchdog_ms == 0 ? 0 : clock_awake_ms();
 }
 
 void super_notify_waiting(void)
@@ -115,7 +115,7 @@ void super_notify_ready(struct super *s, const char *next)
 
 void super_alive(struct super *s, int64_t for_ms)
 {
-	s->alive_ms = clock_boot_ms() + for_ms;
+	s->alive_ms = clock_awake_ms() + for_ms;
 }
 
 int64_t super_feed_ms(const struct super *s)
@@ -126,7 +126,7 @@ int64_t super_feed_ms(const struct super *s)
 void super_feed(struct super *s)
 {
 	struct super_proc *agent = super_role(s, ROLE_AGENT);
-	const int64_t now = clock_boot_ms();
+	const int64_t now = clock_awake_ms();
 	struct err e;
 
 	if (s->feed_ms == 0 || now < s->feed_ms)

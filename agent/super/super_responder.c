@@ -180,11 +180,11 @@ void super_responder_ended(struct super *s, int status)
 	if (status == 0 && !s->again && !s->asked.begun)
 		let_go(s);
 	else
-		s->listen_until_ms = clock_boot_ms() + SUPER_LISTEN_MS;
+		s->listen_until_ms = clock_awake_ms() + SUPER_LISTEN_MS;
 }
 
 void super_responder_check(struct super *s)
 {
-	if (s->listen_until_ms != 0 && clock_boot_ms() >= s->listen_until_ms)
+	if (s->listen_until_ms != 0 && clock_awake_ms() >= s->listen_until_ms)
 		let_go(s);
 }

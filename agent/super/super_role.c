@@ -247,7 +247,7 @@ void super_let_go(struct super_proc *p)
 void super_end_role(struct super_proc *p, int64_t until_ms)
 {
 	struct pollfd ended = { .fd = p->process.pidfd, .events = POLLIN };
-	int64_t left = until_ms - clock_boot_ms();
+	int64_t left = until_ms - clock_awake_ms();
 
 	super_let_go(p);
 	if (poll(&ended, 1, left < 0 ? 0 : (int)left) == 0) {
@@ -260,7 +260,7 @@ void super_end_role(struct super_proc *p, int64_t until_ms)
 
 void super_end_roles(struct super *s, int patience_ms)
 {
-	int64_t until_ms = clock_boot_ms() + patience_ms;
+	int64_t until_ms = clock_awake_ms() + patience_ms;
 
 	for (size_t i = 0; i < SUPER_PROCS; i++)
 		super_let_go(&s->procs[i]);

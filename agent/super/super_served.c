@@ -97,7 +97,7 @@ static int await(int sock, int sigfd, int64_t until_ms, struct err *e)
 		struct pollfd fds[] = { { .fd = sock, .events = POLLIN },
 					{ .fd = sigfd, .events = POLLIN } };
 		struct signalfd_siginfo info = { .ssi_signo = SIGCHLD };
-		const int64_t left = until_ms - clock_boot_ms();
+		const int64_t left = until_ms - clock_awake_ms();
 
 		if (left <= 0)
 			return err_set(e, ERR_LIMIT, "the probe does not end");
@@ -118,7 +118,7 @@ static int await(int sock, int sigfd, int64_t until_ms, struct err *e)
 /* Pass on what it tells as it is, until it has answered. */
 static int relay(struct super *s, int probe, int sock, int sigfd, struct err *e)
 {
-	const int64_t until_ms = clock_boot_ms() + SERVED_MS;
+	const int64_t until_ms = clock_awake_ms() + SERVED_MS;
 	struct msg *m = &s->msg;
 
 	for (unsigned told = 0; told < LIMIT_TOLD; told++) {
@@ -166,6 +166,6 @@ int super_served(struct super *s, const char *endpoint, int sock, int sigfd,
 	rc = ask(s, endpoint, &at, probe, e);
 	if (rc == 0)
 		rc = relay(s, probe, sock, sigfd, e);
-	super_end_role(proc, clock_boot_ms() + SUPER_STOP_MS);
+	super_end_role(proc, clock_awake_ms() + SUPER_STOP_MS);
 	return rc < 0 ? err_wrap(e, "%s", endpoint) : 0;
 }

@@ -153,7 +153,7 @@ static void on_event(void *arg, uint32_t who, uint32_t events, const char *name)
 
 void super_watch_heed(struct super *s)
 {
-	s->watch.heeded_ms = clock_boot_ms();
+	s->watch.heeded_ms = clock_awake_ms();
 	watch_read(&s->watch.watch, on_event, &s->watch);
 }
 
@@ -164,7 +164,7 @@ int64_t super_watch_ms(const struct super *s)
 
 void super_watch_check(struct super *s)
 {
-	if (clock_boot_ms() < super_watch_ms(s))
+	if (clock_awake_ms() < super_watch_ms(s))
 		return;
 	s->watch.edited_ms = 0;
 	log_info("%s: changed", s->path);

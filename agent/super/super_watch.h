@@ -35,7 +35,7 @@ struct super_watch {
 	struct watch watch;
 	struct super_edit *edits; /* owned */
 	size_t n;
-	int64_t edited_ms; /* clock_boot_ms() of the last change; 0: none waits */
+	int64_t edited_ms; /* clock_awake_ms() of the last change; 0: none waits */
 	int64_t heeded_ms; /* ... when it was last looked for one */
 	bool said;         /* that not all is watched */
 };

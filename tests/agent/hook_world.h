@@ -174,7 +174,7 @@ static inline void start_on(struct world *w, uint32_t hook, int in)
 static inline void turn(struct world *w)
 {
 	struct pollfd fds[HOOKRUN_FDS];
-	int64_t wait = hookrun_wake_ms(w->runs) - clock_boot_ms();
+	int64_t wait = hookrun_wake_ms(w->runs) - clock_awake_ms();
 
 	poll(fds, hookrun_pollfds(w->runs, fds, HOOKRUN_FDS),
 	     wait < 0 ? 0 : (int)(wait < 100 ? wait : 100));
@@ -183,11 +183,11 @@ static inline void turn(struct world *w)
 
 static inline struct hookrun_result result_of(struct world *w)
 {
-	int64_t until = clock_boot_ms() + PATIENCE_MS;
+	int64_t until = clock_awake_ms() + PATIENCE_MS;
 	struct hookrun_result r;
 
 	while (!hookrun_done(w->runs, &r)) {
-		if (clock_boot_ms() > until)
+		if (clock_awake_ms() > until)
 			fail_msg("no result in %d ms", PATIENCE_MS);
 		turn(w);
 	}

@@ -159,7 +159,7 @@ static void a_value_that_must_not_be_is_a_result(void **state)
 	s.call.values[HOOK_ERROR] = "a\nb";
 	assert_int_equal(hookrun_start(w.runs, &s, &e), 0);
 	/* Nobody waits for the end of what has not begun. */
-	assert_true(hookrun_wake_ms(w.runs) <= clock_boot_ms());
+	assert_true(hookrun_wake_ms(w.runs) <= clock_awake_ms());
 	assert_true(hookrun_done(w.runs, &r));
 	assert_true(hookrun_wake_ms(w.runs) == INT64_MAX);
 	assert_int_equal(r.id, 5);
@@ -235,6 +235,24 @@ static void a_hook_runs_as_its_user(void **state)
 	world_close(&w);
 }
 
+static void a_host_that_is_asleep_takes_no_time_from_a_hook(void **state)
+{
+	struct hookrun_result r;
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	add_sh(&w, "h", "sleep 0.3", 30);
+	world_start(&w);
+	start_on(&w, 0, -1);
+	clock_fake_sleep(8 * 3600 * 1000);
+	r = result_of(&w);
+	clock_fake_sleep(0);
+	assert_string_equal(r.text, "");
+	assert_true(r.ok && r.ms < 30000);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -247,6 +265,7 @@ int main(void)
 		cmocka_unit_test(
 		    a_hook_whose_output_would_be_waited_for_is_not_started),
 		cmocka_unit_test(a_hook_runs_as_its_user),
+		cmocka_unit_test(a_host_that_is_asleep_takes_no_time_from_a_hook),
 	};
 
 	return cmocka_run_group_tests_name("hookrun_given", tests, NULL, NULL);

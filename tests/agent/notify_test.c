@@ -6,6 +6,8 @@
 #include <sys/socket.h>
 #include <sys/un.h>
 
+#include "agent/super/super.h"
+#include "agent/super/super_daemon.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/mem.h"
@@ -20,20 +22,25 @@ struct manager {
 	char heard[HEARD]; /* all of it */
 };
 
-/* The agent with a manager that listens. */
-static void begin(struct manager *m, struct tree *t)
+static void listen_as_manager(struct manager *m)
 {
 	struct sockaddr_un sa = { .sun_family = AF_UNIX };
-	const struct scratch *s = t->scratch;
+	const struct scratch *s = m->tree->scratch;
 
-	*m = (struct manager){ .tree = t };
 	snprintf(sa.sun_path, sizeof(sa.sun_path), "%.80s/notify", s->path);
 	m->fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	assert_int_equal(bind(m->fd, (const struct sockaddr *)&sa, sizeof(sa)), 0);
 	m->variable = xasprintf("NOTIFY_SOCKET=%s", sa.sun_path);
+}
+
+/* The agent with a manager that listens. */
+static void begin(struct manager *m, struct tree *t)
+{
+	*m = (struct manager){ .tree = t };
+	listen_as_manager(m);
 	t->variables[0] = m->variable;
 	tree_configure(t, "");
-	scratch_put(s, "go", "");
+	scratch_put(t->scratch, "go", "");
 	tree_start(t, (const char *const[]){ "agent", NULL });
 }
 
@@ -156,6 +163,43 @@ static void the_watchdog_is_fed_as_long_as_what_a_person_has_asked_for_is_done(
 	end(&m);
 }
 
+/* Its watchdog stands still meanwhile, and so does the agent. */
+static void a_host_that_was_asleep_has_a_watchdog_that_is_fed(void **state)
+{
+	const struct request agent = { .command = COMMAND_AGENT };
+	struct super *s = test_calloc(1, sizeof(*s));
+	struct manager m = { .tree = *state };
+
+	s->request = &agent;
+	s->msg = (struct msg)MSG_NONE;
+	for (size_t i = 0; i < SUPER_PROCS; i++)
+		s->procs[i] =
+		    (struct super_proc){ .process = { .pidfd = -1 }, .sock = -1 };
+	listen_as_manager(&m);
+	setenv("NOTIFY_SOCKET", strchr(m.variable, '=') + 1, 1);
+	setenv("WATCHDOG_USEC", "30000000", 1);
+	super_notify_begin(s);
+	super_alive(s, 20000);
+	super_feed(s);
+	hear(&m);
+	assert_string_equal(m.heard, "WATCHDOG=1\n");
+	clock_fake_sleep(8 * 3600 * 1000);
+	s->feed_ms -= 10000; /* by now, awake */
+	super_feed(s);
+	hear(&m);
+	assert_string_equal(m.heard, "WATCHDOG=1\nWATCHDOG=1\n");
+	super_feed(s); /* it is not time */
+	hear(&m);
+	clock_fake_sleep(0);
+	unsetenv("WATCHDOG_USEC");
+	unsetenv("NOTIFY_SOCKET");
+	assert_string_equal(m.heard, "WATCHDOG=1\nWATCHDOG=1\n");
+	msg_done(&s->msg);
+	close(m.fd);
+	free(m.variable);
+	test_free(s);
+}
+
 int main(void)
 {
 #define TREE(f) cmocka_unit_test_setup_teardown(f, tree_in, tree_out)
@@ -165,6 +209,7 @@ int main(void)
 		TREE(the_watchdog_is_fed_by_an_agent_that_decides_and_by_no_other),
 		TREE(
 		    the_watchdog_is_fed_as_long_as_what_a_person_has_asked_for_is_done),
+		TREE(a_host_that_was_asleep_has_a_watchdog_that_is_fed),
 	};
 
 	return cmocka_run_group_tests_name("notify", tests, NULL, NULL);
