@@ -291,14 +291,15 @@ static int read_all(int fd, const char *path, size_t max, struct buf *out,
 static int remove_entries(DIR *d, const char *name, struct err *e)
 {
 	const struct dirent *f;
+	int rc = 0;
 
 	while ((errno = 0, f = readdir(d)) != NULL) {
 		if (strcmp(f->d_name, ".") == 0 || strcmp(f->d_name, "..") == 0)
 			continue;
-		if (unlinkat(dirfd(d), f->d_name, 0) < 0 && errno != ENOENT)
-			return err_sys(e, "remove %s/%s", name, f->d_name);
+		if (unlinkat(dirfd(d), f->d_name, 0) < 0 && errno != ENOENT && rc == 0)
+			rc = err_sys(e, "remove %s/%s", name, f->d_name);
 	}
-	return errno == 0 ? 0 : err_sys(e, "list %s", name);
+	return errno == 0 || rc < 0 ? rc : err_sys(e, "list %s", name);
 }
 
 int file_open_dir(int at, const char *path, int *dir, struct err *e)

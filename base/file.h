@@ -91,7 +91,8 @@ int file_settle(int *fd, const char *name, struct err *e);
 int file_sweep(int dir, const char *name, struct err *e);
 
 /* Remove the directory `name` below `dir` and what is in it; ERR_SYS if that has
- * directories of its own. Fine if there is none. */
+ * directories of its own, or anything that cannot be removed: all else is. Fine if there is
+ * none. */
 int file_remove_dir(int dir, const char *name, struct err *e);
 
 /* Open the directory `name` below `dir`, made if it is not there. It has `mode`

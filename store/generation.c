@@ -148,13 +148,55 @@ static int move_link(int live, const char *name, const char *target, struct err 
 	return 0;
 }
 
+/* What is being removed, or could not be: it is tried again. */
+static int remove_old(int dir, struct err *e)
+{
+	AUTO_FD int fd = -1;
+	AUTO_DIR DIR *d = NULL;
+	const struct dirent *f;
+	struct err why;
+	int rc = 0;
+
+	TRY(file_open_dir(dir, ".", &fd, e));
+	d = fdopendir(fd);
+	if (d == NULL)
+		return err_sys(e, "list");
+	(void)take_fd(&fd);
+	while ((f = readdir(d)) != NULL)
+		if (strncmp(f->d_name, PLACE_OLD, strlen(PLACE_OLD)) == 0 &&
+		    file_remove_dir(dir, f->d_name, &why) < 0 && rc == 0) {
+			*e = why;
+			rc = e->code;
+		}
+	return rc;
+}
+
 /* A number means a whole generation: it is given up before the first file goes. */
 static int remove_number(int dir, uint64_t number, struct err *e)
 {
-	TRY(file_remove_dir(dir, PLACE_OLD, e));
-	if (renameat(dir, number_text(number).s, dir, PLACE_OLD) < 0)
-		return err_sys(e, "rename %s to " PLACE_OLD, number_text(number).s);
-	return file_remove_dir(dir, PLACE_OLD, e);
+	const struct number_text t = number_text(number);
+	char old[NAME_MAX + 1];
+
+	snprintf(old, sizeof(old), PLACE_OLD ".%s", t.s);
+	if (renameat(dir, t.s, dir, old) < 0)
+		return err_sys(e, "rename %s to %s", t.s, old);
+	return file_remove_dir(dir, old, e);
+}
+
+/* All but `held`, past those that cannot be: the first reason. */
+static int remove_numbers(int dir, const uint64_t *numbers, size_t n, uint64_t held,
+			  struct err *e)
+{
+	struct err why;
+	int rc = 0;
+
+	for (size_t i = 0; i < n; i++)
+		if (numbers[i] != held && remove_number(dir, numbers[i], &why) < 0 &&
+		    rc == 0) {
+			*e = why;
+			rc = e->code;
+		}
+	return rc;
 }
 
 /* The number in what live/NAME points to; 0 if it is not one of ours. */
@@ -190,13 +232,12 @@ static int forget_numbers(int dir, struct err *e)
 	AUTO_FREE uint64_t *numbers = NULL;
 	size_t n = 0;
 
+	TRY(remove_old(dir, e));
 	TRY(list_numbers(dir, &numbers, &n, e));
-	for (size_t i = 0; i < n; i++)
-		TRY(remove_number(dir, numbers[i], e));
+	TRY(remove_numbers(dir, numbers, n, 0, e));
 	TRY(file_remove_dir(dir, PLACE_STAGE, e));
 	TRY(place_remove(dir, PLACE_PENDING, e));
-	TRY(place_remove(dir, PLACE_NEXT, e));
-	return file_remove_dir(dir, PLACE_OLD, e);
+	return place_remove(dir, PLACE_NEXT, e);
 }
 
 int generation_begin(struct generation *g, int root, const char *name, struct err *e)
@@ -341,20 +382,24 @@ int generation_prune(int root, const char *name, unsigned keep, uint64_t held,
 {
 	AUTO_FREE uint64_t *numbers = NULL;
 	AUTO_FD int dir = -1;
-	size_t n = 0;
 	uint64_t live = 0;
+	struct err told;
+	size_t n = 0;
 
 	TRY(generation_current(root, name, &live, e));
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
 	if (dir < 0 || live == 0)
 		return 0;
+	(void)remove_old(dir, &told); /* that it cannot be has been said */
 	TRY(list_numbers(dir, &numbers, &n, e));
 	while (n > 0 && numbers[n - 1] >= live)
 		n--;
-	/* The live one is one of those to keep. */
-	for (size_t i = 0; i + (keep > 0 ? keep - 1 : 0) < n; i++)
-		if (numbers[i] != held && remove_number(dir, numbers[i], e) < 0)
-			return err_wrap(e, "prune %s", name);
+	keep -= keep > 0; /* the live one is one of those */
+	if (remove_numbers(dir, numbers, n > keep ? n - keep : 0, held, e) < 0)
+		return err_wrap(e,
+				"prune %s: not all of it can be removed, the next "
+				"renewal tries again",
+				name);
 	return 0;
 }
 
@@ -383,7 +428,7 @@ int generation_sweep(int root, const char *name, struct err *e)
 	TRY(place_open(root, PLACE_ARCHIVE, name, &dir, e));
 	if (dir >= 0) {
 		TRY(file_remove_dir(dir, PLACE_STAGE, e));
-		TRY(file_remove_dir(dir, PLACE_OLD, e));
+		(void)remove_old(dir, e); /* that it cannot be has been said */
 	}
 	next_name(next, name);
 	TRY(file_open_dir(root, PLACE_LIVE, &live, e));

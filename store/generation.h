@@ -10,6 +10,7 @@
  *     <root>/archive/web/0000000018/{privkey,cert,chain,fullchain}.pem, meta.json
  *                                            (csr.pem for privkey.pem: the key is elsewhere)
  *     <root>/archive/web/.stage/               while it is being written
+ *     <root>/archive/web/.old.0000000017/      while it is being removed
  *     <root>/live/web -> ../archive/web/0000000018
  *
  * archive/NAME is 0755, so that numbers can be listed; a generation is 0711: its files
@@ -101,7 +102,9 @@ int generation_list(int root, const char *name, uint64_t **numbers, size_t *n,
 /*
  * Of the generations up to the live one keep the newest `keep` (the live one is the
  * first of them, and stays even with 0) and `held` (0: none); remove the rest. What is
- * above the live one, and everything while nothing is live, stays.
+ * above the live one, and everything while nothing is live, stays. What of them cannot be
+ * removed is passed over (ERR_SYS: the first of them): it has no number any more but
+ * .old.NUMBER, if it can be renamed, and is tried again by the next, without a word.
  */
 int generation_prune(int root, const char *name, unsigned keep, uint64_t held,
 		     struct err *e);

@@ -23,7 +23,7 @@ struct err;
 #define PLACE_PENDING  ".pending"  /* a file: pending.h */
 #define PLACE_NEXT     "next.tlsa" /* ... of its public half: pending.h */
 #define PLACE_STAGE    ".stage"
-#define PLACE_OLD      ".old" /* a generation while it is being removed */
+#define PLACE_OLD      ".old" /* .old.NUMBER: while it is being removed, or cannot be */
 
 /* ERR_CONFIG unless `name` can be the name of a folder of ours. */
 int place_check(const char *name, struct err *e);

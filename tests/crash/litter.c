@@ -77,7 +77,7 @@ static bool may_stay(const struct crash_case *c, unsigned how, const char *name)
 		return true;
 	if (c->maybe && strcmp(file, ".pending") == 0)
 		return true;
-	if ((how & CHECK_FAILED) != 0 && strcmp(file, ".old") == 0)
+	if ((how & CHECK_FAILED) != 0 && strncmp(file, ".old", 4) == 0)
 		return true;
 	/* Empty, and taken away when the next list comes. */
 	if ((how & CHECK_FAILED) != 0 && strcmp(name, "state/crl/.stage") == 0)

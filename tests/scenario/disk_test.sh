@@ -247,6 +247,32 @@ test_an_immutable_file_is_said_and_heals() {
 	whole 2
 }
 
+# Of what is old each as far as it can be; and again when the next is pruned.
+test_what_cannot_be_removed_is_passed_over_and_tried_again() {
+	local n
+	ext4 state 16
+	rmdir state/lost+found
+	www 'keep = 1;'
+	expect 0 everleaf renew
+	chattr +i state/archive/www/0000000001/cert.pem || skip "nothing can be made immutable here"
+	expect 0 everleaf renew www --force
+	says err "prune www: not all of it can be removed"
+	says err "remove .old.0000000001/cert.pem: Operation not permitted"
+	is "cert.pem" "$(ls state/archive/www/.old.0000000001)"
+	mount --bind state/archive/www/0000000002 state/archive/www/0000000002
+	echo "$dir/state/archive/www/0000000002" >>mounts
+	for n in 3 4 5; do
+		expect 0 everleaf renew www --force
+		says err "rename 0000000002 to .old.0000000002: Device or resource busy"
+		not grep -q "cert.pem: Operation" err # that was said
+	done
+	is "0000000002 0000000005" "$(ls state/archive/www | xargs)"
+	umount state/archive/www/0000000002
+	chattr -i state/archive/www/.old.0000000001/cert.pem
+	heals 6
+	is "0000000006" "$(ls -A state/archive/www)"
+}
+
 # -- folders that change between runs --
 
 test_a_folder_that_is_gone_is_an_error_of_configuration_and_heals() {

@@ -116,6 +116,50 @@ static void pruning_goes_on_where_a_crash_stopped_it(void **state)
 	assert_int_equal(scratch_count(s, "archive/web"), 1);
 }
 
+/* A folder in it, as an immutable file or a mount: all else goes, and it is said once. */
+static void pruning_goes_on_past_what_cannot_be_removed(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	for (int n = 0; n < 5; n++)
+		install(s, "x");
+	scratch_mkdir(s, "archive/web/0000000001/kept");
+	scratch_mkdir(s, "archive/web/.old.0000000003");
+	scratch_mkdir(s, "archive/web/.old.0000000003/in the way");
+	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), ERR_SYS);
+	assert_non_null(strstr(e.text, "remove .old.0000000001/kept"));
+	assert_true(scratch_has(s, "archive/web/.old.0000000001/kept"));
+	assert_false(scratch_has(s, "archive/web/.old.0000000001/privkey.pem"));
+	assert_true(scratch_has(s, "archive/web/0000000003/privkey.pem"));
+	assert_int_equal(scratch_count(s, "archive/web"), 4);
+	install(s, "x");
+	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), ERR_SYS);
+	assert_null(strstr(e.text, "0000000001"));
+	assert_int_equal(generation_sweep(s->fd, "web", &e), 0);
+	assert_int_equal(scratch_count(s, "archive/web"), 4);
+	unlinkat(s->fd, "archive/web/.old.0000000001/kept", AT_REMOVEDIR);
+	unlinkat(s->fd, "archive/web/.old.0000000003/in the way", AT_REMOVEDIR);
+	assert_int_equal(generation_prune(s->fd, "web", 1, 0, &e), 0);
+	assert_int_equal(scratch_count(s, "archive/web"), 1);
+}
+
+static void what_could_not_be_removed_is_swept_and_forgotten(void **state)
+{
+	struct scratch *s = *state;
+	struct err e;
+
+	install(s, "x");
+	for (int n = 0; n < 2; n++) {
+		scratch_mkdir(s, "archive/web/.old.0000000001");
+		scratch_put(s, "archive/web/.old.0000000001/privkey.pem", "old");
+		assert_int_equal(n == 0 ? generation_sweep(s->fd, "web", &e)
+					: generation_forget(s->fd, "web", &e),
+				 0);
+		assert_false(scratch_has(s, "archive/web/.old.0000000001"));
+	}
+}
+
 static void pruning_of_nothing_is_fine(void **state)
 {
 	struct scratch *s = *state;
@@ -184,6 +228,8 @@ int main(void)
 		TEST(a_sweep_removes_what_crashes_left_and_nothing_else),
 		TEST(pruning_keeps_what_it_must),
 		TEST(pruning_goes_on_where_a_crash_stopped_it),
+		TEST(pruning_goes_on_past_what_cannot_be_removed),
+		TEST(what_could_not_be_removed_is_swept_and_forgotten),
 		TEST(pruning_of_nothing_is_fine),
 		TEST(forgetting_leaves_nothing_of_the_name_and_all_of_others),
 		TEST(forgetting_goes_on_where_a_crash_stopped_it),
