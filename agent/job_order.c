@@ -15,6 +15,7 @@
 #include "agent/role/lend.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/rule/schedule.h"
 #include "agent/state/state_order.h"
 #include "base/auto.h"
 #include "base/clock.h"
@@ -23,8 +24,10 @@
 #include "ca/cmp.h"
 #include "store/generation.h"
 
-/* An order that took so long is none that a CA remembers. */
-#define ORDER_LIFE_S (7 * 86400)
+/* What took so long is nothing that a CA remembers. An ACME order needs nobody who says yes:
+ * one that is not done by then never will be, by a CA that has lost it. */
+#define ORDER_LIFE_S      (7 * 86400)
+#define ORDER_LIFE_ACME_S (2 * 86400)
 
 /* One, and one in the place of another that the CA does not know any more. A CA that
  * forgets each would be sent new ones as fast as it answers. */
@@ -75,18 +78,48 @@ void order_over(struct agent *a, struct job *j)
 	challenge_withdraw(a, j->name, j->generation != 0);
 }
 
-/* By a clock that is ahead each is old: then its CA says whether it knows it. */
-static bool is_old(const struct agent *a, const struct order_row *row)
+static bool has_come(int64_t at, int64_t since, int64_t now)
 {
-	return row->created_at <= clock_now() - ORDER_LIFE_S &&
-	       clockwatch_is_sure(&a->clock);
+	return since < at && at <= now;
+}
+
+/* Or what is live ends, and with it what can be waited for; and once before, at its last
+ * moment, so that there is another attempt that may still come in time. */
+static bool is_late(const struct job *j, int64_t since, int64_t now)
+{
+	const struct x509_facts *live = &j->old_facts;
+
+	return live->not_after != 0 &&
+	       (has_come(schedule_last_at(live->not_before, live->not_after), since,
+			 now) ||
+		has_come(live->not_after, since, now));
+}
+
+/* By a clock that is ahead each is old: then its CA says whether it knows it. */
+static bool is_old(const struct agent *a, const struct job *j,
+		   const struct order_row *row)
+{
+	const bool is_acme = a->spec->issuers[j->issuer].type == ISSUER_ACME;
+	const int64_t life = is_acme ? ORDER_LIFE_ACME_S : ORDER_LIFE_S;
+	const int64_t now = clock_now();
+
+	return clockwatch_is_sure(&a->clock) &&
+	       (row->created_at <= now - life ||
+		(is_acme && is_late(j, row->created_at, now)));
 }
 
 static bool is_ours(const struct agent *a, const struct job *j,
 		    const struct order_row *row)
 {
-	return row->wanted == setbacks_hash(&j->setbacks, row->created_at) &&
-	       strcmp(row->issuer, issuer_name(a, j)) == 0 && !is_old(a, row);
+	if (row->wanted != setbacks_hash(&j->setbacks, row->created_at) ||
+	    strcmp(row->issuer, issuer_name(a, j)) != 0)
+		return false;
+	if (!is_old(a, j, row))
+		return true;
+	log_warn("%s: its order at %s is not done in time and is given up: another "
+		 "one is asked for",
+		 j->name, issuer_name(a, j));
+	return false;
 }
 
 struct resuming {

@@ -648,7 +648,8 @@ static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
 		{ names, "near", clock_now() - 60, true, { 0 } },
 		{ names + 1, "near", clock_now() - 60, false, { 0 } },
 		{ names, "far", clock_now() - 60, false, { 0 } },
-		{ names, "near", clock_now() - 8 * 86400, false, { 0 } },
+		{ names, "near", clock_now() - 47 * 3600, true, { 0 } },
+		{ names, "near", clock_now() - 2 * 86400, false, { 0 } },
 		/* By that clock all have been made long ago. */
 		{ names, "near", clock_now() - 8 * 86400, true, { .doubted = true } },
 		{ names, "near", clock_now() - 8 * 86400, true, { .off_s = -90000 } },
@@ -675,16 +676,15 @@ static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
 	}
 }
 
-/* Generation 1 of `one`, for these names, from then on. */
-static void store_from(const struct world *w, const char *names, int64_t from)
+/* Generation 1 of `one`, for these names, from then until then. */
+static void store_from(const struct world *w, const char *names, int64_t from,
+		       int64_t to)
 {
 	AUTO_KEY EVP_PKEY *key = certs_key(KEY_ECDSA_P256);
 	AUTO_BUF struct buf pem = { 0 };
-	const struct cert_plan plan = { .key = key,
-					.issuer_key = key,
-					.from = from,
-					.to = from + 90 * 86400,
-					.names = names };
+	const struct cert_plan plan = {
+		.key = key, .issuer_key = key, .from = from, .to = to, .names = names
+	};
 	X509 *cert = certs_make(&plan);
 	struct err e;
 
@@ -697,7 +697,42 @@ static void store_from(const struct world *w, const char *names, int64_t from)
 
 static void store(const struct world *w, const char *names)
 {
-	store_from(w, names, clock_now() - 60);
+	store_from(w, names, clock_now() - 60, clock_now() + 90 * 86400);
+}
+
+/* Once at its last moment, a twentieth of its life before the end, and once at that. */
+static void an_order_is_given_up_where_what_is_live_ends(void **state)
+{
+	static const struct {
+		int64_t from_h, to_h, ordered_h;
+		bool taken;
+	} rows[] = {
+		{ -1000, 1000, -40, true }, /* a long way from its end */
+		{ -37, 3, -40, true },
+		{ -39, 1, -4, false }, /* its last moment has come since */
+		{ -39, 1, 0, true },
+		{ -50, -1, -2, false }, /* its end has */
+		{ -50, -2, -1, true },
+	};
+	struct world *w = *state;
+	const uint64_t wanted = w->spec.certs[ONE].names_hash;
+	const int64_t now = clock_now();
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct asked a;
+
+		store_from(w, "DNS:one.example", now + rows[i].from_h * 3600,
+			   now + rows[i].to_h * 3600);
+		w->agent.certs[ONE].generation = 1;
+		put_row(w, wanted, "near", now + rows[i].ordered_h * 3600);
+		job_begin(&w->agent, ONE, WHY_EXPIRING);
+		turn(w);
+		(void)give_key(w);
+		a = take_order(w);
+		if ((a.url[0] != '\0') != rows[i].taken)
+			fail_msg("row %zu", i);
+		refuse_by(w, a.id, ERR_REFUSED);
+	}
 }
 
 static void what_was_stored_when_a_crash_came_is_not_ordered_again(void **state)
@@ -809,7 +844,7 @@ static void what_is_held_of_a_clock_that_was_ahead_is_not_installed(void **state
 		struct cert *c = &w->agent.certs[ONE];
 		struct err e;
 
-		store_from(w, "DNS:one.example", from);
+		store_from(w, "DNS:one.example", from, from + 90 * 86400);
 		stored_at(w, clock_now() + rows[i].stored);
 		assert_int_equal(agent_write(&w->agent, &e), 0);
 		assert_int_equal(state_put(w->agent.state, "one", &m, &e), 0);
@@ -1068,6 +1103,7 @@ int main(void)
 		CASE(a_run_waits_no_longer_than_it_was_told),
 		CASE(a_run_that_stops_lets_go_of_what_waits),
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
+		CASE(an_order_is_given_up_where_what_is_live_ends),
 		CASE(what_was_stored_when_a_crash_came_is_not_ordered_again),
 		CASE(what_is_said_to_be_live_and_is_not_there_is_a_failure),
 		CASE(what_cannot_be_looked_at_now_is_not_given_up),

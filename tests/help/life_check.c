@@ -12,7 +12,7 @@
 #define D LIFE_D
 
 /* After that no CA remembers an order. */
-#define ORDER_LIFE (7 * D)
+#define ORDER_LIFE (2 * D)
 
 /* With a clock that is a day off, before half of a life is over: one that tries the clock,
  * and one in each hour. */
@@ -163,6 +163,17 @@ void life_tried(const struct life *l, struct life_cert *c)
 		life_wrong(l, c, "is tried again and again");
 }
 
+/* An order is given up where what is live comes to its last moment, and to its end. */
+static bool may_be_given_up(const struct life_set *live, int64_t since, int64_t now)
+{
+	const int64_t last =
+	    live->not_after - (live->not_after - live->not_before) / 20;
+
+	return live->number != 0 &&
+	       ((since < last && last <= now) ||
+		(since < live->not_after && live->not_after <= now));
+}
+
 void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca)
 {
 	const int64_t before = c->ordered_at[ca];
@@ -170,6 +181,7 @@ void life_ordered(struct life *l, struct life_cert *c, enum life_ca ca)
 	if (ca == LIFE_ARI)
 		check_window(l, c);
 	if (before != 0 && !c->excused && life_now(l) - before < ORDER_LIFE &&
+	    !may_be_given_up(&c->live, before, life_now(l)) &&
 	    !c->by[LIFE_PLAIN + LIFE_ARI - ca] && !life_is_in(&l->lame, before))
 		life_wrong(l, c, "is ordered once more");
 	if (before == 0 || !life_is_in(&l->lame, before)) /* else gone on with */
