@@ -138,7 +138,7 @@ int64_t schedule_retry_at(int code, unsigned n, int64_t now, int64_t not_after,
 	switch (code) {
 	case ERR_REFUSED:
 	case ERR_CONFIG:
-		wait = DAY;
+		wait = least(DAY, most(affordable(now, not_after), HOUR));
 		break;
 	case ERR_BUSY:
 		wait = 5 + fraction(6, draw);

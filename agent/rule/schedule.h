@@ -54,7 +54,8 @@ int64_t schedule_rolled_back_at(int64_t renew_at, int64_t not_before, int64_t no
  *
  *     ERR_SYS ERR_NET ERR_HOOK          min(60 s * 2^n, 6 h, remaining/8) +-25 %
  *     ERR_PROTO ERR_LIMIT ERR_TRUST     min(1 h * 2^(n-1), 24 h, remaining/8) +-25 %
- *     ERR_REFUSED ERR_CONFIG            24 h, for nothing changes by asking again
+ *     ERR_REFUSED ERR_CONFIG            min(24 h, max(remaining/8, 1 h)): what somebody has
+ *                                       mended is found out before it is too late
  *     ERR_BUSY                          5 s to 10 s
  *
  * At least 60 s but for ERR_BUSY. `remaining` is not_after - now. `not_after` 0: nothing

@@ -273,8 +273,25 @@ static void a_minute_is_the_shortest_wait(void **state)
 static void what_asking_again_does_not_change_waits_a_day(void **state)
 {
 	(void)state;
-	assert_true(schedule_retry_at(ERR_REFUSED, 1, BORN, BORN + H, 5) == BORN + D);
+	assert_true(schedule_retry_at(ERR_REFUSED, 1, BORN, BORN + 30 * D, 5) ==
+		    BORN + D);
 	assert_true(schedule_retry_at(ERR_CONFIG, 99, BORN, 0, 5) == BORN + D);
+}
+
+static void a_refusal_does_not_wait_until_what_is_live_has_ended(void **state)
+{
+	static const struct {
+		int64_t left, wait;
+	} rows[] = {
+		{ 8 * D, D },     { 4 * D, 12 * H }, { 16 * H, 2 * H },
+		{ 8 * H - 1, H }, { 600, H },        { -D, H },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		if (schedule_retry_at(ERR_REFUSED, 9, BORN, BORN + rows[i].left, 5) !=
+		    BORN + rows[i].wait)
+			fail_msg("row %zu", i);
 }
 
 static void a_lock_is_tried_again_in_seconds(void **state)
@@ -388,6 +405,7 @@ int main(void)
 		cmocka_unit_test(the_wait_is_by_class),
 		cmocka_unit_test(a_minute_is_the_shortest_wait),
 		cmocka_unit_test(what_asking_again_does_not_change_waits_a_day),
+		cmocka_unit_test(a_refusal_does_not_wait_until_what_is_live_has_ended),
 		cmocka_unit_test(a_lock_is_tried_again_in_seconds),
 		cmocka_unit_test(no_wait_is_out_of_bounds_however_many_failures),
 		cmocka_unit_test(more_failures_wait_longer),
