@@ -30,12 +30,17 @@ static void show(struct buf *out, const char *word)
 		    SHOWN_MAX);
 }
 
-/* Which of our names it is about: without its "*." (RFC 8555 7.1.4). */
+/* Which of our names it is about: without its "*." (RFC 8555 7.1.4), or with it, as some CAs
+ * have it, whether they say `wildcard` or not. */
 static const char *name_of(const struct order_want *want, const struct doc *authz)
 {
 	const char *value = doc_str(doc_member(authz, "identifier"), "value");
 	bool wildcard = doc_true(authz, "wildcard");
 
+	if (value != NULL && strncmp(value, "*.", 2) == 0) {
+		wildcard = true;
+		value += 2;
+	}
 	for (size_t i = 0; value != NULL && i < want->n_names; i++) {
 		const char *name = want->names[i];
 		bool star = strncmp(name, "*.", 2) == 0;

@@ -319,6 +319,30 @@ static void a_challenge_that_may_not_be_answered_is_told(void **state)
 
 /* -- ways -- */
 
+static void a_wildcard_may_be_called_by_its_star(void **state)
+{
+	static const char *const wilds[] = { "", "\"wildcard\":true," };
+	struct order_want want = want_one();
+
+	want.names = two_names + 1;
+	for (size_t i = 0; i < N(wilds); i++) {
+		char said[512];
+		const struct ca_step steps[] = {
+			CA_DIRECTORY, NEW("pending", ""),  AUTHZ(said),
+			ANSWER,       READ("valid", CERT), DOWNLOAD,
+		};
+		struct ca ca;
+
+		snprintf(said, sizeof(said),
+			 "{\"status\":\"pending\",%s\"identifier\":{\"value\":"
+			 "\"*.A.test\"},\"challenges\":[" HTTP "]}",
+			 wilds[i]);
+		begin(&ca, state, steps, N(steps));
+		expect_plain_chain(&ca, &want);
+		assert_non_null(strstr(ca.heard, "token *.a.test 7 "));
+	}
+}
+
 static void ways_are_tried_in_order_for_the_names_they_are_for(void **state)
 {
 	static const char *const only_b[] = { "b.test", NULL };
@@ -1167,6 +1191,7 @@ int main(void)
 		CASE(all_names_are_presented_before_the_first_is_answered),
 		CASE(a_challenge_is_answered_once),
 		CASE(a_challenge_that_may_not_be_answered_is_told),
+		CASE(a_wildcard_may_be_called_by_its_star),
 		CASE(ways_are_tried_in_order_for_the_names_they_are_for),
 		CASE(no_way_is_said_with_what_is_offered),
 		CASE(what_is_no_token_goes_nowhere),
