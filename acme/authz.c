@@ -177,6 +177,8 @@ static int read_authz(struct acme *a, const struct order_want *want,
 		      struct err *why, struct err *e)
 {
 	const char *status = doc_str(authz, "status");
+	const bool processing =
+	    is(status, "processing"); /* no RFC has that, some CAs do */
 	const struct doc *c;
 
 	z->name = name_of(want, authz);
@@ -185,7 +187,7 @@ static int read_authz(struct acme *a, const struct order_want *want,
 	if (is(status, "valid"))
 		return 0;
 	c = choose(want, authz, z);
-	if (!is(status, "pending") || has_failed(c, again)) {
+	if ((!is(status, "pending") && !processing) || has_failed(c, again)) {
 		tell_failure(want, authz, z, why);
 		return 0;
 	}
@@ -197,6 +199,7 @@ static int read_authz(struct acme *a, const struct order_want *want,
 		return 0;
 	if (take_challenge(a, c, z, e) < 0)
 		return err_wrap(e, "%s", z->name);
+	z->answered = z->answered || processing;
 	return 0;
 }
 
@@ -212,6 +215,8 @@ int authz_read(struct acme *a, const struct order_want *want, const char *url,
 	rc = acme_post(a, &ask, &reply, e);
 	if (rc == 0)
 		rc = read_authz(a, want, reply.doc, again, z, why, e);
+	if (z->challenge != NULL && (again || z->answered))
+		z->retry_at_ms = reply.retry_at_ms;
 	return rc == 0 ? 0 : err_wrap(e, "authorization");
 }
 
@@ -234,7 +239,7 @@ static bool is_decided(struct acme *a, const struct authz *z)
 	       !is(doc_str(reply.doc, "status"), "pending");
 }
 
-int authz_answer(struct acme *a, const struct authz *z, bool *open, struct err *e)
+int authz_answer(struct acme *a, struct authz *z, bool *open, struct err *e)
 {
 	struct acme_ask ask = { .kind = ASK_ANSWER, .url = z->challenge };
 	AUTO_ACME_REPLY struct acme_reply reply = { 0 };
@@ -242,6 +247,7 @@ int authz_answer(struct acme *a, const struct authz *z, bool *open, struct err *
 	const long status = reply.http.status;
 
 	*open = rc == 0 && is_open(doc_str(reply.doc, "status"));
+	z->retry_at_ms = *open ? reply.retry_at_ms : 0;
 	if (rc == 0 || status == 409)
 		return 0;
 	/* CAs have no common way to say that there is nothing to answer any more. */

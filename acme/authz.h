@@ -8,6 +8,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stdint.h>
 
 struct acme;
 struct err;
@@ -23,6 +24,8 @@ struct authz {
 	char *authorization; /* owned: token "." thumbprint */
 	bool answered;       /* it is being validated already */
 	bool failed;         /* `challenge` is NULL, and *why was filled */
+	int64_t retry_at_ms; /* when the CA wants to be asked what has come of it; Unix
+				milliseconds, 0: it has not said */
 };
 
 /* Whether `way` is one for `name`, as configured. */
@@ -39,6 +42,6 @@ int authz_read(struct acme *a, const struct order_want *want, const char *url,
 /* Tell the CA that its token is in place. It is told once; a CA that is validating
  * already (409), or refuses and has an outcome, is not told again. *open: it has said that
  * there is no outcome yet. */
-int authz_answer(struct acme *a, const struct authz *z, bool *open, struct err *e);
+int authz_answer(struct acme *a, struct authz *z, bool *open, struct err *e);
 
 void authz_done(struct authz *z);

@@ -38,6 +38,7 @@ struct order {
 	char *url;                     /* owned; NULL until it is known */
 	const char *profile;           /* that is asked for; NULL: none (any more) */
 	unsigned polls;                /* how long to wait goes by them */
+	int64_t retry_at_ms;           /* of what it says of its authorizations */
 	bool waits;                    /* the CA works on it, and has not refused to */
 	bool is_over;                  /* there is nothing to come back to */
 	enum order_status status;
@@ -277,7 +278,7 @@ static int present(struct order *o, const struct authzs *s, struct err *e)
 }
 
 /* *open: the CA has said of one of them that there is no outcome yet. */
-static int answer(struct order *o, const struct authzs *s, bool *open, struct err *e)
+static int answer(struct order *o, struct authzs *s, bool *open, struct err *e)
 {
 	*open = false;
 	for (size_t i = 0; i < s->n; i++) {
@@ -291,6 +292,15 @@ static int answer(struct order *o, const struct authzs *s, bool *open, struct er
 	return 0;
 }
 
+/* = RFC 8555 7.5.1 "... and the Retry-After HTTP header field in response to requests to the
+ * challenge resource." [retry] The last of them is when all are known. */
+static void note_times(struct order *o, const struct authzs *s)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (s->list[i].retry_at_ms > o->retry_at_ms)
+			o->retry_at_ms = s->list[i].retry_at_ms;
+}
+
 /* Show control of all names, as far as that has not been done. */
 static int order_authorize(struct order *o, bool again, struct err *e)
 {
@@ -300,10 +310,12 @@ static int order_authorize(struct order *o, bool again, struct err *e)
 	TRY(authzs_read(o, again, &s, e));
 	if (s.n_failed > 0)
 		return order_over(o, &s.refused, &s.why, e);
+	note_times(o, &s);
 	if (again && o->polls % ORDER_ANSWER_POLLS != 0)
 		return 0;
 	TRY(present(o, &s, e));
 	TRY(answer(o, &s, &open, e));
+	note_times(o, &s);
 	/* Nothing but "pending" could be read of the order now. */
 	return open ? 0 : order_read(o, e);
 }
@@ -387,6 +399,8 @@ static int order_wait(struct order *o, struct err *e)
 		wait_ms *= 2;
 	if (wait_ms > ORDER_POLL_MAX_MS)
 		wait_ms = ORDER_POLL_MAX_MS;
+	if (o->status == ORDER_PENDING && at < o->retry_at_ms)
+		at = o->retry_at_ms;
 	if (at <= now_ms) /* none was named, or one that has passed by our clock */
 		at = now_ms + wait_ms;
 	o->waits = true;

@@ -497,6 +497,41 @@ static void an_order_is_not_read_before_it_can_have_an_outcome(void **state)
 	}
 }
 
+/* = RFC 8555 7.5.1 [retry] */
+static void what_the_ca_says_of_its_challenges_is_waited_for_too(void **state)
+{
+	static const struct ca_step answered[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		AUTHZ(AUTHZ_OF("pending", HTTP)),
+		{ "POST /ch/1 ", 200, "Retry-After: 30\r\n",
+		  "{\"status\":\"processing\"}" },
+	};
+	static const struct ca_step working[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		{ "POST /z/1 ", 200, "Retry-After: 30\r\n",
+		  AUTHZ_OF("processing", HTTP) },
+		READ("pending", ""),
+	};
+	static const struct ca_step before[] = {
+		CA_DIRECTORY,
+		NEW("pending", ""),
+		{ "POST /z/1 ", 200, "Retry-After: 30\r\n", AUTHZ_OF("pending", HTTP) },
+		ANSWER,
+		READ("pending", ""),
+	};
+	const struct order_want want = want_one();
+	struct ca ca;
+
+	begin(&ca, state, answered, N(answered));
+	assert_in_range(expect_later(&ca, &want), 28000, 30000);
+	begin(&ca, state, working, N(working));
+	assert_in_range(expect_later(&ca, &want), 28000, 30000);
+	begin(&ca, state, before, N(before));
+	assert_in_range(expect_later(&ca, &want) + 100, 0, 100 + ORDER_POLL_MS);
+}
+
 static void who_comes_back_reads_the_order_only(void **state)
 {
 	static const struct ca_step steps[] = { CA_DIRECTORY, READ("pending", "") };
@@ -1198,6 +1233,7 @@ int main(void)
 		CASE(waiting_is_left_to_who_asked),
 		CASE(what_the_ca_was_too_busy_for_is_not_counted),
 		CASE(an_order_is_not_read_before_it_can_have_an_outcome),
+		CASE(what_the_ca_says_of_its_challenges_is_waited_for_too),
 		CASE(who_comes_back_reads_the_order_only),
 		CASE(waits_double_up_to_a_minute_and_are_the_CAs_up_to_a_day),
 		CASE(a_valid_order_without_its_certificate_is_waited_for),

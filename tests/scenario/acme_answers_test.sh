@@ -67,6 +67,16 @@ test_a_retry_after_in_seconds_is_kept() {
 	is 2 "$(asked poll)"
 }
 
+test_a_retry_after_of_a_challenge_is_kept() {
+	local begin=$SECONDS
+	issues <<-S
+	challenge 1 set status "processing"
+	challenge 1 header Retry-After: 3
+	S
+	[ $((SECONDS - begin)) -ge 3 ]
+	is 1 "$(asked poll)"
+}
+
 test_a_retry_after_may_be_a_date() {
 	local begin=$SECONDS
 	issues <<-S
