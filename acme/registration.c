@@ -168,12 +168,25 @@ static int lacking(const struct acme *a, struct err *e)
 	return 0;
 }
 
+/* With an external account, that may be its key, which some CAs take once: whoever has the
+ * account, and has lost its URL, is refused by it. */
+static int make_or_find(struct acme *a, struct err *e)
+{
+	const int rc = make(a, e); /* one that exists is answered by its URL (7.3.1) */
+	struct err ignored;
+	bool known;
+
+	if (rc == 0 || rc == ERR_LATER || rc == ERR_NET || !a->s.has_eab)
+		return rc;
+	return find(a, &known, &ignored) == 0 && known ? 0 : rc;
+}
+
 static int find_or_make(struct acme *a, struct err *e)
 {
 	bool known;
 
 	if (lacking(a, e) == 0)
-		return make(a, e); /* one that exists is answered by its URL (7.3.1) */
+		return make_or_find(a, e);
 	TRY(find(a, &known, e));
 	return known ? 0 : lacking(a, e);
 }

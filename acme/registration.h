@@ -25,7 +25,8 @@ int registration_look(struct acme *a, struct err *e);
  * As registration_find() for orders, once for many: an account that is known is not asked for again
  * until one of them fails. It is made if there is none. ERR_CONFIG where terms have to be
  * agreed to (it names them) or an external account is needed, and neither is set. A CA
- * that does not take our kind of key (badSignatureAlgorithm) gets one of another.
+ * that does not take our kind of key (badSignatureAlgorithm) gets one of another. One that
+ * refuses an external account is asked whether it has the account.
  */
 int acme_ready(struct acme *a, struct err *e);
 

@@ -315,6 +315,44 @@ static void a_CA_without_terms_or_with_both_given_gets_its_account(void **state)
 	ca_end(&ca);
 }
 
+/* Its URL was lost, with the answer or with the file that had it. */
+static void an_external_account_that_is_used_up_is_no_obstacle(void **state)
+{
+	static const struct ca_step refused = { "POST /new-account", 403, "",
+						"{\"type\":\"" CA_T
+						"unauthorized\",\"detail\":\"used\"}" };
+	static const struct ca_step there[] = {
+		WITH(EAB),
+		refused,
+		{ "POST /new-account", 200, "Location: @/a/7\r\n",
+		  "{\"status\":\"valid\"}" },
+	};
+	static const struct ca_step unknown[] = {
+		WITH(EAB),
+		refused,
+		{ "POST /new-account", 400, "",
+		  "{\"type\":\"" CA_T "accountDoesNotExist\"}" },
+	};
+	static const struct ca_step first[] = { WITH(EAB), refused };
+	struct ca ca;
+
+	start(&ca, state, there, N(there));
+	ca.acme.s.has_eab = true;
+	expect_ready(&ca);
+	assert_string_equal(ca.kid, ca_text(&ca, "@/a/7"));
+	assert_int_equal(ca.n_signed[ASK_FIND_ACCOUNT], 1);
+	ca_end(&ca);
+	start(&ca, state, unknown, N(unknown));
+	ca.acme.s.has_eab = true;
+	expect_failure(&ca, ERR_REFUSED, "unauthorized: \"used\"");
+	ca_end(&ca);
+	start(&ca, state, first, N(first));
+	ca.acme.s.has_eab = true;
+	ca.no_key = true;
+	expect_failure(&ca, ERR_REFUSED, "unauthorized: \"used\"");
+	ca_end(&ca);
+}
+
 static void an_account_without_a_place_or_life_is_none(void **state)
 {
 	static const struct {
@@ -471,6 +509,7 @@ int main(void)
 		CASE(what_only_a_person_can_give_is_asked_for),
 		CASE(an_account_that_exists_needs_no_terms),
 		CASE(a_CA_without_terms_or_with_both_given_gets_its_account),
+		CASE(an_external_account_that_is_used_up_is_no_obstacle),
 		CASE(an_account_without_a_place_or_life_is_none),
 		CASE(a_key_that_the_CA_does_not_take_is_replaced),
 		CASE(a_roll_over_that_was_cut_short_is_ended),

@@ -181,4 +181,21 @@ test_what_is_revoked_already_is_done() {
 	is revoked "$(status_of www health)"
 }
 
+test_an_external_account_that_is_used_up_does_not_hide_the_account() {
+	start_ca </dev/null
+	echo MDEyMzQ1Njc4OWFiY2RlZg >eab.key
+	chmod 600 eab.key
+	acme 'names = "www.example.org";' "eab = { kid = \"one\"; key_file = \"$dir/eab.key\"; };"
+	expect 0 everleaf renew
+	rm state/accounts/ca/account.json
+	script <<-S
+	account 2 problem unauthorized the external account is used up
+	account 2 status 403
+	S
+	expect 0 everleaf renew --force www
+	is_live_of www 2 2
+	is 3 "$(asked account)"
+	is 2 "$(asked order)"
+}
+
 run_tests "$@"
