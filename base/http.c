@@ -383,8 +383,9 @@ static int judge(const struct http *h, CURLcode rc, struct err *e)
 			       h->s.trust == NULL ? "the system's store" : h->s.trust);
 	case CURLE_SSL_CERTPROBLEM:
 		return failed(h, rc, ERR_CONFIG, e);
-	case CURLE_INTERFACE_FAILED:
-		return err_set(e, ERR_CONFIG, "source_address %s is not of this host",
+	case CURLE_INTERFACE_FAILED: /* it comes with a link that is down, or a boot */
+		return err_set(e, ERR_NET,
+			       "source_address %s is not of this host, or not now",
 			       h->s.source_address);
 	case CURLE_WEIRD_SERVER_REPLY:
 	case CURLE_UNSUPPORTED_PROTOCOL:

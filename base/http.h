@@ -85,10 +85,10 @@ struct http_request {
 	void *bind_arg;
 };
 
-/* Exchange. ERR_NET: no answer came, and why; ERR_TRUST: the server could not be
- * verified; ERR_LIMIT; ERR_PROTO: `url` is of another origin or not https, or the answer
- * is not HTTP; ERR_CONFIG: trust file, proxy or source address cannot be used;
- * ERR_REFUSED: `no_local` forbids it, or the server does not take our certificate, by an
- * alert (RFC 8446 6.2) and not by an answer. What *reply held is freed. */
+/* Exchange. ERR_NET: no answer came, and why (the source address is not there, too);
+ * ERR_TRUST: the server could not be verified; ERR_LIMIT; ERR_PROTO: `url` is of another
+ * origin or not https, or the answer is not HTTP; ERR_CONFIG: trust file or proxy cannot be
+ * used; ERR_REFUSED: `no_local` forbids it, or the server does not take our certificate, by
+ * an alert (RFC 8446 6.2) and not by an answer. What *reply held is freed. */
 int http_exchange(struct http *h, const struct http_request *request,
 		  struct http_reply *reply, struct err *e);

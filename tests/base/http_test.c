@@ -402,7 +402,8 @@ static void the_source_address_is_the_configured_one(void **state)
 	http_free(h);
 	assert_string_equal(w->peer, "127.0.0.9");
 	s.source_address = "192.0.2.77";
-	expect_failure(&s, w->url, ERR_CONFIG, "192.0.2.77 is not of this host");
+	expect_failure(&s, w->url, ERR_NET,
+		       "192.0.2.77 is not of this host, or not now");
 }
 
 /* A proxy that answers CONNECT and then is the server. */

@@ -120,6 +120,15 @@ test_a_ca_is_reached_from_the_configured_address() {
 	is 127.0.0.2 "$(sed -n 's/^connect [0-9]* //p' ca/log | sort -u)"
 }
 
+# A host that boots, or an address that another host of a pair has now.
+test_a_configured_address_that_is_not_there_is_tried_again_soon() {
+	start_ca </dev/null
+	acme 'names = "www.example.org";' 'source_address = "192.0.2.77";'
+	expect 1 everleaf renew
+	says err "source_address 192.0.2.77 is not of this host, or not now"
+	[ $(($(date -d "$(status_of www next_at)" +%s) - $(date +%s))) -lt 300 ]
+}
+
 # A proxy that notes whom it is asked for, at $port.
 start_proxy() {
 	free_port
