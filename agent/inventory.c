@@ -116,8 +116,9 @@ static void forget_live(struct memory *m)
 	m->stamp = (struct file_stamp){ .inode = 0 };
 	m->facts = (struct x509_facts){ .not_after = 0 };
 	m->disk_stamp = 0;
+	if (m->generation != 0)
+		m->renew_at = 0;
 	m->generation = 0;
-	m->renew_at = 0;
 	m->flags = 0;
 }
 

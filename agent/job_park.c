@@ -226,17 +226,35 @@ static bool keeps_order(const struct job *j, int code)
 	       code == ERR_BUSY;
 }
 
+/* Of what was never issued it is remembered in the place of its next moment since when it
+ * has been asked for. */
+static int64_t put_off_s(const struct agent *a, struct job *j)
+{
+	int64_t *since = &j->memory.renew_at;
+
+	if (j->order != NULL)
+		return clock_now() - j->ordered_at;
+	if (j->previous != 0)
+		return clock_now() - due_moment(j->spec, &a->certs[j->cert]);
+	if (*since == 0)
+		*since = clock_now();
+	return clock_now() - *since;
+}
+
 bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 {
 	const bool later = e->code == ERR_LATER;
-	const int64_t wait_s = later ? e->retry_at_ms / 1000 - clock_now() : 0;
+	struct fallback_failure why = { .code = e->code };
 
 	if (agent_cut_off_by(a, e) || j->state < JOB_ORDERING ||
 	    j->state > JOB_VERIFYING)
 		return false;
 	if (job_tries_again(a, j, e))
 		return true;
-	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, e->code, wait_s)) {
+	why.ordered = j->order != NULL;
+	why.wait_s = later ? e->retry_at_ms / 1000 - clock_now() : 0;
+	why.put_off_s = put_off_s(a, j);
+	if (fallback_after(&j->memory.fallback, j->spec->issuers.n, &why)) {
 		issuer_choose(a, j);
 		ask_next(a, j, e);
 		return true;

@@ -86,7 +86,8 @@ struct memory {
 	uint64_t
 	    disk_stamp; /* of key and files when they were last found whole, or 0 */
 	uint64_t generation; /* that stamp and facts are of */
-	int64_t renew_at;    /* drawn for facts.serial */
+	int64_t renew_at; /* drawn for facts.serial; of what was never live: since when
+				it has been asked for, 0: it has not */
 	int64_t retry_at;
 	uint64_t failed_by; /* agent_config_id() when retry_at was set; parked:
 				inventory_ca(); 0: it stands */

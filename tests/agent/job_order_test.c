@@ -910,6 +910,36 @@ static void a_CA_that_is_too_busy_for_long_gives_way_too(void **state)
 	assert_int_equal(memory_of(w, "two").failures, 0);
 }
 
+/* Of what was never issued it is remembered since when. */
+static void a_CA_that_says_soon_for_a_day_gives_way_too(void **state)
+{
+	struct world *w = *state;
+	struct asked a = order(w, TWO);
+	struct memory m;
+	struct err e;
+
+	wait_for(w, a.id, 90000);
+	assert_null(w->agent.jobs);
+	m = memory_of(w, "two");
+	assert_int_equal(m.fallback.asked, 0);
+	assert_in_range(m.renew_at, clock_now() - 60, clock_now());
+	m.renew_at -= FALLBACK_DUE_S + 60;
+	assert_int_equal(agent_write(&w->agent, &e), 0);
+	assert_int_equal(state_put(w->agent.state, "two", &m, &e), 0);
+	a = order(w, TWO);
+	checkpoint(w, a.job, "https://near.example/o/1"); /* it has begun, at last */
+	expect_go_on(w);
+	wait_for(w, a.id, 90000);
+	assert_null(w->agent.jobs);
+	a = order(w, TWO);
+	checkpoint(w, a.job, "");
+	expect_go_on(w);
+	wait_for(w, a.id, 90000);
+	a = take_order(w);
+	assert_int_equal(a.issuer, spec_issuer_called(&w->spec, "far"));
+	assert_int_equal(memory_of(w, "two").failures, 0);
+}
+
 static void a_late_answer_is_nobodys(void **state)
 {
 	struct world *w = *state;
@@ -1111,6 +1141,7 @@ int main(void)
 		CASE(what_refuses_gives_way_to_the_next_at_once),
 		CASE(who_is_asked_outlives_the_run),
 		CASE(a_CA_that_is_too_busy_for_long_gives_way_too),
+		CASE(a_CA_that_says_soon_for_a_day_gives_way_too),
 		CASE(a_late_answer_is_nobodys),
 		CASE(what_the_keeper_does_not_lend_ends_the_order),
 		CASE(a_CA_that_forgets_each_order_is_not_asked_for_ever),
