@@ -10,6 +10,7 @@
 #include "agent/role/crlcall.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/rule/crlwatch_rule.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/text.h"
@@ -89,6 +90,7 @@ static void keep(struct crl *c, const struct crl_answer *w)
 
 	*p = c->cas[c->ca].part;
 	take_version(c, p, w);
+	crlcall_tell_number(p->url, &p->number, p->scope, &w->facts);
 	p->this_update = w->facts.this_update;
 	p->next_update = w->facts.next_update;
 	p->number = w->facts.number;
@@ -189,7 +191,7 @@ static int make_call(struct agent *a, uint32_t number, struct msg *m, struct err
 		.covers = ca->covers,
 		.indirect = c->spec->indirect != 0,
 		.points = points,
-		.floor = ca->part.number,
+		.floor = crl_floor(&ca->part.number, ca->part.next_update, clock_now()),
 	};
 
 	memcpy(call.scope, ca->part.scope, sizeof(call.scope));

@@ -143,6 +143,7 @@ static void take_facts(struct own_look *look, const struct crl_answer *w)
 	snprintf(p->etag, sizeof(p->etag), "%s", w->etag);
 	snprintf(p->last_modified, sizeof(p->last_modified), "%s", w->last_modified);
 	crlcall_tell_size(p->url, &w->facts);
+	crlcall_tell_number(p->url, &p->number, p->scope, &w->facts);
 	p->this_update = w->facts.this_update;
 	p->next_update = w->facts.next_update;
 	p->number = w->facts.number;
@@ -265,7 +266,7 @@ static int make_call(struct agent *a, uint32_t l, struct msg *m, struct err *e)
 		.covers = list->row.covers & (CRL_USERS | CRL_CAS),
 		.points = look->points,
 		.n_points = look->n_points,
-		.floor = p->number,
+		.floor = crl_floor(&p->number, p->next_update, clock_now()),
 		.serials = look->members.keys + look->members.first,
 		.n_serials = own_members_asked(&look->members),
 	};

@@ -74,7 +74,7 @@ struct crl_want {
 	const char *const *points; /* one that is for some distribution points only
 				      must be for one of these */
 	size_t n_points;
-	struct crl_number floor;     /* of the one that we have ... */
+	struct crl_number floor; /* of the one that we have, if that still holds ... */
 	uint8_t scope[CRL_HASH_LEN]; /* ... and its scope */
 	const uint64_t *serials;     /* crl_serial_key() of our own, in any order */
 	size_t n_serials;            /* at most CRL_SERIALS_MAX */

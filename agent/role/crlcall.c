@@ -8,6 +8,7 @@
 #include "base/auto.h"
 #include "base/err.h"
 #include "base/mem.h"
+#include "base/text.h"
 
 /* -- what both have -- */
 
@@ -227,4 +228,19 @@ void crlcall_tell_size(const char *url, const struct crl_facts *facts)
 
 	if (words != NULL)
 		log_warn("%s", words);
+}
+
+void crlcall_tell_number(const char *url, const struct crl_number *ours,
+			 const uint8_t *scope, const struct crl_facts *facts)
+{
+	char had[2 * CRL_NUMBER_MAX + 1], has[2 * CRL_NUMBER_MAX + 1];
+
+	if (memcmp(scope, facts->scope, CRL_HASH_LEN) != 0 ||
+	    crl_number_cmp(&facts->number, ours) >= 0)
+		return;
+	text_hex(had, ours->octets, ours->len);
+	text_hex(has, facts->number.octets, facts->number.len);
+	log_warn("%s: its number went back from %s to %s (hex); the list before has "
+		 "ended, so this one is taken: ask the CA whether it counts anew",
+		 url, had, facts->number.len == 0 ? "none" : has);
 }

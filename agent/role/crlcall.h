@@ -59,6 +59,11 @@ struct crl_ask {
 char *crlcall_size_words(const char *url, uint64_t size);
 void crlcall_tell_size(const char *url, const struct crl_facts *facts);
 
+/* ... and of one with a lower number than `ours` of the same scope, which had ended
+ * (crl_floor()). */
+void crlcall_tell_number(const char *url, const struct crl_number *ours,
+			 const uint8_t *scope, const struct crl_facts *facts);
+
 enum crl_verdict {
 	CRL_UNCHANGED,  /* the server says that what we have is what there is */
 	CRL_GOOD,       /* it is in the descriptor */

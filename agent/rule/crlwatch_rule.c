@@ -14,6 +14,11 @@ int64_t crl_look_at(int64_t from, int64_t until, int64_t now, uint32_t draw)
 	return now + wait - (wait / 10 * (int64_t)(draw >> 1) >> 31);
 }
 
+struct crl_number crl_floor(const struct crl_number *number, int64_t until, int64_t now)
+{
+	return until != 0 && until <= now ? (struct crl_number){ .len = 0 } : *number;
+}
+
 enum crl_age crl_age(int64_t from, int64_t until, int64_t now, int64_t *next)
 {
 	const int64_t life = until > from ? until - from : 0;

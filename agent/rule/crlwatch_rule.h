@@ -10,12 +10,20 @@
 
 #include <stdint.h>
 
+#include "ca/crl.h"
+
 #define CRL_LOOK_S       (6 * 3600)
 #define CRL_LOOK_LEAST_S 10
 
 /* When to look again for what is newer than a list that lasts from `from` to `until`
  * (0: it does not say), after `now`. `draw` is schedule_draw()'s: hosts spread out. */
 int64_t crl_look_at(int64_t from, int64_t until, int64_t now, uint32_t draw);
+
+/* The least number that is taken in place of a list of `number` until `until` (0: for ever). One
+ * that has ended helps nobody: a CA that was rebuilt and counts anew, against RFC 5280 5.2.3,
+ * would never be believed again. By its thisUpdate what comes may still not be older. */
+struct crl_number crl_floor(const struct crl_number *number, int64_t until,
+			    int64_t now);
 
 /* How old: in order of how bad that is. */
 enum crl_age {

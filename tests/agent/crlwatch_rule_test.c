@@ -104,9 +104,26 @@ static void what_is_loaded_ages_though_a_newer_one_is_written(void **state)
 	}
 }
 
+static void a_list_that_has_ended_is_no_floor_for_the_next(void **state)
+{
+	static const struct crl_number ours = { .len = 1, .octets = { 7 } };
+	static const struct {
+		int64_t until, now;
+		uint8_t len;
+	} rows[] = {
+		{ 2000, 1999, 1 }, { 2000, 2000, 0 }, { 2000, 9000, 0 }, { 0, 9000, 1 }
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (crl_floor(&ours, rows[i].until, rows[i].now).len != rows[i].len)
+			fail_msg("row %zu", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(a_list_that_has_ended_is_no_floor_for_the_next),
 		cmocka_unit_test(a_list_is_looked_for_eight_times_in_its_life),
 		cmocka_unit_test(a_list_ages_at_half_at_three_quarters_and_at_its_end),
 		cmocka_unit_test(what_is_loaded_ages_though_a_newer_one_is_written),

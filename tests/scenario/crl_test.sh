@@ -491,6 +491,32 @@ test_only_what_is_complete_valid_and_of_the_right_scope_is_written() {
 	is null "$(crl_says last_error)"
 }
 
+# A CA that was set up anew; an older list is still none.
+test_a_list_with_a_lower_number_is_better_than_one_that_has_ended() {
+	local list=$dir/root.crl now=$(date +%s)
+	openssl_ca root
+	openssl_crl root '+20 days' "$list"
+	mkdir srv
+	config <<-C
+	issuers = ();
+	certificates = ();
+	crls = { name = "root"; ca = "$dir/root.pem"; url = "file://$list";
+		files = { path = "$dir/srv/root.crl"; }; };
+	C
+	expect 0 everleaf crl --update
+	number=0100 from='-1 hour' openssl_crl root '+20 days' "$list"
+	expect 1 everleaf crl --update
+	says err 'it is older than the one that we have: number 0100'
+	remember "UPDATE crl_part SET next_update = $now - 5, sum = NULL"
+	number=0100 from='-9 days' openssl_crl root '+20 days' "$list"
+	expect 1 everleaf crl --update
+	says err 'older than ours'
+	number=0100 from='-1 hour' openssl_crl root '+20 days' "$list"
+	expect 0 everleaf crl --update
+	says err 'its number went back from 7fff to 0100 (hex)'
+	cmp "$list" srv/root.crl
+}
+
 test_a_bundle_is_whole_or_what_it_was() {
 	two_cas "{ name = \"all\"; url = [ \"file://$dir/state/ca/one/crl.pem\", \"file://$dir/two.crl\" ];
 		bundle = \"$dir/both.pem\"; files = { path = \"$dir/srv/all.crl\"; }; }"
