@@ -19,7 +19,7 @@
 
 /* The states. `begin` makes the request, its answer is given to `end`. What has no
  * end is driven by the batch, or lasts. An order takes as long as whoever is asked may
- * be silent: KEEPER_SILENT_MS, POOL_ORDER_MS. */
+ * be silent: KEEPER_SILENT_MS, pool_limit_ms(). */
 static const struct state_row {
 	const char *word;
 	int limit_s;

@@ -379,6 +379,7 @@ int order_begin(struct agent *a, struct job *j, struct err *e)
 	const struct pool_task task = {
 		.issuer = j->issuer,
 		.number = j->id,
+		.names = j->spec->names.n,
 		.make = make_order,
 		.done = job_answered,
 		.asked = take_checkpoint,

@@ -9,6 +9,7 @@
 #include "agent/super/super.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/http.h"
 #include "base/mem.h"
 
 _Static_assert(2 * POOL_MAX + 3 < SUPER_PROCS,
@@ -403,10 +404,16 @@ void pool_answer(struct pool *p, uint32_t number, struct msg *m)
 	}
 }
 
+int64_t pool_limit_ms(const struct pool_task *task)
+{
+	if (task->issuer == POOL_PROBE)
+		return POOL_PROBE_MS;
+	return POOL_ORDER_MS + INT64_C(2) * task->names * HTTP_DEADLINE_MS;
+}
+
 static void check(struct worker *w, int64_t now)
 {
-	const int64_t limit_ms =
-	    probes(w->pool, w->group) ? POOL_PROBE_MS : POOL_ORDER_MS;
+	const int64_t limit_ms = pool_limit_ms(&w->task);
 	struct err e;
 
 	if (!w->busy && now - w->since_ms > POOL_IDLE_MS) {

@@ -39,8 +39,11 @@ struct pool;
 #define POOL_LONG_MS  200   /* each is at one task for so long: one more helps */
 #define POOL_ALONE_MS 10000 /* an issuer that says nothing is asked by others, too */
 
-/* Longer than a probe can take, and longer than an order of as many names as there may
- * be takes at a slow CA. A worker that is not done by then is given up. */
+/* Longer than a probe can take, and longer than what is done once for an order takes at a
+ * slow CA. For each name of it there are two requests more, its authorization and the answer
+ * to a challenge, and each may take HTTP_DEADLINE_MS: an order of a hundred names at a CA
+ * that takes six seconds for an answer is given its time, or it is begun anew for ever. A
+ * worker that is not done by then is given up. */
 #define POOL_PROBE_MS 120000
 #define POOL_ORDER_MS 600000
 
@@ -52,12 +55,16 @@ struct pool;
 struct pool_task {
 	uint32_t issuer; /* number in the snapshot, or POOL_PROBE or POOL_CRL */
 	uint32_t number; /* given back to the functions */
+	uint32_t names;  /* of an order; 0: it is none */
 	int (*make)(struct agent *a, uint32_t number, struct msg *m, struct err *e);
 	link_done *done; /* told once, also where `make` fails */
 	/* The worker asks something of its own; to be answered by pool_answer(). Its
 	 * connection is closed on an err. NULL: it may not. */
 	int (*asked)(struct agent *a, uint32_t number, struct msg *m, struct err *e);
 };
+
+/* How long a worker may be at it. */
+int64_t pool_limit_ms(const struct pool_task *task);
 
 struct pool *pool_new(struct agent *a);
 void pool_free(struct pool *p);

@@ -20,6 +20,7 @@
 #include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/http.h"
 
 #define CALLS 1000
 
@@ -284,6 +285,18 @@ static void prove(struct play *p, uint32_t issuer, long ms)
 		p->told[CALLS - 1] = false;
 	}
 	p->n_made = 0;
+}
+
+static void an_order_of_many_names_has_the_time_that_they_may_take(void **state)
+{
+	const struct pool_task probe = { .issuer = POOL_PROBE };
+	const struct pool_task list = { .issuer = POOL_CRL };
+	const struct pool_task order = { .issuer = NEAR, .names = 100 };
+
+	(void)state;
+	assert_int_equal(pool_limit_ms(&probe), POOL_PROBE_MS);
+	assert_int_equal(pool_limit_ms(&list), POOL_ORDER_MS);
+	assert_true(pool_limit_ms(&order) >= INT64_C(2) * 100 * HTTP_DEADLINE_MS);
 }
 
 static void there_are_no_more_workers_than_may_be(void **state)
@@ -584,6 +597,7 @@ int main(void)
 		CASE(the_first_question_brings_a_worker),
 		CASE(a_worker_that_is_expected_is_there_for_the_first_task),
 		CASE(where_one_that_is_expected_does_not_come_the_task_brings_one),
+		CASE(an_order_of_many_names_has_the_time_that_they_may_take),
 		CASE(there_are_no_more_workers_than_may_be),
 		CASE(a_few_short_tasks_do_not_bring_many_workers),
 		CASE(tasks_that_take_long_bring_many),
