@@ -12,6 +12,7 @@
  */
 #pragma once
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,15 +25,19 @@ struct idn;
 #define LIMIT_CONFIG_BYTES (64u << 20) /* one file; 100,000 certificates are ~20 MiB */
 #define LIMIT_CONFIG_FILES 10000
 
-/* What is at a path, found out without following a last link. */
+#define CONFIG_WHY 256 /* bytes, of a reason */
+
+/* What is at a path, or where a link in its place leads. */
 struct config_look {
 	int error;   /* errno; 0: it is there */
 	mode_t mode; /* type and permissions */
 	uid_t uid;
 	gid_t gid;
-	bool others_write; /* it or a folder on the way can be written by someone who is
-			      neither root nor the caller (sticky folders excepted) */
-	bool is_empty;
+	bool is_blank;         /* a file with nothing but white space in it */
+	bool no_exec;          /* on a file system from which no program runs */
+	char open[CONFIG_WHY]; /* how someone who is neither root nor the caller can
+				  change it, or put another one in its place; "": not */
+	char real[PATH_MAX];   /* the same path without links */
 };
 
 /* The host, as the supervisor sees it. Functions return 0 or an err. */

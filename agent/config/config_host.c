@@ -17,13 +17,11 @@ static const char *const program_folders[] = {
 	"/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin",
 };
 
-static struct config_look look(struct config_reader *r, const char *path)
+static void look(struct config_reader *r, const char *path, struct config_look *l)
 {
-	struct config_look l = { 0 };
-
-	if (r->host->look(r->host->arg, path, &l) < 0)
-		return (struct config_look){ .error = EIO };
-	return l;
+	*l = (struct config_look){ .error = 0 };
+	if (r->host->look(r->host->arg, path, l) < 0)
+		*l = (struct config_look){ .error = EIO };
 }
 
 static const struct config_owner *known(const struct config_reader *r, struct text name,
@@ -111,7 +109,10 @@ bool config_group_id(struct config_reader *r, const config_setting_t *s, uint32_
 
 bool config_exists(struct config_reader *r, const char *path)
 {
-	return look(r, path).error == 0;
+	struct config_look l;
+
+	look(r, path, &l);
+	return l.error == 0;
 }
 
 bool config_present(struct config_reader *r, const config_setting_t *s,
@@ -122,7 +123,7 @@ bool config_present(struct config_reader *r, const config_setting_t *s,
 
 	if (path == NULL)
 		return false;
-	l = look(r, path);
+	look(r, path, &l);
 	if (l.error != 0 || S_ISDIR(l.mode)) {
 		config_expected(r, s, "a file: %s",
 				l.error != 0 ? strerror(l.error) : "it is a folder");
@@ -136,27 +137,29 @@ bool config_secret(struct config_reader *r, const config_setting_t *s, struct te
 {
 	const char *path = config_path(r, s);
 	struct config_look l;
+	bool fits = false;
 
 	if (path == NULL)
 		return false;
-	l = look(r, path);
-	if (l.error != 0 || !S_ISREG(l.mode) || l.is_empty) {
+	look(r, path, &l);
+	if (l.error != 0 || !S_ISREG(l.mode) || l.is_blank)
 		config_expected(r, s, "a file with the secret: %s",
-				l.error != 0      ? strerror(l.error)
-				: S_ISREG(l.mode) ? "it is empty"
-						  : "not a regular file");
-		return false;
-	}
-	if ((l.mode & 0007) != 0 || l.others_write) {
+				l.error != 0       ? strerror(l.error)
+				: !S_ISREG(l.mode) ? "not a regular file"
+						   : "it is empty");
+	else if ((l.mode & 0007) != 0)
 		config_expected(
 		    r, s,
 		    "a file that others cannot read or change, mode 0600: it "
 		    "has %04o",
 		    (unsigned)l.mode & 07777);
-		return false;
-	}
-	*out = snapshot_text(r->b, path);
-	return true;
+	else if (l.open[0] != '\0')
+		config_expected(r, s, "a file that others cannot change: %s", l.open);
+	else
+		fits = true;
+	if (fits)
+		*out = snapshot_text(r->b, path);
+	return fits;
 }
 
 /* NULL: we may write in it. */
@@ -166,7 +169,7 @@ static const char *folder_fault(struct config_reader *r, const char *folder)
 
 	if (config_is_system(folder))
 		return "a folder of its own, not one of the system's";
-	l = look(r, folder);
+	look(r, folder, &l);
 	if (l.error == ENOENT)
 		return "a folder that exists";
 	if (l.error != 0)
@@ -265,45 +268,57 @@ void config_socket(struct config_reader *r, const config_setting_t *s, const cha
 {
 	const size_t len = (size_t)(strrchr(path, '/') - path);
 	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
-	const struct config_look l = look(r, folder);
+	struct config_look l;
 
-	if (l.error == 0 && (l.others_write || (l.mode & 0002) != 0))
-		config_expected(r, s, "a socket in a folder that others cannot write");
+	look(r, folder, &l);
+	if (l.error != 0)
+		return;
+	if (l.open[0] != '\0')
+		config_expected(r, s,
+				"a socket in a folder that others cannot write: %s",
+				l.open);
+	else if ((l.mode & 0002) != 0) /* sticky */
+		config_expected(r, s,
+				"a socket in a folder that others cannot write: "
+				"everybody can write %s (mode %04o)",
+				folder, (unsigned)l.mode & 07777);
 }
 
-/* NULL: it may be run, or be read by what is run. */
-static const char *program_fault(const struct config_look *l, bool is_read)
+/* Added to `fault`: why it may not be run, or be read by what is run. */
+static void add_fault(struct buf *fault, const struct config_look *l, bool is_read)
 {
 	if (l->error != 0)
-		return strerror(l->error);
-	if (S_ISLNK(l->mode))
-		return l->others_write ? "others can change it" : NULL;
-	if (!S_ISREG(l->mode) || (!is_read && (l->mode & 0111) == 0))
-		return is_read ? "it is no file" : "it cannot be executed";
-	return l->others_write || (l->mode & 0002) != 0 ? "others can change it" : NULL;
+		buf_puts(fault, strerror(l->error));
+	else if (!S_ISLNK(l->mode) && !S_ISREG(l->mode))
+		buf_puts(fault, "it is no file");
+	else if (!is_read && (l->mode & 0111) == 0)
+		buf_puts(fault, "it cannot be executed");
+	else if (!is_read && l->no_exec)
+		buf_puts(fault, "its file system is mounted with noexec");
+	else if (l->open[0] != '\0')
+		buf_printf(fault, "others can change it: %s", l->open);
 }
 
 /* As execvp() would take it: the first that is there. */
-static struct config_look look_in_path(struct config_reader *r, const char *word)
+static void look_in_path(struct config_reader *r, const char *word,
+			 struct config_look *l)
 {
-	struct config_look l = { .error = ENOENT };
-
+	l->error = ENOENT;
 	for (size_t i = 0;
-	     l.error != 0 && i < sizeof(program_folders) / sizeof(program_folders[0]);
+	     l->error != 0 && i < sizeof(program_folders) / sizeof(program_folders[0]);
 	     i++) {
 		AUTO_FREE char *path = xasprintf("%s/%s", program_folders[i], word);
 
-		l = look(r, path);
+		look(r, path, l);
 	}
-	return l;
 }
 
 bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 			 const char *word)
 {
 	struct text key = snapshot_text(r->b, word);
+	AUTO_BUF struct buf fault = { 0 };
 	struct config_look l;
-	const char *fault;
 
 	if (config_index_find(&r->programs, key) != NULL)
 		return true;
@@ -313,12 +328,15 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 			     word);
 		return false;
 	}
-	l = word[0] == '/' ? look(r, word) : look_in_path(r, word);
-	fault = program_fault(&l, false);
-	if (fault != NULL) {
+	if (word[0] == '/')
+		look(r, word, &l);
+	else
+		look_in_path(r, word, &l);
+	add_fault(&fault, &l, false);
+	if (fault.len > 0) {
 		config_error(
 		    r, at, "found the program \"%s\", expected one to run: %s%s", word,
-		    fault,
+		    fault.data,
 		    l.error == ENOENT && strchr(word, ' ') != NULL
 			? "; each argument is a string of its own, as in [ \"a\", "
 			  "\"b\" ]"
@@ -333,13 +351,15 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 bool config_sourced_fits(struct config_reader *r, const config_setting_t *at,
 			 const char *path)
 {
-	const struct config_look l = look(r, path);
-	const char *fault = program_fault(&l, true);
+	AUTO_BUF struct buf fault = { 0 };
+	struct config_look l;
 
-	if (fault != NULL)
+	look(r, path, &l);
+	add_fault(&fault, &l, true);
+	if (fault.len > 0)
 		config_error(r, at, "found \"%s\", expected a file to source: %s", path,
-			     fault);
-	return fault == NULL;
+			     fault.data);
+	return fault.len == 0;
 }
 
 bool config_program(struct config_reader *r, const config_setting_t *s,

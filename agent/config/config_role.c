@@ -86,8 +86,10 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 	look->mode = (mode_t)msg_get_u64(m);
 	look->uid = (uid_t)msg_get_u64(m);
 	look->gid = (gid_t)msg_get_u64(m);
-	look->others_write = msg_get_u64(m) != 0;
-	look->is_empty = msg_get_u64(m) != 0;
+	look->is_blank = msg_get_u64(m) != 0;
+	look->no_exec = msg_get_u64(m) != 0;
+	snprintf(look->open, sizeof(look->open), "%s", msg_get_str(m));
+	snprintf(look->real, sizeof(look->real), "%s", msg_get_str(m));
 	return msg_end(m, &e);
 }
 

@@ -34,7 +34,7 @@ enum message {
 	CONFIG_INCLUDE, /* pattern -> path, fd; path "": no more */
 	CONFIG_USER,    /* name -> uid, gid, home */
 	CONFIG_GROUP,   /* name -> gid */
-	CONFIG_LOOK,    /* path -> errno, mode, uid, gid, others_write, is_empty */
+	CONFIG_LOOK,    /* path -> struct config_look */
 	CONFIG_REACH,   /* folder, uid, gid of who is not a user -> why not, or "" */
 	CONFIG_CSR,     /* path -> PEM of the signing request in it */
 	CONFIG_DONE,    /* fd of the snapshot. -> none */

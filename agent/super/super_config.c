@@ -2,7 +2,6 @@
 #include <fcntl.h>
 #include <glob.h>
 #include <grp.h>
-#include <limits.h>
 #include <poll.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "agent/role/messages.h"
 #include "agent/super/super.h"
 #include "agent/super/super_lint.h"
+#include "agent/super/super_look.h"
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -165,52 +165,6 @@ int super_group(void *role, struct msg *m, struct err *e)
 	return 0;
 }
 
-static bool others_write(const struct stat *st)
-{
-	if (st->st_uid != 0 && st->st_uid != geteuid())
-		return true;
-	if (S_ISDIR(st->st_mode) && (st->st_mode & S_ISVTX) != 0)
-		return false;
-	return (st->st_mode & S_IWOTH) != 0 ||
-	       ((st->st_mode & S_IWGRP) != 0 && st->st_gid != 0);
-}
-
-/* The file and every folder on the way to it, links resolved. */
-static bool others_write_way(const char *path)
-{
-	char real[PATH_MAX];
-	struct stat st;
-
-	if (realpath(path, real) == NULL)
-		return false;
-	for (char *end = real + strlen(real); end != NULL; end = strrchr(real, '/')) {
-		*end = '\0';
-		if (stat(real[0] == '\0' ? "/" : real, &st) == 0 && others_write(&st))
-			return true;
-	}
-	return false;
-}
-
-static int on_look(void *role, struct msg *m, struct err *e)
-{
-	AUTO_FREE char *path = xstrdup(msg_get_str(m));
-	uint32_t id = m->id;
-	struct stat st = { .st_mode = 0 };
-	int error;
-
-	(void)role;
-	TRY(msg_end(m, e));
-	error = stat(path, &st) < 0 ? errno : 0;
-	msg_begin(m, CONFIG_LOOK, id);
-	msg_put_u64(m, (uint64_t)error);
-	msg_put_u64(m, st.st_mode);
-	msg_put_u64(m, st.st_uid);
-	msg_put_u64(m, st.st_gid);
-	msg_put_u64(m, others_write_way(path));
-	msg_put_u64(m, st.st_size == 0);
-	return 0;
-}
-
 /* Of the file only that part: a config role that was taken over must not get at the keys
  * of others, in PEM too. */
 static int find_csr(const char *path, const char *text, struct buf *pem, struct err *e)
@@ -271,7 +225,7 @@ static const struct msg_rule rules[] = {
 	{ CONFIG_INCLUDE, 1, on_include },
 	{ CONFIG_USER, 1, super_user },
 	{ CONFIG_GROUP, 1, super_group },
-	{ CONFIG_LOOK, 1, on_look },
+	{ CONFIG_LOOK, 1, super_look },
 	{ CONFIG_REACH, 1, super_reach_config },
 	{ CONFIG_CSR, 1, on_csr },
 	{ CONFIG_DONE, 1, on_done },

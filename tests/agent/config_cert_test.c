@@ -372,6 +372,13 @@ static const struct fake_row rows[] = {
 	  "\"/etc/everleaf/blank\"; }; };",
 	  "main.conf:1: certificates.a.example.files.password_file: found "
 	  "\"/etc/everleaf/blank\", expected a file with the secret: it is empty\n" },
+	{ "a secret behind a link of somebody else", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
+	  "= \"/srv/app/x\"; content = \"pkcs12\"; password_file = "
+	  "\"/etc/everleaf/link\"; }; };",
+	  "main.conf:1: certificates.a.example.files.password_file: found "
+	  "\"/etc/everleaf/link\", expected a file that others cannot change: /srv/x "
+	  "belongs to user 90\n" },
 	{ "a secret that others read", true,
 	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
 	  "= \"/srv/app/x\"; content = \"pkcs12\"; password_file = "

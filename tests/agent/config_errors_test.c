@@ -74,12 +74,13 @@ static const struct fake_row rows[] = {
 	{ "http of a socket that others can replace", true,
 	  "\nhttp = \"unix:/srv/open/x.sock\";",
 	  "main.conf:2: http: found \"unix:/srv/open/x.sock\", expected a socket in a "
-	  "folder that others cannot write\n" },
+	  "folder that others cannot write: everybody can write /srv\n" },
 	{ "http of a socket that others can make first", true,
 	  "http = \"unix:/srv/sticky/x.sock\";",
 	  "main.conf:1: http: found \"unix:/srv/sticky/x.sock\", expected a socket in "
 	  "a "
-	  "folder that others cannot write\n" },
+	  "folder that others cannot write: everybody can write /srv/sticky (mode "
+	  "1777)\n" },
 	{ "a user that is not there", true, "users = { agent = \"evergreen\"; };",
 	  "main.conf:1: users.agent: found no user \"evergreen\" on this host, "
 	  "expected those of sysusers.d/everleaf.conf (systemd-sysusers), or another "
@@ -371,7 +372,11 @@ static const struct fake_row rows[] = {
 	{ "a program that others write", true,
 	  "hooks = { name = \"x\"; run = \"/opt/open-hook\"; };",
 	  "main.conf:1: hooks.x.run: found the program \"/opt/open-hook\", expected "
-	  "one to run: others can change it\n" },
+	  "one to run: others can change it: group 50 can write /opt\n" },
+	{ "a program where none runs", true,
+	  "hooks = { name = \"x\"; run = \"/media/noexec\"; };",
+	  "main.conf:1: hooks.x.run: found the program \"/media/noexec\", expected one "
+	  "to run: its file system is mounted with noexec\n" },
 	{ "a program that cannot run", true,
 	  "hooks = { name = \"x\"; run = \"/opt/no-hook\"; };",
 	  "main.conf:1: hooks.x.run: found the program \"/opt/no-hook\", expected one "

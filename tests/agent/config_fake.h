@@ -107,23 +107,25 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	static const struct {
 		const char *path;
 		mode_t mode;
-		bool others_write;
+		const char *open;
 	} files[] = {
-		{ "/etc", S_IFDIR | 0755, false },
-		{ "/srv/app", S_IFDIR | 0755, false },
-		{ "/var/www/html", S_IFDIR | 0755, false },
-		{ "/srv/link", S_IFLNK | 0777, false },
-		{ "/etc/everleaf/secret", S_IFREG | 0600, false },
-		{ "/etc/everleaf/blank", S_IFREG | 0600, false },
-		{ "/etc/everleaf/open", S_IFREG | 0644, false },
-		{ "/etc/everleaf/ca.pem", S_IFREG | 0644, false },
-		{ "/usr/sbin/nginx", S_IFREG | 0755, false },
-		{ "/bin/true", S_IFLNK | 0777, false },
-		{ "/srv/open", S_IFDIR | 0755, true },
-		{ "/srv/sticky", S_IFDIR | 01777, false },
-		{ "/opt/open-hook", S_IFREG | 0755, true },
-		{ "/opt/no-hook", S_IFREG | 0644, false },
-		{ "/share/hooks/haproxy", S_IFREG | 0755, false },
+		{ "/etc", S_IFDIR | 0755, "" },
+		{ "/srv/app", S_IFDIR | 0755, "" },
+		{ "/var/www/html", S_IFDIR | 0755, "" },
+		{ "/srv/link", S_IFLNK | 0777, "" },
+		{ "/etc/everleaf/secret", S_IFREG | 0600, "" },
+		{ "/etc/everleaf/blank", S_IFREG | 0600, "" },
+		{ "/etc/everleaf/open", S_IFREG | 0644, "" },
+		{ "/etc/everleaf/ca.pem", S_IFREG | 0644, "" },
+		{ "/usr/sbin/nginx", S_IFREG | 0755, "" },
+		{ "/bin/true", S_IFLNK | 0777, "" },
+		{ "/srv/open", S_IFDIR | 0777, "everybody can write /srv" },
+		{ "/srv/sticky", S_IFDIR | 01777, "" },
+		{ "/opt/open-hook", S_IFREG | 0755, "group 50 can write /opt" },
+		{ "/opt/no-hook", S_IFREG | 0644, "" },
+		{ "/etc/everleaf/link", S_IFREG | 0600, "/srv/x belongs to user 90" },
+		{ "/media/noexec", S_IFREG | 0755, "" },
+		{ "/share/hooks/haproxy", S_IFREG | 0755, "" },
 	};
 
 	struct fake *f = arg;
@@ -133,12 +135,14 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	if (f->secret != NULL && strcmp(path, f->secret) == 0)
 		*look = (struct config_look){ .mode = S_IFREG | 0600 };
 	for (size_t i = 0; i < sizeof(files) / sizeof(files[0]); i++)
-		if (strcmp(path, files[i].path) == 0)
-			*look = (struct config_look){
-				.mode = files[i].mode,
-				.others_write = files[i].others_write,
-				.is_empty = strcmp(path, "/etc/everleaf/blank") == 0,
-			};
+		if (strcmp(path, files[i].path) == 0) {
+			look->error = 0;
+			look->mode = files[i].mode;
+			snprintf(look->open, sizeof(look->open), "%s", files[i].open);
+		}
+	look->is_blank = strcmp(path, "/etc/everleaf/blank") == 0;
+	look->no_exec = strcmp(path, "/media/noexec") == 0;
+	snprintf(look->real, sizeof(look->real), "%s", path);
 	return 0;
 }
 

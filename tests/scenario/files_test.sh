@@ -316,7 +316,7 @@ test_a_password_that_is_missing_leaves_the_file_alone() {
 	www "$(file p12 pkcs12 "$(secret)")"
 	expect 0 everleaf renew
 	cp tls/p12 good
-	echo >pass
+	printf '\nbelow\n' >pass
 	expect 1 everleaf renew --force www
 	says err "$dir/pass: there is no password in its first line"
 	cmp good tls/p12
@@ -332,6 +332,39 @@ test_a_password_that_others_read_is_an_error_of_configuration() {
 	expect 2 everleaf renew
 	says err "others cannot read"
 	[ ! -e state ]
+}
+
+test_a_password_of_white_space_is_none() {
+	password " 	"
+	www "$(file p12 pkcs12 "$(secret)")"
+	expect 2 everleaf renew
+	says err "pass\", expected a file with the secret: it is empty"
+	[ ! -e state ]
+}
+
+test_who_could_replace_a_secret_is_said_with_the_path() {
+	www "$(file p12 pkcs12 "$(secret)")"
+	mkdir -m 777 open
+	(umask 077 && echo secret >open/pass)
+	chmod 700 open
+	ln -s open/pass pass
+	expect 0 everleaf check
+	chmod 777 open
+	expect 2 everleaf check
+	says err "pass\", expected a file that others cannot change: everybody can write $dir/open (mode 0777)"
+	rm pass
+	mkdir -m 755 safe
+	(umask 077 && echo secret >safe/pass)
+	ln -s ../safe/pass open/link
+	ln -s open/link pass # what it is in the end is safe, but not the way to it
+	expect 2 everleaf check
+	says err "everybody can write $dir/open (mode 0777)"
+	chmod 755 open
+	expect 0 everleaf check
+	is_root || return 0
+	chown -h 61099 open/link
+	expect 2 everleaf check
+	says err "$dir/open/link belongs to user 61099"
 }
 
 test_a_hashed_folder_is_where_openssl_finds_the_anchor() {

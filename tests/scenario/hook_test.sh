@@ -289,8 +289,26 @@ test_a_hook_program_that_others_can_write_is_an_error_of_configuration() {
 	www
 	chmod 777 web
 	expect 2 everleaf renew
-	says err "others can change it"
+	says err "others can change it: everybody can write $dir/web (mode 0777)"
+	chmod 755 web
+	chmod 777 .
+	expect 2 everleaf renew
+	says err "others can change it: everybody can write $dir (mode 0777)"
+	chmod 755 .
 	[ ! -e state ]
+}
+
+test_a_hook_program_where_none_runs_is_an_error_of_configuration() {
+	is_root || skip "needs root: mount"
+	mkdir -m 755 noexec
+	mount -t tmpfs -o noexec,mode=755 none noexec || skip "no mount here"
+	echo "$dir/noexec" >>"$dir/mounts"
+	hook web <<<'exit 0'
+	mv web noexec/web
+	ln -s noexec/web web
+	www
+	expect 2 everleaf check
+	says err "expected one to run: its file system is mounted with noexec"
 }
 
 test_an_unknown_hook_is_an_error_of_configuration() {
