@@ -8,6 +8,7 @@
 #include "agent/config/config.h"
 #include "agent/role/hostcall.h"
 #include "agent/role/link.h"
+#include "agent/role/log.h"
 #include "agent/role/messages.h"
 #include "agent/role/roles.h"
 #include "base/auto.h"
@@ -38,6 +39,7 @@ static int read_all(int fd, struct buf *out, struct err *e)
 struct asker {
 	struct msg msg;
 	bool warn;  /* only `check` wants to hear of what is valid but not good */
+	bool log;   /* what is wrong: an agent goes on with the configuration it has */
 	bool quiet; /* ... and `inspect` has not asked for a configuration */
 };
 
@@ -110,13 +112,16 @@ static int ask_csr(void *arg, const char *path, struct buf *pem, struct err *e)
 	return msg_end(m, e);
 }
 
-/* Errors go to whoever started us; it is the one thing that this role prints. */
+/* Errors go to whoever started us, or into the log of an agent; it is the one thing that
+ * this role prints. */
 static void report(void *arg, bool warning, const char *file, unsigned line,
 		   const char *text)
 {
 	const struct asker *a = arg;
 
-	if (!a->quiet && (!warning || a->warn))
+	if (a->log && !warning)
+		log_error("%s:%u: %s", file, line, text);
+	else if (!a->quiet && (!warning || a->warn))
 		fprintf(stderr, "%s:%u: %s%s\n", file, line, warning ? "warning: " : "",
 			text);
 }
@@ -133,6 +138,7 @@ static int work(struct role_start *s, struct err *e)
 	AUTO_ASKER struct asker asker = {
 		.msg = MSG_NONE,
 		.warn = s->request.command == COMMAND_CHECK,
+		.log = s->log_form != LOG_TEXT,
 		.quiet = s->request.command == COMMAND_INSPECT,
 	};
 	AUTO_BUF struct buf content = { 0 };
@@ -173,11 +179,14 @@ int config_role(void)
 	int rc = role_begin(ROLE_CONFIG, &s, &e);
 	bool begun = rc == 0;
 
+	if (begun && s.log_form != LOG_TEXT)
+		log_setup((enum log_form)s.log_form, LEVEL_ERROR,
+			  role_name(ROLE_CONFIG));
 	if (begun)
 		rc = work(&s, &e);
 	/* What is wrong with the configuration has been reported line by line. */
 	if (rc < 0 && (!begun || e.code != ERR_CONFIG))
-		fprintf(stderr, "everleaf: config: %s\n", e.text);
+		log_error("the configuration: %s", e.text);
 	role_end(&s);
 	return rc < 0 ? EXIT_USAGE : EXIT_SUCCESS;
 }

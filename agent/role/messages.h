@@ -18,7 +18,7 @@ enum message {
 
 	/* supervisor -> every role, first of all. -> none */
 	ROLE_START, /* version, struct request, host id, store, uid, gid, and for config what it must
-			    know of the host: root, state, runtime, hooks, path */
+			    know of the host: root, state, runtime, hooks, path, log form */
 
 	/* command -> agent, on the control socket, -> of the supervisor (control.h) */
 	CONTROL_ASK, /* version, struct request -> CONTROL_OUTPUT twice, CONTROL_DONE */

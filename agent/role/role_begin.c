@@ -46,6 +46,7 @@ static int read_start(struct role_start *s, struct err *e)
 	s->home_runtime = msg_get_str(m);
 	s->hooks_dir = msg_get_str(m);
 	s->config_path = msg_get_str(m);
+	s->log_form = (uint32_t)msg_get_u64(m);
 	s->agent_pid = msg_get_i64(m);
 	s->agent_since = msg_get_i64(m);
 	return msg_end(m, e);

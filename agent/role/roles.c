@@ -111,6 +111,7 @@ void role_start_put(struct msg *m, const struct role_start *s)
 	msg_put_str(m, s->home_runtime);
 	msg_put_str(m, s->hooks_dir);
 	msg_put_str(m, s->config_path);
+	msg_put_u64(m, s->log_form);
 	msg_put_i64(m, s->agent_pid);
 	msg_put_i64(m, s->agent_since);
 }

@@ -76,6 +76,7 @@ struct role_start {
 	const char *home_runtime;
 	const char *hooks_dir;
 	const char *config_path;
+	uint32_t log_form; /* for config: enum log_form of the one that is in force */
 	int64_t agent_pid; /* of an agent that runs beside this one; 0: none does */
 	int64_t agent_since;
 	struct spec spec; /* not mapped for config */

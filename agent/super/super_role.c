@@ -112,6 +112,14 @@ static const struct spec_user *user_of(const struct super *s, enum role role)
 	return &s->spec.global->users[users[role]];
 }
 
+/* What is wrong with a configuration that an agent is to take up stands in its log. */
+static uint32_t log_form_of(const struct super *s)
+{
+	if (!s->is_daemon || s->spec.global == NULL)
+		return LOG_TEXT;
+	return s->spec.global->log_json ? LOG_JSON : LOG_LOGFMT;
+}
+
 static int send_start(struct super *s, enum role role, int sock, struct err *e)
 {
 	struct role_start start = {
@@ -125,6 +133,7 @@ static int send_start(struct super *s, enum role role, int sock, struct err *e)
 		.home_runtime = s->home_runtime,
 		.hooks_dir = s->hooks_dir,
 		.config_path = s->path,
+		.log_form = log_form_of(s),
 		.agent_pid = s->agent_pid,
 		.agent_since = s->agent_since,
 	};

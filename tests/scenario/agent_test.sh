@@ -54,6 +54,29 @@ test_one_that_is_not_valid_is_refused_and_the_old_one_stays() {
 	stop_agent
 }
 
+test_what_is_wrong_with_a_new_one_stands_in_the_log_in_its_form() {
+	local form word
+	for form in json logfmt; do
+		www "" "log = { format = \"$form\"; };"
+		start_agent
+		until_true 60 has_live www 1
+		echo 'certificates = ( { names = "localhost"; isuer = "local"; },' >everleaf.conf
+		echo '{ names = "b.example"; kye = "rsa"; } );' >>everleaf.conf
+		kill -HUP $run
+		until_true 60 said 'stays in force'
+		grep 'everleaf.conf:' agent.err >wrong
+		for word in 'everleaf.conf:1: certificates.localhost.isuer: ' 'everleaf.conf:2: certificates.b.example.kye: '; do
+			is 1 "$(grep -cF "$word" wrong)"
+		done
+		case $form in
+		json) not grep -v '^{"ts":"[^"]*","level":"[a-z]*","role":"[a-z]*","msg":".*"}$' wrong ;;
+		logfmt) not grep -v '^ts=[^ ]* level=[a-z]* role=[a-z]* msg=".*"$' wrong ;;
+		esac
+		www
+		stop_agent
+	done
+}
+
 test_places_that_it_holds_are_not_given_up_while_it_runs() {
 	www
 	start_agent
