@@ -15,7 +15,7 @@
 
 #define LINKS_MAX 40 /* as the kernel */
 #define READ      4u
-#define PASS      1u
+#define PASS      1u /* of a program: execute */
 
 /* On the way. */
 struct walk {
@@ -176,24 +176,19 @@ static int go(struct walk *w, const char *path, struct err *e)
 	return 0;
 }
 
-static int reach(const char *path, const struct reach_user *user, unsigned want,
-		 struct err *e)
+int reach_path(const char *path, enum reach_want want, const struct reach_user *user,
+	       struct err *e)
 {
+	static const unsigned perms[] = {
+		[REACH_PASS] = PASS,
+		[REACH_READ] = READ,
+		[REACH_RUN] = PASS,
+	};
 	AUTO_WALK struct walk w = { .user = user, .at = -1 };
 
 	/* A role that somebody has taken over says what it likes. */
-	if (path[0] != '/')
+	if (path[0] != '/' || (unsigned)want > REACH_RUN)
 		return err_set(e, ERR_SYS, "not a path from the root");
 	TRY(go(&w, path, e));
-	return check(&w, want, e);
-}
-
-int reach_folder(const char *path, const struct reach_user *user, struct err *e)
-{
-	return reach(path, user, PASS, e);
-}
-
-int reach_file(const char *path, const struct reach_user *user, struct err *e)
-{
-	return reach(path, user, READ, e);
+	return check(&w, perms[want], e);
 }

@@ -22,10 +22,15 @@ struct reach_user {
 	size_t n_groups;
 };
 
-/* 0: the user may pass the folder `path` and all on the way to it, and so open by name
- * what is in it. ERR_CONFIG: not, and which folder is closed. ERR_SYS: it is not there,
- * or cannot be looked at by us, or the path does not begin at "/". */
-int reach_folder(const char *path, const struct reach_user *user, struct err *e);
+/* What for. */
+enum reach_want {
+	REACH_PASS, /* a folder */
+	REACH_READ, /* a file */
+	REACH_RUN,  /* a program */
+};
 
-/* The same, and may read the file `path`. */
-int reach_file(const char *path, const struct reach_user *user, struct err *e);
+/* 0: the user may do `want` with `path`, and pass all folders on the way to it. ERR_CONFIG:
+ * not, and which of them is closed. ERR_SYS: it is not there, or cannot be looked at by
+ * us, or the path does not begin at "/". */
+int reach_path(const char *path, enum reach_want want, const struct reach_user *user,
+	       struct err *e);

@@ -8,6 +8,7 @@
 #include "agent/config/config_global.h"
 #include "agent/config/config_hook.h"
 #include "agent/config/config_issuer.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_reader.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_scan.h"
@@ -189,6 +190,7 @@ static void read_settings(struct config_reader *r)
 		if (rule->read == config_issuers)
 			config_issuers_built_in(r);
 	}
+	config_check_apart(r);
 }
 
 static int by_name(const void *a, const void *b, void *arg)

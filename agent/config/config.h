@@ -18,6 +18,8 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "base/reach.h"
+
 struct buf;
 struct err;
 struct idn;
@@ -33,8 +35,9 @@ struct config_look {
 	mode_t mode; /* type and permissions */
 	uid_t uid;
 	gid_t gid;
-	bool is_blank;         /* a file with nothing but white space in it */
-	bool no_exec;          /* on a file system from which no program runs */
+	bool is_blank; /* a file with nothing but white space in it */
+	int no_write;  /* errno: nothing can be written in the folder; 0: it can */
+	bool no_exec;  /* on a file system from which no program runs */
 	char open[CONFIG_WHY]; /* how someone who is neither root nor the caller can
 				  change it, or put another one in its place; "": not */
 	char real[PATH_MAX];   /* the same path without links */
@@ -58,10 +61,10 @@ struct config_host {
 		    struct buf *home, struct err *e);
 	int (*group)(void *arg, const char *name, uint32_t *gid, struct err *e);
 	int (*look)(void *arg, const char *path, struct config_look *look);
-	/* Left empty if the user `uid`, or with SPEC_NOBODY a member of `gid`, may pass
-	 * the folder; else why not. NULL: nobody wants to know. */
-	void (*reach)(void *arg, const char *folder, uint32_t uid, uint32_t gid,
-		      struct buf *why);
+	/* Left empty if the user `uid`, or with SPEC_NOBODY a member of `gid`, may do that
+	 * with `path`; else why not. NULL: nobody wants to know. */
+	void (*reach)(void *arg, const char *path, enum reach_want want, uint32_t uid,
+		      uint32_t gid, struct buf *why);
 	/* The signing request in PEM that is in the file `path`. */
 	int (*csr)(void *arg, const char *path, struct buf *pem, struct err *e);
 	/* An error, or a warning (that does not make the configuration invalid). */

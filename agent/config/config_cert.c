@@ -10,6 +10,7 @@
 #include "agent/config/config_issuer.h"
 #include "agent/config/config_names.h"
 #include "agent/config/config_probe.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_value.h"
 #include "agent/config/config_way.h"

@@ -5,6 +5,7 @@
 #include "acme/tsig.h"
 #include "agent/config/config_host.h"
 #include "agent/config/config_names.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_value.h"
 #include "agent/role/listen.h"
@@ -362,6 +363,7 @@ static void read_challenge(struct config_reader *r, const config_setting_t *s,
 	config_group(r, s, rules, 1u << c->type, c);
 	check_way(r, s, c);
 	check_program(r, s, c);
+	config_runs(r, s, c->uid);
 }
 
 void config_challenges(struct config_reader *r, const config_setting_t *s,

@@ -1,6 +1,7 @@
 #include "agent/config/config_exec.h"
 
 #include "agent/config/config_host.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_value.h"
 #include "agent/role/spec_issuer.h"
@@ -39,8 +40,10 @@ void config_exec_timeout(struct config_reader *r, const config_setting_t *s, voi
 		((struct spec_issuer *)into)->timeout_s = (uint32_t)span;
 }
 
-void config_exec_check(struct config_reader *r, const config_setting_t *s)
+void config_exec_check(struct config_reader *r, const config_setting_t *s,
+		       const struct spec_issuer *i)
 {
 	if (config_member(s, "program") == NULL)
 		config_missing(r, s, "program", "a program and its arguments");
+	config_runs(r, s, i->uid);
 }

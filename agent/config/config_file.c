@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/config/config_host.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_value.h"
 #include "base/auto.h"

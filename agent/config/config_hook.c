@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/config/config_host.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_value.h"
 #include "agent/role/spec_image.h"
@@ -112,6 +113,7 @@ static void read_hook(struct config_reader *r, const config_setting_t *s)
 		config_missing(r, s, "name", "a name");
 	if (config_member(s, "run") == NULL && config_member(s, "test") == NULL)
 		config_missing(r, s, "run", "a program and its arguments");
+	config_runs(r, s, h.uid);
 	if (name != NULL &&
 	    config_name(r, s, name, &r->hook_names, n_hooks(r), &h.name))
 		buf_add(&r->hooks, &h, sizeof(h));

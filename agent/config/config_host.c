@@ -162,20 +162,19 @@ bool config_secret(struct config_reader *r, const config_setting_t *s, struct te
 	return fits;
 }
 
-/* NULL: we may write in it. */
-static const char *folder_fault(struct config_reader *r, const char *folder)
+/* NULL: we may write in it, as far as the configuration goes. */
+static const char *folder_fault(const char *folder, const struct config_look *l)
 {
-	struct config_look l;
-
 	if (config_is_system(folder))
 		return "a folder of its own, not one of the system's";
-	look(r, folder, &l);
-	if (l.error == ENOENT)
+	if (l->error == ENOENT)
 		return "a folder that exists";
-	if (l.error != 0)
+	if (l->error != 0)
 		return "a folder that can be looked at";
-	if (!S_ISDIR(l.mode))
+	if (!S_ISDIR(l->mode))
 		return "a folder, not a link or a file";
+	if (config_is_system(l->real))
+		return "a folder of its own, not a link to one of the system's";
 	return NULL;
 }
 
@@ -184,16 +183,23 @@ static bool folder_fits(struct config_reader *r, const config_setting_t *s,
 			const char *folder, const char *what)
 {
 	struct text key = snapshot_text(r->b, folder);
+	struct config_look l;
 	const char *fault;
 
 	if (config_index_find(&r->folders, key) != NULL)
 		return true;
-	fault = folder_fault(r, folder);
-	if (fault != NULL)
+	look(r, folder, &l);
+	fault = folder_fault(folder, &l);
+	if (fault != NULL) {
 		config_expected(r, s, "%s%s", what, fault);
-	else if (key.at != 0)
-		config_index_add(&r->folders, key, 0, s);
-	return fault == NULL;
+		return false;
+	}
+	if (l.no_write != 0)
+		config_warn(r, s, "nothing can be written in %s: %s", folder,
+			    strerror(l.no_write));
+	if (key.at != 0)
+		config_index_add(&r->folders, key, snapshot_text(r->b, l.real).at, s);
+	return true;
 }
 
 bool config_folder(struct config_reader *r, const config_setting_t *s, struct text *out)
@@ -344,7 +350,7 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 		return false;
 	}
 	if (key.at != 0)
-		config_index_add(&r->programs, key, 0, at);
+		config_index_add(&r->programs, key, snapshot_text(r->b, l.real).at, at);
 	return true;
 }
 
@@ -371,29 +377,4 @@ bool config_program(struct config_reader *r, const config_setting_t *s,
 		return false;
 	word = config_setting_get_string(config_item(s, 0));
 	return config_program_fits(r, s, word);
-}
-
-static void ask_reach(struct config_reader *r, const config_setting_t *at,
-		      const char *folder, uint32_t uid, uint32_t gid)
-{
-	AUTO_BUF struct buf why = { 0 };
-
-	r->host->reach(r->host->arg, folder, uid, gid, &why);
-	if (why.len > 0)
-		config_warn(r, at, "\"%s\" cannot read it there: %s",
-			    config_setting_get_string(at), why.data);
-}
-
-void config_reach(struct config_reader *r, const config_setting_t *s,
-		  const char *folder, uint32_t uid, uint32_t gid, uint32_t mode)
-{
-	const config_setting_t *owner = config_member(s, "owner");
-	const config_setting_t *group = config_member(s, "group");
-
-	if (r->host->reach == NULL)
-		return;
-	if (owner != NULL && uid != 0 && uid != SPEC_NOBODY)
-		ask_reach(r, owner, folder, uid, SPEC_NOBODY);
-	if (group != NULL && gid != 0 && gid != SPEC_NOBODY && (mode & 0040) != 0)
-		ask_reach(r, group, folder, SPEC_NOBODY, gid);
 }

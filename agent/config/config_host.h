@@ -64,8 +64,3 @@ bool config_program_fits(struct config_reader *r, const config_setting_t *at,
 /* The same of a file that a program sources, which takes no right to execute it. */
 bool config_sourced_fits(struct config_reader *r, const config_setting_t *at,
 			 const char *path);
-
-/* Warn where the folder is closed to the owner `uid` that `s` names for what is in it, or,
- * where `mode` lets them read, to members of its group `gid`. */
-void config_reach(struct config_reader *r, const config_setting_t *s,
-		  const char *folder, uint32_t uid, uint32_t gid, uint32_t mode);

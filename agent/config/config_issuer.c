@@ -13,6 +13,7 @@
 #include "agent/config/config_host.h"
 #include "agent/config/config_limits.h"
 #include "agent/config/config_local.h"
+#include "agent/config/config_reach.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_step.h"
 #include "agent/config/config_value.h"
@@ -120,7 +121,8 @@ static void read_trust(struct config_reader *r, const config_setting_t *s, void 
 		i->trust_by = TRUST_ISSUER;
 		keep_roots(r, s, i);
 	} else {
-		config_present(r, s, &i->trust);
+		if (config_present(r, s, &i->trust) && i->type != ISSUER_EXEC)
+			config_network_reads(r, s);
 	}
 }
 
@@ -288,7 +290,7 @@ static void read_issuer(struct config_reader *r, const config_setting_t *s)
 	if (t == ISSUER_LOCAL)
 		config_local_check(r, s, &i, name);
 	else if (t == ISSUER_EXEC)
-		config_exec_check(r, s);
+		config_exec_check(r, s, &i);
 	else if (t != ISSUER_SELF)
 		check_remote(r, s, &i);
 	/* One that brings its own anchors is not a CA that everyone trusts. */

@@ -89,16 +89,17 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 	look->uid = (uid_t)msg_get_u64(m);
 	look->gid = (gid_t)msg_get_u64(m);
 	look->is_blank = msg_get_u64(m) != 0;
+	look->no_write = (int)msg_get_u64(m);
 	look->no_exec = msg_get_u64(m) != 0;
 	snprintf(look->open, sizeof(look->open), "%s", msg_get_str(m));
 	snprintf(look->real, sizeof(look->real), "%s", msg_get_str(m));
 	return msg_end(m, &e);
 }
 
-static void ask_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
-		      struct buf *why)
+static void ask_reach(void *arg, const char *path, enum reach_want want, uint32_t uid,
+		      uint32_t gid, struct buf *why)
 {
-	hostcall_reach(&((struct asker *)arg)->msg, folder, uid, gid, why);
+	hostcall_reach(&((struct asker *)arg)->msg, path, want, uid, gid, why);
 }
 
 static int ask_csr(void *arg, const char *path, struct buf *pem, struct err *e)

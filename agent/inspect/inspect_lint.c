@@ -68,7 +68,7 @@ static int ask_group(void *arg, const char *name, uint32_t *gid, struct err *e)
 
 static void ask_reach(void *arg, const char *folder, uint32_t uid, struct buf *why)
 {
-	hostcall_reach(arg, folder, uid, SPEC_NOBODY, why);
+	hostcall_reach(arg, folder, REACH_PASS, uid, SPEC_NOBODY, why);
 }
 
 /* As the config role says what is wrong with ours. */

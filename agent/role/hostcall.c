@@ -28,13 +28,14 @@ int hostcall_group(struct msg *m, const char *name, uint32_t *gid, struct err *e
 	return msg_end(m, e);
 }
 
-void hostcall_reach(struct msg *m, const char *folder, uint32_t uid, uint32_t gid,
-		    struct buf *why)
+void hostcall_reach(struct msg *m, const char *path, enum reach_want want, uint32_t uid,
+		    uint32_t gid, struct buf *why)
 {
 	struct err e;
 
 	msg_begin(m, CONFIG_REACH, 0);
-	msg_put_str(m, folder);
+	msg_put_str(m, path);
+	msg_put_u64(m, want);
 	msg_put_u64(m, uid);
 	msg_put_u64(m, gid);
 	if (link_ask(ROLE_FD_SUPERVISOR, m, &e) == 0)

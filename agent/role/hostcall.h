@@ -6,6 +6,8 @@
 
 #include <stdint.h>
 
+#include "base/reach.h"
+
 struct buf;
 struct err;
 struct msg;
@@ -15,6 +17,6 @@ int hostcall_user(struct msg *m, const char *name, uint32_t *uid, uint32_t *gid,
 		  struct buf *home, struct err *e);
 int hostcall_group(struct msg *m, const char *name, uint32_t *gid, struct err *e);
 
-/* Why somebody with these numbers does not get into `folder`, added to `why`; or nothing. */
-void hostcall_reach(struct msg *m, const char *folder, uint32_t uid, uint32_t gid,
-		    struct buf *why);
+/* Why somebody with these numbers cannot do that with `path`, added to `why`; or nothing. */
+void hostcall_reach(struct msg *m, const char *path, enum reach_want want, uint32_t uid,
+		    uint32_t gid, struct buf *why);

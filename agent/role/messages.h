@@ -35,9 +35,9 @@ enum message {
 	CONFIG_USER,    /* name -> uid, gid, home */
 	CONFIG_GROUP,   /* name -> gid */
 	CONFIG_LOOK,    /* path -> struct config_look */
-	CONFIG_REACH,   /* folder, uid, gid of who is not a user -> why not, or "" */
-	CONFIG_CSR,     /* path -> PEM of the signing request in it */
-	CONFIG_DONE,    /* fd of the snapshot. -> none */
+	CONFIG_REACH, /* path, enum reach_want, uid, gid of who is not a user -> why not, or "" */
+	CONFIG_CSR,  /* path -> PEM of the signing request in it */
+	CONFIG_DONE, /* fd of the snapshot. -> none */
 
 	/* inspect -> supervisor, for `check`; CONFIG_USER, _GROUP and _REACH too */
 	LINT_FILE, /* pattern, n -> path, fd; path "": no more */

@@ -109,6 +109,14 @@ static bool is_blank(const char *path, const struct stat *st)
 	return n >= 0;
 }
 
+/* Also as root: read-only, or the folder is immutable. */
+static int write_error(const char *path, const struct stat *st)
+{
+	return S_ISDIR(st->st_mode) && faccessat(AT_FDCWD, path, W_OK, AT_EACCESS) < 0
+		   ? errno
+		   : 0;
+}
+
 static bool no_program_runs(const char *path)
 {
 	struct statvfs fs;
@@ -138,6 +146,7 @@ int super_look(void *role, struct msg *m, struct err *e)
 	msg_put_u64(m, st.st_uid);
 	msg_put_u64(m, st.st_gid);
 	msg_put_u64(m, error == 0 && is_blank(path, &st));
+	msg_put_u64(m, error == 0 ? (uint64_t)write_error(path, &st) : 0);
 	msg_put_u64(m, error == 0 && no_program_runs(path));
 	msg_put_str(m, why.len == 0 ? "" : why.data);
 	msg_put_str(m, realpath(path, real) == NULL ? path : real);

@@ -35,7 +35,8 @@ static gid_t *groups_of(uid_t uid, size_t *n)
 
 /* `uid`, or where that is SPEC_NOBODY a member of `gid`. Whoever may without any group is
  * not asked for: that may take a directory service its time. */
-static int reach(const char *folder, uint32_t uid, uint32_t gid, struct err *e)
+static int reach_by(const char *path, enum reach_want want, uint32_t uid, uint32_t gid,
+		    struct err *e)
 {
 	const struct reach_user member = { REACH_ANYONE, &gid, 1 };
 	const struct reach_user alone = { uid, NULL, 0 };
@@ -43,17 +44,18 @@ static int reach(const char *folder, uint32_t uid, uint32_t gid, struct err *e)
 	struct reach_user whole = { .uid = uid };
 
 	if (uid == SPEC_NOBODY)
-		return reach_folder(folder, &member, e);
-	if (reach_folder(folder, &alone, e) == 0)
+		return reach_path(path, want, &member, e);
+	if (reach_path(path, want, &alone, e) == 0)
 		return 0;
 	groups = groups_of(uid, &whole.n_groups);
 	whole.groups = groups;
-	return reach_folder(folder, &whole, e);
+	return reach_path(path, want, &whole, e);
 }
 
 int super_reach_config(void *role, struct msg *m, struct err *e)
 {
-	AUTO_FREE char *folder = xstrdup(msg_get_str(m));
+	AUTO_FREE char *path = xstrdup(msg_get_str(m));
+	uint64_t want = msg_get_u64(m);
 	uint64_t uid = msg_get_u64(m);
 	uint64_t gid = msg_get_u64(m);
 	uint32_t id = m->id;
@@ -62,7 +64,7 @@ int super_reach_config(void *role, struct msg *m, struct err *e)
 
 	(void)role;
 	TRY(msg_end(m, e));
-	rc = reach(folder, (uint32_t)uid, (uint32_t)gid, &why);
+	rc = reach_by(path, (enum reach_want)want, (uint32_t)uid, (uint32_t)gid, &why);
 	msg_begin(m, CONFIG_REACH, id);
 	msg_put_str(m, rc == ERR_CONFIG ? why.text : "");
 	return 0;
@@ -72,7 +74,7 @@ int super_reach_config(void *role, struct msg *m, struct err *e)
 static bool is_closed(const char *folder, uint32_t uid, uint32_t gid, struct err *e)
 {
 	return (uid != SPEC_NOBODY || gid != SPEC_NOBODY) &&
-	       reach(folder, uid, gid, e) == ERR_CONFIG;
+	       reach_by(folder, REACH_PASS, uid, gid, e) == ERR_CONFIG;
 }
 
 /* To its owner, or to its group where that may read what is in it. */
@@ -143,7 +145,7 @@ int super_reach_state(const struct super *s, struct err *e)
 	struct err why;
 
 	/* One that is not there yet will be made so that it can. */
-	if (!s->is_root || reach_folder(path, &agent, &why) != ERR_CONFIG)
+	if (!s->is_root || reach_path(path, REACH_PASS, &agent, &why) != ERR_CONFIG)
 		return 0;
 	return err_set(
 	    e, ERR_CONFIG,

@@ -342,6 +342,12 @@ static const struct fake_row rows[] = {
 	  "= \"/srv/link/x.pem\"; }; };",
 	  "main.conf:1: certificates.a.example.files.path: found \"/srv/link/x.pem\", "
 	  "expected a file in a folder, not a link or a file\n" },
+	{ "a folder that is a link to one of the system", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
+	  "= \"/srv/to-etc/x.pem\"; }; };",
+	  "main.conf:1: certificates.a.example.files.path: found "
+	  "\"/srv/to-etc/x.pem\", expected a file in a folder of its own, not a link "
+	  "to one of the system's\n" },
 	{ "in the state", true,
 	  "state_dir = \"/srv/app\"; certificates = { names = \"a.example\"; issuer = "
 	  "\"local\"; files = { path = \"/srv/app/x.pem\"; }; };",

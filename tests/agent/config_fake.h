@@ -124,6 +124,9 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/opt/open-hook", S_IFREG | 0755, "group 50 can write /opt" },
 		{ "/opt/no-hook", S_IFREG | 0644, "" },
 		{ "/etc/everleaf/link", S_IFREG | 0600, "/srv/x belongs to user 90" },
+		{ "/srv/readonly", S_IFDIR | 0755, "" },
+		{ "/srv/to-etc", S_IFDIR | 0755, "" },
+		{ "/srv/app/hook", S_IFREG | 0755, "" },
 		{ "/media/noexec", S_IFREG | 0755, "" },
 		{ "/share/hooks/haproxy", S_IFREG | 0755, "" },
 	};
@@ -141,8 +144,10 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 			snprintf(look->open, sizeof(look->open), "%s", files[i].open);
 		}
 	look->is_blank = strcmp(path, "/etc/everleaf/blank") == 0;
+	look->no_write = strcmp(path, "/srv/readonly") == 0 ? EROFS : 0;
 	look->no_exec = strcmp(path, "/media/noexec") == 0;
-	snprintf(look->real, sizeof(look->real), "%s", path);
+	snprintf(look->real, sizeof(look->real), "%s",
+		 strcmp(path, "/srv/to-etc") == 0 ? "/etc" : path);
 	return 0;
 }
 
@@ -156,10 +161,15 @@ static inline int fake_csr(void *arg, const char *path, struct buf *pem, struct 
 	return 0;
 }
 
-static inline void fake_reach(void *arg, const char *folder, uint32_t uid, uint32_t gid,
-			      struct buf *why)
+static inline void fake_reach(void *arg, const char *folder, enum reach_want want,
+			      uint32_t uid, uint32_t gid, struct buf *why)
 {
-	if (uid == SPEC_NOBODY)
+	static const char *const wants[] = { "", " to read", " to run" };
+
+	if (want != REACH_PASS)
+		buf_printf(why, "%s%s for user %u: %s", folder, wants[want], uid,
+			   ((struct fake *)arg)->closed);
+	else if (uid == SPEC_NOBODY)
 		buf_printf(why, "%s for group %u: %s", folder, gid,
 			   ((struct fake *)arg)->closed);
 	else

@@ -197,6 +197,40 @@ static void who_cannot_get_at_a_file_is_warned_of(void **state)
 	fake_done(&f);
 }
 
+static void what_does_not_work_for_who_needs_it_is_warned_of(void **state)
+{
+	static const char text[] =
+	    "hooks = { name = \"mine\"; run = [ \"nginx\", \"x\" ]; test = "
+	    "\"/srv/app/hook\";\n"
+	    " user = \"haproxy\"; };\n"
+	    "issuers = { name = \"corp\"; type = \"est\"; url = "
+	    "\"https://ca.example/\";\n"
+	    " trust = \"/etc/everleaf/ca.pem\"; };\n"
+	    "certificates = { names = \"a.example\"; issuer = \"local\"; hooks = "
+	    "\"mine\"; files = (\n"
+	    " { path = \"/srv/readonly/a\"; },\n"
+	    " { path = \"/srv/readonly/b\"; }, { path = \"/srv/app/c\"; } ); };";
+	struct fake f = { .closed = "closed" };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(
+	    fake_warned(&f),
+	    "main.conf:4: issuers.corp.trust: user 803, who speaks to CAs, cannot read "
+	    "it: /etc/everleaf/ca.pem to read for user 803: closed\n"
+	    "main.conf:2: hooks.mine.user: \"haproxy\" cannot run /srv/app/hook: "
+	    "/srv/app/hook to run for user 90: closed\n"
+	    "main.conf:2: hooks.mine.user: \"haproxy\" cannot run nginx: "
+	    "/usr/sbin/nginx to run for user 90: closed\n"
+	    "main.conf:6: certificates.a.example.files[0].path: nothing can be written "
+	    "in /srv/readonly: Read-only file system\n"
+	    "main.conf:1: hooks.mine.test: the program \"/srv/app/hook\" is in "
+	    "/srv/app, where the keeper writes: keep it elsewhere, or who takes the "
+	    "keeper over could change it\n");
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +240,7 @@ int main(void)
 		cmocka_unit_test(the_defaults_are_those_of_the_manual),
 		cmocka_unit_test(what_is_asked_for_is_what_is_kept),
 		cmocka_unit_test(who_cannot_get_at_a_file_is_warned_of),
+		cmocka_unit_test(what_does_not_work_for_who_needs_it_is_warned_of),
 	};
 
 	return cmocka_run_group_tests_name("config_file", tests, NULL, NULL);

@@ -64,7 +64,7 @@ static bool we_say(const char *path, const struct reach_user *u)
 {
 	struct err e = { 0 };
 
-	if (reach_file(path, u, &e) == 0)
+	if (reach_path(path, REACH_READ, u, &e) == 0)
 		return true;
 	if (e.code != ERR_CONFIG)
 		fail_msg("%s", e.text);
@@ -176,13 +176,30 @@ static void the_folder_that_is_closed_is_named(void **state)
 	struct err e;
 
 	assert_int_equal(fchmodat(s->fd, "a", 0700, 0), 0);
-	assert_int_equal(reach_file(path_of(s, "a/b/key"), &alice, &e), ERR_CONFIG);
+	assert_int_equal(reach_path(path_of(s, "a/b/key"), REACH_READ, &alice, &e),
+			 ERR_CONFIG);
 	snprintf(want, sizeof(want), "%s is closed to it: mode 0700, user %u, group %u",
 		 path_of(s, "a"), getuid(), scratch_stat(s, "a").st_gid);
 	assert_string_equal(e.text, want);
-	assert_int_equal(reach_folder(path_of(s, "a"), &alice, &e), ERR_CONFIG);
+	assert_int_equal(reach_path(path_of(s, "a"), REACH_PASS, &alice, &e),
+			 ERR_CONFIG);
 	assert_int_equal(fchmodat(s->fd, "a", 0711, 0), 0);
-	assert_int_equal(reach_folder(path_of(s, "a"), &alice, &e), 0);
+	assert_int_equal(reach_path(path_of(s, "a"), REACH_PASS, &alice, &e), 0);
+}
+
+static void to_run_a_program_is_another_right_than_to_read_it(void **state)
+{
+	const struct reach_user alice = { ALICE, NULL, 0 };
+	struct scratch *s = *state;
+	struct err e;
+
+	assert_int_equal(fchmodat(s->fd, "a/b/key", 0744, 0), 0);
+	assert_int_equal(reach_path(path_of(s, "a/b/key"), REACH_READ, &alice, &e), 0);
+	assert_int_equal(reach_path(path_of(s, "a/b/key"), REACH_RUN, &alice, &e),
+			 ERR_CONFIG);
+	assert_non_null(strstr(e.text, "key is closed to it: mode 0744"));
+	assert_int_equal(fchmodat(s->fd, "a/b/key", 0711, 0), 0);
+	assert_int_equal(reach_path(path_of(s, "a/b/key"), REACH_RUN, &alice, &e), 0);
 }
 
 static void a_link_is_followed_over_all_that_it_leads_over(void **state)
@@ -193,16 +210,20 @@ static void a_link_is_followed_over_all_that_it_leads_over(void **state)
 
 	scratch_mkdir(s, "live");
 	scratch_link(s, "../a/b", "live/www");
-	assert_int_equal(reach_file(path_of(s, "live/www/key"), &alice, &e), 0);
+	assert_int_equal(reach_path(path_of(s, "live/www/key"), REACH_READ, &alice, &e),
+			 0);
 	assert_int_equal(fchmodat(s->fd, "a", 0700, 0), 0);
-	assert_int_equal(reach_file(path_of(s, "live/www/key"), &alice, &e),
+	assert_int_equal(reach_path(path_of(s, "live/www/key"), REACH_READ, &alice, &e),
 			 ERR_CONFIG);
 	assert_non_null(strstr(e.text, path_of(s, "a is closed")));
 	assert_int_equal(fchmodat(s->fd, "a", 0755, 0), 0);
 	scratch_link(s, path_of(s, "live"), "absolute");
-	assert_int_equal(reach_file(path_of(s, "absolute/www/key"), &alice, &e), 0);
+	assert_int_equal(reach_path(path_of(s, "absolute/www/key"), REACH_READ, &alice,
+				    &e),
+			 0);
 	assert_int_equal(fchmodat(s->fd, "live", 0700, 0), 0);
-	assert_int_equal(reach_file(path_of(s, "absolute/www/key"), &alice, &e),
+	assert_int_equal(reach_path(path_of(s, "absolute/www/key"), REACH_READ, &alice,
+				    &e),
 			 ERR_CONFIG);
 }
 
@@ -212,10 +233,12 @@ static void what_is_not_there_is_another_answer(void **state)
 	struct scratch *s = *state;
 	struct err e;
 
-	assert_int_equal(reach_file(path_of(s, "a/none"), &alice, &e), ERR_SYS);
+	assert_int_equal(reach_path(path_of(s, "a/none"), REACH_READ, &alice, &e),
+			 ERR_SYS);
 	assert_int_equal(e.sysno, ENOENT);
 	scratch_link(s, "loop", "loop");
-	assert_int_equal(reach_file(path_of(s, "loop"), &alice, &e), ERR_SYS);
+	assert_int_equal(reach_path(path_of(s, "loop"), REACH_READ, &alice, &e),
+			 ERR_SYS);
 }
 
 /* Config may have been taken over, and the supervisor ends with what it asserts. */
@@ -228,9 +251,9 @@ static void a_path_that_does_not_begin_at_the_root_is_another_answer(void **stat
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(paths) / sizeof(*paths); i++) {
-		assert_int_equal(reach_folder(paths[i], &alice, &e), ERR_SYS);
-		assert_int_equal(reach_folder(paths[i], &root, &e), ERR_SYS);
-		assert_int_equal(reach_file(paths[i], &alice, &e), ERR_SYS);
+		assert_int_equal(reach_path(paths[i], REACH_PASS, &alice, &e), ERR_SYS);
+		assert_int_equal(reach_path(paths[i], REACH_PASS, &root, &e), ERR_SYS);
+		assert_int_equal(reach_path(paths[i], REACH_READ, &alice, &e), ERR_SYS);
 	}
 }
 
@@ -243,8 +266,9 @@ static void a_member_of_a_group_is_only_that(void **state)
 	struct err e;
 
 	assert_int_equal(fchmodat(s->fd, "a/b/key", 0640, 0), 0);
-	assert_int_equal(reach_file(path_of(s, "a/b/key"), &member, &e), 0);
-	assert_int_equal(reach_file(path_of(s, "a/b/key"), &nobody, &e), ERR_CONFIG);
+	assert_int_equal(reach_path(path_of(s, "a/b/key"), REACH_READ, &member, &e), 0);
+	assert_int_equal(reach_path(path_of(s, "a/b/key"), REACH_READ, &nobody, &e),
+			 ERR_CONFIG);
 }
 
 #define TEST(f) cmocka_unit_test_setup_teardown(f, folder_in, scratch_out)
@@ -255,6 +279,7 @@ int main(void)
 		TEST(every_mode_is_judged_as_the_kernel_does),
 		TEST(every_access_control_list_is_judged_as_the_kernel_does),
 		TEST(the_folder_that_is_closed_is_named),
+		TEST(to_run_a_program_is_another_right_than_to_read_it),
 		TEST(a_link_is_followed_over_all_that_it_leads_over),
 		TEST(what_is_not_there_is_another_answer),
 		TEST(a_path_that_does_not_begin_at_the_root_is_another_answer),

@@ -491,6 +491,56 @@ test_who_cannot_get_at_the_live_set_is_named_too() {
 	has_no 'cannot read' <err
 }
 
+test_a_folder_in_which_nothing_can_be_written_is_warned_of() {
+	is_root || skip "needs root: mount"
+	www "$(file ro/cert cert)"
+	mkdir tls/ro
+	mount -t tmpfs -o ro,mode=755 none tls/ro || skip "no mount here"
+	echo "$dir/tls/ro" >>mounts
+	expect 0 everleaf check
+	says err "path: nothing can be written in $dir/tls/ro: Read-only file system"
+	mount -o remount,rw tls/ro
+	expect 0 everleaf check
+	[ ! -s err ]
+}
+
+test_what_a_user_cannot_run_and_a_role_cannot_read_is_warned_of() {
+	is_root || skip "needs root: nothing runs as others"
+	mkdir tls
+	printf '#!/bin/sh\n' >tls/hook
+	chmod 744 tls/hook
+	cp /etc/ssl/certs/ca-certificates.crt roots 2>/dev/null || echo >roots
+	chmod 600 roots
+	www "$(file cert cert)" 'hooks = "mine";'
+	cat >>everleaf.conf <<-C
+	hooks = { name = "mine"; run = "$dir/tls/hook"; user = "61007"; };
+	C
+	sed -i "s|issuers = (|&{ name = \"corp\"; type = \"est\"; url = \"https://ca.example/\"; trust = \"$dir/roots\"; },|" everleaf.conf
+	expect 0 everleaf check
+	says err "corp.trust: user 61003, who speaks to CAs, cannot read it: $dir/roots is closed to it: mode 0600"
+	says err "mine.user: \"61007\" cannot run $dir/tls/hook: $dir/tls/hook is closed to it: mode 0744"
+	says err "mine.run: the program \"$dir/tls/hook\" is in $dir/tls, where the keeper writes: keep it elsewhere"
+	chmod 644 roots
+	chmod 755 tls/hook
+	mv tls/hook hook
+	sed -i "s|tls/hook|hook|" everleaf.conf
+	expect 0 everleaf check
+	[ ! -s err ]
+}
+
+test_a_configuration_that_the_keeper_or_others_could_replace_is_warned_of() {
+	www "$(file ../www.pem cert | sed 's|tls/../||')"
+	expect 0 everleaf check
+	says err "everleaf.conf:1: warning: it is in $dir, where the keeper writes: keep it elsewhere"
+	www "$(file cert cert)"
+	expect 0 everleaf check
+	[ ! -s err ]
+	chmod 777 .
+	expect 0 everleaf check
+	says err "everleaf.conf:1: warning: others can put another file in its place: everybody can write $dir (mode 0777)"
+	chmod 755 .
+}
+
 test_a_state_directory_that_is_closed_to_the_agent_is_an_error_of_configuration() {
 	is_root || skip "needs root: otherwise all roles are one user"
 	mkdir -m 700 closed
