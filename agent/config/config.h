@@ -35,6 +35,7 @@ struct config_look {
 	mode_t mode; /* type and permissions */
 	uid_t uid;
 	gid_t gid;
+	bool is_link;  /* and what is said of the rest is where it leads */
 	bool is_blank; /* a file with nothing but white space in it */
 	int no_write;  /* errno: nothing can be written in the folder; 0: it can */
 	bool no_exec;  /* on a file system from which no program runs */

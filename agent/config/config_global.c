@@ -1,11 +1,13 @@
 #include "agent/config/config_global.h"
 
 #include <string.h>
+#include <sys/un.h>
 
 #include "agent/config/config_host.h"
 #include "agent/config/config_report.h"
 #include "agent/config/config_system.h"
 #include "agent/config/config_value.h"
+#include "agent/role/control.h"
 #include "agent/role/stranger.h"
 #include "agent/role/stranger_walk.h"
 #include "base/auto.h"
@@ -56,8 +58,18 @@ void config_state_dir(struct config_reader *r, const config_setting_t *s, void *
 
 void config_runtime_dir(struct config_reader *r, const config_setting_t *s, void *into)
 {
+	const size_t most =
+	    sizeof(((struct sockaddr_un *)NULL)->sun_path) - sizeof("/" CONTROL_SOCKET);
+	const char *dir;
+
 	(void)into;
 	read_own(r, s, &r->global.runtime_dir);
+	dir = snapshot_string(r->b, r->global.runtime_dir);
+	if (dir != NULL && strlen(dir) > most)
+		config_warn(r, s,
+			    "there will be no control socket: for %s/" CONTROL_SOCKET
+			    " it may have %zu bytes, and has %zu",
+			    dir, most, strlen(dir));
 }
 
 static void read_format(struct config_reader *r, const config_setting_t *s, void *into)

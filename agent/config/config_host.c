@@ -1,6 +1,7 @@
 #include "agent/config/config_host.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
 
@@ -124,13 +125,17 @@ bool config_present(struct config_reader *r, const config_setting_t *s,
 	if (path == NULL)
 		return false;
 	look(r, path, &l);
-	if (l.error != 0 || S_ISDIR(l.mode)) {
-		config_expected(r, s, "a file: %s",
-				l.error != 0 ? strerror(l.error) : "it is a folder");
-		return false;
-	}
-	*out = snapshot_text(r->b, path);
-	return true;
+	if (l.error == ENOENT && l.is_link)
+		config_expected(r, s, "a file: it is a link to what is not there");
+	else if (l.error != 0)
+		config_expected(r, s, "a file: %s", strerror(l.error));
+	else if (S_ISDIR(l.mode))
+		config_expected(r, s, "a file: it is a folder");
+	else if (!S_ISREG(l.mode))
+		config_expected(r, s, "a file: it is a pipe, a socket or a device");
+	else
+		*out = snapshot_text(r->b, path);
+	return l.error == 0 && S_ISREG(l.mode);
 }
 
 bool config_secret(struct config_reader *r, const config_setting_t *s, struct text *out)
@@ -254,11 +259,46 @@ static bool claim(struct config_reader *r, const config_setting_t *s, const char
 	return true;
 }
 
+/* A draft of it stands beside its place first: ".NAME.everleaf". */
+static bool has_room(struct config_reader *r, const config_setting_t *s,
+		     const char *path)
+{
+	const size_t most = NAME_MAX - sizeof("..everleaf") + 1;
+	const bool has = strlen(strrchr(path, '/') + 1) <= most;
+
+	if (!has)
+		config_expected(r, s, "a file whose name has at most %zu bytes", most);
+	return has;
+}
+
+/* Only for `check`: what is there now may be another thing by then. */
+static void check_place(struct config_reader *r, const config_setting_t *s,
+			const char *path)
+{
+	struct config_look l;
+
+	if (r->host->reach == NULL)
+		return;
+	look(r, path, &l);
+	if (l.is_link)
+		config_warn(r, s,
+			    "a link is in its place, which is not followed: "
+			    "remove it, or the file is not written");
+	else if (l.error == 0 && !S_ISREG(l.mode))
+		config_warn(r, s,
+			    "%s is in its place: remove it, or the file is not written",
+			    S_ISDIR(l.mode) ? "a folder" : "what is no file");
+}
+
 bool config_output(struct config_reader *r, const config_setting_t *s, struct text *out)
 {
 	const char *path = config_path(r, s);
 
-	return path != NULL && is_in_folder(r, s, path) && claim(r, s, path, out);
+	if (path == NULL || !has_room(r, s, path) || !is_in_folder(r, s, path) ||
+	    !claim(r, s, path, out))
+		return false;
+	check_place(r, s, path);
+	return true;
 }
 
 bool config_output_folder(struct config_reader *r, const config_setting_t *s,

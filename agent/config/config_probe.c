@@ -51,6 +51,8 @@ static bool read_endpoint(struct config_reader *r, const config_setting_t *s,
 	p->label = snapshot_text(r->b, word);
 	p->proto = at.proto;
 	if (at.port == NULL) {
+		if (!config_socket_fits(r, s, at.host))
+			return false;
 		p->host = snapshot_text(r->b, at.host);
 		return true;
 	}

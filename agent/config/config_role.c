@@ -88,6 +88,7 @@ static int ask_look(void *arg, const char *path, struct config_look *look)
 	look->mode = (mode_t)msg_get_u64(m);
 	look->uid = (uid_t)msg_get_u64(m);
 	look->gid = (gid_t)msg_get_u64(m);
+	look->is_link = msg_get_u64(m) != 0;
 	look->is_blank = msg_get_u64(m) != 0;
 	look->no_write = (int)msg_get_u64(m);
 	look->no_exec = msg_get_u64(m) != 0;

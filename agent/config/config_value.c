@@ -2,6 +2,7 @@
 
 #include <limits.h>
 #include <string.h>
+#include <sys/un.h>
 
 #include "agent/config/config_report.h"
 #include "agent/role/listen.h"
@@ -173,14 +174,29 @@ bool config_mode(struct config_reader *r, const config_setting_t *s, uint32_t *o
 	return true;
 }
 
+/* For the kernel. */
+static bool is_too_long(const char *path)
+{
+	if (strlen(path) >= PATH_MAX)
+		return true;
+	for (; *path != '\0'; path += *path == '/') {
+		const size_t n = strcspn(path, "/");
+
+		if (n > NAME_MAX)
+			return true;
+		path += n;
+	}
+	return false;
+}
+
 static bool is_canonical(const char *path)
 {
-	if (path[0] != '/' || strlen(path) >= PATH_MAX)
+	if (path[0] != '/')
 		return false;
 	while (*path != '\0') {
 		size_t n = strcspn(path + 1, "/");
 
-		if (n == 0 || n > NAME_MAX || (n == 1 && path[1] == '.') ||
+		if (n == 0 || (n == 1 && path[1] == '.') ||
 		    (n == 2 && path[1] == '.' && path[2] == '.'))
 			return false;
 		path += 1 + n;
@@ -194,11 +210,18 @@ const char *config_path(struct config_reader *r, const config_setting_t *s)
 	    "an absolute path without \"//\", \".\" and \"..\" in it";
 	const char *path = config_string(r, s, expected);
 
-	if (path != NULL && !is_canonical(path)) {
-		config_expected(r, s, "%s", expected);
+	if (path == NULL)
 		return NULL;
-	}
-	return path;
+	if (is_too_long(path))
+		config_expected(r, s,
+				"a path of less than %d bytes, with names of at "
+				"most %d",
+				PATH_MAX, NAME_MAX);
+	else if (!is_canonical(path))
+		config_expected(r, s, "%s", expected);
+	else
+		return path;
+	return NULL;
 }
 
 bool config_path_text(struct config_reader *r, const config_setting_t *s,
@@ -257,6 +280,21 @@ bool config_contact(struct config_reader *r, const config_setting_t *s,
 	return true;
 }
 
+#define UNIX "unix:"
+
+bool config_socket_fits(struct config_reader *r, const config_setting_t *s,
+			const char *path)
+{
+	const size_t most = sizeof(((struct sockaddr_un *)NULL)->sun_path) - 1;
+	const bool fits = strlen(path) <= most;
+
+	if (!fits)
+		config_expected(r, s,
+				"a socket whose path has at most %zu bytes: it has %zu",
+				most, strlen(path));
+	return fits;
+}
+
 bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix_too,
 		   struct text *out)
 {
@@ -266,7 +304,11 @@ bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix
 
 	if (word == NULL)
 		return false;
-	is_unix = unix_too && listen_parse_unix(word, &a) && is_canonical(word + 5);
+	if (unix_too && strncmp(word, UNIX, strlen(UNIX)) == 0 &&
+	    !config_socket_fits(r, s, word + strlen(UNIX)))
+		return false;
+	is_unix = unix_too && listen_parse_unix(word, &a) &&
+		  is_canonical(word + strlen(UNIX));
 	if (!is_unix && !listen_parse(word, &a)) {
 		config_expected(
 		    r, s, "%s",

@@ -50,6 +50,10 @@ bool config_contact(struct config_reader *r, const config_setting_t *s,
 bool config_listen(struct config_reader *r, const config_setting_t *s, bool unix_too,
 		   struct text *out);
 
+/* The path of a socket is as short as the kernel has it. */
+bool config_socket_fits(struct config_reader *r, const config_setting_t *s,
+			const char *path);
+
 /* A list of strings. False if it is empty or any of them is none. */
 bool config_words(struct config_reader *r, const config_setting_t *s,
 		  const char *expected, struct list *out);

@@ -87,6 +87,13 @@ static bool is_open_way(const char *path, unsigned *left, struct buf *why)
 
 /* -- what it holds -- */
 
+static bool is_link(const char *path)
+{
+	struct stat st;
+
+	return lstat(path, &st) == 0 && S_ISLNK(st.st_mode);
+}
+
 /* Only whether there is anything to be seen; nothing but a regular file is opened. */
 static bool is_blank(const char *path, const struct stat *st)
 {
@@ -145,6 +152,7 @@ int super_look(void *role, struct msg *m, struct err *e)
 	msg_put_u64(m, st.st_mode);
 	msg_put_u64(m, st.st_uid);
 	msg_put_u64(m, st.st_gid);
+	msg_put_u64(m, is_link(path));
 	msg_put_u64(m, error == 0 && is_blank(path, &st));
 	msg_put_u64(m, error == 0 ? (uint64_t)write_error(path, &st) : 0);
 	msg_put_u64(m, error == 0 && no_program_runs(path));

@@ -3,6 +3,8 @@
 
 #define L(port) "{ type = \"http-01\"; listen = \"127.0.0.1:" port "\"; },"
 
+#define FORTY "1234567890123456789012345678901234567890"
+
 static const struct fake_row rows[] = {
 	{ "no issuer", true, "certificates = { names = \"a.example\"; };",
 	  "main.conf:1: certificates.a.example.issuer: found nothing, expected one of "
@@ -348,6 +350,17 @@ static const struct fake_row rows[] = {
 	  "main.conf:1: certificates.a.example.files.path: found "
 	  "\"/srv/to-etc/x.pem\", expected a file in a folder of its own, not a link "
 	  "to one of the system's\n" },
+	{ "a file whose draft would have a name too long", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; files = { path "
+	  "= \"/srv/app/" FORTY FORTY FORTY FORTY FORTY FORTY "123456\"; }; };",
+	  "main.conf:1: certificates.a.example.files.path: found \"/srv/app/" FORTY
+	  "12345678901...\", expected a file whose name has at most 245 bytes\n" },
+	{ "a probe of a socket with a long path", true,
+	  "certificates = { names = \"a.example\"; issuer = \"local\"; probe = "
+	  "\"unix:/" FORTY FORTY FORTY "\"; };",
+	  "main.conf:1: certificates.a.example.probe: found \"unix:/" FORTY
+	  "12345678901234...\", expected a socket whose path has at most 107 bytes: it "
+	  "has 121\n" },
 	{ "in the state", true,
 	  "state_dir = \"/srv/app\"; certificates = { names = \"a.example\"; issuer = "
 	  "\"local\"; files = { path = \"/srv/app/x.pem\"; }; };",

@@ -1,6 +1,8 @@
 /* config: each mistake is named, with its place and what was expected. */
 #include "tests/agent/config_fake.h"
 
+#define FIFTY "12345678901234567890123456789012345678901234567890"
+
 static const struct fake_row rows[] = {
 	{ "two strings side by side", true, "watch = [ \"/a\"\n \"/b\" ];",
 	  "main.conf:2: found two strings side by side, expected a comma between "
@@ -68,6 +70,14 @@ static const struct fake_row rows[] = {
 	{ "http of a low port without root", false, "http = \"127.0.0.1:80\";",
 	  "main.conf:1: http: found \"127.0.0.1:80\", expected a port of 1024 or "
 	  "above: without root\n" },
+	{ "http of a socket with a long path", true,
+	  "http = \"unix:/" FIFTY FIFTY FIFTY "\";",
+	  "main.conf:1: http: found \"unix:/" FIFTY "1234...\", expected a socket "
+	  "whose path has at most 107 bytes: it has 151\n" },
+	{ "a path with a name that no file can have", true,
+	  "state_dir = \"/srv/" FIFTY FIFTY FIFTY FIFTY FIFTY "123456\";",
+	  "main.conf:1: state_dir: found \"/srv/" FIFTY "12345...\", expected a path "
+	  "of less than 4096 bytes, with names of at most 255\n" },
 	{ "http of a relative socket", true, "http = \"unix:x\";",
 	  "main.conf:1: http: found \"unix:x\", expected \"127.0.0.1:8080\", "
 	  "\"[::]:8080\" or \"unix:/path\"\n" },
@@ -417,6 +427,15 @@ static const struct fake_row rows[] = {
 	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "bundle = \"/etc/everleaf/ca.pem\"; };",
 	  "main.conf:1: crls.x: found both, expected either ca or bundle\n" },
+	{ "a CRL of a CA behind a link that leads nowhere", true,
+	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/srv/app/to-none\"; };",
+	  "main.conf:1: crls.x.ca: found \"/srv/app/to-none\", expected a file: it is "
+	  "a "
+	  "link to what is not there\n" },
+	{ "a CRL of a pipe", true,
+	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/srv/app/pipe\"; };",
+	  "main.conf:1: crls.x.ca: found \"/srv/app/pipe\", expected a file: it is a "
+	  "pipe, a socket or a device\n" },
 	{ "a CRL with a content", true,
 	  "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/etc/everleaf/ca.pem\"; "
 	  "files = { path = \"/srv/app/x\"; content = \"key\"; }; };",

@@ -126,6 +126,8 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/etc/everleaf/link", S_IFREG | 0600, "/srv/x belongs to user 90" },
 		{ "/srv/readonly", S_IFDIR | 0755, "" },
 		{ "/srv/to-etc", S_IFDIR | 0755, "" },
+		{ "/srv/app/folder", S_IFDIR | 0755, "" },
+		{ "/srv/app/pipe", S_IFIFO | 0600, "" },
 		{ "/srv/app/hook", S_IFREG | 0755, "" },
 		{ "/media/noexec", S_IFREG | 0755, "" },
 		{ "/share/hooks/haproxy", S_IFREG | 0755, "" },
@@ -143,6 +145,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 			look->mode = files[i].mode;
 			snprintf(look->open, sizeof(look->open), "%s", files[i].open);
 		}
+	look->is_link = strncmp(path, "/srv/app/to-", 12) == 0;
 	look->is_blank = strcmp(path, "/etc/everleaf/blank") == 0;
 	look->no_write = strcmp(path, "/srv/readonly") == 0 ? EROFS : 0;
 	look->no_exec = strcmp(path, "/media/noexec") == 0;

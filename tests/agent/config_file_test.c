@@ -209,6 +209,7 @@ static void what_does_not_work_for_who_needs_it_is_warned_of(void **state)
 	    "certificates = { names = \"a.example\"; issuer = \"local\"; hooks = "
 	    "\"mine\"; files = (\n"
 	    " { path = \"/srv/readonly/a\"; },\n"
+	    " { path = \"/srv/app/folder\"; }, { path = \"/srv/app/to-x\"; },\n"
 	    " { path = \"/srv/readonly/b\"; }, { path = \"/srv/app/c\"; } ); };";
 	struct fake f = { .closed = "closed" };
 	AUTO_SPEC struct spec s = { 0 };
@@ -225,9 +226,29 @@ static void what_does_not_work_for_who_needs_it_is_warned_of(void **state)
 	    "/usr/sbin/nginx to run for user 90: closed\n"
 	    "main.conf:6: certificates.a.example.files[0].path: nothing can be written "
 	    "in /srv/readonly: Read-only file system\n"
+	    "main.conf:7: certificates.a.example.files[1].path: a folder is in its "
+	    "place: remove it, or the file is not written\n"
+	    "main.conf:7: certificates.a.example.files[2].path: a link is in its "
+	    "place, "
+	    "which is not followed: remove it, or the file is not written\n"
 	    "main.conf:1: hooks.mine.test: the program \"/srv/app/hook\" is in "
 	    "/srv/app, where the keeper writes: keep it elsewhere, or who takes the "
 	    "keeper over could change it\n");
+	fake_done(&f);
+}
+
+static void a_runtime_folder_too_deep_for_a_socket_is_warned_of(void **state)
+{
+	static const char text[] =
+	    "runtime_dir = \"/srv/1234567890123456789012345678901234567890"
+	    "12345678901234567890123456789012345678901234567890123\";";
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_non_null(
+	    strstr(fake_warned(&f), "agent.sock it may have 96 bytes, and has 98\n"));
 	fake_done(&f);
 }
 
@@ -240,6 +261,7 @@ int main(void)
 		cmocka_unit_test(the_defaults_are_those_of_the_manual),
 		cmocka_unit_test(what_is_asked_for_is_what_is_kept),
 		cmocka_unit_test(who_cannot_get_at_a_file_is_warned_of),
+		cmocka_unit_test(a_runtime_folder_too_deep_for_a_socket_is_warned_of),
 		cmocka_unit_test(what_does_not_work_for_who_needs_it_is_warned_of),
 	};
 

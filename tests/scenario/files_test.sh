@@ -504,6 +504,22 @@ test_a_folder_in_which_nothing_can_be_written_is_warned_of() {
 	[ ! -s err ]
 }
 
+test_what_stands_in_the_place_of_a_file_is_warned_of() {
+	mkdir -p tls/folder
+	ln -s nowhere tls/link
+	www "$(file folder cert), $(file link cert), $(file cert cert)"
+	expect 0 everleaf check
+	says err "path: a folder is in its place: remove it"
+	says err "path: a link is in its place, which is not followed: remove it"
+	is 2 "$(wc -l <err)"
+	expect 1 everleaf renew # as it was said
+	rm tls/link
+	rmdir tls/folder
+	expect 0 everleaf check
+	[ ! -s err ]
+	expect 0 everleaf renew
+}
+
 test_what_a_user_cannot_run_and_a_role_cannot_read_is_warned_of() {
 	is_root || skip "needs root: nothing runs as others"
 	mkdir tls
