@@ -11,8 +11,9 @@
  *     root-refused         of an issuer that names a root nobody has vouched for: rootwatch.h
  *
  * What was told last, and when, is a row of the state database for each certificate and
- * event. All being well takes it away; not of drift: somebody who changes a file again
- * each minute is told of once a day.
+ * event. All being well takes it away, and a failure's that there is nothing to be done
+ * about what has failed; not of drift: somebody who changes a file again each minute is
+ * told of once a day.
  *
  * Hooks whose `on` has the event are run when nothing else is under way, one run for each
  * hook and event however many certificates. An agent may never be done, least of all where
@@ -40,6 +41,9 @@ bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t k
 /* The same for words: other words are a change. */
 bool alarm_admit_words(struct agent *a, const char *name, const char *what,
 		       const char *words, int64_t *next);
+
+/* What was told as `what` of `name`, if anything, is so no more: the next time is a change. */
+void alarm_well(struct agent *a, const char *name, const char *what);
 
 /* Tell what there is about certificate `i` that no job tells. Returns when to look
  * again, INT64_MAX: never. */

@@ -46,6 +46,22 @@ bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t k
 	return due;
 }
 
+void alarm_well(struct agent *a, const char *name, const char *what)
+{
+	const struct alarm_row well = { .kind = 0, .told_at = clock_now() };
+	struct alarm_row last;
+	bool found;
+	struct err e;
+	int rc = state_alarm_get(a->state, name, what, &last, &found, &e);
+
+	if (rc < 0 || !found || last.kind == 0)
+		; /* nothing was told */
+	else if ((rc = agent_write(a, &e)) == 0)
+		rc = state_alarm_put(a->state, name, what, &well, &e);
+	if (rc < 0)
+		log_error("%s: remember: %s", name, e.text);
+}
+
 bool alarm_admit_words(struct agent *a, const char *name, const char *what,
 		       const char *words, int64_t *next)
 {
@@ -112,6 +128,18 @@ static int64_t look_at_drift(struct agent *a, uint32_t i)
 	return again;
 }
 
+/* What has failed before this run need not be done any more: mended by somebody. */
+static void look_at_failure(struct agent *a, uint32_t i, int64_t now)
+{
+	const struct spec_cert *spec = &a->spec->certs[i];
+	struct cert c = a->certs[i];
+
+	c.retry_at = 0;
+	if (c.failures > 0 && !a->tried[i] &&
+	    due(spec, a->spec->numbers + spec->issuers.first, &c, now).at > now)
+		alarm_well(a, agent_cert_name(a, i), "failed");
+}
+
 int64_t alarm_look(struct agent *a, uint32_t i, int64_t now)
 {
 	if (a->request->command != COMMAND_AGENT &&
@@ -119,6 +147,7 @@ int64_t alarm_look(struct agent *a, uint32_t i, int64_t now)
 		return INT64_MAX; /* a person is about something else */
 	if (agent_cut_off(a) || a->stopping)
 		return INT64_MAX;
+	look_at_failure(a, i, now);
 	return clock_sooner(look_at_end(a, i, now), look_at_drift(a, i));
 }
 

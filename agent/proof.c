@@ -14,7 +14,6 @@
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
 #include "agent/rule/schedule.h"
-#include "agent/state/state_alarm.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -121,17 +120,15 @@ static void forget_failure(struct agent *a, uint32_t i, struct memory *m)
 	m->last_error[0] = '\0';
 	a->certs[i].failures = 0;
 	a->certs[i].retry_at = 0;
+	alarm_well(a, agent_cert_name(a, i), "failed");
 }
 
 static void tell_well(struct agent *a, uint32_t i, struct memory *m)
 {
-	const struct alarm_row well = { .kind = PROBE_NEW, .told_at = clock_now() };
 	const char *name = agent_cert_name(a, i);
-	struct err e;
 
 	forget_failure(a, i, m);
-	if (state_alarm_put(a->state, name, "not-served", &well, &e) < 0)
-		log_error("%s: remember: %s", name, e.text);
+	alarm_well(a, name, "not-served");
 	agent_tell(a, name, "proved", a->certs[i].generation, "");
 }
 

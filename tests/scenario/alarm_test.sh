@@ -69,6 +69,22 @@ test_another_failure_is_a_change() {
 	is 3 "$(told)"
 }
 
+# Nobody had to do anything: that a run finds nothing to be done about it is enough.
+test_what_fails_after_it_was_mended_in_the_configuration_is_a_change() {
+	hook bad <<<"exit 1"
+	www 'type = "local";' ', "bad"' ", { name = \"bad\"; run = [ \"$dir/bad\", \"run\" ]; }"
+	cp everleaf.conf with
+	expect 1 everleaf renew
+	expect 1 everleaf renew www
+	is 1 "$(told '^failed 1 www: hook bad: ')"
+	sed 's/, "bad"//' with >everleaf.conf
+	expect 0 everleaf renew
+	cp with everleaf.conf
+	expect 1 everleaf renew --force www
+	expect 1 everleaf renew www
+	is 2 "$(told '^failed 1 www: hook bad: ')"
+}
+
 test_an_end_that_comes_nearer_is_told_by_steps_and_each_day() {
 	local at
 	www

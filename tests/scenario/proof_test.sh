@@ -120,6 +120,9 @@ test_a_hook_that_is_of_no_use_is_run_once_and_that_is_told_once() {
 	until_true 60 is_seen new ok
 	is "0 null" "$(status_of www failures) $(status_of www last_error)"
 	is 1 "$(served_metric)"
+	shows other.pem # that is another time
+	is_told_anew() { [ "$(told ^failed) $(told ^not-served)" = "2 2" ]; }
+	until_true 120 is_told_anew
 	stop_agent
 }
 
