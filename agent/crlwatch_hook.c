@@ -91,7 +91,9 @@ static void mark(struct crl *c, uint32_t hook, const char *failed)
 
 /* -- running them -- */
 
-static int start(struct agent *a);
+enum begun { BEGUN, NOTHING_TO_RUN, NOT_BEGUN };
+
+static enum begun start(struct agent *a, char **why);
 
 static void on_ended(void *arg, uint32_t number, struct msg *m,
 		     const struct err *failed)
@@ -119,7 +121,7 @@ static void on_ended(void *arg, uint32_t number, struct msg *m,
 	/* What ran before it was asked for may have read what was there before. */
 	if (why == NULL && (w->testing || joined)) {
 		w->testing = w->testing && joined;
-		if (start(a) == 0)
+		if (start(a, &why) == BEGUN)
 			return;
 	}
 	for (size_t i = 0; w->event == EVENT_CRL_UPDATED && i < w->n_called; i++)
@@ -128,7 +130,8 @@ static void on_ended(void *arg, uint32_t number, struct msg *m,
 		log_error("%s", why);
 }
 
-static int start(struct agent *a)
+/* *why, owned: why not, where it should. */
+static enum begun start(struct agent *a, char **why)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct crlwatch *w = a->crls;
@@ -141,28 +144,32 @@ static int start(struct agent *a)
 	struct err e;
 
 	if ((w->testing ? h->test.n : h->run.n) == 0)
-		return -1;
+		return NOTHING_TO_RUN;
 	if (hookcall_put(a, &call, &m, &e) < 0) {
-		log_error("hook: %s", e.text);
-		return -1;
+		*why = xasprintf("hook %s: it could not be started: %s",
+				 spec_text(a->spec, h->name), e.text);
+		return NOT_BEGUN;
 	}
 	w->hooking = true;
 	link_call(&a->super, &m, on_ended, w->hook);
-	return 0;
+	return BEGUN;
 }
 
 /* With its test first, where it has one. */
 static bool run(struct agent *a, uint32_t hook, uint32_t event)
 {
 	struct crlwatch *w = a->crls;
+	AUTO_FREE char *why = NULL; /* NULL: it has nothing to run */
 
 	w->hook = hook;
 	w->event = event;
 	w->testing = event == EVENT_CRL_UPDATED && a->spec->hooks[hook].test.n > 0;
-	if (start(a) == 0)
+	if (start(a, &why) == BEGUN)
 		return true;
 	for (size_t i = 0; event == EVENT_CRL_UPDATED && i < w->n_called; i++)
-		mark(w->called[i], hook, NULL); /* it has nothing to run */
+		mark(w->called[i], hook, why);
+	if (event == EVENT_CRL_STALE && why != NULL)
+		log_error("%s", why);
 	return false;
 }
 

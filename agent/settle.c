@@ -147,6 +147,14 @@ static void refuse(const struct agent *a, struct job *j, const struct batch_hook
 {
 	const char *hook = hook_name(a, h->hook);
 
+	if (h->unstarted) {
+		if (j->err.code == 0)
+			err_set(&j->err, ERR_HOOK,
+				"hook %s: its test could not be started, and says "
+				"nothing: %s",
+				hook, h->text);
+		return;
+	}
 	if (used->passed && rolls_back(a, h->hook) && settle_can_go_back(j))
 		j->undo = true;
 	else if (j->err.code != 0)

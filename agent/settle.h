@@ -28,7 +28,8 @@ void settle_rolled_back(struct agent *a, struct job *j);
 void settle_ran(struct batch *b, const struct batch_hook *h, bool ok,
 		bool (*which)(const struct job *j));
 
-/* The test of `h` fails now: where it passed before, all that it serves go back. */
+/* The test of `h` fails now: where it passed before, all that it serves go back. One that
+ * did not come to run has said nothing: its hook waits. */
 void settle_refused(struct batch *b, const struct batch_hook *h);
 
 /* Whether the previous generation of `j` may be made live again. */

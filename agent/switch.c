@@ -10,8 +10,7 @@
 #include "agent/drift.h"
 #include "agent/hookcall.h"
 #include "agent/job.h"
-#include "agent/pool.h"
-#include "agent/probing.h"
+#include "agent/probe/probe.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
 #include "agent/settle.h"
@@ -60,74 +59,6 @@ static void collect_hooks(struct batch *b)
 			}
 }
 
-/* -- probes: one request per endpoint; the job's place in the batch, and which -- */
-
-static void ask_probe(struct batch *b, uint32_t number);
-
-/* That who looked has died says nothing about the server: another one looks. But once: it
- * may have been the server that did it. */
-static void on_probed(void *arg, uint32_t number, struct msg *m,
-		      const struct err *failed)
-{
-	struct agent *a = arg;
-	struct batch *b = a->batch;
-	struct job *j = b->jobs[number >> PROBE_BITS];
-	struct job_probe *p = &j->probes[number & ((1u << PROBE_BITS) - 1)];
-
-	if (failed != NULL && failed->sysno == EPIPE && !p->again) {
-		p->again = true;
-		ask_probe(b, number);
-		return;
-	}
-	probing_take(p, m, failed);
-	b->waiting--;
-	switch_go_on(b);
-}
-
-/* Which leaf should be there: of what is live now. */
-static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct err *e)
-{
-	const struct spec *s = a->spec;
-	const struct job *j = a->batch->jobs[number >> PROBE_BITS];
-	const uint32_t k = number & ((1u << PROBE_BITS) - 1);
-	const struct spec_probe *p = &s->probes[j->spec->probes.first + k];
-	const struct x509_facts *wanted = j->undone ? &j->old_facts : &j->facts;
-	const struct x509_facts *old = j->undone ? &j->facts : &j->old_facts;
-	const struct probing_patience patience =
-	    probing_patience(j->probe_ms, clock_boot_ms() - a->batch->probing_ms,
-			     j->probes[k].was_up);
-
-	(void)e;
-	probing_ask(m, s, p, wanted->fingerprint, old->fingerprint, &patience);
-	return 0;
-}
-
-static void ask_probe(struct batch *b, uint32_t number)
-{
-	const struct pool_task task = {
-		.issuer = POOL_PROBE,
-		.number = number,
-		.make = make_probe,
-		.done = on_probed,
-	};
-
-	pool_call(b->agent->pool, &task);
-}
-
-static void probe_job(struct batch *b, size_t i, int64_t deadline_ms)
-{
-	struct job *j = b->jobs[i];
-
-	j->state = JOB_PROBING;
-	j->probe_ms = deadline_ms;
-	b->probing_ms = clock_boot_ms();
-	for (uint32_t k = 0; k < j->spec->probes.n; k++) {
-		j->probes[k].again = false;
-		b->waiting++;
-		ask_probe(b, (uint32_t)(i << PROBE_BITS | k));
-	}
-}
-
 /* -- hooks: one after the other, in the order of the configuration -- */
 
 /* The jobs that `h` serves and that `which` chooses. Owned array. */
@@ -143,6 +74,12 @@ static struct job **jobs_of(const struct batch *b, uint32_t h,
 	return jobs;
 }
 
+static void not_started(struct batch_hook *h, const struct err *why)
+{
+	h->unstarted = true;
+	snprintf(h->text, sizeof(h->text), "%.255s", why->text);
+}
+
 /* Read a result; the text of a failure is kept with the hook. */
 static bool read_result(struct batch_hook *h, struct msg *m, const struct err *failed,
 			bool *joined)
@@ -151,13 +88,14 @@ static bool read_result(struct batch_hook *h, struct msg *m, const struct err *f
 
 	*joined = false;
 	if (failed != NULL) {
-		snprintf(h->text, sizeof(h->text), "%.255s", failed->text);
+		not_started(h, failed);
 		return false;
 	}
 	ok = msg_get_u64(m) != 0;
 	*joined = msg_get_u64(m) != 0;
 	(void)msg_get_i64(m);
 	snprintf(h->text, sizeof(h->text), "%s", msg_get_str(m));
+	h->unstarted = msg_get_u64(m) != 0;
 	return ok && !m->broken;
 }
 
@@ -178,8 +116,8 @@ static void on_hook(void *arg, uint32_t number, struct msg *m, const struct err 
 }
 
 /* Ask for one run, if there is a job for it. */
-static void ask_hook(struct batch *b, const struct batch_hook *h, bool test,
-		     uint32_t event, bool (*which)(const struct job *j))
+static void ask_hook(struct batch *b, struct batch_hook *h, bool test, uint32_t event,
+		     bool (*which)(const struct job *j))
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 	struct hookcall call = { .hook = h->hook, .test = test, .event = event };
@@ -190,11 +128,13 @@ static void ask_hook(struct batch *b, const struct batch_hook *h, bool test,
 	call.jobs = jobs;
 	if (call.n_jobs > 0)
 		rc = hookcall_put(b->agent, &call, &m, &e);
-	if (rc < 0)
-		log_error("hook: %s", e.text);
 	for (size_t i = 0; i < call.n_jobs && !test; i++)
 		jobs[i]->state = JOB_HOOKING;
 	free(jobs);
+	if (rc < 0) {
+		not_started(h, &e);
+		hook_ended(b, h, false);
+	}
 	if (rc < 0 || call.n_jobs == 0)
 		return;
 	b->waiting++;
@@ -220,7 +160,7 @@ static void look(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
 		if (is_fresh(b->jobs[i]))
-			probe_job(b, i, 0);
+			switch_probe(b, i, 0);
 }
 
 static void tested(struct batch *b, struct batch_hook *h, bool ok)
@@ -359,9 +299,9 @@ static void probe(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
 		if (switch_in_place(b->jobs[i]))
-			probe_job(b, i,
-				  settle_all_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
-								: PROBE_GLANCE_MS);
+			switch_probe(b, i,
+				     settle_all_ran(b, b->jobs[i]) ? PROBE_DEADLINE_MS
+								   : PROBE_GLANCE_MS);
 }
 
 /* nginx -s reload exits 0 and may do nothing: only what is served counts. Of what was
@@ -397,7 +337,7 @@ static void probe_again(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
 		if (b->jobs[i]->stale)
-			probe_job(b, i, PROBE_DEADLINE_MS);
+			switch_probe(b, i, PROBE_DEADLINE_MS);
 }
 
 static void judge(struct batch *b)
@@ -423,7 +363,7 @@ static void reprobe(struct batch *b)
 {
 	for (size_t i = 0; i < b->n_jobs; i++)
 		if (b->jobs[i]->undone)
-			probe_job(b, i, PROBE_DEADLINE_MS / 3);
+			switch_probe(b, i, PROBE_DEADLINE_MS / 3);
 }
 
 static const struct phase {

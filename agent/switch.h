@@ -20,6 +20,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct batch;
@@ -34,6 +35,7 @@ struct batch_hook {
 	bool passed_after;
 	bool ran;       /* for the new generation, and exited 0; true if not told */
 	bool ran_back;  /* ... for the previous one, after going back */
+	bool unstarted; /* last time no program came to run: that is no verdict */
 	char text[256]; /* why not */
 };
 
@@ -45,6 +47,10 @@ struct job_hook *switch_uses(const struct job *j, uint32_t hook);
 
 /* Whether the new generation of `j` is live and may stay. */
 bool switch_in_place(const struct job *j);
+
+/* switch_probe.c: look at the endpoints of job number `i` of the batch, which have so long
+ * (0: one look). */
+void switch_probe(struct batch *b, size_t i, int64_t deadline_ms);
 
 /* An answer came: on to the next phase if it was the last. */
 void switch_go_on(struct batch *b);

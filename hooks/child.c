@@ -17,10 +17,13 @@
 #define EXIT_CANNOT    126 /* as shells have it */
 #define EXIT_NOT_FOUND 127
 
-static void fail(int status, const struct err *e) __attribute__((noreturn));
+static void fail(const struct hook_child *c, int status, const struct err *e)
+    __attribute__((noreturn));
 
-static void fail(int status, const struct err *e)
+static void fail(const struct hook_child *c, int status, const struct err *e)
 {
+	if (c->unstarted != NULL)
+		*c->unstarted = true;
 	dprintf(STDERR_FILENO, "%s\n", e->text);
 	_exit(status);
 }
@@ -131,11 +134,11 @@ void hook_child(const struct hook_child *c)
 	struct err e;
 
 	if (settle(c, &e) < 0)
-		fail(EXIT_CANNOT, &e);
+		fail(c, EXIT_CANNOT, &e);
 	if (find(c, &program, &e) < 0)
-		fail(EXIT_NOT_FOUND, &e);
+		fail(c, EXIT_NOT_FOUND, &e);
 	/* Not execvpe(): it would hand a file that is no program to a shell. */
 	execve(program, changeable(c->argv), c->env);
 	err_sys(&e, "%s", program);
-	fail(EXIT_CANNOT, &e);
+	fail(c, EXIT_CANNOT, &e);
 }

@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -23,6 +24,8 @@ struct hook_child {
 	const char *user;         /* for its supplementary groups; NULL: none */
 	const char *const *files; /* what it reads as programs, absolute, */
 	size_t n_files;           /* so many; looked at as the program is */
+	volatile bool *unstarted; /* in memory shared with who asks, or NULL: set where
+				     no program came to run */
 };
 
 void hook_child(const struct hook_child *c) __attribute__((noreturn));

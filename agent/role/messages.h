@@ -44,7 +44,7 @@ enum message {
 
 	/* agent -> supervisor */
 	SUP_HOOK,    /* hook, test, event, count, names, HOOK_VALUES strings, fd ->
-			  ok, joined, ms, text */
+			  ok, joined, ms, text, whether no program came to run */
 	SUP_PROGRAM, /* challenge, enum dialect_step, certificate, identifiers, calls that
 			follow, n, n * {identifier, key authorization, digest, record,
 			said} -> enum dialect_outcome, ms, text, said */

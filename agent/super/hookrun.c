@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/pidfd.h>
 #include <sys/prctl.h>
 #include <sys/wait.h>
@@ -142,6 +143,7 @@ static void finish(struct hookruns *h, struct run *r)
 	if (waitid(P_PIDFD, (id_t)r->p.pidfd, &end, WEXITED | WNOHANG) != 0 ||
 	    end.si_pid == 0)
 		log_warn("hook %s: process %d cannot be killed", r->name, r->p.pid);
+	res.unstarted = *r->unstarted;
 	res.ok = !res.timed_out && end.si_code == CLD_EXITED && end.si_status == 0;
 	tell(r, &end, &res);
 	if (r->is_program)
@@ -153,6 +155,7 @@ static void finish(struct hookruns *h, struct run *r)
 		res.joined = i > 0;
 		hookrun_add_result(h, &res);
 	}
+	munmap((void *)(uintptr_t)r->unstarted, sizeof(*r->unstarted));
 	auto_fd_(&r->out);
 	auto_fd_(&r->kept);
 	auto_fd_(&r->p.pidfd);

@@ -74,7 +74,8 @@ struct hookrun_result {
 	bool has_more; /* ... it said more than that */
 	uint32_t hook;
 	bool test;
-	bool ok; /* exited 0 in time */
+	bool ok;        /* exited 0 in time */
+	bool unstarted; /* no program came to run */
 	bool timed_out;
 	bool joined; /* it ran before it was asked for: it may not have seen what was
 			installed since, so what needs that has to ask again */

@@ -30,6 +30,7 @@ struct run {
 			     number cannot become another's session */
 	int out;          /* owned; -1: closed by the hook */
 	int kept;         /* owned; its stdout, where that is apart; -1: as above */
+	volatile bool *unstarted; /* owned, shared with its process: see child.h */
 	int64_t started_ms;
 	int64_t limit_ms;
 	enum phase phase;

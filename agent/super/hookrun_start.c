@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "agent/role/spec.h"
@@ -43,6 +44,22 @@ static int make_pipe(int *ours, int *theirs, struct err *e)
 	return 0;
 }
 
+static int begin_process(struct run *r, struct hook_child *c, struct err *e)
+{
+	void *shared = mmap(NULL, sizeof(*r->unstarted), PROT_READ | PROT_WRITE,
+			    MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+
+	if (shared == MAP_FAILED)
+		return err_sys(e, "mmap");
+	c->unstarted = shared;
+	if (spawn(child, c, &r->p, e) < 0) {
+		munmap(shared, sizeof(*r->unstarted));
+		return e->code;
+	}
+	r->unstarted = shared;
+	return 0;
+}
+
 int hookrun_launch(struct run *r, struct hook_child *c, size_t most, struct err *e)
 {
 	AUTO_FD int out = -1;
@@ -57,7 +74,7 @@ int hookrun_launch(struct run *r, struct hook_child *c, size_t most, struct err 
 	}
 	c->out = theirs;
 	c->kept = theirs_kept;
-	TRY(spawn(child, c, &r->p, e));
+	TRY(begin_process(r, c, e));
 	r->out = take_fd(&out);
 	r->kept = take_fd(&kept);
 	return 0;
@@ -154,6 +171,7 @@ static struct run *running(struct hookruns *h, uint32_t hook, bool test)
 void hookrun_not_started(struct hookruns *h, struct hookrun_result *r,
 			 const struct err *why)
 {
+	r->unstarted = true;
 	snprintf(r->text, sizeof(r->text), "not started: %.*s",
 		 (int)sizeof(r->text) - 16, why->text);
 	hookrun_add_result(h, r);

@@ -96,6 +96,8 @@ static void put_result(struct super *s, const struct hookrun_result *r)
 	msg_put_str(m, r->text);
 	if (r->is_program)
 		msg_put_str(m, r->said);
+	else
+		msg_put_u64(m, r->unstarted);
 }
 
 static void tell_result(struct super *s, const struct hookrun_result *r)

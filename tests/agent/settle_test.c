@@ -104,6 +104,19 @@ static void a_test_that_fails_takes_back_what_it_passed_before(void **state)
 	}
 }
 
+static void a_test_that_did_not_come_to_run_takes_nothing_back(void **state)
+{
+	struct stage s;
+
+	(void)state;
+	set_stage(&s);
+	s.hook.unstarted = true;
+	settle_refused(&s.batch, &s.hook);
+	assert_false(s.job.undo);
+	assert_int_equal(s.job.err.code, ERR_HOOK);
+	assert_non_null(strstr(s.job.err.text, "could not be started"));
+}
+
 static void a_hook_that_is_not_owed_takes_nothing_back(void **state)
 {
 	struct stage s;
@@ -204,6 +217,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_test_that_fails_takes_back_what_it_passed_before),
+		cmocka_unit_test(a_test_that_did_not_come_to_run_takes_nothing_back),
 		cmocka_unit_test(a_hook_that_is_not_owed_takes_nothing_back),
 		cmocka_unit_test(an_endpoint_is_compared_with_itself),
 		cmocka_unit_test(going_down_counts_whatever_else_went_wrong),

@@ -359,6 +359,7 @@ void life_steps_hook(struct life *l, struct msg *in)
 	msg_put_u64(&m, 0);
 	msg_put_i64(&m, 10);
 	msg_put_str(&m, ok ? "" : "exit status 1");
+	msg_put_u64(&m, 0);
 	life_answer(l->super, &m);
 }
 

@@ -282,6 +282,7 @@ void peers_supervise(const struct peers *p, const struct msg *in, struct msg *ou
 		put_numbers(out, 1, 0);
 		msg_put_i64(out, 5);
 		msg_put_str(out, "");
+		msg_put_u64(out, 0);
 		break;
 	case SUP_PROGRAM:
 		put_numbers(out, 1, 0);

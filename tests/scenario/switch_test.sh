@@ -142,6 +142,29 @@ test_a_held_generation_for_other_names_is_not_installed() {
 	is null "$(status_of www held)"
 }
 
+# It has said nothing against the new set.
+test_a_test_that_cannot_be_started_is_no_verdict() {
+	service web
+	cp web kept
+	www
+	expect 0 everleaf renew
+	cat >web <<-H
+	#!/bin/sh
+	rm $dir/web
+	H
+	expect 1 everleaf renew --force www
+	says err "hook web: its test could not be started"
+	cp kept web
+	is_live_of www 2 2
+	is null "$(status_of www held)"
+	is '["web"]' "$(status_of www hooks_pending)"
+	is 0 "$(events www rolled-back)"
+	: >web.ran
+	expect 0 everleaf renew www
+	is_live_of www 2 2
+	is 1 "$(ran web "run installed")"
+}
+
 test_files_go_back_with_their_generation() {
 	service web
 	mkdir tls
