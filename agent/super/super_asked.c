@@ -172,6 +172,7 @@ int super_asked(void *role, struct msg *m, struct err *e)
 		return e->code;
 	}
 	s->wishes |= WISH_ASKED;
+	super_watch_now(s); /* who has just edited it asks for what stands there */
 	msg_begin(m, SUP_ASKED, id);
 	return 0;
 }

@@ -162,11 +162,22 @@ int64_t super_watch_ms(const struct super *s)
 	return s->watch.edited_ms == 0 ? INT64_MAX : s->watch.edited_ms + SUPER_EDIT_MS;
 }
 
-void super_watch_check(struct super *s)
+static void take_up(struct super *s)
 {
-	if (clock_awake_ms() < super_watch_ms(s))
-		return;
 	s->watch.edited_ms = 0;
 	log_info("%s: changed", s->path);
 	s->wishes |= WISH_RELOAD;
+}
+
+void super_watch_check(struct super *s)
+{
+	if (clock_awake_ms() >= super_watch_ms(s))
+		take_up(s);
+}
+
+void super_watch_now(struct super *s)
+{
+	super_watch_heed(s);
+	if (s->watch.edited_ms != 0)
+		take_up(s);
 }

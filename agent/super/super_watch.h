@@ -6,7 +6,8 @@
  * file in the place of the old one (base/watch.h). Where a folder is not there yet, or not
  * any more, the one above is.
  *
- * SUPER_EDIT_MS after the last change it is as if a SIGHUP had come. What is not valid is
+ * SUPER_EDIT_MS after the last change, or before what somebody asks for is done, it is as
+ * if a SIGHUP had come. What is not valid is
  * refused by that, said once, and the next change is another try. What lies beside it and
  * is not read (a draft of an editor) counts for nothing.
  */
@@ -55,4 +56,6 @@ void super_watch_found(struct super *s, const char *pattern, const char *path);
 /* Take what has come; wish for what a SIGHUP wishes for, if it is time. */
 void super_watch_heed(struct super *s);
 void super_watch_check(struct super *s);
+/* The same at once, for somebody asks. */
+void super_watch_now(struct super *s);
 int64_t super_watch_ms(const struct super *s); /* when it is; INT64_MAX: never */

@@ -34,6 +34,27 @@ test_a_configuration_that_is_edited_is_taken_up_and_one_that_is_not_valid_refuse
 	expect 4 everleaf status second
 }
 
+# Nobody has to wait ten seconds for what has just been written.
+test_what_is_asked_right_after_an_edit_is_done_by_it() {
+	mkdir conf.d
+	{ echo 'include = "conf.d/*.conf";'; one first; } | config
+	start_agent
+	until_true 60 has_live first 1
+	until_true 60 agent_runs
+	one second | edited conf.d/second.conf
+	expect 0 everleaf renew --force second
+	says out "second: issued"
+	has_live second 1
+	is 1 "$(said_times "taken up")"
+	expect 0 everleaf status second
+	one third | edited conf.d/second.conf
+	expect 0 everleaf plan
+	says out third
+	expect 4 everleaf renew second
+	until_true 60 has_live third 1
+	stop_agent
+}
+
 test_a_folder_of_the_configuration_that_comes_or_is_replaced_is_taken_up() {
 	{ echo 'include = "conf.d/*.conf";'; one first; } | config
 	start_agent
