@@ -131,13 +131,19 @@ static int compare(struct agent *a, uint32_t i, uint64_t stamp,
 	return a->drift[i].is_new || whole ? remember(a, i, stamp, !whole, e) : 0;
 }
 
+static void ask(struct msg *m, uint32_t i, uint64_t number)
+{
+	msg_begin(m, KEEPER_AUDIT, 0);
+	msg_put_u64(m, i);
+	msg_put_u64(m, number);
+}
+
 int audit_ask(struct agent *a, uint32_t i, uint64_t stamp, const struct audited *before,
 	      struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
 
-	msg_begin(&m, KEEPER_AUDIT, 0);
-	msg_put_u64(&m, i);
+	ask(&m, i, 0);
 	if (link_ask(ROLE_FD_PEER, &m, e) == 0)
 		return compare(a, i, stamp, before, &m, e);
 	if (m.type != MSG_FAILED)
@@ -147,6 +153,16 @@ int audit_ask(struct agent *a, uint32_t i, uint64_t stamp, const struct audited 
 	a->drift[i].unseen = true;
 	a->n_failed += a->wanted[i];
 	return 0;
+}
+
+int audit_generation(uint32_t i, uint64_t number, struct err *damage, struct err *e)
+{
+	AUTO_MSG struct msg m = MSG_NONE;
+
+	ask(&m, i, number);
+	TRY(link_ask(ROLE_FD_PEER, &m, e));
+	err_set(damage, ERR_TRUST, "%s", msg_get_str(&m));
+	return m.broken ? err_set(e, ERR_PROTO, "its damage is not told") : 0;
 }
 
 int audit_take(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,

@@ -57,6 +57,10 @@ bool audited_stands(const struct audited *before, uint64_t stamp);
 int audit_ask(struct agent *a, uint32_t i, uint64_t stamp, const struct audited *before,
 	      struct err *e);
 
+/* ... at generation `number`, which need not be live: why that is not whole; text "": it
+ * is. */
+int audit_generation(uint32_t i, uint64_t number, struct err *damage, struct err *e);
+
 /* With its answer in `m`, while the loop runs; `stamp` was from before it was asked. */
 int audit_take(struct agent *a, uint32_t i, uint64_t stamp, struct msg *m,
 	       struct err *e);

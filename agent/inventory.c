@@ -189,20 +189,18 @@ static int look_at_live(const struct agent *a, uint32_t i, struct memory *m,
 	bool ours = true;
 
 	*flags = 0;
-	damage->text[0] = '\0';
 	if (a->root >= 0)
 		ours = generation_current(a->root, name, &number, damage) == 0 ||
 		       damage->sysno == ENOENT; /* there is no folder of links */
 	if (number == 0)
 		forget_live(m);
-	if (ours && number == 0) {
+	if (ours && number != 0)
+		*flags = CERT_PRESENT;
+	if (ours && (number == 0 || look_at_leaf(a, i, number, m, damage) == 0)) {
 		damage->text[0] = '\0';
 		return 0;
 	}
-	*flags = CERT_PRESENT;
-	if (ours && look_at_leaf(a, i, number, m, damage) == 0)
-		return 0;
-	*flags |= CERT_UNREADABLE;
+	*flags = CERT_PRESENT | CERT_UNREADABLE;
 	*e = *damage;
 	return err_is_short(e) || (!ours && e->code != ERR_CONFIG) ? e->code : 0;
 }

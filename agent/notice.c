@@ -234,6 +234,7 @@ static void audit(struct agent *a, uint32_t i, link_done *done)
 	}
 	msg_begin(&m, KEEPER_AUDIT, 0);
 	msg_put_u64(&m, i);
+	msg_put_u64(&m, 0);
 	link_call(&a->keeper, &m, done, i);
 }
 

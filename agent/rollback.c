@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/audit.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
 #include "agent/role/log.h"
@@ -43,17 +44,29 @@ static bool is_revoked(const struct agent *a, uint32_t cert, uint64_t number)
 	return f.is_revoked;
 }
 
-static bool usable(const struct agent *a, uint32_t cert, uint64_t number)
+/* What speaks against going back to generation `number`, in `why` (text "": nothing). What
+ * was begun is finished, revoked or not. */
+static int judge(const struct agent *a, uint32_t cert, uint64_t number, bool begun,
+		 struct err *why, struct err *e)
 {
+	const int64_t now = clock_now();
 	struct x509_facts facts;
-	struct err e;
 
-	/* One that came by a clock that was ahead is of no use before it begins. */
-	if (inventory_facts(a, cert, number, NULL, &facts, &e) == 0)
-		return facts.not_before <= clock_now() && facts.not_after > clock_now();
-	log_warn("%s: generation %llu: %s", agent_cert_name(a, cert),
-		 (unsigned long long)number, e.text);
-	return false;
+	if (inventory_facts(a, cert, number, NULL, &facts, e) < 0) {
+		err_set(why, ERR_TRUST, "cannot be read: %s", e->text);
+		return err_is_short(e) ? e->code : 0;
+	}
+	TRY(audit_generation(cert, number, why, e));
+	if (facts.not_after <= now)
+		err_set(why, ERR_TRUST, "has expired");
+	else if (facts.not_before > now) /* it came by a clock that was ahead */
+		err_set(why, ERR_TRUST, "has not begun");
+	else if (!begun && is_revoked(a, cert, number))
+		err_set(why, ERR_TRUST, "is revoked; see `everleaf history %s`",
+			agent_cert_name(a, cert));
+	else if (why->text[0] != '\0')
+		err_wrap(why, "is damaged");
+	return 0;
 }
 
 /* A roll-back that was cut short leads to where it was to lead, wherever it has come to:
@@ -73,16 +86,30 @@ static int begun_before(const struct agent *a, uint32_t cert, uint64_t *number,
 	return 0;
 }
 
-/* The newest usable one below what is live. 0: none. */
-static uint64_t newest_before(const struct agent *a, uint32_t cert,
-			      const uint64_t *numbers, size_t n)
+/* The newest below what is live that may be gone back to, of all if nothing is. 0: there is
+ * none. */
+static int newest_before(const struct agent *a, uint32_t cert, const uint64_t *numbers,
+			 size_t n, uint64_t *number, struct err *e)
 {
-	for (size_t i = n; i > 0; i--)
-		if (numbers[i - 1] < a->certs[cert].generation &&
-		    usable(a, cert, numbers[i - 1]) &&
-		    !is_revoked(a, cert, numbers[i - 1]))
-			return numbers[i - 1];
-	return 0;
+	const uint64_t live = a->certs[cert].generation;
+	struct err why;
+
+	for (size_t i = n; i > 0; i--) {
+		if (live != 0 && numbers[i - 1] >= live)
+			continue;
+		TRY(judge(a, cert, numbers[i - 1], false, &why, e));
+		if (why.text[0] == '\0') {
+			*number = numbers[i - 1];
+			return 0;
+		}
+		log_warn("%s: generation %llu is passed over: it %s",
+			 agent_cert_name(a, cert), (unsigned long long)numbers[i - 1],
+			 why.text);
+	}
+	return err_set(e, ERR_CONFIG,
+		       "%s: no earlier generation is kept that is whole, has not "
+		       "expired and is not revoked",
+		       agent_cert_name(a, cert));
 }
 
 static bool is_among(const uint64_t *numbers, size_t n, uint64_t number)
@@ -97,6 +124,7 @@ static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
 		 size_t n, uint64_t number, uint64_t begun, struct err *e)
 {
 	const char *name = agent_cert_name(a, cert);
+	struct err why;
 
 	if (!is_among(numbers, n, number))
 		return err_set(e, ERR_CONFIG,
@@ -107,17 +135,10 @@ static int check(const struct agent *a, uint32_t cert, const uint64_t *numbers,
 	    (a->request->flags & REQUEST_AGAIN) == 0)
 		return err_set(e, ERR_CONFIG, "%s: generation %llu is live already",
 			       name, (unsigned long long)number);
-	if (!usable(a, cert, number))
-		return err_set(
-		    e, ERR_CONFIG,
-		    "%s: generation %llu has expired, has not begun or cannot "
-		    "be read",
-		    name, (unsigned long long)number);
-	if (number != begun && is_revoked(a, cert, number))
-		return err_set(e, ERR_CONFIG,
-			       "%s: generation %llu is revoked; see `everleaf history "
-			       "%s`",
-			       name, (unsigned long long)number, name);
+	TRY(judge(a, cert, number, number == begun, &why, e));
+	if (why.text[0] != '\0')
+		return err_set(e, ERR_CONFIG, "%s: generation %llu %s", name,
+			       (unsigned long long)number, why.text);
 	return 0;
 }
 
@@ -143,12 +164,7 @@ int rollback_choose(struct agent *a, uint32_t *cert, uint64_t *generation,
 		    "`everleaf history %s`",
 		    agent_cert_name(a, i), agent_cert_name(a, i));
 	if (number == 0)
-		number = newest_before(a, i, numbers, n);
-	if (number == 0)
-		return err_set(e, ERR_CONFIG,
-			       "%s: no earlier generation is kept that has not expired "
-			       "and is not revoked",
-			       agent_cert_name(a, i));
+		TRY(newest_before(a, i, numbers, n, &number, e));
 	TRY(check(a, i, numbers, n, number, begun, e));
 	*cert = i;
 	*generation = number;

@@ -168,25 +168,37 @@ static void put_audit(struct keeper *k, const struct spec_cert *c,
 		msg_put_u64(m, differs[i]);
 }
 
-/* What is live (*number; 0: nothing is), and what of it is not whole in `damage` ("":
- * nothing). ERR_SYS: it could not be looked at. */
+/* Generation *number (0: what is live, which is then *number; 0: nothing is), and what of it
+ * is not whole in `damage` ("": nothing). ERR_SYS: it could not be looked at. */
 static int look_whole(const struct keeper *k, const struct spec_cert *c,
 		      uint64_t *number, struct set *set, struct err *damage,
 		      struct err *e)
 {
 	const char *name = keeper_text(k, c->name);
+	int rc = 0;
 
-	damage->text[0] = '\0';
-	*number = 0;
-	if (generation_current(k->root, name, number, damage) < 0) {
+	if (*number == 0)
+		rc = generation_current(k->root, name, number, damage);
+	if (rc < 0 && damage->code != ERR_CONFIG) {
 		*e = *damage;
-		return e->code == ERR_CONFIG ? 0 : e->code;
+		return e->code;
 	}
-	if (*number == 0 || load_whole(k, c, *number, set, damage) == 0 ||
-	    !err_is_short(damage))
-		return 0;
+	if (rc == 0 && *number != 0)
+		rc = load_whole(k, c, *number, set, damage);
+	if (rc == 0)
+		damage->text[0] = '\0';
 	*e = *damage;
-	return e->code;
+	return rc < 0 && err_is_short(damage) ? e->code : 0;
+}
+
+/* Of one that is not live there is nothing more to say, nor of one that is not whole. */
+static void put_damage(struct msg *m, const char *damage)
+{
+	msg_put_str(m, damage);
+	msg_put_u64(m, 0);
+	msg_put_u64(m, 0);
+	msg_put_i64(m, 0);
+	msg_put_u64(m, 0);
 }
 
 int keeper_audit(void *role, struct msg *m, struct err *e)
@@ -195,21 +207,18 @@ int keeper_audit(void *role, struct msg *m, struct err *e)
 	AUTO_SET struct set set = { .key = { 0 } };
 	AUTO_FREE unsigned *differs = NULL;
 	const struct spec_cert *c;
-	uint64_t number = 0;
+	uint64_t asked, number;
 	uint32_t id = m->id;
 	struct err damage;
 	bool ends;
 
 	TRY(keeper_cert(k, msg_get_u64(m), &c, e));
+	asked = number = msg_get_u64(m);
 	TRY(msg_end(m, e));
 	TRY(look_whole(k, c, &number, &set, &damage, e));
-	if (set.name == NULL) {
+	if (asked != 0 || set.name == NULL) {
 		msg_begin(m, KEEPER_AUDIT, id);
-		msg_put_str(m, damage.text);
-		msg_put_u64(m, 0);
-		msg_put_u64(m, 0);
-		msg_put_i64(m, 0);
-		msg_put_u64(m, 0);
+		put_damage(m, damage.text);
 		return 0;
 	}
 	TRY(keeper_roots_of(k, c, &set, e));

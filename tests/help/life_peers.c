@@ -198,7 +198,8 @@ static void keep(struct life *l, struct msg *in, struct msg *out)
 		msg_put_bytes(out, l->spki.data, l->spki.len);
 	if (type == KEEPER_AUDIT) {
 		c = cert_of(l, in);
-		msg_put_str(out, c->broken ? "it is broken" : "");
+		msg_put_str(out,
+			    c->broken && msg_get_u64(in) == 0 ? "it is broken" : "");
 		msg_put_u64(out, c->edited ? TARGET_CONTENT : 0);
 		msg_put_u64(out, 0);
 		msg_put_i64(out, 0);

@@ -127,7 +127,7 @@ static inline void put_asked(struct stage *s, struct asked *q, struct msg *m)
 		put_numbers(m, (const uint64_t[]){ 0, CERTS }, 2);
 		break;
 	case KEEPER_AUDIT:
-		put_numbers(m, &c, 1);
+		put_numbers(m, (const uint64_t[]){ c, mutant_draw(&s->u, 2) * g }, 2);
 		break;
 	case KEEPER_KEY:
 	case KEEPER_PRUNE:

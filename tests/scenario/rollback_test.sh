@@ -120,6 +120,34 @@ test_an_expired_generation_is_not_made_live() {
 	is_live_of www 2 2
 }
 
+test_a_damaged_generation_is_passed_over_and_said() {
+	www 'keep = 5;'
+	generations 5
+	: >state/archive/www/0000000004/chain.pem
+	echo garbage >state/archive/www/0000000004/cert.pem
+	cp state/archive/www/0000000005/privkey.pem state/archive/www/0000000003/privkey.pem
+	expect 2 everleaf rollback www 3
+	says err "www: generation 3 is damaged: generation 3 of www: privkey.pem is not the key of cert.pem"
+	is_live_of www 5 5
+	expect 0 everleaf rollback www
+	says err "www: generation 4 is passed over: it cannot be read: "
+	says err "www: generation 3 is passed over: it is damaged: "
+	is_live_of www 2 5
+	rm state/archive/www/0000000001/fullchain.pem
+	expect 2 everleaf rollback www
+	says err "no earlier generation is kept that is whole"
+	is_live_of www 2 5
+}
+
+# ... where nothing is live: the newest of all.
+test_what_is_not_live_any_more_is_gone_back_to() {
+	www
+	generations 2
+	rm state/live/www
+	expect 0 everleaf rollback www
+	is_live_of www 2 2
+}
+
 test_a_revoked_generation_is_not_gone_back_to() {
 	www
 	generations 2
