@@ -12,6 +12,7 @@
 #include "agent/command/complete.h"
 #include "agent/command/confirm.h"
 #include "agent/role/log.h"
+#include "agent/role/output.h"
 #include "agent/role/roles.h"
 #include "agent/role/version.h"
 #include "agent/super/follow.h"
@@ -186,6 +187,7 @@ static int run(int argc, char **argv)
 int main(int argc, char **argv)
 {
 	close_gaps();
+	output_begin();
 	signal(SIGPIPE, SIG_IGN); /* who reads no more ends nothing that was begun */
 	return role_printed(run(argc, argv), true);
 }

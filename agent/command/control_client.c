@@ -12,6 +12,7 @@
 #include "agent/role/control.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/role/output.h"
 #include "agent/role/roles.h"
 #include "agent/role/spec.h"
 #include "agent/role/version.h"
@@ -29,7 +30,7 @@ struct stream {
 	int from; /* owned */
 	int to;
 	off_t at;
-	int lost; /* why some of it is; 0: none is */
+	int lost; /* why the rest is; 0: nothing is, EPIPE: nobody listens */
 };
 
 struct asking {
@@ -46,14 +47,11 @@ static void copy(struct stream *s)
 	char buf[8192];
 	ssize_t n;
 
-	while (s->from >= 0 && (n = pread(s->from, buf, sizeof(buf), s->at)) > 0) {
-		ssize_t written = write(s->to, buf, (size_t)n);
-
-		if (written <= 0) { /* who does not listen is told the exit status */
-			s->lost = errno != EPIPE ? errno : 0;
-			break;
-		}
-		s->at += written;
+	while (s->from >= 0 && s->lost == 0 &&
+	       (n = pread(s->from, buf, sizeof(buf), s->at)) > 0) {
+		if (!output_write(s->to, buf, (size_t)n))
+			s->lost = errno;
+		s->at += n;
 	}
 }
 
@@ -124,7 +122,8 @@ static int put_question(struct asking *a, const struct sockaddr_un *sa,
 	request_put(&m, r);
 	TRY(msg_send(sock, &m, e));
 	TRY(follow(a, e));
-	if (a->streams[0].lost != 0)
+	/* Who does not listen is told the exit status. */
+	if (a->streams[0].lost != 0 && a->streams[0].lost != EPIPE)
 		a->status =
 		    role_unprinted(a->status, request_prints(r), a->streams[0].lost);
 	return 0;

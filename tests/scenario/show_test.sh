@@ -382,6 +382,45 @@ test_what_cannot_be_printed_is_a_failure() {
 	is "" "$(cat err)"
 }
 
+# Its standard output is a pipe that is full, and read only after a while, or never.
+into_a_full_pipe() { # blocks|waits SIGNAL|read COMMAND...: $status, its output in out
+	status=0
+	timeout 60 python3 - "$@" >out 2>err <<-'P' || status=$?
+	import fcntl, os, signal, subprocess, sys, time
+	there, here = os.pipe()
+	fcntl.fcntl(here, fcntl.F_SETPIPE_SZ, 4096)
+	os.write(here, b"." * 4096)
+	os.set_blocking(here, sys.argv[1] == "blocks")
+	command = subprocess.Popen(sys.argv[3:], stdout=here, stdin=subprocess.DEVNULL)
+	os.close(here)
+	time.sleep(1.5)
+	if sys.argv[2] != "read":
+	    began = time.monotonic()
+	    command.send_signal(signal.Signals[sys.argv[2]])
+	    command.wait()
+	    print(time.monotonic() - began < 4)
+	else:
+	    with open(there, "rb") as words:
+	        sys.stdout.buffer.write(words.read()[4096:])
+	sys.exit(abs(command.wait()))
+	P
+}
+
+# As a program leaves it that waits for many things at once: nothing is lost, it is waited for.
+test_an_output_that_cannot_take_more_yet_is_waited_for() {
+	local command
+	www
+	expect 0 everleaf renew
+	for command in status "status --json" plan "history --json" check crl version help; do
+		into_a_full_pipe waits read "$BUILD/everleaf" -c everleaf.conf $command
+		is "0 " "$status $(cat err)"
+		is "$(everleaf $command | wc -l)" "$(wc -l <out)"
+	done
+	into_a_full_pipe waits read "$BUILD/everleaf" -c everleaf.conf inspect state/live/www/cert.pem
+	is "0 " "$status $(cat err)"
+	says out www.example.org
+}
+
 test_nothing_is_coloured_away_from_a_terminal() {
 	www
 	expect 0 everleaf renew
