@@ -110,13 +110,19 @@ int super_daemon_store(struct super *s, int sigfd, struct err *e)
 
 /* -- granting -- */
 
-/* The agent finishes what must not be cut. */
+/* The agent finishes what must not be cut. One that only shows has nothing of that, and may
+ * wait for somebody who does not read what it says. */
 static void stop(struct super *s)
 {
 	struct super_proc *agent = super_role(s, ROLE_AGENT);
 	struct err e;
 
 	s->stopping = true;
+	if (agent != NULL && !request_writes(s->request)) {
+		s->stop_ms = clock_awake_ms();
+		kill(agent->process.pid, SIGIO); /* of which super_reap() says nothing */
+		return;
+	}
 	s->stop_ms = clock_awake_ms() + SUPER_ASK_MS;
 	super_alive(s, SUPER_STOP_MS);
 	msg_begin(&s->msg, ROLE_STOP, 0);

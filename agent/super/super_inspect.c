@@ -112,6 +112,7 @@ static int hand_over(struct super *s, struct bag *bag, int sock, struct err *e)
 static int await(struct super_proc *p, int sigfd)
 {
 	const int64_t until_ms = clock_awake_ms() + INSPECT_MS;
+	bool interrupted = false;
 	int status = -1;
 
 	while (status < 0) {
@@ -128,13 +129,14 @@ static int await(struct super_proc *p, int sigfd)
 		if (left > 0 && fds[1].revents != 0 &&
 		    read(sigfd, &info, sizeof(info)) != (ssize_t)sizeof(info))
 			continue;
-		if (left <= 0 || (fds[1].revents != 0 && info.ssi_signo != SIGCHLD)) {
-			kill(p->process.pid, SIGKILL);
+		interrupted = fds[1].revents != 0 && info.ssi_signo != SIGCHLD;
+		if (left <= 0 || interrupted) {
+			kill(p->process.pid, interrupted ? SIGIO : SIGKILL);
 			poll(fds, 1, -1);
 		}
 		status = super_reap(p);
 	}
-	return status;
+	return interrupted ? EXIT_FAILURE : status;
 }
 
 static int serve(struct super *s, struct bag *bag, int sock, int sigfd, struct err *e)

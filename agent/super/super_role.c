@@ -224,7 +224,7 @@ int super_reap(struct super_proc *p)
 		return -1;
 	status = info.si_status;
 	if (info.si_code != CLD_EXITED && status == SIGIO)
-		status = 0; /* a worker that was let go */
+		status = 0; /* a worker that was let go, or who only shows */
 	else if (info.si_code != CLD_EXITED) {
 		log_error("the %s was killed by signal %d%s", role_name(p->role),
 			  status,

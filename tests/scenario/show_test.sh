@@ -421,6 +421,20 @@ test_an_output_that_cannot_take_more_yet_is_waited_for() {
 	says out www.example.org
 }
 
+# A pager that shows the first page. What only shows has nothing to bring to an end.
+test_what_only_shows_ends_at_once_though_nobody_reads_it() {
+	local command signal
+	www
+	expect 0 everleaf renew
+	for signal in TERM INT; do
+		for command in status "history --json" "renew --dry-run --force www" "inspect state/live/www/cert.pem"; do
+			into_a_full_pipe blocks SIG$signal "$BUILD/everleaf" -c everleaf.conf $command
+			is "1 True" "$status $(cat out)"
+			has_no "killed" <err
+		done
+	done
+}
+
 test_nothing_is_coloured_away_from_a_terminal() {
 	www
 	expect 0 everleaf renew
