@@ -120,7 +120,7 @@ static void stop(struct super *s)
 	s->stopping = true;
 	if (agent != NULL && !request_writes(s->request)) {
 		s->stop_ms = clock_awake_ms();
-		kill(agent->process.pid, SIGIO); /* of which super_reap() says nothing */
+		kill(agent->process.pid, SIGIO); /* super_reap() is silent of it */
 		return;
 	}
 	s->stop_ms = clock_awake_ms() + SUPER_ASK_MS;
