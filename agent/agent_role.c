@@ -378,8 +378,14 @@ int agent_exit_status(const struct agent *a, const struct err *e)
 /* What is damaged is set aside now, and all begins again without it. */
 static int say_damage(const struct agent *a)
 {
-	log_warn("%s", state_news(a->state));
-	return request_writes(a->request) ? EXIT_AGAIN : EXIT_FAILURE;
+	struct err e;
+
+	if (request_writes(a->request)) {
+		log_warn("%s", state_news(a->state));
+		return EXIT_AGAIN;
+	}
+	err_set(&e, ERR_SYS, "%s", state_news(a->state));
+	return role_fail(a->request, &e, EXIT_FAILURE);
 }
 
 int agent_role(void)
@@ -392,7 +398,7 @@ int agent_role(void)
 		rc = say_damage(&a);
 	else if (rc < 0) {
 		rc = agent_exit_status(&a, &e);
-		role_fail(rc == EXIT_AGAIN ? NULL : a.request, &e);
+		rc = role_fail(rc == EXIT_AGAIN ? NULL : a.request, &e, rc);
 	}
 	rc = role_printed(rc, a.request != NULL && request_prints(a.request));
 	crlwatch_free(&a);

@@ -111,10 +111,8 @@ static int print_for(struct agent *a, const struct request *r)
 	underway_show(a, &u);
 	status = print(a, &e);
 	underway_hide(a, &u);
-	if (status < 0) {
-		role_fail(r, &e);
-		status = agent_exit_status(a, &e);
-	}
+	if (status < 0)
+		status = role_fail(r, &e, agent_exit_status(a, &e));
 	fflush(stdout);
 	role_log(ROLE_AGENT, own.request, a->spec);
 	free(a->wanted);

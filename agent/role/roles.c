@@ -47,21 +47,37 @@ void role_log(enum role role, const struct request *r, const struct spec *s)
 	log_setup(form, level, role_name(role));
 }
 
-void role_fail(const struct request *r, const struct err *e)
+/* A plug-in without a line on stdout is shown as one that is broken. */
+static int fail_check(const struct request *r, const struct err *e, int status)
+{
+	if (r->command != COMMAND_STATUS || (r->flags & REQUEST_CHECK) == 0)
+		return status;
+	if (status == EXIT_FAILURE)
+		status = EXIT_UNKNOWN;
+	if ((r->flags & REQUEST_JSON) == 0)
+		printf("%s - %s\n", status == EXIT_USAGE ? "CRITICAL" : "UNKNOWN",
+		       e->text);
+	return status;
+}
+
+int role_fail(const struct request *r, const struct err *e, int status)
 {
 	AUTO_BUF struct buf out = { 0 };
 	struct json j;
 
 	log_error("%s", e->text);
-	if (r == NULL || (r->flags & REQUEST_JSON) == 0)
-		return;
-	json_begin(&j, &out);
-	json_open(&j, NULL, '{');
-	json_int(&j, "version", 1);
-	json_str(&j, "error", e->text);
-	json_close(&j);
-	json_end(&j);
-	puts(out.data);
+	if (r == NULL)
+		return status;
+	if ((r->flags & REQUEST_JSON) != 0) {
+		json_begin(&j, &out);
+		json_open(&j, NULL, '{');
+		json_int(&j, "version", 1);
+		json_str(&j, "error", e->text);
+		json_close(&j);
+		json_end(&j);
+		puts(out.data);
+	}
+	return fail_check(r, e, status);
 }
 
 int role_printed(int status, bool was_asked_for)

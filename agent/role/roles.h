@@ -57,6 +57,7 @@ enum role {
 
 #define EXIT_USAGE   2 /* usage or configuration */
 #define EXIT_LOCKED  3
+#define EXIT_UNKNOWN 3 /* of status --check: 0 to 2 are what monitoring is told */
 #define EXIT_NO_NAME 4
 #define EXIT_SANDBOX 70 /* a role could not begin */
 #define EXIT_OTHER   71 /* ... for its supervisor is of another version */
@@ -93,8 +94,10 @@ const char *role_name(enum role role); /* ROLES: "supervisor" */
 void role_log(enum role role, const struct request *r, const struct spec *s);
 
 /* Say why nothing is done of what `r` asks for; with --json as a document, too:
- *     {"version":1,"error":"www: no certificate has that name"} */
-void role_fail(const struct request *r, const struct err *e);
+ *     {"version":1,"error":"www: no certificate has that name"}
+ * and with status --check as the line that monitoring reads. Returns the exit status, which
+ * is `status` but where that would be a verdict. */
+int role_fail(const struct request *r, const struct err *e, int status);
 
 /* The end of a process that has ended with `status`: what it has printed is written, or
  * that is said, and is a failure where it was asked for. Who reads no more has had enough. */

@@ -477,10 +477,8 @@ int supervise(const struct request *request, const char *path)
 	umask(022); /* what we make is for roles of other users, too */
 	super_places(&s);
 	status = run(&s, &e);
-	if (status < 0) {
-		role_fail(request, &e);
-		status = exit_status(&e);
-	}
+	if (status < 0)
+		status = role_fail(request, &e, exit_status(&e));
 	finish(&s);
 	return status;
 }

@@ -256,6 +256,7 @@ static void a_mistake_in_the_configuration_is_exit_2_with_its_line(void **state)
 	scratch_put(t->scratch, "everleaf.conf", "\ncertificates = 7;\n");
 	expect(t, WORDS("renew"), 2, "everleaf.conf:2: ");
 	expect(t, WORDS("check"), 2, "everleaf.conf:2: ");
+	expect(t, WORDS("status", "--check"), 2, "CRITICAL - ");
 }
 
 static void a_state_folder_that_cannot_be_made_is_named(void **state)
@@ -318,7 +319,7 @@ static void a_name_that_is_not_there_is_exit_4(void **state)
 	expect(t, WORDS("renew", "www", "nobody"), 4, "nobody");
 	expect(t, WORDS("renew", "--dry-run", "nobody"), 4, "nobody");
 	expect(t, WORDS("status", "nobody"), 4, "nobody");
-	expect(t, WORDS("status", "--check", "nobody"), 4, "nobody");
+	expect(t, WORDS("status", "--check", "nobody"), 4, "UNKNOWN - nobody: ");
 	expect(t, WORDS("history", "nobody"), 4, "nobody");
 	expect(t, WORDS("rollback", "nobody"), 4, "nobody");
 	expect(t, WORDS("forget", "nobody"), 4, "nobody");
@@ -350,6 +351,7 @@ static void to_another_user_what_cannot_be_read_is_said(void **state)
 	assert_int_equal(chown(((struct scratch *)t->scratch)->path, 0, 0), 0);
 	chmod(((struct scratch *)t->scratch)->path, 0777);
 	expect(&other, WORDS("status"), 1, "Permission denied");
+	expect(&other, WORDS("status", "--check"), 3, "UNKNOWN - ");
 	expect(&other, WORDS("plan"), 1, "Permission denied");
 	expect(&other, WORDS("history"), 1, "Permission denied");
 	expect(&other, WORDS("renew", "--force", "www"), 1, "Permission denied");

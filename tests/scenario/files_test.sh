@@ -517,7 +517,7 @@ test_what_stands_in_the_place_of_a_file_is_warned_of() {
 	rmdir tls/folder
 	expect 0 everleaf check
 	[ ! -s err ]
-	expect 0 everleaf renew
+	expect 0 everleaf renew www
 }
 
 test_what_a_user_cannot_run_and_a_role_cannot_read_is_warned_of() {
