@@ -12,6 +12,7 @@
 #include "base/mem.h"
 #include "base/text.h"
 
+#define SPAN   "SPAN"
 #define LONG_S (36500 * INT64_C(86400)) /* nobody waits longer */
 
 static bool take_wait(struct request *r, const char *value)
@@ -84,7 +85,7 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_DRY_RUN] = { "--dry-run", NULL,
 			     "say what would be done, change nothing", REQUEST_DRY_RUN,
 			     NULL, NULL },
-	[OPTION_WAIT] = { "--wait", "SPAN", "how long to wait for a CA (5m)", 0,
+	[OPTION_WAIT] = { "--wait", SPAN, "how long to wait for a CA (5m)", 0,
 			  take_wait, NULL },
 	[OPTION_JSON] = { "--json", NULL, "print one JSON document", REQUEST_JSON, NULL,
 			  NULL },
@@ -93,10 +94,10 @@ static const struct command_option options[OPTIONS] = {
 	[OPTION_CHECK] = { "--check", NULL,
 			   "one line and an exit status for monitoring", REQUEST_CHECK,
 			   NULL, NULL },
-	[OPTION_WARN] = { "--warn", "SPAN", "with --check: warn when less is left", 0,
+	[OPTION_WARN] = { "--warn", SPAN, "with --check: warn when less is left", 0,
 			  take_warn, NULL },
-	[OPTION_CRIT] = { "--crit", "SPAN", "with --check: critical when less is left",
-			  0, take_crit, NULL },
+	[OPTION_CRIT] = { "--crit", SPAN, "with --check: critical when less is left", 0,
+			  take_crit, NULL },
 	[OPTION_DAYS] = { "--days", "N", "only what happens in the next N days", 0,
 			  take_days, NULL },
 	[OPTION_REASON] = { "--reason", "REASON",
@@ -343,8 +344,9 @@ void command_help(FILE *to, const struct command_row *row)
 static void not_a_value(const struct command_row *row, const struct command_option *o,
 			const char *value)
 {
-	fprintf(stderr, "everleaf: %s: %s: found \"%s\", expected %s", row->word,
-		o->word, value, o->value);
+	fprintf(stderr, "everleaf: %s: %s: found \"%s\", expected %s%s", row->word,
+		o->word, value, o->value,
+		strcmp(o->value, SPAN) == 0 ? ", such as 14d, 12h or 5m" : "");
 	for (size_t i = 0; o->values != NULL && o->values[i] != NULL; i++)
 		fprintf(stderr, "%s%s", i == 0 ? " (" : ", ", o->values[i]);
 	fprintf(stderr, "%s; see everleaf help %s\n", o->values != NULL ? ")" : "",
@@ -406,6 +408,8 @@ static int check_request(const struct command_row *row, size_t n, struct request
 		wrong = "either --json or --log";
 	if ((r->warn_s >= 0 || r->crit_s >= 0) && (r->flags & REQUEST_CHECK) == 0)
 		wrong = "--warn and --crit need --check";
+	if (r->warn_s >= 0 && r->warn_s < r->crit_s)
+		wrong = "--warn is less than --crit, and would never warn";
 	if (wrong == NULL)
 		return 0;
 	fprintf(stderr, "everleaf: %s: %s\n", row->word, wrong);

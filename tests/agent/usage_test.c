@@ -42,7 +42,9 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 		{ { "renew", "-f" }, "unknown option -f" },
 		{ { "renew", "--wait" }, "--wait: found \"\", expected SPAN" },
 		{ { "renew", "--wait", "soon" },
-		  "--wait: found \"soon\", expected SPAN; see everleaf help" },
+		  "--wait: found \"soon\", expected SPAN, such as 14d, 12h or 5m; see "
+		  "everleaf "
+		  "help" },
 		{ { "renew", "--wait", "--force" }, "expected SPAN" },
 		{ { "renew", "--force" }, "needs the names of certificates, or --all" },
 		{ { "renew", "--all", "www" }, "either names or --all" },
@@ -59,6 +61,8 @@ static void wrong_usage_is_exit_2_and_a_line_that_helps(void **state)
 		{ { "plan", "--days", "99999" }, "expected N; see everleaf help plan" },
 		{ { "status", "--warn" }, "expected SPAN" },
 		{ { "status", "--warn", "20d" }, "need --check" },
+		{ { "status", "--check", "--warn=3d", "--crit=14d" },
+		  "--warn is less than --crit" },
 		{ { "status", "--force" }, "unknown option --force" },
 		{ { "check", "www" }, "too many arguments" },
 		{ { "agent", "www" }, "too many arguments" },
