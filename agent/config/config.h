@@ -25,7 +25,7 @@ struct err;
 struct idn;
 
 #define LIMIT_CONFIG_BYTES (64u << 20) /* one file; 100,000 certificates are ~20 MiB */
-#define LIMIT_CONFIG_FILES 10000
+#define LIMIT_CONFIG_FILES 100000      /* one for each certificate */
 
 #define CONFIG_WHY 256 /* bytes, of a reason */
 

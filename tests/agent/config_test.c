@@ -402,6 +402,31 @@ static void a_name_in_another_script_is_kept_in_a_labels(void **state)
 	fake_done(&f);
 }
 
+#define CUSTOMERS 20000
+
+/* As a provider has them, a file for each customer. */
+static void each_certificate_may_have_a_file_of_its_own(void **state)
+{
+	const char **included = xcalloc(2 * CUSTOMERS + 1, sizeof(*included));
+	struct fake f = { .included = included };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	for (size_t i = 0; i < CUSTOMERS; i++) {
+		included[2 * i] = xasprintf("conf.d/%05zu.conf", i);
+		included[2 * i + 1] =
+		    xasprintf("certificates = { names = \"c%zu.example\"; issuer = "
+			      "\"local\"; };",
+			      i);
+	}
+	fake_spec(&f, true, "include = \"conf.d/*.conf\";", &s);
+	assert_int_equal(s.n[SPEC_CERTS], CUSTOMERS);
+	for (size_t i = 0; i < 2 * CUSTOMERS; i++)
+		free((void *)(uintptr_t)included[i]);
+	free(included);
+	fake_done(&f);
+}
+
 static void included_files_bring_more_of_each_list(void **state)
 {
 	static const char *const included[] = {
@@ -568,6 +593,7 @@ int main(void)
 		cmocka_unit_test(a_hook_of_the_list_replaces_the_built_in_one),
 		cmocka_unit_test(a_name_in_another_script_is_kept_in_a_labels),
 		cmocka_unit_test(included_files_bring_more_of_each_list),
+		cmocka_unit_test(each_certificate_may_have_a_file_of_its_own),
 		cmocka_unit_test(the_digest_is_of_every_file),
 		cmocka_unit_test(without_root_all_belongs_to_the_caller),
 		cmocka_unit_test(an_empty_file_is_a_configuration),
