@@ -40,6 +40,7 @@
 #include "base/err.h"
 #include "base/heap.h"
 
+struct alarm_owed;
 struct ari_ask;
 struct batch;
 struct challenges;
@@ -58,8 +59,7 @@ struct strangers;
 
 /* How something has ended so far, since this agent began. */
 struct outcome {
-	uint64_t ok;
-	uint64_t failed;
+	uint64_t ok, failed;
 };
 
 struct agent {
@@ -98,9 +98,9 @@ struct agent {
 	unsigned n_ari;
 	int64_t *silent; /* by issuer: until when its CA is known to offer none */
 	struct challenges *challenges; /* see challenge.h */
-	struct job *alarms;  /* ended jobs that hooks are told of, see alarm.h */
-	struct job *telling; /* ... of which they are being told */
-	char *clock_words;   /* owned; what they are told of the clock; NULL: nothing */
+	struct job *alarms, *telling; /* ended jobs that hooks are, are being told of */
+	struct alarm_owed *owed;      /* see alarm.h, alarm_owed.h; NULL: nothing is */
+	char *clock_words; /* owned; what they are told of the clock; NULL: nothing */
 	int64_t clock_again_at;
 	uint32_t alarm_at; /* what they are told next */
 	bool alarming;     /* a hook is being told */

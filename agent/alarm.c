@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "agent/alarm_owed.h"
 #include "agent/hookcall.h"
 #include "agent/job.h"
 #include "agent/revoked.h"
@@ -145,6 +146,7 @@ bool alarm_next(struct agent *a)
 		a->telling = a->alarms;
 		a->alarms = NULL;
 		strangers_telling(a);
+		alarm_owed_telling(a);
 	}
 	while (is_telling(a) && a->alarm_at < N_EVENTS * n) {
 		uint32_t at = a->alarm_at++;
@@ -153,6 +155,7 @@ bool alarm_next(struct agent *a)
 			return true;
 	}
 	remember_told(a);
+	alarm_owed_told(a);
 	free_list(&a->telling);
 	strangers_told(a);
 	free(a->clock_words);
@@ -179,6 +182,7 @@ void alarm_free(struct agent *a)
 {
 	free_list(&a->telling);
 	free_list(&a->alarms);
+	alarm_owed_free(a);
 	free(a->clock_words);
 	a->clock_words = NULL;
 }

@@ -10,10 +10,10 @@
  *     clock                of the host: it is wrong, or doubted
  *     root-refused         of an issuer that names a root nobody has vouched for: rootwatch.h
  *
- * What was told last, and when, is a row of the state database for each certificate and
- * event. All being well takes it away, and a failure's that there is nothing to be done
- * about what has failed; not of drift: somebody who changes a file again each minute is
- * told of once a day.
+ * What was told last, and when, or is still to be told, is a row of the state database for
+ * each certificate and event. All being well takes it away, and a failure's that there is
+ * nothing to be done about what has failed; not of drift: somebody who changes a file again
+ * each minute is told of once a day.
  *
  * Hooks whose `on` has the event are run when nothing else is under way, one run for each
  * hook and event however many certificates. An agent may never be done, least of all where

@@ -3,6 +3,7 @@
 
 #include "agent/agent.h"
 #include "agent/alarm.h"
+#include "agent/alarm_owed.h"
 #include "agent/alarm_rule.h"
 #include "agent/drift.h"
 #include "agent/job.h"
@@ -30,19 +31,20 @@ static int64_t repeat_at(const struct agent *a, const char *name, const char *wh
 bool alarm_admit(struct agent *a, const char *name, const char *what, uint64_t kind,
 		 int64_t *next)
 {
-	struct alarm_row row = { .kind = kind, .told_at = clock_now() };
-	struct alarm_row last;
+	const int64_t now = clock_now();
+	struct alarm_row last = { .told_at = 0 };
 	bool found, due;
 	struct err e;
 
 	if (state_alarm_get(a->state, name, what, &last, &found, &e) < 0)
 		log_error("%s: what was told: %s", name, e.text);
-	due = alarm_is_due(found ? &last : NULL, kind, row.told_at);
+	due = alarm_is_due(found ? &last : NULL, kind, now) &&
+	      !(found && alarm_is_owed(a, &last, kind));
 	if (next != NULL)
-		*next = repeat_at(a, name, what, due ? row.told_at : last.told_at);
-	if (due && (agent_write(a, &e) < 0 ||
-		    state_alarm_put(a->state, name, what, &row, &e) < 0))
-		log_error("%s: remember: %s", name, e.text);
+		*next = repeat_at(a, name, what,
+				  last.told_at < 0 || due ? now : last.told_at);
+	if (due)
+		alarm_owe(a, name, what, kind);
 	return due;
 }
 

@@ -7,6 +7,7 @@
 #include "agent/agenda.h"
 #include "agent/agent.h"
 #include "agent/alarm.h"
+#include "agent/alarm_owed.h"
 #include "agent/ari.h"
 #include "agent/batch.h"
 #include "agent/challenge.h"
@@ -473,6 +474,7 @@ int agent_renew(struct agent *a, struct err *e)
 	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++)
 		drift_note(a, i);
 	revoked_again(a);
+	alarm_owed_again(a);
 	challenge_begin(a);
 	proof_begin(a);
 	if (generation != 0)

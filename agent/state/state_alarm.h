@@ -9,7 +9,8 @@ struct state;
 
 struct alarm_row {
 	uint64_t kind;   /* what of that event: another one is a change */
-	int64_t told_at; /* 0: it is owed, and stays until it was told */
+	int64_t told_at; /* 0: it is owed, and stays until it was told; < 0: the same as
+			    long as it is so, see alarm_owed.h */
 };
 
 /* What was told last of `event` (its word) of certificate `name`, "" being the host;

@@ -198,7 +198,7 @@ static const char *const texts[STATEMENTS] = {
 	    "INSERT OR REPLACE INTO alarm (" ALARM_COLUMNS ") VALUES (?,?,?,?,?)",
 	[ALARM_OVER] = "DELETE FROM alarm WHERE name = ? AND event <> 'drift'"
 		       " AND told_at <> 0",
-	[ALARM_OWED] = "SELECT " ALARM_COLUMNS " FROM alarm WHERE told_at = 0",
+	[ALARM_OWED] = "SELECT " ALARM_COLUMNS " FROM alarm WHERE told_at <= 0",
 	[ALARM_PRUNE] = "DELETE FROM alarm WHERE instr(name, ?) = 1 AND told_at < ?",
 	[ALARMS_DROP] = "DELETE FROM alarm WHERE name = ?",
 	[CRL_PUT] = "INSERT OR REPLACE INTO crl (" CRL_COLUMNS ") VALUES (" Q10 ",?,?)",

@@ -136,6 +136,30 @@ test_what_fails_is_told_while_the_agent_is_never_done() {
 	stop_agent
 }
 
+# That it has failed is on disk by then, so it is not tried again before tomorrow.
+test_what_failed_is_told_though_the_agent_dies_before() {
+	www 'type = "local";' ', "gate"' ", { name = \"gate\"; run = [ \"$dir/gate\", \"run\" ]; }"
+	sed -i 's|^certificates = (|&{ name = "bad"; names = "localhost"; issuer = "no"; hooks = "ops"; },|
+		s|^issuers = (|&{ name = "no"; type = "exec"; program = "'"$dir/no"'"; },|' everleaf.conf
+	hook no <<<"exit 1"
+	hook gate <<-'H'
+	until [ -e "$dir/go" ]; do sleep 0.1; done
+	H
+	start_agent
+	has_failed() { [ "$(events bad failed)" = 1 ]; }
+	is_told() { [ "$(told '^failed 1 bad: ordering: no: ')" = 1 ]; }
+	until_true 60 has_failed
+	is 0 "$(told)" # for half a minute something is under way
+	kill -KILL "$(role agent)"
+	until_true 60 said "starting again"
+	touch go
+	until_true 60 is_told
+	is 1 "$(events bad failed)"
+	stop_agent
+	expect 1 everleaf renew
+	is "1 1" "$(told) $(events bad failed)"
+}
+
 test_what_is_renewed_in_time_is_not_near_its_end() {
 	www
 	expect 0 everleaf renew
