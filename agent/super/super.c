@@ -221,7 +221,7 @@ static int turn(struct super *s, int sigfd)
 			if ((role == ROLE_RESPONDER || role == ROLE_ALPN) && ended >= 0)
 				super_responder_ended(s, ended);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128 &&
-			    ended != EXIT_AGAIN && !s->replaced)
+			    ended != EXIT_AGAIN && ended != EXIT_OTHER)
 				log_warn("the %s ended with status %d", role_name(role),
 					 ended);
 		}

@@ -16,8 +16,8 @@ int super_signals(struct err *e);
 void super_heed(struct super *s, int sigfd);
 
 /*
- * A role could not begin, for the programs on disk are of another version than we: an upgrade
- * has replaced them. What is begun from now on would fail as well, for ever. So the run ends
+ * A role could not begin, and what we run is not on disk any more: an upgrade has replaced
+ * it. What is begun from now on would fail as well, for ever. So the run ends
  * in good order, and with 1, by which a service manager starts the new version.
  */
 void super_not_begun(struct super *s);

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "agent/role/log.h"
+#include "agent/role/version.h"
 #include "agent/super/super.h"
 #include "agent/super/super_daemon.h"
 #include "base/auto.h"
@@ -214,6 +215,19 @@ static bool is_replaced(void)
 		there.st_dev != ours.st_dev);
 }
 
+/* What a role says alone ends nothing: it may be a worker that was taken over. */
+static void look_why(const struct super_proc *p, int status)
+{
+	if (status != EXIT_OTHER && status != EXIT_SANDBOX)
+		return;
+	if (is_replaced())
+		super_not_begun(p->super);
+	else if (status == EXIT_OTHER)
+		log_error("everleaf-%s is of another version than this "
+			  "program, " EVERLEAF_VERSION ": install all of one version",
+			  role_name(p->role));
+}
+
 int super_reap(struct super_proc *p)
 {
 	siginfo_t info = { .si_pid = 0 };
@@ -233,8 +247,7 @@ int super_reap(struct super_proc *p)
 			      : "");
 		status += 128;
 	}
-	if (status == EXIT_OTHER || (status == EXIT_SANDBOX && is_replaced()))
-		super_not_begun(p->super);
+	look_why(p, status);
 	release(p);
 	return status;
 }

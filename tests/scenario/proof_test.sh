@@ -193,14 +193,13 @@ own_programs() {
 }
 
 # As a package does it: each by a new file, of the same version or another.
-replaced() { # [VERSION]
+replaced() { # [VERSION [PROGRAM]]
 	local program version=$(everleaf version | sed -n '1s/everleaf //p')
-	for program in bin/everleaf*; do
+	for program in ${2-bin/everleaf*}; do
 		LC_ALL=C sed "s/${version//./\\.}/${1-$version}/g" "$program" >new
 		chmod 755 new
 		mv new "$program"
 	done
-	is "everleaf ${1-$version}" "$(everleaf version | head -n 1)"
 }
 
 test_the_next_version_takes_over_once_a_role_of_it_was_needed() {
@@ -208,6 +207,7 @@ test_the_next_version_takes_over_once_a_role_of_it_was_needed() {
 	own_programs
 	served
 	replaced 9.8.7
+	is "everleaf 9.8.7" "$(everleaf version | head -n 1)"
 	wait $run || got=$?
 	is "1 1" "$got $(said_times "were replaced")"
 	is "0 0" "$(said_times "starting again") $(stat -c %s state/lock)"
@@ -231,6 +231,21 @@ test_the_same_version_in_its_place_is_gone_on_with() {
 	kill -KILL "$(role agent)"
 	until_true 60 said "starting again"
 	until_true 60 agent_runs
+	until_true 60 is_seen new ok
+	is "0 0" "$(said_times "were replaced") $(events www not-served)"
+	stop_agent
+}
+
+# It may be the answer of one that a server has taken over, and is no reason to end.
+test_one_role_that_will_not_begin_is_said_and_the_rest_goes_on() {
+	own_programs
+	cp bin/everleaf-probe before
+	served
+	replaced 9.8.7 bin/everleaf-probe
+	until_true 60 said "everleaf-probe is of another version than this program"
+	cp before new
+	mv new bin/everleaf-probe
+	kill -USR1 $run
 	until_true 60 is_seen new ok
 	is "0 0" "$(said_times "were replaced") $(events www not-served)"
 	stop_agent
