@@ -424,6 +424,23 @@ static void prune(struct batch *b, size_t i)
 	link_call(&b->agent->keeper, &m, on_pruned, (uint32_t)i);
 }
 
+/* Nothing of it is remembered. What is live now is seen on disk, or else it would be done all
+ * over; and not at once again. */
+static void see_live(struct agent *a, struct job *j)
+{
+	struct memory m = j->memory;
+	struct err e;
+
+	if (j->installed)
+		inventory_live(&m, j->generation, &j->facts, &j->stored);
+	m.state = JOB_INSTALLING; /* its hooks are owed still */
+	m.retry_at = clock_now() + 60;
+	m.failed_by = 0;
+	if (inventory_refresh(a, j->cert, &m, &e) < 0)
+		log_error("%s: %s", j->name, e.text);
+	a->certs[j->cert].retry_at = m.retry_at;
+}
+
 void settle_batch(struct batch *b)
 {
 	struct agent *a = b->agent;
@@ -439,8 +456,8 @@ void settle_batch(struct batch *b)
 	if (rc < 0) {
 		log_error("remember: %s", e.text);
 		a->n_failed++;
-		for (size_t i = 0; i < b->n_jobs; i++) /* not at once again */
-			a->certs[b->jobs[i]->cert].retry_at = clock_now() + 60;
+		for (size_t i = 0; i < b->n_jobs; i++)
+			see_live(a, b->jobs[i]);
 	}
 	for (size_t i = 0; i < b->n_jobs && rc == 0; i++)
 		if (b->jobs[i]->err.code == 0)

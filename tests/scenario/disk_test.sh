@@ -142,6 +142,35 @@ test_what_is_known_is_shown_on_a_full_disk() {
 	done
 }
 
+# The file system of the database alone.
+own_disk_of_the_agent() {
+	tmpfs state 'size=4m'
+	mkdir state/agent
+	mount -t tmpfs -o mode=700,size=1m none state/agent
+	echo "$dir/state/agent" >>mounts
+	! is_root || chown 61001:61001 state/agent
+}
+
+# What is live is known from the disk, though nothing of it could be remembered.
+test_a_disk_of_the_database_that_fills_up_with_the_hook_costs_no_second_order() {
+	own_disk_of_the_agent
+	with_hook <<-'H'
+	[ "$1" = test ] || [ -e "$dir/full" ] || { touch "$dir/full"; dd if=/dev/zero of="$dir/state/agent/filler" 2>/dev/null; }
+	exit 0
+	H
+	start_agent
+	until_true 60 said "remember: "
+	sleep 2
+	is 0000000001 "$(ls state/archive/www)"
+	is 1 "$(live www)"
+	status_of www generation
+	rm state/agent/filler
+	until_true 120 nothing_is_pending www
+	whole 1
+	is 2 "$(grep -c "run installed" web.ran)"
+	stop_agent
+}
+
 test_a_full_folder_of_a_file_orders_nothing() {
 	tmpfs tls size=512k
 	www
