@@ -115,14 +115,14 @@ struct agent {
 	unsigned n_reaching; /* questions without an answer: reachcall.h, nextkey.h */
 	struct heap agenda;  /* see agenda.h, as the next */
 	struct heap due;
-	struct heap unasked;     /* see ari.h */
-	int64_t passed_at;       /* when it was last looked for what is due; 0: never */
-	bool passing;            /* ... and is now */
-	bool look;               /* to be done at the end of this turn */
-	bool writing;            /* a transaction is open */
-	struct err lost;         /* why one was not committed; code 0: none was lost */
-	int64_t committing_ms;   /* while the keeper was not at work */
-	struct commit *commits;  /* see commit.h */
+	struct heap unasked;    /* see ari.h */
+	int64_t passed_at;      /* when it was last looked for what is due; 0: never */
+	bool passing;           /* ... and is now */
+	bool look;              /* to be done at the end of this turn */
+	bool writing, full;     /* a transaction is open; the last was lost, and said */
+	struct err lost;        /* why one was not committed; code 0: none was lost */
+	int64_t committing_ms;  /* while the keeper was not at work */
+	struct commit *commits; /* see commit.h */
 	struct control *control; /* see control.h; NULL: nobody can ask */
 	char ready[256];         /* what the supervisor was told last, see SUP_READY */
 	struct clockwatch clock;

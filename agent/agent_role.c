@@ -127,8 +127,17 @@ int agent_commit(struct agent *a, struct err *e)
 	if (!a->writing)
 		return 0;
 	a->writing = false;
-	if (commit(a, e) == 0)
+	if (commit(a, e) == 0) {
+		if (a->full)
+			log_info("what happens is remembered again");
+		a->full = false;
 		return 0;
+	}
+	if (!a->full && !state_is_damaged(a->state))
+		log_error("nothing that happens can be remembered: %s: it is tried "
+			  "again with all that comes; make room in %s/agent",
+			  e->text, a->state_dir);
+	a->full = true;
 	a->lost = *e;
 	return e->code;
 }

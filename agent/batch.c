@@ -110,8 +110,8 @@ void batch_keep(struct agent *a)
 {
 	struct err e;
 
-	if (!batch_idle(a) && agent_commit(a, &e) < 0)
-		log_error("remember: %s", e.text);
+	if (!batch_idle(a))
+		(void)agent_commit(a, &e); /* it has said so */
 }
 
 void batch_check(struct agent *a)

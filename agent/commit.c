@@ -1,9 +1,12 @@
 #include "agent/commit.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "agent/agent.h"
+#include "base/auto.h"
 #include "base/err.h"
+#include "base/file.h"
 #include "base/mem.h"
 
 struct commit {
@@ -21,6 +24,21 @@ void commit_then(struct agent *a, commit_done *done, uint32_t number)
 	while (*at != NULL)
 		at = &(*at)->next;
 	*at = c;
+}
+
+/* Some ten transactions, and what SQLite makes beside its file. */
+#define ROOM_BYTES (128 * 1024)
+#define ROOM_FILES 3
+
+int commit_room(const struct agent *a, struct err *e)
+{
+	AUTO_FD int dir = -1;
+
+	if (file_enter_dir(a->root, "agent", &dir, e) < 0)
+		return e->sysno == ENOENT ? 0 : e->code;
+	if (file_room(dir, ROOM_BYTES, ROOM_FILES, e) < 0)
+		return err_wrap(e, "%s/agent", a->state_dir);
+	return 0;
 }
 
 bool commit_turn(struct agent *a)

@@ -18,6 +18,10 @@ typedef void commit_done(struct agent *a, uint32_t number, const struct err *e);
 
 void commit_then(struct agent *a, commit_done *done, uint32_t number);
 
+/* ERR_SYS unless there is room for what will be remembered of an order: asked before one is
+ * made, for one that nobody remembers is made again. */
+int commit_room(const struct agent *a, struct err *e);
+
 /* Commit and call; false: nobody waited. The end of a turn calls it until then. */
 bool commit_turn(struct agent *a);
 

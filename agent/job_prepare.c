@@ -2,6 +2,7 @@
 #include <string.h>
 
 #include "agent/agent.h"
+#include "agent/commit.h"
 #include "agent/drift.h"
 #include "agent/inventory.h"
 #include "agent/job_steps.h"
@@ -173,6 +174,7 @@ int job_prepare(struct agent *a, struct job *j, struct err *e)
 		return 0;
 	if (due_writes_again(j->why) || j->why == WHY_NOT_SERVED)
 		return take_live(a, j, e);
+	TRY(commit_room(a, e));
 	issuer_choose(a, j);
 	TRY(setbacks_of(a, j->cert, &j->setbacks, e));
 	TRY(order_resume(a, j, e));

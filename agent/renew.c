@@ -86,8 +86,7 @@ static void finish_if_done(struct agent *a, bool more)
 	}
 	if (a->look || alarm_next(a))
 		return;
-	if (agent_commit(a, &e) < 0)
-		log_error("remember: %s", e.text);
+	(void)agent_commit(a, &e); /* it has said so */
 	if (!pool_any(a->pool) && !crlwatch_busy(a) && !owncrl_busy(a) &&
 	    !rootwatch_busy(a))
 		ev_timer_stop(a->loop, &a->tick);
@@ -486,8 +485,8 @@ int agent_renew(struct agent *a, struct err *e)
 		ev_run(a->loop, 0);
 	progress_hide(a);
 	/* Cut off, what is not committed is done again, as after any crash. */
-	if (!agent_cut_off(a) && agent_commit(a, e) < 0)
-		log_error("remember: %s", e->text);
+	if (!agent_cut_off(a))
+		(void)agent_commit(a, e);
 	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
 		tell_waiting(a);
 	report_end(a);

@@ -451,10 +451,11 @@ void settle_batch(struct batch *b)
 		rc = remember(b, b->jobs[i], &e);
 		tell_end(a, b->jobs[i]);
 	}
-	if (rc == 0)
+	if (rc < 0)
+		log_error("remember: %s", e.text);
+	else
 		rc = agent_commit(a, &e);
 	if (rc < 0) {
-		log_error("remember: %s", e.text);
 		a->n_failed++;
 		for (size_t i = 0; i < b->n_jobs; i++)
 			see_live(a, b->jobs[i]);

@@ -312,6 +312,7 @@ void state_close(struct state *s)
 	close_file(s);
 	if (s->damaged && !s->read_only)
 		(void)state_set_aside(s->dir, s->bad_at, &ignored);
+	cert_saved(s);
 	free(s->dir);
 	free(s);
 }
@@ -333,13 +334,20 @@ int state_begin(struct state *s, struct err *e)
 	if (s->read_only)
 		return err_set(e, ERR_CONFIG,
 			       "state.db cannot be written: opened for reading");
-	return db_run(s, "BEGIN IMMEDIATE;", e);
+	TRY(db_run(s, "BEGIN IMMEDIATE;", e));
+	if (!s->lost || cert_put_again(s, e) == 0)
+		return 0;
+	sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
+	return e->code;
 }
 
 int state_commit(struct state *s, struct err *e)
 {
-	if (db_run(s, "COMMIT;", e) == 0)
+	if (db_run(s, "COMMIT;", e) == 0) {
+		cert_saved(s);
 		return 0;
+	}
+	s->lost = true;
 	sqlite3_exec(s->db, "ROLLBACK;", NULL, NULL, NULL);
 	return e->code;
 }

@@ -18,7 +18,9 @@
  * it aside. To a reader there is nothing in such a file. In each case state_news() tells.
  *
  * On a disk that is full or has become read-only what the file holds can still be read;
- * what only the log of a run that was killed holds cannot.
+ * what only the log of a run that was killed holds cannot. What state_put() was given in a
+ * transaction that could not be committed is found all the same as long as the file is
+ * open, and put again with the next one.
  *
  * Any number of readers may stand beside the one writer. A reader who is root leaves
  * nothing that the agent's user does not own: SQLite sees to that.

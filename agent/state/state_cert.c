@@ -1,9 +1,12 @@
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 
 #include "agent/state/state.h"
 #include "agent/state/state_db.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 /* The order of the columns, once for writing and once for reading. */
 
@@ -101,6 +104,71 @@ static void get_memory(struct query *q, struct memory *m)
 	m->failed_by = (uint64_t)query_get_int(q);
 }
 
+/* -- what may not be committed -- */
+
+#define UNSAVED_MAX 1024 /* 1.5 KiB each; of more the disk alone knows */
+
+struct unsaved {
+	struct unsaved *next;
+	char *name; /* owned */
+	struct memory m;
+};
+
+static struct unsaved **unsaved_called(struct state *s, const char *name)
+{
+	struct unsaved **at = &s->unsaved;
+
+	while (*at != NULL && strcmp((*at)->name, name) != 0)
+		at = &(*at)->next;
+	return at;
+}
+
+static void unsaved_drop(struct state *s, struct unsaved **at)
+{
+	struct unsaved *u = *at;
+
+	if (u == NULL)
+		return;
+	*at = u->next;
+	free(u->name);
+	free(u);
+	s->n_unsaved--;
+}
+
+static void unsaved_put(struct state *s, const char *name, const struct memory *m)
+{
+	struct unsaved *u;
+
+	if (state_is_blank(s) || sqlite3_get_autocommit(s->db) != 0)
+		return;
+	unsaved_drop(s, unsaved_called(s, name));
+	if (s->n_unsaved == UNSAVED_MAX)
+		return;
+	u = xcalloc(1, sizeof(*u));
+	*u = (struct unsaved){ s->unsaved, xstrdup(name), *m };
+	s->unsaved = u;
+	s->n_unsaved++;
+}
+
+void cert_saved(struct state *s)
+{
+	while (s->unsaved != NULL)
+		unsaved_drop(s, &s->unsaved);
+	s->lost = false;
+}
+
+/* `m`, as it is remembered here; false: the disk knows better. */
+static bool unsaved_get(struct state *s, const char *name, struct memory *m)
+{
+	const struct unsaved *u = s->lost ? *unsaved_called(s, name) : NULL;
+
+	if (u != NULL)
+		*m = u->m;
+	return u != NULL;
+}
+
+/* -- rows -- */
+
 int state_get(struct state *s, const char *name, struct memory *m, bool *found,
 	      struct err *e)
 {
@@ -110,6 +178,9 @@ int state_get(struct state *s, const char *name, struct memory *m, bool *found,
 	*m = (struct memory){ .failures = 0 };
 	*found = false;
 	if (state_is_blank(s))
+		return 0;
+	*found = unsaved_get(s, name, m);
+	if (*found)
 		return 0;
 	TRY(query_begin(s, CERT_GET, &q, e));
 	query_put_text(&q, name);
@@ -123,13 +194,27 @@ int state_get(struct state *s, const char *name, struct memory *m, bool *found,
 	return 0;
 }
 
-int state_put(struct state *s, const char *name, const struct memory *m, struct err *e)
+static int put_row(struct state *s, const char *name, const struct memory *m,
+		   struct err *e)
 {
 	struct query q;
 
 	TRY(query_begin(s, CERT_PUT, &q, e));
 	put_memory(&q, name, m);
 	return query_run(s, &q, e);
+}
+
+int cert_put_again(struct state *s, struct err *e)
+{
+	for (const struct unsaved *u = s->unsaved; u != NULL; u = u->next)
+		TRY(put_row(s, u->name, &u->m, e));
+	return 0;
+}
+
+int state_put(struct state *s, const char *name, const struct memory *m, struct err *e)
+{
+	unsaved_put(s, name, m);
+	return put_row(s, name, m, e);
 }
 
 static int drop(struct state *s, enum statement which, const char *name, struct err *e)
@@ -143,6 +228,7 @@ static int drop(struct state *s, enum statement which, const char *name, struct 
 
 int state_forget(struct state *s, const char *name, struct err *e)
 {
+	unsaved_drop(s, unsaved_called(s, name));
 	TRY(drop(s, HOOKS_DROP, name, e));
 	TRY(drop(s, SERVED_DROP, name, e));
 	TRY(drop(s, ORDER_DROP, name, e));
@@ -164,6 +250,7 @@ static int each_row(struct state *s, struct query *q, state_row *each, void *arg
 		const char *name = query_get_text(q);
 
 		get_memory(q, &m);
+		(void)unsaved_get(s, name, &m);
 		rc = each(arg, name, &m);
 	}
 	return rc;

@@ -93,8 +93,18 @@ struct state {
 	bool stuck;     /* a lock of ours is not let go as long as it is open */
 	int64_t bad_at; /* of the name that it is set aside under */
 	char news[512]; /* see state_news() */
+	struct unsaved
+	    *unsaved; /* owned; newest first: rows of the transaction, and ... */
+	unsigned n_unsaved;
+	bool
+	    lost; /* ... of those that could not be committed: put again with the next */
 	sqlite3_stmt *statements[STATEMENTS];
 };
+
+/* What could not be committed of state_put() is put again, in a transaction; it was
+ * committed, or is of no use any more. */
+int cert_put_again(struct state *s, struct err *e);
+void cert_saved(struct state *s);
 
 /* Whether there is nothing to be found in it. */
 static inline bool state_is_blank(const struct state *s)

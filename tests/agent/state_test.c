@@ -2,6 +2,7 @@
 #include <errno.h>
 #include <signal.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -480,12 +481,60 @@ static void a_reader_sees_the_last_commit_while_another_writes(void **state)
 	state_close(writer);
 }
 
+/* The disk is full for so long. */
+static void commit_fails(struct state *st)
+{
+	void (*before)(int) = signal(SIGXFSZ, SIG_IGN);
+	struct rlimit room, none;
+	struct err e;
+
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &room), 0);
+	none = room;
+	none.rlim_cur = 0;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(state_commit(st, &e), ERR_SYS);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &room), 0);
+	(void)signal(SIGXFSZ, before);
+	assert_false(state_is_damaged(st));
+}
+
+static void what_could_not_be_committed_is_known_and_put_again(void **state)
+{
+	const struct scratch *s = *state;
+	struct state *st = begin(s);
+	struct err e;
+
+	put(st, "api", 1);
+	put(st, "gone", 1);
+	put(st, "www", 1);
+	commit(st);
+	for (uint64_t n = 2; n <= 3; n++) {
+		assert_int_equal(state_begin(st, &e), 0);
+		put(st, "www", n);
+		put(st, "gone", n);
+		commit_fails(st);
+		assert_int_equal(got(st, "www"), n);
+		assert_int_equal(got(st, "api"), 1);
+	}
+	assert_int_equal(state_begin(st, &e), 0);
+	put(st, "api", 4);
+	assert_int_equal(state_forget(st, "gone", &e), 0);
+	commit_and_close(st);
+
+	assert_int_equal(state_open(s->path, true, &st, &e), 0);
+	assert_int_equal(got(st, "www"), 3);
+	assert_int_equal(got(st, "api"), 4);
+	assert_int_equal(got(st, "gone"), 0);
+	state_close(st);
+}
+
 #define KEPT(test) cmocka_unit_test_setup_teardown(test, scratch_in, scratch_out)
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		KEPT(what_was_put_comes_back),
+		KEPT(what_could_not_be_committed_is_known_and_put_again),
 		KEPT(a_second_put_takes_the_place_of_the_first),
 		KEPT(names_come_in_the_order_of_their_bytes),
 		KEPT(the_caller_can_stop_and_begin_again),

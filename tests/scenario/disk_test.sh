@@ -159,15 +159,54 @@ test_a_disk_of_the_database_that_fills_up_with_the_hook_costs_no_second_order() 
 	exit 0
 	H
 	start_agent
-	until_true 60 said "remember: "
-	sleep 2
+	until_true 60 said "nothing that happens can be remembered"
+	until_true 90 said "www: failed: "
 	is 0000000001 "$(ls state/archive/www)"
 	is 1 "$(live www)"
 	status_of www generation
 	rm state/agent/filler
-	until_true 120 nothing_is_pending www
+	until_true 180 said "what happens is remembered again"
+	is 2 "$(ran web "run installed")"
+	until_true 60 nothing_is_pending www
 	whole 1
-	is 2 "$(grep -c "run installed" web.ran)"
+	is 1 "$(said_times "nothing that happens can be remembered")"
+	stop_agent
+}
+
+# The row of a certificate that waits to be installed is kept in memory.
+test_a_disk_of_the_database_that_fills_up_after_the_order_costs_no_second_order() {
+	own_disk_of_the_agent
+	with_hook <<-'H'
+	[ -e "$dir/full" ] || { touch "$dir/full"; dd if=/dev/zero of="$dir/state/agent/filler" 2>/dev/null; }
+	exit 0
+	H
+	start_agent
+	until_true 60 said "nothing that happens can be remembered"
+	until_true 60 said "www: failed: "
+	is 0000000001 "$(ls state/archive/www)"
+	not test -e state/live/www
+	rm state/agent/filler
+	until_true 240 has_live www 1
+	until_true 60 nothing_is_pending www
+	whole 1
+	is 0000000001 "$(ls state/archive/www)"
+	is 1 "$(said_times "nothing that happens can be remembered")"
+	stop_agent
+}
+
+test_a_full_disk_of_the_database_orders_nothing() {
+	own_disk_of_the_agent
+	www
+	start_agent
+	until_true 60 has_live www 1
+	until_true 60 nothing_is_pending www
+	fill state/agent 0
+	for _ in 1 2 3; do
+		fails_and_keeps "$dir/state/agent: the disk is full: "
+		is 0000000001 "$(ls state/archive/www)"
+	done
+	rm state/agent/filler
+	heals
 	stop_agent
 }
 
