@@ -12,7 +12,8 @@ static enum err_code code_of(long status, int64_t retry_at_ms)
 {
 	if (status == 202 || status == 429 || status == 503 || retry_at_ms != 0)
 		return ERR_LATER;
-	if (status >= 500)
+	/* RFC 9110 15.5.9, RFC 8470 5.2: the same request may be sent again. */
+	if (status >= 500 || status == 408 || status == 425)
 		return ERR_NET;
 	if (status == 400 || status == 401 || status == 403 || status == 409 ||
 	    status == 422)

@@ -3,7 +3,7 @@
  * its own for that (RFC 9110 15).
  *
  *     202, 429, 503, any Retry-After    ERR_LATER at that time
- *     other 5xx                         ERR_NET: it may work next time
+ *     other 5xx, 408, 425               ERR_NET: it may work next time
  *     400, 401, 403, 409, 422           ERR_REFUSED: a person must look
  *     anything else                     ERR_PROTO: it is not what is asked for here
  */

@@ -99,7 +99,7 @@ static int judge(const struct crl_fetch *f, const struct http_reply *reply,
 
 	if (status == 200 || (status == 304 && has_version(f)))
 		return 0;
-	if (status == 429 || status >= 500) {
+	if (status == 408 || status == 425 || status == 429 || status >= 500) {
 		at = http_retry_at_ms(reply, LATER_MAX_S);
 		return at > 0 ? err_later(e, at,
 					  "its server says %ld, and when to come "

@@ -82,6 +82,8 @@ static const struct row {
 	  "the CA answers 500: database is locked" },
 	{ "it is ill, and says half of it", "sign", 500, "", "{\"succ", ERR_NET,
 	  "the CA answers 500: {" },
+	{ "it was too slow for it", "sign", 408, "", "no", ERR_NET,
+	  "the CA answers 408: no" },
 	{ "it is busy", "sign", 503, "Retry-After: 90\r\n", "later", ERR_LATER,
 	  "the CA answers 503: later" },
 	{ "it has had enough", "info", 429, "", "", ERR_LATER, "the CA answers 429" },

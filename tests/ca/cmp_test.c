@@ -46,6 +46,8 @@ static const struct row {
 	{ "forbidden", 403, "", "no", ERR_REFUSED, "the CA answers 403: no" },
 	{ "a conflict", 409, "", "", ERR_REFUSED, "the CA answers 409" },
 	{ "it is ill", 500, "", "0", ERR_NET, "the CA answers 500: 0" },
+	{ "it was too slow for it", 408, "", "no", ERR_NET, "the CA answers 408: no" },
+	{ "too early", 425, "", "", ERR_NET, "the CA answers 425" },
 	{ "it is busy", 503, "Retry-After: 90\r\n", "later", ERR_LATER,
 	  "the CA answers 503: later" },
 	{ "it has had enough", 429, "", "", ERR_LATER, "the CA answers 429" },

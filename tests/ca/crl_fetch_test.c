@@ -63,10 +63,15 @@ static void answer(struct web *w, const char *head)
 		int status;
 		const char *headers;
 	} rows[] = {
-		{ "/none", 404, "" },   { "/gone", 410, "" },
-		{ "/secret", 403, "" }, { "/ill", 500, "" },
-		{ "/odd", 204, "" },    { "/busy", 503, "Retry-After: 60\r\n" },
-		{ "/same", 304, "" },   { "/nowhere", 301, "" },
+		{ "/none", 404, "" },
+		{ "/gone", 410, "" },
+		{ "/secret", 403, "" },
+		{ "/ill", 500, "" },
+		{ "/late", 408, "" },
+		{ "/odd", 204, "" },
+		{ "/busy", 503, "Retry-After: 60\r\n" },
+		{ "/same", 304, "" },
+		{ "/nowhere", 301, "" },
 	};
 	static const struct turn {
 		const char *path;
@@ -314,6 +319,7 @@ static void each_status_says_when_to_come_back(void **state)
 		{ "/gone", ERR_REFUSED, "its server says 410, there is none" },
 		{ "/secret", ERR_REFUSED, "its server says 403" },
 		{ "/ill", ERR_NET, "its server says 500" },
+		{ "/late", ERR_NET, "its server says 408" },
 		{ "/odd", ERR_PROTO, "its server says 204" },
 		{ "/busy", ERR_LATER, "its server says 503, and when to come back" },
 	};
