@@ -45,7 +45,8 @@ static int fetch(struct acme *a, const char *url, struct acme_reply *reply,
 	TRY(acme_check_url(a, "URL of the chain", url, e));
 	if (acme_post(a, &ask, reply, e) < 0) {
 		/* It is issued: whatever the CA says, there is nothing to order. */
-		if (reply->http.status != 0 && e->code != ERR_LATER)
+		if (reply->http.status != 0 &&
+		    (e->code == ERR_PROTO || e->code == ERR_REFUSED))
 			e->code = ERR_NET;
 		return e->code;
 	}
