@@ -95,31 +95,28 @@ static bool is_late(const struct job *j, int64_t since, int64_t now)
 		has_come(live->not_after, since, now));
 }
 
-/* By a clock that is ahead each is old: then its CA says whether it knows it. */
-static bool is_old(const struct agent *a, const struct job *j,
-		   const struct order_row *row)
+bool order_is_lost(const struct agent *a, const struct job *j)
 {
-	const bool is_acme = a->spec->issuers[j->issuer].type == ISSUER_ACME;
-	const int64_t life = is_acme ? ORDER_LIFE_ACME_S : ORDER_LIFE_S;
 	const int64_t now = clock_now();
 
-	return clockwatch_is_sure(&a->clock) &&
-	       (row->created_at <= now - life ||
-		(is_acme && is_late(j, row->created_at, now)));
+	return j->order != NULL && clockwatch_is_sure(&a->clock) &&
+	       a->spec->issuers[j->issuer].type == ISSUER_ACME &&
+	       (j->ordered_at <= now - ORDER_LIFE_ACME_S ||
+		is_late(j, j->ordered_at, now));
+}
+
+/* By a clock that is ahead each is old: then its CA says whether it knows it. */
+static bool is_old(const struct agent *a, const struct order_row *row)
+{
+	return row->created_at <= clock_now() - ORDER_LIFE_S &&
+	       clockwatch_is_sure(&a->clock);
 }
 
 static bool is_ours(const struct agent *a, const struct job *j,
 		    const struct order_row *row)
 {
-	if (row->wanted != setbacks_hash(&j->setbacks, row->created_at) ||
-	    strcmp(row->issuer, issuer_name(a, j)) != 0)
-		return false;
-	if (!is_old(a, j, row))
-		return true;
-	log_warn("%s: its order at %s is not done in time and is given up: another "
-		 "one is asked for",
-		 j->name, issuer_name(a, j));
-	return false;
+	return row->wanted == setbacks_hash(&j->setbacks, row->created_at) &&
+	       strcmp(row->issuer, issuer_name(a, j)) == 0 && !is_old(a, row);
 }
 
 struct resuming {

@@ -46,11 +46,9 @@ void issuer_choose(const struct agent *a, struct job *j)
 
 /* -- another issuer -- */
 
-/* Remembered before that one is asked: its order must not be taken for the first one's. */
-static void ask_next(struct agent *a, struct job *j, const struct err *why)
+/* Remembered before that is asked for: its order must not be taken for the one before. */
+static void order_anew(struct agent *a, struct job *j, const char *text)
 {
-	AUTO_FREE char *text = xasprintf("%s; %s is asked next", why->text,
-					 issuer_at(a, j, j->memory.fallback.asked));
 	struct err e;
 
 	order_over(a, j);
@@ -63,6 +61,23 @@ static void ask_next(struct agent *a, struct job *j, const struct err *why)
 	buf_done(&j->chain);
 	buf_done(&j->anchors);
 	job_enter(a, j, JOB_ORDERING);
+}
+
+static void ask_next(struct agent *a, struct job *j, const struct err *why)
+{
+	AUTO_FREE char *text = xasprintf("%s; %s is asked next", why->text,
+					 issuer_at(a, j, j->memory.fallback.asked));
+
+	order_anew(a, j, text);
+}
+
+/* What the CA has lost is not waited for any more. */
+static void ask_again(struct agent *a, struct job *j, const struct err *why)
+{
+	AUTO_FREE char *text =
+	    xasprintf("%s; it is given up, and another order is made", why->text);
+
+	order_anew(a, j, text);
 }
 
 /* -- parking -- */
@@ -268,11 +283,15 @@ bool job_goes_on(struct agent *a, struct job *j, const struct err *e)
 		ask_next(a, j, e);
 		return true;
 	}
+	if (later && order_is_lost(a, j)) {
+		ask_again(a, j, e);
+		return true;
+	}
 	if (later) {
 		park(a, j, e);
 		return true;
 	}
-	if (!keeps_order(j, e->code))
+	if (!keeps_order(j, e->code) || order_is_lost(a, j))
 		order_over(a, j);
 	return false;
 }

@@ -60,6 +60,9 @@ int order_end(struct agent *a, struct job *j, struct msg *m, struct err *e);
  * asked for now is forgotten. */
 int order_resume(struct agent *a, struct job *j, struct err *e);
 
+/* It has been asked for, and is not done; and that is as long as an ACME order is waited for. */
+bool order_is_lost(const struct agent *a, const struct job *j);
+
 /* The order is stored or dead: its row and its tokens go. */
 void order_over(struct agent *a, struct job *j);
 

@@ -648,8 +648,8 @@ static void the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted(
 		{ names, "near", clock_now() - 60, true, { 0 } },
 		{ names + 1, "near", clock_now() - 60, false, { 0 } },
 		{ names, "far", clock_now() - 60, false, { 0 } },
-		{ names, "near", clock_now() - 47 * 3600, true, { 0 } },
-		{ names, "near", clock_now() - 2 * 86400, false, { 0 } },
+		{ names, "near", clock_now() - 3 * 86400, true, { 0 } },
+		{ names, "near", clock_now() - 8 * 86400, false, { 0 } },
 		/* By that clock all have been made long ago. */
 		{ names, "near", clock_now() - 8 * 86400, true, { .doubted = true } },
 		{ names, "near", clock_now() - 8 * 86400, true, { .off_s = -90000 } },
@@ -700,19 +700,25 @@ static void store(const struct world *w, const char *names)
 	store_from(w, names, clock_now() - 60, clock_now() + 90 * 86400);
 }
 
-/* Once at its last moment, a twentieth of its life before the end, and once at that. */
-static void an_order_is_given_up_where_what_is_live_ends(void **state)
+/* When it is two days old, and where what is live comes to its last moment, a twentieth of
+ * its life before the end, and to that; but it is asked for first. */
+static void an_order_that_is_lost_is_given_up(void **state)
 {
 	static const struct {
 		int64_t from_h, to_h, ordered_h;
-		bool taken;
+		enum err_code code;
+		bool kept;
 	} rows[] = {
-		{ -1000, 1000, -40, true }, /* a long way from its end */
-		{ -37, 3, -40, true },
-		{ -39, 1, -4, false }, /* its last moment has come since */
-		{ -39, 1, 0, true },
-		{ -50, -1, -2, false }, /* its end has */
-		{ -50, -2, -1, true },
+		{ -1000, 1000, -47, ERR_LATER, true },
+		{ -1000, 1000, -47, ERR_NET, true },
+		{ -1000, 1000, -48, ERR_LATER, false },
+		{ -1000, 1000, -48, ERR_NET, false },
+		{ -37, 3, -40, ERR_LATER, true },
+		{ -39, 1, -4, ERR_LATER, false }, /* its last moment has come since */
+		{ -39, 1, -4, ERR_NET, false },
+		{ -39, 1, 0, ERR_LATER, true },
+		{ -50, -1, -2, ERR_LATER, false }, /* its end has */
+		{ -50, -2, -1, ERR_LATER, true },
 	};
 	struct world *w = *state;
 	const uint64_t wanted = w->spec.certs[ONE].names_hash;
@@ -729,8 +735,18 @@ static void an_order_is_given_up_where_what_is_live_ends(void **state)
 		turn(w);
 		(void)give_key(w);
 		a = take_order(w);
-		if ((a.url[0] != '\0') != rows[i].taken)
+		assert_string_equal(a.url, "https://near.example/o/9");
+		if (rows[i].code == ERR_LATER)
+			wait_for(w, a.id, 90000);
+		else
+			refuse_by(w, a.id, rows[i].code);
+		(void)memory_of(w, "one");
+		if (row_of(w, "one").found != rows[i].kept)
 			fail_msg("row %zu", i);
+		if (w->agent.jobs == NULL)
+			continue;
+		a = take_order(w); /* another one, at once */
+		assert_string_equal(a.url, "");
 		refuse_by(w, a.id, ERR_REFUSED);
 	}
 }
@@ -1133,7 +1149,7 @@ int main(void)
 		CASE(a_run_waits_no_longer_than_it_was_told),
 		CASE(a_run_that_stops_lets_go_of_what_waits),
 		CASE(the_order_of_another_run_is_gone_on_with_if_it_is_what_is_wanted),
-		CASE(an_order_is_given_up_where_what_is_live_ends),
+		CASE(an_order_that_is_lost_is_given_up),
 		CASE(what_was_stored_when_a_crash_came_is_not_ordered_again),
 		CASE(what_is_said_to_be_live_and_is_not_there_is_a_failure),
 		CASE(what_cannot_be_looked_at_now_is_not_given_up),
