@@ -295,6 +295,10 @@ test_a_hook_program_that_others_can_write_is_an_error_of_configuration() {
 	expect 2 everleaf renew
 	says err "others can change it: everybody can write $dir (mode 0777)"
 	chmod 755 .
+	is_root || return 0
+	chmod 775 web # of group 0, which whoever runs it does not let pass, either
+	expect 2 everleaf check
+	says err "others can change it: $dir/web: others can write web (mode 0775)"
 	[ ! -e state ]
 }
 
