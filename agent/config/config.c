@@ -119,6 +119,7 @@ static int include(struct config_reader *r, const config_setting_t *s, struct ha
 {
 	const char *pattern =
 	    config_string(r, s, "a pattern such as \"conf.d/*.conf\"");
+	const unsigned before = *n_files;
 	struct err e;
 
 	while (pattern != NULL) {
@@ -128,6 +129,9 @@ static int include(struct config_reader *r, const config_setting_t *s, struct ha
 			config_error(r, s, "%s", e.text);
 			return -1;
 		}
+		if (path.len == 0 && *n_files == before &&
+		    strpbrk(pattern, "*?[") == NULL)
+			config_warn(r, s, "there is no file \"%s\"", pattern);
 		if (path.len == 0)
 			return 0;
 		if (++*n_files > LIMIT_CONFIG_FILES) {

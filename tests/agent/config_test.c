@@ -457,6 +457,20 @@ static void included_files_bring_more_of_each_list(void **state)
 	fake_done(&f);
 }
 
+static void an_included_file_that_is_not_there_is_a_warning(void **state)
+{
+	static const char text[] = "\ninclude = [ \"more/*.conf\", \"more.conf\" ];";
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(
+	    fake_warned(&f),
+	    "main.conf:2: include[1]: there is no file \"more.conf\"\n");
+	fake_done(&f);
+}
+
 static void the_digest_is_of_every_file(void **state)
 {
 	static const char *const one[] = { "a", "watch = \"/a/x\";", NULL };
@@ -594,6 +608,7 @@ int main(void)
 		cmocka_unit_test(a_name_in_another_script_is_kept_in_a_labels),
 		cmocka_unit_test(included_files_bring_more_of_each_list),
 		cmocka_unit_test(each_certificate_may_have_a_file_of_its_own),
+		cmocka_unit_test(an_included_file_that_is_not_there_is_a_warning),
 		cmocka_unit_test(the_digest_is_of_every_file),
 		cmocka_unit_test(without_root_all_belongs_to_the_caller),
 		cmocka_unit_test(an_empty_file_is_a_configuration),
