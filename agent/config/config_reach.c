@@ -137,10 +137,27 @@ static void check_source(struct config_reader *r, const struct config_source *s)
 			    folder);
 }
 
+/* A folder of ours: whoever can put another one in its place has all that is in it. */
+static void check_own(struct config_reader *r, const char *setting, struct text path)
+{
+	const config_setting_t *root = config_root_setting(&r->sources[0]->tree);
+	const config_setting_t *s = config_member(root, setting);
+	const char *word = snapshot_string(r->b, path);
+	struct config_look l = { .error = 0 };
+
+	if (word != NULL && r->host->look(r->host->arg, word, &l) == 0 &&
+	    l.open[0] != '\0')
+		config_warn(r, s == NULL ? root : s,
+			    "%s: others can put another folder in its place: %s", word,
+			    l.open);
+}
+
 void config_check_apart(struct config_reader *r)
 {
 	if (r->host->reach == NULL)
 		return;
+	check_own(r, "state_dir", r->global.state_dir);
+	check_own(r, "runtime_dir", r->global.runtime_dir);
 	for (size_t i = 0; i < r->programs.n_slots; i++)
 		if (r->programs.slots[i].key != 0)
 			check_program(r, &r->programs.slots[i]);

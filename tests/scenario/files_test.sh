@@ -554,6 +554,8 @@ test_a_configuration_that_the_keeper_or_others_could_replace_is_warned_of() {
 	chmod 777 .
 	expect 0 everleaf check
 	says err "everleaf.conf:1: warning: others can put another file in its place: everybody can write $dir (mode 0777)"
+	says err "warning: state_dir: $dir/state: others can put another folder in its place: everybody can write $dir (mode 0777)"
+	says err "warning: runtime_dir: $dir/run: others can put another folder"
 	chmod 755 .
 }
 
