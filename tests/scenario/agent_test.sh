@@ -74,6 +74,7 @@ test_what_is_wrong_with_a_new_one_stands_in_the_log_in_its_form() {
 		esac
 		www
 		stop_agent
+		rm -r state # the next one begins when there is another
 	done
 }
 
