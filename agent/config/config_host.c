@@ -335,9 +335,10 @@ static void add_fault(struct buf *fault, const struct config_look *l, bool is_re
 {
 	if (l->error != 0)
 		buf_puts(fault, strerror(l->error));
-	else if (!S_ISLNK(l->mode) && !S_ISREG(l->mode))
+	else if (is_read && !S_ISREG(l->mode))
 		buf_puts(fault, "it is no file");
-	else if (!is_read && (l->mode & 0111) == 0)
+	else if (!is_read &&
+		 ((!S_ISREG(l->mode) && !S_ISLNK(l->mode)) || (l->mode & 0111) == 0))
 		buf_puts(fault, "it cannot be executed");
 	else if (!is_read && l->no_exec)
 		buf_puts(fault, "its file system is mounted with noexec");
