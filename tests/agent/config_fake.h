@@ -145,6 +145,8 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 			look->mode = files[i].mode;
 			snprintf(look->open, sizeof(look->open), "%s", files[i].open);
 		}
+	if (strncmp(path, "/srv/open/", 10) == 0)
+		snprintf(look->open, sizeof(look->open), "everybody can write /srv");
 	look->is_link = strncmp(path, "/srv/app/to-", 12) == 0;
 	look->is_blank = strcmp(path, "/etc/everleaf/blank") == 0;
 	look->no_write = strcmp(path, "/srv/readonly") == 0 ? EROFS : 0;

@@ -252,6 +252,38 @@ static void a_runtime_folder_too_deep_for_a_socket_is_warned_of(void **state)
 	fake_done(&f);
 }
 
+static void what_others_or_the_keeper_could_replace_is_warned_of(void **state)
+{
+	static const char text[] =
+	    "state_dir = \"/srv/open/state\";\n"
+	    "certificates = { names = \"a.example\"; issuer = \"local\"; files = "
+	    "{ path = \"/srv/app/a\"; }; };";
+	static const char *const paths[] = { "/srv/app/x.conf", "/srv/open/x.conf" };
+	struct fake f = { .closed = "closed" };
+	const struct config_host host = fake_host(&f, true);
+
+	(void)state;
+	for (size_t i = 0; i < 2; i++) {
+		AUTO_FD int fd = -1;
+		struct err e;
+
+		assert_int_equal(config_compile(&host, paths[i], text, strlen(text),
+						&fd, &e),
+				 0);
+	}
+	assert_string_equal(
+	    fake_warned(&f),
+	    "/srv/app/x.conf:1: state_dir: /srv/open/state: others can put another "
+	    "folder in its place: everybody can write /srv\n"
+	    "/srv/app/x.conf:1: it is in /srv/app, where the keeper writes: keep it "
+	    "elsewhere, or who takes the keeper over could change it\n"
+	    "/srv/open/x.conf:1: state_dir: /srv/open/state: others can put another "
+	    "folder in its place: everybody can write /srv\n"
+	    "/srv/open/x.conf:1: others can put another file in its place: everybody "
+	    "can write /srv\n");
+	fake_done(&f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -261,6 +293,7 @@ int main(void)
 		cmocka_unit_test(the_defaults_are_those_of_the_manual),
 		cmocka_unit_test(what_is_asked_for_is_what_is_kept),
 		cmocka_unit_test(who_cannot_get_at_a_file_is_warned_of),
+		cmocka_unit_test(what_others_or_the_keeper_could_replace_is_warned_of),
 		cmocka_unit_test(a_runtime_folder_too_deep_for_a_socket_is_warned_of),
 		cmocka_unit_test(what_does_not_work_for_who_needs_it_is_warned_of),
 	};
