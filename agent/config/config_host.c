@@ -217,13 +217,33 @@ bool config_folder(struct config_reader *r, const config_setting_t *s, struct te
 	return true;
 }
 
+/* The same of one that is opened without following links. */
+static bool own_folder_fits(struct config_reader *r, const config_setting_t *s,
+			    const char *folder, const char *what)
+{
+	const struct config_entry *found;
+	const char *real;
+
+	if (!folder_fits(r, s, folder, what))
+		return false;
+	found = config_index_find(&r->folders, snapshot_text(r->b, folder));
+	real = found == NULL ? NULL
+			     : snapshot_string(r->b, (struct text){ found->number });
+	if (real != NULL && real[0] != '\0' && strcmp(real, folder) != 0)
+		config_warn(r, s,
+			    "%s is, or leads over, a link, which is not followed: "
+			    "write %s, or nothing is written there",
+			    folder, real);
+	return true;
+}
+
 static bool is_in_folder(struct config_reader *r, const config_setting_t *s,
 			 const char *path)
 {
 	size_t len = (size_t)(strrchr(path, '/') - path);
 	AUTO_FREE char *folder = xstrndup(path, len == 0 ? 1 : len);
 
-	return folder_fits(r, s, folder, "a file in ");
+	return own_folder_fits(r, s, folder, "a file in ");
 }
 
 static bool is_within(const char *path, const char *folder)
@@ -306,7 +326,8 @@ bool config_output_folder(struct config_reader *r, const config_setting_t *s,
 {
 	const char *path = config_path(r, s);
 
-	return path != NULL && folder_fits(r, s, path, "") && claim(r, s, path, out);
+	return path != NULL && own_folder_fits(r, s, path, "") &&
+	       claim(r, s, path, out);
 }
 
 /* One that is not there yet may be runtime_dir, which is made. */

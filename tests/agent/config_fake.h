@@ -126,6 +126,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/etc/everleaf/link", S_IFREG | 0600, "/srv/x belongs to user 90" },
 		{ "/srv/readonly", S_IFDIR | 0755, "" },
 		{ "/srv/to-etc", S_IFDIR | 0755, "" },
+		{ "/srv/to-app", S_IFDIR | 0755, "" },
 		{ "/srv/app/folder", S_IFDIR | 0755, "" },
 		{ "/srv/app/pipe", S_IFIFO | 0600, "" },
 		{ "/srv/app/hook", S_IFREG | 0755, "" },
@@ -152,7 +153,9 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	look->no_write = strcmp(path, "/srv/readonly") == 0 ? EROFS : 0;
 	look->no_exec = strcmp(path, "/media/noexec") == 0;
 	snprintf(look->real, sizeof(look->real), "%s",
-		 strcmp(path, "/srv/to-etc") == 0 ? "/etc" : path);
+		 strcmp(path, "/srv/to-etc") == 0   ? "/etc"
+		 : strcmp(path, "/srv/to-app") == 0 ? "/srv/app"
+						    : path);
 	return 0;
 }
 

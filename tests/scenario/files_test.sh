@@ -520,6 +520,21 @@ test_what_stands_in_the_place_of_a_file_is_warned_of() {
 	expect 0 everleaf renew www
 }
 
+test_a_way_over_a_link_is_warned_of_and_what_to_write_instead_is_said() {
+	www "$(file sub/cert cert)"
+	mkdir -p tls/real/sub
+	ln -s real/sub tls/sub
+	expect 0 everleaf check
+	says err "path: $dir/tls/sub is, or leads over, a link, which is not followed: write $dir/tls/real/sub, or nothing"
+	is 1 "$(wc -l <err)"
+	expect 1 everleaf renew
+	says err "leads over, a symbolic link"
+	www "$(file real/sub/cert cert)"
+	expect 0 everleaf check
+	[ ! -s err ]
+	expect 0 everleaf renew www
+}
+
 test_what_a_user_cannot_run_and_a_role_cannot_read_is_warned_of() {
 	is_root || skip "needs root: nothing runs as others"
 	mkdir tls
