@@ -213,6 +213,7 @@ static void on_tick(struct ev_loop *loop, ev_timer *timer, int events)
 	batch_keep(a);
 	batch_check(a);
 	alarm_check(a);
+	revoke_check(a);
 	if (a->jobs == NULL)
 		agent_pass(a);
 }

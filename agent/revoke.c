@@ -24,104 +24,15 @@
 #include "base/mem.h"
 #include "base/text.h"
 
-/* -- noting -- */
-
-/* Begun again: this very run may have noted it before, and even have done it. */
-static int begun_before(struct agent *a, const struct memory *m, bool replace,
-			bool *begun, struct err *e)
-{
-	bool noted;
-
-	*begun = false;
-	if ((a->request->flags & REQUEST_AGAIN) == 0)
-		return 0;
-	TRY(state_revoke_has(a->state, a->request->names[0], &noted, e));
-	*begun = noted || (replace ? m->installed_run == a->request->run
-				   : (m->flags & CERT_REVOKED) != 0);
-	return 0;
-}
-
-/* Why it can only be replaced; NULL: its issuer can be asked. */
-static const char *beyond_us(const struct agent *a, const struct revoke_row *r)
-{
-	const uint32_t issuer = spec_issuer_called(a->spec, r->issuer);
-
-	if (issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_SELF)
-		return "self-signed, so nobody can revoke it: whoever trusts it has to "
-		       "be told";
-	if (issuer != SPEC_NOBODY && a->spec->issuers[issuer].type == ISSUER_EXEC)
-		return "from a program, which cannot revoke it: its CA has to be told";
-	return NULL;
-}
-
-int revoke_ask(struct agent *a, struct err *e)
-{
-	const bool replace = (a->request->flags & REQUEST_REPLACE) != 0;
-	const char *name = a->request->names[0];
-	uint32_t i = spec_cert_called(a->spec, name);
-	struct revoke_row row = {
-		.name = name,
-		.generation = a->certs[i].generation,
-		.reason = a->request->reason,
-		.by_key = (a->request->flags & REQUEST_BY_KEY) != 0,
-		.replace = replace,
-	};
-	struct memory m;
-	bool found, begun;
-
-	for (uint32_t k = 0; k < a->spec->n[SPEC_CERTS]; k++)
-		a->tried[k] = k != i || !replace;
-	if (row.generation == 0)
-		return err_set(e, ERR_CONFIG,
-			       "%s: nothing is live that could be revoked", name);
-	TRY(state_get(a->state, name, &m, &found, e));
-	TRY(begun_before(a, &m, replace, &begun, e));
-	if (begun)
-		return 0;
-	row.issuer = m.issuer;
-	if (!replace && beyond_us(a, &row) != NULL)
-		return err_set(e, ERR_CONFIG,
-			       "%s: it is %s; everleaf revoke %s --replace gives it a "
-			       "new key",
-			       name, beyond_us(a, &row), name);
-	if (!found || spec_issuer_called(a->spec, m.issuer) == SPEC_NOBODY)
-		return err_set(e, ERR_CONFIG,
-			       "%s: its issuer %s is not in the configuration", name,
-			       found && m.issuer[0] != '\0' ? m.issuer : "(not known)");
-	TRY(agent_write(a, e));
-	TRY(state_revoke_put(a->state, &row, e));
-	return agent_commit(a, e);
-}
-
-/* Whether it is live and may not be revoked as long as it is. */
-static bool waits(const struct agent *a, const struct revoke_row *r, uint32_t cert)
-{
-	return r->replace && a->certs[cert].generation == r->generation;
-}
-
-static int mark(void *arg, const struct revoke_row *r)
-{
-	struct agent *a = arg;
-	uint32_t cert = spec_cert_called(a->spec, r->name);
-
-	if (cert != SPEC_NOBODY && waits(a, r, cert))
-		a->certs[cert].flags |= CERT_REVOKED;
-	return 0;
-}
-
-int revoke_mark(struct agent *a, struct err *e)
-{
-	return state_revoke_each(a->state, mark, a, e);
-}
-
 /* -- what is noted -- */
 
 struct revoking {
 	struct revoke_row *rows; /* owned, strings too */
 	size_t n;
-	size_t at;   /* the next */
-	bool asking; /* the one before it */
-	bool again;  /* looked at before, in this run */
+	size_t at;      /* the next */
+	bool asking;    /* the one before it */
+	bool again;     /* looked at before, in this run */
+	int64_t due_ms; /* clock_boot_ms() since when it waits for quiet; 0: not */
 };
 
 static int take(void *arg, const struct revoke_row *r)
@@ -200,7 +111,7 @@ static void forget_past(struct agent *a, const struct revoke_row *r)
 static void forget_beyond_us(struct agent *a, const struct revoke_row *r)
 {
 	log_warn("%s: generation %llu was %s", r->name,
-		 (unsigned long long)r->generation, beyond_us(a, r));
+		 (unsigned long long)r->generation, revoke_beyond_us(a, r));
 	forget(a, r);
 }
 
@@ -446,9 +357,9 @@ static void see_to(struct agent *a, const struct revoke_row *r)
 	/* Whoever asks now asks the CA, whatever this clock says. */
 	if (a->request->command != COMMAND_REVOKE && is_past(a, r)) {
 		forget_past(a, r);
-	} else if (cert != SPEC_NOBODY && waits(a, r, cert)) {
+	} else if (cert != SPEC_NOBODY && revoke_waits(a, r, cert)) {
 		tell_waiting(a, r, ": it has to be replaced first");
-	} else if (beyond_us(a, r) != NULL) {
+	} else if (revoke_beyond_us(a, r) != NULL) {
 		forget_beyond_us(a, r);
 	} else if (holds_back(a, r, clock_now())) {
 		wait_for(a, r);
@@ -470,6 +381,7 @@ bool revoke_next(struct agent *a)
 		return true;
 	if (v->rows == NULL && (a->revoke_at > clock_now() || a->clock.wrong))
 		return false;
+	v->due_ms = 0;
 	if (v->rows == NULL) {
 		a->revoke_at = INT64_MAX;
 		if (state_revoke_each(a->state, take, v, &e) < 0)
@@ -483,6 +395,20 @@ bool revoke_next(struct agent *a)
 	if (a->revoke_at != INT64_MAX && a->request->command == COMMAND_AGENT)
 		agent_pass(a); /* the moment has to be armed */
 	return false;
+}
+
+void revoke_check(struct agent *a)
+{
+	struct revoking *v = a->revoking;
+	const int64_t now = clock_boot_ms();
+
+	if (a->request->command != COMMAND_AGENT || a->stopping || agent_cut_off(a) ||
+	    v->asking || (v->rows == NULL && a->revoke_at > clock_now()))
+		return;
+	if (v->due_ms == 0)
+		v->due_ms = now;
+	if (v->rows != NULL || now - v->due_ms >= REVOKE_QUIET_MS)
+		(void)revoke_next(a);
 }
 
 void revoke_begin(struct agent *a)

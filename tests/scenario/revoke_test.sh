@@ -153,6 +153,29 @@ test_a_running_agent_revokes_what_it_has_replaced() {
 	stop_agent
 }
 
+# An order that takes hours is under way.
+test_a_revocation_does_not_wait_for_ever_until_nothing_else_is_done() {
+	lab
+	sed -i 's|^certificates = (|&{ name = "slow"; names = "localhost"; issuer = "slow"; },|
+		s|^issuers = (|&{ name = "slow"; type = "exec"; program = "'"$dir/slow"'"; },|' everleaf.conf
+	hook slow <<-'H'
+	until [ -e "$dir/go" ]; do sleep 0.1; done
+	exit 1
+	H
+	expect 0 everleaf renew www
+	mv state/ca/lab/root.key kept
+	expect 1 everleaf revoke www
+	mv kept state/ca/lab/root.key
+	retried_in 2
+	start_agent
+	until_true 60 test -e slow.ran
+	is_revoked() { [ "$(serial 1)" = "$(revoked)" ]; }
+	until_true 120 is_revoked
+	until_true 60 has_live www 2
+	touch go
+	stop_agent
+}
+
 test_hooks_are_told_of_what_was_revoked_and_what_could_not_be() {
 	lab
 	sed -i 's/reuse_key = true;/hooks = "ops";/' everleaf.conf
