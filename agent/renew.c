@@ -368,65 +368,6 @@ void renew_ask(struct agent *a)
 	}
 }
 
-/* Would it be due, had it not failed before? */
-static bool waits(const struct agent *a, uint32_t i, int64_t now, struct due *d)
-{
-	const struct spec_cert *c = &a->spec->certs[i];
-	struct cert cert = a->certs[i];
-
-	if (!a->wanted[i] || a->tried[i] || cert.retry_at <= now)
-		return false;
-	cert.retry_at = 0;
-	*d = due(c, a->spec->numbers + c->issuers.first, &cert, now);
-	return d->at <= now;
-}
-
-static void tell_parked(struct agent *a, uint32_t i, const struct due *d)
-{
-	char at[TEXT_TIME_MAX];
-	struct memory m;
-	struct err e;
-	bool found;
-
-	if (state_get(a->state, agent_cert_name(a, i), &m, &found, &e) < 0)
-		m.last_error[0] = '\0';
-	report_waiting(a, i, "parked", d->why, m.last_error);
-	log_error("%s: parked until %s: %s (the next run goes on)",
-		  agent_cert_name(a, i), text_time(at, a->certs[i].retry_at),
-		  m.last_error);
-}
-
-static void tell_failing(struct agent *a, uint32_t i, const struct due *d)
-{
-	const struct cert *c = &a->certs[i];
-	char at[TEXT_TIME_MAX];
-
-	report_waiting(a, i, "waiting", d->why, NULL);
-	log_error("%s: %s, and not tried again before %s, after %u failure%s in a row; "
-		  "`everleaf renew %s` tries now",
-		  agent_cert_name(a, i), why_word(d->why), text_time(at, c->retry_at),
-		  c->failures, c->failures == 1 ? "" : "s", agent_cert_name(a, i));
-}
-
-/* Not everything asked for holds while something waits for its next attempt. */
-static void tell_waiting(struct agent *a)
-{
-	int64_t now = clock_now();
-
-	for (uint32_t i = 0; i < a->spec->n[SPEC_CERTS]; i++) {
-		struct due d;
-
-		if (!waits(a, i, now, &d))
-			continue;
-		a->n_failed++;
-		if (a->certs[i].state == JOB_PARKED)
-			tell_parked(a, i, &d);
-		else
-			tell_failing(a, i, &d);
-	}
-	crlwatch_tell_waiting(a);
-}
-
 static int exit_status(const struct agent *a)
 {
 	if (a->status != 0)
@@ -489,7 +430,7 @@ int agent_renew(struct agent *a, struct err *e)
 	if (!agent_cut_off(a))
 		(void)agent_commit(a, e);
 	if (a->status == 0 && !a->stopping && a->request->command == COMMAND_RENEW)
-		tell_waiting(a);
+		renew_waiting(a);
 	report_end(a);
 	close_loop(a);
 	return exit_status(a);

@@ -13,5 +13,9 @@ struct err;
  * asked for, and what a person names is tried now, whatever it waits for. */
 void renew_ask(struct agent *a);
 
+/* renew_waiting.c: say what should be done and waits for its next attempt: after what, and
+ * until when. Not everything asked for holds as long as anything does. */
+void renew_waiting(struct agent *a);
+
 /* Exit status, or an err. */
 int agent_renew(struct agent *a, struct err *e);

@@ -23,6 +23,7 @@
 
 #define ASK_MS    60000 /* for an agent that is about to be another */
 #define GLANCE_MS 10000 /* for one that has other things to do */
+#define SAY_MS    10000 /* until who waits is told why */
 #define COPY_MS   100   /* what the tree says appears in such steps */
 
 /* One of the two streams of the tree: what it has said, in memory. */
@@ -36,7 +37,8 @@ struct stream {
 struct asking {
 	int sock;
 	struct stream streams[2];
-	int patience_ms; /* until it begins; -1: for ever */
+	int patience_ms; /* until it begins; -1: for ever, */
+	int64_t say_ms; /* ... which is said then, clock_boot_ms(); INT64_MAX: it was */
 	bool begun;
 	bool done;
 	int status;
@@ -85,6 +87,28 @@ static int take(struct asking *a, struct msg *m, struct err *e)
 	}
 }
 
+static int wait_ms(const struct asking *a)
+{
+	const int64_t left = a->say_ms - clock_boot_ms();
+
+	if (a->begun)
+		return COPY_MS;
+	if (a->patience_ms >= 0 || a->say_ms == INT64_MAX)
+		return a->patience_ms;
+	return left > 0 ? (int)left : 0;
+}
+
+/* True: it goes on. */
+static bool still_waits(struct asking *a)
+{
+	if (a->begun || a->patience_ms >= 0)
+		return a->begun;
+	log_warn("the agent is at work for somebody else: waiting until it has done "
+		 "that");
+	a->say_ms = INT64_MAX;
+	return true;
+}
+
 static int follow(struct asking *a, struct err *e)
 {
 	AUTO_MSG struct msg m = MSG_NONE;
@@ -92,9 +116,9 @@ static int follow(struct asking *a, struct err *e)
 
 	while (!a->done && rc == 0) {
 		struct pollfd p = { .fd = a->sock, .events = POLLIN };
-		int n = poll(&p, 1, a->begun ? COPY_MS : a->patience_ms);
+		int n = poll(&p, 1, wait_ms(a));
 
-		if (n == 0 && !a->begun)
+		if (n == 0 && !still_waits(a))
 			rc = err_set(e, ERR_BUSY, "the agent does not answer");
 		if (n < 0 && errno != EINTR)
 			rc = err_sys(e, "poll");
@@ -147,7 +171,8 @@ static struct asking asking_for(int patience_ms)
 {
 	return (struct asking){ .streams = { { -1, STDOUT_FILENO, 0, 0 },
 					     { -1, STDERR_FILENO, 0, 0 } },
-				.patience_ms = patience_ms };
+				.patience_ms = patience_ms,
+				.say_ms = clock_boot_ms() + SAY_MS };
 }
 
 /* The same; *since_ms is when an agent last let go of us that had us wait. */

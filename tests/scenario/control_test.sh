@@ -151,6 +151,19 @@ test_two_who_ask_at_once_are_both_served() {
 	stop_agent
 }
 
+test_who_waits_for_another_is_told_so() {
+	local other
+	is_asked_slowly
+	"$BUILD/everleaf" -c everleaf.conf renew >other.out 2>other.err &
+	other=$!
+	until_true 60 grep -q "the agent is at work for somebody else: waiting until it has done that" other.err
+	rm slowly
+	wait $person || fail "$(cat err)"
+	wait $other || fail "$(cat other.err)"
+	is 1 "$(wc -l <other.err)"
+	stop_agent
+}
+
 test_who_goes_away_takes_the_request_along() {
 	is_asked_slowly
 	kill -TERM $person

@@ -141,7 +141,11 @@ test_a_hook_that_exits_with_7_stays_pending_until_it_succeeds() {
 	is_live_of www 1 1
 	is '["web"]' "$(status_of www hooks_pending)"
 	expect 1 everleaf renew
+	says err "after 1 failure in a row, the last of which was: hook web: exited with 7: no luck; "
 	is 1 "$(ran web run)"
+	expect 1 everleaf renew --json
+	json certificates.0.error <out | has "exited with 7: no luck"
+	is waiting "$(json certificates.0.result <out)"
 	expect 1 everleaf renew www
 	is 2 "$(ran web run)"
 	touch works
