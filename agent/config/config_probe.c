@@ -1,6 +1,7 @@
 #include "agent/config/config_probe.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #include "agent/config/config_names.h"
 #include "agent/config/config_report.h"
@@ -8,6 +9,7 @@
 #include "agent/role/endpoint.h"
 #include "base/auto.h"
 #include "base/err.h"
+#include "base/mem.h"
 
 #define LIMIT_PROBES 100 /* of one certificate */
 
@@ -92,6 +94,34 @@ static void read_probe(struct config_reader *r, const config_setting_t *s,
 		config_missing(r, s, "connect", expected);
 }
 
+static bool same_text(const struct config_reader *r, struct text a, struct text b)
+{
+	const char *x = snapshot_string(r->b, a), *y = snapshot_string(r->b, b);
+
+	return x == NULL || y == NULL ? x == y : strcmp(x, y) == 0;
+}
+
+/* One address that is asked for several names is several endpoints, and each is called so
+ * that it is told from the others: what is remembered of it goes by that. */
+static void tell_apart(struct config_reader *r, struct spec_probe *probes, unsigned n)
+{
+	AUTO_FREE bool *alike = xcalloc(n, sizeof(*alike));
+
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < n && !alike[i]; k++)
+			alike[i] = same_text(r, probes[i].label, probes[k].label) &&
+				   !same_text(r, probes[i].name, probes[k].name);
+	for (unsigned i = 0; i < n; i++) {
+		AUTO_FREE char *label = NULL;
+
+		if (!alike[i] || probes[i].name.at == 0 || probes[i].label.at == 0)
+			continue;
+		label = xasprintf("%s (%s)", snapshot_string(r->b, probes[i].label),
+				  snapshot_string(r->b, probes[i].name));
+		probes[i].label = snapshot_text(r->b, label);
+	}
+}
+
 void config_probes(struct config_reader *r, const config_setting_t *s, struct list *out)
 {
 	struct spec_probe probes[LIMIT_PROBES] = { 0 };
@@ -101,5 +131,6 @@ void config_probes(struct config_reader *r, const config_setting_t *s, struct li
 		return;
 	for (unsigned i = 0; i < n; i++)
 		read_probe(r, config_item(s, i), &probes[i]);
+	tell_apart(r, probes, n);
 	*out = snapshot_add(r->b, SPEC_PROBES, probes, n);
 }

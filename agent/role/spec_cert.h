@@ -38,10 +38,11 @@ enum probe_proto {
 };
 
 struct spec_probe {
-	struct text label; /* as configured, for people */
-	struct text host;  /* a name or an address, or the path of a socket */
-	struct text port;  /* decimal; not set for a socket */
-	struct text name;  /* for SNI; not set: none is sent */
+	struct text
+	    label;        /* as configured, for people; another one for each endpoint */
+	struct text host; /* a name or an address, or the path of a socket */
+	struct text port; /* decimal; not set for a socket */
+	struct text name; /* for SNI; not set: none is sent */
 	uint32_t proto;
 };
 

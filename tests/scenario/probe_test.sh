@@ -67,6 +67,16 @@ test_old_runs_the_hook_twice_then_alarms_and_keeps_the_new_set() {
 	is new "$(status_of www served.0.verdict)"
 }
 
+test_each_name_that_an_address_is_asked_for_has_a_row_of_its_own() {
+	service '( { connect = "127.0.0.1:PORT"; name = "a.localhost"; }, "127.0.0.1:PORT",
+		{ connect = "127.0.0.1:PORT"; name = "b.localhost"; } )'
+	expect 0 everleaf renew
+	is "[127.0.0.1:$port][127.0.0.1:$port (a.localhost)][127.0.0.1:$port (b.localhost)]" \
+		"$(everleaf status --json | python3 -c 'import json, sys
+print("".join("[%s]" % s["endpoint"] for s in json.load(sys.stdin)["certificates"][0]["served"]))')"
+	is new "$(status_of www served.2.verdict)"
+}
+
 # Each has the half minute that all have, not one of its own after the others'.
 test_endpoints_that_stay_old_do_not_hold_each_other_up() {
 	local n list='' begun
