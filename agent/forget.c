@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "agent/role/messages.h"
+#include "agent/state/state_own.h"
 #include "base/auto.h"
 #include "base/err.h"
 #include "store/generation.h"
@@ -32,6 +33,7 @@ static int forget_one(struct agent *a, const char *name, struct err *e)
 	TRY(link_ask(ROLE_FD_PEER, &m, e));
 	TRY(agent_write(a, e));
 	TRY(state_forget(a->state, name, e));
+	TRY(state_own_list_prune(a->state, e));
 	return agent_commit(a, e);
 }
 

@@ -225,6 +225,13 @@ static unsigned ocsp_of(X509 *leaf)
 	return any ? OWN_OCSP : 0;
 }
 
+static uint32_t last_list(const struct agent *a, uint32_t i)
+{
+	const struct own_leaf *leaf = &a->own->leaves[i];
+
+	return leaf->generation == 0 ? OWN_NONE : leaf->list;
+}
+
 int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 {
 	AUTO_FILES struct files f = { .leaf = NULL };
@@ -232,6 +239,7 @@ int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 	struct own_leaf leaf = { .list = OWN_NONE };
 	struct x509_facts facts;
 	const uint32_t n_cas = a->own->n_cas;
+	const uint32_t before = last_list(a, i);
 	uint32_t ca = OWN_NONE;
 
 	owncrl_forget(a, i);
@@ -250,6 +258,8 @@ int owncrl_read(struct agent *a, uint32_t i, struct err *e)
 	leaf.generation = (uint32_t)a->certs[i].generation;
 	a->own->leaves[i] = leaf;
 	TRY(put_leaf(a, i, facts.serial, e));
+	if (before != OWN_NONE && a->own->lists[before].n_leaves == 0)
+		TRY(state_own_list_prune(a->state, e));
 	return see_revoked(a, i, e);
 }
 

@@ -129,6 +129,25 @@ test_certificates_of_one_issuer_are_looked_up_in_one_list() {
 	not test "$key" = "$(key_of ftp)" # whatever the reason is
 }
 
+remembered_lists() {
+	python3 - "$dir/state/agent/state.db" <<-'P'
+	import sqlite3, sys
+	db = sqlite3.connect(sys.argv[1], timeout=60)
+	print(" ".join(r[0].split("/")[-1].strip() for r in db.execute("SELECT urls FROM own_list WHERE urls <> ''")))
+	P
+}
+
+test_a_list_that_nobody_would_be_on_any_more_is_forgotten() {
+	lab
+	is lab.crl "$(remembered_lists)"
+	sed -i 's|/lab.crl|/other.crl|' everleaf.conf
+	expect 0 everleaf renew --force www
+	is other.crl "$(remembered_lists)"
+	sed -i 's/name = "www";/name = "mail";/' everleaf.conf
+	expect 0 everleaf forget www
+	is "" "$(remembered_lists)"
+}
+
 test_the_daemon_learns_it_and_a_restart_forgets_nothing() {
 	lab
 	revoke www
