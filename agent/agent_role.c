@@ -163,7 +163,8 @@ void agent_tell(struct agent *a, const char *name, const char *what,
 	    strcmp(what, "not-served") == 0 || strcmp(what, "crl-stale") == 0 ||
 	    strcmp(what, "crl-removed") == 0)
 		log_error("%s: %s%s%s", name, what, colon, text);
-	else if (strcmp(what, "drift") == 0 || strcmp(what, "left-out") == 0)
+	else if (strcmp(what, "drift") == 0 || strcmp(what, "left-out") == 0 ||
+		 strcmp(what, "chain") == 0)
 		log_warn("%s: %s", name, text);
 	else if (strcmp(what, "rolled-back") == 0)
 		log_warn("%s: %s to generation %llu%s%s", name, what,

@@ -25,8 +25,8 @@
 #include "base/text.h"
 #include "store/generation.h"
 
-#define KEPT_FLAGS                                                      \
-	(CERT_REVOKED | CERT_CA_REVOKED | CERT_NOT_SERVED | CERT_DOWN | \
+#define KEPT_FLAGS                                                                   \
+	(CERT_REVOKED | CERT_CA_REVOKED | CERT_NOT_SERVED | CERT_DOWN | CERT_CHAIN | \
 	 CERT_ROLLED_BACK | CERT_BY_HAND)
 
 void inventory_stamp(const struct stat *st, struct file_stamp *stamp)

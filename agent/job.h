@@ -58,6 +58,7 @@ struct job_probe {
 	bool asked;  /* a worker has looked: the verdict is about the endpoint */
 	bool again;  /* the first that was to look has died */
 	enum probe_verdict verdict;
+	enum probe_chain chain;
 	uint8_t seen[32];
 	char detail[256];
 };

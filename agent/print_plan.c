@@ -227,6 +227,11 @@ static void put_row(struct table *t, const struct agent *a, const struct item *i
 	table_put(t, COLOR_NONE, "%s", agent_issuer(a, it->cert));
 	drift_show(a, it->cert, t);
 	setback_note(a, it->cert, t);
+	if ((a->certs[it->cert].flags & CERT_CHAIN) != 0)
+		table_note(t,
+			   "served without its chain, or with another one, about which "
+			   "nothing is done: `everleaf status %s` says where",
+			   agent_cert_name(a, it->cert));
 	if (it->held != NULL)
 		table_note(t, "%s", it->held);
 }

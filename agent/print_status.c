@@ -148,10 +148,15 @@ static int note_served(void *arg, const struct served *s)
 	struct noting *w = arg;
 	char at[TEXT_TIME_MAX];
 
-	if (strcmp(s->verdict, probe_word(PROBE_NEW)) != 0 &&
-	    probing_has(w->view->agent, w->view->i, s->endpoint))
+	if (!probing_has(w->view->agent, w->view->i, s->endpoint))
+		return 0;
+	if (strcmp(s->verdict, probe_word(PROBE_NEW)) != 0)
 		table_note(w->table, "not served by %s: %s: %s (seen %s)", s->endpoint,
 			   s->verdict, s->detail, text_time(at, s->at));
+	else if ((w->view->cert->flags & CERT_CHAIN) != 0 &&
+		 strstr(s->detail, "chain") != NULL)
+		table_note(w->table, "served by %s: %s (seen %s)", s->endpoint,
+			   s->detail, text_time(at, s->at));
 	return 0;
 }
 

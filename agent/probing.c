@@ -1,15 +1,20 @@
 #include "agent/probing.h"
 
+#include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "agent/agent.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
+#include "agent/role/event.h"
 #include "agent/role/messages.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/msg.h"
 #include "store/generation.h"
 
@@ -44,7 +49,7 @@ struct probing_patience probing_patience(int64_t whole_ms, int64_t spent_ms,
 }
 
 void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p,
-		 const uint8_t wanted[32], const uint8_t old[32],
+		 const uint8_t wanted[32], const uint8_t old[32], bool chained,
 		 const struct probing_patience *patience)
 {
 	msg_begin(m, PROBE_LOOK, 0);
@@ -54,6 +59,7 @@ void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p
 	msg_put_u64(m, p->proto);
 	msg_put_bytes(m, wanted, 32);
 	msg_put_bytes(m, old, 32);
+	msg_put_u64(m, chained);
 	msg_put_i64(m, patience->deadline_ms);
 	msg_put_i64(m, patience->stale_ms);
 }
@@ -61,11 +67,12 @@ void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p
 void probing_take(struct job_probe *p, struct msg *m, const struct err *failed)
 {
 	const void *seen;
-	uint64_t verdict;
+	uint64_t verdict, chain;
 	size_t len = 0;
 
 	p->verdict = PROBE_OTHER;
 	p->asked = failed == NULL;
+	p->chain = CHAIN_WHOLE;
 	memset(p->seen, 0, sizeof(p->seen));
 	if (failed != NULL) {
 		snprintf(p->detail, sizeof(p->detail), "%.255s", failed->text);
@@ -76,8 +83,44 @@ void probing_take(struct job_probe *p, struct msg *m, const struct err *failed)
 	if (len == sizeof(p->seen))
 		memcpy(p->seen, seen, len);
 	snprintf(p->detail, sizeof(p->detail), "%s", msg_get_str(m));
+	chain = msg_get_u64(m);
 	if (!m->broken && verdict < PROBE_VERDICTS)
 		p->verdict = (enum probe_verdict)verdict;
+	if (!m->broken && chain < PROBE_CHAINS)
+		p->chain = (enum probe_chain)chain;
+}
+
+bool probing_chained(const struct agent *a, uint32_t i, uint64_t generation)
+{
+	AUTO_FREE char *path =
+	    xasprintf("archive/%s/%010llu/chain.pem", agent_cert_name(a, i),
+		      (unsigned long long)generation);
+	struct stat st;
+
+	return fstatat(a->root, path, &st, AT_SYMLINK_NOFOLLOW) == 0 && st.st_size > 0;
+}
+
+uint32_t probing_chain(struct agent *a, uint32_t i, const struct job_probe *probes,
+		       bool known)
+{
+	const struct list list = a->spec->certs[i].probes;
+	AUTO_FREE char *words = NULL;
+	uint32_t k = 0;
+
+	while (k < list.n && (probes[k].verdict != PROBE_NEW || !probes[k].asked ||
+			      probes[k].chain == CHAIN_WHOLE))
+		k++;
+	if (k == list.n)
+		return 0;
+	if (known)
+		return CERT_CHAIN;
+	words = xasprintf("%s serves %s chain: clients that do not know the CA in "
+			  "between refuse it; let the server read fullchain.pem",
+			  spec_text(a->spec, a->spec->probes[list.first + k].label),
+			  probes[k].chain == CHAIN_NONE ? "no" : "another");
+	agent_tell(a, agent_cert_name(a, i), "chain", a->certs[i].generation, words);
+	job_note(a, i, WHY_NOT_SERVED, EVENT_NOT_SERVED, words);
+	return CERT_CHAIN;
 }
 
 enum probe_verdict probing_worst(const struct spec_cert *c,

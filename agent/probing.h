@@ -39,10 +39,19 @@ void probing_old(const struct agent *a, uint32_t i, uint64_t live, uint8_t old[3
 struct probing_patience probing_patience(int64_t whole_ms, int64_t spent_ms,
 					 bool was_up);
 
-/* Which leaf should be there, by SHA-256, and which one was before (all zero: none). */
+/* Which leaf should be there, by SHA-256, and which one was before (all zero: none);
+ * `chained`: there is a chain to be shown with the first. */
 void probing_ask(struct msg *m, const struct spec *s, const struct spec_probe *p,
-		 const uint8_t wanted[32], const uint8_t old[32],
+		 const uint8_t wanted[32], const uint8_t old[32], bool chained,
 		 const struct probing_patience *patience);
+
+/* Whether a chain belongs to that generation of certificate `i`. */
+bool probing_chained(const struct agent *a, uint32_t i, uint64_t generation);
+
+/* Where the leaf is served and its chain is not: say it, once for as long as it is so
+ * (`known`: before, too), and have hooks told. CERT_CHAIN then, else 0. */
+uint32_t probing_chain(struct agent *a, uint32_t i, const struct job_probe *probes,
+		       bool known);
 
 /* The answer. What could not be found out (a probe that died) is OTHER, and not `asked`:
  * DOWN is only what somebody has seen. */

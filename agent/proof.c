@@ -47,7 +47,7 @@ static int make(struct agent *a, uint32_t number, struct msg *m, struct err *e)
 
 	(void)e;
 	probing_ask(m, a->spec, &a->spec->probes[c->probes.first + k], p->wanted,
-		    p->old, &patience);
+		    p->old, probing_chained(a, p->cert, p->generation), &patience);
 	return 0;
 }
 
@@ -159,19 +159,23 @@ static int settle(struct agent *a, const struct proof *p, struct err *e)
 	const char *name = agent_cert_name(a, p->cert);
 	const uint32_t before = c->flags & BAD;
 	uint32_t now = flags_of(&a->spec->certs[p->cert], p->probes);
+	uint32_t chain;
 	struct memory m;
-	bool found;
+	bool found, is_news = false;
 
 	TRY(agent_write(a, e));
 	TRY(probing_remember(a, p->cert, p->probes, e));
 	TRY(state_get(a->state, name, &m, &found, e));
 	if (!found || (c->flags & unfit) != 0)
 		return 0;
-	c->flags = (c->flags & ~BAD) | now;
-	m.flags = (m.flags & ~BAD) | now;
+	chain = probing_chain(a, p->cert, p->probes, (c->flags & CERT_CHAIN) != 0);
+	c->flags = (c->flags & ~(BAD | CERT_CHAIN)) | now | chain;
+	if (((m.flags ^ c->flags) & CERT_CHAIN) != 0)
+		is_news = true;
+	m.flags = (m.flags & ~(BAD | CERT_CHAIN)) | now | chain;
 	if (now == 0 && before != 0)
 		tell_well(a, p->cert, &m);
-	if (now != before)
+	if (now != before || is_news)
 		TRY(state_put(a->state, name, &m, e));
 	if (now != 0)
 		tell_bad(a, p, (now & ~before) != 0);

@@ -338,10 +338,11 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 	struct agent *a = b->agent;
 	struct memory *m = &j->memory;
 	bool served = settle_worst(j) == PROBE_NEW;
+	const bool chain_known = (a->certs[j->cert].flags & CERT_CHAIN) != 0;
 	const uint32_t stays = /* of what is said of its files */
 	    drift_leaves(a, j) ? a->certs[j->cert].flags & CERT_FILES_DIFFER : 0;
 
-	m->flags &= ~(unsigned)(CERT_NOT_SERVED | CERT_DOWN);
+	m->flags &= ~(unsigned)(CERT_NOT_SERVED | CERT_DOWN | CERT_CHAIN);
 	m->state = JOB_IDLE;
 	if (!j->installed && !j->undone)
 		remember_half_done(j, m);
@@ -356,6 +357,10 @@ static int remember(struct batch *b, struct job *j, struct err *e)
 		remember_whole(m, j->stamp);
 	if (!served && (j->installed || j->undone))
 		m->flags |= CERT_NOT_SERVED;
+	if (j->installed || j->undone)
+		m->flags |= probing_chain(a, j->cert, j->probes, chain_known);
+	else if (chain_known)
+		m->flags |= CERT_CHAIN;
 	if (j->err.code != 0)
 		remember_failure(a, j, m);
 	else

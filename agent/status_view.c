@@ -29,6 +29,7 @@ const char *view_state(const struct view *v, enum health *health)
 		{ CERT_HOOKS_PENDING, HEALTH_WARNING, "hooks pending" },
 		{ CERT_NOT_SERVED, HEALTH_WARNING, "not served" },
 		{ CERT_DOWN, HEALTH_WARNING, "down" },
+		{ CERT_CHAIN, HEALTH_WARNING, "wrong chain" },
 		{ CERT_FOREIGN, HEALTH_WARNING, "foreign files" },
 		{ CERT_FILES_DIFFER, HEALTH_WARNING, "files differ" },
 		{ CERT_BY_HAND, HEALTH_WARNING, "by hand" },

@@ -47,7 +47,10 @@ static int make_probe(struct agent *a, uint32_t number, struct msg *m, struct er
 			     j->probes[k].was_up);
 
 	(void)e;
-	probing_ask(m, s, p, wanted->fingerprint, old->fingerprint, &patience);
+	probing_ask(m, s, p, wanted->fingerprint, old->fingerprint,
+		    probing_chained(a, j->cert,
+				    j->undone ? j->previous : j->generation),
+		    &patience);
 	return 0;
 }
 

@@ -23,6 +23,7 @@ struct face {
 	bool no_route; /* from this host: it cannot be judged */
 	bool other;    /* once something else than the wanted leaf, namely: */
 	enum probe_verdict verdict;
+	enum probe_chain chain; /* with the wanted leaf */
 	uint8_t seen[32];
 	char why[160];
 };
@@ -68,16 +69,15 @@ static bool is_ours(const struct probe *p, const uint8_t sha256[32])
 
 /* A server may have a certificate for each kind of key, of which it shows one. */
 static int look_for_ours(const struct probe *p, const struct probe_address *a,
-			 uint8_t sha256[32], struct err *e)
+			 struct probe_leaf *leaf, struct err *e)
 {
-	struct probe_leaf leaf, other;
+	struct probe_leaf other;
 	struct err none;
 
-	TRY(look(p, a, 0, &leaf, e));
-	if (!is_ours(p, leaf.sha256) && leaf.kind != 0 &&
-	    look(p, a, leaf.kind, &other, &none) == 0 && is_ours(p, other.sha256))
-		leaf = other;
-	memcpy(sha256, leaf.sha256, sizeof(leaf.sha256));
+	TRY(look(p, a, 0, leaf, e));
+	if (!is_ours(p, leaf->sha256) && leaf->kind != 0 &&
+	    look(p, a, leaf->kind, &other, &none) == 0 && is_ours(p, other.sha256))
+		*leaf = other;
 	return 0;
 }
 
@@ -102,10 +102,10 @@ static bool cut_short(const struct probe *p, const struct face *f)
 static void look_once(const struct probe *p, struct face *f)
 {
 	static const uint8_t none[32];
-	uint8_t sha256[32];
+	struct probe_leaf leaf;
 	struct err e;
 
-	if (look_for_ours(p, &f->address, sha256, &e) != 0) {
+	if (look_for_ours(p, &f->address, &leaf, &e) != 0) {
 		if (cut_short(p, f))
 			return;
 		f->no_route = e.sysno == ENETUNREACH || e.sysno == EAFNOSUPPORT;
@@ -113,12 +113,13 @@ static void look_once(const struct probe *p, struct face *f)
 		return;
 	}
 	f->no_route = false;
-	if (same(sha256, p->request->wanted))
+	f->chain = p->request->chained ? leaf.chain : CHAIN_WHOLE;
+	if (same(leaf.sha256, p->request->wanted))
 		f->rows++;
-	else if (is_old(p, sha256))
-		saw(f, PROBE_OLD, sha256, "the certificate from before");
+	else if (is_old(p, leaf.sha256))
+		saw(f, PROBE_OLD, leaf.sha256, "the certificate from before");
 	else
-		saw(f, PROBE_OTHER, sha256, "some other certificate");
+		saw(f, PROBE_OTHER, leaf.sha256, "some other certificate");
 }
 
 /* Every address that can be reached from here has shown it `rows` times in a row. */
@@ -175,15 +176,32 @@ static const struct face *worst(const struct probe *p, unsigned rows)
 	return w;
 }
 
+/* An address of those that have shown the wanted leaf. */
+static void conclude_new(const struct probe *p, struct probe_result *out)
+{
+	static const char *const words[PROBE_CHAINS] = {
+		[CHAIN_WHOLE] = "",
+		[CHAIN_NONE] = ", without its chain",
+		[CHAIN_OTHER] = ", with another chain",
+	};
+	const struct face *w = &p->faces[0];
+
+	for (size_t i = 1; i < p->n; i++)
+		if (!p->faces[i].no_route && p->faces[i].chain > w->chain)
+			w = &p->faces[i];
+	out->chain = w->chain;
+	memcpy(out->seen, p->request->wanted, sizeof(out->seen));
+	snprintf(out->detail, sizeof(out->detail), "%s: the wanted certificate%s",
+		 w->address.text, words[w->chain]);
+}
+
 static void conclude(const struct probe *p, unsigned rows, struct probe_result *out)
 {
 	const struct face *w = all_new(p, rows) ? NULL : worst(p, rows);
 
 	*out = (struct probe_result){ .verdict = PROBE_NEW };
 	if (w == NULL) { /* never anything but the wanted leaf */
-		memcpy(out->seen, p->request->wanted, sizeof(out->seen));
-		snprintf(out->detail, sizeof(out->detail), "%s: the wanted certificate",
-			 p->faces[0].address.text);
+		conclude_new(p, out);
 		return;
 	}
 	out->verdict = w->verdict;

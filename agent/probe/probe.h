@@ -12,10 +12,13 @@
  * DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
  * without) is left out if another one can be judged.
  *
+ * Whether the chain is shown with the wanted leaf is said, and changes no verdict.
+ *
  * SIGPIPE must be ignored.
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "agent/role/verdict.h"
@@ -33,6 +36,7 @@ struct probe_request {
 	uint32_t proto;      /* enum probe_proto */
 	uint8_t wanted[32];  /* SHA-256 of the leaf */
 	uint8_t old[32];     /* all zero: there was none */
+	bool chained;        /* a chain belongs to the wanted one */
 	int64_t deadline_ms; /* for the whole request; 0: one handshake per address */
 	int64_t stale_ms; /* ... where it answers, and shows another leaf; 0: the first
 				such look decides */
@@ -42,6 +46,8 @@ struct probe_result {
 	enum probe_verdict verdict;
 	uint8_t seen[32]; /* of the address that decided; zero when DOWN */
 	char detail[256]; /* "192.0.2.1:443: connection refused" */
+	enum probe_chain
+	    chain; /* ... with the wanted leaf: the worst of all addresses */
 };
 
 /* Always comes to a verdict; a failure to find out is DOWN with its reason. */

@@ -46,6 +46,7 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 	proto = msg_get_u64(m);
 	read_hash(m, r.wanted);
 	read_hash(m, r.old);
+	r.chained = msg_get_u64(m) != 0;
 	r.deadline_ms = msg_get_i64(m);
 	r.stale_ms = msg_get_i64(m);
 	TRY(msg_end(m, e));
@@ -64,6 +65,7 @@ static int on_probe(void *role, struct msg *m, struct err *e)
 	msg_put_u64(m, result.verdict);
 	msg_put_bytes(m, result.seen, sizeof(result.seen));
 	msg_put_str(m, result.detail);
+	msg_put_u64(m, result.chain);
 	return 0;
 }
 

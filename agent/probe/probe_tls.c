@@ -4,6 +4,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -81,6 +82,18 @@ static int shake_hands(SSL *ssl, int fd, int64_t until_ms, struct err *e)
 	}
 }
 
+static enum probe_chain chain_of(const SSL *ssl, X509 *leaf)
+{
+	STACK_OF(X509) *shown = SSL_get_peer_cert_chain(ssl);
+
+	if (sk_X509_num(shown) <= 1)
+		return CHAIN_NONE;
+	for (int i = 1; i < sk_X509_num(shown); i++)
+		if (X509_check_issued(sk_X509_value(shown, i), leaf) == X509_V_OK)
+			return CHAIN_WHOLE;
+	return CHAIN_OTHER;
+}
+
 static int read_leaf(const SSL *ssl, struct probe_leaf *out, struct err *e)
 {
 	X509 *leaf = SSL_get0_peer_certificate(ssl);
@@ -90,6 +103,7 @@ static int read_leaf(const SSL *ssl, struct probe_leaf *out, struct err *e)
 	if (leaf == NULL || X509_digest(leaf, EVP_sha256(), out->sha256, &len) != 1)
 		return err_set(e, ERR_NET, "the server has shown no certificate");
 	out->kind = key == NULL ? 0 : EVP_PKEY_get_base_id(key);
+	out->chain = chain_of(ssl, leaf);
 	return 0;
 }
 

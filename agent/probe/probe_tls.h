@@ -6,6 +6,8 @@
 
 #include <openssl/ssl.h>
 
+#include "agent/role/verdict.h"
+
 struct err;
 
 /* TLS 1.2 and later, nothing verified, nothing remembered. The caller frees *ctx. */
@@ -14,6 +16,7 @@ int probe_tls_new(SSL_CTX **ctx, struct err *e);
 struct probe_leaf {
 	uint8_t sha256[32];
 	int kind; /* of its key: EVP_PKEY_EC and such */
+	enum probe_chain chain;
 };
 
 /*

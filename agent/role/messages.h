@@ -131,8 +131,9 @@ enum message {
 	SIGN_CMP_FIRST, /* -> reference, secret, chain PEM, key PEM; "" where there is none */
 
 	/* agent -> probe */
-	PROBE_LOOK, /* host, port, name, proto, wanted, old, deadline_ms,
-			      stale_ms -> verdict, seen, detail */
+	PROBE_LOOK, /* host, port, name, proto, wanted, old, whether a chain belongs to the
+			      wanted one, deadline_ms, stale_ms -> verdict, seen, detail,
+			      enum probe_chain */
 
 	/* supervisor, for `inspect`, -> probe */
 	PROBE_SHOW,  /* label, host, port, proto -> . ; before that what was found: */

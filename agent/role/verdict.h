@@ -9,4 +9,12 @@ enum probe_verdict {
 	PROBE_VERDICTS,
 };
 
+/* What stands behind the leaf that is shown. */
+enum probe_chain {
+	CHAIN_WHOLE, /* who issued it, or there is nobody to be shown */
+	CHAIN_NONE,  /* nothing: clients have to know that CA */
+	CHAIN_OTHER, /* others, of whom none has issued it */
+	PROBE_CHAINS,
+};
+
 const char *probe_word(enum probe_verdict verdict); /* "new", "old", "other", "down" */

@@ -425,6 +425,7 @@ static void put_seen(const struct msg *asked, struct msg *m)
 	put_numbers(m, 1, PROBE_NEW);
 	msg_put_bytes(m, wanted, len);
 	msg_put_str(m, "");
+	msg_put_u64(m, CHAIN_WHOLE);
 }
 
 void peers_work(const struct peers *p, const struct msg *asked, uint32_t cert,

@@ -77,6 +77,48 @@ print("".join("[%s]" % s["endpoint"] for s in json.load(sys.stdin)["certificates
 	is new "$(status_of www served.2.verdict)"
 }
 
+# Clients fail there, and neither another certificate nor another reload would help.
+test_a_leaf_without_its_chain_is_said_and_nothing_is_done() {
+	local live=$dir/state/live/www
+	placeholder "$dir/web.pem"
+	start_serve "$dir/web.pem"
+	hook web <<-'H'
+	[ "$1" = test ] || . "$dir/gives"
+	H
+	hook ops <<-'H'
+	[ "$1" = test ] || echo "$EVERLEAF_EVENT $EVERLEAF_NAMES: $EVERLEAF_ERROR" >>"$dir/told"
+	H
+	config <<-C
+	issuers = ( { name = "lab"; type = "local"; intermediate = true; } );
+	certificates = ( { name = "www"; names = "localhost"; issuer = "lab"; hooks = [ "web", "ops" ];
+		probe = "127.0.0.1:$port"; } );
+	hooks = ( $(hook_config web), { name = "ops"; run = [ "$dir/ops", "run" ]; on = [ "not-served", "failed" ]; } );
+	C
+	echo "cat $live/cert.pem $live/privkey.pem >$dir/web.pem; kill -HUP $server" >gives
+	expect 0 everleaf renew
+	says err "www: 127.0.0.1:$port serves no chain: clients that do not know the CA in between refuse it"
+	is "new wrong chain" "$(status_of www served.0.verdict) $(status_of www health)"
+	status_of www served.0.detail | has "without its chain"
+	expect 0 everleaf status
+	says out "the wanted certificate, without"
+	expect 0 everleaf plan
+	says out "served without its chain"
+	expect 1 everleaf status --check
+	expect 0 everleaf renew www
+	is "" "$(cat out err)"
+	echo "cat $live/cert.pem $live/privkey.pem $dir/other.pem >$dir/web.pem; kill -HUP $server" >gives
+	placeholder other.pem
+	expect 0 everleaf renew --force www
+	status_of www served.0.detail | has "with another chain"
+	is "1 1" "$(wc -l <told) $(events www chain)"
+	says told "not-served www: 127.0.0.1:$port serves no chain"
+	echo "cat $live/fullchain.pem $live/privkey.pem >$dir/web.pem; kill -HUP $server" >gives
+	expect 0 everleaf renew --force www
+	is "new ok" "$(status_of www served.0.verdict) $(status_of www health)"
+	is_live_of www 3 3
+	is 0 "$(events www rolled-back)"
+}
+
 # Each has the half minute that all have, not one of its own after the others'.
 test_endpoints_that_stay_old_do_not_hold_each_other_up() {
 	local n list='' begun
