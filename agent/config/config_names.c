@@ -62,7 +62,11 @@ static void read_name(struct config_reader *r, const config_setting_t *s, bool o
 	if (word == NULL)
 		return;
 	if (config_name_parse(r, word, &kind, &canonical, &e) < 0) {
-		config_expected(r, s, "a name: %s", e.text);
+		config_expected(r, s, "a name: %s%s", e.text,
+				strpbrk(word, ", ") == NULL
+				    ? ""
+				    : "; each is a string of its own, as in "
+				      "[ \"a\", \"b\" ]");
 		return;
 	}
 	n = (struct spec_name){ snapshot_text(r->b, canonical), kind, optional };

@@ -108,6 +108,10 @@ static void other(struct scan *s, char c)
 		trap(s, s->line,
 		     "found \"@\", expected the setting include = \"...\" instead of "
 		     "@include");
+	if (c == '{' && s->last == '[')
+		trap(
+		    s, s->line,
+		    "found a group in [ ... ], expected a list of groups, ( { ... } )");
 	if (strchr("()[]{}", c) != NULL && c != '\0')
 		open_or_close(s, c);
 	s->last = c;
@@ -170,6 +174,10 @@ bool config_scan(const char *text, size_t len,
 		.arg = arg,
 	};
 
+	if (strncmp(text, "\xef\xbb\xbf", 3) == 0) {
+		trap(&s, 1, "found a byte order mark, expected UTF-8 without one");
+		s.at += 3;
+	}
 	while (s.at < s.end)
 		step(&s);
 	return s.clean;

@@ -3,7 +3,8 @@
  *
  * It joins two strings that stand side by side, takes the rest of a file for a comment
  * that nobody closed, ends at a NUL, opens whatever @include names, and calls a
- * trailing comma a "syntax error". Here each is named with its line.
+ * trailing comma, groups in [ ], and what some editors put before the first line a "syntax
+ * error". Here each is named with its line.
  */
 #pragma once
 

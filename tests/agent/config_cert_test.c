@@ -646,6 +646,12 @@ static const struct fake_row rows[] = {
 	  "\"\\xff\"; };",
 	  "main.conf:1: certificates.a.example.hooks: found \"\\xff\", expected text "
 	  "without control characters, in UTF-8\n" },
+	{ "several names in one string", true,
+	  "certificates = { name = \"w\"; names = \"a.example, b.example\"; issuer = "
+	  "\"local\"; };",
+	  "main.conf:1: certificates.w.names: found \"a.example, b.example\", expected "
+	  "a name: a label of it has a character other than a-z, 0-9 and \"-\"; each "
+	  "is a string of its own, as in [ \"a\", \"b\" ]\n" },
 	{ "several errors at once", true,
 	  "certificates = (\n { names = \"a_b\"; key = \"dsa\"; },\n { names = "
 	  "\"b.example\"; issuer = \"x\"; keep = \"3\"; }\n);",

@@ -19,6 +19,8 @@
 #define QUOTE "found a string that does not end, expected \"\\\"\""
 #define NUL   "found \\x00, which ends a string, expected text without control characters"
 #define LARGE "found a number that is too large, expected 32 bits"
+#define GROUP "found a group in [ ... ], expected a list of groups, ( { ... } )"
+#define MARK  "found a byte order mark, expected UTF-8 without one"
 #define DEEP  "found brackets nested too deep, expected 16 levels at most"
 
 static const struct {
@@ -64,6 +66,12 @@ static const struct {
 	{ "a = (((((((((((((((((1)))))))))))))))));", "1:" DEEP },
 	{ "a = 1 / 2;", "" }, /* libconfig's to refuse */
 	{ ")))", "" },
+	{ "a = [ # each\n { b = 1; } ];", "2:" GROUP },
+	{ "a = [ \"{\" ]; b = ( { c = 1; }, { } );", "" },
+	{ "\xef\xbb\xbf"
+	  "a = 1;",
+	  "1:" MARK },
+	{ "a = \"\xef\xbb\xbf\";", "" },
 };
 
 struct notes {
