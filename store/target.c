@@ -115,7 +115,8 @@ int target_write(const struct target *t, const struct buf *want,
 	if (differs == TARGET_STRANGE)
 		return err_set(e, ERR_SYS,
 			       "it is a link, a folder, a device or has "
-			       "two names: not replaced");
+			       "two names: not replaced; remove it, or name "
+			       "another path");
 	if (differs == 0)
 		return 0;
 	return file_write(t->dir, t->name, want->data, want->len, access, e);

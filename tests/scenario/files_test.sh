@@ -141,6 +141,7 @@ test_a_symbolic_link_in_the_place_of_a_file_is_not_followed() {
 	echo precious >victim
 	ln -s "$dir/victim" tls/cert
 	expect 1 everleaf renew
+	says err "not replaced; remove it, or name another path"
 	is precious "$(cat victim)"
 	[ -L tls/cert ]
 	rm tls/cert
