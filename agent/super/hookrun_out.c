@@ -29,6 +29,15 @@ static char shown(char c)
 	return (unsigned char)c < 0x20 || c == 0x7f ? '?' : c;
 }
 
+/* As nginx ends, in the line behind the one that says why. */
+static bool says_only_that(const char *line)
+{
+	static const char words[] = " test failed";
+	const size_t len = strlen(line), n = sizeof(words) - 1;
+
+	return len > n && strcmp(line + len - n, words) == 0;
+}
+
 static void end_line(struct hookrun_out *o)
 {
 	while (o->len > 0 && o->line[o->len - 1] == ' ')
@@ -37,8 +46,9 @@ static void end_line(struct hookrun_out *o)
 		return;
 	o->line[o->len] = '\0';
 	o->len = 0;
-	snprintf(o->last, sizeof(o->last), "%.*s", (int)sizeof(o->last) - 1,
-		 o->line + strspn(o->line, " "));
+	if (o->last[0] == '\0' || !says_only_that(o->line))
+		snprintf(o->last, sizeof(o->last), "%.*s", (int)sizeof(o->last) - 1,
+			 o->line + strspn(o->line, " "));
 	if (o->dropped > 0)
 		return;
 	o->lines++;

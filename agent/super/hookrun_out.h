@@ -21,7 +21,7 @@ struct hookrun_out {
 	uint64_t dropped;
 	size_t len;
 	char line[512]; /* a longer one is logged in parts */
-	char last[160]; /* the beginning of the last line that was not empty, of all */
+	char last[160]; /* the beginning of the last line that says something, of all */
 	char *kept;     /* owned; the beginning of all of it; NULL: not wanted */
 	size_t n_kept;
 	size_t most;    /* ... so much of it; */

@@ -48,6 +48,11 @@ static void the_last_words_are_told(void **state)
 		{ "yes | head -n 20000; echo why; exit 3", "exited with 3: why" },
 		{ "head -c 99999 /dev/zero; echo; echo why; exit 3",
 		  "exited with 3: why" },
+		{ "echo 'nginx: [emerg] why'; echo 'nginx: configuration file /e/n "
+		  "test failed'; exit 1",
+		  "exited with 1: nginx: [emerg] why" },
+		{ "echo; echo the test failed; exit 3",
+		  "exited with 3: the test failed" },
 	};
 
 	(void)state;

@@ -137,6 +137,7 @@ test_a_broken_nginx_conf_leaves_what_is_served_and_is_made_up_for() {
 	sed -i 's/worker_processes 2/worker_processes many/' nginx.conf
 	expect 1 everleaf renew --force www
 	says err "its test failed already before"
+	status_of www last_error | has 'emerg.*worker_processes'
 	is_live_of www 2 2
 	is '["nginx"]' "$(status_of www hooks_pending)"
 	is "$old" "$(served_leaf "$port")"
