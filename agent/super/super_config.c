@@ -67,6 +67,17 @@ static int open_config(const char *path, int *out, struct err *e)
 	return 0;
 }
 
+/* Who has just come may have none. */
+static int open_main(struct super *s, struct err *e)
+{
+	if (access(s->path, F_OK) < 0 && errno == ENOENT)
+		return err_set(e, ERR_CONFIG,
+			       "%s: No such file or directory: write it, as "
+			       "everleaf.conf(5) says, or name another one with -c",
+			       s->path);
+	return open_config(s->path, &s->config, e);
+}
+
 /* A pattern is relative to the main file. No match is no file, not an error. */
 static void find(struct asking *a, const char *pattern)
 {
@@ -283,7 +294,7 @@ int super_configure(struct super *s, int *snapshot, struct spec *spec, struct er
 	super_watch_path(s, s->path);
 	auto_fd_(&s->config);
 	s->config = -1;
-	TRY(open_config(s->path, &s->config, e));
+	TRY(open_main(s, e));
 	fds.snapshot = s->config;
 	TRY(super_start(s, ROLE_CONFIG, &fds, &a.proc, e));
 	rc = serve(&a, e);

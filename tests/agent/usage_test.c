@@ -126,7 +126,9 @@ static void what_may_come_next_is_said(void **state)
 		{ { "-c" }, "" },
 		{ { "-c", "" }, "<file>\n" },
 		{ { "-c/nowhere", "ren" }, "renew\t" },
-		{ { "-c", "/nowhere", "renew", "w" }, "No such file" },
+		{ { "-c", "/nowhere", "renew", "w" },
+		  "/nowhere: No such file or directory: write it, as "
+		  "everleaf.conf(5)" },
 		{ { "renew", "--dr" }, "--dry-run\tsay" },
 		{ { "renew", "--wait", "" }, "" },
 		{ { "revoke", "www", "--reason", "k" }, "keyCompromise\t" },
