@@ -256,21 +256,48 @@ static enum health check_stranger(const struct agent *a, const struct strange *f
 	return check_left(health, f->not_after - now, r->crit_s, r->warn_s, word);
 }
 
+#define NAMED_MOST 1024 /* bytes, of each: plug-ins have lines of 4 KiB */
+
 struct checked {
-	struct buf worse;
+	struct buf named[HEALTH_CRITICAL + 1]; /* what is not well, by how bad it is */
 	enum health worst;
 	unsigned n;
+	unsigned unnamed; /* what else is not well */
 };
 
 static void note_checked(struct checked *c, const char *name, const char *word,
 			 enum health health)
 {
+	struct buf *named = &c->named[health];
+
 	c->worst = health > c->worst ? health : c->worst;
-	if (health == HEALTH_OK || c->worse.len >= 1024)
+	if (health == HEALTH_OK)
 		return;
-	buf_puts(&c->worse, c->worse.len == 0 ? " - " : ", ");
-	text_escape(&c->worse, name, strlen(name), SIZE_MAX);
-	buf_printf(&c->worse, ": %s", word);
+	if (named->len >= NAMED_MOST) {
+		c->unnamed++;
+		return;
+	}
+	buf_puts(named, named->len == 0 ? "" : ", ");
+	text_escape(named, name, strlen(name), SIZE_MAX);
+	buf_printf(named, ": %s", word);
+}
+
+/* The worst comes first, where it is read. */
+static void print_checked(struct checked *c)
+{
+	static const char *const heads[] = { "OK", "WARNING", "CRITICAL" };
+	const char *sep = " - ";
+
+	printf("%s - %u certificate%s", heads[c->worst], c->n, c->n == 1 ? "" : "s");
+	for (int i = HEALTH_CRITICAL; i > HEALTH_OK; i--) {
+		if (c->named[i].len == 0)
+			continue;
+		printf("%s%s", sep, c->named[i].data);
+		sep = ", ";
+	}
+	if (c->unnamed > 0)
+		printf(", and %u more", c->unnamed);
+	putchar('\n');
 }
 
 /* Those that servers need, and those that would say that ours are revoked. */
@@ -296,7 +323,6 @@ static void check_crls(const struct agent *a, struct checked *c, int64_t now)
 
 static int check_all(const struct agent *a, bool is_silent)
 {
-	static const char *const heads[] = { "OK", "WARNING", "CRITICAL" };
 	const struct strange_list *others = &a->strangers->known;
 	struct checked c = { .worst = HEALTH_OK };
 	int64_t now = clock_now();
@@ -321,9 +347,9 @@ static int check_all(const struct agent *a, bool is_silent)
 	if (a->request->n_names == 0)
 		check_crls(a, &c, now);
 	if (!is_silent)
-		printf("%s - %u certificate%s%s\n", heads[c.worst], c.n,
-		       c.n == 1 ? "" : "s", c.worse.data == NULL ? "" : c.worse.data);
-	buf_done(&c.worse);
+		print_checked(&c);
+	for (int i = HEALTH_OK; i <= HEALTH_CRITICAL; i++)
+		buf_done(&c.named[i]);
 	return (int)c.worst;
 }
 

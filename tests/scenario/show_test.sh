@@ -155,6 +155,27 @@ test_an_expired_certificate_is_critical() {
 	says out now
 }
 
+many() { # NAME...: with a hundred others
+	config <<-C
+	defaults = { issuer = "local"; };
+	certificates = ( $(seq -f '{ names = "c%03g.example.org"; },' 100) $(printf '{ names = "%s"; },' "$@" | sed 's/,$//') );
+	C
+}
+
+# What is worst stands where it is read, and what there is no room for is counted.
+test_the_line_of_a_check_begins_with_the_worst_and_counts_the_rest() {
+	local named
+	many www.example.org
+	expect 0 everleaf renew
+	many www.example.org zzz.example.org
+	expect 2 everleaf status --check --warn 95d
+	is 1 "$(wc -l <out)"
+	has '^CRITICAL - 102 certificates - zzz.example.org: missing, c001.example.org: expires soon, c002' <out
+	named=$(grep -o '\.example\.org: ' out | wc -l)
+	[ "$named" -gt 20 ]
+	has ", and $((102 - named)) more$" <out
+}
+
 test_a_plan_says_what_will_be_done_and_changes_nothing() {
 	www
 	expect 0 everleaf plan

@@ -130,7 +130,7 @@ test_status_lists_them_apart_from_ours() {
 	expect 0 everleaf status --json www
 	is "[]" "$(json watched <out)"
 	expect 2 everleaf status --check
-	has "^CRITICAL - 5 certificates - $dir/tls/both.pem: expired, $dir/tls/fifo.pem: unreadable, $dir/tls/old.pem: expired$" <out
+	has "^CRITICAL - 5 certificates - $dir/tls/both.pem: expired, $dir/tls/old.pem: expired, $dir/tls/fifo.pem: unreadable$" <out
 	expect 0 everleaf status --check www
 	rm tls/both.pem tls/fifo.pem tls/old.pem
 	expect 0 everleaf status --check
