@@ -18,6 +18,7 @@
 #include "base/auto.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "base/mem.h"
 #include "base/names.h"
 #include "base/text.h"
 
@@ -33,6 +34,8 @@ struct online {
 	uint32_t challenge;
 	const char *names[DNS_TASK_MAX];
 	size_t n;
+	uint32_t blind; /* a challenge whose resolvers do not answer, or SPEC_NOBODY */
+	unsigned n_unseen;
 	unsigned n_names;
 	unsigned n_bad;
 };
@@ -124,12 +127,34 @@ static int ask(struct online *o, struct err *e)
 	return read_answer(o, &m, e);
 }
 
+/* Whether names are looked up in the same way for both. */
+static bool asks_alike(const struct spec *s, uint32_t one, uint32_t other)
+{
+	const struct spec_challenge *x = &s->challenges[one];
+	const struct spec_challenge *y = &s->challenges[other];
+	uint32_t i = 0;
+
+	if (x->type != y->type || x->resolvers.n != y->resolvers.n)
+		return false;
+	while (i < x->resolvers.n &&
+	       strcmp(spec_text(s, s->words[x->resolvers.first + i]),
+		      spec_text(s, s->words[y->resolvers.first + i])) == 0)
+		i++;
+	return i == x->resolvers.n;
+}
+
+/* Resolvers that do not answer are not waited for again. */
 static void flush(struct online *o)
 {
 	struct err e;
 
-	if (o->n > 0 && ask(o, &e) < 0)
+	if (o->blind != SPEC_NOBODY && asks_alike(o->a->spec, o->blind, o->challenge)) {
+		o->n_unseen += (unsigned)o->n;
+	} else if (o->n > 0 && ask(o, &e) < 0) {
 		say(o, "names cannot be looked up", e.text, true);
+		if (e.code == ERR_NET)
+			o->blind = o->challenge;
+	}
 	o->n_names += (unsigned)o->n;
 	o->n = 0;
 }
@@ -145,7 +170,7 @@ static void look_at_name(struct online *o, struct list ways,
 		k++;
 	if (k == ways.first + ways.n)
 		return;
-	if (o->n == DNS_TASK_MAX || k != o->challenge)
+	if (o->n == DNS_TASK_MAX || (o->n > 0 && !asks_alike(s, k, o->challenge)))
 		flush(o);
 	o->challenge = k;
 	o->names[o->n++] = spec_text(s, name->value);
@@ -175,9 +200,11 @@ static bool is_by(const struct spec *s, const struct spec_cert *c, uint32_t issu
 static void look_at(struct online *o, uint32_t issuer)
 {
 	const struct spec *s = o->a->spec;
+	AUTO_FREE char *unseen = NULL;
 	bool asked = false;
 
 	o->issuer = issuer;
+	o->n_unseen = 0;
 	for (uint32_t i = 0; i < s->n[SPEC_CERTS]; i++) {
 		if (!is_by(s, &s->certs[i], issuer))
 			continue;
@@ -187,6 +214,9 @@ static void look_at(struct online *o, uint32_t issuer)
 		look_at_names(o, &s->certs[i]);
 	}
 	flush(o);
+	unseen = xasprintf("%u more name%s", o->n_unseen, o->n_unseen == 1 ? "" : "s");
+	if (o->n_unseen > 0)
+		say(o, "not looked up either", unseen, true);
 }
 
 static void say_well(const struct online *o)
@@ -202,7 +232,7 @@ static void say_well(const struct online *o)
 
 int agent_check_online(struct agent *a, struct err *e)
 {
-	struct online o = { .a = a, .probe = -1, .ca = MSG_NONE };
+	struct online o = { .a = a, .probe = -1, .blind = SPEC_NOBODY, .ca = MSG_NONE };
 
 	(void)e;
 	for (uint32_t i = 0; i < a->spec->n[SPEC_ISSUERS]; i++)

@@ -116,6 +116,25 @@ test_name_servers_that_fail_are_told() {
 	says out "ca: names cannot be looked up: 127.0.0.1:53: Connection refused"
 }
 
+sixty() { # PREFIX: names of one certificate
+	printf 'names = [ "%s.example.org"' "$1"
+	seq -f ", \"$1%g.example.org\"" 59 | tr -d '\n'
+	printf ' ];'
+}
+
+# With 20,000 certificates each would be waited for; that their challenge is of the defaults
+# does not make each of them a question of its own.
+test_resolvers_that_do_not_answer_are_told_once() {
+	a_zone <<<'* A 192.0.2.1'
+	acme "$(sixty a) }, { name = \"two\"; $(sixty b)"
+	expect 0 everleaf check --online
+	well "120 names"
+	let_go 127.0.0.1
+	expect 1 everleaf check --online
+	is 1 "$(grep -c 'names cannot be looked up: 127.0.0.1:53: Connection refused' out)"
+	is "ca: not looked up either: 20 more names" "$(tail -n 1 out)"
+}
+
 test_a_CA_that_does_not_answer_is_told() {
 	a_zone <<<'www A 192.0.2.1'
 	free_port
