@@ -4,6 +4,8 @@
 #include "agent/ari.h"
 #include "agent/audit.h"
 #include "agent/inventory.h"
+#include "agent/role/log.h"
+#include "agent/rollback.h"
 #include "agent/state/state_order.h"
 #include "base/auto.h"
 #include "base/err.h"
@@ -163,13 +165,19 @@ int inventory_load(struct agent *a, struct err *e)
 	struct loading l = { .agent = a };
 	const int rc = load_certs(&l, e);
 	AUTO_FREE struct closer *closer = l.closer;
+	uint32_t first, end;
 
 	TRY(rc);
+	inventory_asked(a, &first, &end);
 	for (size_t k = 0; k < l.n_closer; k++)
 		if (closer[k].is_new)
 			TRY(remember_new(a, closer[k].cert, e));
 	TRY(state_hook_each(a->state, NULL, take_hook, a, e));
 	TRY(state_order_each(a->state, NULL, take_order, a, e));
+	for (uint32_t i = first; i < end; i++)
+		if (rollback_missing(a, i, e) < 0)
+			log_error("%s: what is kept of it: %s", agent_cert_name(a, i),
+				  e->text);
 	TRY(ari_load(a, e));
 	for (size_t k = 0; k < l.n_closer; k++)
 		TRY(audit_ask(a, closer[k].cert, closer[k].stamp, &closer[k].before,

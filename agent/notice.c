@@ -12,6 +12,7 @@
 #include "agent/role/keeper_state.h"
 #include "agent/role/log.h"
 #include "agent/role/messages.h"
+#include "agent/rollback.h"
 #include "agent/rootwatch.h"
 #include "agent/state/state_alarm.h"
 #include "agent/strangers.h"
@@ -182,6 +183,7 @@ static int take_audit(struct agent *a, uint32_t i, struct msg *m, struct err *e)
 
 	a->notice.certs[i].stamp = 0;
 	TRY(audit_take(a, i, stamp, m, e));
+	TRY(rollback_missing(a, i, e));
 	drift_note(a, i);
 	agenda_look(a, i);
 	agent_pass(a);

@@ -1,5 +1,6 @@
 #include "agent/rollback.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -7,7 +8,9 @@
 #include "agent/audit.h"
 #include "agent/inventory.h"
 #include "agent/job.h"
+#include "agent/meta.h"
 #include "agent/role/log.h"
+#include "agent/setback.h"
 #include "base/auto.h"
 #include "base/clock.h"
 #include "base/err.h"
@@ -56,7 +59,9 @@ static int judge(const struct agent *a, uint32_t cert, uint64_t number, bool beg
 		err_set(why, ERR_TRUST, "cannot be read: %s", e->text);
 		return err_is_short(e) ? e->code : 0;
 	}
-	TRY(audit_generation(cert, number, why, e));
+	why->text[0] = '\0';
+	if (a->loop == NULL) /* else it looks before it makes it live */
+		TRY(audit_generation(cert, number, why, e));
 	if (facts.not_after <= now)
 		err_set(why, ERR_TRUST, "has expired");
 	else if (facts.not_before > now) /* it came by a clock that was ahead */
@@ -94,6 +99,7 @@ static int newest_before(const struct agent *a, uint32_t cert, const uint64_t *n
 	const uint64_t live = a->certs[cert].generation;
 	struct err why;
 
+	*number = 0;
 	for (size_t i = n; i > 0; i--) {
 		if (live != 0 && numbers[i - 1] >= live)
 			continue;
@@ -102,14 +108,12 @@ static int newest_before(const struct agent *a, uint32_t cert, const uint64_t *n
 			*number = numbers[i - 1];
 			return 0;
 		}
-		log_warn("%s: generation %llu is passed over: it %s",
-			 agent_cert_name(a, cert), (unsigned long long)numbers[i - 1],
-			 why.text);
+		if (request_writes(a->request))
+			log_warn("%s: generation %llu is passed over: it %s",
+				 agent_cert_name(a, cert),
+				 (unsigned long long)numbers[i - 1], why.text);
 	}
-	return err_set(e, ERR_CONFIG,
-		       "%s: no earlier generation is kept that is whole, has not "
-		       "expired and is not revoked",
-		       agent_cert_name(a, cert));
+	return 0;
 }
 
 static bool is_among(const uint64_t *numbers, size_t n, uint64_t number)
@@ -165,8 +169,72 @@ int rollback_choose(struct agent *a, uint32_t *cert, uint64_t *generation,
 		    agent_cert_name(a, i), agent_cert_name(a, i));
 	if (number == 0)
 		TRY(newest_before(a, i, numbers, n, &number, e));
+	if (number == 0)
+		return err_set(e, ERR_CONFIG,
+			       "%s: no earlier generation is kept that is whole, has "
+			       "not expired and is not revoked",
+			       agent_cert_name(a, i));
 	TRY(check(a, i, numbers, n, number, begun, e));
 	*cert = i;
 	*generation = number;
 	return 0;
+}
+
+/* -- unasked -- */
+
+/* As what is held, which is what the next attempt installs. */
+static int hold(struct agent *a, uint32_t cert, uint64_t number,
+		const struct x509_facts *facts, struct err *e)
+{
+	const char *name = agent_cert_name(a, cert);
+	struct memory m;
+	struct meta meta;
+	bool found;
+
+	TRY(state_get(a->state, name, &m, &found, e));
+	meta_read(a->root, name, number, &meta);
+	if (meta.issuer[0] !=
+	    '\0') /* it may have come from another one than the last */
+		snprintf(m.issuer, sizeof(m.issuer), "%s", meta.issuer);
+	m.held = number;
+	m.held_not_after = facts->not_after;
+	m.held_names_hash = facts->names_hash;
+	m.held_key = facts->key;
+	m.state = JOB_IDLE;
+	m.retry_at = 0;
+	TRY(inventory_refresh(a, cert, &m, e));
+	if (!request_writes(a->request))
+		return 0;
+	log_warn("%s: nothing is live of it: generation %llu is to be again, and no "
+		 "other is ordered",
+		 name, (unsigned long long)number);
+	TRY(agent_write(a, e));
+	return state_put(a->state, name, &m, e);
+}
+
+int rollback_missing(struct agent *a, uint32_t cert, struct err *e)
+{
+	const struct spec_cert *spec = &a->spec->certs[cert];
+	const struct cert *c = &a->certs[cert];
+	AUTO_FREE uint64_t *numbers = NULL;
+	struct x509_facts facts;
+	uint64_t number;
+	size_t n = 0;
+
+	/* What an order has brought is known by that (job_prepare.c). */
+	if ((c->flags & (CERT_PRESENT | CERT_ORDERED)) != 0 || c->held != 0 ||
+	    a->root < 0)
+		return 0;
+	if (a->wanted[cert] && (a->request->flags & REQUEST_FORCE) != 0)
+		return 0; /* another one is asked for */
+	TRY(generation_list(a->root, agent_cert_name(a, cert), &numbers, &n, e));
+	TRY(newest_before(a, cert, numbers, n, &number, e));
+	if (number == 0)
+		return 0;
+	TRY(inventory_facts(a, cert, number, NULL, &facts, e));
+	if (!inventory_has_names(a, cert, facts.names_hash, SETBACK_ANY_TIME, NULL) ||
+	    !inventory_key_fits(a, spec, &facts) ||
+	    (spec->usage & ~(uint32_t)facts.usage) != 0)
+		return 0;
+	return hold(a, cert, number, &facts, e);
 }

@@ -1,4 +1,4 @@
-/* rollback: which earlier generation a person can go back to. */
+/* rollback: which generation that is kept can be made live: asked for, or since none is. */
 #pragma once
 
 #include <stdint.h>
@@ -13,3 +13,8 @@ struct err;
  */
 int rollback_choose(struct agent *a, uint32_t *cert, uint64_t *generation,
 		    struct err *e);
+
+/* Where nothing is live of certificate `cert`, though a generation of it is kept that is whole,
+ * valid, not revoked and what the configuration asks for: the newest is held, so that it is
+ * installed, and none is ordered. While the loop runs only its public part is looked at. */
+int rollback_missing(struct agent *a, uint32_t cert, struct err *e);

@@ -139,7 +139,56 @@ test_a_damaged_generation_is_passed_over_and_said() {
 	is_live_of www 2 5
 }
 
-# ... where nothing is live: the newest of all.
+# The link is gone, and what it led to is there.
+test_what_is_not_live_any_more_is_made_live_again_without_an_order() {
+	local n
+	www 'keep = 5;'
+	generations 3
+	for n in 1 2; do
+		case $n in
+		1) rm state/live/www ;;
+		2) rm -rf state/live ;;
+		esac
+		expect 0 everleaf plan
+		says out "install the held generation"
+		expect 0 everleaf renew
+		says err "www: nothing is live of it: generation 3 is to be again"
+		is_live_of www 3 3
+		is ok "$(status_of www health)"
+	done
+	is "$(live_leaf www)" "$(leaf_of tls/www.pem)"
+	rm state/live/www state/archive/www/0000000003/chain.pem
+	echo garbage >state/archive/www/0000000003/fullchain.pem
+	rm -rf state/agent # nobody remembers anything
+	expect 0 everleaf renew
+	says err "www: generation 3 is passed over: it is damaged: "
+	is 2 "$(live www)"
+	expect 0 everleaf revoke www
+	rm state/live/www
+	expect 0 everleaf renew
+	says err "www: generation 2 is passed over: it is revoked"
+	is 1 "$(live www)"
+	is 3 "$(ls state/archive/www | wc -l)"
+	rm state/live/www
+	sed -i 's/names = "localhost"/names = [ "localhost", "other.example.org" ]/' everleaf.conf
+	expect 0 everleaf renew
+	is 4 "$(live www)"
+	rm state/live/www
+	expect 0 everleaf renew --force www
+	is 5 "$(live www)"
+}
+
+test_an_agent_makes_live_again_what_is_not_live_any_more() {
+	running
+	rm state/live/www
+	until_true 60 has_live www 1
+	until_true 60 nothing_is_pending www
+	said "www: nothing is live of it: generation 1 is to be again"
+	is_live_of www 1 1
+	stop_agent
+}
+
+# ... and asked for: the newest of all.
 test_what_is_not_live_any_more_is_gone_back_to() {
 	www
 	generations 2
