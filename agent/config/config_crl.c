@@ -85,12 +85,12 @@ static void read_ca(struct config_reader *r, const config_setting_t *s, void *in
 	if (path != NULL && is_of_embedded(r, path))
 		config_path_text(r, s, ca);
 	else
-		config_present(r, s, ca);
+		config_keepers(r, s, ca);
 }
 
 static void read_bundle(struct config_reader *r, const config_setting_t *s, void *into)
 {
-	config_present(r, s, &((struct spec_crl *)into)->bundle);
+	config_keepers(r, s, &((struct spec_crl *)into)->bundle);
 }
 
 static void read_files(struct config_reader *r, const config_setting_t *s, void *into)

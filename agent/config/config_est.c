@@ -19,7 +19,7 @@ void config_est_password_file(struct config_reader *r, const config_setting_t *s
 void config_est_certificate_file(struct config_reader *r, const config_setting_t *s,
 				 void *into)
 {
-	config_present(r, s, &((struct spec_issuer *)into)->certificate_file);
+	config_keepers(r, s, &((struct spec_issuer *)into)->certificate_file);
 }
 
 void config_est_key_file(struct config_reader *r, const config_setting_t *s, void *into)

@@ -116,26 +116,55 @@ bool config_exists(struct config_reader *r, const char *path)
 	return l.error == 0;
 }
 
-bool config_present(struct config_reader *r, const config_setting_t *s,
-		    struct text *out)
+/* The keeper follows no links: it may do more than those who can make them. */
+static void warn_of_link(struct config_reader *r, const config_setting_t *s,
+			 const char *path, const char *real)
+{
+	if (real != NULL && real[0] != '\0' && strcmp(real, path) != 0)
+		config_warn(r, s,
+			    "%s is, or leads over, a link, which is not followed: "
+			    "write %s",
+			    path, real);
+}
+
+static bool is_present(struct config_reader *r, const config_setting_t *s,
+		       struct text *out, struct config_look *l)
 {
 	const char *path = config_path(r, s);
-	struct config_look l;
 
 	if (path == NULL)
 		return false;
-	look(r, path, &l);
-	if (l.error == ENOENT && l.is_link)
+	look(r, path, l);
+	if (l->error == ENOENT && l->is_link)
 		config_expected(r, s, "a file: it is a link to what is not there");
-	else if (l.error != 0)
-		config_expected(r, s, "a file: %s", strerror(l.error));
-	else if (S_ISDIR(l.mode))
+	else if (l->error != 0)
+		config_expected(r, s, "a file: %s", strerror(l->error));
+	else if (S_ISDIR(l->mode))
 		config_expected(r, s, "a file: it is a folder");
-	else if (!S_ISREG(l.mode))
+	else if (!S_ISREG(l->mode))
 		config_expected(r, s, "a file: it is a pipe, a socket or a device");
 	else
 		*out = snapshot_text(r->b, path);
-	return l.error == 0 && S_ISREG(l.mode);
+	return l->error == 0 && S_ISREG(l->mode);
+}
+
+bool config_present(struct config_reader *r, const config_setting_t *s,
+		    struct text *out)
+{
+	struct config_look l;
+
+	return is_present(r, s, out, &l);
+}
+
+bool config_keepers(struct config_reader *r, const config_setting_t *s,
+		    struct text *out)
+{
+	struct config_look l;
+
+	if (!is_present(r, s, out, &l))
+		return false;
+	warn_of_link(r, s, config_setting_get_string(s), l.real);
+	return true;
 }
 
 bool config_secret(struct config_reader *r, const config_setting_t *s, struct text *out)
@@ -162,9 +191,11 @@ bool config_secret(struct config_reader *r, const config_setting_t *s, struct te
 		config_expected(r, s, "a file that others cannot change: %s", l.open);
 	else
 		fits = true;
-	if (fits)
-		*out = snapshot_text(r->b, path);
-	return fits;
+	if (!fits)
+		return false;
+	warn_of_link(r, s, path, l.real);
+	*out = snapshot_text(r->b, path);
+	return true;
 }
 
 /* NULL: we may write in it, as far as the configuration goes. */
@@ -229,11 +260,7 @@ static bool own_folder_fits(struct config_reader *r, const config_setting_t *s,
 	found = config_index_find(&r->folders, snapshot_text(r->b, folder));
 	real = found == NULL ? NULL
 			     : snapshot_string(r->b, (struct text){ found->number });
-	if (real != NULL && real[0] != '\0' && strcmp(real, folder) != 0)
-		config_warn(r, s,
-			    "%s is, or leads over, a link, which is not followed: "
-			    "write %s, or nothing is written there",
-			    folder, real);
+	warn_of_link(r, s, folder, real);
 	return true;
 }
 

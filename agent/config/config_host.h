@@ -27,8 +27,10 @@ int config_user_called(struct config_reader *r, const char *name,
 bool config_secret(struct config_reader *r, const config_setting_t *s,
 		   struct text *out);
 
-/* A file that is there. */
+/* A file that is there; and one that the keeper reads, who follows no links. */
 bool config_present(struct config_reader *r, const config_setting_t *s,
+		    struct text *out);
+bool config_keepers(struct config_reader *r, const config_setting_t *s,
 		    struct text *out);
 
 /* The path of a file that we write: in a folder that is there and is not one of the

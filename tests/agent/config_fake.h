@@ -102,6 +102,22 @@ static inline int fake_group(void *arg, const char *name, uint32_t *gid, struct 
 	return 0;
 }
 
+/* Where a link leads. */
+static inline const char *fake_real(const char *path)
+{
+	static const char *const links[][2] = {
+		{ "/srv/to-etc", "/etc" },
+		{ "/srv/to-app", "/srv/app" },
+		{ "/srv/to-secret", "/etc/everleaf/secret" },
+		{ "/srv/to-ca.pem", "/etc/everleaf/ca.pem" },
+	};
+
+	for (size_t i = 0; i < sizeof(links) / sizeof(links[0]); i++)
+		if (strcmp(path, links[i][0]) == 0)
+			return links[i][1];
+	return path;
+}
+
 static inline int fake_look(void *arg, const char *path, struct config_look *look)
 {
 	static const struct {
@@ -127,6 +143,8 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 		{ "/srv/readonly", S_IFDIR | 0755, "" },
 		{ "/srv/to-etc", S_IFDIR | 0755, "" },
 		{ "/srv/to-app", S_IFDIR | 0755, "" },
+		{ "/srv/to-secret", S_IFREG | 0600, "" },
+		{ "/srv/to-ca.pem", S_IFREG | 0644, "" },
 		{ "/srv/app/folder", S_IFDIR | 0755, "" },
 		{ "/srv/app/pipe", S_IFIFO | 0600, "" },
 		{ "/srv/app/hook", S_IFREG | 0755, "" },
@@ -152,10 +170,7 @@ static inline int fake_look(void *arg, const char *path, struct config_look *loo
 	look->is_blank = strcmp(path, "/etc/everleaf/blank") == 0;
 	look->no_write = strcmp(path, "/srv/readonly") == 0 ? EROFS : 0;
 	look->no_exec = strcmp(path, "/media/noexec") == 0;
-	snprintf(look->real, sizeof(look->real), "%s",
-		 strcmp(path, "/srv/to-etc") == 0   ? "/etc"
-		 : strcmp(path, "/srv/to-app") == 0 ? "/srv/app"
-						    : path);
+	snprintf(look->real, sizeof(look->real), "%s", fake_real(path));
 	return 0;
 }
 

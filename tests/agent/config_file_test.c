@@ -249,8 +249,29 @@ static void a_way_over_a_link_is_warned_of(void **state)
 	fake_spec(&f, true, text, &s);
 	assert_string_equal(fake_warned(&f),
 			    AT ".path: /srv/to-app is, or leads over, a link, which is "
-			       "not followed: write /srv/app, or nothing is written "
-			       "there\n");
+			       "not followed: write /srv/app\n");
+	fake_done(&f);
+}
+
+static void what_the_keeper_reads_is_no_link(void **state)
+{
+	static const char text[] =
+	    "certificates = { names = \"a.example\"; issuer = \"local\";\n"
+	    " files = { path = \"/srv/app/x\"; content = \"pkcs12\"; password_file = "
+	    "\"/srv/to-secret\"; }; };\n"
+	    "crls = { name = \"x\"; url = \"http://a/\"; ca = \"/srv/to-ca.pem\"; };";
+	struct fake f = { 0 };
+	AUTO_SPEC struct spec s = { 0 };
+
+	(void)state;
+	fake_spec(&f, true, text, &s);
+	assert_string_equal(fake_warned(&f), AT
+			    ".password_file: /srv/to-secret is, or leads over, a "
+			    "link, which is not followed: write "
+			    "/etc/everleaf/secret\n"
+			    "main.conf:3: crls.x.ca: /srv/to-ca.pem is, or leads over, "
+			    "a link, which is not followed: write "
+			    "/etc/everleaf/ca.pem\n");
 	fake_done(&f);
 }
 
@@ -312,6 +333,7 @@ int main(void)
 		cmocka_unit_test(who_cannot_get_at_a_file_is_warned_of),
 		cmocka_unit_test(what_others_or_the_keeper_could_replace_is_warned_of),
 		cmocka_unit_test(a_way_over_a_link_is_warned_of),
+		cmocka_unit_test(what_the_keeper_reads_is_no_link),
 		cmocka_unit_test(a_runtime_folder_too_deep_for_a_socket_is_warned_of),
 		cmocka_unit_test(what_does_not_work_for_who_needs_it_is_warned_of),
 	};
