@@ -372,19 +372,42 @@ bool crlwatch_busy(const struct agent *a)
 	return a->crls->hooking || a->crls->n_going > 0;
 }
 
+static void tell_unlooked(struct agent *a, const struct crl *c)
+{
+	const unsigned n = c->memory.failures;
+	char at[TEXT_TIME_MAX];
+
+	a->n_failed++;
+	log_error("%s: its CRL is not looked for again before %s, after %u failure%s "
+		  "in a row, the last of which was: %s; `everleaf crl %s --update` "
+		  "does it now",
+		  c->name, text_time(at, c->memory.look_at), n, n == 1 ? "" : "s",
+		  c->memory.last_error, c->name);
+}
+
+static void tell_unloaded(struct agent *a, const struct crl *c)
+{
+	const unsigned n = c->memory.hook_failures;
+	char at[TEXT_TIME_MAX];
+
+	a->n_failed++;
+	log_error("%s: its hooks are not run again before %s, after %u failure%s in a "
+		  "row (`everleaf history %s`); `everleaf crl %s --update` runs them "
+		  "now",
+		  c->name, text_time(at, c->memory.hook_at), n, n == 1 ? "" : "s",
+		  c->name, c->name);
+}
+
 void crlwatch_tell_waiting(struct agent *a)
 {
 	for (size_t i = 0; looks(a) && i < a->crls->n; i++) {
 		const struct crl *c = &a->crls->crls[i];
-		const unsigned n = c->memory.failures;
-		char at[TEXT_TIME_MAX];
 
-		if (!c->wanted || c->tried || n == 0)
+		if (!c->wanted)
 			continue;
-		a->n_failed++;
-		log_error("%s: its CRL is not looked for again before %s, after %u "
-			  "failure%s in a row; `everleaf crl %s --update` does it now",
-			  c->name, text_time(at, c->memory.look_at), n,
-			  n == 1 ? "" : "s", c->name);
+		if (!c->tried && c->memory.failures > 0)
+			tell_unlooked(a, c);
+		if (!c->given_up && c->memory.hook_failures > 0 && crlwatch_owes(c))
+			tell_unloaded(a, c);
 	}
 }

@@ -155,6 +155,9 @@ void crlwatch_ask(struct crl *c);
 /* Start the next run of a hook. True: one is under way. *next: when there is one. */
 bool crlwatch_hooks(struct agent *a, int64_t *next);
 
+/* What was written last is not loaded yet, as far as its hooks have told. */
+bool crlwatch_owes(const struct crl *c);
+
 /* Something else was written: all of its hooks have to run. */
 void crlwatch_owe(struct crl *c);
 

@@ -29,7 +29,7 @@ void crlwatch_owe(struct crl *c)
 
 /* -- whether it is loaded -- */
 
-static bool owes(const struct crl *c)
+bool crlwatch_owes(const struct crl *c)
 {
 	return c->memory.written != 0 && c->memory.loaded != c->memory.written;
 }
@@ -39,7 +39,7 @@ static int64_t load_at(const struct crl *c)
 {
 	const struct crl_memory *m = &c->memory;
 
-	return !c->wanted || owes(c)
+	return !c->wanted || crlwatch_owes(c)
 		   ? INT64_MAX
 		   : crl_load_at(m->loaded_until, crlwatch_from(c), m->written_until);
 }
@@ -48,7 +48,7 @@ static void see_whether_loaded(struct crl *c)
 {
 	const uint32_t *hooks = c->agent->spec->numbers + c->spec->hooks.first;
 
-	if (!owes(c))
+	if (!crlwatch_owes(c))
 		return;
 	for (uint32_t i = 0; i < c->spec->hooks.n; i++)
 		if (!c->hooked[i] && is_told(c->agent, hooks[i], EVENT_CRL_UPDATED))
@@ -178,7 +178,7 @@ static bool is_owed(const struct crl *c, uint32_t hook, int64_t now)
 	const uint32_t place = place_of(c, hook);
 	const bool asked = c->agent->request->command == COMMAND_CRL;
 
-	return c->wanted && !c->given_up && owes(c) &&
+	return c->wanted && !c->given_up && crlwatch_owes(c) &&
 	       (asked || c->memory.hook_at <= now) && place < c->spec->hooks.n &&
 	       !c->hooked[place] && is_told(c->agent, hook, EVENT_CRL_UPDATED);
 }
@@ -242,14 +242,14 @@ bool crlwatch_hooks(struct agent *a, int64_t *next)
 			crlwatch_owe(c);
 		see_whether_loaded(c);
 		*next = clock_sooner(*next, load_at(c));
-		any = any || (c->wanted && owes(c)) || c->stale != NULL;
+		any = any || (c->wanted && crlwatch_owes(c)) || c->stale != NULL;
 	}
 	if (!any)
 		return false;
 	if (run_owed(a, now) || run_stale(a))
 		return true;
 	for (size_t i = 0; i < w->n; i++)
-		if (w->crls[i].wanted && owes(&w->crls[i]))
+		if (w->crls[i].wanted && crlwatch_owes(&w->crls[i]))
 			*next = clock_sooner(*next, w->crls[i].memory.hook_at);
 	return false;
 }

@@ -184,7 +184,7 @@ test_a_run_that_does_what_is_due_looks_for_crls() {
 	openssl crl -in srv/one.crl -noout
 	is 1 "$(crl_says failures)"
 	expect 1 everleaf renew
-	says err "one: its CRL is not looked for again before $(crl_says next_at), after 1 failure"
+	says err "one: its CRL is not looked for again before $(crl_says next_at), after 1 failure in a row, the last of which was: "
 }
 
 test_hooks_that_fail_are_run_until_they_succeed() {
@@ -194,6 +194,9 @@ test_hooks_that_fail_are_run_until_they_succeed() {
 	is false "$(crl_says loaded)"
 	everleaf status | has 'not loaded'
 	is null "$(crl_says loaded_until)"
+	expect 1 everleaf renew
+	says err "one: its hooks are not run again before "
+	is 1 "$(events one hook-failed)"
 	rm broken
 	expect 0 everleaf crl --update
 	is true "$(crl_says loaded)"
