@@ -1,5 +1,7 @@
 #include "agent/super/follow.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -100,6 +102,31 @@ static void draw(const struct follow *w, const struct buf *text)
 	fflush(stdout);
 }
 
+/* Once it can be written to; false: somebody wants it to end. */
+static bool has_room(const struct follow *w)
+{
+	struct pollfd p[] = { { .fd = STDOUT_FILENO, .events = POLLOUT },
+			      { .fd = w->sigfd, .events = POLLIN } };
+
+	while (poll(p, 2, -1) < 0 && errno == EINTR)
+		continue;
+	return p[1].revents == 0;
+}
+
+/* In pieces for which there is room, pipe(7): one that nobody reads holds nothing up. */
+static void print(const struct follow *w, const struct buf *text)
+{
+	if (w->any && has_room(w))
+		putchar('\n');
+	for (size_t at = 0; at < text->len && has_room(w); at += PIPE_BUF / 2) {
+		const size_t left = text->len - at;
+
+		fwrite(text->data + at, 1, left < PIPE_BUF / 2 ? left : PIPE_BUF / 2,
+		       stdout);
+		fflush(stdout);
+	}
+}
+
 static void show(struct follow *w, struct buf *text)
 {
 	const bool resized = is_resized(w);
@@ -112,8 +139,7 @@ static void show(struct follow *w, struct buf *text)
 	if (w->on_screen)
 		draw(w, text);
 	else
-		printf("%s%s", w->any ? "\n" : "",
-		       text->data == NULL ? "" : text->data);
+		print(w, text);
 	fflush(stdout);
 	w->any = true;
 	buf_done(&w->shown);

@@ -453,6 +453,8 @@ test_what_only_shows_ends_at_once_though_nobody_reads_it() {
 			is "1 True" "$status $(cat out)"
 			has_no "killed" <err
 		done
+		into_a_full_pipe blocks SIG$signal "$BUILD/everleaf" -c everleaf.conf status --watch
+		is "0 True" "$status $(cat out)"
 	done
 }
 
