@@ -19,7 +19,7 @@
 
 struct fate {
 	uint64_t number;
-	bool is_revoked;
+	bool is_issued, is_revoked;
 };
 
 /* A number may have been used before, by what is forgotten. */
@@ -30,21 +30,21 @@ static int see_event(void *arg, const struct event *ev)
 	if (ev->generation != f->number)
 		return 0;
 	if (strcmp(ev->what, "issued") == 0)
-		f->is_revoked = false;
+		*f = (struct fate){ .number = f->number, .is_issued = true };
 	else if (strcmp(ev->what, event_words[EVENT_REVOKED]) == 0)
 		f->is_revoked = true;
 	return 0;
 }
 
 /* As far as the history knows. */
-static bool is_revoked(const struct agent *a, uint32_t cert, uint64_t number)
+static struct fate fate_of(const struct agent *a, uint32_t cert, uint64_t number)
 {
 	struct fate f = { .number = number };
 	struct err e;
 
 	if (history_each(a->state, agent_cert_name(a, cert), see_event, &f, &e) < 0)
 		log_warn("%s: its history: %s", agent_cert_name(a, cert), e.text);
-	return f.is_revoked;
+	return f;
 }
 
 /* What speaks against going back to generation `number`, in `why` (text "": nothing). What
@@ -66,7 +66,7 @@ static int judge(const struct agent *a, uint32_t cert, uint64_t number, bool beg
 		err_set(why, ERR_TRUST, "has expired");
 	else if (facts.not_before > now) /* it came by a clock that was ahead */
 		err_set(why, ERR_TRUST, "has not begun");
-	else if (!begun && is_revoked(a, cert, number))
+	else if (!begun && fate_of(a, cert, number).is_revoked)
 		err_set(why, ERR_TRUST, "is revoked; see `everleaf history %s`",
 			agent_cert_name(a, cert));
 	else if (why->text[0] != '\0')
@@ -209,6 +209,9 @@ static int hold(struct agent *a, uint32_t cert, uint64_t number,
 		 "other is ordered",
 		 name, (unsigned long long)number);
 	TRY(agent_write(a, e));
+	if (!fate_of(a, cert, number).is_issued)
+		agent_tell(a, name, "issued", number,
+			   "found in the store, where nobody remembered it");
 	return state_put(a->state, name, &m, e);
 }
 

@@ -122,8 +122,11 @@ test_a_key_of_ours_gives_way_to_a_request_and_comes_back() {
 	is_live_of www 3 3
 	is_whole www
 	[ ! -e state/live/www/csr.pem ]
-	not everleaf rollback www
+	expect 2 everleaf rollback www 2
+	says err "its key is not here"
 	is 3 "$(live www)"
+	expect 0 everleaf rollback www # past that one
+	is 1 "$(live www)"
 }
 
 test_files_with_the_key_are_refused() {

@@ -149,8 +149,9 @@ test_a_live_link_that_is_moved_or_removed_is_noticed() {
 	ln -sfn ../archive/www/0000000001 state/live/www
 	rm state/live/gone
 	until_true 60 cmp -s old tls/www.pem # as after any other start
-	until_true 60 has_live gone 2
+	until_true 60 has_live gone 1
 	is_live_of www 1 2
+	is_live_of gone 1 1
 	stop_agent
 }
 
