@@ -29,19 +29,11 @@ static const char *issuer_at(const struct agent *a, const struct job *j, unsigne
 	return spec_text(a->spec, a->spec->issuers[issuer].name);
 }
 
-static uint32_t issuer_next(const struct agent *a, const struct job *j)
-{
-	const unsigned asked = j->memory.fallback.asked;
-
-	return a->spec->numbers[j->spec->issuers.first +
-				(asked < j->spec->issuers.n ? asked : 0)];
-}
-
 void issuer_choose(const struct agent *a, struct job *j)
 {
 	if (j->memory.fallback.asked >= j->spec->issuers.n)
 		j->memory.fallback.asked = 0;
-	j->issuer = issuer_next(a, j);
+	j->issuer = a->spec->numbers[j->spec->issuers.first + j->memory.fallback.asked];
 }
 
 /* -- another issuer -- */
@@ -105,9 +97,8 @@ static void park_on_disk(struct agent *a, struct job *j)
 
 	m->state = JOB_PARKED;
 	m->retry_at = schedule_later_at((j->until_ms + 999) / 1000, clock_now());
-	/* As long as it is this CA that is asked, whatever else the configuration says: behind
-	 * the last of the list that is the first. */
-	m->failed_by = j->generation == 0 ? inventory_ca(a, issuer_next(a, j)) : 0;
+	/* As long as it is this CA that is asked, whatever else the configuration says. */
+	m->failed_by = j->generation == 0 ? inventory_ca(a, j->issuer) : 0;
 	m->flags = (m->flags & ~CERT_ASKED) | (c->flags & CERT_ASKED);
 	rc = agent_write(a, &e);
 	if (rc == 0)

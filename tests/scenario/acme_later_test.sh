@@ -321,37 +321,6 @@ test_a_wait_of_hours_is_passed_on_a_wait_of_minutes_is_not() {
 	is second "$(status_of www issuer)"
 }
 
-test_where_all_want_to_be_left_alone_nobody_is_asked() {
-	two_cas <<-S
-	order * problem rateLimited slow down
-	order * header Retry-After: 7200
-	S
-	cp ca/script second/script
-	expect 1 everleaf renew
-	is 120 "$(minutes_until_next www)"
-	is 1 "$(asked order)"
-	expect 1 everleaf renew
-	is 1 "$(asked order)"
-	is 1 "$(grep -c '^order ' second/log)"
-}
-
-# The first refuses, and the last takes hours: its order is what there is.
-test_what_the_last_issuer_has_begun_is_gone_on_with() {
-	two_cas <<-S
-	order * problem rejectedIdentifier no
-	S
-	cat >second/script <<-S
-	poll 1 set status "pending"
-	poll 1 header Retry-After: 7200
-	S
-	expect 1 everleaf renew
-	is 120 "$(minutes_until_next www)"
-	expect 0 everleaf renew www
-	is second "$(status_of www issuer)"
-	is 1 "$(asked order)"
-	is 1 "$(grep -c '^order ' second/log)"
-}
-
 test_after_a_success_the_first_issuer_is_asked_first_again() {
 	two_cas <<-S
 	order * problem rejectedIdentifier no
