@@ -9,7 +9,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "agent/role/output.h"
 #include "agent/role/spec.h"
 #include "base/buf.h"
 #include "base/clock.h"
@@ -111,10 +110,6 @@ static void put_line(const struct buf *line)
 {
 	ssize_t n;
 
-	if (how.form == LOG_TEXT) { /* of a command: somebody will read it */
-		(void)output_write(STDERR_FILENO, line->data, line->len);
-		return;
-	}
 	do
 		n = write(STDERR_FILENO, line->data, line->len);
 	while (n < 0 && errno == EINTR);

@@ -1,7 +1,7 @@
 /*
- * output: stdout and stderr as somebody else has left them. Where they are not to block
- * (O_NONBLOCK belongs to whoever shares the open file, and is theirs to change), a pipe or
- * a terminal that can take no more just now is waited for, as it is where they block.
+ * output: stdout as somebody else has left it. Where it is not to block (O_NONBLOCK belongs
+ * to whoever shares the open file, and is theirs to change), a pipe or a terminal that can
+ * take no more just now is waited for, as it is where it blocks. Nobody waits to log.
  */
 #pragma once
 
