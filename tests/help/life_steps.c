@@ -227,7 +227,7 @@ static bool may_end(const struct life *l, int status)
 {
 	return l->asked_for.command != COMMAND_AGENT
 		   ? status < EXIT_SANDBOX || status == EXIT_AGAIN
-	       : l->stopping ? status <= 1
+	       : l->stopping ? status <= 1 || status == EXIT_CUT
 			     : l->was_full;
 }
 
