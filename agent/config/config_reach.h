@@ -17,6 +17,7 @@ void config_runs(struct config_reader *r, const config_setting_t *s, uint32_t ui
 /* The file at `s` cannot be read by who speaks to CAs. */
 void config_network_reads(struct config_reader *r, const config_setting_t *s);
 
-/* When all is read: others can replace state_dir or runtime_dir; a program or a file of the configuration is in a folder in which the
- * keeper writes, and so could be another one if somebody had taken the keeper over. */
+/* When all is read: others can replace state_dir or runtime_dir; a program or a file of the
+ * configuration is in a folder in which the keeper writes, and so could be another one if
+ * somebody had taken the keeper over. */
 void config_check_apart(struct config_reader *r);

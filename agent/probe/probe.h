@@ -6,10 +6,10 @@
  * when every address showed the wanted leaf `PROBE_ROWS` times in a row; handshakes are
  * repeated every 200 ms until that is so or the deadline has passed, because a server
  * takes its time to let old workers go. Where all that answer still show another leaf, the
- * end may come sooner than where one does not answer (`stale_ms`). One that shows another leaf than ours is asked for
- * what it has for keys of another kind: so both certificates of a server with one of ECDSA and
- * one of RSA can be proven. Then the address that was last seen worst decides:
- * DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
+ * end may come sooner than where one does not answer (`stale_ms`). One that shows another
+ * leaf than ours is asked for what it has for keys of another kind: so both certificates of a
+ * server with one of ECDSA and one of RSA can be proven. Then the address that was last seen
+ * worst decides: DOWN before OTHER before OLD. An address that this host has no route to (IPv6 on a host
  * without) is left out if another one can be judged.
  *
  * Whether the chain is shown with the wanted leaf is said, and changes no verdict.

@@ -61,8 +61,9 @@ enum message {
 
 	/* agent -> keeper */
 	KEEPER_STAMP, /* first, n certificates -> n stamps, as bytes */
-	KEEPER_AUDIT, /* cert, generation (0: live) -> why that set is not whole or "", TARGET_* of the key, file with a newer pair of somebody
-			      else (1 the first, 0 none), its end, n, n * TARGET_* */
+	KEEPER_AUDIT, /* cert, generation (0: live) -> why that set is not whole or "",
+			      TARGET_* of the key, file with a newer pair of somebody else
+			      (1 the first, 0 none), its end, n, n * TARGET_* */
 	/* cert, whether it must be a new one -> SubjectPublicKeyInfo; also long before its
 	 * order, see nextkey.h */
 	KEEPER_KEY,

@@ -1,3 +1,5 @@
+#include <search.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -109,29 +111,40 @@ static void get_memory(struct query *q, struct memory *m)
 #define UNSAVED_MAX 1024 /* 1.5 KiB each; of more the disk alone knows */
 
 struct unsaved {
-	struct unsaved *next;
 	char *name; /* owned */
 	struct memory m;
 };
 
-static struct unsaved **unsaved_called(struct state *s, const char *name)
+static int by_name(const void *a, const void *b)
 {
-	struct unsaved **at = &s->unsaved;
-
-	while (*at != NULL && strcmp((*at)->name, name) != 0)
-		at = &(*at)->next;
-	return at;
+	return strcmp(((const struct unsaved *)a)->name,
+		      ((const struct unsaved *)b)->name);
 }
 
-static void unsaved_drop(struct state *s, struct unsaved **at)
+static void unsaved_free(void *row)
 {
-	struct unsaved *u = *at;
+	struct unsaved *u = row;
+
+	free(u->name);
+	free(u);
+}
+
+static struct unsaved *unsaved_called(const struct state *s, const char *name)
+{
+	const struct unsaved like = { .name = (char *)(uintptr_t)name };
+	struct unsaved *const *at = tfind(&like, &s->unsaved, by_name);
+
+	return at == NULL ? NULL : *at;
+}
+
+static void unsaved_drop(struct state *s, const char *name)
+{
+	struct unsaved *u = unsaved_called(s, name);
 
 	if (u == NULL)
 		return;
-	*at = u->next;
-	free(u->name);
-	free(u);
+	tdelete(u, &s->unsaved, by_name);
+	unsaved_free(u);
 	s->n_unsaved--;
 }
 
@@ -141,26 +154,33 @@ static void unsaved_put(struct state *s, const char *name, const struct memory *
 
 	if (state_is_blank(s) || sqlite3_get_autocommit(s->db) != 0)
 		return;
-	unsaved_drop(s, unsaved_called(s, name));
-	if (s->n_unsaved == UNSAVED_MAX)
+	u = unsaved_called(s, name);
+	if (u == NULL && s->n_unsaved == UNSAVED_MAX)
 		return;
-	u = xcalloc(1, sizeof(*u));
-	*u = (struct unsaved){ s->unsaved, xstrdup(name), *m };
-	s->unsaved = u;
-	s->n_unsaved++;
+	if (u == NULL) {
+		u = xcalloc(1, sizeof(*u));
+		u->name = xstrdup(name);
+		if (tsearch(u, &s->unsaved, by_name) == NULL) { /* no memory */
+			unsaved_free(u);
+			return;
+		}
+		s->n_unsaved++;
+	}
+	u->m = *m;
 }
 
 void cert_saved(struct state *s)
 {
-	while (s->unsaved != NULL)
-		unsaved_drop(s, &s->unsaved);
+	tdestroy(s->unsaved, unsaved_free);
+	s->unsaved = NULL;
+	s->n_unsaved = 0;
 	s->lost = false;
 }
 
 /* `m`, as it is remembered here; false: the disk knows better. */
 static bool unsaved_get(struct state *s, const char *name, struct memory *m)
 {
-	const struct unsaved *u = s->lost ? *unsaved_called(s, name) : NULL;
+	const struct unsaved *u = s->lost ? unsaved_called(s, name) : NULL;
 
 	if (u != NULL)
 		*m = u->m;
@@ -204,11 +224,27 @@ static int put_row(struct state *s, const char *name, const struct memory *m,
 	return query_run(s, &q, e);
 }
 
+struct putting {
+	struct state *state;
+	struct err *e;
+	int rc; /* of the first that failed */
+};
+
+static void put_one(const void *at, VISIT visit, void *arg)
+{
+	const struct unsaved *u = *(const struct unsaved *const *)at;
+	struct putting *p = arg;
+
+	if ((visit == postorder || visit == leaf) && p->rc == 0)
+		p->rc = put_row(p->state, u->name, &u->m, p->e);
+}
+
 int cert_put_again(struct state *s, struct err *e)
 {
-	for (const struct unsaved *u = s->unsaved; u != NULL; u = u->next)
-		TRY(put_row(s, u->name, &u->m, e));
-	return 0;
+	struct putting p = { .state = s, .e = e };
+
+	twalk_r(s->unsaved, put_one, &p);
+	return p.rc;
 }
 
 int state_put(struct state *s, const char *name, const struct memory *m, struct err *e)
@@ -228,7 +264,7 @@ static int drop(struct state *s, enum statement which, const char *name, struct 
 
 int state_forget(struct state *s, const char *name, struct err *e)
 {
-	unsaved_drop(s, unsaved_called(s, name));
+	unsaved_drop(s, name);
 	TRY(drop(s, HOOKS_DROP, name, e));
 	TRY(drop(s, SERVED_DROP, name, e));
 	TRY(drop(s, ORDER_DROP, name, e));

@@ -93,11 +93,9 @@ struct state {
 	bool stuck;     /* a lock of ours is not let go as long as it is open */
 	int64_t bad_at; /* of the name that it is set aside under */
 	char news[512]; /* see state_news() */
-	struct unsaved
-	    *unsaved; /* owned; newest first: rows of the transaction, and ... */
+	void *unsaved;  /* owned, see tsearch(3): rows of the transaction, and ... */
 	unsigned n_unsaved;
-	bool
-	    lost; /* ... of those that could not be committed: put again with the next */
+	bool lost; /* ... of what could not be committed: put again with the next */
 	sqlite3_stmt *statements[STATEMENTS];
 };
 

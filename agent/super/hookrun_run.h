@@ -62,8 +62,8 @@ struct run *hookrun_new(struct hookruns *h, uint32_t id, const char *name,
  * apart. */
 int hookrun_launch(struct run *r, struct hook_child *c, size_t most, struct err *e);
 
-/* ERR_BUSY: too many run, the places that are left are for hooks, or `name` does, which is no hook: who asked for that is gone, and
- * its outcome with him. */
+/* ERR_BUSY: too many run, the places that are left are for hooks, or `name` does, which is
+ * no hook: who asked for that is gone, and its outcome with him. */
 int hookrun_admit(const struct hookruns *h, const char *name, struct err *e);
 
 void hookrun_not_started(struct hookruns *h, struct hookrun_result *r,
