@@ -94,9 +94,9 @@ enum why {
 #define CERT_CA_REVOKED  (1u << 15) /* a CA of its chain is */
 #define CERT_KEY_OTHER   (1u << 16) /* its key is not that of the request, `csr` */
 #define CERT_BEGUN       (1u << 17) /* by the clock when its live leaf was stored */
-#define CERT_CHAIN       (1u << 19) /* served without its chain: nothing is done */
 #define CERT_ROOTS \
 	(1u << 18) /* its files differ for roots of its issuers have changed */
+#define CERT_CHAIN (1u << 19) /* served without its chain: nothing is done */
 
 /* What is. At most 128 bytes: a hosting box has 100,000. No file is kept open. */
 struct cert {

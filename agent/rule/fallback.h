@@ -28,12 +28,10 @@ struct fallback {
 
 /* Why the one that was asked has not issued. */
 struct fallback_failure {
-	int code;       /* enum err_code */
-	int64_t wait_s; /* ERR_LATER: so long */
-	int64_t
-	    put_off_s; /* since its order was begun; without one, since the certificate is
-			      due */
-	bool ordered; /* there is one, which it may go on with */
+	int code;          /* enum err_code */
+	int64_t wait_s;    /* ERR_LATER: so long */
+	int64_t put_off_s; /* since its order was begun, or else since it was due */
+	bool ordered;      /* there is one, which it may go on with */
 };
 
 /* The one of `n_issuers` that was asked has failed. True: another one is to be asked now.
