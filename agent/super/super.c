@@ -185,6 +185,13 @@ static bool wait_for(struct super *s, struct pollfd *fds, size_t n)
 	return ++s->deaf < DEAF_MAX;
 }
 
+/* A daemon's agent has no reason to be done, and the service manager would have none to
+ * start it again. */
+static bool is_unasked(const struct super *s, int ended)
+{
+	return ended == EXIT_SUCCESS && s->is_daemon && !s->stopping && !s->asked.begun;
+}
+
 /* One round. Returns the agent's exit status, or -1 while it runs. */
 static int turn(struct super *s, int sigfd)
 {
@@ -217,7 +224,7 @@ static int turn(struct super *s, int sigfd)
 			int ended = super_reap(p);
 
 			if (role == ROLE_AGENT && ended >= 0)
-				status = ended;
+				status = is_unasked(s, ended) ? EXIT_AGAIN : ended;
 			if ((role == ROLE_RESPONDER || role == ROLE_ALPN) && ended >= 0)
 				super_responder_ended(s, ended);
 			if (role != ROLE_AGENT && ended > 0 && ended < 128 &&

@@ -226,14 +226,16 @@ static int play_agent(void)
 	};
 	struct role_start s;
 	struct err e;
+	int status;
 
 	if (role_begin(ROLE_AGENT, &s, &e) < 0)
 		ended(e.text);
 	for (size_t i = 0; i < sizeof(plays) / sizeof(*plays); i++)
 		if (strcmp(s.request.names[0], plays[i].name) == 0)
 			plays[i].play();
+	status = strcmp(s.request.names[0], "done") == 0 ? EXIT_SUCCESS : PLAYED_WELL;
 	role_end(&s);
-	return PLAYED_WELL;
+	return status;
 }
 
 static int play_keeper(void)
@@ -388,7 +390,9 @@ static void put_programs(const struct scratch *s)
 static int play_supervisor(const char *name, const char *path)
 {
 	const struct request r = {
-		.command = strcmp(name, "lint") == 0 ? COMMAND_CHECK : COMMAND_RENEW,
+		.command = strcmp(name, "lint") == 0   ? COMMAND_CHECK
+			   : strcmp(name, "done") == 0 ? COMMAND_AGENT
+						       : COMMAND_RENEW,
 		.names = &name,
 		.n_names = 1,
 	};
@@ -516,6 +520,19 @@ static void who_looks_at_servers_may_ask_what_is_listed_and_nothing_else(void **
 		fail_msg("status %d\n%s", status, said);
 }
 
+/* It would be believed to have been stopped, and nobody would start it again. */
+static void a_daemon_whose_agent_ends_unasked_starts_it_again(void **state)
+{
+	const struct scratch *s = *state;
+	const int status = run(s, "done");
+	const char *said = said_by_all(s);
+
+	if (status != EXIT_FAILURE ||
+	    strstr(said, "starting again from disk") == NULL ||
+	    strstr(said, "giving up") == NULL)
+		fail_msg("status %d\n%s", status, said);
+}
+
 int main(int argc, char **argv)
 {
 #define CASE(f) cmocka_unit_test_setup_teardown(f, scratch_in, scratch_out)
@@ -531,6 +548,7 @@ int main(int argc, char **argv)
 		CASE(users_and_groups_that_are_not_there_are_refused),
 		CASE(a_snapshot_that_is_not_sealed_is_no_snapshot),
 		CASE(who_looks_at_servers_may_ask_what_is_listed_and_nothing_else),
+		CASE(a_daemon_whose_agent_ends_unasked_starts_it_again),
 	};
 
 	if (argc == 3)
