@@ -16,7 +16,9 @@ int64_t crl_look_at(int64_t from, int64_t until, int64_t now, uint32_t draw)
 
 struct crl_number crl_floor(const struct crl_number *number, int64_t until, int64_t now)
 {
-	return until != 0 && until <= now ? (struct crl_number){ .len = 0 } : *number;
+	const struct crl_number none = { .len = 0 };
+
+	return until != 0 && until <= now ? none : *number;
 }
 
 enum crl_age crl_age(int64_t from, int64_t until, int64_t now, int64_t *next)
