@@ -264,7 +264,7 @@ static void run_agent(void)
 	const int status = agent_role();
 
 	assert((status >= EXIT_SUCCESS && status <= EXIT_NO_NAME) ||
-	       status == EXIT_AGAIN);
+	       status == EXIT_AGAIN || status == EXIT_CUT);
 	hang_up(&stage.keeper);
 	hang_up(&stage.super);
 	for (size_t i = 0; i < OTHERS; i++)
