@@ -13,6 +13,7 @@
 #include <time.h>
 
 #include "agent/agent.h"
+#include "agent/alarm.h"
 #include "agent/ari.h"
 #include "agent/batch.h"
 #include "agent/challenge.h"
@@ -109,6 +110,7 @@ static void end(struct world *w)
 
 	while (a->jobs != NULL)
 		job_end(a, a->jobs);
+	alarm_free(a);
 	challenge_free(a);
 	ari_free(a);
 	commit_free(a);

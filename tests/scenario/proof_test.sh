@@ -223,11 +223,15 @@ test_the_next_version_takes_over_once_a_role_of_it_was_needed() {
 }
 
 test_the_same_version_in_its_place_is_gone_on_with() {
+	local was
 	own_programs
 	served
 	replaced
+	was=$(role agent)
 	kill -HUP $run
 	until_true 60 said "taken up"
+	until_true 60 [ ! -e "/proc/$was" ]
+	until_true 60 agent_runs
 	kill -KILL "$(role agent)"
 	until_true 60 said "starting again"
 	until_true 60 agent_runs
