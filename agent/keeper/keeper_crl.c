@@ -190,10 +190,9 @@ int keeper_crl_keep(void *role, struct msg *m, struct err *e)
 	c = crl_at(k, n, e);
 	if (c == NULL)
 		return e->code;
-	if (fd >= 0 && fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0) /* also where none came */
 		return err_sys(e, "the CRL to keep");
-	if (fd < 0 || !S_ISREG(st.st_mode) || len != HASH_LEN || size == 0 ||
-	    size > c->max_size)
+	if (!S_ISREG(st.st_mode) || len != HASH_LEN || size == 0 || size > c->max_size)
 		return err_set(e, ERR_PROTO, "this is no CRL to keep");
 	TRY(crlset_keep(k->root, keeper_text(k, c->name), ca, fd, size, e));
 	msg_begin(m, KEEPER_CRL_KEEP, id);

@@ -144,9 +144,9 @@ int keeper_lend(void *role, struct msg *m, struct err *e)
 	uint32_t id = m->id;
 
 	TRY(get_ticket(k, m, &t, e));
-	if (fd >= 0 && fstat(fd, &st) < 0)
+	if (fstat(fd, &st) < 0) /* also where none came */
 		return err_sys(e, "the socket to lend");
-	if (fd < 0 || !S_ISSOCK(st.st_mode))
+	if (!S_ISSOCK(st.st_mode))
 		return err_set(e, ERR_PROTO, "no socket to lend");
 	if (k->n_lent == LEND_MAX)
 		return err_set(e, ERR_BUSY, "%d sockets are lent", LEND_MAX);
