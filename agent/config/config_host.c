@@ -273,14 +273,6 @@ static bool is_in_folder(struct config_reader *r, const config_setting_t *s,
 	return own_folder_fits(r, s, folder, "a file in ");
 }
 
-static bool is_within(const char *path, const char *folder)
-{
-	size_t len = folder == NULL ? 0 : strlen(folder);
-
-	return len > 0 && strncmp(path, folder, len) == 0 &&
-	       (path[len] == '/' || path[len] == '\0');
-}
-
 /* `path` is written by the setting `s`, and by no other. */
 static bool claim(struct config_reader *r, const config_setting_t *s, const char *path,
 		  struct text *out)
@@ -288,7 +280,7 @@ static bool claim(struct config_reader *r, const config_setting_t *s, const char
 	const struct config_entry *before;
 	struct text key;
 
-	if (is_within(path, snapshot_string(r->b, r->global.state_dir))) {
+	if (config_is_within(path, snapshot_string(r->b, r->global.state_dir))) {
 		config_expected(r, s, "a file outside of state_dir");
 		return false;
 	}

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "agent/config/config_report.h"
+#include "agent/config/config_system.h"
 #include "agent/config/config_value.h"
 #include "base/buf.h"
 
@@ -85,13 +86,6 @@ void config_network_reads(struct config_reader *r, const config_setting_t *s)
 
 /* -- what the keeper could change -- */
 
-static bool is_below(const char *path, const char *folder)
-{
-	const size_t len = strlen(folder);
-
-	return strncmp(path, folder, len) == 0 && path[len] == '/';
-}
-
 /* The folder of ours that `path` is in, or NULL. */
 static const char *folder_with(const struct config_reader *r, const char *path)
 {
@@ -99,7 +93,8 @@ static const char *folder_with(const struct config_reader *r, const char *path)
 		const struct config_entry *e = &r->folders.slots[i];
 
 		if (e->key != 0 &&
-		    is_below(path, snapshot_string(r->b, (struct text){ e->number })))
+		    config_is_within(path,
+				     snapshot_string(r->b, (struct text){ e->number })))
 			return snapshot_string(r->b, (struct text){ e->key });
 	}
 	return NULL;

@@ -74,6 +74,14 @@ static const char *const trees[] = {
 	"/var/spool/cron",
 };
 
+bool config_is_within(const char *path, const char *folder)
+{
+	const size_t len = folder == NULL ? 0 : strlen(folder);
+
+	return len > 0 && strncmp(path, folder, len) == 0 &&
+	       (path[len] == '/' || path[len] == '\0');
+}
+
 bool config_is_system(const char *path)
 {
 	for (size_t i = 0; i < sizeof(folders) / sizeof(folders[0]); i++)
@@ -81,12 +89,8 @@ bool config_is_system(const char *path)
 			return true;
 	if (strncmp(path, "/dev/shm/", 9) == 0)
 		return false; /* memory that a test or a container keeps things in */
-	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++) {
-		const size_t len = strlen(trees[i]);
-
-		if (strncmp(path, trees[i], len) == 0 &&
-		    (path[len] == '/' || path[len] == '\0'))
+	for (size_t i = 0; i < sizeof(trees) / sizeof(trees[0]); i++)
+		if (config_is_within(path, trees[i]))
 			return true;
-	}
 	return false;
 }
